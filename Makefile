@@ -1,0 +1,58 @@
+# The customers API. `make help` lists what there is.
+
+PYTHON ?= python3
+BIN := .venv/bin
+COUNT ?= 10000
+INSTALLED := .venv/.installed
+
+seed migrate: export AWS_ENDPOINT_URL_RDS_DATA ?= http://127.0.0.1:$(or $(DATA_API_PORT),8001)
+
+##@ Run it
+run: $(INSTALLED)  ## Start everything on 127.0.0.1:8000, over a real database (PORT=8010 for another)
+	@$(BIN)/python -m local run
+
+stack: $(INSTALLED)  ## Start everything but the API, to run `chalice local` beside it
+	@$(BIN)/python -m local run --no-api
+
+seed: $(INSTALLED)  ## Load generated customers into the running stack (COUNT=10000)
+	@$(BIN)/python -m local.seed --count $(COUNT)
+
+migrate: $(INSTALLED)  ## Bring the running stack's schema up to date
+	@$(BIN)/python -m migrations
+
+reset: $(INSTALLED)  ## Empty the local database
+	@$(BIN)/python -m local reset
+
+##@ Work on it
+test: $(INSTALLED)  ## Run every test against the real database, with coverage
+	@$(BIN)/pytest --cov --cov-report=term $(ARGS)
+
+quick: $(INSTALLED)  ## Run the tests that take less than five seconds
+	@$(BIN)/pytest -m "not slow" $(ARGS)
+
+check: $(INSTALLED)  ## Check lint, format and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(INSTALLED)  ## Format the code, and mend what lint can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock: $(INSTALLED)  ## Pin the requirements anew from pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade pyproject.toml \
+		--output-file requirements.txt
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade pyproject.toml \
+		--group dev --constraints requirements.txt --output-file requirements-dev.txt
+
+##@ About
+help:  ## Show this
+	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(INSTALLED): requirements-dev.txt
+	@$(PYTHON) local/bootstrap.py
+	@touch $@
+
+.DEFAULT_GOAL := help
+.PHONY: run stack seed migrate reset test quick check format lock help

@@ -1,0 +1,1 @@
+"""AWS on a laptop: a private MariaDB, the RDS Data API in front of it, and the API itself."""
