@@ -1,0 +1,1 @@
+"""The customers API: what `app.py` routes to."""

@@ -1,0 +1,194 @@
+"""The database through the RDS Data API.
+
+https://docs.aws.amazon.com/rdsdataservice/latest/APIReference/Welcome.html
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Self
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    ReadTimeoutError,
+)
+from botocore.exceptions import (
+    ConnectionError as NotConnected,
+)
+from botocore.parsers import ResponseParserError
+
+from chalicelib.database import (
+    Database,
+    DatabaseError,
+    DatabaseUnavailable,
+    Row,
+    StatementFailed,
+    StatementTimeout,
+    Value,
+    error_for,
+)
+from chalicelib.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_rds_data import RDSDataServiceClient
+    from mypy_boto3_rds_data.type_defs import (
+        ColumnMetadataTypeDef,
+        FieldOutputTypeDef,
+        SqlParameterTypeDef,
+    )
+
+# One attempt: the SDK would repeat a write whose answer was lost. Both times end within the
+# gateway's 29 seconds.
+_CONFIG = Config(
+    connect_timeout=3,
+    read_timeout=24,
+    retries={"mode": "standard", "total_max_attempts": 1},
+)
+
+_TEMPORARY = {
+    "DatabaseResumingException",
+    "DatabaseUnavailableException",
+    "InternalServerErrorException",
+    "ServiceUnavailableError",
+    "ThrottlingException",
+    "TransactionNotFoundException",
+}
+
+# Aurora's form is `...Error code: 1062; SQLState: 23000`, version 1's `Database error code: 1062.`
+_CODE = re.compile(r"error code: (\d+)", re.IGNORECASE)
+
+
+class DataApi(Database):
+    """A cluster's database, or one transaction in it."""
+
+    def __init__(
+        self, client: "RDSDataServiceClient", cluster: Mapping[str, str], scope: Mapping[str, str]
+    ) -> None:
+        self._client = client
+        self._cluster = cluster
+        self._scope = scope
+
+    @classmethod
+    def connect(cls, settings: Settings) -> Self:
+        """Return the database that the settings name; it is called only by the first statement."""
+        nobody: Any = {
+            "region_name": "us-east-1",
+            "aws_access_key_id": "local",
+            "aws_secret_access_key": "local",
+        }
+        client: RDSDataServiceClient = boto3.client(
+            "rds-data",
+            endpoint_url=settings.endpoint_url,
+            config=_CONFIG,
+            **(nobody if settings.is_local else {}),
+        )
+        cluster = {"resourceArn": settings.resource_arn, "secretArn": settings.secret_arn}
+        return cls(client, cluster, {"database": settings.database_name})
+
+    @contextmanager
+    def transaction(self) -> Iterator[Database]:
+        answer = self._call("begin_transaction", **self._scope)
+        transaction = {"transactionId": answer["transactionId"]}
+        try:
+            yield DataApi(self._client, self._cluster, transaction)
+        except BaseException:
+            with suppress(DatabaseError):
+                self._call("rollback_transaction", **transaction)
+            raise
+        self._call("commit_transaction", **transaction)
+
+    def _run(self, sql: str, parameters: Mapping[str, Value]) -> tuple[list[Row], int]:
+        answer = self._call(
+            "execute_statement",
+            sql=sql,
+            parameters=[_parameter(name, value) for name, value in parameters.items()],
+            includeResultMetadata=True,
+            **self._scope,
+        )
+        columns = answer.get("columnMetadata", [])
+        rows = [_row(columns, record) for record in answer.get("records", [])]
+        return rows, answer["numberOfRecordsUpdated"]
+
+    def _call(self, operation: str, **arguments: Any) -> Any:
+        try:
+            return getattr(self._client, operation)(**self._cluster, **arguments)
+        except ClientError as error:
+            raise _from_answer(error) from None
+        except ReadTimeoutError as error:
+            raise StatementTimeout(type(error).__name__) from None
+        except (NotConnected, HTTPClientError, ResponseParserError) as error:
+            raise DatabaseUnavailable(type(error).__name__) from None
+        except BotoCoreError as error:
+            raise StatementFailed(type(error).__name__) from None
+
+
+def _from_answer(error: ClientError) -> DatabaseError:
+    """Return what an error answer means, without its text."""
+    name = error.response["Error"]["Code"]
+    if name in _TEMPORARY:
+        return DatabaseUnavailable(name)
+    if name == "StatementTimeoutException":
+        return StatementTimeout(name)
+    code = _CODE.search(error.response["Error"]["Message"])
+    return error_for(int(code[1])) if code else StatementFailed(name)
+
+
+def _parameter(name: str, value: Value) -> "SqlParameterTypeDef":  # noqa: PLR0911 (one a type)
+    match value:
+        case None:
+            return {"name": name, "value": {"isNull": True}}
+        case bool():
+            return {"name": name, "value": {"booleanValue": value}}
+        case int() if -(2**63) <= value < 2**63:
+            return {"name": name, "value": {"longValue": value}}
+        case float():
+            return {"name": name, "value": {"doubleValue": value}}
+        case bytes():
+            return {"name": name, "value": {"blobValue": value}}
+        case datetime():
+            text = value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+            return {"name": name, "value": {"stringValue": text}, "typeHint": "TIMESTAMP"}
+        case date():
+            text = value.isoformat()
+            return {"name": name, "value": {"stringValue": text}, "typeHint": "DATE"}
+        case Decimal() | int():
+            text = format(value, "f" if isinstance(value, Decimal) else "d")
+            return {"name": name, "value": {"stringValue": text}, "typeHint": "DECIMAL"}
+        case str():
+            return {"name": name, "value": {"stringValue": value}}
+
+
+def _utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+# java.sql.Types of the columns whose values come as text: BIGINT (unsigned, over 2**63 - 1),
+# DECIMAL, DATE, TIMESTAMP
+_FROM_TEXT: Mapping[int, Callable[[str], Value]] = {
+    -5: int,
+    3: Decimal,
+    91: date.fromisoformat,
+    93: _utc,
+}
+
+
+def _row(columns: "list[ColumnMetadataTypeDef]", record: "list[FieldOutputTypeDef]") -> Row:
+    return {
+        column["label"]: _value(column["type"], field)
+        for column, field in zip(columns, record, strict=True)
+    }
+
+
+def _value(column_type: int, field: "FieldOutputTypeDef") -> Value:
+    if field.get("isNull"):
+        return None
+    if (text := field.get("stringValue")) is not None:
+        return _FROM_TEXT.get(column_type, str)(text)
+    (value,) = field.values()
+    return value  # type: ignore[return-value]  # a long, double, boolean or blob

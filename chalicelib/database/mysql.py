@@ -1,0 +1,181 @@
+"""The database through PyMySQL: Aurora behind RDS Proxy, or any MySQL.
+
+The address is `mysql://user:password@host:port/database`, with `?tls_ca=FILE` for a certificate
+authority that the system does not know, and `?auth=iam` instead of a password for RDS's IAM
+authentication. TLS, with the server's name checked, is used for every host but this one.
+"""
+
+import ssl
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pymysql
+from pymysql.constants import CLIENT, FIELD_TYPE
+
+from chalicelib.database import (
+    Database,
+    DatabaseError,
+    Row,
+    StatementTimeout,
+    Value,
+    error_for,
+)
+from chalicelib.database.parameters import to_pyformat
+from chalicelib.settings import SettingsError
+
+if TYPE_CHECKING:
+    from pymysql.cursors import Cursor
+
+CONNECT_SECONDS = 3
+STATEMENT_SECONDS = 24  # both end within the gateway's 29 seconds
+IDLE_SECONDS = 5  # a connection unused for longer is tried before it is trusted
+
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+class MySQL(Database, threading.local):
+    """A server's database: each thread keeps one connection, across warm invocations."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection: pymysql.Connection[Cursor] | None = None
+        self._last_used = 0.0
+
+    @contextmanager
+    def transaction(self) -> Iterator[Database]:
+        connection = self._live_connection()
+        with _translated_errors():
+            connection.begin()
+        try:
+            yield _Transaction(connection)
+        except BaseException:
+            with suppress(pymysql.MySQLError):
+                connection.rollback()
+            raise
+        with _translated_errors():
+            connection.commit()
+
+    def _run(self, sql: str, parameters: Mapping[str, Value]) -> tuple[list[Row], int]:
+        result = _run_on(self._live_connection(), sql, parameters)
+        self._last_used = time.monotonic()
+        return result
+
+    def _live_connection(self) -> "pymysql.Connection[Cursor]":
+        if self._connection and self._connection.open:
+            if time.monotonic() - self._last_used < IDLE_SECONDS:
+                return self._connection
+            with suppress(pymysql.MySQLError):
+                self._connection.ping(reconnect=False)
+                return self._connection
+        with _translated_errors():
+            self._connection = pymysql.connect(**connection_arguments(self._url))
+        return self._connection
+
+
+class _Transaction(Database):
+    """A transaction on a connection. Losing the connection ends it: it never reconnects."""
+
+    def __init__(self, connection: "pymysql.Connection[Cursor]") -> None:
+        self._connection = connection
+
+    def transaction(self) -> Any:
+        raise NotImplementedError("Transactions don't nest.")
+
+    def _run(self, sql: str, parameters: Mapping[str, Value]) -> tuple[list[Row], int]:
+        return _run_on(self._connection, sql, parameters)
+
+
+def connection_arguments(url: str) -> dict[str, Any]:
+    """Return PyMySQL's arguments for the address `url`.
+
+    Raises SettingsError, which does not repeat the address: it has a password in it.
+    """
+    parts = urlsplit(url)
+    options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    if parts.scheme != "mysql" or not parts.hostname or not parts.path.strip("/"):
+        raise SettingsError(
+            "DATABASE_URL is not of the form mysql://user:password@host:port/database."
+        )
+    arguments: dict[str, Any] = {
+        "host": parts.hostname,
+        "port": parts.port or 3306,
+        "user": unquote(parts.username or ""),
+        "password": unquote(parts.password or ""),
+        "database": unquote(parts.path.strip("/")),
+        "charset": "utf8mb4",
+        "autocommit": True,
+        # as the Data API counts: rows matched, changed or not
+        "client_flag": CLIENT.FOUND_ROWS,
+        "init_command": "SET time_zone = '+00:00'",
+        "connect_timeout": CONNECT_SECONDS,
+        "read_timeout": STATEMENT_SECONDS,
+        "write_timeout": STATEMENT_SECONDS,
+    }
+    if "tls_ca" in options or parts.hostname not in _LOOPBACK:
+        arguments["ssl"] = ssl.create_default_context(cafile=options.get("tls_ca"))
+    if options.get("auth") == "iam":
+        arguments["password"] = _iam_token(arguments)
+    return arguments
+
+
+def _iam_token(arguments: Mapping[str, Any]) -> str:
+    """Sign a token that is good for one login within 15 minutes.
+
+    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html
+    """
+    import boto3
+
+    token: str = boto3.client("rds").generate_db_auth_token(
+        DBHostname=arguments["host"], Port=arguments["port"], DBUsername=arguments["user"]
+    )
+    return token
+
+
+def _run_on(
+    connection: "pymysql.Connection[Cursor]", sql: str, parameters: Mapping[str, Value]
+) -> tuple[list[Row], int]:
+    arguments = {name: _to_mysql(value) for name, value in parameters.items()}
+    with _translated_errors(), connection.cursor() as cursor:
+        count = cursor.execute(to_pyformat(sql), arguments)
+        if not cursor.description:
+            return [], count
+        columns: list[Any] = [column[:4] for column in cursor.description]
+        return [_row(columns, values) for values in cursor.fetchall()], 0
+
+
+@contextmanager
+def _translated_errors() -> Iterator[None]:
+    try:
+        yield
+    except pymysql.MySQLError as error:
+        raise _translated(error) from None
+
+
+def _translated(error: pymysql.MySQLError) -> DatabaseError:
+    if isinstance(error.__context__, TimeoutError):
+        return StatementTimeout("no answer in time")
+    code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+    return error_for(code or 2006)  # no number: the connection was closed already
+
+
+def _to_mysql(value: Value) -> Value:
+    """Return the value in UTC: PyMySQL drops a time's zone."""
+    return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value
+
+
+def _row(columns: list[tuple[str, int, None, int]], values: tuple[Any, ...]) -> Row:
+    return {
+        name: _from_mysql(code, size, value)
+        for (name, code, _, size), value in zip(columns, values, strict=True)
+    }
+
+
+def _from_mysql(code: int, size: int, value: Any) -> Value:
+    if code == FIELD_TYPE.TINY and size == 1 and value is not None:
+        return bool(value)
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value

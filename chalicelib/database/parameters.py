@@ -1,0 +1,36 @@
+"""Named parameters, `:name`, as the RDS Data API writes them, for a driver that wants `%(name)s`.
+
+A colon inside a string, a quoted identifier or a comment names nothing, nor do `::` and `:=`.
+"""
+
+import re
+from functools import lru_cache
+
+_TOKEN = re.compile(
+    r"""
+      '(?:[^'\\]|\\.|'')*+(?:'|\Z)              # a string
+    | "(?:[^"\\]|\\.|"")*+(?:"|\Z)              # a string, or an identifier in ANSI mode
+    | `(?:[^`]|``)*+(?:`|\Z)                    # a quoted identifier
+    | (?:--(?=\s|\Z)|\#)[^\n]*+                 # a comment to the end of the line
+    | /\*.*?(?:\*/|\Z)                          # a comment
+    | ::|:=                                     # not parameters
+    | :(?P<name>[A-Za-z0-9_]+)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def names(sql: str) -> frozenset[str]:
+    """Return the names of the parameters that `sql` asks for."""
+    return frozenset(match["name"] for match in _TOKEN.finditer(sql) if match["name"])
+
+
+@lru_cache(maxsize=256)
+def to_pyformat(sql: str) -> str:
+    """Return `sql` for PyMySQL: `:name` becomes `%(name)s`, and every other `%` is doubled."""
+    parts, end = [], 0
+    for match in _TOKEN.finditer(sql):
+        if match["name"]:
+            parts += [sql[end : match.start()].replace("%", "%%"), f"%({match['name']})s"]
+            end = match.end()
+    return "".join(parts) + sql[end:].replace("%", "%%")

@@ -1,0 +1,435 @@
+"""The database contract, held against both implementations and the real server."""
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from pathlib import Path
+from typing import TypeVar
+
+import pymysql
+import pytest
+import trustme
+
+from chalicelib.database import (
+    Database,
+    DatabaseError,
+    DatabaseUnavailable,
+    Deadlock,
+    DuplicateKey,
+    LockTimeout,
+    StatementFailed,
+    StatementTimeout,
+    StatementTooLong,
+    Value,
+    connect,
+    mysql,
+)
+from chalicelib.settings import Settings, SettingsError
+from local.mariadb import MariaDB
+from local.processes import free_port
+
+T = TypeVar("T")
+Connect = Callable[[], Database]
+
+COLUMNS = {
+    "a_bigint": "BIGINT",
+    "an_unsigned_bigint": "BIGINT UNSIGNED",
+    "a_version": "INT UNSIGNED",
+    "a_boolean": "BOOLEAN",
+    "a_double": "DOUBLE",
+    "a_decimal": "DECIMAL(20, 4)",
+    "a_text": "VARCHAR(500)",
+    "a_long_text": "LONGTEXT",
+    "an_id": "BINARY(16)",
+    "a_blob": "LONGBLOB",
+    "a_date": "DATE",
+    "a_time": "DATETIME(6)",
+    "a_document": "JSON",
+}
+
+
+@pytest.fixture(params=["data-api", "mysql"])
+def backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def new_database(backend: str, mariadb: MariaDB, request: pytest.FixtureRequest) -> Connect:
+    """Give a function that connects once more to the same database."""
+    if backend == "mysql":
+        return lambda: connect(Settings(database_url=mariadb.url))
+    endpoint = request.getfixturevalue("data_api")
+    return lambda: connect(Settings(endpoint_url=endpoint))
+
+
+@pytest.fixture
+def database(new_database: Connect) -> Iterator[Database]:
+    """Give a database with an empty table, `things`."""
+    database = new_database()
+    columns = ", ".join(f"{name} {kind} NULL" for name, kind in COLUMNS.items())
+    database.execute("DROP TABLE IF EXISTS things")
+    database.execute(f"CREATE TABLE things (id INT NOT NULL PRIMARY KEY, {columns})")
+    yield database
+    database.execute("DROP TABLE things")
+
+
+@pytest.fixture
+def administrator(mariadb: MariaDB) -> Iterator["pymysql.Connection[pymysql.cursors.Cursor]"]:
+    arguments = mysql.connection_arguments(mariadb.url)
+    with pymysql.connect(**arguments) as connection:
+        yield connection
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("a_bigint", 0),
+        ("a_bigint", 2**63 - 1),
+        ("a_bigint", -(2**63)),
+        ("an_unsigned_bigint", 2**53 + 1),
+        ("an_unsigned_bigint", 2**64 - 1),
+        ("a_version", 2**32 - 1),
+        ("a_boolean", True),
+        ("a_boolean", False),
+        ("a_double", 0.1),
+        ("a_double", -1.7976931348623157e308),
+        ("a_decimal", Decimal("1234567890123456.7800")),
+        ("a_decimal", Decimal("-0.0001")),
+        ("a_text", ""),
+        ("a_text", "Zoë O'Neil \\ \"100%\" :name %s {x} `y` ; -- z"),
+        ("a_text", "👩🏽‍🚀 👨‍👩‍👧 𝕳𝖎"),
+        ("a_text", "e\u0301 combining, שָׁלוֹם and مرحبا right to left"),
+        ("a_text", "line one\nline two\r\n\ttab\x00zero\x1acontrol-z"),
+        ("a_text", "   kept   "),
+        ("a_long_text", "ß" * 70_000),
+        ("an_id", bytes(range(16))),
+        ("an_id", b"\\'\"%\x00:name\xff" + bytes(5)),
+        ("a_blob", bytes(range(256)) * 200),
+        ("a_blob", b""),
+        ("a_date", date(2024, 2, 29)),
+        ("a_time", datetime(2024, 2, 29, 23, 59, 59, 999_999, tzinfo=UTC)),
+        ("a_time", datetime(1970, 1, 1, tzinfo=UTC)),
+        ("a_time", datetime(2026, 1, 2, 3, 4, 5, 600_000, tzinfo=UTC)),
+        ("a_document", '{"a": "it\'s \\"quoted\\" 🙂", "b": [1, null]}'),
+        *[(column, None) for column in COLUMNS],
+    ],
+)
+def test_value_comes_back_as_it_went_in(database: Database, column: str, value: Value) -> None:
+    """A value of each type that customers use is stored, found and returned exactly."""
+    database.execute(f"INSERT INTO things (id, {column}) VALUES (1, :value)", value=value)
+
+    row = database.fetch_one(f"SELECT {column} FROM things WHERE {column} <=> :value", value=value)
+
+    if isinstance(value, float):
+        row = row or database.fetch_one(f"SELECT {column} FROM things")
+    assert row == {column: value}
+    assert type(value) is type(row[column])
+    if isinstance(value, Decimal):
+        assert str(value) == str(row[column])
+
+
+def test_time_of_another_zone_is_stored_in_utc(database: Database) -> None:
+    there = datetime(2026, 6, 1, 1, 30, tzinfo=timezone(timedelta(hours=2)))
+
+    database.execute("INSERT INTO things (id, a_time) VALUES (1, :there)", there=there)
+
+    row = database.fetch_one("SELECT a_time, CAST(a_time AS CHAR) AS text FROM things")
+    assert row == {
+        "a_time": datetime(2026, 5, 31, 23, 30, tzinfo=UTC),
+        "text": "2026-05-31 23:30:00.000000",
+    }
+
+
+def test_rows_come_in_order_with_a_name_for_each_column(database: Database) -> None:
+    for number in (2, 1, 3):
+        database.execute("INSERT INTO things (id, a_text) VALUES (:n, 'x')", n=number)
+
+    rows = database.fetch_all("SELECT id AS number, a_text FROM things ORDER BY id DESC")
+
+    assert rows == [{"number": number, "a_text": "x"} for number in (3, 2, 1)]
+    assert database.fetch_one("SELECT id FROM things ORDER BY id") == {"id": 1}
+
+
+def test_no_rows_are_an_empty_list_and_none(database: Database) -> None:
+    assert database.fetch_all("SELECT * FROM things") == []
+    assert database.fetch_one("SELECT * FROM things") is None
+
+
+def test_execute_counts_rows_that_matched_even_if_unchanged(database: Database) -> None:
+    database.execute("INSERT INTO things (id, a_text) VALUES (1, 'x'), (2, 'x'), (3, 'y')")
+
+    assert database.execute("UPDATE things SET a_text = 'x' WHERE a_text = 'x'") == 2
+    assert database.execute("UPDATE things SET a_text = 'x' WHERE id = 9") == 0
+    assert database.execute("DELETE FROM things") == 3
+
+
+def test_parameter_is_used_twice_and_left_alone_in_literals(database: Database) -> None:
+    row = database.fetch_one(
+        "SELECT :a AS one, ':a' AS two, \"%(a)s :a\" AS three, 7 % 4 AS four /* :a */, :a AS five"
+        " -- :b",
+        a="%s",
+    )
+
+    assert row == {"one": "%s", "two": ":a", "three": "%(a)s :a", "four": 3, "five": "%s"}
+
+
+def test_duplicate_key(database: Database) -> None:
+    database.execute("INSERT INTO things (id, a_text) VALUES (1, 'ada@example.com')")
+
+    with pytest.raises(DuplicateKey) as caught:
+        database.execute("INSERT INTO things (id, a_text) VALUES (1, 'ada@example.com')")
+
+    assert caught.value.code == 1062
+    assert caught.value.retry_after is None
+
+
+@pytest.mark.parametrize(
+    ("sql", "code"),
+    [("SELECT 'ada@example.com' FROM nowhere", 1146), ("SELEKT 'ada@example.com'", 1064)],
+)
+def test_failed_statement_does_not_repeat_the_servers_message(
+    database: Database, sql: str, code: int
+) -> None:
+    with pytest.raises(StatementFailed) as caught:
+        database.fetch_all(sql)
+
+    assert caught.value.code == code
+    assert "ada" not in repr(caught.value)
+    assert caught.value.__suppress_context__
+
+
+def test_statement_that_is_too_long(database: Database) -> None:
+    longest = "SELECT 1 AS one /* {} */"
+    filler = "x" * (65_536 - len(longest) + 2)
+
+    assert database.fetch_one(longest.format(filler)) == {"one": 1}
+    with pytest.raises(StatementTooLong):
+        database.fetch_one(longest.format(filler + "x"))
+
+
+def test_lock_that_is_held_too_long(database: Database, new_database: Connect) -> None:
+    database.execute("INSERT INTO things (id) VALUES (1)")
+    other = new_database()
+
+    with database.transaction() as holder:
+        holder.execute("UPDATE things SET a_text = 'mine' WHERE id = 1")
+        with pytest.raises(LockTimeout) as caught:
+            run_in_thread(lambda: other.execute("UPDATE things SET a_text = '' WHERE id = 1"))
+
+    assert caught.value.retry_after == 1
+    assert database.fetch_one("SELECT a_text FROM things") == {"a_text": "mine"}
+
+
+def test_deadlock_ends_for_one_and_not_the_other(database: Database, new_database: Connect) -> None:
+    database.execute("INSERT INTO things (id, a_bigint) VALUES (1, 0), (2, 0)")
+    both_hold_one = threading.Barrier(2, timeout=10)
+    outcomes: list[type[BaseException] | None] = []
+
+    def add_in_order(first: int, second: int) -> None:
+        try:
+            with new_database().transaction() as transaction:
+                transaction.execute("UPDATE things SET a_bigint = 1 WHERE id = :id", id=first)
+                both_hold_one.wait()
+                transaction.execute("UPDATE things SET a_bigint = 1 WHERE id = :id", id=second)
+            outcomes.append(None)
+        except DatabaseError as error:
+            outcomes.append(type(error))
+
+    threads = [threading.Thread(target=add_in_order, args=order) for order in ((1, 2), (2, 1))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert set(outcomes) == {None, Deadlock}
+
+
+def test_transaction_commits_at_its_end(database: Database, new_database: Connect) -> None:
+    with database.transaction() as transaction:
+        transaction.execute("INSERT INTO things (id) VALUES (1)")
+        transaction.execute("INSERT INTO things (id) VALUES (2)")
+        assert run_in_thread(lambda: new_database().fetch_all("SELECT id FROM things")) == []
+
+    assert database.fetch_all("SELECT id FROM things") == [{"id": 1}, {"id": 2}]
+
+
+def test_transaction_rolls_back_on_an_exception(database: Database) -> None:
+    def fail() -> None:
+        with database.transaction() as transaction:
+            transaction.execute("INSERT INTO things (id) VALUES (1)")
+            raise KeyError("ours")
+
+    with pytest.raises(KeyError, match="ours"):
+        fail()
+
+    assert database.fetch_all("SELECT id FROM things") == []
+
+
+def test_transaction_goes_on_after_a_duplicate_key(database: Database) -> None:
+    database.execute("INSERT INTO things (id) VALUES (1)")
+
+    with database.transaction() as transaction:
+        with pytest.raises(DuplicateKey):
+            transaction.execute("INSERT INTO things (id) VALUES (1)")
+        transaction.execute("INSERT INTO things (id) VALUES (2)")
+
+    assert database.fetch_all("SELECT id FROM things") == [{"id": 1}, {"id": 2}]
+
+
+def test_statement_that_takes_too_long(
+    database: Database, new_database: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mysql, "STATEMENT_SECONDS", 1)  # the Data API server's is 2
+
+    with pytest.raises(StatementTimeout) as caught:
+        new_database().fetch_one("SELECT SLEEP(20)")
+
+    assert caught.value.retry_after == 2
+    assert database.fetch_one("SELECT 1 AS one") == {"one": 1}
+
+
+def test_connection_that_was_lost_is_made_again(
+    database: Database, administrator: "pymysql.Connection[pymysql.cursors.Cursor]"
+) -> None:
+    kill_connection_of(database, administrator)
+
+    with suppress(DatabaseUnavailable):
+        database.fetch_one("SELECT 1 AS one")
+
+    assert database.fetch_one("SELECT 1 AS one") == {"one": 1}
+
+
+def test_connection_lost_while_idle_is_not_noticed(
+    backend: str,
+    database: Database,
+    administrator: "pymysql.Connection[pymysql.cursors.Cursor]",
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if backend == "data-api":
+        pytest.skip("the Data API keeps the connections: tests/local has its own test")
+    monkeypatch.setattr(mysql, "IDLE_SECONDS", 0)
+
+    kill_connection_of(database, administrator)
+
+    assert database.fetch_one("SELECT 1 AS one") == {"one": 1}
+
+
+def test_transaction_that_lost_its_connection_does_nothing(
+    database: Database, administrator: "pymysql.Connection[pymysql.cursors.Cursor]"
+) -> None:
+    def lose() -> None:
+        with database.transaction() as transaction:
+            transaction.execute("INSERT INTO things (id) VALUES (1)")
+            kill_connection_of(transaction, administrator)
+            for number in (2, 3):
+                with suppress(DatabaseUnavailable):
+                    transaction.execute("INSERT INTO things (id) VALUES (:n)", n=number)
+
+    with pytest.raises(DatabaseUnavailable):
+        lose()
+
+    with suppress(DatabaseUnavailable):
+        database.fetch_one("SELECT 1")
+    assert database.fetch_all("SELECT id FROM things") == []
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Settings(endpoint_url=f"http://127.0.0.1:{free_port()}"),
+        Settings(database_url=f"mysql://nobody:secret@127.0.0.1:{free_port()}/customers"),
+    ],
+    ids=["data-api", "mysql"],
+)
+def test_database_that_can_not_be_reached(settings: Settings) -> None:
+    with pytest.raises(DatabaseUnavailable) as caught:
+        connect(settings).fetch_one("SELECT 1")
+
+    assert caught.value.retry_after == 2
+
+
+def test_each_thread_has_its_own_connection(mariadb: MariaDB) -> None:
+    database = connect(Settings(database_url=mariadb.url))
+
+    def connection_id() -> Value:
+        row = database.fetch_one("SELECT CONNECTION_ID() AS id")
+        return row["id"] if row else None
+
+    mine = connection_id()
+    assert connection_id() == mine
+    assert run_in_thread(connection_id) != mine
+
+
+def test_tls_is_verified(mariadb_tls: tuple[str, Path], tmp_path: Path) -> None:
+    """The server's certificate must come from the authority that the address names."""
+    url, authority = mariadb_tls
+    stranger = tmp_path / "stranger.pem"
+    trustme.CA().cert_pem.write_to_path(stranger)
+
+    row = connect(Settings(database_url=f"{url}?tls_ca={authority}")).fetch_one(
+        "SHOW STATUS LIKE 'Ssl_version'"
+    )
+    assert row
+    assert re.match("TLSv1.[23]", str(row["Value"]))
+    with pytest.raises(DatabaseUnavailable):
+        connect(Settings(database_url=f"{url}?tls_ca={stranger}")).fetch_one("SELECT 1")
+
+
+@pytest.fixture
+def mariadb_tls(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """Run a server with a certificate for 127.0.0.1; give its address and its authority."""
+    authority, files = trustme.CA(), tmp_path
+    certificate = authority.issue_cert("127.0.0.1")
+    authority.cert_pem.write_to_path(files / "ca.pem")
+    certificate.private_key_pem.write_to_path(files / "key.pem")
+    certificate.cert_chain_pems[0].write_to_path(files / "cert.pem")
+    options = {"ssl-cert": f"{files}/cert.pem", "ssl-key": f"{files}/key.pem"}
+    server = MariaDB(tmp_path / "local" / "mariadb", free_port(), options=options)
+    try:
+        server.start()
+        yield server.url, files / "ca.pem"
+    finally:
+        server.stop()
+
+
+def test_tls_is_asked_of_every_host_but_this_one() -> None:
+    assert "ssl" in mysql.connection_arguments("mysql://a:b@db.example.com/customers")
+    assert "ssl" not in mysql.connection_arguments("mysql://a:b@127.0.0.1/customers")
+
+
+def test_iam_token_takes_the_passwords_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+
+    arguments = mysql.connection_arguments("mysql://app@db.example.com:3307/customers?auth=iam")
+
+    assert arguments["password"].startswith("db.example.com:3307/?Action=connect&DBUser=app&")
+    assert "X-Amz-Signature=" in arguments["password"]
+
+
+@pytest.mark.parametrize("url", ["postgres://a:pw@h/d", "mysql://a:pw@h", "mysql:///d", "pw"])
+def test_wrong_address_is_refused_without_repeating_it(url: str) -> None:
+    with pytest.raises(SettingsError, match="mysql://user:password@host:port/database") as caught:
+        mysql.connection_arguments(url)
+
+    assert "pw" not in str(caught.value)
+
+
+def kill_connection_of(
+    database: Database, administrator: "pymysql.Connection[pymysql.cursors.Cursor]"
+) -> None:
+    row = database.fetch_one("SELECT CONNECTION_ID() AS id")
+    assert row
+    with administrator.cursor() as cursor:
+        cursor.execute("KILL %s", (row["id"],))
+
+
+def run_in_thread(work: Callable[[], T]) -> T:
+    """Run elsewhere than on this thread's connection; return or raise what came of it."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(work).result(timeout=30)
