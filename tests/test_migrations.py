@@ -1,0 +1,177 @@
+"""Migrations over both database backends: once, in order, safe to interrupt and to run twice."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pymysql
+import pytest
+
+import migrations
+from chalicelib.database import Database, DatabaseUnavailable, connect, mysql
+from chalicelib.settings import Settings
+from local.mariadb import MariaDB
+from migrations import Migration, MigrationError
+
+MAKE_A = Migration("0001_make_a", "CREATE TABLE a (id INT NOT NULL PRIMARY KEY)")
+FILL_A = Migration("0002_fill_a", "INSERT INTO a (id) VALUES (7)")
+
+NAME = "customers_migrations"
+
+
+@pytest.fixture(params=["data-api", "mysql"])
+def new_database(
+    mariadb: MariaDB, data_api: str, request: pytest.FixtureRequest
+) -> Iterator[Callable[[], Database]]:
+    """Give a function that connects to an empty database of its own."""
+    arguments = mysql.connection_arguments(mariadb.url)
+    with pymysql.connect(**arguments) as connection, connection.cursor() as cursor:
+        cursor.execute(f"DROP DATABASE IF EXISTS {NAME}")
+        cursor.execute(f"CREATE DATABASE {NAME}")
+    if request.param == "mysql":
+        settings = Settings(database_url=mariadb.url.rsplit("/", 1)[0] + f"/{NAME}")
+    else:
+        settings = Settings(endpoint_url=data_api, database_name=NAME)
+    yield lambda: connect(settings)
+    with pymysql.connect(**arguments) as connection, connection.cursor() as cursor:
+        cursor.execute(f"DROP DATABASE {NAME}")
+
+
+def apply(new_database: Callable[[], Database], files: list[Migration]) -> list[str]:
+    said: list[str] = []
+    migrations.apply(new_database(), new_database(), files, said.append)
+    return said
+
+
+def test_each_is_applied_once_and_in_order(new_database: Callable[[], Database]) -> None:
+    assert apply(new_database, [MAKE_A]) == ["applied 0001_make_a"]
+    assert apply(new_database, [MAKE_A, FILL_A]) == ["applied 0002_fill_a"]
+    assert apply(new_database, [MAKE_A, FILL_A]) == []
+    assert new_database().fetch_all("SELECT id FROM a") == [{"id": 7}]
+
+
+def test_schema_of_the_project(new_database: Callable[[], Database]) -> None:
+    apply(new_database, migrations.read())
+
+    assert new_database().fetch_all("SELECT * FROM customers") == []
+
+
+def test_changed_file_is_an_error(new_database: Callable[[], Database]) -> None:
+    apply(new_database, [MAKE_A])
+    changed = MAKE_A._replace(sql=MAKE_A.sql + " -- changed")
+
+    with pytest.raises(MigrationError, match=r"0001_make_a\.sql was changed after it was applied"):
+        apply(new_database, [changed, FILL_A])
+
+    assert new_database().fetch_all("SELECT id FROM a") == []
+
+
+def test_database_ahead_of_the_files_is_left_alone(new_database: Callable[[], Database]) -> None:
+    """As after the code was rolled back."""
+    apply(new_database, [MAKE_A, FILL_A])
+
+    assert apply(new_database, [MAKE_A]) == []
+
+
+def test_failure_is_reported_and_made_good_by_the_next_run(
+    new_database: Callable[[], Database],
+) -> None:
+    wrong = FILL_A._replace(sql="INSERT INTO b (id) VALUES (7)")
+
+    with pytest.raises(MigrationError, match="0002_fill_a failed: MySQL error 1146"):
+        apply(new_database, [MAKE_A, wrong])
+
+    new_database().execute("CREATE TABLE b (id INT)")
+    assert apply(new_database, [MAKE_A, wrong]) == ["applied 0002_fill_a"]
+
+
+def test_run_that_was_killed_between_statement_and_record_is_finished(
+    new_database: Callable[[], Database],
+) -> None:
+    class Killed(BaseException): ...
+
+    class KilledAfterStatement(type(new_database())):  # type: ignore[misc]
+        def execute(self, sql: str, /, **parameters: object) -> int:
+            if sql.startswith("UPDATE schema_migrations"):
+                raise Killed
+            return super().execute(sql, **parameters)  # type: ignore[no-any-return]
+
+    dying = new_database()
+    dying.__class__ = KilledAfterStatement
+    with pytest.raises(Killed):
+        migrations.apply(dying, new_database(), [MAKE_A], print)
+
+    assert apply(new_database, [MAKE_A, FILL_A]) == ["applied 0001_make_a", "applied 0002_fill_a"]
+    assert new_database().fetch_all("SELECT id FROM a") == [{"id": 7}]
+
+
+def test_table_that_is_there_for_another_reason_is_an_error(
+    new_database: Callable[[], Database],
+) -> None:
+    new_database().execute("CREATE TABLE a (other INT)")
+
+    with pytest.raises(MigrationError, match="0001_make_a failed: MySQL error 1050"):
+        apply(new_database, [MAKE_A])
+
+
+def test_two_runs_at_once_apply_each_once(new_database: Callable[[], Database]) -> None:
+    slow = [MAKE_A] + [
+        Migration(f"{n:04}_slow", f"INSERT INTO a (id) SELECT {n} + SLEEP(0.1)")
+        for n in range(2, 6)
+    ]
+    start = threading.Barrier(3)
+    said: list[str] = []
+
+    def run() -> None:
+        databases = new_database(), new_database()
+        start.wait(timeout=10)
+        migrations.apply(*databases, slow, said.append)
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    applied = [line for line in said if line.startswith("applied")]
+    assert applied == [f"applied {migration.name}" for migration in slow]
+    assert len(new_database().fetch_all("SELECT id FROM a")) == 4
+
+
+def test_run_that_waits_says_so_and_gives_up_in_the_end(
+    new_database: Callable[[], Database], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrations, "WAIT_ATTEMPTS", 2)
+    apply(new_database, [])
+    new_database().execute("DELETE FROM schema_lock")
+    said: list[str] = []
+
+    with new_database().transaction() as other:
+        other.execute("INSERT INTO schema_lock (id) VALUES (1)")
+        with pytest.raises(MigrationError, match="Another run has not ended"):
+            migrations.apply(new_database(), new_database(), [MAKE_A], said.append)
+
+    assert said == ["waiting for another run to end"] * 2
+
+
+def test_files_are_read_in_order(tmp_path: Path) -> None:
+    (tmp_path / "0002_b.sql").write_text("B")
+    (tmp_path / "0001_a.sql").write_text("A")
+
+    assert migrations.read(tmp_path) == [Migration("0001_a", "A"), Migration("0002_b", "B")]
+
+
+@pytest.mark.parametrize("name", ["0003_gap", "0001_twice", "2_short"])
+def test_file_out_of_order_is_an_error(tmp_path: Path, name: str) -> None:
+    (tmp_path / "0001_a.sql").write_text("A")
+    (tmp_path / f"{name}.sql").write_text("B")
+
+    with pytest.raises(MigrationError, match="0002_"):
+        migrations.read(tmp_path)
+
+
+def test_unreachable_database_is_not_called_a_failed_migration() -> None:
+    nowhere = connect(Settings(endpoint_url="http://127.0.0.1:9"))
+
+    with pytest.raises(DatabaseUnavailable):
+        migrations.apply(nowhere, nowhere, [MAKE_A], print)
