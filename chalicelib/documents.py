@@ -1,0 +1,65 @@
+"""JSON documents: strict reading, and merge patch."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from chalicelib.problems import MalformedJSON
+
+MAX_DEPTH = 16  # a customer needs 3
+
+
+def parse(raw: bytes) -> object:
+    """Return the document in `raw`, as I-JSON has it (RFC 7493).
+
+    Raises MalformedJSON for bytes that are not UTF-8, syntax errors, NaN and infinities, a member
+    name given twice, and more than 16 levels of nesting.
+    """
+    try:
+        document = json.loads(
+            raw.decode(), parse_constant=_refuse_constant, object_pairs_hook=_object
+        )
+    except UnicodeDecodeError as error:
+        raise MalformedJSON(f"The body is not UTF-8: see byte {error.start}.") from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise MalformedJSON(f"The body is not JSON: {error.msg} at {where}.") from None
+    except (RecursionError, ValueError):
+        raise MalformedJSON("The body is nested too deeply, or has a number too long.") from None
+    if _deeper_than(MAX_DEPTH, document):
+        raise MalformedJSON(f"The body is nested more than {MAX_DEPTH} levels deep.")
+    return document
+
+
+def merge_patch(target: object, patch: object) -> object:
+    """Return `target` with the merge patch applied (RFC 7396): null removes a member."""
+    if not isinstance(patch, Mapping):
+        return patch
+    merged = dict(target) if isinstance(target, Mapping) else {}
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        else:
+            merged[name] = merge_patch(merged.get(name), value)
+    return merged
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        raise MalformedJSON("The body is not JSON that can be relied on: a member is given twice.")
+    return document
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise MalformedJSON(f"The body is not JSON: {name} is not a JSON number.")
+
+
+def _deeper_than(levels: int, document: object) -> bool:
+    if isinstance(document, dict):
+        children = list(document.values())
+    elif isinstance(document, list):
+        children = document
+    else:
+        return False
+    return levels == 0 or any(_deeper_than(levels - 1, child) for child in children)

@@ -1,0 +1,127 @@
+"""Every error that a client can see, as problem details (RFC 9457).
+
+    Problem
+    ├── MalformedJSON           400  the body is not JSON
+    ├── ValidationError         400  `errors` says what is wrong, and where
+    ├── CustomerNotFound        404
+    ├── MethodNotAllowed        405  `Allow`
+    ├── EmailTaken              409
+    ├── ExternalIdTaken         409
+    ├── ContentTooLarge         413
+    ├── UnsupportedMediaType    415  `Accept-Post` or `Accept-Patch`
+    ├── InternalError           500
+    └── ServiceUnavailable      503  `Retry-After`
+
+No detail repeats what the client sent, SQL, or what the database said.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, TypedDict
+
+# An identifier that clients may compare: it is the same in every stage.
+TYPE_BASE = "https://customers.example.com/problems#"
+
+
+class InputError(TypedDict, total=False):
+    """One thing wrong with the input.
+
+    `pointer` (RFC 6901) is where in the body, `parameter` which in the query; `code` is for
+    programs, `detail` for people.
+    """
+
+    pointer: str
+    parameter: str
+    code: str
+    detail: str
+
+
+class Problem(Exception):
+    """An error answer; `detail` tells a person what to do."""
+
+    status: ClassVar[int]
+    type: ClassVar[str]
+    title: ClassVar[str]
+
+    def __init__(
+        self,
+        detail: str,
+        errors: Sequence[InputError] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = errors
+        self.headers = headers or {}
+
+
+class MalformedJSON(Problem):
+    status = 400
+    type = "malformed-json"
+    title = "The body is not valid JSON"
+
+
+class ValidationError(Problem):
+    status = 400
+    type = "validation-error"
+    title = "The request is not valid"
+
+
+class CustomerNotFound(Problem):
+    status = 404
+    type = "customer-not-found"
+    title = "There is no such customer"
+
+
+class MethodNotAllowed(Problem):
+    status = 405
+    type = "method-not-allowed"
+    title = "The resource does not have this method"
+
+
+class EmailTaken(Problem):
+    status = 409
+    type = "email-taken"
+    title = "Another customer has this email address"
+
+
+class ExternalIdTaken(Problem):
+    status = 409
+    type = "external-id-taken"
+    title = "Another customer has this external id"
+
+
+class ContentTooLarge(Problem):
+    status = 413
+    type = "content-too-large"
+    title = "The body is too large"
+
+
+class UnsupportedMediaType(Problem):
+    status = 415
+    type = "unsupported-media-type"
+    title = "The body's media type is not supported"
+
+
+class InternalError(Problem):
+    status = 500
+    type = "internal-error"
+    title = "The service failed"
+
+
+class ServiceUnavailable(Problem):
+    status = 503
+    type = "service-unavailable"
+    title = "The service is not available at the moment"
+
+
+def body(problem: Problem, instance: str, request_id: str) -> dict[str, Any]:
+    """Return the problem's JSON object; `instance` is the path that was asked for."""
+    document: dict[str, Any] = {
+        "type": TYPE_BASE + problem.type,
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
+        "instance": instance,
+        "request_id": request_id,
+    }
+    return document | {"errors": problem.errors} if problem.errors else document

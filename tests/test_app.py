@@ -1,0 +1,496 @@
+"""What each operation answers, through Chalice's own gateway and the real database."""
+
+import json
+import re
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+import app
+from chalicelib import problems
+from chalicelib.database import StatementFailed
+from tests.api import ADA, Api, assert_problem
+
+READ_ONLY = ("id", "version", "created_at", "updated_at")
+UNKNOWN = "0190a5f0-1c2d-7e3f-8a4b-5c6d7e8f9a0b"
+
+FULL = {
+    "status": "inactive",
+    "email": "grace@example.com",
+    "phone": "+442079460000",
+    "given_name": "Grace",
+    "family_name": "Hopper",
+    "company_name": "Navy & Co",
+    "external_id": "crm-1",
+    "addresses": [
+        {
+            "type": "billing",
+            "line1": "1 Main St",
+            "line2": None,
+            "city": "Arlington",
+            "region": "VA",
+            "postal_code": "22201",
+            "country": "US",
+        }
+    ],
+    "locale": "en-US",
+    "time_zone": "America/New_York",
+    "metadata": {"plan": "gold 🥇"},
+}
+
+
+def test_customer_lives(api: Api) -> None:
+    """A customer is created, read, listed, changed and deleted."""
+    created = api.post("/customers", ADA)
+    assert created.status_code == 201
+    path = created.headers["Location"]
+    assert path == f"/customers/{created.json_body['id']}"
+
+    assert api.get(path).json_body == created.json_body
+    assert api.get("/customers").json_body["items"] == [created.json_body]
+
+    changed = api.patch(path, {"phone": "+442079460000"})
+    assert changed.status_code == 200
+    assert changed.json_body["phone"] == "+442079460000"
+    assert api.get(path).json_body == changed.json_body
+
+    deleted = api.delete(path)
+    assert (deleted.status_code, deleted.body) == (204, b"")
+    assert_problem(api.get(path), 404, "customer-not-found")
+    assert api.get("/customers").json_body["items"] == []
+
+
+def test_created_customer_has_every_member(api: Api) -> None:
+    customer = api.post("/customers", ADA).json_body
+
+    unset = dict.fromkeys(FULL) | {"status": "active", "addresses": [], "metadata": {}}
+    assert {k: v for k, v in customer.items() if k not in READ_ONLY} == unset | ADA
+    assert customer["version"] == 1
+    assert UUID(customer["id"]).version == 7
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", customer["created_at"])
+    assert customer["created_at"] == customer["updated_at"]
+
+
+def test_full_customer_is_stored_as_it_was_sent(api: Api) -> None:
+    created = api.post("/customers", FULL)
+
+    stored = api.get(created.headers["Location"]).json_body
+    assert {k: v for k, v in stored.items() if k not in READ_ONLY} == FULL
+    assert stored == created.json_body
+
+
+def test_answer_is_readable_json(api: Api) -> None:
+    """Text is sent as UTF-8, not as escapes."""
+    created = api.post("/customers", ADA | {"given_name": "Zoë 👩🏽‍🚀"})
+
+    assert "Zoë 👩🏽‍🚀".encode() in created.body
+    assert created.headers["Content-Type"] == "application/json"
+
+
+# --- changing --------------------------------------------------------------------------------
+
+
+def test_patch_changes_what_it_names_and_nothing_else(api: Api) -> None:
+    before = api.post("/customers", FULL).json_body
+
+    after = api.patch(
+        f"/customers/{before['id']}",
+        {"given_name": None, "metadata": {"plan": None, "tier": "1"}, "addresses": []},
+    ).json_body
+
+    assert after == before | {
+        "version": 2,
+        "updated_at": after["updated_at"],
+        "given_name": None,
+        "metadata": {"tier": "1"},
+        "addresses": [],
+    }
+    assert after["updated_at"] > before["updated_at"]
+
+
+@pytest.mark.parametrize("media_type", ["application/merge-patch+json", "application/json"])
+def test_patch_takes_both_media_types(api: Api, media_type: str) -> None:
+    path = api.post("/customers", ADA).headers["Location"]
+
+    answer = api.request("PATCH", path, b'{"locale": "en-GB"}', {"Content-Type": media_type})
+
+    assert answer.status_code == 200
+    assert answer.json_body["locale"] == "en-GB"
+
+
+def test_patch_that_changes_nothing_makes_no_version(api: Api) -> None:
+    before = api.post("/customers", FULL).json_body
+
+    after = api.patch(f"/customers/{before['id']}", {"email": " grace@EXAMPLE.com", "version": 1})
+
+    assert after.status_code == 200
+    assert after.json_body == before
+
+
+def test_patch_validates_the_whole(api: Api) -> None:
+    path = api.post("/customers", ADA).headers["Location"]
+
+    answer = api.patch(path, {"given_name": None, "family_name": None})
+
+    assert_problem(answer, 400, "validation-error", ("", "name-required"))
+
+
+@pytest.mark.parametrize("member", READ_ONLY)
+def test_read_only_member_can_not_be_changed(api: Api, member: str) -> None:
+    path = api.post("/customers", ADA).headers["Location"]
+    wrong = ("/" + member, "read-only")
+
+    assert_problem(api.patch(path, {member: "x"}), 400, "validation-error", wrong)
+    assert_problem(api.post("/customers", FULL | {member: 1}), 400, "validation-error", wrong)
+
+
+# --- what is unique --------------------------------------------------------------------------
+
+
+def test_email_is_unique_whatever_its_case(api: Api) -> None:
+    api.post("/customers", ADA | {"email": "Ada@Example.com"})
+
+    answer = api.post("/customers", ADA | {"email": "aDA@example.COM"})
+
+    assert_problem(answer, 409, "email-taken", ("/email", "taken"))
+    assert b"ada" not in answer.body.lower()
+
+
+def test_emails_that_only_look_alike_are_two(api: Api) -> None:
+    assert api.post("/customers", ADA | {"email": "jose@example.com"}).status_code == 201
+    assert api.post("/customers", ADA | {"email": "josé@example.com"}).status_code == 201
+
+
+def test_external_id_is_unique(api: Api) -> None:
+    api.post("/customers", FULL)
+
+    answer = api.post("/customers", ADA | {"external_id": "crm-1"})
+
+    assert_problem(answer, 409, "external-id-taken", ("/external_id", "taken"))
+    assert api.post("/customers", ADA | {"external_id": "CRM-1"}).status_code == 201
+
+
+def test_change_to_a_taken_email_is_refused(api: Api) -> None:
+    api.post("/customers", ADA)
+    path = api.post("/customers", FULL).headers["Location"]
+
+    assert_problem(api.patch(path, {"email": ADA["email"]}), 409, "email-taken")
+    assert api.get(path).json_body["email"] == FULL["email"]
+    assert api.get(path).json_body["version"] == 1
+
+
+def test_deleting_frees_email_and_external_id(api: Api) -> None:
+    api.delete(api.post("/customers", FULL).headers["Location"])
+
+    assert api.post("/customers", FULL).status_code == 201
+
+
+# --- listing ---------------------------------------------------------------------------------
+
+
+def test_list_is_newest_first(api: Api) -> None:
+    made = [api.post("/customers", numbered(n)).json_body["id"] for n in range(5)]
+
+    listed = [item["id"] for item in api.get("/customers").json_body["items"]]
+
+    assert listed == made[::-1]
+
+
+def test_pages_link_to_the_next(api: Api) -> None:
+    made = [api.post("/customers", numbered(n)).json_body["id"] for n in range(5)]
+
+    listed, sizes, path = [], [], "/customers?limit=2"
+    while path:
+        page = api.get(path)
+        listed += [item["id"] for item in page.json_body["items"]]
+        sizes.append(len(page.json_body["items"]))
+        path = page.json_body["next"]
+        assert page.json_body["has_more"] == (path is not None)
+        assert page.headers.get("Link") == (f'<{path}>; rel="next"' if path else None)
+        assert path is None or path.startswith("/customers?limit=2&cursor=")
+
+    assert listed == made[::-1]
+    assert sizes == [2, 2, 1]
+
+
+def test_last_full_page_has_no_next(api: Api) -> None:
+    for n in range(2):
+        api.post("/customers", numbered(n))
+
+    assert api.get("/customers?limit=2").json_body["next"] is None
+
+
+def test_page_goes_on_where_its_last_customer_was_deleted(api: Api) -> None:
+    made = [api.post("/customers", numbered(n)).json_body["id"] for n in range(3)]
+    first = api.get("/customers?limit=1").json_body
+    api.delete(f"/customers/{made[2]}")
+
+    assert [item["id"] for item in api.get(first["next"]).json_body["items"]] == [made[1]]
+
+
+def test_empty_list(api: Api) -> None:
+    assert api.get("/customers").json_body == {"items": [], "next": None, "has_more": False}
+
+
+def test_default_limit_is_20(api: Api) -> None:
+    for n in range(21):
+        api.post("/customers", numbered(n))
+
+    assert len(api.get("/customers").json_body["items"]) == 20
+    assert len(api.get("/customers?limit=100").json_body["items"]) == 21
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter", "code"),
+    [
+        ("limit=0", "limit", "range"),
+        ("limit=101", "limit", "range"),
+        ("limit=-1", "limit", "type"),
+        ("limit=ten", "limit", "type"),
+        ("limit=", "limit", "type"),
+        ("limit=%D9%A1", "limit", "type"),
+        ("limit=1_0", "limit", "type"),
+        ("limit=" + "9" * 5000, "limit", "type"),
+        ("limit=1&limit=2", "limit", "repeated"),
+        ("cursor=x", "cursor", "cursor"),
+        ("cursor=", "cursor", "cursor"),
+        ("cursor=%C3%A9", "cursor", "cursor"),
+        ("cursor=AAAA!AAAAAAAAAAAAAAAAAA", "cursor", "cursor"),
+        ("offset=10", "offset", "unknown"),
+    ],
+)
+def test_wrong_list_parameter(api: Api, query: str, parameter: str, code: str) -> None:
+    answer = api.get(f"/customers?{query}")
+
+    assert_problem(answer, 400, "validation-error")
+    assert [(e["parameter"], e["code"]) for e in answer.json_body["errors"]] == [(parameter, code)]
+
+
+# --- wrong input -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b'{"email": }',
+        b'{"email": "a@example.com",}',
+        b"{'email': 1}",
+        b'{"metadata": NaN}',
+        b'{"metadata": -Infinity}',
+        b'{"email": "a@example.com", "email": "b@example.com"}',
+        b'{"metadata": {"a": "1", "a": "2"}}',
+        b'{"email": "\xff\xfe"}',
+        b'{"email": "\xed\xa0\x80"}',
+        b"[" * 30_000,
+        b'{"a":' * 5_000 + b"1" + b"}" * 5_000,
+        b'{"metadata": ' + b"[" * 20 + b"]" * 20 + b"}",
+        b'{"version": ' + b"9" * 5_000 + b"}",
+        b"\xef\xbb\xbf{}",
+    ],
+    ids=lambda body: repr(body[:24]),
+)
+def test_malformed_json(api: Api, body: bytes) -> None:
+    assert_problem(api.request("POST", "/customers", body), 400, "malformed-json")
+
+
+@pytest.mark.parametrize("document", [[], "text", 1, None, True, [ADA]])
+def test_document_that_is_no_object(api: Api, document: Any) -> None:
+    path = api.post("/customers", ADA).headers["Location"]
+
+    for answer in (api.post("/customers", document), api.patch(path, document)):
+        assert_problem(answer, 400, "validation-error", ("", "type"))
+
+
+def test_every_wrong_member_is_named(api: Api) -> None:
+    answer = api.post(
+        "/customers",
+        {"email": "no", "phone": 1, "addresses": [{"line1": "x"}, 7], "metadata": {"a/b~": 1}, "x": 1},
+    )
+
+    assert_problem(
+        answer,
+        400,
+        "validation-error",
+        ("/email", "email"),
+        ("/phone", "type"),
+        ("/addresses/0/country", "required"),
+        ("/addresses/1", "type"),
+        ("/metadata/a~1b~0", "type"),
+        ("/x", "unknown"),
+    )
+
+
+@pytest.mark.parametrize("text", ["not-a-uuid", "1", "%00", "é", UNKNOWN[:-1], "{" + UNKNOWN + "}"])
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+def test_malformed_id(api: Api, method: str, text: str) -> None:
+    answer = api.request(method, f"/customers/{text}", b"{}")
+
+    assert_problem(answer, 404, "customer-not-found")
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+def test_unknown_id(api: Api, method: str) -> None:
+    assert_problem(api.request(method, f"/customers/{UNKNOWN}", b"{}"), 404, "customer-not-found")
+
+
+def test_id_is_taken_in_capitals(api: Api) -> None:
+    customer = api.post("/customers", ADA).json_body
+
+    assert api.get(f"/customers/{customer['id'].upper()}").json_body == customer
+
+
+def test_deleted_customer_is_gone_for_every_method(api: Api) -> None:
+    path = api.post("/customers", ADA).headers["Location"]
+    api.delete(path)
+
+    for method in ("GET", "PATCH", "DELETE"):
+        assert_problem(api.request(method, path, b"{}"), 404, "customer-not-found")
+
+
+@pytest.mark.parametrize(
+    "media_type", ["text/plain", "application/xml", "*/*", "", "application/jsonp", "multipart/x"]
+)
+def test_wrong_media_type(api: Api, media_type: str) -> None:
+    body = json.dumps(ADA).encode()
+
+    answer = api.request("POST", "/customers", body, {"Content-Type": media_type})
+
+    assert_problem(answer, 415, "unsupported-media-type")
+    assert answer.headers["Accept-Post"] == "application/json"
+
+
+def test_wrong_media_type_of_a_patch(api: Api) -> None:
+    answer = api.request("PATCH", f"/customers/{UNKNOWN}", b"{}", {"Content-Type": "text/plain"})
+
+    assert_problem(answer, 415, "unsupported-media-type")
+    assert answer.headers["Accept-Patch"] == "application/merge-patch+json, application/json"
+
+
+def test_media_type_may_have_capitals_and_parameters(api: Api) -> None:
+    body, media_type = json.dumps(ADA).encode(), "Application/JSON; charset=utf-8"
+
+    answer = api.request("POST", "/customers", body, {"Content-Type": media_type})
+
+    assert answer.status_code == 201
+
+
+def test_media_type_of_a_get_does_not_matter(api: Api) -> None:
+    answer = api.request("GET", "/customers", headers={"Content-Type": "text/plain"})
+
+    assert answer.status_code == 200
+
+
+def test_body_that_is_too_large(api: Api) -> None:
+    body = json.dumps(ADA).encode()
+    at_limit = body + b" " * (app.MAX_BODY_BYTES - len(body))
+
+    assert api.request("POST", "/customers", at_limit).status_code == 201
+    assert_problem(api.request("POST", "/customers", at_limit + b" "), 413, "content-too-large")
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/customers", {"GET", "HEAD", "POST"}),
+        (f"/customers/{UNKNOWN}", {"GET", "HEAD", "PATCH", "DELETE"}),
+        ("/health", {"GET", "HEAD"}),
+    ],
+)
+def test_wrong_method(api: Api, path: str, allowed: set[str]) -> None:
+    for method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} - allowed:
+        answer = api.request(method, path, b"{}")
+        assert_problem(answer, 405, "method-not-allowed")
+        assert set(answer.headers["Allow"].split(", ")) == allowed
+
+
+def test_head_answers_as_get_without_the_body(api: Api) -> None:
+    path = api.post("/customers", ADA).headers["Location"]
+
+    for target, status in ((path, 200), ("/customers", 200), (f"/customers/{UNKNOWN}", 404)):
+        head, get = api.request("HEAD", target), api.get(target)
+        assert (head.status_code, head.headers, head.body) == (status, get.headers, b"")
+
+
+# --- when things go wrong behind -------------------------------------------------------------
+
+
+def test_health(api: Api) -> None:
+    assert api.get("/health").json_body == {"status": "ok"}
+    assert api.get("/health?deep=true").json_body == {"status": "ok"}
+    assert_problem(api.get("/health?deep=yes"), 400, "validation-error")
+
+
+def test_database_that_does_not_answer(broken_api: Api) -> None:
+    """Every operation says when to try again; plain health needs no database."""
+    body = json.dumps(ADA).encode()
+    for method, path in (
+        ("GET", "/customers"),
+        ("POST", "/customers"),
+        ("GET", f"/customers/{UNKNOWN}"),
+        ("PATCH", f"/customers/{UNKNOWN}"),
+        ("DELETE", f"/customers/{UNKNOWN}"),
+        ("GET", "/health?deep=true"),
+    ):
+        answer = broken_api.request(method, path, body)
+        assert_problem(answer, 503, "service-unavailable")
+        assert answer.headers["Retry-After"] == "2"
+    assert broken_api.get("/health").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("ada@example.com"), StatementFailed("MySQL error 1146", 1146)]
+)
+def test_failure_of_ours_is_logged_without_personal_data(
+    api: Api, error: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr(app, "database", fail)
+    app.app.log.addHandler(caplog.handler)
+
+    answer = api.get("/customers")
+
+    assert_problem(answer, 500, "internal-error")
+    assert type(error).__name__ in caplog.text
+    assert "test_app.py" in caplog.text
+    assert "ada@" not in caplog.text + answer.body.decode()
+
+
+def test_instance_and_request_id_come_from_the_gateway(api: Api) -> None:
+    """A stage in the path is kept, so that links work behind API Gateway."""
+    event = {
+        "requestContext": {
+            "httpMethod": "GET",
+            "resourcePath": "/customers/{customer_id}",
+            "path": f"/prod/customers/{UNKNOWN}",
+            "requestId": "gateway-1",
+        },
+        "headers": {},
+        "multiValueQueryStringParameters": None,
+        "pathParameters": {"customer_id": UNKNOWN},
+        "stageVariables": None,
+        "body": None,
+    }
+
+    problem = json.loads(app.app(event, None)["body"])
+
+    assert problem["instance"] == f"/prod/customers/{UNKNOWN}"
+    assert problem["request_id"] == "gateway-1"
+
+
+def test_every_type_of_problem_is_documented() -> None:
+    """`docs/problems.md` has a heading for each type, and for nothing else."""
+    with open("docs/problems.md") as file:
+        documented = re.findall(r"^## (.+)$", file.read(), re.MULTILINE)
+
+    assert sorted(documented) == sorted(p.type for p in problems.Problem.__subclasses__())
+
+
+def numbered(n: int) -> dict[str, Any]:
+    return ADA | {"email": f"ada{n}@example.com"}
+
+

@@ -1,0 +1,23 @@
+"""What a cold start imports: nothing that the first request does not need."""
+
+import subprocess
+import sys
+
+LATER = ("pymysql", "marshmallow", "email_validator", "boto3", "botocore", "aws_xray_sdk", "zoneinfo")
+
+
+def imported_by(statement: str) -> set[str]:
+    command = [sys.executable, "-X", "importtime", "-c", statement]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stderr.splitlines()
+    return {line.rsplit("|", 1)[1].strip().split(".")[0] for line in lines}
+
+
+def test_app_imports_nothing_heavy() -> None:
+    modules = imported_by("import app")
+
+    assert "chalicelib" in modules
+    assert modules.isdisjoint(LATER)
+
+
+def test_measurement_would_notice() -> None:
+    assert {"marshmallow", "email_validator"} <= imported_by("import app, chalicelib.schemas")

@@ -1,0 +1,202 @@
+"""The operations: how many statements each takes, races between them, and their ids."""
+
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from chalicelib import customers, schemas
+from chalicelib.database import Database, Row, Value
+from chalicelib.problems import CustomerNotFound, EmailTaken, ServiceUnavailable
+from tests.api import ADA
+
+
+class Recorded(Database):
+    """A database that remembers the statements it was given."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.statements: list[str] = []
+
+    def transaction(self) -> AbstractContextManager[Database]:
+        raise NotImplementedError
+
+    def _run(self, sql: str, parameters: Mapping[str, Value]) -> tuple[list[Row], int]:
+        self.statements.append(sql)
+        return self._database._run(sql, parameters)
+
+
+def new(**members: Any) -> dict[str, Any]:
+    return schemas.load_customer(ADA | members)
+
+
+def rename(name: str) -> Callable[[customers.Customer], customers.Customer]:
+    return lambda current: schemas.load_customer(current | {"given_name": name}, current)
+
+
+@pytest.fixture
+def recorded(database: Database) -> Recorded:
+    return Recorded(database)
+
+
+def test_each_operation_takes_as_few_statements_as_it_can(recorded: Recorded) -> None:
+    """Decision 3: a Data API call costs milliseconds, so their number is the cost."""
+
+    def statements(operation: Callable[[], object]) -> int:
+        recorded.statements.clear()
+        operation()
+        return len(recorded.statements)
+
+    customer_id = UUID(customers.create(recorded, new())["id"])
+    email = "grace@example.com"
+
+    assert statements(lambda: customers.create(recorded, new(email=email))) == 1
+    assert statements(lambda: customers.get(recorded, customer_id)) == 1
+    assert statements(lambda: customers.page(recorded)) == 1
+    assert statements(lambda: customers.change(recorded, customer_id, rename("Augusta"))) == 2
+    assert statements(lambda: customers.change(recorded, customer_id, rename("Augusta"))) == 1
+    assert statements(lambda: customers.delete(recorded, customer_id)) == 1
+
+
+def test_change_that_was_overtaken_is_made_on_what_the_other_left(database: Database) -> None:
+    customer_id = UUID(customers.create(database, new())["id"])
+    overtake = iter(["once"])
+
+    def edit(current: customers.Customer) -> customers.Customer:
+        if next(overtake, None):
+            customers.change(database, customer_id, rename("Augusta"))
+        return schemas.load_customer(current | {"phone": "+442079460000"}, current)
+
+    changed = customers.change(database, customer_id, edit)
+
+    assert changed == customers.get(database, customer_id)
+    assert (changed["given_name"], changed["phone"]) == ("Augusta", "+442079460000")
+    assert changed["version"] == 3
+
+
+def test_change_that_is_overtaken_each_time_gives_up(database: Database) -> None:
+    customer_id = UUID(customers.create(database, new())["id"])
+    times = iter(range(100))
+
+    def edit(current: customers.Customer) -> customers.Customer:
+        customers.change(database, customer_id, rename(f"Ada {next(times)}"))
+        return rename("Augusta")(current)
+
+    with pytest.raises(ServiceUnavailable):
+        customers.change(database, customer_id, edit)
+
+
+def test_change_of_a_customer_deleted_meanwhile(database: Database) -> None:
+    customer_id = UUID(customers.create(database, new())["id"])
+
+    def edit(current: customers.Customer) -> customers.Customer:
+        customers.delete(database, customer_id)
+        return rename("Augusta")(current)
+
+    with pytest.raises(CustomerNotFound):
+        customers.change(database, customer_id, edit)
+
+
+def test_no_change_is_lost_when_many_are_made_at_once(database: Database) -> None:
+    customer_id = UUID(customers.create(database, new())["id"])
+    done: list[int] = []
+
+    def add(key: str) -> None:
+        def edit(current: customers.Customer) -> customers.Customer:
+            metadata = current["metadata"] | {key: "x"}
+            return schemas.load_customer(current | {"metadata": metadata}, current)
+
+        while True:
+            try:
+                done.append(customers.change(database, customer_id, edit)["version"])
+            except ServiceUnavailable:
+                continue
+            return
+
+    threads = [threading.Thread(target=add, args=(f"k{n}",)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert customers.get(database, customer_id)["metadata"] == {f"k{n}": "x" for n in range(8)}
+    assert sorted(done) == list(range(2, 10))
+
+
+def test_one_of_many_creates_with_one_email_wins(database: Database) -> None:
+    outcomes: list[str] = []
+
+    def create() -> None:
+        try:
+            outcomes.append(customers.create(database, new())["email"])
+        except EmailTaken:
+            outcomes.append("taken")
+
+    threads = [threading.Thread(target=create) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(outcomes) == ["ada@example.com"] + ["taken"] * 7
+
+
+def test_deleted_customer_keeps_its_row(database: Database) -> None:
+    """It is hidden, to be restored or purged; what it was unique by is free."""
+    customer_id = UUID(customers.create(database, new(external_id="crm-1"))["id"])
+
+    customers.delete(database, customer_id)
+
+    row = database.fetch_one(
+        "SELECT email, email_live, external_id_live, deleted_at FROM customers WHERE id = :id",
+        id=customer_id.bytes,
+    )
+    assert row
+    assert isinstance(row.pop("deleted_at"), datetime)
+    assert row == {"email": "ada@example.com", "email_live": None, "external_id_live": None}
+
+
+def test_hundred_of_the_largest_customers_fit_one_answer_of_the_data_api(
+    database: Database,
+) -> None:
+    """1 MiB ends the call: a client must not be able to make the list impossible."""
+    quotes = '"' * 200
+    address = {"line1": quotes, "line2": quotes, "city": quotes, "region": quotes, "country": "GB"}
+    second = {"line1": "x", "country": "GB"}
+    unused = schemas.MAX_CUSTOMER_BYTES - schemas.customer_size(new(addresses=[address, second]))
+    for member in ("line1", "line2", "city", "region", "postal_code"):
+        second[member] = '"' * max(1, min(200, unused // 4 - 2))
+        unused = schemas.MAX_CUSTOMER_BYTES - schemas.customer_size(
+            new(addresses=[address, second])
+        )
+    largest = new(addresses=[address, second])
+    assert unused < 400
+    for n in range(100):
+        customers.create(database, largest | {"email": f"ada{n}@example.com"})
+
+    assert len(customers.page(database, limit=100).items) == 100
+
+
+def test_ids_are_uuids_of_version_7_that_sort_by_time() -> None:
+    before = datetime.now(UTC).timestamp()
+    ids = [customers.new_id() for _ in range(1000)]
+    after = datetime.now(UTC).timestamp()
+
+    assert {(customer_id.version, customer_id.variant) for customer_id in ids} == {
+        (7, "specified in RFC 4122")
+    }
+    assert len(set(ids)) == 1000
+    assert int(before * 1000) <= ids[0].int >> 80 <= ids[-1].int >> 80 <= after * 1000
+    ticks = [customer_id.int >> 64 for customer_id in ids]
+    assert ticks == sorted(ticks)
+
+
+def test_id_of_a_given_time() -> None:
+    customer_id = customers.new_id(1_700_000_000_123_500_000)
+
+    assert customer_id.int >> 80 == 1_700_000_000_123
+    assert customer_id.int >> 64 & 0xFFF == 2048

@@ -1,0 +1,61 @@
+"""Strict JSON, and merge patch by its RFC's own examples."""
+
+import json
+
+import pytest
+
+from chalicelib.documents import merge_patch, parse
+from chalicelib.problems import MalformedJSON
+
+
+@pytest.mark.parametrize(
+    ("target", "patch", "result"),
+    [  # RFC 7396, appendix A
+        ('{"a":"b"}', '{"a":"c"}', '{"a":"c"}'),
+        ('{"a":"b"}', '{"b":"c"}', '{"a":"b","b":"c"}'),
+        ('{"a":"b"}', '{"a":null}', "{}"),
+        ('{"a":"b","b":"c"}', '{"a":null}', '{"b":"c"}'),
+        ('{"a":["b"]}', '{"a":"c"}', '{"a":"c"}'),
+        ('{"a":"c"}', '{"a":["b"]}', '{"a":["b"]}'),
+        ('{"a":{"b":"c"}}', '{"a":{"b":"d","c":null}}', '{"a":{"b":"d"}}'),
+        ('{"a":[{"b":"c"}]}', '{"a":[1]}', '{"a":[1]}'),
+        ('["a","b"]', '["c","d"]', '["c","d"]'),
+        ('{"a":"b"}', '["c"]', '["c"]'),
+        ('{"a":"foo"}', "null", "null"),
+        ('{"a":"foo"}', '"bar"', '"bar"'),
+        ('{"e":null}', '{"a":1}', '{"e":null,"a":1}'),
+        ("[1,2]", '{"a":"b","c":null}', '{"a":"b"}'),
+        ("{}", '{"a":{"bb":{"ccc":null}}}', '{"a":{"bb":{}}}'),
+    ],
+)
+def test_merge_patch(target: str, patch: str, result: str) -> None:
+    before = json.loads(target)
+
+    assert json.loads(result) == merge_patch(before, json.loads(patch))
+    assert json.loads(target) == before
+
+
+@pytest.mark.parametrize("raw", [b'{"a": [1, 2.5, "\\u00e9", null, true]}', b'"\xc3\xa9"', b" 1 "])
+def test_json_is_read(raw: bytes) -> None:
+    assert json.loads(raw) == parse(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b'{"a":\n 1,}', "line 2, column 4"),
+        (b'{"a": "\xff"}', "byte 7"),
+        (b'{"a": NaN}', "NaN"),
+        (b'{"a": 1, "a": 1}', "twice"),
+        (b"[" * 17 + b"]" * 17, "16 levels"),
+        (b"[" * 9_999, "too deeply"),
+        (b"9" * 4_301, "number too long"),
+    ],
+)
+def test_error_says_what_and_where(raw: bytes, said: str) -> None:
+    with pytest.raises(MalformedJSON, match=said):
+        parse(raw)
+
+
+def test_depth_at_the_limit_is_read() -> None:
+    assert parse(b"[" * 16 + b"]" * 16)

@@ -1,0 +1,199 @@
+"""The rules of every field: what is taken, what it becomes, and what is refused."""
+
+import json
+from typing import Any
+
+import pytest
+
+from chalicelib import schemas
+from chalicelib.problems import ValidationError
+from tests.api import ADA
+
+ADDRESS = {"line1": "1 Main St", "country": "GB"}
+
+
+def load(**members: Any) -> dict[str, Any]:
+    return schemas.load_customer(ADA | members)
+
+
+def errors(document: object, current: dict[str, Any] | None = None) -> list[tuple[str, str]]:
+    with pytest.raises(ValidationError) as caught:
+        schemas.load_customer(document, current)
+    return [(error["pointer"], error["code"]) for error in caught.value.errors]
+
+
+@pytest.mark.parametrize(
+    ("member", "sent", "stored"),
+    [
+        ("email", " Ada@EXAMPLE.com ", "Ada@example.com"),
+        ("email", "zoe\u0308@example.com", "zoë@example.com"),
+        ("email", "ada@bücher.example.com", "ada@bücher.example.com"),
+        ("email", "ada+tag@example.com", "ada+tag@example.com"),
+        ("phone", "+44 (20) 7946-0000", "+442079460000"),
+        ("phone", "+1.202.555.0143", "+12025550143"),
+        ("given_name", "  Zoe\u0308 ", "Zoë"),
+        ("given_name", "x" * 300, "x" * 300),
+        ("given_name", "👩🏽‍🚀 שָׁלוֹם", "👩🏽‍🚀 שָׁלוֹם"),
+        ("company_name", "O'Neil & Søns \\ \"Ltd\"", "O'Neil & Søns \\ \"Ltd\""),
+        ("external_id", "A-1", "A-1"),
+        ("locale", "zh-Hant-TW", "zh-Hant-TW"),
+        ("time_zone", "America/Argentina/Buenos_Aires", "America/Argentina/Buenos_Aires"),
+        ("time_zone", "UTC", "UTC"),
+        ("status", "inactive", "inactive"),
+        ("metadata", {"  key ": " value "}, {"key": "value"}),
+        ("metadata", {f"k{n}": "v" for n in range(50)}, {f"k{n}": "v" for n in range(50)}),
+        ("addresses", [ADDRESS] * 5, None),
+    ],
+)
+def test_value_is_taken(member: str, sent: Any, stored: Any) -> None:
+    loaded = load(**{member: sent})[member]
+
+    if member == "addresses":
+        address = dict.fromkeys(("line2", "city", "region", "postal_code")) | {"type": "other"}
+        stored = [address | ADDRESS] * 5
+    assert loaded == stored
+
+
+@pytest.mark.parametrize(
+    ("member", "sent", "code"),
+    [
+        ("email", None, "null"),
+        ("email", "", "blank"),
+        ("email", "ada", "email"),
+        ("email", "ada@", "email"),
+        ("email", "ada@example", "email"),
+        ("email", "ada @example.com", "email"),
+        ("email", "ada@example..com", "email"),
+        ("email", "Ada <ada@example.com>", "email"),
+        ("email", "ada@example.com\n", None),
+        ("email", "ada\n@example.com", "control-character"),
+        ("email", "a" * 64 + "@" + "b" * 200 + ".com", "too-long"),
+        ("email", 7, "type"),
+        ("phone", "020 7946 0000", "phone"),
+        ("phone", "+0123", "phone"),
+        ("phone", "+1234567890123456", "phone"),
+        ("phone", "+44٢٠", "phone"),
+        ("phone", "+1" + " " * 50 + "2", "too-long"),
+        ("given_name", "", "blank"),
+        ("given_name", " \t ", "blank"),
+        ("given_name", "x" * 301, "too-long"),
+        ("given_name", "a\u0000b", "control-character"),
+        ("given_name", "a\u0085b", "control-character"),
+        ("given_name", "a\u2028b", "control-character"),
+        ("given_name", "a\ud800b", "control-character"),
+        ("given_name", "a\x1bb", "control-character"),
+        ("given_name", ["Ada"], "type"),
+        ("given_name", True, "type"),
+        ("family_name", "x" * 301, "too-long"),
+        ("company_name", "x" * 501, "too-long"),
+        ("external_id", "x" * 101, "too-long"),
+        ("locale", "english please", "locale"),
+        ("locale", "e", "locale"),
+        ("time_zone", "Europe/Atlantis", "time-zone"),
+        ("time_zone", "europe/london", "time-zone"),
+        ("time_zone", "../../etc/passwd", "time-zone"),
+        ("status", "deleted", "choice"),
+        ("status", None, "null"),
+        ("metadata", None, "null"),
+        ("metadata", [], "type"),
+        ("metadata", {f"k{n}": "v" for n in range(51)}, "too-many"),
+        ("metadata", {f"{n:03}": "é" * 240 for n in range(9)}, "too-large"),
+        ("addresses", None, "null"),
+        ("addresses", {}, "type"),
+        ("addresses", [ADDRESS] * 6, "too-many"),
+    ],
+)
+def test_value_is_refused(member: str, sent: Any, code: str | None) -> None:
+    if code is None:
+        assert load(**{member: sent})[member] == sent.strip()
+    else:
+        assert errors(ADA | {member: sent}) == [(f"/{member}", code)]
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        ({"given_name": "Ada"}, [("/email", "required")]),
+        ({"email": "ada@example.com"}, [("", "name-required")]),
+        (ADA | {"addresses": [ADDRESS, {"country": "gb"}]},
+         [("/addresses/1/line1", "required"), ("/addresses/1/country", "country")]),
+        (ADA | {"addresses": [ADDRESS | {"type": "secret"}]}, [("/addresses/0/type", "choice")]),
+        (ADA | {"addresses": [ADDRESS | {"zip": "1"}]}, [("/addresses/0/zip", "unknown")]),
+        (ADA | {"addresses": [None]}, [("/addresses/0", "null")]),
+        (ADA | {"addresses": [[]]}, [("/addresses/0", "type")]),
+        (ADA | {"metadata": {"": "x"}}, [("/metadata/", "blank")]),
+        (ADA | {"metadata": {"k" * 41: "x"}}, [("/metadata/" + "k" * 41, "too-long")]),
+        (ADA | {"metadata": {"k": "v" * 501}}, [("/metadata/k", "too-long")]),
+        (ADA | {"metadata": {"k": None}}, [("/metadata/k", "null")]),
+        (ADA | {"metadata": {"k": {"a": "b"}}}, [("/metadata/k", "type")]),
+        (ADA | {"_schema": 1}, [("", "unknown")]),
+        ([ADA], [("", "type")]),
+        (None, [("", "type")]),
+    ],
+)
+def test_document_is_refused(document: object, expected: list[tuple[str, str]]) -> None:
+    assert sorted(errors(document)) == sorted(expected)
+
+
+def test_optional_members_may_be_null() -> None:
+    optional = ("phone", "family_name", "company_name", "external_id", "locale", "time_zone")
+
+    assert schemas.load_customer(ADA | dict.fromkeys(optional)) == schemas.load_customer(
+        {"email": "ada@example.com", "given_name": "Ada"}
+    )
+
+
+def test_read_only_members_may_be_sent_back_unchanged() -> None:
+    current = {"id": "1", "version": 1, "created_at": "a", "updated_at": "b"}
+
+    assert schemas.load_customer(ADA | current, current) == schemas.load_customer(ADA)
+    assert errors(ADA | current | {"version": 2}, current) == [("/version", "read-only")]
+    assert errors(ADA | {"id": "1"}) == [("/id", "read-only")]
+
+
+def test_customer_as_large_as_its_row_may_be() -> None:
+    """The limit counts what the Data API sends: quotes within JSON columns count twice."""
+    # each address takes as much as it can
+    line = '"' * 200
+    address = {"line1": line, "line2": line, "city": line, "region": line, "country": "GB"}
+
+    assert load(addresses=[address])["addresses"][0]["line1"] == line
+    assert errors(ADA | {"addresses": [address] * 3}) == [("", "too-large")]
+    plain = json.loads(json.dumps([address] * 3).replace('\\"', "x"))
+    assert len(load(addresses=plain)["addresses"]) == 3
+
+
+def test_no_error_repeats_the_value() -> None:
+    secret = "ada-lovelace-secret"
+    document = {
+        "email": secret,
+        "phone": secret,
+        "status": secret,
+        "locale": secret + " ",
+        "time_zone": secret,
+        "given_name": secret * 20,
+        "addresses": [{"line1": "x", "country": secret, "type": secret}],
+        "metadata": {"k": [secret]},
+    }
+
+    with pytest.raises(ValidationError) as caught:
+        schemas.load_customer(document)
+
+    assert len(caught.value.errors) >= 7
+    assert secret not in repr(caught.value.errors) + caught.value.detail
+
+
+def test_every_message_has_a_code_and_a_sentence() -> None:
+    """marshmallow's own wording never shows: each message is ours, `code: Sentence.`"""
+    document = {
+        "email": 1, "phone": [], "status": None, "addresses": [1, {"line1": None}], "metadata": 1,
+        "id": 1, "x": 1,
+    }  # fmt: skip
+
+    with pytest.raises(ValidationError) as caught:
+        schemas.load_customer(document)
+
+    for error in caught.value.errors:
+        assert error["code"].replace("-", "").islower()
+        assert error["detail"].startswith(("Must", "Is", "There"))
+        assert error["detail"].endswith(".")
