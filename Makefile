@@ -4,6 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 COUNT ?= 10000
 INSTALLED := .venv/.installed
+COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade pyproject.toml
 
 seed migrate: export AWS_ENDPOINT_URL_RDS_DATA ?= http://127.0.0.1:$(or $(DATA_API_PORT),8001)
 
@@ -40,10 +41,9 @@ format: $(INSTALLED)  ## Format the code, and mend what lint can
 	@$(BIN)/ruff format .
 
 lock: $(INSTALLED)  ## Pin the requirements anew from pyproject.toml
-	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade pyproject.toml \
-		--output-file requirements.txt
-	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade pyproject.toml \
-		--group dev --constraints requirements.txt --output-file requirements-dev.txt
+	@$(BIN)/pip install --quiet uv==0.13.9
+	@$(COMPILE) --output-file requirements.txt
+	@$(COMPILE) --group dev --constraints requirements.txt --output-file requirements-dev.txt
 
 ##@ About
 help:  ## Show this

@@ -169,12 +169,13 @@ def _taken(database: Database, customer: Customer) -> Problem:
 
 def _customer(row: Row) -> Customer:
     customer_id = UUID(bytes=cast("bytes", row["id"]))
+    updated_at = cast("datetime", row.pop("updated_at"))  # to stand behind created_at
     return row | {
         "id": str(customer_id),
         "addresses": json.loads(cast("str", row["addresses"])),
         "metadata": json.loads(cast("str", row["metadata"])),
         "created_at": _rfc3339(_created_at(customer_id)),
-        "updated_at": _rfc3339(cast("datetime", row["updated_at"])),
+        "updated_at": _rfc3339(updated_at),
     }
 
 

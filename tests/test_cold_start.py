@@ -3,7 +3,15 @@
 import subprocess
 import sys
 
-LATER = ("pymysql", "marshmallow", "email_validator", "boto3", "botocore", "aws_xray_sdk", "zoneinfo")
+LATER = (
+    "pymysql",
+    "marshmallow",
+    "email_validator",
+    "boto3",
+    "botocore",
+    "aws_xray_sdk",
+    "zoneinfo",
+)
 
 
 def imported_by(statement: str) -> set[str]:

@@ -1,8 +1,7 @@
 """The operations: how many statements each takes, races between them, and their ids."""
 
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -10,24 +9,10 @@ from uuid import UUID
 import pytest
 
 from chalicelib import customers, schemas
-from chalicelib.database import Database, Row, Value
+from chalicelib.database import Database
 from chalicelib.problems import CustomerNotFound, EmailTaken, ServiceUnavailable
 from tests.api import ADA
-
-
-class Recorded(Database):
-    """A database that remembers the statements it was given."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self.statements: list[str] = []
-
-    def transaction(self) -> AbstractContextManager[Database]:
-        raise NotImplementedError
-
-    def _run(self, sql: str, parameters: Mapping[str, Value]) -> tuple[list[Row], int]:
-        self.statements.append(sql)
-        return self._database._run(sql, parameters)
+from tests.recorded import Recorded
 
 
 def new(**members: Any) -> dict[str, Any]:
@@ -38,28 +23,23 @@ def rename(name: str) -> Callable[[customers.Customer], customers.Customer]:
     return lambda current: schemas.load_customer(current | {"given_name": name}, current)
 
 
-@pytest.fixture
-def recorded(database: Database) -> Recorded:
-    return Recorded(database)
-
-
-def test_each_operation_takes_as_few_statements_as_it_can(recorded: Recorded) -> None:
+def test_each_operation_takes_as_few_statements_as_it_can(database: Recorded) -> None:
     """Decision 3: a Data API call costs milliseconds, so their number is the cost."""
 
     def statements(operation: Callable[[], object]) -> int:
-        recorded.statements.clear()
+        database.statements.clear()
         operation()
-        return len(recorded.statements)
+        return len(database.statements)
 
-    customer_id = UUID(customers.create(recorded, new())["id"])
+    customer_id = UUID(customers.create(database, new())["id"])
     email = "grace@example.com"
 
-    assert statements(lambda: customers.create(recorded, new(email=email))) == 1
-    assert statements(lambda: customers.get(recorded, customer_id)) == 1
-    assert statements(lambda: customers.page(recorded)) == 1
-    assert statements(lambda: customers.change(recorded, customer_id, rename("Augusta"))) == 2
-    assert statements(lambda: customers.change(recorded, customer_id, rename("Augusta"))) == 1
-    assert statements(lambda: customers.delete(recorded, customer_id)) == 1
+    assert statements(lambda: customers.create(database, new(email=email))) == 1
+    assert statements(lambda: customers.get(database, customer_id)) == 1
+    assert statements(lambda: customers.page(database)) == 1
+    assert statements(lambda: customers.change(database, customer_id, rename("Augusta"))) == 2
+    assert statements(lambda: customers.change(database, customer_id, rename("Augusta"))) == 1
+    assert statements(lambda: customers.delete(database, customer_id)) == 1
 
 
 def test_change_that_was_overtaken_is_made_on_what_the_other_left(database: Database) -> None:

@@ -1,6 +1,7 @@
 """The database contract, held against both implementations and the real server."""
 
 import re
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from typing import TypeVar
 import pymysql
 import pytest
 import trustme
+from botocore.config import Config
 
 from chalicelib.database import (
     Database,
@@ -26,6 +28,7 @@ from chalicelib.database import (
     StatementTooLong,
     Value,
     connect,
+    data_api,
     mysql,
 )
 from chalicelib.settings import Settings, SettingsError
@@ -100,7 +103,7 @@ def administrator(mariadb: MariaDB) -> Iterator["pymysql.Connection[pymysql.curs
         ("a_decimal", Decimal("1234567890123456.7800")),
         ("a_decimal", Decimal("-0.0001")),
         ("a_text", ""),
-        ("a_text", "Zoë O'Neil \\ \"100%\" :name %s {x} `y` ; -- z"),
+        ("a_text", 'Zoë O\'Neil \\ "100%" :name %s {x} `y` ; -- z'),
         ("a_text", "👩🏽‍🚀 👨‍👩‍👧 𝕳𝖎"),
         ("a_text", "e\u0301 combining, שָׁלוֹם and مرحبا right to left"),
         ("a_text", "line one\nline two\r\n\ttab\x00zero\x1acontrol-z"),
@@ -303,15 +306,13 @@ def test_connection_that_was_lost_is_made_again(
     assert database.fetch_one("SELECT 1 AS one") == {"one": 1}
 
 
-def test_connection_lost_while_idle_is_not_noticed(
-    backend: str,
-    database: Database,
+def test_mysql_connection_lost_while_idle_is_not_noticed(
+    mariadb: MariaDB,
     administrator: "pymysql.Connection[pymysql.cursors.Cursor]",
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if backend == "data-api":
-        pytest.skip("the Data API keeps the connections: tests/local has its own test")
     monkeypatch.setattr(mysql, "IDLE_SECONDS", 0)
+    database = connect(Settings(database_url=mariadb.url))
 
     kill_connection_of(database, administrator)
 
@@ -350,6 +351,68 @@ def test_database_that_can_not_be_reached(settings: Settings) -> None:
         connect(settings).fetch_one("SELECT 1")
 
     assert caught.value.retry_after == 2
+
+
+def test_transactions_do_not_nest(database: Database) -> None:
+    with (
+        database.transaction() as transaction,
+        pytest.raises(NotImplementedError),
+        transaction.transaction(),
+    ):
+        pass
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[bytes], str]]:
+    """Give a function that serves one connection with the bytes given; it returns the address."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+
+        def answer(reply: bytes) -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(reply)
+                if not reply:
+                    connection.recv(1)  # until the client gives up
+
+        def start(reply: bytes) -> str:
+            pool.submit(answer, reply)
+            return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+        yield start
+
+
+def test_data_api_that_does_not_answer_in_time(
+    serve: Callable[[bytes], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data_api, "_CONFIG", data_api._CONFIG.merge(Config(read_timeout=0.2)))
+
+    with pytest.raises(StatementTimeout):
+        connect(Settings(endpoint_url=serve(b""))).fetch_one("SELECT 1")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{garbage}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{",
+        b"not even HTTP\r\n\r\n",
+    ],
+)
+def test_data_api_that_answers_garbage(serve: Callable[[bytes], str], reply: bytes) -> None:
+    with pytest.raises(DatabaseUnavailable):
+        connect(Settings(endpoint_url=serve(reply))).fetch_one("SELECT 1")
+
+
+def test_missing_credentials_are_not_called_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+
+    with pytest.raises(StatementFailed, match="NoCredentialsError"):
+        connect(Settings("arn:aws:rds:cluster", "arn:aws:secret")).fetch_one("SELECT 1")
 
 
 def test_each_thread_has_its_own_connection(mariadb: MariaDB) -> None:
@@ -412,7 +475,19 @@ def test_iam_token_takes_the_passwords_place(monkeypatch: pytest.MonkeyPatch) ->
     assert "X-Amz-Signature=" in arguments["password"]
 
 
-@pytest.mark.parametrize("url", ["postgres://a:pw@h/d", "mysql://a:pw@h", "mysql:///d", "pw"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres://a:pw@h/d",
+        "mysql://a:pw@h",
+        "mysql:///d",
+        "mysql://a:pw/x@h/d",
+        "mysql://a:b@h:pw/d",
+        "mysql://a:b@[pw/d",
+        "pw",
+        "",
+    ],
+)
 def test_wrong_address_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(SettingsError, match="mysql://user:password@host:port/database") as caught:
         mysql.connection_arguments(url)

@@ -93,6 +93,8 @@ class DataApi(Database):
 
     @contextmanager
     def transaction(self) -> Iterator[Database]:
+        if "transactionId" in self._scope:
+            raise NotImplementedError("Transactions don't nest.")
         answer = self._call("begin_transaction", **self._scope)
         transaction = {"transactionId": answer["transactionId"]}
         try:
@@ -117,7 +119,7 @@ class DataApi(Database):
 
     def _call(self, operation: str, **arguments: Any) -> Any:
         try:
-            return getattr(self._client, operation)(**self._cluster, **arguments)
+            answer = getattr(self._client, operation)(**self._cluster, **arguments)
         except ClientError as error:
             raise _from_answer(error) from None
         except ReadTimeoutError as error:
@@ -126,6 +128,9 @@ class DataApi(Database):
             raise DatabaseUnavailable(type(error).__name__) from None
         except BotoCoreError as error:
             raise StatementFailed(type(error).__name__) from None
+        if answer.keys() == {"ResponseMetadata"}:  # what the SDK makes of a body that is not JSON
+            raise DatabaseUnavailable("an answer that can't be read")
+        return answer
 
 
 def _from_answer(error: ClientError) -> DatabaseError:

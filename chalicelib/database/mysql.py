@@ -95,18 +95,9 @@ def connection_arguments(url: str) -> dict[str, Any]:
 
     Raises SettingsError, which does not repeat the address: it has a password in it.
     """
-    parts = urlsplit(url)
-    options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    if parts.scheme != "mysql" or not parts.hostname or not parts.path.strip("/"):
-        raise SettingsError(
-            "DATABASE_URL is not of the form mysql://user:password@host:port/database."
-        )
+    address, options = _parsed(url)
     arguments: dict[str, Any] = {
-        "host": parts.hostname,
-        "port": parts.port or 3306,
-        "user": unquote(parts.username or ""),
-        "password": unquote(parts.password or ""),
-        "database": unquote(parts.path.strip("/")),
+        **address,
         "charset": "utf8mb4",
         "autocommit": True,
         # as the Data API counts: rows matched, changed or not
@@ -116,11 +107,31 @@ def connection_arguments(url: str) -> dict[str, Any]:
         "read_timeout": STATEMENT_SECONDS,
         "write_timeout": STATEMENT_SECONDS,
     }
-    if "tls_ca" in options or parts.hostname not in _LOOPBACK:
+    if "tls_ca" in options or address["host"] not in _LOOPBACK:
         arguments["ssl"] = ssl.create_default_context(cafile=options.get("tls_ca"))
     if options.get("auth") == "iam":
         arguments["password"] = _iam_token(arguments)
     return arguments
+
+
+def _parsed(url: str) -> tuple[dict[str, Any], dict[str, str]]:
+    try:
+        parts = urlsplit(url)
+        address = {
+            "host": parts.hostname,
+            "port": parts.port or 3306,
+            "user": unquote(parts.username or ""),
+            "password": unquote(parts.password or ""),
+            "database": unquote(parts.path.strip("/")),
+        }
+    except ValueError:  # whose text repeats a part of the address
+        address = {}
+    wanted = ("host", "user", "database")
+    if not (address and parts.scheme == "mysql" and all(address[name] for name in wanted)):
+        raise SettingsError(
+            "A database's address is of the form mysql://user:password@host:port/database."
+        ) from None
+    return address, {name: values[-1] for name, values in parse_qs(parts.query).items()}
 
 
 def _iam_token(arguments: Mapping[str, Any]) -> str:

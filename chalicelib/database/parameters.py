@@ -6,7 +6,8 @@ A colon inside a string, a quoted identifier or a comment names nothing, nor do 
 import re
 from functools import lru_cache
 
-_TOKEN = re.compile(
+# What is not plain SQL: literals, identifiers, comments, and parameters, in the group `name`
+TOKEN = re.compile(
     r"""
       '(?:[^'\\]|\\.|'')*+(?:'|\Z)              # a string
     | "(?:[^"\\]|\\.|"")*+(?:"|\Z)              # a string, or an identifier in ANSI mode
@@ -20,16 +21,11 @@ _TOKEN = re.compile(
 )
 
 
-def names(sql: str) -> frozenset[str]:
-    """Return the names of the parameters that `sql` asks for."""
-    return frozenset(match["name"] for match in _TOKEN.finditer(sql) if match["name"])
-
-
 @lru_cache(maxsize=256)
 def to_pyformat(sql: str) -> str:
     """Return `sql` for PyMySQL: `:name` becomes `%(name)s`, and every other `%` is doubled."""
     parts, end = [], 0
-    for match in _TOKEN.finditer(sql):
+    for match in TOKEN.finditer(sql):
         if match["name"]:
             parts += [sql[end : match.start()].replace("%", "%%"), f"%({match['name']})s"]
             end = match.end()

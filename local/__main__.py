@@ -1,0 +1,131 @@
+"""Run the customers API on this machine: `python -m local run`."""
+
+import argparse
+import errno
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from local.processes import LocalError
+from local.stack import DATA_API_PORT, Settings, Stack
+from local.state import locked
+
+RUNNING = """
+The customers API is at {url}
+
+  list them   curl {url}/customers
+  create one  curl -i {url}/customers -H 'Content-Type: application/json' \\
+                -d '{{"email": "ada@example.com", "given_name": "Ada", "family_name": "Lovelace"}}'
+  edit        save a file and the API restarts; beside it, on the same database, runs
+              {chalice} --port {beside}
+  logs        {logs}
+  stop        Ctrl-C
+"""
+RUNNING_WITHOUT_API = """
+Everything but the API is running.
+
+  start it    {chalice}
+  logs        {logs}
+  stop        Ctrl-C
+"""
+
+
+def main() -> int:
+    """Do what the command line says; return the exit code."""
+    arguments = _parser().parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)
+    try:
+        settings = Settings.from_environ(os.environ)
+        if arguments.command == "run":
+            _run(settings, api=arguments.api)
+        else:
+            _reset(settings)
+    except LocalError as error:
+        return _fail(str(error))
+    except OSError as error:
+        return _fail(_explain(error))
+    return 0
+
+
+def _run(settings: Settings, *, api: bool) -> None:
+    with Stack(settings) as stack:
+        stack.start(api=api)
+        print((RUNNING if api else RUNNING_WITHOUT_API).format(**_words(settings)), flush=True)
+        stack.wait()
+
+
+def _reset(settings: Settings) -> None:
+    database = settings.state / "mariadb"
+    with locked(settings.state):
+        if not database.exists():
+            print(f"There is no database in {settings.state}.")
+        elif _is_agreed(f"Delete the database in {database} and all its customers?"):
+            # Renamed first: what an interruption leaves is not taken for a database.
+            shutil.rmtree(database.rename(database.with_suffix(".unfinished")))
+            print("Deleted. The next `make run` makes a new one.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m local",
+        description="The customers API with its database, whole on this machine.",
+        epilog="Environment: PORT (8000), DATA_API_PORT (8001), DATABASE_PORT (8002), DATABASE_URL "
+        "(mysql://user:password@host:port/database, instead of a private MariaDB), LOCAL_STATE "
+        "(.local, where data and logs are).",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="start everything, and stop it on Ctrl-C")
+    run.add_argument(
+        "--no-api", dest="api", action="store_false", help="for who starts `chalice local` himself"
+    )
+    commands.add_parser("reset", help="delete the private database and all that is in it")
+    return parser
+
+
+def _words(settings: Settings) -> dict[str, object]:
+    chalice = f"{os.path.relpath(Path(sys.executable).with_name('chalice'))} local"
+    if settings.data_api_port != DATA_API_PORT:
+        chalice = f"AWS_ENDPOINT_URL_RDS_DATA={settings.data_api_url} {chalice}"
+    return {
+        "url": settings.url,
+        "beside": settings.port + 10,
+        "chalice": chalice,
+        "logs": settings.state / "logs",
+    }
+
+
+def _is_agreed(question: str) -> bool:
+    if not sys.stdin.isatty():
+        return True
+    return input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    # Leaving takes a moment, and a second Ctrl-C must not cut it short.
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
+    raise SystemExit(128 + number)
+
+
+def _explain(error: OSError) -> str:
+    if error.errno == errno.ENOSPC:
+        return "the disk is full: free some space and start again; nothing is lost"
+    if error.filename is None:
+        raise error
+    return (
+        f"cannot write {error.filename} ({error.strerror}): make it writable, or choose another "
+        "directory with `make run LOCAL_STATE=...`"
+    )
+
+
+def _fail(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""The command line: `python -m local.data_api --url mysql://user:password@host:port/database`."""
+
+import argparse
+import asyncio
+import os
+import socket
+import sys
+
+import uvicorn
+
+from chalicelib.settings import SettingsError
+from local.data_api.connections import Address
+from local.data_api.server import create_app
+from local.data_api.service import Limits, Service
+
+# Longer than a client keeps an idle connection, so that none is closed under a request.
+KEEP_ALIVE = 75
+# How long SIGTERM waits for clients that are still sending.
+GRACE = 1
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which at its end kills what runs instead of waiting for it."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the database's work, and then the server."""
+        ending = asyncio.create_task(asyncio.to_thread(self._service.close))
+        await super().shutdown(sockets)
+        await ending
+
+
+def main() -> None:
+    """Serve until SIGTERM or Ctrl-C."""
+    arguments = _arguments()
+    try:
+        address = Address.parse(arguments.url or os.environ.get("DATABASE_URL", ""))
+        listener = _listen(arguments.host, arguments.port)
+    except (SettingsError, OSError) as error:
+        sys.exit(f"data-api: {error}")
+    limits = Limits(
+        arguments.statement_timeout,
+        arguments.transaction_idle_timeout,
+        arguments.transaction_timeout,
+    )
+    service = Service(address, limits)
+    config = uvicorn.Config(
+        create_app(service),
+        http="httptools",
+        loop="uvloop",
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=GRACE,
+    )
+    host, port = listener.getsockname()[:2]
+    print(
+        f"RDS Data API on http://{host}:{port} for the database {address.database}"
+        f" at {address.host}:{address.port}",
+        flush=True,
+    )
+    Server(config, service).run(sockets=[listener])
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m local.data_api",
+        description="Serve the RDS Data API in front of a MySQL or MariaDB server.",
+        epilog="Point an AWS client at it with AWS_ENDPOINT_URL_RDS_DATA=http://127.0.0.1:8001.",
+    )
+    parser.add_argument(
+        "--url",
+        help="mysql://user:password@host:port/database (default: the environment's DATABASE_URL)",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="(default: %(default)s)")
+    parser.add_argument(
+        "--port", type=int, default=8001, help="0 takes a free one (default: %(default)s)"
+    )
+    for name, seconds, what in (
+        ("statement", Limits.statement, "a call may take"),
+        ("transaction-idle", Limits.transaction_idle, "a transaction may be unused"),
+        ("transaction", Limits.transaction_total, "a transaction may be open"),
+    ):
+        parser.add_argument(
+            f"--{name}-timeout",
+            type=float,
+            default=seconds,
+            metavar="SECONDS",
+            help=f"that {what} (default: %(default)s)",
+        )
+    return parser.parse_args()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except (OSError, OverflowError) as error:
+        code = getattr(error, "errno", None)
+        reason = os.strerror(code) if code and code > 0 else error
+        raise OSError(f"cannot listen on {host}:{port}: {reason}") from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""HTTP: a request goes to its operation, the response or the error back as AWS writes it.
+
+Source: https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html
+"""
+
+import asyncio
+import contextlib
+import json
+import random
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, cast
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from local.data_api.errors import (
+    BadRequestException,
+    DataApiError,
+    InternalServerErrorException,
+    UnknownOperationException,
+)
+from local.data_api.requests import Members, parse
+from local.data_api.service import Service
+
+REQUEST_LIMIT = 4 * 1024 * 1024
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+Operation = Callable[[Members], Awaitable[dict[str, Any]]]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def create_app(service: Service) -> Starlette:
+    """Return the ASGI application for `service`, which is its caller's to close."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        expiry = asyncio.create_task(service.expire_transactions())
+        yield
+        expiry.cancel()
+
+    return Starlette(
+        routes=[
+            _route("/Execute", service.execute_statement, "sql"),
+            _route("/BatchExecute", service.batch_execute_statement, "sql"),
+            _route("/BeginTransaction", service.begin_transaction),
+            _route("/CommitTransaction", service.commit_transaction, "transactionId"),
+            _route("/RollbackTransaction", service.rollback_transaction, "transactionId"),
+        ],
+        exception_handlers={
+            DataApiError: _refuse,
+            HTTPException: _unknown,
+            ClientDisconnect: _nobody,
+            Exception: _fail,
+        },
+        lifespan=lifespan,
+    )
+
+
+def _route(path: str, operation: Operation, *required: str) -> Route:
+    async def endpoint(request: Request) -> Response:
+        members = parse(await _body(request), *required)
+        return _answer(await operation(members))
+
+    return Route(path, endpoint, methods=["POST"])
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > REQUEST_LIMIT:
+            raise BadRequestException("The request is larger than 4 MiB")
+    return bytes(body)
+
+
+def _answer(body: dict[str, Any], status: int = 200, error: str | None = None) -> Response:
+    # A request id is no secret, and reading the system's randomness would cost 20 us a call.
+    request_id = uuid.UUID(int=random.getrandbits(128), version=4)
+    headers = {"x-amzn-RequestId": str(request_id)}
+    if error:
+        headers["x-amzn-ErrorType"] = error
+    return Response(_encode(body), status, headers, "application/json")
+
+
+def _error(error: DataApiError) -> Response:
+    return _answer(error.body, error.status, type(error).__name__)
+
+
+async def _refuse(_: Request, error: Exception) -> Response:
+    return _error(cast("DataApiError", error))
+
+
+async def _unknown(request: Request, _: Exception) -> Response:
+    return _error(
+        UnknownOperationException(f"No operation is at {request.method} {request.url.path}")
+    )
+
+
+async def _nobody(_: Request, __: Exception) -> Response:
+    """Answer a client that has hung up while it was sending."""
+    return Response(status_code=400)
+
+
+async def _fail(_: Request, __: Exception) -> Response:
+    # Starlette raises the exception again after this, so that it is logged.
+    return _error(InternalServerErrorException("An internal error occurred"))

@@ -1,0 +1,199 @@
+"""The five operations: each call gets a thread, a connection and a limited time.
+
+The event loop alone decides what may run, so that nothing here needs a lock. Calls outside
+transactions wait for one of a limited number of slots; a transaction runs one call at a time.
+There is a thread for each of them: those who wait for a transaction's locks can never take the
+one that it needs to end.
+
+Source: https://docs.aws.amazon.com/rdsdataservice/latest/APIReference/API_Operations.html
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from local.data_api import statements, values
+from local.data_api.connections import Address, Connection, Pool
+from local.data_api.errors import StatementTimeoutException, database_errors
+from local.data_api.requests import Members
+from local.data_api.timeouts import Attempt
+from local.data_api.transactions import ABORTED, ENDED, Transaction, Transactions
+
+STATEMENTS = 32
+TRANSACTIONS = 64
+KILLERS = 4
+KILL_GRACE = 5.0
+
+Response = dict[str, Any]
+Work = Callable[[Connection], Response]
+Future = asyncio.Future[Response]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long things may take, in seconds; the defaults are AWS's."""
+
+    statement: float = 45
+    transaction_idle: float = 180
+    transaction_total: float = 86_400
+
+
+class Service:
+    """The operations, from checked members to AWS's responses; each raises DataApiError."""
+
+    def __init__(self, address: Address, limits: Limits) -> None:
+        self._address = address
+        self._limits = limits
+        self._pool = Pool(address, STATEMENTS)
+        self._transactions = Transactions(
+            self._pool, TRANSACTIONS, limits.transaction_idle, limits.transaction_total
+        )
+        self._slots = asyncio.Semaphore(STATEMENTS)
+        self._threads = ThreadPoolExecutor(STATEMENTS + TRANSACTIONS, "call")
+        self._killers = ThreadPoolExecutor(KILLERS, "killer")
+
+    async def execute_statement(self, members: Members) -> Response:
+        """Run one statement, in a transaction or on its own."""
+        statements.check(members["sql"])
+        work = partial(
+            statements.execute,
+            sql=members["sql"],
+            parameters=values.parameters(members.get("parameters", [])),
+            metadata=members.get("includeResultMetadata", False),
+        )
+        return await self._run(members, work)
+
+    async def batch_execute_statement(self, members: Members) -> Response:
+        """Run one statement once per parameter set; outside a transaction all of them or none."""
+        statements.check(members["sql"])
+        sets = [values.parameters(each) for each in members.get("parameterSets", [])]
+        work = partial(statements.execute_batch, sql=members["sql"], sets=sets)
+        return await self._run(members, work if "transactionId" in members else _atomic(work))
+
+    async def begin_transaction(self, members: Members) -> Response:
+        """Open a transaction on a connection of its own."""
+        transaction = self._transactions.open(members.get("database", self._address.database))
+
+        def begin(attempt: Attempt) -> Response:
+            with database_errors():
+                transaction.connection = self._pool.take(transaction.database)
+                with attempt.on(transaction.connection):
+                    transaction.connection.begin()
+            return {"transactionId": transaction.id}
+
+        return await self._in_time(begin, partial(self._after_begin, transaction))
+
+    async def commit_transaction(self, members: Members) -> Response:
+        """Commit, and end the transaction whatever comes of it."""
+        return await self._end(members, Connection.commit, "Transaction Committed")
+
+    async def rollback_transaction(self, members: Members) -> Response:
+        """Roll back, and end the transaction whatever comes of it."""
+        return await self._end(members, Connection.rollback, "Rollback Complete")
+
+    async def expire_transactions(self) -> None:
+        """Roll back what nobody uses any more, for ever."""
+        pause = min(self._limits.transaction_idle, self._limits.transaction_total, 4) / 4
+        while True:
+            await asyncio.sleep(pause)
+            self._transactions.expire()
+
+    def close(self) -> None:
+        """End what runs, roll back what is open, and refuse what comes; blocks."""
+        self._pool.close()
+
+    async def _run(self, members: Members, work: Work) -> Response:
+        keep_running = members.get("continueAfterTimeout", False)
+        if transaction_id := members.get("transactionId"):
+            transaction = self._transactions.claim(transaction_id, members.get("database"))
+            on_it = partial(_in_transaction, transaction, work)
+            after = partial(self._after_call, transaction)
+            return await self._in_time(on_it, after, keep_running=keep_running)
+        await self._slots.acquire()
+        alone = partial(self._alone, members.get("database"), work)
+        return await self._in_time(alone, self._after_slot, keep_running=keep_running)
+
+    async def _end(
+        self, members: Members, end: Callable[[Connection], None], status: str
+    ) -> Response:
+        transaction = self._transactions.claim(members["transactionId"], None)
+
+        def work(connection: Connection) -> Response:
+            end(connection)
+            return {"transactionStatus": status}
+
+        on_it = partial(_in_transaction, transaction, work)
+        # A COMMIT that is killed half-way would be neither done nor undone to its client.
+        return await self._in_time(on_it, partial(self._after_end, transaction), keep_running=True)
+
+    async def _in_time(
+        self,
+        work: Callable[[Attempt], Response],
+        after: Callable[[Future], None],
+        *,
+        keep_running: bool = False,
+    ) -> Response:
+        """Run `work` in a thread, and `after` when that is done, however late that may be."""
+        loop = asyncio.get_running_loop()
+        attempt = Attempt(self._pool)
+        future = loop.run_in_executor(self._threads, work, attempt)
+        future.add_done_callback(after)
+        done, _ = await asyncio.wait((future,), timeout=self._limits.statement)
+        if done:
+            return future.result()
+        if not keep_running:
+            await loop.run_in_executor(self._killers, attempt.expire)
+            await asyncio.wait((future,), timeout=KILL_GRACE)
+        raise StatementTimeoutException(attempt.connection_id)
+
+    def _alone(self, database: str | None, work: Work, attempt: Attempt) -> Response:
+        with self._pool.connection(database) as connection, attempt.on(connection):
+            return work(connection)
+
+    def _after_slot(self, future: Future) -> None:
+        self._slots.release()
+        _error(future)
+
+    def _after_begin(self, transaction: Transaction, future: Future) -> None:
+        if _error(future):
+            self._transactions.end(transaction, ABORTED)
+        else:
+            self._transactions.release(transaction)
+
+    def _after_call(self, transaction: Transaction, future: Future) -> None:
+        error = _error(future)
+        if error and getattr(error, "aborts_transaction", True):
+            self._transactions.end(transaction, ABORTED)
+        else:
+            self._transactions.release(transaction)
+
+    def _after_end(self, transaction: Transaction, future: Future) -> None:
+        self._transactions.end(transaction, ABORTED if _error(future) else ENDED)
+
+
+def _in_transaction(transaction: Transaction, work: Work, attempt: Attempt) -> Response:
+    connection = transaction.in_use()
+    with database_errors(), attempt.on(connection):
+        return work(connection)
+
+
+def _atomic(work: Work) -> Work:
+    def batch(connection: Connection) -> Response:
+        connection.begin()
+        try:
+            response = work(connection)
+            connection.commit()
+        except BaseException:
+            connection.spoiled = True  # closing it rolls back
+            raise
+        return response
+
+    return batch
+
+
+def _error(future: Future) -> BaseException | None:
+    """Return what a call raised; asking keeps asyncio from reporting it as never retrieved."""
+    return asyncio.CancelledError() if future.cancelled() else future.exception()

@@ -1,0 +1,112 @@
+"""The open transactions, each with a connection of its own, and how they end.
+
+Everything here runs on the event loop's thread, so that nothing needs a lock.
+
+Source: https://docs.aws.amazon.com/rdsdataservice/latest/APIReference/API_BeginTransaction.html
+and https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/data-api.troubleshooting.html
+"""
+
+import secrets
+import time
+from dataclasses import dataclass, field
+
+from pymysql.constants import ER
+
+from local.data_api.connections import Connection, Pool
+from local.data_api.errors import (
+    BadRequestException,
+    DatabaseErrorException,
+    TransactionNotFoundException,
+)
+
+EXPIRED = "Transaction may be expired."
+ENDED = "One previous call resulted in a termination of your transaction."
+ABORTED = "Transaction has been aborted due to an error from a previous call."
+
+REMEMBERED = 1000
+
+
+@dataclass(eq=False)
+class Transaction:
+    """A transaction; its connection comes with the answer of the database to its beginning."""
+
+    database: str
+    id: str = field(default_factory=lambda: secrets.token_urlsafe(96))
+    connection: Connection | None = None
+    busy: bool = True
+    begun: float = field(default_factory=time.monotonic)
+    used: float = field(default_factory=time.monotonic)
+
+    def in_use(self) -> Connection:
+        """Return the connection of a transaction that has begun."""
+        if self.connection is None:
+            raise RuntimeError("the transaction has not begun")
+        return self.connection
+
+
+class Transactions:
+    """The open transactions, at most `limit`; they expire after `idle` or `total` seconds."""
+
+    def __init__(self, pool: Pool, limit: int, idle: float, total: float) -> None:
+        self._pool = pool
+        self._limit = limit
+        self._idle = idle
+        self._total = total
+        self._open: dict[str, Transaction] = {}
+        self._causes: dict[str, str] = {}
+
+    def open(self, database: str) -> Transaction:
+        """Make a transaction, busy with beginning.
+
+        Raises DatabaseErrorException, as MySQL would, when there are too many.
+        """
+        if len(self._open) >= self._limit:
+            raise DatabaseErrorException("Too many connections", ER.CON_COUNT_ERROR, "08004")
+        transaction = Transaction(database)
+        self._open[transaction.id] = transaction
+        return transaction
+
+    def claim(self, transaction_id: str, database: str | None) -> Transaction:
+        """Return a transaction, from now on busy with one call.
+
+        Raises TransactionNotFoundException; DatabaseErrorException when another call keeps it
+        busy; BadRequestException when `database` is not the transaction's.
+        """
+        transaction = self._open.get(transaction_id)
+        if transaction is None:
+            cause = self._causes.get(transaction_id, EXPIRED)
+            raise TransactionNotFoundException(
+                f"Transaction {transaction_id} is not found. {cause}"
+            )
+        if transaction.busy:
+            raise DatabaseErrorException("Transaction is still running a query")
+        if database and database != transaction.database:
+            raise BadRequestException("Database name is not the same as the transaction's")
+        transaction.busy = True
+        return transaction
+
+    def release(self, transaction: Transaction) -> None:
+        """End a call on a transaction, which stays open."""
+        transaction.busy = False
+        transaction.used = time.monotonic()
+
+    def end(self, transaction: Transaction, cause: str) -> None:
+        """Forget a transaction; unless it was ended in order, its connection goes too."""
+        del self._open[transaction.id]
+        self._remember(transaction.id, cause)
+        if connection := transaction.connection:
+            connection.spoiled = connection.spoiled or cause != ENDED
+            self._pool.give_back(connection)
+
+    def expire(self) -> None:
+        """Roll back what has been idle, or open, for too long."""
+        now = time.monotonic()
+        for transaction in list(self._open.values()):
+            late = now - transaction.used > self._idle or now - transaction.begun > self._total
+            if late and not transaction.busy:
+                self.end(transaction, EXPIRED)
+
+    def _remember(self, transaction_id: str, cause: str) -> None:
+        self._causes[transaction_id] = cause
+        if len(self._causes) > REMEMBERED:
+            del self._causes[next(iter(self._causes))]

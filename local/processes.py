@@ -1,0 +1,167 @@
+"""Child processes that never outlive the process that started them.
+
+A `Child` leads its own process group, because some programs (Chalice's autoreloader) have
+children of their own. One `local.reaper` process knows the groups of all children and ends
+them if this process is killed.
+"""
+
+import contextlib
+import functools
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from local import reaper
+
+PROJECT = Path(__file__).parent.parent
+
+# The child itself reports its group, before it becomes the program: so there is no moment at
+# which this process can be killed and the reaper not hear of the child.
+_REPORT_AND_BECOME = 'echo "+$$" >&0 && exec "$@" </dev/null'
+
+
+class LocalError(Exception):
+    """Something that stops the local stack; the message tells a developer what to do about it."""
+
+
+class Child:
+    """A program that runs from its construction to `stop()`, with its output in a new log file.
+
+    It runs in the project's directory. `inherit` lists file descriptors, beside the standard
+    ones, that stay open in it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        inherit: Sequence[int] = (),
+    ) -> None:
+        self.name = name
+        self.log = log
+        self._stopped = False
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                ["/bin/sh", "-c", _REPORT_AND_BECOME, "sh", *command],
+                cwd=PROJECT,
+                env=environment,
+                stdin=_reports(),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                pass_fds=inherit,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
+
+    def finish(self) -> None:
+        """Wait for the program's end; raise LocalError if it failed."""
+        with self:
+            if self._process.wait() != 0:
+                raise LocalError(self.obituary())
+
+    def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
+        """Wait until `ready()`; raise LocalError if the program ends first or takes too long."""
+        deadline = time.monotonic() + seconds
+        while not ready():
+            if self.has_ended:
+                raise LocalError(self.obituary())
+            if time.monotonic() > deadline:
+                raise LocalError(f"{self.name} is not ready after {seconds:g} s; see {self.log}")
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """End the program and its children: SIGTERM, ten seconds, SIGKILL. Twice does nothing."""
+        if self._stopped:
+            return
+        reaper.signal_group(self.pid, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(reaper.PATIENCE)
+        reaper.signal_group(self.pid, signal.SIGKILL)
+        self._process.wait()
+        os.write(_reports(), b"-%d\n" % self.pid)
+        self._stopped = True
+
+    def obituary(self) -> str:
+        """How the program ended, where its log is, and the last lines of it."""
+        lines = self.log.read_text(errors="replace").splitlines()[-10:]
+        end = "".join(f"\n    {line}" for line in lines)
+        return f"{self.name} ended ({_how(self._process.returncode)}); {self.log} ends:{end}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def answers(port: int) -> bool:
+    """Whether a program on this machine accepts connections on a port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def is_free(port: int) -> bool:
+    """Whether a program could listen on a port of this machine."""
+    with socket.socket() as probe:
+        # As servers do, so that connections that a stopped server left in TIME_WAIT do not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def free_port() -> int:
+    """Return a port of this machine that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _how(exit_code: int) -> str:
+    if exit_code < 0:
+        return signal.Signals(-exit_code).name
+    return f"exit code {exit_code}"
+
+
+@functools.cache
+def _reports() -> int:
+    """Start the reaper; return the descriptor on which it is told of process groups."""
+    read, write = os.pipe()
+    os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-I", "-S", reaper.__file__],
+        os.environ,
+        file_actions=[
+            (os.POSIX_SPAWN_DUP2, read, 0),
+            # An inherited terminal or pipe would stay open as long as the reaper.
+            (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+        ],
+        setsigmask=[signal.SIGINT, signal.SIGTERM, signal.SIGHUP],
+    )
+    os.close(read)
+    return write

@@ -1,0 +1,233 @@
+"""The whole service on a laptop: database, Data API server, schema, sample customers, API."""
+
+import http.client
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from types import TracebackType
+from typing import NoReturn, Self
+
+import pymysql
+
+from chalicelib.database.mysql import connection_arguments
+from chalicelib.settings import SettingsError
+from local.mariadb import MariaDB, find_server, install
+from local.processes import PROJECT, Child, LocalError, answers, is_free
+from local.state import DIRECTORY, locked
+
+PORT = 8000
+DATA_API_PORT = 8001
+DATABASE_PORT = 8002
+SAMPLE_SIZE = 200
+READY_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where the stack listens and keeps its state; `database_url` is used instead of MariaDB."""
+
+    state: Path
+    port: int
+    data_api_port: int
+    database_port: int
+    database_url: str | None = field(repr=False)
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Self:
+        """Read PORT, DATA_API_PORT, DATABASE_PORT, DATABASE_URL and LOCAL_STATE.
+
+        Raises LocalError if a port is not a number from 1024 to 65535.
+        """
+        return cls(
+            state=Path(environ.get("LOCAL_STATE") or os.path.relpath(DIRECTORY)),
+            port=_port(environ, "PORT", PORT),
+            data_api_port=_port(environ, "DATA_API_PORT", DATA_API_PORT),
+            database_port=_port(environ, "DATABASE_PORT", DATABASE_PORT),
+            database_url=environ.get("DATABASE_URL") or None,
+        )
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def data_api_url(self) -> str:
+        return f"http://127.0.0.1:{self.data_api_port}"
+
+
+class Stack:
+    """The running service; a context manager that stops it, the last started first."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._exit = ExitStack()
+        self._children: list[Child] = []
+        self._api: Child | None = None
+        self._code: dict[Path, int] = {}
+        self._lock: tuple[int, ...] = ()
+
+    def start(self, *, api: bool) -> None:
+        """Start everything, or everything but the API, with a line on standard output for each.
+
+        Raises LocalError when a part does not start.
+        """
+        self._lock = (self._exit.enter_context(locked(self._settings.state)),)
+        _check_ports(self._settings, api=api)
+        database_url = self._settings.database_url or self._start_mariadb()
+        _check_login(database_url)
+        with step("Data API"):
+            self._start_data_api(database_url)
+        with step("schema"):
+            self._finish("migrations")
+        with step("customers"):
+            self._finish("local.seed", "--count", str(SAMPLE_SIZE), "--if-empty")
+        if api:
+            with step("API"):
+                api_process = self._start_api()
+                port = self._settings.port
+                api_process.wait_until(lambda: _is_healthy(port), READY_SECONDS)
+
+    def wait(self) -> NoReturn:
+        """Wait for ever, and restart the API when its code changes.
+
+        Raises LocalError when one of the programs ends.
+        """
+        while True:
+            time.sleep(0.2)
+            for child in self._children:
+                if child.has_ended:
+                    raise LocalError(child.obituary())
+            if self._api and self._code != _code():
+                self._restart_api(self._api)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._exit.close()
+
+    def _start_mariadb(self) -> str:
+        directory = self._settings.state / "mariadb"
+        database = MariaDB(directory, self._settings.database_port, inherit=self._lock)
+        if find_server() is None:
+            with step("MariaDB", "is not installed: installing it"):
+                install(self._settings.state / "logs")
+        with step("database"):
+            self._exit.callback(database.stop)
+            database.start()
+        self._children.append(database.process)
+        return database.url
+
+    def _start_data_api(self, database_url: str) -> None:
+        port = self._settings.data_api_port
+        command = [sys.executable, "-m", "local.data_api", "--port", str(port)]
+        # By its environment: every user of the machine can read a program's command line.
+        child = self._child("data-api", command, {**os.environ, "DATABASE_URL": database_url})
+        child.wait_until(lambda: answers(port), READY_SECONDS)
+        self._children.append(child)
+
+    def _start_api(self) -> Child:
+        port = self._settings.port
+        program = str(Path(sys.executable).with_name("chalice"))
+        # Its own autoreloader ends for good at a syntax error, and watches all that is in .venv.
+        command = [program, "local", "--no-autoreload", "--stage", "local", "--port", str(port)]
+        self._code = _code()
+        self._api = self._child("api", command, self._environment())
+        self._api.wait_until(lambda: answers(port), READY_SECONDS)
+        self._children.append(self._api)
+        return self._api
+
+    def _restart_api(self, api: Child) -> None:
+        api.stop()
+        self._children = [child for child in self._children if child is not api]
+        try:
+            with step("API"):
+                self._start_api()
+        except LocalError as error:
+            print(f"{error}\n  The next change to the code starts it again.", flush=True)
+
+    def _finish(self, module: str, *arguments: str) -> None:
+        command = [sys.executable, "-m", module, *arguments]
+        self._child(module, command, self._environment()).finish()
+
+    def _child(self, name: str, command: list[str], environment: dict[str, str]) -> Child:
+        log = self._settings.state / "logs" / f"{name}.log"
+        environment["PYTHONUNBUFFERED"] = "1"
+        return self._exit.enter_context(Child(name, command, log, environment, self._lock))
+
+    def _environment(self) -> dict[str, str]:
+        # Without a database of the developer's own shell, so that all goes through the Data API.
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("DATABASE_")}
+        return {**environment, "AWS_ENDPOINT_URL_RDS_DATA": self._settings.data_api_url}
+
+
+@contextmanager
+def step(name: str, doing: str = "") -> Iterator[None]:
+    """Say what a long step is doing, and when a step is done and how long it took."""
+    start = time.monotonic()
+    if doing:
+        print(f"  {name:<10} {doing}", flush=True)
+    yield
+    print(f"  {name:<10} ready in {time.monotonic() - start:.1f} s", flush=True)
+
+
+def _check_ports(settings: Settings, *, api: bool) -> None:
+    ports = {"DATA_API_PORT": settings.data_api_port}
+    if settings.database_url is None:
+        ports["DATABASE_PORT"] = settings.database_port
+    if api:
+        ports["PORT"] = settings.port
+    for name, port in ports.items():
+        if not is_free(port):
+            raise LocalError(
+                f"port {port} is in use by another program: "
+                f"choose another with `make run {name}={port + 10}`"
+            )
+
+
+def _check_login(database_url: str) -> None:
+    try:
+        pymysql.connect(**connection_arguments(database_url)).close()
+    except SettingsError as error:
+        raise LocalError(str(error)) from None
+    except pymysql.MySQLError as error:
+        raise LocalError(
+            f"the database of DATABASE_URL does not answer: {error.args[-1]}"
+        ) from None
+
+
+def _is_healthy(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _code() -> dict[Path, int]:
+    times = {}
+    for path in (PROJECT / "app.py", *(PROJECT / "chalicelib").rglob("*.py")):
+        # Editors replace files: for a moment there is none.
+        with suppress(FileNotFoundError):
+            times[path] = path.stat().st_mtime_ns
+    return times
+
+
+def _port(environ: Mapping[str, str], name: str, default: int) -> int:
+    value = environ.get(name) or str(default)
+    if not value.isdecimal() or int(value) not in range(1024, 65536):
+        raise LocalError(f"{name} must be a port number from 1024 to 65535, and is {value!r}")
+    return int(value)

@@ -1,0 +1,74 @@
+import os
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+import app
+import migrations
+from chalicelib.database import Database, connect
+from chalicelib.settings import Settings
+from local.mariadb import MariaDB
+from local.processes import Child, answers, free_port
+from tests.api import Api
+from tests.mysql8 import refusal
+from tests.recorded import Recorded
+
+
+@pytest.fixture(scope="session")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
+    """Run a private server; it waits one second for a lock, so that a test of that is quick."""
+    directory = tmp_path_factory.mktemp("local") / "mariadb"
+    database = MariaDB(directory, free_port(), options={"innodb-lock-wait-timeout": "1"})
+    try:
+        database.start()
+        yield database
+    finally:
+        database.stop()
+
+
+@pytest.fixture(scope="session")
+def data_api(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run a Data API server on that database; a statement may take 2 s. Yields its base URL."""
+    port = free_port()
+    command = [sys.executable, "-m", "local.data_api", "--port", str(port)]
+    with Child(
+        "data-api",
+        [*command, "--statement-timeout", "2"],
+        tmp_path_factory.mktemp("data-api") / "data-api.log",
+        {**os.environ, "DATABASE_URL": mariadb.url},
+    ) as server:
+        server.wait_until(lambda: answers(port), seconds=10)
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="session")
+def migrated(data_api: str) -> Database:
+    """Connect to the database through the Data API, with the schema up to date."""
+    database = connect(Settings(endpoint_url=data_api))
+    migrations.apply(database, database, migrations.read(), print)
+    return database
+
+
+@pytest.fixture
+def database(migrated: Database) -> Iterator[Recorded]:
+    """Give the database without any customers; fail a test whose SQL MySQL 8 would refuse."""
+    migrated.execute("DELETE FROM customers")
+    recorded = Recorded(migrated)
+    yield recorded
+    assert {sql: refusal(sql) for sql in recorded.statements} == dict.fromkeys(recorded.statements)
+
+
+@pytest.fixture
+def api(database: Database, monkeypatch: pytest.MonkeyPatch) -> Api:
+    """Give a client of the app on that database."""
+    monkeypatch.setattr(app, "database", lambda: database)
+    return Api()
+
+
+@pytest.fixture
+def broken_api(monkeypatch: pytest.MonkeyPatch) -> Api:
+    """Give a client of the app without any database."""
+    nowhere = connect(Settings(endpoint_url=f"http://127.0.0.1:{free_port()}"))
+    monkeypatch.setattr(app, "database", lambda: nowhere)
+    return Api()

@@ -1,0 +1,53 @@
+"""What was answered 201 is there, also when the database was killed meanwhile."""
+
+import os
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.e2e.conftest import Service
+
+HOW_MANY = 1_000
+
+
+@pytest.mark.slow
+def test_no_customer_that_was_answered_is_lost_when_the_database_is_killed(
+    service: Service,
+) -> None:
+    """Creates go on while mariadbd gets SIGKILL half-way, stays away, and is started again."""
+    created: dict[int, str] = {}
+    refused: list[tuple[int, str | None]] = []
+    half_way, down, back = threading.Event(), threading.Event(), threading.Event()
+
+    def create(number: int) -> None:
+        while True:
+            answer = service.create(number)
+            if answer.status_code == 201:
+                created[number] = answer.json()["id"]
+                if len(created) == HOW_MANY // 2:
+                    half_way.set()
+                return
+            if answer.status_code == 409:
+                return  # an earlier attempt was stored, though its answer was 503
+            refused.append((answer.status_code, answer.headers.get("Retry-After")))
+            down.set()
+            back.wait(timeout=60)
+
+    with ThreadPoolExecutor(8) as clients:
+        attempts = [clients.submit(create, number) for number in range(HOW_MANY)]
+        assert half_way.wait(timeout=120)
+        os.kill(service.mariadb.pid, signal.SIGKILL)
+        assert down.wait(timeout=30)
+        during = service.get("/customers")
+        service.mariadb.start()
+        back.set()
+        for attempt in attempts:
+            attempt.result(timeout=120)
+
+    assert (during.status_code, during.headers["Retry-After"]) == (503, "2")
+    assert set(refused) == {(503, "2")}
+    listed = [customer["id"] for page in service.pages() for customer in page]
+    assert set(created.values()) <= set(listed)
+    assert len(listed) == len(set(listed)) == HOW_MANY

@@ -1,0 +1,47 @@
+"""Paging is exact while the list changes."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
+
+import pytest
+
+from chalicelib.database import connect
+from chalicelib.settings import Settings
+from local import seed
+from tests.e2e.conftest import Service
+
+HOW_MANY = 10_000
+
+
+@pytest.mark.slow
+def test_every_customer_that_stays_is_listed_exactly_once(service: Service) -> None:
+    """10,000 are listed, page by page, while others are created and deleted."""
+    database = connect(Settings(database_url=service.mariadb.url))
+    seed.load(database, HOW_MANY)
+    rows = database.fetch_all("SELECT LOWER(HEX(id)) AS id FROM customers ORDER BY id")
+    doomed = [str(UUID(str(row["id"]))) for row in rows[::20]]
+    staying = {str(UUID(str(row["id"]))) for row in rows} - set(doomed)
+    listing = threading.Event()
+    listing.set()
+
+    def churn(victims: list[str], first: int) -> tuple[int, int]:
+        created = deleted = 0
+        while listing.is_set():
+            created += service.create(first + created).status_code == 201
+            if victims:
+                deleted += service.delete(victims.pop()).status_code == 204
+        return created, deleted
+
+    with ThreadPoolExecutor(2) as others:
+        churning = [others.submit(churn, doomed[n::2], first=n * 1_000_000) for n in range(2)]
+        try:
+            listed = [customer["id"] for page in service.pages() for customer in page]
+        finally:
+            listing.clear()
+        changes = [change.result(timeout=60) for change in churning]
+
+    assert min(min(change) for change in changes) > 10
+    assert len(listed) == len(set(listed))
+    assert staying <= set(listed)
+    assert listed == sorted(listed, reverse=True)

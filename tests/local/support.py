@@ -1,0 +1,45 @@
+"""What the tests of the local stack share: watching processes, and small disks."""
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 5.0) -> None:
+    """Wait until something holds; fail if it does not within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.02)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that ended and was not yet waited for does not."""
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, check=False)
+    return bool(state.stdout.strip()) and not state.stdout.startswith(b"Z")
+
+
+def processes() -> list[tuple[int, int, str]]:
+    """Return process id, parent's id and command line of all processes."""
+    listing = subprocess.run(
+        ["ps", "-A", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+    )
+    fields = (line.split(None, 2) for line in listing.stdout.splitlines())
+    return [(int(pid), int(parent), command) for pid, parent, command in fields]
+
+
+@contextmanager
+def disk(mount: Path, options: str) -> Iterator[Path]:
+    """Mount a small disk, in memory; skip the test where that is not permitted."""
+    mount.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(mount)]
+    if subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("mounting a small disk takes Linux and root")
+    try:
+        yield mount
+    finally:
+        subprocess.run(["umount", str(mount)], check=True)

@@ -1,0 +1,224 @@
+"""Transactions: how they keep together, and every way in which they end."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from local.mariadb import MariaDB
+from tests.local.data_api import DataApi, connect, parameter, serving, wait_until
+
+PATIENCE = 0.4
+LOCK = "UPDATE notes SET n = 1 WHERE id = :id"
+
+
+@pytest.fixture(scope="module")
+def api(data_api: str) -> DataApi:
+    return connect(data_api)
+
+
+@pytest.fixture(scope="module")
+def hasty(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataApi]:
+    """Talk to a server whose transactions expire after 0.4 s unused, 2 s in all."""
+    options = ["--transaction-idle-timeout", str(PATIENCE), "--transaction-timeout", "2"]
+    with serving(mariadb.url, tmp_path_factory.mktemp("hasty"), *options) as (url, _):
+        yield connect(url)
+
+
+@pytest.fixture(autouse=True)
+def _notes(api: DataApi) -> None:
+    api.execute("CREATE TABLE IF NOT EXISTS notes (id INT PRIMARY KEY, n INT NOT NULL DEFAULT 0)")
+    api.execute("DELETE FROM notes")
+    api.execute("INSERT INTO notes (id) VALUES (1), (2)")
+
+
+def count(api: DataApi) -> int:
+    return int(api.value("SELECT COUNT(*) FROM notes")["longValue"])
+
+
+def test_commit_keeps(api: DataApi) -> None:
+    """What a transaction did is seen by others after its commit, not before."""
+    transaction = api.begin()
+    api.execute("INSERT INTO notes (id) VALUES (3)", transactionId=transaction)
+    assert count(api) == 2
+    assert api.commit(transaction) == "Transaction Committed"
+    assert count(api) == 3
+
+
+def test_rollback_undoes(api: DataApi) -> None:
+    """What a transaction did is gone after its rollback."""
+    transaction = api.begin()
+    api.execute("DELETE FROM notes", transactionId=transaction)
+    api.batch("INSERT INTO notes (id) VALUES (3)", [[]], transactionId=transaction)
+    assert api.rollback(transaction) == "Rollback Complete"
+    assert count(api) == 2
+
+
+def test_an_error_leaves_the_transaction_open(api: DataApi) -> None:
+    """A statement that fails undoes only itself."""
+    transaction = api.begin()
+    api.execute("INSERT INTO notes (id) VALUES (3)", transactionId=transaction)
+    for sql in ("INSERT INTO notes (id) VALUES (4), (4)", "SELEC 1", "SELECT :nobody"):
+        with pytest.raises(api.errors.ClientError):
+            api.execute(sql, transactionId=transaction)
+    api.commit(transaction)
+    assert count(api) == 3
+
+
+@pytest.mark.parametrize("end", ["commit", "rollback"])
+def test_a_transaction_ends_once(api: DataApi, end: str) -> None:
+    """After its end a transaction is not found, whoever asks for it."""
+    transaction = api.begin()
+    getattr(api, end)(transaction)
+    calls = (
+        lambda: api.commit(transaction),
+        lambda: api.rollback(transaction),
+        lambda: api.execute("SELECT 1", transactionId=transaction),
+        lambda: api.batch("DELETE FROM notes", [[]], transactionId=transaction),
+    )
+    for call in calls:
+        with pytest.raises(api.errors.TransactionNotFoundException, match="termination") as caught:
+            call()
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404
+    assert count(api) == 2
+
+
+def test_an_unknown_transaction_is_not_found(api: DataApi) -> None:
+    """An id that never was is said to be expired, as AWS says it."""
+    with pytest.raises(
+        api.errors.TransactionNotFoundException,
+        match=r"^.*Transaction x is not found\. Transaction may be expired\.$",
+    ):
+        api.execute("SELECT 1", transactionId="x")
+
+
+def test_ddl_commits_implicitly(api: DataApi) -> None:
+    """DDL in a transaction commits what came before it."""
+    transaction = api.begin()
+    api.execute("INSERT INTO notes (id) VALUES (3)", transactionId=transaction)
+    api.execute("CREATE TABLE IF NOT EXISTS more_notes (id INT)", transactionId=transaction)
+    api.rollback(transaction)
+    assert count(api) == 3
+
+
+def test_a_second_call_at_once_is_refused(api: DataApi) -> None:
+    """While a transaction runs a query, another call on it is refused without waiting."""
+    transaction = api.begin()
+
+    def sleep() -> None:
+        api.execute("SELECT SLEEP(1), 'busy'", transactionId=transaction)
+
+    sleeper = threading.Thread(target=sleep)
+    sleeper.start()
+    wait_until(lambda: api.sessions("info LIKE '%busy%'"))
+    started = time.monotonic()
+    with pytest.raises(api.errors.DatabaseErrorException, match=r"is still running a query$"):
+        api.execute("SELECT 1", transactionId=transaction)
+    with pytest.raises(api.errors.DatabaseErrorException, match=r"is still running a query$"):
+        api.commit(transaction)
+    assert time.monotonic() - started < 0.5
+    sleeper.join()
+    api.commit(transaction)
+
+
+def test_a_transaction_keeps_to_its_database(api: DataApi) -> None:
+    """A call may repeat the transaction's database, but not name another."""
+    transaction = api.begin()
+    api.execute("SELECT 1", transactionId=transaction)
+    with pytest.raises(api.errors.BadRequestException, match="Database name"):
+        api.execute("SELECT 1", transactionId=transaction, database="customers")
+    api.rollback(transaction)
+
+
+def test_a_lock_wait_leaves_the_transaction_open(api: DataApi) -> None:
+    """Error 1205 comes out as MySQL's, and undoes only its statement."""
+    first, second = api.begin(), api.begin()
+    api.execute("UPDATE notes SET n = 1 WHERE id = 1", transactionId=first)
+    api.execute("UPDATE notes SET n = 1 WHERE id = 2", transactionId=second)
+    with pytest.raises(api.errors.DatabaseErrorException, match="1205; SQLState: HY000"):
+        api.execute("UPDATE notes SET n = 2 WHERE id = 1", transactionId=second)
+    api.rollback(first)
+    api.commit(second)
+    assert api.value("SELECT SUM(n) FROM notes") == {"stringValue": "1"}
+
+
+def test_a_deadlock_aborts_the_transaction(api: DataApi) -> None:
+    """The victim of a deadlock is rolled back, and nothing it does later is stored."""
+    transactions = [api.begin(), api.begin()]
+    victims: list[str] = []
+    for own, transaction in enumerate(transactions, start=1):
+        api.execute(LOCK, [parameter("id", longValue=own)], transactionId=transaction)
+
+    def lock_other(transaction: str, other: int) -> None:
+        try:
+            api.execute(LOCK, [parameter("id", longValue=other)], transactionId=transaction)
+        except api.errors.DatabaseErrorException as error:
+            if "Error code: 1213; SQLState: 40001" in str(error):
+                victims.append(transaction)
+
+    threads = [
+        threading.Thread(target=lock_other, args=(transaction, other))
+        for transaction, other in zip(transactions, (2, 1), strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (victim,) = victims
+    with pytest.raises(api.errors.TransactionNotFoundException, match="aborted due to an error"):
+        api.execute("DELETE FROM notes", transactionId=victim)
+    for transaction in set(transactions) - {victim}:
+        api.commit(transaction)
+    assert count(api) == 2
+
+
+def test_an_oversized_result_aborts_the_transaction(api: DataApi) -> None:
+    """After a response that was too large, the transaction is gone."""
+    transaction = api.begin()
+    api.execute("DELETE FROM notes", transactionId=transaction)
+    with pytest.raises(api.errors.UnsupportedResultException):
+        api.execute("SELECT REPEAT('x', 2000000)", transactionId=transaction)
+    with pytest.raises(api.errors.TransactionNotFoundException, match="aborted"):
+        api.commit(transaction)
+    assert count(api) == 2
+
+
+def test_an_idle_transaction_is_rolled_back(hasty: DataApi) -> None:
+    """A transaction that nobody uses gives its locks back, and is then said to be expired."""
+    transaction = hasty.begin()
+    hasty.execute("DELETE FROM notes", transactionId=transaction)
+    time.sleep(PATIENCE * 2)
+    with pytest.raises(hasty.errors.TransactionNotFoundException, match="may be expired"):
+        hasty.commit(transaction)
+    hasty.execute("UPDATE notes SET n = 5 WHERE id = 1")
+    assert count(hasty) == 2
+
+
+def test_a_transaction_lives_while_it_is_used(hasty: DataApi) -> None:
+    """Each call starts the idle time anew, and a call that runs is not idle; the total remains."""
+    transaction = hasty.begin()
+    for statement in ("SELECT 1", "SELECT 1", "SELECT SLEEP(0.5)", "SELECT 1"):
+        time.sleep(PATIENCE / 2)
+        hasty.execute(statement, transactionId=transaction)
+
+    def used() -> None:
+        for _ in range(20):
+            time.sleep(PATIENCE / 4)
+            hasty.execute("SELECT 1", transactionId=transaction)
+
+    with pytest.raises(hasty.errors.TransactionNotFoundException, match="may be expired"):
+        used()
+
+
+def test_abandoned_transactions_starve_nobody(api: DataApi) -> None:
+    """There is a most of open transactions, beside which other calls go on."""
+    transactions = [api.begin() for _ in range(64)]
+    with pytest.raises(
+        api.errors.DatabaseErrorException, match="Error code: 1040; SQLState: 08004"
+    ):
+        api.begin()
+    assert api.value("SELECT 1") == {"longValue": 1}
+    for transaction in transactions:
+        api.rollback(transaction)
+    api.rollback(api.begin())

@@ -1,0 +1,316 @@
+"""Values of every type, both ways, exactly; and what columnMetadata says of them."""
+
+import math
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.local.data_api import DataApi, Field, connect, parameter
+
+STRING = "stringValue"
+
+
+@pytest.fixture(scope="module")
+def api(data_api: str) -> DataApi:
+    return connect(data_api)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _table(api: DataApi) -> None:
+    """Make a table `every_type` with a column of every type, named after the type."""
+    columns = [f"`{type_}` {type_} NULL" for type_ in {type_ for type_, *_ in COLUMNS}]
+    api.execute("DROP TABLE IF EXISTS every_type")
+    api.execute(f"CREATE TABLE every_type ({', '.join(columns)}) CHARACTER SET utf8mb4")
+
+
+# Column type, a parameter's value, the Field that comes back (the same where it is left out).
+COLUMNS: list[tuple[Any, ...]] = [
+    ("TINYINT", {"longValue": -128}),
+    ("TINYINT UNSIGNED", {"longValue": 255}),
+    ("SMALLINT", {"longValue": -32768}),
+    ("SMALLINT UNSIGNED", {"longValue": 65535}),
+    ("MEDIUMINT", {"longValue": -8388608}),
+    ("MEDIUMINT UNSIGNED", {"longValue": 16777215}),
+    ("INT", {"longValue": -2147483648}),
+    ("INT UNSIGNED", {"longValue": 4294967295}),
+    ("BIGINT", {"longValue": -(2**63)}),
+    ("BIGINT", {"longValue": 2**63 - 1}),
+    ("BIGINT UNSIGNED", {"longValue": 2**63 - 1}),
+    ("BIGINT UNSIGNED", {STRING: "18446744073709551615"}),
+    ("INT(5) ZEROFILL", {"longValue": 42}),
+    ("TINYINT(1)", {"booleanValue": True}),
+    ("BOOL", {"booleanValue": False}),
+    ("BOOL", {"longValue": 2}, {"booleanValue": True}),
+    ("TINYINT(1) UNSIGNED", {"longValue": 2}),
+    ("BIT(1)", {"booleanValue": True}),
+    ("BIT(1)", {"booleanValue": False}),
+    ("BIT(9)", {"longValue": 257}, {"blobValue": b"\x01\x01"}),
+    ("FLOAT", {"doubleValue": 3.14159}),
+    ("DOUBLE", {"doubleValue": 0.1}),
+    ("DOUBLE", {"doubleValue": -1.7976931348623157e308}),
+    ("DECIMAL(10,4)", {STRING: "0.0000"}),
+    ("DECIMAL(65,30)", {STRING: "-" + "9" * 35 + "." + "1" * 30}),
+    ("DECIMAL(10,4)", {STRING: "1.5"}, {STRING: "1.5000"}),
+    ("CHAR(10)", {STRING: "Zürich"}),
+    ("VARCHAR(100)", {STRING: "e\u0301 👩‍👩‍👧 שלום 𐐷"}),
+    ("VARCHAR(100)", {STRING: "' \" \\ % %s %(a)s :a -- # /* \x00 \n \x1a"}),
+    ("VARCHAR(100)", {STRING: ""}),
+    ("TINYTEXT", {STRING: "tiny"}),
+    ("TEXT", {STRING: "text"}),
+    ("MEDIUMTEXT", {STRING: "medium"}),
+    ("LONGTEXT", {STRING: "long"}),
+    ("ENUM('new','old')", {STRING: "old"}),
+    ("SET('a','b','c')", {STRING: "a,c"}),
+    ("JSON", {STRING: '{"b": [1, 2.50, null], "a": "ü"}'}),
+    ("BINARY(4)", {"blobValue": b"\x00\xff'\\"}),
+    ("VARBINARY(100)", {"blobValue": bytes(range(100))}),
+    ("VARBINARY(100)", {"blobValue": b""}),
+    ("TINYBLOB", {"blobValue": b"\x80"}),
+    ("BLOB", {"blobValue": bytes(range(256))}),
+    ("MEDIUMBLOB", {"blobValue": b"\x80\x81"}),
+    ("LONGBLOB", {"blobValue": b"\xfe\xff"}),
+    ("DATE", {STRING: "9999-12-31"}),
+    ("TIME", {STRING: "-838:59:59"}),
+    ("TIME(3)", {STRING: "23:59:59.120"}),
+    ("DATETIME", {STRING: "2024-02-29 23:59:59"}),
+    ("DATETIME(3)", {STRING: "2024-02-29 23:59:59.120"}),
+    ("DATETIME(6)", {STRING: "2024-02-29 23:59:59.000001"}),
+    # MariaDB would cut what MySQL rounds.
+    ("DATETIME(3)", {STRING: "2024-02-29 23:59:59.9996"}, {STRING: "2024-03-01 00:00:00.000"}),
+    ("TIMESTAMP", {STRING: "2038-01-19 03:14:07"}),
+    ("TIMESTAMP(6)", {STRING: "2024-02-29 23:59:59.999999"}),
+    ("YEAR", {STRING: "2155"}),
+]
+
+
+@pytest.mark.parametrize("case", COLUMNS, ids=lambda case: f"{case[0]}:{case[1]}"[:50])
+def test_a_column_keeps_what_a_parameter_puts_in(api: DataApi, case: Any) -> None:
+    """What goes into a column comes back in the Field of its type, exactly."""
+    column, value, *rest = case
+    api.execute("DELETE FROM every_type")
+    insert = f"INSERT INTO every_type (`{column}`) VALUES (:v)"
+    api.execute(insert, [parameter("v", **value)])
+    select = f"SELECT `{column}` FROM every_type"
+    assert api.value(select) == (rest[0] if rest else value)
+
+
+def test_null_is_null_in_every_column(api: DataApi) -> None:
+    """A NULL is isNull whatever its column's type."""
+    api.execute("DELETE FROM every_type")
+    api.execute("INSERT INTO every_type (`INT`) VALUES (:v)", [parameter("v", isNull=True)])
+    fields = api.row("SELECT * FROM every_type")
+    assert len({type_ for type_, *_ in COLUMNS}) == len(fields)
+    assert all(field == {"isNull": True} for field in fields)
+
+
+@pytest.mark.parametrize(
+    ("hint", "text", "expected"),
+    [
+        ("DATE", "2024-02-29", "2024-02-29"),
+        ("TIME", "23:59:59", "23:59:59"),
+        ("TIME", "23:59:59.123", "23:59:59.123"),
+        ("TIMESTAMP", "2024-02-29 23:59:59", "2024-02-29 23:59:59"),
+        ("TIMESTAMP", "2024-02-29 23:59:59.123456", "2024-02-29 23:59:59.123456"),
+        ("DECIMAL", "-1.50", "-1.50"),
+        ("DECIMAL", "12E+2", "1200"),
+        ("DECIMAL", "-0", "0"),
+        ("JSON", '{"a": [1]}', '{"a": [1]}'),
+        ("UUID", "0190b2a0-0000-7000-8000-000000000000", "0190b2a0-0000-7000-8000-000000000000"),
+    ],
+)
+def test_a_hint_makes_the_type(api: DataApi, hint: str, text: str, expected: str) -> None:
+    """A string with a typeHint is sent as that type."""
+    assert {STRING: expected} == api.value("SELECT :v", [parameter("v", hint, stringValue=text)])
+
+
+def test_hints_are_typed_values_not_strings(api: DataApi) -> None:
+    """A hinted value has the type's metadata and arithmetic."""
+    parameters = [
+        parameter("d", "DATE", stringValue="2024-02-28"),
+        parameter("n", "DECIMAL", stringValue="0.1"),
+    ]
+    response = api.execute(
+        "SELECT :d, :d + INTERVAL 1 DAY, :n + :n", parameters, includeResultMetadata=True
+    )
+    types = [column["typeName"] for column in response["columnMetadata"]]
+    assert types == ["DATE", "DATE", "DECIMAL"]
+    expected = [{STRING: "2024-02-28"}, {STRING: "2024-02-29"}, {STRING: "0.2"}]
+    assert response["records"] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("hint", "text"),
+    [
+        ("DATE", "2024-2-1"),
+        ("DATE", "2024-02-01' OR '1"),
+        ("TIME", "noon"),
+        ("TIMESTAMP", "2024-02-01T00:00:00"),
+        ("TIMESTAMP", "2024-02-01 00:00:00+00:00"),
+        ("DECIMAL", "1,5"),
+        ("DECIMAL", "NaN"),
+        ("DECIMAL", "1E+999999999"),
+        ("JSON", "{"),
+        ("UUID", "1"),
+    ],
+)
+def test_a_hint_is_checked(api: DataApi, hint: str, text: str) -> None:
+    """A string that is not what its typeHint says is refused."""
+    with pytest.raises(api.errors.BadRequestException, match=f"not a {hint}"):
+        api.value("SELECT :v", [parameter("v", hint, stringValue=text)])
+
+
+def test_a_hinted_null_is_null(api: DataApi) -> None:
+    """A typeHint on a null value does nothing."""
+    value = parameter("v", "DATE", isNull=True)
+    assert api.value("SELECT :v", [value]) == {"isNull": True}
+
+
+def test_arrays_are_refused(api: DataApi) -> None:
+    """An array parameter is an error."""
+    array = parameter("v", arrayValue={"longValues": [1]})
+    with pytest.raises(api.errors.BadRequestException, match="Array parameters"):
+        api.execute("SELECT :v", [array])
+
+
+def test_double_must_be_finite(api: DataApi) -> None:
+    """NaN and infinity, which MySQL does not have, are refused."""
+    for value in (math.nan, math.inf):
+        with pytest.raises(api.errors.BadRequestException, match="finite"):
+            api.execute("SELECT :v", [parameter("v", doubleValue=value)])
+
+
+def test_geometry_is_refused(api: DataApi) -> None:
+    """A type that the Data API does not know is an UnsupportedResultException."""
+    with pytest.raises(api.errors.UnsupportedResultException, match="data type GEOMETRY"):
+        api.execute("SELECT POINT(1, 2)")
+
+
+def _back(api: DataApi, **value: Any) -> Field:
+    return api.value("SELECT :v", [parameter("v", **value)])
+
+
+many = settings(max_examples=60, deadline=None)
+
+
+@many
+@given(text=st.text())
+def test_any_text_comes_back(data_api: str, text: str) -> None:
+    """Any Unicode string survives the way in and out."""
+    assert {STRING: text} == _back(connect(data_api), stringValue=text)
+
+
+@many
+@given(data=st.binary(max_size=2000))
+def test_any_bytes_come_back(data_api: str, data: bytes) -> None:
+    """Any bytes survive the way in and out."""
+    assert {"blobValue": data} == _back(connect(data_api), blobValue=data)
+
+
+@many
+@given(number=st.integers(-(2**63), 2**63 - 1))
+def test_any_integer_comes_back(data_api: str, number: int) -> None:
+    """Any 64-bit integer survives the way in and out."""
+    assert {"longValue": number} == _back(connect(data_api), longValue=number)
+
+
+@many
+@given(number=st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False))
+def test_any_double_comes_back(data_api: str, number: float) -> None:
+    """Any double survives the way in and out, to the last bit."""
+    assert {"doubleValue": number} == _back(connect(data_api), doubleValue=number)
+
+
+@many
+@given(number=st.decimals(-(10**30), 10**30, places=8))
+def test_any_decimal_comes_back(data_api: str, number: Decimal) -> None:
+    """Any decimal survives the way in and out, its scale included."""
+    value = parameter("v", "DECIMAL", stringValue=str(number))
+    field = connect(data_api).value("SELECT :v", [value])
+    assert Decimal(field[STRING]).as_tuple().exponent == number.as_tuple().exponent
+    assert number == Decimal(field[STRING])
+
+
+def test_metadata_has_all_members(api: DataApi) -> None:
+    """ColumnMetadata has its 14 members, as a capture of AWS has them."""
+    api.execute("DROP TABLE IF EXISTS cats")
+    api.execute("CREATE TABLE cats (id INT UNSIGNED AUTO_INCREMENT PRIMARY KEY)")
+    response = api.execute("SELECT id AS number FROM cats", includeResultMetadata=True)
+    expected = {
+        "arrayBaseColumnType": 0,
+        "isAutoIncrement": True,
+        "isCaseSensitive": False,
+        "isCurrency": False,
+        "isSigned": False,
+        "label": "number",
+        "name": "id",
+        "nullable": 0,
+        "precision": 10,
+        "scale": 0,
+        "schemaName": "",
+        "tableName": "cats",
+        "type": 4,
+        "typeName": "INT UNSIGNED",
+    }
+    assert [expected] == response["columnMetadata"]
+
+
+# Column type: typeName where it is another, java.sql.Types code, precision, scale, isSigned.
+METADATA: dict[str, tuple[str | None, int, int, int, bool]] = {
+    "TINYINT": (None, -6, 3, 0, True),
+    "TINYINT UNSIGNED": (None, -6, 3, 0, False),
+    "SMALLINT": (None, 5, 5, 0, True),
+    "MEDIUMINT": (None, 4, 7, 0, True),
+    "INT": (None, 4, 10, 0, True),
+    "BIGINT": (None, -5, 19, 0, True),
+    "BIGINT UNSIGNED": (None, -5, 20, 0, False),
+    "BOOL": ("BIT", -7, 1, 0, False),
+    "BIT(1)": ("BIT", -7, 1, 0, False),
+    "FLOAT": (None, 7, 12, 0, True),
+    "DOUBLE": (None, 8, 22, 0, True),
+    "DECIMAL(10,4)": ("DECIMAL", 3, 10, 4, True),
+    "CHAR(10)": ("CHAR", 1, 10, 0, False),
+    "VARCHAR(100)": ("VARCHAR", 12, 100, 0, False),
+    "TINYTEXT": (None, 12, 255, 0, False),
+    "TEXT": (None, -1, 65535, 0, False),
+    "MEDIUMTEXT": (None, -1, 16777215, 0, False),
+    "ENUM('new','old')": ("ENUM", 1, 3, 0, False),
+    "SET('a','b','c')": ("SET", 1, 5, 0, False),
+    "BINARY(4)": ("BINARY", -2, 4, 0, False),
+    "VARBINARY(100)": ("VARBINARY", -3, 100, 0, False),
+    "TINYBLOB": (None, -3, 255, 0, False),
+    "BLOB": (None, -4, 65535, 0, False),
+    "MEDIUMBLOB": (None, -4, 16777215, 0, False),
+    "LONGBLOB": (None, -4, 2**31 - 1, 0, False),
+    "DATE": (None, 91, 10, 0, False),
+    "TIME": (None, 92, 10, 0, False),
+    "DATETIME": (None, 93, 19, 0, False),
+    "DATETIME(6)": ("DATETIME", 93, 26, 0, False),
+    "TIMESTAMP": (None, 93, 19, 0, False),
+    "YEAR": (None, 91, 4, 0, False),
+}
+
+
+@pytest.mark.parametrize("column", METADATA)
+def test_metadata_of_a_type(api: DataApi, column: str) -> None:
+    """Each type has JDBC's name, code, precision, scale and sign."""
+    sql = f"SELECT `{column}` FROM every_type"
+    (metadata,) = api.execute(sql, includeResultMetadata=True)["columnMetadata"]
+    name, *rest = METADATA[column]
+    members = [metadata[key] for key in ("type", "precision", "scale", "isSigned")]
+    assert [name or column, *rest] == [metadata["typeName"], *members]
+    assert metadata["nullable"] == 1
+
+
+def test_json_is_known_as_json(api: DataApi) -> None:
+    """JSON has that typeName, also on MariaDB, where it is a LONGTEXT; LONGTEXT has its own."""
+    sql = "SELECT `JSON`, `LONGTEXT` FROM every_type"
+    metadata = api.execute(sql, includeResultMetadata=True)["columnMetadata"]
+    assert [column["typeName"] for column in metadata] == ["JSON", "LONGTEXT"]
+
+
+def test_metadata_only_when_asked_for(api: DataApi) -> None:
+    """Without includeResultMetadata there is no columnMetadata."""
+    assert api.execute("SELECT 1") == {"numberOfRecordsUpdated": 0, "records": [[{"longValue": 1}]]}

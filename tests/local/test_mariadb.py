@@ -1,0 +1,220 @@
+"""The private server keeps its data whatever happens, and says in one line what is wrong."""
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pymysql
+import pytest
+
+from local import mariadb as module
+from local.mariadb import MariaDB, install
+from local.processes import LocalError, free_port
+from tests.local.support import disk
+
+if TYPE_CHECKING:
+    from pymysql.cursors import Cursor
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[MariaDB]:
+    # Deeper than the 107 bytes that the address of a Unix socket can have.
+    database = MariaDB(tmp_path / ("deep" * 30) / "mariadb", free_port())
+    yield database
+    database.stop()
+
+
+def test_it_starts_again_with_what_it_had(database: MariaDB) -> None:
+    database.start()
+    run(database, "CREATE TABLE kept (id INT)", "INSERT INTO kept VALUES (1)")
+    url = database.url
+    database.stop()
+
+    database.start()
+
+    assert database.url == url
+    assert run(database, "SELECT id FROM kept") == ((1,),)
+
+
+def test_a_crash_loses_nothing_committed(database: MariaDB) -> None:
+    database.start()
+    run(database, "CREATE TABLE kept (id INT)", "INSERT INTO kept VALUES (1), (2)")
+    open_transaction = connect(database, autocommit=False)
+    open_transaction.cursor().execute("INSERT INTO kept VALUES (3)")
+    os.kill(database.pid, signal.SIGKILL)
+    open_transaction.close()
+
+    database.start()
+
+    assert run(database, "SELECT id FROM kept ORDER BY id") == ((1,), (2,))
+
+
+def test_it_is_set_up_like_production(mariadb: MariaDB) -> None:
+    modes = [*module.SQL_MODES, "TIME_ROUND_FRACTIONAL"]
+
+    assert run(
+        mariadb,
+        "SELECT @@character_set_server, @@collation_server, @@time_zone, @@sql_mode, "
+        "@@innodb_flush_log_at_trx_commit, @@innodb_lock_wait_timeout, @@bind_address",
+    ) == (("utf8mb4", "utf8mb4_unicode_ci", "+00:00", ",".join(modes), 1, 1, "127.0.0.1"),)
+
+
+def test_the_application_may_use_its_databases_and_no_other(mariadb: MariaDB) -> None:
+    run(mariadb, "CREATE DATABASE customers_other", "DROP DATABASE customers_other")
+
+    for statement in ("CREATE DATABASE other", "SELECT 1 FROM mysql.user", "FLUSH PRIVILEGES"):
+        with pytest.raises(pymysql.OperationalError, match="denied"):
+            run(mariadb, statement)
+
+
+@pytest.mark.parametrize("user", ["root", "", "nobody"])
+def test_no_one_else_logs_in_over_the_network(mariadb: MariaDB, user: str) -> None:
+    with pytest.raises(pymysql.OperationalError, match="denied"):
+        pymysql.connect(host="127.0.0.1", port=mariadb.port, user=user)
+
+
+def test_only_its_owner_reads_the_password(mariadb: MariaDB) -> None:
+    password = urlsplit(mariadb.url).password or "?"
+    modes = {path.name: path.stat().st_mode & 0o777 for path in mariadb.directory.iterdir()}
+
+    command_line = subprocess.run(
+        ["ps", "-ww", "-o", "args=", "-p", str(mariadb.pid)], capture_output=True, check=True
+    )
+
+    assert mariadb.directory.stat().st_mode & 0o777 == 0o700
+    assert (modes["password"], modes["init.sql"]) == (0o600, 0o600)
+    assert password.encode() not in command_line.stdout
+
+
+def test_an_interrupted_first_start_is_begun_again(database: MariaDB) -> None:
+    leftover = database.directory.with_suffix(".unfinished") / "data"
+    leftover.mkdir(parents=True)
+    (leftover / "ibdata1").write_bytes(b"half a file")
+
+    database.start()
+
+    assert run(database, "SELECT 1") == ((1,),)
+
+
+def test_another_versions_data_is_left_alone(database: MariaDB) -> None:
+    database.start()
+    database.stop()
+    version = database.directory / "version"
+    installed = version.read_text()
+    version.write_text("MariaDB 10.3")
+    before = contents(database.directory)
+
+    with pytest.raises(LocalError) as failure:
+        database.start()
+
+    assert str(failure.value) == (
+        f"the database in {database.directory} was made by MariaDB 10.3, but {installed} is "
+        "installed: install MariaDB 10.3, or empty the database with `make reset`"
+    )
+    assert contents(database.directory) == before
+
+
+def test_a_full_disk_stops_the_first_start(tmp_path: Path) -> None:
+    with disk(tmp_path / "disk", "size=20m") as mount:
+        database = MariaDB(mount / "mariadb", free_port())
+
+        with pytest.raises(LocalError, match=f"the disk that holds {mount} is full: free 64 MB"):
+            database.start()
+
+        assert not list(mount.glob("mariadb*"))
+
+
+def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
+    with disk(tmp_path / "disk", "size=200m") as mount:
+        database = MariaDB(mount / "mariadb", free_port())
+        database.start()
+        run(database, "CREATE TABLE kept (id INT)", "INSERT INTO kept VALUES (1)")
+        os.kill(database.pid, signal.SIGKILL)
+        fill(mount / "ballast")
+
+        with pytest.raises(LocalError, match="is full"):
+            database.start()
+
+        (mount / "ballast").unlink()
+        database.start()
+        kept = run(database, "SELECT id FROM kept")
+        database.stop()
+    assert kept == ((1,),)
+
+
+def test_whatever_else_stops_it_is_quoted_from_its_log(database: MariaDB) -> None:
+    database.start()
+    database.stop()
+    other = MariaDB(database.directory, database.port, options={"innodb-page-size": "8k"})
+
+    with pytest.raises(LocalError) as failure:
+        other.start()
+
+    message = str(failure.value)
+    assert message.startswith("MariaDB did not start: InnoDB: Data file './ibdata1' uses page size")
+    assert message.endswith(f"(the whole log: {database.directory.parent}/logs/mariadb.log)")
+    assert "\n" not in message
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@pytest.mark.skipif(not shutil.which("apt-get"), reason="there is no apt-get here")
+def test_who_may_not_install_is_told_the_command(tmp_path: Path) -> None:
+    os.seteuid(65534)
+    try:
+        with pytest.raises(LocalError) as failure:
+            install(tmp_path)
+    finally:
+        os.seteuid(0)
+
+    assert str(failure.value) == (
+        "MariaDB is not installed: install it with `sudo apt-get update && sudo apt-get install "
+        "-y --no-install-recommends mariadb-server-core mariadb-client-core` and retry"
+    )
+
+
+def test_where_nothing_can_install_it_the_user_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(LocalError, match="MariaDB is not installed: install its server"):
+        install(tmp_path)
+
+
+def connect(database: MariaDB, *, autocommit: bool = True) -> "pymysql.Connection[Cursor]":
+    address = urlsplit(database.url)
+    return pymysql.connect(
+        host=address.hostname,
+        port=address.port or 0,
+        user=address.username,
+        password=address.password or "",
+        database=address.path.strip("/"),
+        autocommit=autocommit,
+    )
+
+
+def run(database: MariaDB, *statements: str) -> tuple[tuple[Any, ...], ...]:
+    """Run statements; return the rows of the last."""
+    with connect(database) as connection, connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+        return cursor.fetchall()
+
+
+def contents(directory: Path) -> dict[Path, tuple[int, int]]:
+    files = {path: path.stat() for path in directory.rglob("*")}
+    return {path: (stat.st_size, stat.st_mtime_ns) for path, stat in files.items()}
+
+
+def fill(path: Path) -> None:
+    with path.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(1 << 16))
+        except OSError:
+            return

@@ -1,0 +1,368 @@
+"""`python -m local run` starts everything, tells what comes next, and leaves nothing behind."""
+
+import contextlib
+import http.client
+import json
+import os
+import pty
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from local.mariadb import MariaDB
+from local.processes import answers, free_port
+from tests.local.support import disk, eventually, is_alive, processes
+
+PROJECT = Path(__file__).parents[2]
+QUICKLY = 5.0
+"""Seconds; less than the patience with a program that does not end, so nothing had to be killed."""
+
+
+class Run:
+    """A `python -m local`, with ports and a state directory of its own."""
+
+    def __init__(
+        self,
+        state: Path,
+        *arguments: str,
+        project: Path = PROJECT,
+        stdin: int = subprocess.DEVNULL,
+        wrap: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.ports = {name: free_port() for name in ("PORT", "DATA_API_PORT", "DATABASE_PORT")}
+        self.environment = {
+            **os.environ,
+            **{name: str(port) for name, port in self.ports.items()},
+            "LOCAL_STATE": str(state),
+            **(environment or {}),
+        }
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 (finish closes it)
+        self._read = 0
+        self.process = subprocess.Popen(
+            [*wrap, sys.executable, "-m", "local", *arguments],
+            cwd=project,
+            env=self.environment,
+            stdin=stdin,
+            stdout=self._output,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def read_until(self, end: str) -> str:
+        """Wait for `end` in what is newly said; return that."""
+        eventually(lambda: end in self._news() or self.process.poll() is not None, seconds=60)
+        news = self._news()
+        assert end in news
+        self._read += len(news)
+        return news
+
+    def _news(self) -> str:
+        # Without moving the position, which the program shares.
+        return os.pread(self._output.fileno(), 1 << 20, self._read).decode()
+
+    def finish(self) -> tuple[int, str]:
+        """Wait for the end; return the exit code and what was said on standard error."""
+        _, errors = self.process.communicate(timeout=30)
+        self._output.close()
+        return self.process.returncode, errors
+
+    def family(self) -> list[int]:
+        """Return the process ids of all that this run started, but itself and the reaper."""
+        family = [self.process.pid]
+        for ancestor in family:
+            family += [
+                pid
+                for pid, parent, command in processes()
+                if parent == ancestor and "reaper.py" not in command
+            ]
+        return family[1:]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.finish()
+
+
+@pytest.mark.slow
+def test_the_whole_service_runs(tmp_path: Path) -> None:
+    with Run(tmp_path, "run") as service:
+        said = service.read_until("Ctrl-C")
+        family = service.family()
+
+        assert len(items(service.ports["PORT"])) > 1
+        for command in re.findall(r"curl (?:.*\\\n)?.*", said):
+            subprocess.run(["sh", "-c", command], check=True, capture_output=True)
+        with another_api(service) as port:
+            assert items(port)[0]["email"] == "ada@example.com"
+
+        service.process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        assert service.finish() == (130, "")
+        assert time.monotonic() - began < QUICKLY
+        assert len(family) == 3
+        assert not any(map(is_alive, family))
+
+
+@pytest.mark.slow
+def test_the_api_restarts_when_its_code_changes(tmp_path: Path) -> None:
+    project = copy_of_project(tmp_path)
+    app = project / "app.py"
+    with Run(tmp_path / "state", "run", project=project) as service:
+        service.read_until("Ctrl-C")
+        port = service.ports["PORT"]
+
+        with app.open("a") as file:
+            file.write("def\n")
+        assert "SyntaxError" in service.read_until("The next change")
+
+        app.write_text(app.read_text().replace("def\n", "").replace("ok", "better"))
+        service.read_until("API")
+        assert b"better" in get(port, "/health")[1]
+
+
+@pytest.mark.slow
+def test_a_killed_run_leaves_nothing_and_the_next_one_follows_at_once(tmp_path: Path) -> None:
+    with Run(tmp_path, "run", "--no-api") as first:
+        first.read_until("Ctrl-C")
+        family = first.family()
+        first.process.kill()
+        first.finish()
+
+    with Run(tmp_path, "run", "--no-api", environment=first.environment) as second:
+        second.read_until("database")
+        assert not any(map(is_alive, family))
+        assert len(family) == 2
+        second.process.terminate()
+        assert second.finish() == (143, "")
+
+
+@pytest.mark.slow
+def test_the_end_of_a_program_ends_the_run_and_is_told(tmp_path: Path) -> None:
+    with Run(tmp_path, "run", "--no-api") as service:
+        service.read_until("Ctrl-C")
+        family = service.family()
+        os.kill(mariadbd_of(service), signal.SIGKILL)
+        code, errors = service.finish()
+
+    log = tmp_path / "logs" / "mariadb.log"
+    assert code == 1
+    assert errors.startswith(f"error: mariadb ended (SIGKILL); {log} ends:\n")
+    assert "ready for connections" in errors
+    assert "Traceback" not in errors
+    eventually(lambda: not any(map(is_alive, family)))
+
+
+@pytest.mark.parametrize("said", ["", "database"])
+def test_ctrl_c_in_the_middle_of_the_start_is_quiet(tmp_path: Path, said: str) -> None:
+    with Run(tmp_path, "run") as service:
+        if said:
+            service.read_until(said)
+        else:
+            eventually(lambda: bool(service.family()))
+        family = service.family()
+        service.process.send_signal(signal.SIGINT)
+
+        assert service.finish() == (130, "")
+        assert family
+        if said:  # a run interrupted while it starts a program leaves that to the reaper
+            assert not any(map(is_alive, family))
+        eventually(lambda: not any(map(is_alive, family)))
+
+
+def test_a_second_run_is_refused_and_so_is_reset(tmp_path: Path) -> None:
+    with Run(tmp_path, "run") as service:
+        service.read_until("database")
+
+        for command in ("run", "reset"):
+            began = time.monotonic()
+            code, errors = Run(tmp_path, command).finish()
+
+            assert time.monotonic() - began < QUICKLY
+            assert code == 1
+            assert errors == (
+                f"error: {tmp_path} is in use by another `make run`, "
+                f"process {service.process.pid}: stop it first\n"
+            )
+
+
+@pytest.mark.parametrize("name", ["PORT", "DATA_API_PORT", "DATABASE_PORT"])
+def test_a_port_in_use_is_named_with_the_way_to_another(tmp_path: Path, name: str) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+
+        code, errors = Run(tmp_path, "run", environment={name: str(port)}).finish()
+
+    assert code == 1
+    assert errors == (
+        f"error: port {port} is in use by another program: "
+        f"choose another with `make run {name}={port + 10}`\n"
+    )
+
+
+@pytest.mark.parametrize("port", ["eighty", "80", "65536", "-1"])
+def test_a_wrong_port_is_explained(tmp_path: Path, port: str) -> None:
+    assert Run(tmp_path, "run", environment={"PORT": port}).finish() == (
+        1,
+        f"error: PORT must be a port number from 1024 to 65535, and is '{port}'\n",
+    )
+
+
+def test_a_read_only_disk_is_explained(tmp_path: Path) -> None:
+    with disk(tmp_path / "disk", "ro") as mount:
+        for state in (mount, mount / "deeper"):
+            code, errors = Run(state, "run").finish()
+
+            assert code == 1
+            assert re.fullmatch(
+                rf"error: cannot write {state}\S* \(Read-only file system\): make it writable, or "
+                r"choose another directory with `make run LOCAL_STATE=\.\.\.`\n",
+                errors,
+            )
+
+
+def test_a_machine_without_mariadb_is_told_what_to_install(tmp_path: Path) -> None:
+    hidden = " && ".join(
+        f"mount --bind /dev/null {program}"
+        for name in ("mariadbd", "mysqld")
+        if (program := shutil.which(name, path="/usr/sbin:/usr/bin:/usr/local/bin"))
+    )
+    wrap = ["unshare", "--mount", "sh", "-c", f'{hidden} && PATH= exec "$@"', "sh"]
+    if subprocess.run([*wrap[:-2], hidden], check=False, capture_output=True).returncode:
+        pytest.skip("hiding a program from another takes Linux and root")
+
+    assert Run(tmp_path, "run", wrap=wrap).finish() == (
+        1,
+        "error: MariaDB is not installed: install its server, 10.6 or newer, and retry\n",
+    )
+
+
+def test_another_database_is_used_instead(tmp_path: Path, mariadb: MariaDB) -> None:
+    with Run(tmp_path, "run", environment={"DATABASE_URL": mariadb.url}) as service:
+        assert service.read_until("Data API").split()[:2] == ["Data", "API"]
+
+
+def test_another_database_that_refuses_is_explained(tmp_path: Path, mariadb: MariaDB) -> None:
+    wrong = mariadb.url.replace("mysql://customers:", "mysql://customers:un")
+
+    code, errors = Run(tmp_path, "run", environment={"DATABASE_URL": wrong}).finish()
+
+    assert code == 1
+    assert errors.startswith("error: the database of DATABASE_URL does not answer: Access denied")
+    assert errors.count("\n") == 1
+
+
+def test_reset_empties_the_database(tmp_path: Path) -> None:
+    database = MariaDB(tmp_path / "mariadb", free_port())
+    database.start()
+    before = database.url
+    database.stop()
+
+    assert Run(tmp_path, "reset").finish() == (0, "")
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "logs"]
+    database.start()
+    database.stop()
+    assert database.url != before
+
+
+def test_reset_of_nothing_is_no_error(tmp_path: Path) -> None:
+    assert Run(tmp_path, "reset").finish() == (0, "")
+
+
+@pytest.mark.parametrize(("answer", "left"), [("n", 1), ("", 1), ("y", 0)])
+def test_reset_asks_a_person_first(tmp_path: Path, answer: str, left: int) -> None:
+    database = tmp_path / "mariadb"
+    database.mkdir()
+    person, terminal = pty.openpty()
+    os.write(person, f"{answer}\n".encode())
+
+    assert Run(tmp_path, "reset", stdin=terminal).finish() == (0, "")
+
+    os.close(person)
+    os.close(terminal)
+    assert len(list(tmp_path.glob("mariadb"))) == left
+
+
+def test_state_is_kept_outside_the_project(tmp_path: Path) -> None:
+    """`chalice local` restarts whenever any file below the project's directory changes."""
+    project = copy_of_project(tmp_path)
+    state = tmp_path / "home" / "customers-api"
+    elsewhere = {"LOCAL_STATE": "", "XDG_STATE_HOME": str(state.parent)}
+
+    for _ in "there", "again, when what the link points to is gone":
+        Run(tmp_path, "reset", project=project, environment=elsewhere).finish()
+
+        assert (project / ".local").resolve().parent == state
+        assert (project / ".local" / "lock").exists()
+        shutil.rmtree(state)
+
+
+def copy_of_project(directory: Path) -> Path:
+    parts = ["app.py", ".chalice", "chalicelib", "local", "migrations"]
+    copy = directory / "project"
+    copy.mkdir()
+    subprocess.run(["cp", "-R", *parts, str(copy)], cwd=PROJECT, check=True)
+    return copy
+
+
+def mariadbd_of(service: Run) -> int:
+    family = service.family()
+    return next(pid for pid, _, command in processes() if pid in family and "--datadir" in command)
+
+
+def get(port: int, path: str) -> tuple[int, bytes]:
+    with contextlib.closing(
+        http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    ) as connection:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, response.read()
+
+
+def items(port: int) -> list[dict[str, object]]:
+    status, body = get(port, "/customers")
+    assert status == 200
+    found: list[dict[str, object]] = json.loads(body)["items"]
+    return found
+
+
+@contextmanager
+def another_api(service: Run) -> Iterator[int]:
+    """Run a plain `chalice local` beside the service, as a developer does in another terminal."""
+    port = free_port()
+    environment = {
+        **{k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "DATABASE_"))},
+        "AWS_ENDPOINT_URL_RDS_DATA": f"http://127.0.0.1:{service.ports['DATA_API_PORT']}",
+    }
+    command = [str(Path(sys.executable).with_name("chalice")), "local", "--port", str(port)]
+    api = subprocess.Popen(
+        command,
+        cwd=PROJECT,
+        env=environment,
+        start_new_session=True,
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        eventually(lambda: answers(port), seconds=20)
+        yield port
+    finally:
+        os.killpg(api.pid, signal.SIGKILL)
+        api.wait()
