@@ -372,8 +372,8 @@ def serve() -> Iterator[Callable[[bytes], str]]:
             with connection:
                 connection.recv(65_536)
                 connection.sendall(reply)
-                if not reply:
-                    connection.recv(1)  # until the client gives up
+                while not reply and connection.recv(65_536):
+                    pass  # until the client gives up
 
         def start(reply: bytes) -> str:
             pool.submit(answer, reply)
