@@ -3,9 +3,10 @@
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 
@@ -19,17 +20,21 @@ def eventually(holds: Callable[[], bool], seconds: float = 5.0) -> None:
 
 def is_alive(pid: int) -> bool:
     """Whether a process runs; one that ended and was not yet waited for does not."""
-    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, check=False)
-    return bool(state.stdout.strip()) and not state.stdout.startswith(b"Z")
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def command_line(pid: int) -> str:
+    return " ".join(psutil.Process(pid).cmdline())
 
 
 def processes() -> list[tuple[int, int, str]]:
     """Return process id, parent's id and command line of all processes."""
-    listing = subprocess.run(
-        ["ps", "-A", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
-    )
-    fields = (line.split(None, 2) for line in listing.stdout.splitlines())
-    return [(int(pid), int(parent), command) for pid, parent, command in fields]
+    return [
+        (process.pid, process.ppid(), " ".join(process.info["cmdline"] or ()))
+        for process in psutil.process_iter(["cmdline"])
+    ]
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ import pytest
 from local import mariadb as module
 from local.mariadb import MariaDB, install
 from local.processes import LocalError, free_port
-from tests.local.support import disk
+from tests.local.support import command_line, disk
 
 if TYPE_CHECKING:
     from pymysql.cursors import Cursor
@@ -82,13 +81,9 @@ def test_only_its_owner_reads_the_password(mariadb: MariaDB) -> None:
     password = urlsplit(mariadb.url).password or "?"
     modes = {path.name: path.stat().st_mode & 0o777 for path in mariadb.directory.iterdir()}
 
-    command_line = subprocess.run(
-        ["ps", "-ww", "-o", "args=", "-p", str(mariadb.pid)], capture_output=True, check=True
-    )
-
     assert mariadb.directory.stat().st_mode & 0o777 == 0o700
     assert (modes["password"], modes["init.sql"]) == (0o600, 0o600)
-    assert password.encode() not in command_line.stdout
+    assert password not in command_line(mariadb.pid)
 
 
 def test_an_interrupted_first_start_is_begun_again(database: MariaDB) -> None:
