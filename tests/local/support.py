@@ -5,17 +5,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 import pytest
 
+T = TypeVar("T")
 
-def eventually(holds: Callable[[], bool], seconds: float = 5.0) -> None:
-    """Wait until something holds; fail if it does not within so many seconds."""
+
+def eventually(holds: Callable[[], T], seconds: float = 5.0) -> T:
+    """Wait until something holds, and return it; fail if it does not within so many seconds."""
     deadline = time.monotonic() + seconds
-    while not holds():
+    while not (held := holds()):
         assert time.monotonic() < deadline, "it did not come about"
         time.sleep(0.02)
+    return held
 
 
 def is_alive(pid: int) -> bool:

@@ -1,11 +1,13 @@
 """`python -m local run` starts everything, tells what comes next, and leaves nothing behind."""
 
+import argparse
 import contextlib
 import http.client
 import json
 import os
 import pty
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import Self
 
 import pytest
+import requests
 
 from local.mariadb import MariaDB
 from local.processes import answers, free_port
@@ -98,6 +101,22 @@ class Run:
             self.finish()
 
 
+def paste(command: str) -> int:
+    """Do what a curl command says, also where there is no curl; return the status."""
+    curl = argparse.ArgumentParser()
+    curl.add_argument("curl")
+    curl.add_argument("-i", action="store_true")
+    curl.add_argument("url")
+    curl.add_argument("-H", default="Accept: */*")
+    curl.add_argument("-d")
+    words = curl.parse_args(shlex.split(command.replace("\\\n", "")))
+    name, value = words.H.split(": ")
+    method = "POST" if words.d else "GET"
+    return requests.request(
+        method, words.url, headers={name: value}, data=words.d, timeout=9
+    ).status_code
+
+
 @pytest.mark.slow
 def test_the_whole_service_runs(tmp_path: Path) -> None:
     with Run(tmp_path, "run") as service:
@@ -106,7 +125,7 @@ def test_the_whole_service_runs(tmp_path: Path) -> None:
 
         assert len(items(service.ports["PORT"])) > 1
         for command in re.findall(r"curl (?:.*\\\n)?.*", said):
-            subprocess.run(["sh", "-c", command], check=True, capture_output=True)
+            assert paste(command) in {200, 201}
         with another_api(service) as port:
             assert items(port)[0]["email"] == "ada@example.com"
 
@@ -172,13 +191,10 @@ def test_ctrl_c_in_the_middle_of_the_start_is_quiet(tmp_path: Path, said: str) -
     with Run(tmp_path, "run") as service:
         if said:
             service.read_until(said)
-        else:
-            eventually(lambda: bool(service.family()))
-        family = service.family()
+        family = eventually(service.family)
         service.process.send_signal(signal.SIGINT)
 
         assert service.finish() == (130, "")
-        assert family
         if said:  # a run interrupted while it starts a program leaves that to the reaper
             assert not any(map(is_alive, family))
         eventually(lambda: not any(map(is_alive, family)))
