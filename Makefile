@@ -21,8 +21,8 @@ seed: $(INSTALLED)  ## Load generated customers into the running stack (COUNT=10
 migrate: $(INSTALLED)  ## Bring the running stack's schema up to date
 	@$(BIN)/python -m migrations
 
-reset: $(INSTALLED)  ## Empty the local database
-	@$(BIN)/python -m local reset
+reset: $(INSTALLED)  ## Empty the local database (YES=1 does not ask)
+	@$(BIN)/python -m local reset $(if $(YES),--yes)
 
 ##@ Work on it
 test: $(INSTALLED)  ## Run every test against the real database, with coverage

@@ -5,11 +5,12 @@ problem details; nothing that a first request does not need is imported before i
 """
 
 import json
+import logging
 import os
 import re
 import traceback
 from collections.abc import Callable, Mapping
-from functools import cache, wraps
+from functools import cache, partial, wraps
 from typing import Any, TypeVar, cast
 from urllib.parse import urlencode
 from uuid import UUID
@@ -20,13 +21,15 @@ from chalice.app import Request
 from chalicelib import cursors, customers, documents, problems
 from chalicelib.database import Database, DatabaseError, connect
 from chalicelib.problems import Problem
-from chalicelib.settings import Settings
+from chalicelib.settings import Settings, SettingsError
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
+METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 MAX_BODY_BYTES = 65_536
 
 app = Chalice(app_name="customers")
+app.log.setLevel(logging.INFO)  # Chalice logs errors only
 
 View = TypeVar("View", bound=Callable[..., Response])
 
@@ -37,13 +40,16 @@ def database() -> Database:
 
 
 def operation(path: str, *methods: str) -> Callable[[View], View]:
-    """Route the methods of a path to a view, and answer what the view raises as a problem."""
+    """Route the methods of a path to a view, and answer what the view raises as a problem.
+
+    The view gets the parameters of the path and, as its schema reads them, of the query.
+    """
 
     def register(view: View) -> View:
         @wraps(view)
         def answered(**path_parameters: str) -> Response:
             try:
-                return view(**path_parameters)
+                return view(**path_parameters, **query_of(view.__name__))
             except Exception as error:  # noqa: BLE001
                 return problem_answer(as_problem(error))
 
@@ -55,17 +61,16 @@ def operation(path: str, *methods: str) -> Callable[[View], View]:
 
 
 @operation("/customers", "GET", "HEAD")
-def get_customers() -> Response:
+def get_customers(limit: int = 20, cursor: UUID = customers.LAST_ID) -> Response:
     """List customers, newest first."""
-    query = parameters("GetCustomers")
-    page = customers.page(database(), **query)
-    limit = {"limit": query["limit"]} if "limit" in query else {}
-    following = (
-        page.last and f"{own_path()}?{urlencode(limit | {'cursor': cursors.encode(page.last)})}"
-    )
+    page = customers.page(database(), limit, after=cursor)
+    if page.last is None:
+        return answer({"items": page.items, "next": None, "has_more": False})
+    query = urlencode({"limit": limit, "cursor": cursors.encode(page.last)})
+    following = f"{own_path()}?{query}"
     return answer(
-        {"items": page.items, "next": following, "has_more": following is not None},
-        headers={"Link": f'<{following}>; rel="next"'} if following else {},
+        {"items": page.items, "next": following, "has_more": True},
+        headers={"Link": f'<{following}>; rel="next"'},
     )
 
 
@@ -91,9 +96,7 @@ def patch_customer(customer_id: str) -> Response:
 
     patch = document(MERGE_PATCH, JSON)
 
-    def edit(current: customers.Customer) -> dict[str, Any]:
-        return schemas.load_customer(documents.merge_patch(current, patch), current)
-
+    edit = partial(schemas.load_patch, patch)
     return answer(customers.change(database(), known_id(customer_id), edit))
 
 
@@ -105,10 +108,10 @@ def delete_customer(customer_id: str) -> Response:
 
 
 @operation("/health", "GET", "HEAD")
-def get_health() -> Response:
+def get_health(*, deep: bool = False) -> Response:
     """Tell that the service answers and, with `deep=true`, that its database does."""
-    if parameters("GetHealth").get("deep"):
-        database().fetch_one("SELECT 1")
+    if deep:
+        database().ping()
     return answer({"status": "ok"})
 
 
@@ -116,25 +119,28 @@ def request() -> Request:
     return cast("Request", app.current_request)
 
 
-def parameters(schema: str) -> dict[str, Any]:
-    """Return the query's parameters as the schema reads them."""
-    query = request().query_params
+def query_of(view: str) -> dict[str, Any]:
+    """Return the query's parameters as the schema of the view reads them."""
+    query = request().to_original_event()["multiValueQueryStringParameters"]
     if not query:
         return {}
     from chalicelib import schemas
 
-    return schemas.load_parameters(schema, {name: query.getlist(name) for name in query})
+    return schemas.load_query(view, {name: values or [""] for name, values in query.items()})
 
 
 def document(*media_types: str) -> object:
     """Return the JSON document in the body, which must be of one of the media types."""
-    headers, raw = request().headers, cast("bytes", request().raw_body)
-    media_type = headers.get("content-type", "").split(";")[0].strip().lower()
+    media_type = request().headers.get("content-type", "").split(";")[0].strip().lower()
     if media_type not in media_types:
         raise problems.UnsupportedMediaType(
             f"Send the body as {' or '.join(media_types)}.",
             headers={f"Accept-{request().method.title()}": ", ".join(media_types)},
         )
+    try:
+        raw = cast("bytes", request().raw_body)
+    except ValueError:  # the gateway's own encoding of it
+        raise problems.MalformedJSON("The body can't be decoded.") from None
     if len(raw) > MAX_BODY_BYTES:
         raise problems.ContentTooLarge(f"Send at most {MAX_BODY_BYTES} bytes.")
     return documents.parse(raw)
@@ -151,7 +157,7 @@ def known_id(text: str) -> UUID:
 
 def own_path() -> str:
     """Return the path that the client asked for, stage and all."""
-    path: str = request().context["path"]
+    path: str = request().context.get("path", "/")
     return path.rstrip("/")
 
 
@@ -164,12 +170,13 @@ def answer(
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     if request().method == "HEAD":
         text = ""
+    text = text.encode(errors="replace").decode()  # a path or a name may hold half a pair
     return Response(text, {"Content-Type": media_type, **(headers or {})}, status)
 
 
 def problem_answer(problem: Problem) -> Response:
-    context: Any = request().lambda_context
-    request_id = request().context.get("requestId") or context.aws_request_id
+    fallback = getattr(request().lambda_context, "aws_request_id", "unknown")
+    request_id = request().context.get("requestId", fallback)
     body = problems.body(problem, own_path(), request_id)
     return answer(body, problem.status, problem.headers, "application/problem+json")
 
@@ -177,17 +184,16 @@ def problem_answer(problem: Problem) -> Response:
 def as_problem(error: Exception) -> Problem:
     """Return what the client is told of an error; the log is told where it came from.
 
-    An error's own text stays out of both: it may hold personal data.
+    The text of an error that is not ours stays out of both: it may hold personal data.
     """
     if isinstance(error, Problem):
         return error
     if isinstance(error, DatabaseError) and error.retry_after:
         app.log.warning("%s: %s", type(error).__name__, error)
         return problems.ServiceUnavailable(
-            "The database can't answer at the moment. Try again.",
-            headers={"Retry-After": str(error.retry_after)},
+            "The database can't answer at the moment. Try again.", error.retry_after
         )
-    reason = error if isinstance(error, DatabaseError) else ""
+    reason = error if isinstance(error, DatabaseError | SettingsError) else ""
     where = "".join(traceback.format_tb(error.__traceback__))
     app.log.error("%s: %s\n%s", type(error).__name__, reason, where)
     return problems.InternalError("This is our fault. Tell us the request_id if it goes on.")
@@ -199,12 +205,16 @@ def refuse_other_methods() -> None:
     API Gateway answers 403 to a method that is not declared.
     """
     for path, views in app.routes.items():
-        allowed = ", ".join(sorted(views))
+        others = sorted(METHODS - views.keys())
+        app.route(path, methods=others, content_types=[])(refusal(", ".join(sorted(views))))
 
-        def refuse(allowed: str = allowed, **_: str) -> Response:
-            raise problems.MethodNotAllowed(f"Use {allowed}.", headers={"Allow": allowed})
 
-        operation(path, *({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} - views.keys()))(refuse)
+def refusal(allowed: str) -> Callable[..., Response]:
+    def refuse_method(**_: str) -> Response:
+        problem = problems.MethodNotAllowed(f"Use {allowed}.", headers={"Allow": allowed})
+        return problem_answer(problem)
+
+    return refuse_method
 
 
 refuse_other_methods()

@@ -25,8 +25,23 @@ from chalicelib.problems import (
 Customer = dict[str, Any]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST_ID = UUID(int=2**128 - 1)
+LAST_ID = UUID(int=2**128 - 1)
 _ATTEMPTS = 5
+
+_COLUMNS = (
+    *("id", "version", "status", "email", "phone", "given_name", "family_name", "company_name"),
+    *("external_id", "addresses", "locale", "time_zone", "metadata", "updated_at"),
+)
+_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM customers "
+_INSERT = (
+    f"INSERT INTO customers ({', '.join(_COLUMNS)})"
+    f" VALUES ({', '.join(f':{column}' for column in _COLUMNS)})"
+)
+# deleting is a version, too
+_UPDATE = (
+    f"UPDATE customers SET {', '.join(f'{column} = :{column}' for column in _COLUMNS[1:])}"
+    " WHERE id = :id AND version = :version - 1"
+)
 
 
 class Page(NamedTuple):
@@ -36,7 +51,7 @@ class Page(NamedTuple):
     last: UUID | None
 
 
-def page(database: Database, limit: int = 20, after: UUID = _LAST_ID) -> Page:
+def page(database: Database, limit: int = 20, after: UUID = LAST_ID) -> Page:
     """Return up to `limit` customers, newest first, from the one after `after` on."""
     rows = database.fetch_all(
         _SELECT + "WHERE id < :after AND deleted_at IS NULL ORDER BY id DESC LIMIT :rows",
@@ -58,7 +73,7 @@ def get(database: Database, customer_id: UUID) -> Customer:
 
 
 def create(database: Database, fields: Mapping[str, Any]) -> Customer:
-    """Store a new customer. Raises EmailTaken, ExternalIdTaken."""
+    """Store a new customer. Raises EmailTaken, ExternalIdTaken, ServiceUnavailable."""
     customer_id = new_id()
     now = _rfc3339(_created_at(customer_id))
     customer = {
@@ -68,18 +83,10 @@ def create(database: Database, fields: Mapping[str, Any]) -> Customer:
         "created_at": now,
         "updated_at": now,
     }
-    try:
-        database.execute(
-            "INSERT INTO customers (id, version, status, email, phone, given_name, family_name,"
-            " company_name, external_id, addresses, locale, time_zone, metadata, updated_at)"
-            " VALUES (:id, :version, :status, :email, :phone, :given_name, :family_name,"
-            " :company_name, :external_id, :addresses, :locale, :time_zone, :metadata,"
-            " :updated_at)",
-            **_columns(customer),
-        )
-    except DuplicateKey:
-        raise _taken(database, customer) from None
-    return customer
+    for _ in range(_ATTEMPTS):
+        if _store(database, _INSERT, customer):
+            return customer
+    raise _overtaken()
 
 
 def change(database: Database, customer_id: UUID, edit: Callable[[Customer], Customer]) -> Customer:
@@ -98,9 +105,9 @@ def change(database: Database, customer_id: UUID, edit: Callable[[Customer], Cus
             "version": current["version"] + 1,
             "updated_at": _rfc3339(datetime.now(UTC)),
         }
-        if _replace(database, changed):
+        if _store(database, _UPDATE, changed):
             return changed
-    raise ServiceUnavailable("Others keep changing this customer.", headers={"Retry-After": "1"})
+    raise _overtaken()
 
 
 def delete(database: Database, customer_id: UUID) -> None:
@@ -130,41 +137,37 @@ def new_id(nanoseconds: int | None = None) -> UUID:
     )
 
 
-_SELECT = (
-    "SELECT id, version, status, email, phone, given_name, family_name, company_name,"
-    " external_id, addresses, locale, time_zone, metadata, updated_at FROM customers "
-)
-
-
-def _replace(database: Database, customer: Customer) -> bool:
-    """Store the customer over the version before its own; False when that one is gone."""
+def _store(database: Database, sql: str, customer: Customer) -> bool:
+    """Run the statement; False when another request was faster, and it is worth trying again."""
     try:
-        matched = database.execute(
-            "UPDATE customers SET version = :version, status = :status, email = :email,"
-            " phone = :phone, given_name = :given_name, family_name = :family_name,"
-            " company_name = :company_name, external_id = :external_id, addresses = :addresses,"
-            " locale = :locale, time_zone = :time_zone, metadata = :metadata,"
-            " updated_at = :updated_at"
-            " WHERE id = :id AND version = :version - 1 AND deleted_at IS NULL",
-            **_columns(customer),
-        )
+        return database.execute(sql, **_columns(customer)) == 1
     except DuplicateKey:
-        raise _taken(database, customer) from None
-    return matched == 1
+        if problem := _taken(database, customer):
+            raise problem from None
+        return False  # whoever had it has let go of it
 
 
-def _taken(database: Database, customer: Customer) -> Problem:
+def _taken(database: Database, customer: Customer) -> Problem | None:
     """Return what a duplicate key means; which one the server named is not to be relied on."""
     row = database.fetch_one(
-        "SELECT id FROM customers WHERE email_live = LOWER(:email) AND id <> :id",
+        "SELECT email_live = LOWER(:email) AS is_email FROM customers"
+        " WHERE (email_live = LOWER(:email) OR external_id_live = :external_id) AND id <> :id"
+        " ORDER BY is_email DESC LIMIT 1",
         email=customer["email"],
+        external_id=customer["external_id"],
         id=UUID(customer["id"]).bytes,
     )
-    problem, member = (EmailTaken, "email") if row else (ExternalIdTaken, "external_id")
+    if row is None:
+        return None
+    problem, member = (EmailTaken, "email") if row["is_email"] else (ExternalIdTaken, "external_id")
     return problem(
         "Choose another, or change the customer that has it.",
         [{"pointer": f"/{member}", "code": "taken", "detail": "Is another customer's."}],
     )
+
+
+def _overtaken() -> Problem:
+    return ServiceUnavailable("Other requests keep changing the same. Try again.", retry_after=1)
 
 
 def _customer(row: Row) -> Customer:

@@ -13,14 +13,18 @@ def parse(raw: bytes) -> object:
     """Return the document in `raw`, as I-JSON has it (RFC 7493).
 
     Raises MalformedJSON for bytes that are not UTF-8, syntax errors, NaN and infinities, a member
-    name given twice, and more than 16 levels of nesting.
+    name given twice, half of a surrogate pair, and more than 16 levels of nesting.
     """
     try:
         document = json.loads(
             raw.decode(), parse_constant=_refuse_constant, object_pairs_hook=_object
         )
+        if b"\\u" in raw:
+            json.dumps(document, ensure_ascii=False).encode()
     except UnicodeDecodeError as error:
         raise MalformedJSON(f"The body is not UTF-8: see byte {error.start}.") from None
+    except UnicodeEncodeError:
+        raise MalformedJSON("The body is not Unicode: half of a pair is escaped.") from None
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise MalformedJSON(f"The body is not JSON: {error.msg} at {where}.") from None

@@ -12,7 +12,7 @@
     ├── InternalError           500
     └── ServiceUnavailable      503  `Retry-After`
 
-No detail repeats what the client sent, SQL, or what the database said.
+No problem repeats a value that the client sent, SQL, or what the database said.
 """
 
 from collections.abc import Mapping, Sequence
@@ -112,6 +112,10 @@ class ServiceUnavailable(Problem):
     status = 503
     type = "service-unavailable"
     title = "The service is not available at the moment"
+
+    def __init__(self, detail: str, retry_after: int) -> None:
+        """Ask for another attempt in `retry_after` seconds."""
+        super().__init__(detail, headers={"Retry-After": str(retry_after)})
 
 
 def body(problem: Problem, instance: str, request_id: str) -> dict[str, Any]:

@@ -52,10 +52,9 @@ class Settings:
 
 
 def _required(environ: Mapping[str, str], name: str) -> str:
-    try:
-        return environ[name]
-    except KeyError:
-        raise SettingsError(
-            f"The environment variable {name} is not set: "
-            "set it for this stage in .chalice/config.json, under environment_variables."
-        ) from None
+    if value := environ.get(name):
+        return value
+    raise SettingsError(
+        f"The environment variable {name} is not set: "
+        "set it for this stage in .chalice/config.json, under environment_variables."
+    )

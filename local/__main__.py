@@ -19,8 +19,8 @@ The customers API is at {url}
   list them   curl {url}/customers
   create one  curl -i {url}/customers -H 'Content-Type: application/json' \\
                 -d '{{"email": "ada@example.com", "given_name": "Ada", "family_name": "Lovelace"}}'
-  edit        save a file and the API restarts; beside it, on the same database, runs
-              {chalice} --port {beside}
+  edit        save a file, and the API restarts
+  beside it   {chalice} --port {beside}
   logs        {logs}
   stop        Ctrl-C
 """
@@ -43,7 +43,7 @@ def main() -> int:
         if arguments.command == "run":
             _run(settings, api=arguments.api)
         else:
-            _reset(settings)
+            _reset(settings, agreed=arguments.yes)
     except LocalError as error:
         return _fail(str(error))
     except OSError as error:
@@ -58,12 +58,12 @@ def _run(settings: Settings, *, api: bool) -> None:
         stack.wait()
 
 
-def _reset(settings: Settings) -> None:
+def _reset(settings: Settings, *, agreed: bool) -> None:
     database = settings.state / "mariadb"
     with locked(settings.state):
         if not database.exists():
             print(f"There is no database in {settings.state}.")
-        elif _is_agreed(f"Delete the database in {database} and all its customers?"):
+        elif agreed or _is_agreed(f"Delete the database in {database} and all its customers?"):
             # Renamed first: what an interruption leaves is not taken for a database.
             shutil.rmtree(database.rename(database.with_suffix(".unfinished")))
             print("Deleted. The next `make run` makes a new one.")
@@ -82,7 +82,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--no-api", dest="api", action="store_false", help="for who starts `chalice local` himself"
     )
-    commands.add_parser("reset", help="delete the private database and all that is in it")
+    reset = commands.add_parser("reset", help="delete the private database and all that is in it")
+    reset.add_argument("--yes", action="store_true", help="do not ask")
     return parser
 
 
@@ -100,7 +101,7 @@ def _words(settings: Settings) -> dict[str, object]:
 
 def _is_agreed(question: str) -> bool:
     if not sys.stdin.isatty():
-        return True
+        raise LocalError("nobody can be asked here: say it with `make reset YES=1`")
     return input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
 
 

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from chalicelib import customers, schemas
 from chalicelib.database import Database, DatabaseError, connect
-from chalicelib.problems import EmailTaken
+from chalicelib.problems import EmailTaken, ExternalIdTaken
 from chalicelib.settings import Settings, SettingsError
 
 BATCH = 500  # customers that are stored, or lost by an interruption, together
@@ -39,8 +39,9 @@ def main() -> int:
         if there and arguments.if_empty:
             return 0
         load(database, arguments.count, first=there + 1)
+        print(f"{arguments.count} customers loaded; {count(database)} are there")
     except (DatabaseError, SettingsError) as error:
-        print(f"error: {error}; is the stack running? Start it with: make run", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted: what the bar shows is stored", file=sys.stderr)
@@ -56,10 +57,9 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError("must be a whole number, 1 or more")
+    return int(text)
 
 
 def count(database: Database) -> int:
@@ -83,7 +83,7 @@ def store(database: Database, generated: Iterator[dict[str, Any]], size: int) ->
         try:
             customers.create(database, schemas.load_customer(next(generated)))
             size -= 1
-        except EmailTaken:
+        except (EmailTaken, ExternalIdTaken):
             continue
 
 

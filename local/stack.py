@@ -68,6 +68,7 @@ class Stack:
         self._exit = ExitStack()
         self._children: list[Child] = []
         self._api: Child | None = None
+        self._database: MariaDB | None = None
         self._code: dict[Path, int] = {}
         self._lock: tuple[int, ...] = ()
 
@@ -78,8 +79,10 @@ class Stack:
         """
         self._lock = (self._exit.enter_context(locked(self._settings.state)),)
         _check_ports(self._settings, api=api)
-        database_url = self._settings.database_url or self._start_mariadb()
-        _check_login(database_url)
+        if database_url := self._settings.database_url:
+            _check_login(database_url)
+        else:
+            database_url = self._start_mariadb()
         with step("Data API"):
             self._start_data_api(database_url)
         with step("schema"):
@@ -93,12 +96,16 @@ class Stack:
                 api_process.wait_until(lambda: _is_healthy(port), READY_SECONDS)
 
     def wait(self) -> NoReturn:
-        """Wait for ever, and restart the API when its code changes.
+        """Wait for ever; start the database again when it ends, and the API when its code changes.
 
-        Raises LocalError when one of the programs ends.
+        Raises LocalError when another program ends, or the database does not start again.
         """
         while True:
             time.sleep(0.2)
+            if self._database and self._database.process.has_ended:
+                print(f"  {self._database.process.obituary()}", flush=True)
+                with step("database"):
+                    self._database.start()
             for child in self._children:
                 if child.has_ended:
                     raise LocalError(child.obituary())
@@ -125,7 +132,7 @@ class Stack:
         with step("database"):
             self._exit.callback(database.stop)
             database.start()
-        self._children.append(database.process)
+        self._database = database
         return database.url
 
     def _start_data_api(self, database_url: str) -> None:
@@ -188,6 +195,8 @@ def _check_ports(settings: Settings, *, api: bool) -> None:
     if api:
         ports["PORT"] = settings.port
     for name, port in ports.items():
+        if list(ports.values()).count(port) > 1:
+            raise LocalError(f"{name} is {port}, and so is another port: give each its own")
         if not is_free(port):
             raise LocalError(
                 f"port {port} is in use by another program: "

@@ -2,25 +2,34 @@
 
 `apply` goes through the database contract, so it works over the RDS Data API too, which takes
 single statements only. Two runs at once are safe: one holds a row's lock, the other waits. The
-lock is the database server's, which lets go of it when a run is killed. What a run was killed
-in the middle of is finished by the next: a migration's record is opened before its statement
-and closed after it, and "already there" is then good news.
+lock is the database server's, which lets go of it when a run is killed.
+
+A statement that changes rows and its record take effect together. One that changes the schema
+can't, so its record is opened before it and closed after it. The record of a run that was killed
+in between is found open by the next run, for which "already there" is then good news.
 """
 
 import hashlib
+import re
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from chalicelib.database import Database, DatabaseError, LockTimeout, StatementTimeout
+from chalicelib.database import (
+    Database,
+    DatabaseError,
+    DatabaseUnavailable,
+    LockTimeout,
+    StatementTimeout,
+)
 
 DIRECTORY = Path(__file__).parent
-WAIT_ATTEMPTS = 60  # each as long as the server waits for a lock
+WAIT_SECONDS = 300  # for another run to end
 
-# Makes the row or locks the one that is there
-_LOCK = "INSERT INTO schema_lock (id) VALUES (1) ON DUPLICATE KEY UPDATE id = id"
+_CHANGES_ROWS = re.compile(r"(\s|--[^\n]*\n)*(INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
 
 # The table, column or key that a statement was to make exists, or what it was to drop does not.
 _DONE_ALREADY = {1050, 1051, 1060, 1061, 1091}
@@ -64,12 +73,13 @@ def apply(
     locks, where a statement changes the schema. Raises MigrationError, DatabaseError.
     """
     _create_tables(database)
-    with _exclusive(lock, report):
+    with _exclusive(lock, report) as held:
         applied = _check(database, migrations)
         for migration in migrations:
             if migration.name not in applied:
                 _apply(database, migration)
                 report(f"applied {migration.name}")
+                _take(held)  # again: the Data API ends a transaction that is idle for 3 minutes
 
 
 def _create_tables(database: Database) -> None:
@@ -81,56 +91,97 @@ def _create_tables(database: Database) -> None:
     database.execute(
         "CREATE TABLE IF NOT EXISTS schema_lock (id INT NOT NULL PRIMARY KEY) ENGINE = InnoDB"
     )
+    if not database.fetch_one("SELECT id FROM schema_lock"):
+        database.execute("INSERT IGNORE INTO schema_lock (id) VALUES (1)")
 
 
 @contextmanager
-def _exclusive(lock: Database, report: Callable[[str], None]) -> Iterator[None]:
-    for _ in range(WAIT_ATTEMPTS):
-        with lock.transaction() as held:
+def _exclusive(lock: Database, report: Callable[[str], None]) -> Iterator[Database]:
+    with ExitStack() as attempt:
+        for second in range(WAIT_SECONDS):
+            held = attempt.enter_context(lock.transaction())
             try:
-                held.execute(_LOCK)
-            except (LockTimeout, StatementTimeout):
+                _take(held)
+                break
+            except LockTimeout:
+                attempt.close()
+            if second == 0:
                 report("waiting for another run to end")
-                continue
-            yield
-            return
-    raise MigrationError("Another run has not ended for too long: look for it, or try again later.")
+            time.sleep(1)
+        else:
+            raise MigrationError(f"Another run has not ended for {WAIT_SECONDS} s: look for it.")
+        yield held
+
+
+def _take(held: Database) -> None:
+    held.fetch_one("SELECT id FROM schema_lock WHERE id = 1 FOR UPDATE NOWAIT")
 
 
 def _check(database: Database, migrations: list[Migration]) -> set[str]:
     """Return the names of what is applied. Raises MigrationError when it does not fit the files."""
-    rows = database.fetch_all("SELECT name, checksum, applied_at FROM schema_migrations")
-    checksums = {row["name"]: row["checksum"] for row in rows}
+    rows = database.fetch_all(
+        "SELECT name, checksum FROM schema_migrations WHERE applied_at IS NOT NULL"
+    )
+    checksums = {str(row["name"]): row["checksum"] for row in rows}
     for migration in migrations:
         if checksums.get(migration.name, migration.checksum) != migration.checksum:
             raise MigrationError(
                 f"{migration.name}.sql was changed after it was applied:"
                 " restore it, and put the change into a new file."
             )
-    return {str(row["name"]) for row in rows if row["applied_at"]}
+    return set(checksums)
 
 
 def _apply(database: Database, migration: Migration) -> None:
-    resumed = _open_record(database, migration)
+    try:
+        if _CHANGES_ROWS.match(migration.sql):
+            with database.transaction() as transaction:
+                transaction.execute(migration.sql)
+                _open_record(transaction, migration)
+                _close_record(transaction, migration)
+        else:
+            _change_schema(database, migration)
+            _close_record(database, migration)
+    except (DatabaseUnavailable, StatementTimeout):
+        raise
+    except DatabaseError as error:
+        raise MigrationError(f"{migration.name} failed: {error}") from None
+
+
+def _change_schema(database: Database, migration: Migration) -> None:
+    resumed = not _open_record(database, migration)
     try:
         database.execute(migration.sql)
+    except (DatabaseUnavailable, StatementTimeout):
+        raise  # it may have been done: the record stays open
     except DatabaseError as error:
-        if not (resumed and error.code in _DONE_ALREADY):
-            raise MigrationError(f"{migration.name} failed: {error}") from None
-    database.execute(
-        "UPDATE schema_migrations SET applied_at = :now WHERE name = :name",
-        now=datetime.now(UTC),
-        name=migration.name,
-    )
+        if resumed and error.code in _DONE_ALREADY:
+            return
+        _delete_record(database, migration)
+        raise
 
 
 def _open_record(database: Database, migration: Migration) -> bool:
-    """Note that the migration starts; True when a run before this one noted it already."""
-    inserted = database.execute(
-        "INSERT IGNORE INTO schema_migrations (name, checksum, started_at)"
-        " VALUES (:name, :checksum, :now)",
-        name=migration.name,
+    """Note that the migration starts; False when a run before this one left it so."""
+    return bool(
+        database.execute(
+            "INSERT IGNORE INTO schema_migrations (name, checksum, started_at)"
+            " VALUES (:name, :checksum, :now)",
+            name=migration.name,
+            checksum=migration.checksum,
+            now=datetime.now(UTC),
+        )
+    )
+
+
+def _close_record(database: Database, migration: Migration) -> None:
+    database.execute(
+        "UPDATE schema_migrations SET checksum = :checksum, applied_at = :now WHERE name = :name",
         checksum=migration.checksum,
+        name=migration.name,
         now=datetime.now(UTC),
     )
-    return inserted == 0
+
+
+def _delete_record(database: Database, migration: Migration) -> None:
+    database.execute("DELETE FROM schema_migrations WHERE name = :name", name=migration.name)

@@ -18,7 +18,7 @@ def main() -> int:
     except (migrations.MigrationError, DatabaseError, SettingsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(f"the schema is up to date: {len(files)} migrations")
+    print(f"the schema is up to date at {files[-1].name}")
     return 0
 
 

@@ -43,12 +43,17 @@ class Api:
 
 
 def assert_problem(
-    answer: HTTPResponse, status: int, problem_type: str, *errors: tuple[str, str]
+    answer: HTTPResponse,
+    status: int,
+    problem_type: str,
+    *errors: tuple[str, str],
+    head: bool = False,
 ) -> None:
     """Assert the shape that every problem has, and the pointers and codes of its errors."""
     assert answer.status_code == status
     assert answer.headers["Content-Type"] == "application/problem+json"
-    if not answer.body:
+    if head:
+        assert answer.body == b""
         return
     problem: dict[str, Any] = json.loads(answer.body)
     known = {"type", "title", "status", "detail", "instance", "request_id"}

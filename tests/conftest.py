@@ -17,9 +17,10 @@ from tests.recorded import Recorded
 
 @pytest.fixture(scope="session")
 def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
-    """Run a private server; it waits one second for a lock, so that a test of that is quick."""
+    """Run a private server, which waits for locks for a second, and is not in UTC by itself."""
     directory = tmp_path_factory.mktemp("local") / "mariadb"
-    database = MariaDB(directory, free_port(), options={"innodb-lock-wait-timeout": "1"})
+    options = {"innodb-lock-wait-timeout": "1", "default-time-zone": "+05:00"}
+    database = MariaDB(directory, free_port(), options)
     try:
         database.start()
         yield database
@@ -45,9 +46,9 @@ def data_api(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iter
 @pytest.fixture(scope="session")
 def migrated(data_api: str) -> Database:
     """Connect to the database through the Data API, with the schema up to date."""
-    database = connect(Settings(endpoint_url=data_api))
-    migrations.apply(database, database, migrations.read(), print)
-    return database
+    settings = Settings(endpoint_url=data_api)
+    migrations.apply(connect(settings), connect(settings), migrations.read(), print)
+    return connect(settings)
 
 
 @pytest.fixture
@@ -72,3 +73,11 @@ def broken_api(monkeypatch: pytest.MonkeyPatch) -> Api:
     nowhere = connect(Settings(endpoint_url=f"http://127.0.0.1:{free_port()}"))
     monkeypatch.setattr(app, "database", lambda: nowhere)
     return Api()
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """Give what the app logs; its logger does not pass anything on."""
+    app.app.log.addHandler(caplog.handler)
+    yield caplog
+    app.app.log.removeHandler(caplog.handler)

@@ -1,5 +1,6 @@
 """What each operation answers, through Chalice's own gateway and the real database."""
 
+import base64
 import json
 import re
 from pathlib import Path
@@ -172,6 +173,15 @@ def test_external_id_is_unique(api: Api) -> None:
     assert api.post("/customers", ADA | {"external_id": "CRM-1"}).status_code == 201
 
 
+def test_change_to_a_taken_external_id_is_refused(api: Api) -> None:
+    api.post("/customers", FULL)
+    path = api.post("/customers", ADA).headers["Location"]
+
+    answer = api.patch(path, {"external_id": "crm-1"})
+
+    assert_problem(answer, 409, "external-id-taken", ("/external_id", "taken"))
+
+
 def test_change_to_a_taken_email_is_refused(api: Api) -> None:
     api.post("/customers", ADA)
     path = api.post("/customers", FULL).headers["Location"]
@@ -213,6 +223,14 @@ def test_pages_link_to_the_next(api: Api) -> None:
 
     assert listed == made[::-1]
     assert sizes == [2, 2, 1]
+
+
+def test_links_do_not_keep_a_trailing_slash(api: Api) -> None:
+    for n in range(2):
+        created = api.request("POST", "/customers/", json.dumps(numbered(n)).encode())
+
+    assert created.headers["Location"] == f"/customers/{created.json_body['id']}"
+    assert api.get("/customers/?limit=1").json_body["next"].startswith("/customers?limit=1&")
 
 
 def test_last_full_page_has_no_next(api: Api) -> None:
@@ -330,6 +348,15 @@ def test_every_wrong_member_is_named(api: Api) -> None:
     )
 
 
+def test_parameter_where_there_is_none(api: Api) -> None:
+    path = api.post("/customers", ADA).headers["Location"]
+
+    for method, target in (("GET", path), ("DELETE", path), ("POST", "/customers")):
+        answer = api.request(method, f"{target}?verbose=1", json.dumps(ADA).encode())
+        assert_problem(answer, 400, "validation-error")
+        assert answer.json_body["errors"][0]["parameter"] == "verbose"
+
+
 @pytest.mark.parametrize("text", ["not-a-uuid", "1", "%00", "é", UNKNOWN[:-1], "{" + UNKNOWN + "}"])
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
 def test_malformed_id(api: Api, method: str, text: str) -> None:
@@ -407,9 +434,9 @@ def test_body_that_is_too_large(api: Api) -> None:
     ],
 )
 def test_wrong_method(api: Api, path: str, allowed: set[str]) -> None:
-    for method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} - allowed:
-        answer = api.request(method, path, b"{}")
-        assert_problem(answer, 405, "method-not-allowed")
+    for method in app.METHODS - allowed:
+        answer = api.request(method, f"{path}?x=1", b"{}")
+        assert_problem(answer, 405, "method-not-allowed", head=method == "HEAD")
         assert set(answer.headers["Allow"].split(", ")) == allowed
 
 
@@ -430,7 +457,7 @@ def test_health(api: Api) -> None:
     assert_problem(api.get("/health?deep=yes"), 400, "validation-error")
 
 
-def test_database_that_does_not_answer(broken_api: Api) -> None:
+def test_database_that_does_not_answer(broken_api: Api, log: pytest.LogCaptureFixture) -> None:
     """Every operation says when to try again; plain health needs no database."""
     body = json.dumps(ADA).encode()
     for method, path in (
@@ -444,6 +471,7 @@ def test_database_that_does_not_answer(broken_api: Api) -> None:
         answer = broken_api.request(method, path, body)
         assert_problem(answer, 503, "service-unavailable")
         assert answer.headers["Retry-After"] == "2"
+    assert "DatabaseUnavailable: the Data API at http://127.0.0.1" in log.text
     assert broken_api.get("/health").status_code == 200
 
 
@@ -451,45 +479,90 @@ def test_database_that_does_not_answer(broken_api: Api) -> None:
     "error", [KeyError("ada@example.com"), StatementFailed("MySQL error 1146", 1146)]
 )
 def test_failure_of_ours_is_logged_without_personal_data(
-    api: Api, error: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    api: Api, error: Exception, monkeypatch: pytest.MonkeyPatch, log: pytest.LogCaptureFixture
 ) -> None:
     def fail() -> None:
         raise error
 
     monkeypatch.setattr(app, "database", fail)
-    app.app.log.addHandler(caplog.handler)
 
     answer = api.get("/customers")
 
     assert_problem(answer, 500, "internal-error")
-    assert type(error).__name__ in caplog.text
-    assert "test_app.py" in caplog.text
-    assert "ada@" not in caplog.text + answer.body.decode()
+    assert type(error).__name__ in log.text
+    assert "test_app.py" in log.text
+    assert "ada@" not in log.text + answer.body.decode()
 
 
-def test_instance_and_request_id_come_from_the_gateway(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A stage in the path is kept, so that links work behind API Gateway."""
-    event = {
+@pytest.fixture
+def event(database: Database, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Give what API Gateway sends for a POST, to be changed."""
+    monkeypatch.setattr(app, "database", lambda: database)
+    return {
         "requestContext": {
-            "httpMethod": "GET",
-            "resourcePath": "/customers/{customer_id}",
-            "path": f"/prod/customers/{UNKNOWN}",
+            "httpMethod": "POST",
+            "resourcePath": "/customers",
+            "path": "/prod/customers",
             "requestId": "gateway-1",
         },
-        "headers": {},
+        "headers": {"Content-Type": "application/json"},
         "multiValueQueryStringParameters": None,
-        "pathParameters": {"customer_id": UNKNOWN},
+        "pathParameters": None,
         "stageVariables": None,
-        "body": None,
+        "body": json.dumps(ADA),
+        "isBase64Encoded": False,
     }
 
-    monkeypatch.setattr(app, "database", lambda: database)
-    problem = json.loads(app.app(event, None)["body"])
 
-    assert problem["instance"] == f"/prod/customers/{UNKNOWN}"
-    assert problem["request_id"] == "gateway-1"
+def test_stage_stays_in_links(event: dict[str, Any]) -> None:
+    answer = app.app(event, None)
+
+    customer_id = json.loads(answer["body"])["id"]
+    assert answer["headers"]["Location"] == f"/prod/customers/{customer_id}"
+
+
+def test_instance_and_request_id_come_from_the_gateway(event: dict[str, Any]) -> None:
+    problem = json.loads(app.app(event | {"body": "{"}, None)["body"])
+
+    assert (problem["instance"], problem["request_id"]) == ("/prod/customers", "gateway-1")
+
+
+def test_body_may_be_base64(event: dict[str, Any]) -> None:
+    body = base64.b64encode(event["body"].encode()).decode()
+
+    assert app.app(event | {"body": body, "isBase64Encoded": True}, None)["statusCode"] == 201
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"body": "not base64", "isBase64Encoded": True}, 400),
+        ({"body": '{"email": "\ud800"}'}, 400),
+        ({"body": None}, 400),
+        ({"headers": None}, 415),
+        ({"multiValueQueryStringParameters": {"limit": None}}, 400),
+        ({"multiValueQueryStringParameters": {"limit": []}}, 400),
+        ({"multiValueQueryStringParameters": {"\ud800": ["1"]}}, 400),
+        ({"requestContext": {"httpMethod": "POST", "resourcePath": "/customers"}}, 201),
+    ],
+)
+def test_odd_event_is_answered(event: dict[str, Any], change: dict[str, Any], status: int) -> None:
+    answer = app.app(event | change, None)
+
+    assert answer["statusCode"] == status
+    assert json.loads(answer["body"].encode())
+
+
+def test_missing_setting_is_named_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, log: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "customers-prod")
+    app.database.cache_clear()
+
+    answer = Api().get("/customers")
+
+    assert_problem(answer, 500, "internal-error")
+    assert "DATABASE_RESOURCE_ARN is not set" in log.text
 
 
 def test_every_type_of_problem_is_documented() -> None:

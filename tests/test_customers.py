@@ -1,7 +1,7 @@
 """The operations: how many statements each takes, races between them, and their ids."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from chalicelib import customers, schemas
-from chalicelib.database import Database
+from chalicelib.database import Database, Row, Value
 from chalicelib.problems import CustomerNotFound, EmailTaken, ServiceUnavailable
 from tests.api import ADA
 from tests.recorded import Recorded
@@ -66,8 +66,11 @@ def test_change_that_is_overtaken_each_time_gives_up(database: Database) -> None
         customers.change(database, customer_id, rename(f"Ada {next(times)}"))
         return rename("Augusta")(current)
 
-    with pytest.raises(ServiceUnavailable):
+    with pytest.raises(ServiceUnavailable) as caught:
         customers.change(database, customer_id, edit)
+
+    assert caught.value.headers == {"Retry-After": "1"}
+    assert next(times) == 5
 
 
 def test_change_of_a_customer_deleted_meanwhile(database: Database) -> None:
@@ -107,6 +110,23 @@ def test_no_change_is_lost_when_many_are_made_at_once(database: Database) -> Non
     assert sorted(done) == list(range(2, 10))
 
 
+def test_email_that_is_freed_while_it_is_looked_for_is_taken_after_all(
+    database: Database,
+) -> None:
+    """Between the duplicate key and the search for who has it, that customer is deleted."""
+    first = UUID(customers.create(database, new())["id"])
+
+    class Freeing(Recorded):
+        def _run(self, sql: str, parameters: Mapping[str, Value]) -> tuple[list[Row], int]:
+            if "is_email" in sql:
+                customers.delete(database, first)
+            return super()._run(sql, parameters)
+
+    second = customers.create(Freeing(database), new())
+
+    assert customers.page(database).items == [second]
+
+
 def test_one_of_many_creates_with_one_email_wins(database: Database) -> None:
     outcomes: list[str] = []
 
@@ -132,12 +152,18 @@ def test_deleted_customer_keeps_its_row(database: Database) -> None:
     customers.delete(database, customer_id)
 
     row = database.fetch_one(
-        "SELECT email, email_live, external_id_live, deleted_at FROM customers WHERE id = :id",
+        "SELECT email, email_live, external_id_live, deleted_at, version FROM customers"
+        " WHERE id = :id",
         id=customer_id.bytes,
     )
     assert row
     assert isinstance(row.pop("deleted_at"), datetime)
-    assert row == {"email": "ada@example.com", "email_live": None, "external_id_live": None}
+    assert row == {
+        "email": "ada@example.com",
+        "email_live": None,
+        "external_id_live": None,
+        "version": 2,
+    }
 
 
 def test_hundred_of_the_largest_customers_fit_one_answer_of_the_data_api(

@@ -362,6 +362,61 @@ def test_transactions_do_not_nest(database: Database) -> None:
         pass
 
 
+def test_mysql_refuses_what_would_get_into_an_open_transaction(mariadb: MariaDB) -> None:
+    database = connect(Settings(database_url=mariadb.url))
+
+    with database.transaction() as transaction:
+        with pytest.raises(RuntimeError, match="use what it gave"):
+            database.fetch_one("SELECT 1")
+        with pytest.raises(RuntimeError, match="use what it gave"), database.transaction():
+            pass
+        assert transaction.fetch_one("SELECT 1 AS one") == {"one": 1}
+    database.ping()
+
+
+def test_every_attempt_ends_before_the_gateways_29_seconds() -> None:
+    config = vars(data_api._CONFIG)
+    assert config["connect_timeout"] + config["read_timeout"] < 29
+    assert mysql.CONNECT_SECONDS + mysql.STATEMENT_SECONDS < 29
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "error"),
+    [
+        (500, "", "", DatabaseUnavailable),
+        (502, "Content-Type: text/html\r\n", "<html>", DatabaseUnavailable),
+        (503, "", "{}", DatabaseUnavailable),
+        (504, "x-amzn-ErrorType: DatabaseUnavailableException\r\n", "{}", DatabaseUnavailable),
+        (429, "x-amzn-ErrorType: TooManyRequestsException\r\n", "{}", DatabaseUnavailable),
+        (400, "x-amzn-ErrorType: ThrottlingException\r\n", "{}", DatabaseUnavailable),
+        (400, "x-amzn-ErrorType: DatabaseResumingException\r\n", "{}", DatabaseUnavailable),
+        (400, "x-amzn-ErrorType: StatementTimeoutException\r\n", "{}", StatementTimeout),
+        (400, "x-amzn-ErrorType: AccessDeniedException\r\n", '{"message":null}', StatementFailed),
+        (
+            400,
+            "x-amzn-ErrorType: BadRequestException\r\n",  # version 1's form
+            '{"message":"Database error code: 1062. Message: Duplicate entry"}',
+            DuplicateKey,
+        ),
+        (
+            400,
+            "x-amzn-ErrorType: DatabaseErrorException\r\n",
+            '{"message":"Too many connections; Error code: 1040; SQLState: 08004"}',
+            DatabaseUnavailable,
+        ),
+    ],
+)
+def test_error_answer_of_the_data_api(
+    serve: Callable[[bytes], str], status: int, headers: str, body: str, error: type[DatabaseError]
+) -> None:
+    reply = f"HTTP/1.1 {status} X\r\n{headers}Content-Length: {len(body)}\r\n\r\n{body}"
+
+    with pytest.raises(error) as caught:
+        connect(Settings(endpoint_url=serve(reply.encode()))).fetch_one("SELECT 1")
+
+    assert type(caught.value) is error
+
+
 @pytest.fixture
 def serve() -> Iterator[Callable[[bytes], str]]:
     """Give a function that serves one connection with the bytes given; it returns the address."""
@@ -413,6 +468,32 @@ def test_missing_credentials_are_not_called_unavailable(monkeypatch: pytest.Monk
 
     with pytest.raises(StatementFailed, match="NoCredentialsError"):
         connect(Settings("arn:aws:rds:cluster", "arn:aws:secret")).fetch_one("SELECT 1")
+
+
+def test_local_stack_needs_nothing_of_the_developers_aws_configuration(
+    data_api: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+
+    connect(Settings(endpoint_url=data_api)).ping()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (Settings(endpoint_url="nonsense"), "Data API"),
+        (Settings("arn:aws:rds:cluster", "arn:aws:secret"), "region"),
+    ],
+)
+def test_wrong_aws_setting_is_explained(
+    settings: Settings, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+
+    with pytest.raises(SettingsError, match=said):
+        connect(settings)
 
 
 def test_each_thread_has_its_own_connection(mariadb: MariaDB) -> None:
@@ -493,6 +574,26 @@ def test_wrong_address_is_refused_without_repeating_it(url: str) -> None:
         mysql.connection_arguments(url)
 
     assert "pw" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("?tls_ca=/nowhere", "tls_ca has no certificates"),
+        (f"?tls_ca={__file__}", "tls_ca has no certificates"),
+        ("?tls-ca=x", "no options but"),
+        ("?auth=IAM", "no options but"),
+        ("?auth=iam", "region"),
+    ],
+)
+def test_wrong_option_is_explained(
+    options: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+
+    with pytest.raises(SettingsError, match=said):
+        mysql.connection_arguments(f"mysql://app@127.0.0.1/customers{options}")
 
 
 def kill_connection_of(

@@ -35,7 +35,9 @@ def test_merge_patch(target: str, patch: str, result: str) -> None:
     assert json.loads(target) == before
 
 
-@pytest.mark.parametrize("raw", [b'{"a": [1, 2.5, "\\u00e9", null, true]}', b'"\xc3\xa9"', b" 1 "])
+@pytest.mark.parametrize(
+    "raw", [b'{"a": [1, 2.5, "\\u00e9", null, true]}', b'"\xc3\xa9"', b" 1 ", b'"\\ud83d\\ude42"']
+)
 def test_json_is_read(raw: bytes) -> None:
     assert json.loads(raw) == parse(raw)
 
@@ -50,6 +52,8 @@ def test_json_is_read(raw: bytes) -> None:
         (b"[" * 17 + b"]" * 17, "16 levels"),
         (b"[" * 9_999, "too deeply"),
         (b"9" * 4_301, "number too long"),
+        (b'{"\\ud800": 1}', "half of a pair"),
+        (b'{"a": ["\\udc00\\ud800"]}', "half of a pair"),
     ],
 )
 def test_error_says_what_and_where(raw: bytes, said: str) -> None:

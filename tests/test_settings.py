@@ -35,8 +35,9 @@ def test_cluster(where: dict[str, str]) -> None:
 def test_missing_setting_in_lambda_is_an_error_that_names_it(missing: str) -> None:
     environ = {name: value for name, value in (CLUSTER | IN_LAMBDA).items() if name != missing}
 
-    with pytest.raises(SettingsError, match=missing):
-        Settings.from_environ(environ)
+    for lacking in (environ, environ | {missing: ""}):
+        with pytest.raises(SettingsError, match=missing):
+            Settings.from_environ(lacking)
 
 
 def test_address_with_a_password_is_not_shown() -> None:

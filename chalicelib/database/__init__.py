@@ -113,11 +113,16 @@ class Database(ABC):
         """Run a statement; return how many rows it matched, changed or not."""
         return self._checked_run(sql, parameters)[1]
 
+    def ping(self) -> None:
+        """Make sure that the database answers."""
+        self.fetch_one("SELECT 1")
+
     @abstractmethod
     def transaction(self) -> AbstractContextManager["Database"]:
         """Give a database whose statements take effect together at the end, or not at all.
 
-        They don't nest. An exception rolls back.
+        They don't nest, and the database itself is not to be used until the end. An exception
+        rolls back.
         """
 
     def _checked_run(self, sql: str, parameters: Mapping[str, Value]) -> tuple[list[Row], int]:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -33,7 +34,7 @@ from chalicelib.database import (
     Value,
     error_for,
 )
-from chalicelib.settings import Settings
+from chalicelib.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from mypy_boto3_rds_data import RDSDataServiceClient
@@ -51,11 +52,14 @@ _CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 1},
 )
 
+_SERVER_ERROR = 500
+_TOO_MANY_REQUESTS = 429
 _TEMPORARY = {
     "DatabaseResumingException",
     "DatabaseUnavailableException",
     "InternalServerErrorException",
     "ServiceUnavailableError",
+    "Throttling",
     "ThrottlingException",
     "TransactionNotFoundException",
 }
@@ -76,18 +80,14 @@ class DataApi(Database):
 
     @classmethod
     def connect(cls, settings: Settings) -> Self:
-        """Return the database that the settings name; it is called only by the first statement."""
-        nobody: Any = {
-            "region_name": "us-east-1",
-            "aws_access_key_id": "local",
-            "aws_secret_access_key": "local",
-        }
-        client: RDSDataServiceClient = boto3.client(
-            "rds-data",
-            endpoint_url=settings.endpoint_url,
-            config=_CONFIG,
-            **(nobody if settings.is_local else {}),
-        )
+        """Return the database that the settings name; it is called only by the first statement.
+
+        Raises SettingsError when the environment's AWS settings are wrong.
+        """
+        try:
+            client = _local_client(settings) if settings.is_local else _client(settings)
+        except (BotoCoreError, ValueError) as error:
+            raise SettingsError(f"There is no client for the Data API: {error}") from None
         cluster = {"resourceArn": settings.resource_arn, "secretArn": settings.secret_arn}
         return cls(client, cluster, {"database": settings.database_name})
 
@@ -95,19 +95,20 @@ class DataApi(Database):
     def transaction(self) -> Iterator[Database]:
         if "transactionId" in self._scope:
             raise NotImplementedError("Transactions don't nest.")
-        answer = self._call("begin_transaction", **self._scope)
+        answer = self._call("begin_transaction", "transactionId", **self._scope)
         transaction = {"transactionId": answer["transactionId"]}
         try:
             yield DataApi(self._client, self._cluster, transaction)
         except BaseException:
             with suppress(DatabaseError):
-                self._call("rollback_transaction", **transaction)
+                self._call("rollback_transaction", "transactionStatus", **transaction)
             raise
-        self._call("commit_transaction", **transaction)
+        self._call("commit_transaction", "transactionStatus", **transaction)
 
     def _run(self, sql: str, parameters: Mapping[str, Value]) -> tuple[list[Row], int]:
         answer = self._call(
             "execute_statement",
+            "numberOfRecordsUpdated",
             sql=sql,
             parameters=[_parameter(name, value) for name, value in parameters.items()],
             includeResultMetadata=True,
@@ -117,7 +118,8 @@ class DataApi(Database):
         rows = [_row(columns, record) for record in answer.get("records", [])]
         return rows, answer["numberOfRecordsUpdated"]
 
-    def _call(self, operation: str, **arguments: Any) -> Any:
+    def _call(self, operation: str, wanted: str, **arguments: Any) -> Any:
+        """Call the operation; an answer without the member `wanted` is none."""
         try:
             answer = getattr(self._client, operation)(**self._cluster, **arguments)
         except ClientError as error:
@@ -125,22 +127,44 @@ class DataApi(Database):
         except ReadTimeoutError as error:
             raise StatementTimeout(type(error).__name__) from None
         except (NotConnected, HTTPClientError, ResponseParserError) as error:
-            raise DatabaseUnavailable(type(error).__name__) from None
+            where = self._client.meta.endpoint_url
+            reason = f"the Data API at {where} can't be reached: {type(error).__name__}"
+            raise DatabaseUnavailable(reason) from None
         except BotoCoreError as error:
             raise StatementFailed(type(error).__name__) from None
-        if answer.keys() == {"ResponseMetadata"}:  # what the SDK makes of a body that is not JSON
-            raise DatabaseUnavailable("an answer that can't be read")
+        if wanted not in answer:
+            raise DatabaseUnavailable("the Data API's answer can't be read")
         return answer
+
+
+def _client(settings: Settings) -> "RDSDataServiceClient":
+    client: RDSDataServiceClient = boto3.client(
+        "rds-data", endpoint_url=settings.endpoint_url, config=_CONFIG
+    )
+    return client
+
+
+def _local_client(settings: Settings) -> "RDSDataServiceClient":
+    """Return a client that needs nothing of the developer's own AWS configuration or proxy."""
+    session = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
+    session.set_credentials("local", "local")
+    client: RDSDataServiceClient = boto3.Session(
+        botocore_session=session, region_name="us-east-1"
+    ).client(
+        "rds-data", endpoint_url=settings.endpoint_url, config=_CONFIG.merge(Config(proxies={}))
+    )
+    return client
 
 
 def _from_answer(error: ClientError) -> DatabaseError:
     """Return what an error answer means, without its text."""
     name = error.response["Error"]["Code"]
-    if name in _TEMPORARY:
+    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+    if name in _TEMPORARY or status >= _SERVER_ERROR or status == _TOO_MANY_REQUESTS:
         return DatabaseUnavailable(name)
     if name == "StatementTimeoutException":
         return StatementTimeout(name)
-    code = _CODE.search(error.response["Error"]["Message"])
+    code = _CODE.search(error.response["Error"].get("Message") or "")
     return error_for(int(code[1])) if code else StatementFailed(name)
 
 

@@ -45,20 +45,25 @@ class MySQL(Database, threading.local):
         self._url = url
         self._connection: pymysql.Connection[Cursor] | None = None
         self._last_used = 0.0
+        self._in_transaction = False
 
     @contextmanager
     def transaction(self) -> Iterator[Database]:
         connection = self._live_connection()
         with _translated_errors():
             connection.begin()
+        self._in_transaction = True
         try:
             yield _Transaction(connection)
         except BaseException:
             with suppress(pymysql.MySQLError):
                 connection.rollback()
             raise
-        with _translated_errors():
-            connection.commit()
+        else:
+            with _translated_errors():
+                connection.commit()
+        finally:
+            self._in_transaction = False
 
     def _run(self, sql: str, parameters: Mapping[str, Value]) -> tuple[list[Row], int]:
         result = _run_on(self._live_connection(), sql, parameters)
@@ -66,6 +71,8 @@ class MySQL(Database, threading.local):
         return result
 
     def _live_connection(self) -> "pymysql.Connection[Cursor]":
+        if self._in_transaction:  # whose statement this would become, or which it would commit
+            raise RuntimeError("A transaction is open: use what it gave.")
         if self._connection and self._connection.open:
             if time.monotonic() - self._last_used < IDLE_SECONDS:
                 return self._connection
@@ -108,7 +115,7 @@ def connection_arguments(url: str) -> dict[str, Any]:
         "write_timeout": STATEMENT_SECONDS,
     }
     if "tls_ca" in options or address["host"] not in _LOOPBACK:
-        arguments["ssl"] = ssl.create_default_context(cafile=options.get("tls_ca"))
+        arguments["ssl"] = _tls(options.get("tls_ca"))
     if options.get("auth") == "iam":
         arguments["password"] = _iam_token(arguments)
     return arguments
@@ -131,7 +138,17 @@ def _parsed(url: str) -> tuple[dict[str, Any], dict[str, str]]:
         raise SettingsError(
             "A database's address is of the form mysql://user:password@host:port/database."
         ) from None
-    return address, {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    if not options.keys() <= {"tls_ca", "auth"} or options.get("auth", "iam") != "iam":
+        raise SettingsError("A database's address takes no options but tls_ca=FILE and auth=iam.")
+    return address, options
+
+
+def _tls(authority: str | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=authority)
+    except OSError as error:  # ssl.SSLError is one, too
+        raise SettingsError(f"tls_ca has no certificates to read: {error.strerror}") from None
 
 
 def _iam_token(arguments: Mapping[str, Any]) -> str:
@@ -140,10 +157,14 @@ def _iam_token(arguments: Mapping[str, Any]) -> str:
     https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html
     """
     import boto3
+    from botocore.exceptions import BotoCoreError
 
-    token: str = boto3.client("rds").generate_db_auth_token(
-        DBHostname=arguments["host"], Port=arguments["port"], DBUsername=arguments["user"]
-    )
+    try:
+        token: str = boto3.client("rds").generate_db_auth_token(
+            DBHostname=arguments["host"], Port=arguments["port"], DBUsername=arguments["user"]
+        )
+    except BotoCoreError as error:
+        raise SettingsError(f"auth=iam can't sign a token: {error}") from None
     return token
 
 

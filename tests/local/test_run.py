@@ -175,15 +175,40 @@ def test_the_end_of_a_program_ends_the_run_and_is_told(tmp_path: Path) -> None:
     with Run(tmp_path, "run", "--no-api") as service:
         service.read_until("Ctrl-C")
         family = service.family()
-        os.kill(mariadbd_of(service), signal.SIGKILL)
+        os.kill(program_of(service, "local.data_api"), signal.SIGKILL)
         code, errors = service.finish()
 
-    log = tmp_path / "logs" / "mariadb.log"
+    log = tmp_path / "logs" / "data-api.log"
     assert code == 1
-    assert errors.startswith(f"error: mariadb ended (SIGKILL); {log} ends:\n")
-    assert "ready for connections" in errors
+    assert errors.startswith(f"error: data-api ended (SIGKILL); {log} ends:\n")
+    assert "RDS Data API on" in errors
     assert "Traceback" not in errors
     eventually(lambda: not any(map(is_alive, family)))
+
+
+@pytest.mark.slow
+def test_a_database_that_is_killed_is_started_again(tmp_path: Path) -> None:
+    with Run(tmp_path, "run") as service:
+        service.read_until("Ctrl-C")
+        port = service.ports["PORT"]
+        there = items(port)
+
+        os.kill(program_of(service, "--datadir"), signal.SIGKILL)
+
+        assert "mariadb ended (SIGKILL)" in service.read_until("database   ready")
+        eventually(lambda: get(port, "/health?deep=true")[0] == 200)
+        assert items(port) == there
+
+
+def test_two_parts_on_one_port_are_refused(tmp_path: Path) -> None:
+    port = str(free_port())
+
+    run = Run(tmp_path, "run", environment={"PORT": port, "DATA_API_PORT": port})
+
+    assert run.finish() == (
+        1,
+        f"error: DATA_API_PORT is {port}, and so is another port: give each its own\n",
+    )
 
 
 @pytest.mark.parametrize("said", ["", "database"])
@@ -290,7 +315,7 @@ def test_reset_empties_the_database(tmp_path: Path) -> None:
     before = database.url
     database.stop()
 
-    assert Run(tmp_path, "reset").finish() == (0, "")
+    assert Run(tmp_path, "reset", "--yes").finish() == (0, "")
 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "logs"]
     database.start()
@@ -316,6 +341,16 @@ def test_reset_asks_a_person_first(tmp_path: Path, answer: str, left: int) -> No
     assert len(list(tmp_path.glob("mariadb"))) == left
 
 
+def test_reset_deletes_nothing_where_nobody_can_be_asked(tmp_path: Path) -> None:
+    (tmp_path / "mariadb").mkdir()
+
+    code, errors = Run(tmp_path, "reset").finish()
+
+    assert (code, errors.count("\n")) == (1, 1)
+    assert "make reset YES=1" in errors
+    assert (tmp_path / "mariadb").exists()
+
+
 def test_state_is_kept_outside_the_project(tmp_path: Path) -> None:
     """`chalice local` restarts whenever any file below the project's directory changes."""
     project = copy_of_project(tmp_path)
@@ -338,9 +373,10 @@ def copy_of_project(directory: Path) -> Path:
     return copy
 
 
-def mariadbd_of(service: Run) -> int:
+def program_of(service: Run, word: str) -> int:
+    """Return the process whose command line has the word."""
     family = service.family()
-    return next(pid for pid, _, command in processes() if pid in family and "--datadir" in command)
+    return next(pid for pid, _, command in processes() if pid in family and word in command)
 
 
 def get(port: int, path: str) -> tuple[int, bytes]:

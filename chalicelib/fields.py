@@ -1,0 +1,162 @@
+"""The types of fields: what each takes, what it makes of it, and what it says when it does not.
+
+A message is `code: Detail.`; problem details carry the two apart.
+"""
+
+import json
+import re
+import unicodedata
+from typing import Any
+from uuid import UUID
+
+import marshmallow
+from email_validator import EmailNotValidError, validate_email
+from marshmallow import fields
+
+from chalicelib import cursors
+
+MAX_METADATA_BYTES = 4_096
+
+# Line breaks, other controls, and halves of surrogate pairs
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+MESSAGES: dict[str, Any] = {
+    "required": "required: Must be given.",
+    "null": "null: Must not be null.",
+    "type": "type: Must be a JSON object.",
+}
+
+
+class Text(fields.String):
+    """A line of text: trimmed, in Unicode's normal form C, without control characters."""
+
+    default_error_messages = MESSAGES | {
+        "invalid": "type: Must be a string.",
+        "control": "control-character: Must not have control characters or line breaks.",
+        "blank": "blank: Must not be empty.",
+        "too_long": "too-long: Must have at most {most} characters.",
+    }
+
+    def __init__(self, most: int, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.most = most
+
+    def _deserialize(self, value: Any, *arguments: Any, **more: Any) -> str:
+        text = unicodedata.normalize("NFC", super()._deserialize(value, *arguments, **more)).strip()
+        if len(text) > self.most:
+            raise self.make_error("too_long", most=self.most)
+        if _CONTROL.search(text):
+            raise self.make_error("control")
+        if not text:
+            raise self.make_error("blank")
+        return text
+
+
+class Email(Text):
+    default_error_messages = {
+        "email": "email: Must be an email address, such as ada@example.com.",
+    }
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(254, **arguments)
+
+    def _deserialize(self, value: Any, *arguments: Any, **more: Any) -> str:
+        text = super()._deserialize(value, *arguments, **more)
+        try:
+            return validate_email(text, check_deliverability=False).normalized
+        except EmailNotValidError:
+            raise self.make_error("email") from None
+
+
+class Phone(Text):
+    default_error_messages = {
+        "phone": "phone: Must be an international number, such as +442079460000 (E.164).",
+    }
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(40, **arguments)
+
+    def _deserialize(self, value: Any, *arguments: Any, **more: Any) -> str:
+        text = re.sub(r"[ ().-]", "", super()._deserialize(value, *arguments, **more))
+        if not re.fullmatch(r"\+[1-9][0-9]{1,14}", text):
+            raise self.make_error("phone")
+        return text
+
+
+class Member(str):
+    """A name that the client gave, also where marshmallow has a meaning for it."""
+
+    __slots__ = ()
+
+
+class Metadata(fields.Field[dict[str, str]]):
+    """The client's own: at most 50 members of text, 40 and 500 characters, 4,096 bytes in all."""
+
+    default_error_messages = MESSAGES | {
+        "name": "name: Must be named without outer space, in Unicode's normal form C.",
+        "too_many": "too-many: Must have at most 50 members.",
+        "too_large": f"too-large: Must take at most {MAX_METADATA_BYTES} bytes as JSON.",
+    }
+    _name = Text(40)
+    _value = Text(500)
+
+    def _deserialize(self, value: Any, *_arguments: Any, **_more: Any) -> dict[str, str]:
+        if not isinstance(value, dict):
+            raise self.make_error("type")
+        if len(value) > 50:  # noqa: PLR2004
+            raise self.make_error("too_many")
+        metadata = self._members(value)
+        if json_size(metadata) > MAX_METADATA_BYTES:
+            raise self.make_error("too_large")
+        return metadata
+
+    def _members(self, value: dict[str, Any]) -> dict[str, str]:
+        metadata, wrong = {}, {}
+        for name, text in value.items():
+            try:
+                if self._name.deserialize(name) != name:
+                    raise self.make_error("name")
+                metadata[name] = self._value.deserialize(text)
+            except marshmallow.ValidationError as error:
+                wrong[Member(name)] = error.messages
+        if wrong:
+            raise marshmallow.ValidationError(wrong)
+        return metadata
+
+
+class ReadOnly(fields.Field[Any]):
+    default_error_messages = {
+        "null": "read-only: Is set by the service.",
+        "read_only": "read-only: Is set by the service.",
+    }
+
+    def _deserialize(self, *_arguments: Any, **_more: Any) -> Any:
+        raise self.make_error("read_only")
+
+
+class WholeNumber(fields.Integer):
+    default_error_messages = {
+        "invalid": "type: Must be a whole number.",
+    }
+
+    def _validated(self, value: Any) -> int:
+        if not (value.isascii() and value.isdigit()):
+            raise self.make_error("invalid")
+        return super()._validated(value)
+
+
+class Cursor(fields.Field[UUID]):
+    default_error_messages = {
+        "cursor": "cursor: Must be the cursor of a page's `next`.",
+    }
+
+    def _deserialize(self, value: Any, *_arguments: Any, **_more: Any) -> UUID:
+        try:
+            return cursors.decode(value)
+        except ValueError:
+            raise self.make_error("cursor") from None
+
+
+def json_size(document: object) -> int:
+    """Return how many bytes the document takes as JSON."""
+    return len(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
