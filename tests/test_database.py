@@ -147,6 +147,12 @@ def test_time_of_another_zone_is_stored_in_utc(database: Database) -> None:
     }
 
 
+def test_session_is_in_utc_whatever_the_server_is(database: Database) -> None:
+    row = database.fetch_one("SELECT TIMESTAMPDIFF(MINUTE, UTC_TIMESTAMP(), NOW()) AS minutes")
+
+    assert row == {"minutes": 0}
+
+
 def test_rows_come_in_order_with_a_name_for_each_column(database: Database) -> None:
     for number in (2, 1, 3):
         database.execute("INSERT INTO things (id, a_text) VALUES (:n, 'x')", n=number)

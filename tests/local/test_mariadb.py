@@ -53,14 +53,15 @@ def test_a_crash_loses_nothing_committed(database: MariaDB) -> None:
     assert run(database, "SELECT id FROM kept ORDER BY id") == ((1,), (2,))
 
 
-def test_it_is_set_up_like_production(mariadb: MariaDB) -> None:
+def test_it_is_set_up_like_production(database: MariaDB) -> None:
     modes = [*module.SQL_MODES, "TIME_ROUND_FRACTIONAL"]
+    database.start()
 
     assert run(
-        mariadb,
+        database,
         "SELECT @@character_set_server, @@collation_server, @@time_zone, @@sql_mode, "
         "@@innodb_flush_log_at_trx_commit, @@innodb_lock_wait_timeout, @@bind_address",
-    ) == (("utf8mb4", "utf8mb4_unicode_ci", "+00:00", ",".join(modes), 1, 1, "127.0.0.1"),)
+    ) == (("utf8mb4", "utf8mb4_unicode_ci", "+00:00", ",".join(modes), 1, 5, "127.0.0.1"),)
 
 
 def test_the_application_may_use_its_databases_and_no_other(mariadb: MariaDB) -> None:
