@@ -27,6 +27,7 @@ JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 MAX_BODY_BYTES = 65_536
+UUID_TEXT = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
 app = Chalice(app_name="customers")
 app.log.setLevel(logging.INFO)  # Chalice logs errors only
@@ -94,9 +95,7 @@ def patch_customer(customer_id: str) -> Response:
     """Change what a merge patch names, and nothing else."""
     from chalicelib import schemas
 
-    patch = document(MERGE_PATCH, JSON)
-
-    edit = partial(schemas.load_patch, patch)
+    edit = partial(schemas.load_patch, document(MERGE_PATCH, JSON))
     return answer(customers.change(database(), known_id(customer_id), edit))
 
 
@@ -148,9 +147,7 @@ def document(*media_types: str) -> object:
 
 def known_id(text: str) -> UUID:
     """Return the id; text that is none is an id that no customer has."""
-    if not re.fullmatch(
-        r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text, re.ASCII | re.IGNORECASE
-    ):
+    if not UUID_TEXT.fullmatch(text):
         raise problems.CustomerNotFound("A customer's id is a UUID; this is not.")
     return UUID(text)
 

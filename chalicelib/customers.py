@@ -122,12 +122,12 @@ def delete(database: Database, customer_id: UUID) -> None:
         raise CustomerNotFound("No customer has this id, or it was deleted.")
 
 
-def new_id(nanoseconds: int | None = None) -> UUID:
-    """Return a UUIDv7 of the Unix time, now by default: ids sort by when they were made.
+def new_id() -> UUID:
+    """Return a UUIDv7: ids sort by when they were made.
 
     The 12 bits behind the milliseconds are their fraction (RFC 9562, section 6.2, method 3).
     """
-    ticks = ((time.time_ns() if nanoseconds is None else nanoseconds) << 12) // 1_000_000
+    ticks = (time.time_ns() << 12) // 1_000_000
     return UUID(
         int=(ticks >> 12) << 80
         | 0x7 << 76
