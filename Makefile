@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 COUNT ?= 10000
+# each has a MariaDB of its own
+WORKERS := --numprocesses auto --maxprocesses 4 --dist worksteal
 INSTALLED := .venv/.installed
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade pyproject.toml
 
@@ -26,10 +28,10 @@ reset: $(INSTALLED)  ## Empty the local database (YES=1 does not ask)
 
 ##@ Work on it
 test: $(INSTALLED)  ## Run every test against the real database, with coverage
-	@$(BIN)/pytest --cov --cov-report=term $(ARGS)
+	@$(BIN)/pytest $(WORKERS) --cov --cov-report=term $(ARGS)
 
 quick: $(INSTALLED)  ## Run the tests that take less than five seconds
-	@$(BIN)/pytest -m "not slow" $(ARGS)
+	@$(BIN)/pytest $(WORKERS) -m "not slow" $(ARGS)
 
 check: $(INSTALLED)  ## Check lint, format and types
 	@$(BIN)/ruff check .

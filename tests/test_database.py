@@ -457,6 +457,7 @@ def test_data_api_that_does_not_answer_in_time(
     [
         b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{garbage}",
         b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n\xff\xfe",
         b"not even HTTP\r\n\r\n",
     ],
 )

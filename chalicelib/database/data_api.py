@@ -126,7 +126,7 @@ class DataApi(Database):
             raise _from_answer(error) from None
         except ReadTimeoutError as error:
             raise StatementTimeout(type(error).__name__) from None
-        except (NotConnected, HTTPClientError, ResponseParserError) as error:
+        except (NotConnected, HTTPClientError, ResponseParserError, UnicodeDecodeError) as error:
             where = self._client.meta.endpoint_url
             reason = f"the Data API at {where} can't be reached: {type(error).__name__}"
             raise DatabaseUnavailable(reason) from None
