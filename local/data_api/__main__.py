@@ -5,11 +5,16 @@ import asyncio
 import os
 import socket
 import sys
+from pathlib import Path
 
 import uvicorn
 
 from chalicelib.settings import SettingsError
+from local.data_api.access import Access
 from local.data_api.connections import Address
+from local.data_api.faults import FaultsError, read_file
+from local.data_api.faulty import Protocol, create_faulty_app
+from local.data_api.results import ROW_LIMIT
 from local.data_api.server import create_app
 from local.data_api.service import Limits, Service
 
@@ -38,18 +43,22 @@ def main() -> None:
     arguments = _arguments()
     try:
         address = Address.parse(arguments.url or os.environ.get("DATABASE_URL", ""))
+        access = Access.parse(os.environ, arguments.resource_arn, arguments.secret_arn)
+        plan = read_file(Path(arguments.faults)) if arguments.faults else []
         listener = _listen(arguments.host, arguments.port)
-    except (SettingsError, OSError) as error:
+    except (SettingsError, FaultsError, OSError) as error:
         sys.exit(f"data-api: {error}")
     limits = Limits(
         arguments.statement_timeout,
         arguments.transaction_idle_timeout,
         arguments.transaction_timeout,
+        ROW_LIMIT if arguments.limit_rows else None,
     )
     service = Service(address, limits)
+    is_faulty = arguments.faults is not None
     config = uvicorn.Config(
-        create_app(service),
-        http="httptools",
+        create_faulty_app(service, plan, access) if is_faulty else create_app(service, access),
+        http=Protocol if is_faulty else "httptools",
         loop="uvloop",
         log_level="warning",
         access_log=False,
@@ -71,7 +80,11 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m local.data_api",
         description="Serve the RDS Data API in front of a MySQL or MariaDB server.",
-        epilog="Point an AWS client at it with AWS_ENDPOINT_URL_RDS_DATA=http://127.0.0.1:8001.",
+        epilog=(
+            "Point an AWS client at it with AWS_ENDPOINT_URL_RDS_DATA=http://127.0.0.1:8001."
+            " With DATA_API_ACCESS_KEY_ID and DATA_API_SECRET_ACCESS_KEY in the environment,"
+            " requests must be signed with that key."
+        ),
     )
     parser.add_argument(
         "--url",
@@ -93,6 +106,24 @@ def _arguments() -> argparse.Namespace:
             metavar="SECONDS",
             help=f"that {what} (default: %(default)s)",
         )
+    parser.add_argument(
+        "--limit-rows", action="store_true", help="refuse a row of more than 64 KB, as AWS says"
+    )
+    for kind in ("resource", "secret"):
+        parser.add_argument(
+            f"--{kind}-arn",
+            action="append",
+            default=[],
+            metavar="ARN",
+            help=f"know only this {kind}; may be repeated (default: any will do)",
+        )
+    parser.add_argument(
+        "--faults",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="give the faults of this JSON file, and of PUT /_faults: docs/data-api-server.md",
+    )
     return parser.parse_args()
 
 

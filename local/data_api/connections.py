@@ -18,12 +18,9 @@ import pymysql
 from pymysql.constants import CLIENT
 
 from chalicelib.database.mysql import connection_arguments
-from local.data_api.errors import (
-    DataApiError,
-    DatabaseUnavailableException,
-    database_errors,
-)
-from local.data_api.values import CONVERSIONS
+from local.data_api.database_errors import database_errors
+from local.data_api.errors import DataApiError, DatabaseUnavailableException
+from local.data_api.parameters import CONVERSIONS
 
 CONNECT_TIMEOUT = 5
 # Seconds. Looking at the socket hands the interpreter to another thread: a tenth of a call's time.

@@ -1,42 +1,47 @@
-"""The errors of the RDS Data API, and how a database error becomes one.
+"""The errors of the RDS Data API.
 
     DataApiError                          status
+    +-- AccessDeniedException                403  the caller's policy does not allow the call
+    +-- ForbiddenException                   403  the same, of something that the call uses
     +-- BadRequestException                  400  the call is malformed, a parameter is missing
-    +-- ValidationException                  400  not in AWS's model, yet what AWS answers
+    +-- HttpEndpointNotEnabledException      400  of this cluster, or there is no such cluster
+    +-- InvalidResourceStateException        400  of the cluster
+    +-- DatabaseNotFoundException            404  the cluster has no instance
+    +-- DatabaseResumingException            400  the cluster is waking up
+    +-- DatabaseUnavailableException         504  cannot connect, or lost the connection
+    +-- SecretsErrorException                400  the secret cannot be read
+    +-- InvalidSecretException               400  it can, but is none for a database
     +-- DatabaseErrorException               400  the database refused the statement
     +-- StatementTimeoutException            400  with dbConnectionId
     +-- UnsupportedResultException           400  a column type, or too large
     +-- TransactionNotFoundException         404
-    +-- UnknownOperationException            404  no such path or method
-    +-- InternalServerErrorException         500
-    +-- DatabaseUnavailableException         504  cannot connect, or lost the connection
+    +-- NotFoundException                    404  from Commit and Rollback only
+    +-- InternalServerErrorException         500  this server is at fault
+    +-- ServiceUnavailableError              503
 
-On the wire the class name is the header `x-amzn-ErrorType`, the body `{"message": ...}`.
+Not in the service's model, yet what AWS answers:
+
+    +-- ValidationException                  400  asks for what is not supported
+    +-- UnknownOperationException            404  no such path or method
+    +-- ThrottlingException                  400  more calls than the account may make
+    +-- MissingAuthenticationTokenException  403  not signed
+    +-- IncompleteSignatureException         403  not signed in the right form
+    +-- InvalidSignatureException            403  signed by another key, changed, too old
+    +-- UnrecognizedClientException          403  signed by someone unknown
+
+On the wire the class name is the header `x-amzn-ErrorType`, the body `{"message": ...}`; those of
+5xx have no members.
 
 Source: https://docs.aws.amazon.com/rdsdataservice/latest/APIReference/CommonErrors.html and the
 service model that botocore carries, `rds-data/2018-08-01`.
 """
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any, ClassVar
 
-import pymysql
-from pymysql.constants import CR, ER
+from pymysql.constants import ER
 
-# MariaDB's: the client library knows no name for it.
-CONNECTION_KILLED = 1927
-
-UNAVAILABLE = {
-    0,  # PyMySQL's code for a connection that it has closed
-    CR.CR_CONNECTION_ERROR,
-    CR.CR_CONN_HOST_ERROR,
-    CR.CR_UNKNOWN_HOST,
-    CR.CR_SERVER_GONE_ERROR,
-    CR.CR_SERVER_LOST,
-    ER.SERVER_SHUTDOWN,
-    CONNECTION_KILLED,
-}
+# HTTP statuses from here on say that the server is at fault.
+FIRST_OF_OURS = 500
 
 
 class DataApiError(Exception):
@@ -48,15 +53,56 @@ class DataApiError(Exception):
     @property
     def body(self) -> dict[str, Any]:
         """The JSON body of the answer."""
-        return {"message": str(self)}
+        return {"message": str(self)} if self.status < FIRST_OF_OURS else {}
+
+
+class AccessDeniedException(DataApiError):
+    """The caller may not do this."""
+
+    status = 403
+
+
+class ForbiddenException(DataApiError):
+    """The caller's privileges do not suffice."""
+
+    status = 403
 
 
 class BadRequestException(DataApiError):
     """The call is malformed."""
 
 
-class ValidationException(DataApiError):
-    """The call asks for what is not supported."""
+class HttpEndpointNotEnabledException(DataApiError):
+    """The Data API of the cluster is off, or there is no such cluster."""
+
+
+class InvalidResourceStateException(DataApiError):
+    """The cluster is in a state in which it takes no calls."""
+
+
+class DatabaseNotFoundException(DataApiError):
+    """The cluster has no instance."""
+
+    status = 404
+
+
+class DatabaseResumingException(DataApiError):
+    """The cluster was paused, and is waking up; the call was not run."""
+
+
+class DatabaseUnavailableException(DataApiError):
+    """The database cannot be reached."""
+
+    status = 504
+    aborts_transaction = True
+
+
+class SecretsErrorException(DataApiError):
+    """The secret is not there, or cannot be read."""
+
+
+class InvalidSecretException(DataApiError):
+    """The secret holds no user and password."""
 
 
 class DatabaseErrorException(DataApiError):
@@ -95,8 +141,8 @@ class TransactionNotFoundException(DataApiError):
     status = 404
 
 
-class UnknownOperationException(DataApiError):
-    """No operation has this path and method."""
+class NotFoundException(DataApiError):
+    """The cluster, the secret or the transaction is not found."""
 
     status = 404
 
@@ -107,30 +153,45 @@ class InternalServerErrorException(DataApiError):
     status = 500
 
 
-class DatabaseUnavailableException(DataApiError):
-    """The database cannot be reached."""
+class ServiceUnavailableError(DataApiError):
+    """The service takes no calls at the moment."""
 
-    status = 504
-    aborts_transaction = True
-
-
-def from_database(error: pymysql.Error) -> DataApiError:
-    """Return what a client sees of a PyMySQL error.
-
-    The text of a database error is the server's own, and ends with its numbers, as in
-    `Duplicate entry 'x' for key 'y'; Error code: 1062; SQLState: 23000`.
-    """
-    match error.args:
-        case (int() as code, str() as message) if code not in UNAVAILABLE:
-            return DatabaseErrorException(message, code, error.sqlstate or "HY000")
-        case _:  # PyMySQL's own complaints, without a number, are about a broken connection
-            return DatabaseUnavailableException("The database is not available")
+    status = 503
 
 
-@contextlib.contextmanager
-def database_errors() -> Iterator[None]:
-    """Raise DataApiError in place of PyMySQL's errors."""
-    try:
-        yield
-    except pymysql.Error as error:
-        raise from_database(error) from error
+class ValidationException(DataApiError):
+    """The call asks for what is not supported."""
+
+
+class UnknownOperationException(DataApiError):
+    """No operation has this path and method."""
+
+    status = 404
+
+
+class ThrottlingException(DataApiError):
+    """Too many calls at a time."""
+
+
+class MissingAuthenticationTokenException(DataApiError):
+    """The request is not signed."""
+
+    status = 403
+
+
+class IncompleteSignatureException(DataApiError):
+    """The signature has not the form of Signature Version 4."""
+
+    status = 403
+
+
+class InvalidSignatureException(DataApiError):
+    """The signature is not that of the request, or of another time or service."""
+
+    status = 403
+
+
+class UnrecognizedClientException(DataApiError):
+    """Nobody has the access key that signed the request."""
+
+    status = 403

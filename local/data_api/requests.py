@@ -59,12 +59,14 @@ def _refuse_constant(constant: str) -> NoReturn:
 _decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
 
 
-def _text(longest: int) -> Check:
+def _text(longest: int, shortest: int = 0) -> Check:
     def check(name: str, value: Any) -> None:
         if not isinstance(value, str):
             raise BadRequestException(f"{name} must be a string")
         if len(value) > longest:
             raise BadRequestException(f"{name} is longer than {longest} characters")
+        if len(value) < shortest:
+            raise BadRequestException(f"{name} is shorter than {shortest} characters")
 
     return check
 
@@ -90,17 +92,6 @@ def _enum(*choices: str) -> Check:
     return check
 
 
-def _only(supported: str, *choices: str) -> Check:
-    """Check an option whose other choices are not built yet."""
-
-    def check(name: str, value: Any) -> None:
-        _enum(supported, *choices)(name, value)
-        if value != supported:
-            raise ValidationException(f"{name} {value} isn't supported")
-
-    return check
-
-
 def _parameters(name: str, value: Any) -> None:
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise BadRequestException(f"{name} must be a list of parameters")
@@ -122,19 +113,19 @@ def _result_set_options(name: str, value: Any) -> None:
 
 
 _RESULT_SET_OPTIONS = {
-    "decimalReturnType": _only("STRING", "DOUBLE_OR_LONG"),
-    "longReturnType": _only("LONG", "STRING"),
+    "decimalReturnType": _enum("STRING", "DOUBLE_OR_LONG"),
+    "longReturnType": _enum("LONG", "STRING"),
 }
 _CHECKS: dict[str, Check] = {
-    "resourceArn": _text(570),
-    "secretArn": _text(570),
+    "resourceArn": _text(570, 11),
+    "secretArn": _text(570, 11),
     "sql": _sql,
     "database": _text(64),
     "schema": _text(64),
     "transactionId": _text(192),
     "includeResultMetadata": _flag,
     "continueAfterTimeout": _flag,
-    "formatRecordsAs": _only("NONE", "JSON"),
+    "formatRecordsAs": _enum("NONE", "JSON"),
     "parameters": _parameters,
     "parameterSets": _parameter_sets,
     "resultSetOptions": _result_set_options,

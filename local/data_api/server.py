@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from local.data_api.access import EVERYONE, Access
 from local.data_api.errors import (
     BadRequestException,
     DataApiError,
@@ -34,8 +35,18 @@ Operation = Callable[[Members], Awaitable[dict[str, Any]]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def create_app(service: Service) -> Starlette:
+def create_app(service: Service, access: Access = EVERYONE) -> Starlette:
     """Return the ASGI application for `service`, which is its caller's to close."""
+
+    def route(path: str, operation: Operation, *required: str) -> Route:
+        async def endpoint(request: Request) -> Response:
+            body = await _body(request)
+            access.check_signature(request, body)
+            members = parse(body, *required)
+            access.check_arns(members)
+            return _answer(await operation(members))
+
+        return Route(path, endpoint, methods=["POST"])
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -45,11 +56,11 @@ def create_app(service: Service) -> Starlette:
 
     return Starlette(
         routes=[
-            _route("/Execute", service.execute_statement, "sql"),
-            _route("/BatchExecute", service.batch_execute_statement, "sql"),
-            _route("/BeginTransaction", service.begin_transaction),
-            _route("/CommitTransaction", service.commit_transaction, "transactionId"),
-            _route("/RollbackTransaction", service.rollback_transaction, "transactionId"),
+            route("/Execute", service.execute_statement, "sql"),
+            route("/BatchExecute", service.batch_execute_statement, "sql"),
+            route("/BeginTransaction", service.begin_transaction),
+            route("/CommitTransaction", service.commit_transaction, "transactionId"),
+            route("/RollbackTransaction", service.rollback_transaction, "transactionId"),
         ],
         exception_handlers={
             DataApiError: _refuse,
@@ -61,19 +72,12 @@ def create_app(service: Service) -> Starlette:
     )
 
 
-def _route(path: str, operation: Operation, *required: str) -> Route:
-    async def endpoint(request: Request) -> Response:
-        members = parse(await _body(request), *required)
-        return _answer(await operation(members))
-
-    return Route(path, endpoint, methods=["POST"])
-
-
 async def _body(request: Request) -> bytes:
+    room = REQUEST_LIMIT - sum(len(name) + len(value) for name, value in request.headers.raw)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > REQUEST_LIMIT:
+        if len(body) > room:
             raise BadRequestException("The request is larger than 4 MiB")
     return bytes(body)
 
@@ -87,16 +91,17 @@ def _answer(body: dict[str, Any], status: int = 200, error: str | None = None) -
     return Response(_encode(body), status, headers, "application/json")
 
 
-def _error(error: DataApiError) -> Response:
+def error_response(error: DataApiError) -> Response:
+    """Return an error as AWS writes it."""
     return _answer(error.body, error.status, type(error).__name__)
 
 
 async def _refuse(_: Request, error: Exception) -> Response:
-    return _error(cast("DataApiError", error))
+    return error_response(cast("DataApiError", error))
 
 
 async def _unknown(request: Request, _: Exception) -> Response:
-    return _error(
+    return error_response(
         UnknownOperationException(f"No operation is at {request.method} {request.url.path}")
     )
 
@@ -108,4 +113,4 @@ async def _nobody(_: Request, __: Exception) -> Response:
 
 async def _fail(_: Request, __: Exception) -> Response:
     # Starlette raises the exception again after this, so that it is logged.
-    return _error(InternalServerErrorException("An internal error occurred"))
+    return error_response(InternalServerErrorException("An internal error occurred"))

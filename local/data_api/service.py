@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from local.data_api import statements, values
+from local.data_api import parameters, statements
 from local.data_api.connections import Address, Connection, Pool
-from local.data_api.errors import StatementTimeoutException, database_errors
+from local.data_api.database_errors import database_errors
+from local.data_api.errors import StatementTimeoutException
 from local.data_api.requests import Members
+from local.data_api.results import Shape
 from local.data_api.timeouts import Attempt
 from local.data_api.transactions import ABORTED, ENDED, Transaction, Transactions
 
@@ -34,11 +36,15 @@ Future = asyncio.Future[Response]
 
 @dataclass(frozen=True)
 class Limits:
-    """How long things may take, in seconds; the defaults are AWS's."""
+    """How long things may take, in seconds, and how large a row may be, in bytes.
+
+    The defaults are AWS's; but AWS's documents limit rows to 64 KB, and it returns larger ones.
+    """
 
     statement: float = 45
     transaction_idle: float = 180
     transaction_total: float = 86_400
+    row: int | None = None
 
 
 class Service:
@@ -61,21 +67,24 @@ class Service:
         work = partial(
             statements.execute,
             sql=members["sql"],
-            parameters=values.parameters(members.get("parameters", [])),
-            metadata=members.get("includeResultMetadata", False),
+            parameters=parameters.read(members.get("parameters", [])),
+            shape=Shape.of(members),
+            row_limit=self._limits.row,
         )
         return await self._run(members, work)
 
     async def batch_execute_statement(self, members: Members) -> Response:
         """Run one statement once per parameter set; outside a transaction all of them or none."""
         statements.check(members["sql"])
-        sets = [values.parameters(each) for each in members.get("parameterSets", [])]
+        sets = [parameters.read(each) for each in members.get("parameterSets", [])]
         work = partial(statements.execute_batch, sql=members["sql"], sets=sets)
         return await self._run(members, work if "transactionId" in members else _atomic(work))
 
     async def begin_transaction(self, members: Members) -> Response:
         """Open a transaction on a connection of its own."""
-        transaction = self._transactions.open(members.get("database", self._address.database))
+        transaction = self._transactions.open(
+            members["resourceArn"], members.get("database", self._address.database)
+        )
 
         def begin(attempt: Attempt) -> Response:
             with database_errors():
@@ -94,6 +103,10 @@ class Service:
         """Roll back, and end the transaction whatever comes of it."""
         return await self._end(members, Connection.rollback, "Rollback Complete")
 
+    def end_transaction(self, transaction_id: str, cause: str) -> None:
+        """Roll back a transaction that no call is using, for `cause`; others are left alone."""
+        self._transactions.cut_off(transaction_id, cause)
+
     async def expire_transactions(self) -> None:
         """Roll back what nobody uses any more, for ever."""
         pause = min(self._limits.transaction_idle, self._limits.transaction_total, 4) / 4
@@ -108,7 +121,9 @@ class Service:
     async def _run(self, members: Members, work: Work) -> Response:
         keep_running = members.get("continueAfterTimeout", False)
         if transaction_id := members.get("transactionId"):
-            transaction = self._transactions.claim(transaction_id, members.get("database"))
+            transaction = self._transactions.claim(
+                transaction_id, members["resourceArn"], members.get("database")
+            )
             on_it = partial(_in_transaction, transaction, work)
             after = partial(self._after_call, transaction)
             return await self._in_time(on_it, after, keep_running=keep_running)
@@ -119,7 +134,9 @@ class Service:
     async def _end(
         self, members: Members, end: Callable[[Connection], None], status: str
     ) -> Response:
-        transaction = self._transactions.claim(members["transactionId"], None)
+        transaction = self._transactions.claim(
+            members["transactionId"], members["resourceArn"], None
+        )
 
         def work(connection: Connection) -> Response:
             end(connection)

@@ -6,20 +6,14 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
+import pymysql
 from pymysql.cursors import SSCursor
 
 from chalicelib.database.parameters import TOKEN, to_pyformat
-from local.data_api.columns import Column
+from local.data_api import results
 from local.data_api.connections import Connection
-from local.data_api.errors import (
-    BadRequestException,
-    UnsupportedResultException,
-    ValidationException,
-)
-from local.data_api.metadata import describe, type_of
-from local.data_api.values import NULL, to_field
-
-RESPONSE_LIMIT = 1024 * 1024
+from local.data_api.database_errors import name_table
+from local.data_api.errors import BadRequestException, ValidationException
 
 # Statements that leave their session as it was, if they touch no variable and take no lock.
 _HARMLESS = re.compile(
@@ -39,14 +33,19 @@ def check(sql: str) -> None:
 
 
 def execute(
-    connection: Connection, sql: str, parameters: Parameters, *, metadata: bool = False
+    connection: Connection,
+    sql: str,
+    parameters: Parameters,
+    shape: results.Shape,
+    row_limit: int | None = None,
 ) -> Response:
     """Run a statement and return ExecuteStatement's response.
 
-    Only a statement with a result set has `records`, and `columnMetadata` if it was asked for.
+    Only a statement with a result set has `records`, or what else `shape` says; a row of it may
+    have `row_limit` bytes.
 
-    Raises BadRequestException for a parameter that has no value, UnsupportedResultException for
-    a result that the Data API cannot return, and pymysql.Error.
+    Raises BadRequestException for a parameter that has no value, what `results.read` does, and
+    pymysql.Error.
     """
     with _cursor(connection) as cursor:
         _run(connection, cursor, sql, parameters)
@@ -55,12 +54,7 @@ def execute(
                 "generatedFields": _generated(cursor),
                 "numberOfRecordsUpdated": cursor.rowcount,
             }
-        columns = _columns(cursor)
-        response: Response = {"numberOfRecordsUpdated": 0}
-        if metadata:
-            response["columnMetadata"] = [describe(column) for column in columns]
-        response["records"] = _records(cursor, columns)
-        return response
+        return {"numberOfRecordsUpdated": 0, **results.read(cursor, shape, row_limit)}
 
 
 def execute_batch(connection: Connection, sql: str, sets: list[Parameters]) -> Response:
@@ -94,7 +88,11 @@ def _cursor(connection: Connection) -> Iterator[SSCursor]:
 def _run(connection: Connection, cursor: SSCursor, sql: str, parameters: Parameters) -> None:
     statement = _bind(connection, sql, parameters)
     connection.spoiled = connection.spoiled or not _is_harmless(sql)
-    cursor.execute(statement)
+    try:
+        cursor.execute(statement)
+    except pymysql.Error as error:
+        name_table(error, sql)
+        raise
 
 
 def _bind(connection: Connection, sql: str, parameters: Parameters) -> str:
@@ -107,33 +105,6 @@ def _bind(connection: Connection, sql: str, parameters: Parameters) -> str:
 
 def _generated(cursor: SSCursor) -> list[dict[str, Any]]:
     return [{"longValue": cursor.lastrowid}] if cursor.lastrowid else []
-
-
-def _columns(cursor: SSCursor) -> list[Column]:
-    # The cursor's public description leaves out the flags and the character set.
-    fields: list[Column] = cursor._result.fields  # type: ignore[attr-defined]  # noqa: SLF001
-    return fields
-
-
-def _records(cursor: SSCursor, columns: list[Column]) -> list[list[dict[str, Any]]]:
-    for column in columns:
-        type_of(column)  # refuses one that the Data API does not know
-    fields = [to_field(column) for column in columns]
-    return [
-        [NULL if value is None else field(value) for field, value in zip(fields, row, strict=True)]
-        for row in _limited(cursor)
-    ]
-
-
-def _limited(cursor: SSCursor) -> Iterator[tuple[Any, ...]]:
-    size = 0
-    for row in cursor:
-        size += sum(len(value) for value in row if value is not None)
-        if size > RESPONSE_LIMIT:
-            raise UnsupportedResultException(
-                "Database returned more than the allowed response size limit"
-            )
-        yield row
 
 
 @lru_cache(maxsize=256)

@@ -28,8 +28,12 @@ REMEMBERED = 1000
 
 @dataclass(eq=False)
 class Transaction:
-    """A transaction; its connection comes with the answer of the database to its beginning."""
+    """A transaction of the cluster `resource`.
 
+    Its connection comes with the answer of the database to its beginning.
+    """
+
+    resource: str
     database: str
     id: str = field(default_factory=lambda: secrets.token_urlsafe(96))
     connection: Connection | None = None
@@ -55,25 +59,25 @@ class Transactions:
         self._open: dict[str, Transaction] = {}
         self._causes: dict[str, str] = {}
 
-    def open(self, database: str) -> Transaction:
+    def open(self, resource: str, database: str) -> Transaction:
         """Make a transaction, busy with beginning.
 
         Raises DatabaseErrorException, as MySQL would, when there are too many.
         """
         if len(self._open) >= self._limit:
             raise DatabaseErrorException("Too many connections", ER.CON_COUNT_ERROR, "08004")
-        transaction = Transaction(database)
+        transaction = Transaction(resource, database)
         self._open[transaction.id] = transaction
         return transaction
 
-    def claim(self, transaction_id: str, database: str | None) -> Transaction:
-        """Return a transaction, from now on busy with one call.
+    def claim(self, transaction_id: str, resource: str, database: str | None) -> Transaction:
+        """Return a transaction of the cluster `resource`, from now on busy with one call.
 
         Raises TransactionNotFoundException; DatabaseErrorException when another call keeps it
         busy; BadRequestException when `database` is not the transaction's.
         """
         transaction = self._open.get(transaction_id)
-        if transaction is None:
+        if transaction is None or transaction.resource != resource:
             cause = self._causes.get(transaction_id, EXPIRED)
             raise TransactionNotFoundException(
                 f"Transaction {transaction_id} is not found. {cause}"
@@ -97,6 +101,12 @@ class Transactions:
         if connection := transaction.connection:
             connection.spoiled = connection.spoiled or cause != ENDED
             self._pool.give_back(connection)
+
+    def cut_off(self, transaction_id: str, cause: str) -> None:
+        """End a transaction, if there is one that is not busy."""
+        transaction = self._open.get(transaction_id)
+        if transaction and not transaction.busy:
+            self.end(transaction, cause)
 
     def expire(self) -> None:
         """Roll back what has been idle, or open, for too long."""

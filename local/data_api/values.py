@@ -1,4 +1,4 @@
-"""Values on their way in and out: a Field becomes a parameter, a column value becomes a Field.
+"""Values on their way out: what the database sends for a column becomes a Field.
 
     column                                Field
     TINYINT ... BIGINT, also UNSIGNED     longValue; over 2**63 - 1 stringValue
@@ -9,20 +9,16 @@
     BINARY, VARBINARY, BLOB, BIT(n)       blobValue, base64
     NULL                                  isNull
 
+`Returns` changes this for integers and DECIMAL, as a call's resultSetOptions say.
+
 Source: https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/data-api.html
 """
 
-import json
-import math
-import re
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from pymysql.constants import FIELD_TYPE
-from pymysql.converters import escape_bool, escape_float, escape_int, escape_None, escape_string
 
 from local.data_api.columns import (
     BINARY_CHARSET,
@@ -32,180 +28,36 @@ from local.data_api.columns import (
     Column,
     is_boolean,
 )
-from local.data_api.errors import BadRequestException
+from local.data_api.parameters import LARGEST_LONG
 
 Field = dict[str, Any]
 
 NULL: Field = {"isNull": True}
-LARGEST_LONG = 2**63 - 1
-# MySQL's DECIMAL has at most 65 digits.
-LARGEST_EXPONENT = 65
 
 
-class Temporal(NamedTuple):
-    """A date, time or timestamp as a typed SQL literal: `DATE'2026-01-31'`."""
+class Returns(NamedTuple):
+    """What a call wants of integers, which are else longValue, and of DECIMAL, a stringValue.
 
-    type: str
-    text: str
-
-
-def parameters(members: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the values of a call's parameters by name, as PyMySQL takes them.
-
-    Raises BadRequestException for a value or a typeHint that is none.
+    A DECIMAL without scale is a longValue, any other, and one of more than 64 bits, a doubleValue.
     """
-    return {_name(member): _value(member) for member in members if member.get("value") is not None}
+
+    longs_as_strings: bool = False
+    decimals_as_numbers: bool = False
 
 
-def _name(member: dict[str, Any]) -> str:
-    name = member.get("name")
-    if not isinstance(name, str):
-        raise BadRequestException("A parameter must have a name")
-    return name
+AS_THEY_ARE = Returns()
 
 
-def _value(member: dict[str, Any]) -> Any:
-    kind, value = _single(member)
-    hint = member.get("typeHint")
-    if kind == "isNull":
-        return None
-    if hint is None:
-        return _KINDS[kind](value)
-    if not (isinstance(hint, str) and hint in _HINTS and kind == "stringValue"):
-        raise BadRequestException(f"Parameter {member['name']}: typeHint does not fit its value")
-    return _hinted(member["name"], hint, _string(value))
-
-
-def _single(member: dict[str, Any]) -> tuple[str, Any]:
-    field = member["value"]
-    if not isinstance(field, dict):
-        raise BadRequestException(f"Parameter {member['name']}: value must be an object")
-    given = [(kind, value) for kind, value in field.items() if value is not None]
-    if len(given) != 1 or given[0][0] not in _KINDS:
-        raise BadRequestException(f"Parameter {member['name']}: value must have one known member")
-    return given[0]
-
-
-def _hinted(name: str, hint: str, text: str) -> Any:
-    try:
-        return _HINTS[hint](text)
-    except (ValueError, InvalidOperation, RecursionError) as error:
-        raise BadRequestException(f"Parameter {name}: value is not a {hint}") from error
-
-
-def _boolean(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise BadRequestException("booleanValue must be a boolean")
-    return value
-
-
-def _long(value: Any) -> int:
-    if type(value) is not int or not -LARGEST_LONG - 1 <= value <= LARGEST_LONG:
-        raise BadRequestException("longValue must be an integer of 64 bits")
-    return value
-
-
-def _double(value: Any) -> float:
-    # The protocol writes NaN and the infinities as strings; MySQL has none of them.
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise BadRequestException("doubleValue must be a finite number")
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
-        raise BadRequestException("doubleValue must be a finite number")
-    return number
-
-
-def _string(value: Any) -> str:
-    if not isinstance(value, str):
-        raise BadRequestException("stringValue must be a string")
-    return value
-
-
-def _blob(value: Any) -> bytes:
-    try:
-        return b64decode(_string(value), validate=True)
-    except ValueError as error:
-        raise BadRequestException("blobValue must be base64") from error
-
-
-def _array(_: Any) -> None:
-    raise BadRequestException("Array parameters are not supported.")
-
-
-def _temporal(type_: str, pattern: str) -> Callable[[str], Temporal]:
-    def check(text: str) -> Temporal:
-        if not re.fullmatch(pattern, text, re.ASCII):
-            raise ValueError(text)
-        return Temporal(type_, text)
-
-    return check
-
-
-def _decimal(text: str) -> Decimal:
-    number = Decimal(text)
-    if not number.is_finite() or abs(number.adjusted()) > LARGEST_EXPONENT:
-        raise ValueError(text)
-    return number
-
-
-def _json(text: str) -> str:
-    json.loads(text)
-    return text
-
-
-def _uuid(text: str) -> str:
-    UUID(text)
-    return text
-
-
-_KINDS: dict[str, Callable[[Any], Any]] = {
-    "isNull": lambda _: None,
-    "booleanValue": _boolean,
-    "longValue": _long,
-    "doubleValue": _double,
-    "stringValue": _string,
-    "blobValue": _blob,
-    "arrayValue": _array,
-}
-_DATE = r"\d{4}-\d{2}-\d{2}"
-_FRACTION = r"(\.\d{1,6})?"
-_HINTS: dict[str, Callable[[str], Any]] = {
-    "DATE": _temporal("DATE", _DATE),
-    "TIME": _temporal("TIME", rf"-?\d{{2,3}}:\d{{2}}:\d{{2}}{_FRACTION}"),
-    "TIMESTAMP": _temporal("TIMESTAMP", rf"{_DATE} \d{{2}}:\d{{2}}:\d{{2}}{_FRACTION}"),
-    "DECIMAL": _decimal,
-    "JSON": _json,
-    "UUID": _uuid,
-}
-
-
-def _decimal_literal(number: Decimal) -> str:
-    digits = format(number, "f")
-    # Without a point it would be an integer.
-    return digits if "." in digits else f"{digits}."
-
-
-# How PyMySQL writes each of them into SQL; with no decoder, column values stay as they are sent.
-CONVERSIONS: dict[Any, Any] = {
-    type(None): escape_None,
-    bool: escape_bool,
-    int: escape_int,
-    float: escape_float,
-    str: escape_string,
-    Decimal: lambda number, _: _decimal_literal(number),
-    Temporal: lambda value, _: f"{value.type}'{value.text}'",
-}
-
-
-def to_field(column: Column) -> Callable[[Any], Field]:
+def to_field(column: Column, returns: Returns) -> Callable[[Any], Field]:
     """Return what makes a Field of the text or bytes that the database sends for `column`."""
     if is_boolean(column):
         return _bit if column.type_code == FIELD_TYPE.BIT else _truth
     if column.type_code in STRING_TYPES and column.charsetnr == BINARY_CHARSET:
         return _bytes
+    if column.type_code in INTEGER_TYPES and returns.longs_as_strings:
+        return _digits
+    if column.type_code == FIELD_TYPE.NEWDECIMAL and returns.decimals_as_numbers:
+        return _real if column.scale else _whole
     return _FIELDS.get(column.type_code, _text)
 
 
@@ -220,6 +72,15 @@ def _bit(data: bytes) -> Field:
 def _integer(text: str) -> Field:
     number = int(text)
     return {"longValue": number} if number <= LARGEST_LONG else {"stringValue": text}
+
+
+def _digits(text: str) -> Field:
+    return {"stringValue": str(int(text))}  # without the zeros of ZEROFILL
+
+
+def _whole(text: str) -> Field:
+    number = int(text)
+    return {"longValue": number} if abs(number) <= LARGEST_LONG else {"doubleValue": float(text)}
 
 
 def _real(text: str) -> Field:

@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,14 +26,14 @@ Field = dict[str, Any]
 class DataApi:
     """boto3's client, with the members that every call needs."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, key: tuple[str, str] = ("test", "test")) -> None:
         self.url = url
         self.client = boto3.client(
             "rds-data",
             endpoint_url=url,
             region_name="eu-central-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
+            aws_access_key_id=key[0],
+            aws_secret_access_key=key[1],
             config=Config(retries={"total_max_attempts": 1}),
         )
         self.errors = self.client.exceptions
@@ -91,9 +91,9 @@ class DataApi:
 
 
 @cache
-def connect(url: str) -> DataApi:
+def connect(url: str, key: tuple[str, str] = ("test", "test")) -> DataApi:
     """Return the client for a server, whose database for tests it has made sure of."""
-    api = DataApi(url)
+    api = DataApi(url, key)
     api.execute(f"CREATE DATABASE IF NOT EXISTS {DATABASE}", database="customers")
     return api
 
@@ -112,11 +112,16 @@ def wait_until(condition: Callable[[], Any], seconds: float = 5) -> None:
 
 
 @contextlib.contextmanager
-def serving(database_url: str, directory: Path, *options: str) -> Iterator[tuple[str, Child]]:
+def serving(
+    database_url: str,
+    directory: Path,
+    *options: str,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[tuple[str, Child]]:
     """Run a server of one's own; yields its URL and its process."""
     port = free_port()
     command = [sys.executable, "-m", "local.data_api", "--port", str(port), *options]
-    environment = {**os.environ, "DATABASE_URL": database_url}
-    with Child("data-api", command, directory / "data-api.log", environment) as server:
+    variables = {**os.environ, "DATABASE_URL": database_url, **(environment or {})}
+    with Child("data-api", command, directory / "data-api.log", variables) as server:
         server.wait_until(lambda: answers(port), seconds=10)
         yield f"http://127.0.0.1:{port}", server

@@ -1,7 +1,5 @@
 """Statements: their parameters, their results in AWS's shapes, and batches."""
 
-from typing import Any
-
 import pytest
 
 from tests.local.data_api import DataApi, connect, parameter
@@ -116,20 +114,6 @@ def test_options_at_their_defaults_change_nothing(api: DataApi) -> None:
 
 
 @pytest.mark.parametrize(
-    "options",
-    [
-        {"formatRecordsAs": "JSON"},
-        {"resultSetOptions": {"decimalReturnType": "DOUBLE_OR_LONG"}},
-        {"resultSetOptions": {"longReturnType": "STRING"}},
-    ],
-)
-def test_what_is_not_built_yet_is_refused(api: DataApi, options: dict[str, Any]) -> None:
-    """An option that would change the result is never silently ignored."""
-    with pytest.raises(api.errors.ClientError, match="ValidationException"):
-        api.execute("SELECT 1", **options)
-
-
-@pytest.mark.parametrize(
     "sql", ["SELECT 1; SELECT 2", "SELECT 1;;SELECT 2", "SELECT 1; -- x\n DROP TABLE pets;"]
 )
 def test_one_statement_per_call(api: DataApi, sql: str) -> None:
@@ -226,10 +210,3 @@ def test_sessions_are_like_auroras(api: DataApi) -> None:
     assert time_zone == {"stringValue": "+00:00"}
     for mode in ("ONLY_FULL_GROUP_BY", "STRICT_TRANS_TABLES", "NO_ZERO_DATE"):
         assert mode in modes["stringValue"]
-
-
-def test_a_result_set_that_is_too_large_is_refused(api: DataApi) -> None:
-    """More than 1 MiB from the database is an error; a little less is not."""
-    assert len(api.value("SELECT REPEAT('x', 1048576)")["stringValue"]) == 1024 * 1024
-    with pytest.raises(api.errors.UnsupportedResultException, match="response size limit"):
-        api.execute("SELECT REPEAT('x', 1048577)")

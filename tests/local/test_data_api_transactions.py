@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from local.mariadb import MariaDB
-from tests.local.data_api import DataApi, connect, parameter, serving, wait_until
+from tests.local.data_api import ARNS, DataApi, connect, parameter, serving, wait_until
 
 PATIENCE = 0.4
 LOCK = "UPDATE notes SET n = 1 WHERE id = :id"
@@ -91,6 +91,20 @@ def test_an_unknown_transaction_is_not_found(api: DataApi) -> None:
         match=r"^.*Transaction x is not found\. Transaction may be expired\.$",
     ):
         api.execute("SELECT 1", transactionId="x")
+
+
+def test_a_transaction_belongs_to_its_cluster(api: DataApi) -> None:
+    """Another cluster does not know the transaction, which goes on."""
+    transaction = api.begin()
+    elsewhere = {**ARNS, "resourceArn": ARNS["resourceArn"] + "-2"}
+    for call in (api.client.commit_transaction, api.client.rollback_transaction):
+        with pytest.raises(api.errors.TransactionNotFoundException, match="may be expired"):
+            call(**elsewhere, transactionId=transaction)
+    with pytest.raises(api.errors.TransactionNotFoundException):
+        api.client.execute_statement(**elsewhere, sql="SELECT 1", transactionId=transaction)
+    api.execute("DELETE FROM notes", transactionId=transaction)
+    api.commit(transaction)
+    assert count(api) == 0
 
 
 def test_ddl_commits_implicitly(api: DataApi) -> None:

@@ -1,0 +1,266 @@
+"""How fast the local Data API server is: `python -m benchmarks.data_api`.
+
+It starts a private MariaDB and the server, and reads rows by their primary key: through PyMySQL,
+through the server by a bare socket (so that it is the server that is measured, not its client),
+through the server by boto3, and through the server over 8 keep-alive connections at once. All
+four take turns in many short slices: what disturbs the machine disturbs all of them alike.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import random
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import boto3
+import pymysql
+import uvloop
+from botocore.config import Config
+from tqdm import tqdm
+
+from chalicelib.database.mysql import connection_arguments
+from local.mariadb import MariaDB, find_server
+from local.processes import Child, LocalError, answers, free_port
+
+ROWS = 1000
+CONNECTIONS = 8
+CALLS = 100
+"""Calls one after the other in a slice."""
+LOAD_SECONDS = 0.5
+"""How long a slice of calls side by side takes."""
+
+TABLE = "CREATE TABLE people (id INT PRIMARY KEY, name VARCHAR(100), created_at DATETIME(6))"
+FILL = "INSERT INTO people SELECT seq, CONCAT('name ', seq), NOW(6) FROM seq_1_to_1000"
+SELECT = "SELECT id, name, created_at FROM people WHERE id = "
+ARNS = {
+    "resourceArn": "arn:aws:rds:eu-central-1:123456789012:cluster:benchmark",
+    "secretArn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:benchmark",
+}
+
+Read = Callable[[int], object]
+
+
+@dataclass
+class Measured:
+    """What one way of reading took in each slice, in milliseconds a call."""
+
+    name: str
+    read: Read
+    medians: list[float] = field(default_factory=list)
+
+    def slice(self) -> None:
+        """Read some rows one after the other."""
+        times = []
+        for number in numbers(CALLS):
+            started = time.perf_counter()
+            self.read(number)
+            times.append(time.perf_counter() - started)
+        self.medians.append(median(times) * 1000)
+
+    @property
+    def median(self) -> float:
+        return median(self.medians)
+
+
+def numbers(count: int) -> list[int]:
+    """Return the ids of rows to read."""
+    return random.choices(range(1, ROWS + 1), k=count)  # noqa: S311 (no secret)
+
+
+def request(number: int) -> bytes:
+    """Return the HTTP request that reads a row."""
+    parameter = {"name": "id", "value": {"longValue": number}}
+    body = json.dumps({**ARNS, "sql": f"{SELECT}:id", "parameters": [parameter]})
+    head = f"POST /Execute HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+    return (head + body).encode()
+
+
+def is_whole(answer: bytes) -> bool:
+    """Whether all of an answer is there; raises RuntimeError if it is not the row."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    length = head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0]
+    if not length or len(body) < int(length):
+        return False
+    if b'"records":[[{"longValue":' not in body:
+        raise RuntimeError(body.decode())
+    return True
+
+
+def by_pymysql(url: str) -> Read:
+    cursor = pymysql.connect(**connection_arguments(url)).cursor()
+
+    def read(number: int) -> object:
+        cursor.execute(f"{SELECT}%(id)s", {"id": number})
+        return cursor.fetchall()
+
+    return read
+
+
+def by_socket(port: int) -> Read:
+    connection = socket.create_connection(("127.0.0.1", port))
+
+    def read(number: int) -> object:
+        connection.sendall(request(number))
+        answer = connection.recv(65_536)
+        while not is_whole(answer):
+            answer += connection.recv(65_536)
+        return answer
+
+    return read
+
+
+def by_boto3(port: int) -> Read:
+    client: Any = boto3.client(
+        "rds-data",
+        endpoint_url=f"http://127.0.0.1:{port}",
+        region_name="eu-central-1",
+        aws_access_key_id="benchmark",
+        aws_secret_access_key="benchmark",  # noqa: S106 (nobody's)
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+
+    def read(number: int) -> object:
+        parameter = {"name": "id", "value": {"longValue": number}}
+        return client.execute_statement(**ARNS, sql=f"{SELECT}:id", parameters=[parameter])
+
+    return read
+
+
+class Reader(asyncio.Protocol):
+    """A keep-alive connection that asks again as soon as it has its answer."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._answer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport: Any = transport
+        self._ask()
+
+    def data_received(self, data: bytes) -> None:
+        self._answer += data
+        if is_whole(self._answer):
+            self.count += 1
+            self._answer = b""
+            self._ask()
+
+    def _ask(self) -> None:
+        self._transport.write(request(*numbers(1)))
+
+
+async def load(port: int) -> float:
+    """Return how many rows a second all connections together read."""
+    loop = asyncio.get_running_loop()
+    pairs = [await loop.create_connection(Reader, "127.0.0.1", port) for _ in range(CONNECTIONS)]
+    readers = [reader for _, reader in pairs]
+    await asyncio.sleep(LOAD_SECONDS / 10)  # until all are at work
+    before, started = sum(reader.count for reader in readers), time.perf_counter()
+    await asyncio.sleep(LOAD_SECONDS)
+    count, seconds = sum(reader.count for reader in readers), time.perf_counter() - started
+    for transport, _ in pairs:
+        transport.close()
+    return (count - before) / seconds
+
+
+@contextmanager
+def servers() -> Iterator[tuple[str, int]]:
+    """Run MariaDB and the Data API; yields the database's URL and the Data API's port."""
+    with TemporaryDirectory(prefix="benchmark-") as directory:
+        database = MariaDB(Path(directory, "mariadb"), free_port())
+        try:
+            database.start()
+            with pymysql.connect(**connection_arguments(database.url)) as session:
+                session.cursor().execute(TABLE)
+                session.cursor().execute(FILL)
+            port = free_port()
+            command = [sys.executable, "-m", "local.data_api", "--port", str(port)]
+            environment = {**os.environ, "DATABASE_URL": database.url}
+            with Child("data-api", command, Path(directory, "log"), environment) as server:
+                server.wait_until(lambda: answers(port), seconds=10)
+                yield database.url, port
+        finally:
+            database.stop()
+
+
+def measure(rounds: int) -> tuple[list[Measured], list[float]]:
+    """Return the ways of reading with their times, and the rates over many connections."""
+    with servers() as (url, port):
+        ways = [
+            Measured("PyMySQL", by_pymysql(url)),
+            Measured("Data API, bare socket", by_socket(port)),
+            Measured("Data API, boto3", by_boto3(port)),
+        ]
+        rates = []
+        for _ in tqdm(range(rounds), desc="rounds", leave=False):
+            for way in ways:
+                way.slice()
+            rates.append(uvloop.run(load(port)))
+    return ways, rates
+
+
+REPORT = """
+| one row by its key    | median     | to PyMySQL |
+|-----------------------|------------|------------|
+{rows}
+
+Overhead of the server over PyMySQL: {overhead:.2f} ms a call (target: at most 1.5).
+{connections} keep-alive connections: {rate:,.0f} SELECTs a second, {slowest:,.0f} to {fastest:,.0f}
+(target: at least 1,500).
+
+Method: {rounds} rounds; in each, {calls} calls in each way one after the other, then {load:g} s of
+bare sockets side by side. Medians of the rounds' medians; the overhead is the median of the
+rounds' differences. Client, server and database on one machine: {cores} cores, Python {python},
+{database}.
+"""
+
+
+def report(ways: list[Measured], rates: list[float]) -> str:
+    """Return the table, and how it was made."""
+    direct, bare, _ = ways
+    return REPORT.format(
+        rows="\n".join(
+            f"| {way.name:<21} | {way.median:7.2f} ms | {way.median / direct.median:10.1f} |"
+            for way in ways
+        ),
+        overhead=median(b - a for a, b in zip(direct.medians, bare.medians, strict=True)),
+        rate=median(rates),
+        slowest=min(rates),
+        fastest=max(rates),
+        connections=CONNECTIONS,
+        rounds=len(rates),
+        calls=CALLS,
+        load=LOAD_SECONDS,
+        cores=os.cpu_count(),
+        python=platform.python_version(),
+        database=find_server(),
+    ).strip()
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.data_api", description=__doc__)
+    parser.add_argument(
+        "--rounds", type=int, default=30, help="about a second each (default: %(default)s)"
+    )
+    rounds = parser.parse_args().rounds
+    if rounds < 1:
+        parser.error("--rounds must be at least 1")
+    try:
+        print(report(*measure(rounds)))
+    except LocalError as error:
+        sys.exit(f"benchmark: {error}")
+
+
+if __name__ == "__main__":
+    main()

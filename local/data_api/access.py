@@ -1,0 +1,61 @@
+"""Who may call: whoever has the key, and names a cluster and a secret that are here.
+
+Each is checked only when it has been given. AWS looks at the signature before it reads the body.
+The words for an unknown cluster are AWS's; those for an unknown secret are of the Data API's
+first version.
+
+Source: https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/data-api.troubleshooting.html
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from starlette.requests import Request
+
+from chalicelib.settings import SettingsError
+from local.data_api.errors import HttpEndpointNotEnabledException, SecretsErrorException
+from local.data_api.requests import Members
+from local.data_api.signatures import Key, verify
+
+KEY_ID = "DATA_API_ACCESS_KEY_ID"
+SECRET_KEY = "DATA_API_SECRET_ACCESS_KEY"  # noqa: S105
+
+
+@dataclass(frozen=True)
+class Access:
+    """What a call must have; what is not given is not checked."""
+
+    key: Key | None = None
+    resource_arns: frozenset[str] = frozenset()
+    secret_arns: frozenset[str] = frozenset()
+
+    @classmethod
+    def parse(
+        cls, environ: Mapping[str, str], resource_arns: list[str], secret_arns: list[str]
+    ) -> Self:
+        """Read the key from the environment; raises SettingsError when half of it is missing."""
+        key = Key(environ.get(KEY_ID, ""), environ.get(SECRET_KEY, ""))
+        if bool(key.id) != bool(key.secret):
+            raise SettingsError(f"set both {KEY_ID} and {SECRET_KEY}, or neither")
+        return cls(key if key.id else None, frozenset(resource_arns), frozenset(secret_arns))
+
+    def check_signature(self, request: Request, body: bytes) -> None:
+        """Raise what AWS answers to a request that is not signed with the key."""
+        if self.key:
+            verify(request, body, self.key)
+
+    def check_arns(self, members: Members) -> None:
+        """Raise HttpEndpointNotEnabledException or SecretsErrorException for an unknown ARN."""
+        resource, secret = members["resourceArn"], members["secretArn"]
+        if self.resource_arns and resource not in self.resource_arns:
+            raise HttpEndpointNotEnabledException(
+                f"HttpEndpoint is not enabled for resource {resource}"
+            )
+        if self.secret_arns and secret not in self.secret_arns:
+            raise SecretsErrorException(
+                f"Error fetching secret {secret} : Secrets Manager can't find the specified secret."
+            )
+
+
+EVERYONE = Access()

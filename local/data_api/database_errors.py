@@ -1,0 +1,87 @@
+"""How a database error becomes one of the Data API's, in MySQL's words.
+
+Source: https://dev.mysql.com/doc/relnotes/mysql/8.0/en/news-8-0-19.html (the key of error 1062)
+"""
+
+import contextlib
+import logging
+import re
+from collections.abc import Iterator
+
+import pymysql
+from pymysql.constants import CR, ER
+
+from local.data_api.errors import (
+    DataApiError,
+    DatabaseErrorException,
+    DatabaseUnavailableException,
+)
+
+logger = logging.getLogger(__name__)
+
+# MariaDB's: the client library knows no name for it.
+CONNECTION_KILLED = 1927
+
+UNAVAILABLE = {
+    0,  # PyMySQL's code for a connection that it has closed
+    CR.CR_CONNECTION_ERROR,
+    CR.CR_CONN_HOST_ERROR,
+    CR.CR_UNKNOWN_HOST,
+    CR.CR_SERVER_GONE_ERROR,
+    CR.CR_SERVER_LOST,
+    ER.SERVER_SHUTDOWN,
+    CONNECTION_KILLED,
+}
+
+_KEY = re.compile(r" for key '([^'.]+)'$")
+_NAME = r"(?:`?[\w$]+`?\s*\.\s*)?`?(?P<{}>[\w$]+)`?"
+# A statement that writes into one table that it names at its beginning.
+_WRITE = re.compile(
+    rf"""
+    (?:\s | /\*(?!!).*?\*/ | (?:--\s|\#)[^\n]*\n)*
+    (?:
+      (?:INSERT|REPLACE)\s+(?:(?:LOW_PRIORITY|HIGH_PRIORITY|IGNORE|INTO)\s+)*{_NAME.format("insert")}
+    | UPDATE\s+(?:(?:LOW_PRIORITY|IGNORE)\s+)*{_NAME.format("update")}
+      \s+(?:(?:AS\s+)?`?\w+`?\s+)?SET\b
+    | ALTER\s+TABLE\s+{_NAME.format("alter")}
+    )
+    """,
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
+
+
+def name_table(error: pymysql.Error, sql: str) -> None:
+    """Make MariaDB's `for key 'uq'` in error 1062 MySQL's `for key 'table.uq'`.
+
+    A statement that does not begin with the name of its only table keeps MariaDB's words.
+    """
+    match error.args:
+        case (ER.DUP_ENTRY, str() as message):
+            write, key = _WRITE.match(sql), _KEY.search(message)
+            if write and key:
+                table = write["insert"] or write["update"] or write["alter"]
+                error.args = (ER.DUP_ENTRY, f"{message[: key.start(1)]}{table}.{key[1]}'")
+
+
+def from_database(error: pymysql.Error) -> DataApiError:
+    """Return what a client sees of a PyMySQL error.
+
+    The text of a database error is the server's own, and ends with its numbers, as in
+    `Duplicate entry 'x' for key 'y'; Error code: 1062; SQLState: 23000`.
+    """
+    match error.args:
+        case (int() as code, str() as message) if code not in UNAVAILABLE:
+            return DatabaseErrorException(message, code, error.sqlstate or "HY000")
+        case _:  # PyMySQL's own complaints, without a number, are about a broken connection
+            # The answer has no message.
+            logger.warning("the database is not available: %s", error)
+            return DatabaseUnavailableException("The database is not available")
+
+
+@contextlib.contextmanager
+def database_errors() -> Iterator[None]:
+    """Raise DataApiError in place of PyMySQL's errors."""
+    try:
+        yield
+    except pymysql.Error as error:
+        raise from_database(error) from error

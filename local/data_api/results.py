@@ -1,0 +1,119 @@
+"""A result set, within its limits, in one of AWS's two shapes: records, or one JSON string.
+
+Source: https://docs.aws.amazon.com/rdsdataservice/latest/APIReference/API_ExecuteStatement.html
+and https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/data-api-json.html
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Self
+
+from pymysql.cursors import SSCursor
+
+from local.data_api.columns import Column
+from local.data_api.errors import BadRequestException, UnsupportedResultException
+from local.data_api.metadata import describe, type_of
+from local.data_api.values import AS_THEY_ARE, NULL, Field, Returns, to_field
+
+# Bytes. The first two are of what the database sends, the last of the JSON made of it.
+RESPONSE_LIMIT = 1024 * 1024
+ROW_LIMIT = 64 * 1024
+JSON_LIMIT = 10 * 1024 * 1024
+
+Records = list[list[Field]]
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How a call wants its result set."""
+
+    metadata: bool = False
+    json: bool = False
+    returns: Returns = AS_THEY_ARE
+
+    @classmethod
+    def of(cls, members: dict[str, Any]) -> Self:
+        """Read it from a call's checked members."""
+        options = members.get("resultSetOptions", {})
+        return cls(
+            members.get("includeResultMetadata", False),
+            members.get("formatRecordsAs") == "JSON",
+            Returns(
+                longs_as_strings=options.get("longReturnType") == "STRING",
+                decimals_as_numbers=options.get("decimalReturnType") == "DOUBLE_OR_LONG",
+            ),
+        )
+
+
+def read(cursor: SSCursor, shape: Shape, row_limit: int | None = None) -> dict[str, Any]:
+    """Return the members of a response that hold the result set of `cursor`.
+
+    Raises UnsupportedResultException for a column type that the Data API does not know and a
+    result that is too large; BadRequestException for one that cannot be made JSON.
+    """
+    columns = _columns(cursor)
+    for column in columns:
+        type_of(column)  # refuses one that the Data API does not know
+    if shape.json:
+        _check_labels(columns)
+    fields = [to_field(column, shape.returns) for column in columns]
+    records = [
+        [NULL if value is None else field(value) for field, value in zip(fields, row, strict=True)]
+        for row in _limited(cursor, row_limit or RESPONSE_LIMIT)
+    ]
+    if shape.json:
+        return {"formattedRecords": _format(columns, records)}
+    metadata = {"columnMetadata": [describe(each) for each in columns]} if shape.metadata else {}
+    return {**metadata, "records": records}
+
+
+def _columns(cursor: SSCursor) -> list[Column]:
+    # The cursor's public description leaves out the flags and the character set.
+    fields: list[Column] = cursor._result.fields  # type: ignore[attr-defined]  # noqa: SLF001
+    return fields
+
+
+def _limited(cursor: SSCursor, row_limit: int) -> Iterator[tuple[Any, ...]]:
+    total = 0
+    for row in cursor:
+        size = sum(_size(value) for value in row if value is not None)
+        total += size
+        if total > RESPONSE_LIMIT:
+            raise UnsupportedResultException(
+                "Database returned more than the allowed response size limit"
+            )
+        if size > row_limit:
+            raise UnsupportedResultException(
+                f"Packet for query is too large ({size:,} > {row_limit:,})"
+            )
+        yield row
+
+
+def _size(value: str | bytes) -> int:
+    # PyMySQL has decoded the text; to ask whether it is ASCII takes no time.
+    if isinstance(value, bytes) or value.isascii():
+        return len(value)
+    return len(value.encode())
+
+
+def _check_labels(columns: list[Column]) -> None:
+    labels = [column.name for column in columns]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise BadRequestException(f"The result set has more than one column named {label}")
+
+
+def _format(columns: list[Column], records: Records) -> str:
+    labels = [column.name for column in columns]
+    # A Field has one member, whose value is what JSON wants; of a null that is `true`.
+    rows = (
+        [None if field is NULL else value for field in record for value in field.values()]
+        for record in records
+    )
+    text = _encode([dict(zip(labels, row, strict=True)) for row in rows])
+    if len(text.encode()) > JSON_LIMIT:
+        raise BadRequestException("The formatted result set is larger than 10 MB")
+    return text

@@ -1,0 +1,507 @@
+"""Faults on demand: each kind as boto3 and a bare socket see it, and who gets it."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from botocore.exceptions import ClientError, ConnectionClosedError
+
+from local.data_api.faults import ANSWERS, OPERATIONS, OTHERS, Fault, errors
+from local.mariadb import MariaDB
+from local.processes import PROJECT, Child
+from tests.local.data_api import ARNS, DATABASE, DataApi, connect, parameter, serving, wait_until
+
+Members = dict[str, Any]
+INSERT = "INSERT INTO faulted (id) VALUES (:id)"
+DEADLOCK = "Deadlock found when trying to get lock; Error code: 1213; SQLState: 40001"
+# What botocore's model of rds-data names, and the HTTP status that it gives each.
+MODELLED = {
+    "AccessDeniedException": 403,
+    "BadRequestException": 400,
+    "DatabaseErrorException": 400,
+    "DatabaseNotFoundException": 404,
+    "DatabaseResumingException": 400,
+    "DatabaseUnavailableException": 504,
+    "ForbiddenException": 403,
+    "HttpEndpointNotEnabledException": 400,
+    "InternalServerErrorException": 500,
+    "InvalidResourceStateException": 400,
+    "InvalidSecretException": 400,
+    "NotFoundException": 404,
+    "SecretsErrorException": 400,
+    "ServiceUnavailableError": 503,
+    "StatementTimeoutException": 400,
+    "TransactionNotFoundException": 404,
+    "UnsupportedResultException": 400,
+}
+
+
+@pytest.fixture(scope="module")
+def served(
+    mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, Child]]:
+    with serving(mariadb.url, tmp_path_factory.mktemp("faulty"), "--faults") as (url, server):
+        yield url, server
+        assert "Traceback" not in server.log.read_text()
+        assert "ERROR" not in server.log.read_text()
+
+
+@pytest.fixture
+def api(served: tuple[str, Child]) -> Iterator[DataApi]:
+    api = connect(served[0])
+    api.execute("CREATE TABLE IF NOT EXISTS faulted (id INT PRIMARY KEY)")
+    api.execute("DELETE FROM faulted")
+    yield api
+    requests.delete(f"{api.url}/_faults", timeout=5).raise_for_status()
+
+
+def plan(api: DataApi, *faults: Members) -> None:
+    requests.put(f"{api.url}/_faults", json=faults, timeout=5).raise_for_status()
+
+
+def told(api: DataApi) -> list[Members]:
+    return list(requests.get(f"{api.url}/_faults", timeout=5).json())
+
+
+def insert(api: DataApi, number: int = 1, **members: Any) -> None:
+    api.execute(INSERT, [parameter("id", longValue=number)], **members)
+
+
+def rows(api: DataApi) -> list[int]:
+    """Return what is in the table, whatever the plan; it ends with this."""
+    requests.delete(f"{api.url}/_faults", timeout=5)
+    records = api.execute("SELECT id FROM faulted ORDER BY id")["records"]
+    return [field["longValue"] for (field,) in records]
+
+
+def fails(api: DataApi) -> bool:
+    try:
+        api.execute("SELECT 1")
+    except api.errors.DatabaseResumingException:
+        return True
+    return False
+
+
+def raw(api: DataApi, sql: str = "SELECT 1") -> list[tuple[float, bytes]]:
+    """Send a call by a bare socket; returns what was received, and after how many seconds."""
+    body = json.dumps({**ARNS, "sql": sql, "database": "customers"}).encode()
+    head = f"POST /Execute HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+    address = urlsplit(api.url)
+    received = []
+    with socket.create_connection((address.hostname, address.port), timeout=5) as client:
+        client.sendall(head.encode() + body)
+        sent = time.monotonic()
+        while data := client.recv(65_536):
+            received.append((time.monotonic() - sent, data))
+            if data.endswith(b"]}"):
+                break
+    return received
+
+
+def test_every_modelled_error_can_be_a_fault(api: DataApi) -> None:
+    """Each error of botocore's model arrives as its class, with the model's status."""
+    model = api.client.meta.service_model
+    assert set(MODELLED) == {shape.name for shape in model.error_shapes}
+    for name, status in MODELLED.items():
+        plan(api, {"fault": name})
+        with pytest.raises(getattr(api.errors, name)) as caught:
+            insert(api)
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
+    assert rows(api) == []
+
+
+def test_errors_outside_the_model_can_be_faults(api: DataApi) -> None:
+    """Errors that AWS answers although its model has none keep their name and words."""
+    for name in set(errors()) - set(MODELLED):
+        plan(api, {"fault": name, "message": "so it is"})
+        with pytest.raises(api.errors.ClientError) as caught:
+            api.execute("SELECT 1")
+        assert caught.value.response["Error"] == {"Code": name, "Message": "so it is"}
+
+
+@pytest.mark.parametrize("status", [400, 429])
+def test_throttling(api: DataApi, status: int) -> None:
+    """AWS throttles with 400, its gateways with 429."""
+    plan(api, {"fault": "ThrottlingException", "status": status})
+    with pytest.raises(api.errors.ClientError, match="Rate exceeded") as caught:
+        api.execute("SELECT 1")
+    response = caught.value.response
+    assert response["Error"]["Code"] == "ThrottlingException"
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == status
+
+
+def test_the_next_calls_are_counted_exactly(api: DataApi) -> None:
+    """Three are three, also of ten at once; then all is well, and the counts say so."""
+    plan(api, {"fault": "DatabaseResumingException", "calls": 3})
+    seen: list[bool] = []
+    threads = [threading.Thread(target=lambda: seen.append(fails(api))) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (sum(seen), len(seen)) == (3, 10)
+    (fault,) = told(api)
+    assert (fault["given"], fault["left"]) == (3, 0)
+
+
+def test_a_share_is_the_same_for_the_same_seed(api: DataApi) -> None:
+    """A share hits about its part of the calls: by one seed the same ones, by another others."""
+
+    def hit(seed: int) -> list[bool]:
+        plan(api, {"fault": "DatabaseResumingException", "share": 0.3, "seed": seed})
+        return [fails(api) for _ in range(200)]
+
+    first = hit(1)
+    assert 40 <= sum(first) <= 80
+    assert (told(api)[0]["given"], told(api)[0]["left"]) == (sum(first), None)
+    assert first == hit(1)
+    assert first != hit(2)
+
+
+def test_a_fault_may_be_for_one_operation(api: DataApi) -> None:
+    """The calls of another operation pass it by, and leave its count alone."""
+    calls: dict[str, Callable[[], Any]] = {
+        "Execute": lambda: api.execute("SELECT 1"),
+        "BatchExecute": lambda: api.batch("DELETE FROM faulted", [[]]),
+        "BeginTransaction": api.begin,
+        "CommitTransaction": lambda: api.commit("none"),
+        "RollbackTransaction": lambda: api.rollback("none"),
+    }
+    for chosen in calls:
+        plan(api, {"fault": "ServiceUnavailableError", "operation": chosen})
+        for operation, call in sorted(calls.items(), key=lambda item: item[0] == chosen):
+            expected = operation == chosen
+            try:
+                call()
+            except api.errors.ServiceUnavailableError:
+                assert expected, operation
+            except api.errors.TransactionNotFoundException:
+                assert not expected
+            else:
+                assert not expected
+        assert told(api)[0]["left"] == 0
+
+
+def test_the_first_fault_that_a_call_meets_is_given(api: DataApi) -> None:
+    """A plan is a list in order; one that is used up makes room for the next."""
+    plan(
+        api,
+        {"fault": "ServiceUnavailableError", "operation": "Execute"},
+        {"fault": "DatabaseResumingException", "calls": 2},
+    )
+    with pytest.raises(api.errors.DatabaseResumingException):
+        api.begin()
+    with pytest.raises(api.errors.ServiceUnavailableError):
+        api.execute("SELECT 1")
+    assert [fails(api), fails(api)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("when", "expected"), [({}, []), ({"when": "before"}, []), ({"when": "after"}, [1])]
+)
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ("drop", "Connection was closed"),
+        ("DatabaseUnavailableException", r"\(DatabaseUnavailableException\)"),
+    ],
+)
+def test_before_and_after_the_effect(
+    api: DataApi, fault: str, error: str, when: Members, expected: list[int]
+) -> None:
+    """The client has the same error; whether the row is there, only the database knows."""
+    plan(api, {"fault": fault, **when})
+    with pytest.raises((ConnectionClosedError, ClientError), match=error):
+        insert(api)
+    assert rows(api) == expected
+
+
+def test_dropped_after_the_commit(api: DataApi) -> None:
+    """A commit whose answer is lost has been done: the row is there, the transaction gone."""
+    transaction = api.begin()
+    insert(api, transactionId=transaction)
+    plan(api, {"fault": "drop", "when": "after", "operation": "CommitTransaction"})
+    with pytest.raises(ConnectionClosedError):
+        api.commit(transaction)
+    with pytest.raises(api.errors.TransactionNotFoundException):
+        api.commit(transaction)
+    assert rows(api) == [1]
+
+
+def test_dropped_before_the_commit(api: DataApi) -> None:
+    """A commit that never arrived has not been done, and may be repeated."""
+    transaction = api.begin()
+    insert(api, transactionId=transaction)
+    plan(api, {"fault": "drop", "operation": "CommitTransaction"})
+    with pytest.raises(ConnectionClosedError):
+        api.commit(transaction)
+    assert rows(api) == []
+    api.commit(transaction)
+    assert rows(api) == [1]
+
+
+def test_a_drop_has_no_byte(api: DataApi) -> None:
+    """A dropped connection ends without an answer, whatever the answer would have been."""
+    for sql in ("SELECT 1", "SELEC 1"):
+        plan(api, {"fault": "drop"}, {"fault": "drop", "when": "after"})
+        assert raw(api, sql) == []
+        assert raw(api, sql) == []
+
+
+def test_half_an_answer(api: DataApi) -> None:
+    """The headers promise the whole, half of it comes, and then the connection's end."""
+    plan(api, {"fault": "half", "calls": 3})
+    assert api.execute("INSERT INTO faulted (id) VALUES (1)") == {}, "boto3 hides that it is half"
+    with pytest.raises(requests.exceptions.ChunkedEncodingError, match="IncompleteRead"):
+        requests.post(f"{api.url}/Execute", json={**ARNS, "sql": "SELECT 1"}, timeout=5)
+    head, _, body = b"".join(data for _, data in raw(api)).partition(b"\r\n\r\n")
+    length = int(head.lower().partition(b"content-length: ")[2].split()[0])
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert len(body) == length // 2
+    assert body.startswith(b'{"numberOfRecordsUpdated"')
+    assert rows(api) == [1]
+
+
+def test_garbage(api: DataApi) -> None:
+    """A whole answer by its headers, yet nothing that anyone can read; the effect is there."""
+    plan(api, {"fault": "garbage", "calls": 2})
+    with pytest.raises(UnicodeDecodeError):
+        insert(api)
+    answer = requests.post(f"{api.url}/Execute", json={**ARNS, "sql": "SELECT 1"}, timeout=5)
+    assert (answer.status_code, len(answer.content)) == (200, 58)
+    with pytest.raises(UnicodeDecodeError):
+        answer.content.decode()
+    assert rows(api) == [1]
+
+
+def test_an_answer_that_drips(api: DataApi) -> None:
+    """The body comes piece by piece over the time given, and is whole in the end."""
+    plan(api, {"fault": "drip", "seconds": 0.6, "calls": 2})
+    started = time.monotonic()
+    assert api.value("SELECT 1") == {"longValue": 1}
+    assert time.monotonic() - started >= 0.6
+    received = raw(api)
+    assert len(received) > 10
+    assert received[0][0] < 0.3
+    assert 0.6 <= received[-1][0] < 1.5
+    assert b"".join(data for _, data in received).endswith(b'"records":[[{"longValue":1}]]}')
+
+
+def test_waiting(api: DataApi) -> None:
+    """The time passes before the statement, or after it, and the answer is the right one."""
+    for when, early in (("before", []), ("after", [1])):
+        plan(api, {"fault": "wait", "seconds": 0.5, "when": when})
+        waiter = threading.Thread(target=insert, args=(api,))
+        waiter.start()
+        time.sleep(0.25)
+        assert rows(api) == early
+        waiter.join()
+        assert rows(api) == [1]
+        api.execute("DELETE FROM faulted")
+
+
+def test_an_error_may_take_its_time(api: DataApi) -> None:
+    """`seconds` goes with any fault."""
+    plan(api, {"fault": "DatabaseResumingException", "seconds": 0.4})
+    started = time.monotonic()
+    assert fails(api)
+    assert 0.4 <= time.monotonic() - started < 1.5
+
+
+def test_a_client_that_loses_patience(api: DataApi) -> None:
+    """A statement whose client no longer waits for its answer takes effect all the same."""
+    plan(api, {"fault": "wait", "seconds": 0.6})
+    call = {**ARNS, "sql": "INSERT INTO faulted (id) VALUES (1)", "database": DATABASE}
+    with pytest.raises(requests.ReadTimeout):
+        requests.post(f"{api.url}/Execute", json=call, timeout=0.3)
+    wait_until(lambda: rows(api) == [1])
+
+
+@pytest.mark.parametrize(
+    ("fault", "cause"),
+    [
+        ({"fault": "expire"}, "may be expired"),
+        ({"fault": "expire", "when": "after"}, "may be expired"),
+        ({"fault": "StatementTimeoutException"}, "aborted due to an error"),
+        ({"fault": "DatabaseUnavailableException"}, "aborted due to an error"),
+        ({"fault": "DatabaseErrorException", "message": DEADLOCK}, "aborted due to an error"),
+    ],
+)
+def test_what_ends_a_transaction(api: DataApi, fault: Members, cause: str) -> None:
+    """What would end a transaction in earnest ends it: it is rolled back, its locks are free."""
+    insert(api, 2)
+    transaction = api.begin()
+    insert(api, 1, transactionId=transaction)
+    plan(api, {**fault, "operation": "Execute"})
+    refused = pytest.raises(api.errors.ClientError)
+    with nullcontext() if fault.get("when") == "after" else refused:
+        api.execute("UPDATE faulted SET id = 3 WHERE id = 2", transactionId=transaction)
+    with pytest.raises(api.errors.TransactionNotFoundException, match=cause):
+        api.commit(transaction)
+    api.execute("DELETE FROM faulted WHERE id = 1")
+    assert rows(api) == [2]
+
+
+def test_only_a_transaction_can_expire(api: DataApi) -> None:
+    """A call outside transactions passes the fault by, and leaves its count alone."""
+    plan(api, {"fault": "expire"})
+    insert(api)
+    assert told(api)[0]["left"] == 1
+
+
+def test_other_errors_leave_a_transaction_open(api: DataApi) -> None:
+    """A call that was throttled or cancelled may be repeated in its transaction."""
+    transaction = api.begin()
+    for name in ("ThrottlingException", "DatabaseResumingException", "DatabaseErrorException"):
+        plan(api, {"fault": name})
+        with pytest.raises(api.errors.ClientError):
+            insert(api, transactionId=transaction)
+    insert(api, transactionId=transaction)
+    api.commit(transaction)
+    assert rows(api) == [1]
+
+
+def test_a_fault_takes_what_is_no_call(api: DataApi) -> None:
+    """A body that cannot be read is counted too, and then refused as ever."""
+    plan(api, {"fault": "expire"}, {"fault": "wait", "seconds": 0.01, "calls": 4})
+    for body in (b"", b"[1]", b"\xff", b'{"transactionId": 5}'):
+        answer = requests.post(f"{api.url}/Execute", data=body, timeout=5)
+        assert answer.headers["x-amzn-ErrorType"] == "BadRequestException"
+    assert [fault["left"] for fault in told(api)] == [1, 0]
+
+
+def test_dropped_calls_leave_nothing(api: DataApi) -> None:
+    """A hundred connections that end badly take no connection of the database with them."""
+    connected = api.sessions("user = 'customers'")
+    plan(api, {"fault": "drop", "calls": 25}, {"fault": "half", "calls": 25})
+    for _ in range(50):
+        with pytest.raises(requests.RequestException):
+            requests.post(f"{api.url}/Execute", json={**ARNS, "sql": "SELECT 1"}, timeout=5)
+    assert len(api.sessions("user = 'customers'")) <= len(connected) + 1
+    assert [fault["given"] for fault in told(api)] == [25, 25]
+
+
+@pytest.mark.parametrize("kind", ["wait", "drip"])
+def test_the_servers_end_waits_for_no_fault(mariadb: MariaDB, tmp_path: Path, kind: str) -> None:
+    """SIGTERM cuts off a call that is only waiting, and leaves no trace of it."""
+    with serving(mariadb.url, tmp_path, "--faults") as (url, server):
+        api = DataApi(url)
+        plan(api, {"fault": kind, "seconds": 30})
+        ended: list[bytes] = []
+        waiter = threading.Thread(
+            target=lambda: ended.append(b"".join(data for _, data in raw(api)))
+        )
+        waiter.start()
+        wait_until(lambda: told(api)[0]["given"] == 1)
+        started = time.monotonic()
+        server.stop()
+        assert time.monotonic() - started < 3
+        waiter.join()
+        assert len(ended[0].partition(b"\r\n\r\n")[2]) < 10
+        assert b"Internal" not in ended[0]
+        assert "Traceback" not in server.log.read_text()
+
+
+BROKEN = [
+    ("{", "not JSON: "),
+    ("{}", "plan: Invalid input type."),
+    ("[1]", "0: Invalid input type."),
+    ("[{}]", "0.fault: Missing data for required field."),
+    ('[{"fault": "DatabaseAsleepException"}]', "0.fault: Must be one of: wait, drop, "),
+    ('[{"fault": "drop"}, {"fault": "drop", "calls": 0}]', "1.calls: Must be greater than"),
+    ('[{"fault": "drop", "calls": 1.5}]', "0.calls: Not a valid integer."),
+    ('[{"fault": "drop", "share": 1.1}]', "0.share: Must be greater than 0 and less than"),
+    ('[{"fault": "drop", "share": 0}]', "0.share: Must be greater than 0 and less than"),
+    ('[{"fault": "drop", "operation": "Commit"}]', "0.operation: Must be one of: Execute, "),
+    ('[{"fault": "drop", "when": "during"}]', "0.when: Must be one of: before, after."),
+    ('[{"fault": "drop", "seconds": -1}]', "0.seconds: Must be greater than or equal to 0."),
+    ('[{"fault": "drop", "seconds": NaN}]', "0.seconds: "),
+    ('[{"fault": "drop", "times": 3}]', "0.times: Unknown field."),
+    ('[{"fault": "drop", "calls": 1, "share": 1}]', "0: Either calls or share, not both."),
+    ('[{"fault": "drop", "seed": 1}]', "0: A seed belongs to a share."),
+    ('[{"fault": "half", "when": "before"}]', "0: A half is an answer: after."),
+    ('[{"fault": "wait"}]', "0: A wait needs seconds."),
+    ('[{"fault": "drop", "status": 503}]', "0: Only an error has a status or a message."),
+    ('[{"fault": "BadRequestException", "status": 200}]', "0.status: Must be greater than"),
+]
+
+
+@pytest.mark.parametrize(("text", "reason"), BROKEN, ids=[text for text, _ in BROKEN])
+def test_a_broken_plan_is_refused(api: DataApi, text: str, reason: str) -> None:
+    """What is wrong is said, with where it is, and the plan before it stays."""
+    plan(api, {"fault": "DatabaseResumingException"})
+    answer = requests.put(f"{api.url}/_faults", data=text, timeout=5)
+    assert (answer.status_code, answer.headers["x-amzn-ErrorType"]) == (400, "BadRequestException")
+    assert answer.json()["message"].startswith(reason)
+    assert fails(api)
+
+
+def start(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "local.data_api", "--port", "0", *arguments],
+        env={**os.environ, "DATABASE_URL": "mysql://user:hidden@127.0.0.1:1/customers"},
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (None, "No such file or directory"),
+        ("{", "not JSON: "),
+        ('[{"fault": "drop", "calls": 0}]', "0.calls: Must be greater than or equal to 1."),
+        ('[{"fault": "drop", "calls": 0, "when": "x"}, 1]', "; 1: Invalid input type."),
+    ],
+)
+def test_a_broken_file_is_one_line(tmp_path: Path, text: str | None, reason: str) -> None:
+    """A plan that cannot be ends the program with one line, which names the file."""
+    file = tmp_path / "faults.json"
+    if text is not None:
+        file.write_text(text)
+    ended = start("--faults", str(file))
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (1, "", 1)
+    assert ended.stderr.startswith(f"data-api: {file}: ")
+    assert reason in ended.stderr
+
+
+def test_a_file_is_in_force_from_the_start(mariadb: MariaDB, tmp_path: Path) -> None:
+    """The plan of a file is given to the first calls, and is told and emptied as any other."""
+    file = tmp_path / "faults.json"
+    file.write_text('[{"fault": "DatabaseResumingException", "calls": 2}]')
+    with serving(mariadb.url, tmp_path, "--faults", str(file)) as (url, _):
+        api = DataApi(url)
+        assert fails(api)
+        assert told(api) == [
+            {"fault": "DatabaseResumingException", "calls": 2, "seconds": 0, "given": 1, "left": 1}
+        ]
+        answer = requests.delete(f"{url}/_faults", timeout=5)
+        assert (answer.status_code, answer.json()) == (200, [])
+        assert not fails(api)
+
+
+def test_without_the_flag_there_is_no_endpoint(data_api: str) -> None:
+    """A server that was not started for faults has none, and no way to ask for them."""
+    for method in ("GET", "PUT", "DELETE"):
+        answer = requests.request(method, f"{data_api}/_faults", timeout=5)
+        assert answer.headers["x-amzn-ErrorType"] == "UnknownOperationException"
+
+
+def test_the_page_tells_all() -> None:
+    """docs/data-api-server.md explains every kind of fault and every member."""
+    page = (PROJECT / "docs" / "data-api-server.md").read_text()
+    for name in [*OTHERS, *ANSWERS, *OPERATIONS, *Fault().fields]:
+        assert f"`{name}`" in page, name

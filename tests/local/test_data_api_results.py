@@ -1,0 +1,173 @@
+"""Result sets: the shapes that a call may ask for, and how large they may be."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from local.mariadb import MariaDB
+from tests.local.data_api import DataApi, connect, parameter, serving
+
+ROW = 64 * 1024
+RESPONSE = 1024 * 1024
+NUMBERS: dict[str, Any] = {"resultSetOptions": {"decimalReturnType": "DOUBLE_OR_LONG"}}
+STRINGS: dict[str, Any] = {"resultSetOptions": {"longReturnType": "STRING"}}
+BIG = "18446744073709551615"
+
+
+@pytest.fixture(scope="module")
+def api(data_api: str) -> DataApi:
+    return connect(data_api)
+
+
+@pytest.fixture(scope="module")
+def strict(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataApi]:
+    """Talk to a server whose rows may have 64 KB."""
+    with serving(mariadb.url, tmp_path_factory.mktemp("strict"), "--limit-rows") as (url, _):
+        yield connect(url)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, [("longValue", 7), ("stringValue", "3"), ("stringValue", "2.50")]),
+        (NUMBERS, [("longValue", 7), ("longValue", 3), ("doubleValue", 2.5)]),
+        (STRINGS, [("stringValue", "7"), ("stringValue", "3"), ("stringValue", "2.50")]),
+    ],
+)
+def test_numbers_return_as_asked(
+    api: DataApi, options: dict[str, Any], expected: list[tuple[str, Any]]
+) -> None:
+    """Integers and decimals come as the options say, each in its own Field."""
+    sql = "SELECT 7, CAST(3 AS DECIMAL(5)), CAST(2.5 AS DECIMAL(5, 2)), NULL"
+    *fields, null = api.row(sql, **options)
+    assert [dict([each]) for each in expected] == fields
+    assert null == {"isNull": True}
+
+
+@pytest.mark.parametrize("type_", ["TINYINT", "SMALLINT", "MEDIUMINT", "INT", "BIGINT"])
+def test_every_integer_is_a_long(api: DataApi, type_: str) -> None:
+    """The option longReturnType is about every integer type, and never about a boolean."""
+    api.execute(f"CREATE OR REPLACE TABLE longs (i {type_}, z {type_}(5) ZEROFILL, b BOOL)")
+    api.execute("INSERT INTO longs VALUES (-5, 5, 1)")
+    fields = api.row("SELECT * FROM longs", **STRINGS)
+    assert fields == [{"stringValue": "-5"}, {"stringValue": "5"}, {"booleanValue": True}]
+
+
+def test_a_decimal_of_more_than_64_bits_is_a_double(api: DataApi) -> None:
+    """DOUBLE_OR_LONG makes a doubleValue of a whole number that no long can hold."""
+    sql = f"SELECT CAST({2**63 - 1} AS DECIMAL(30)), CAST({2**63} AS DECIMAL(30))"
+    fields = api.row(sql, **NUMBERS)
+    assert fields == [{"longValue": 2**63 - 1}, {"doubleValue": 2.0**63}]
+
+
+def test_json_is_one_string(api: DataApi) -> None:
+    """JSON gives a string in place of records and metadata."""
+    response = api.execute(
+        "SELECT 1 AS id, 'Jane' AS name UNION SELECT 2, NULL",
+        formatRecordsAs="JSON",
+        includeResultMetadata=True,
+    )
+    formatted = '[{"id":1,"name":"Jane"},{"id":2,"name":null}]'
+    assert response == {"numberOfRecordsUpdated": 0, "formattedRecords": formatted}
+
+
+def test_json_of_nothing_is_an_empty_list(api: DataApi) -> None:
+    """A result set without rows is `[]`."""
+    response = api.execute("SELECT 1 FROM DUAL WHERE FALSE", formatRecordsAs="JSON")
+    assert response["formattedRecords"] == "[]"
+
+
+def test_json_of_every_kind(api: DataApi) -> None:
+    """Each type has the JSON type that AWS's table gives it."""
+    api.execute(
+        "CREATE OR REPLACE TABLE kinds (a BIGINT, u BIGINT UNSIGNED, b BOOL, c BIT(1), d DOUBLE,"
+        " e DECIMAL(5,2), f TEXT, g BLOB, h DATETIME(3), i JSON, j INT)"
+    )
+    api.execute(
+        f"INSERT INTO kinds VALUES (-9223372036854775808, {BIG}, TRUE, b'0', 10, 2.5, :f, :g,"
+        " '2024-02-29 01:02:03.004', '[1]', NULL)",
+        [parameter("f", stringValue='邓 "\\\n\b'), parameter("g", blobValue=b"hello world")],
+    )
+    response = api.execute("SELECT * FROM kinds", formatRecordsAs="JSON")
+    values = [
+        *[-(2**63), BIG, True, False, 10.0, "2.50", '邓 "\\\n\b', "aGVsbG8gd29ybGQ="],
+        *["2024-02-29 01:02:03.004", "[1]", None],
+    ]
+    expected = dict(zip("aubcdefghij", values, strict=True))
+    assert json.loads(response["formattedRecords"]) == [expected]
+    assert '"d":10.0' in response["formattedRecords"]
+    assert "邓" in response["formattedRecords"]
+
+
+def test_json_keeps_to_the_options(api: DataApi) -> None:
+    """The options of a result set hold for JSON too."""
+    sql = "SELECT 1 AS a, CAST(2 AS DECIMAL(5)) AS b"
+    for options, formatted in ((NUMBERS, '[{"a":1,"b":2}]'), (STRINGS, '[{"a":"1","b":"2"}]')):
+        response = api.execute(sql, formatRecordsAs="JSON", **options)
+        assert response["formattedRecords"] == formatted
+
+
+def test_json_wants_different_labels(api: DataApi) -> None:
+    """Two columns of one name are an error, which leaves the transaction open."""
+    transaction = api.begin()
+    with pytest.raises(api.errors.BadRequestException, match="more than one column named a"):
+        api.execute("SELECT 1 AS a, 2 AS a", formatRecordsAs="JSON", transactionId=transaction)
+    assert api.row("SELECT 1 AS a, 2 AS a", transactionId=transaction)
+    api.rollback(transaction)
+
+
+def test_json_is_only_for_result_sets(api: DataApi) -> None:
+    """JSON is ignored where there is no result set."""
+    api.execute("CREATE OR REPLACE TABLE formatted (id INT)")
+    response = api.execute("INSERT INTO formatted VALUES (1)", formatRecordsAs="JSON")
+    assert response == {"generatedFields": [], "numberOfRecordsUpdated": 1}
+
+
+def test_json_has_a_largest(api: DataApi) -> None:
+    """10 MB of JSON are returned, more is a BadRequestException."""
+    labels = [f"label_{number:058}" for number in range(64)]
+    columns = ", ".join(f"NULL AS {label}" for label in labels)
+    sql = f"SELECT {columns} FROM seq_1_to_{{}}"
+    # A row, with the comma or the bracket after it.
+    each = len(json.dumps(dict.fromkeys(labels), separators=(",", ":"))) + 1
+    most = (10 * 1024 * 1024 - 1) // each
+    response = api.execute(sql.format(most), formatRecordsAs="JSON")
+    assert len(response["formattedRecords"]) == most * each + 1
+    with pytest.raises(api.errors.BadRequestException, match="larger than 10 MB"):
+        api.execute(sql.format(most + 1), formatRecordsAs="JSON")
+
+
+@pytest.mark.parametrize(("text", "size"), [("x", 1), ("é", 2), ("𐐷", 4)])
+def test_a_response_has_a_largest(api: DataApi, text: str, size: int) -> None:
+    """1 MiB of bytes from the database is returned, more is an error."""
+    times = RESPONSE // size
+    sql = "SELECT REPEAT(:text, :times)"
+    text_and = [parameter("text", stringValue=text)]
+    value = api.value(sql, [*text_and, parameter("times", longValue=times)])
+    assert len(value["stringValue"]) == times
+    with pytest.raises(api.errors.UnsupportedResultException, match="response size limit"):
+        api.execute(sql, [*text_and, parameter("times", longValue=times + 1)])
+
+
+def test_rows_add_up(api: DataApi) -> None:
+    """The limit of a response is that of all its rows and columns."""
+    sql = "SELECT REPEAT('x', 512), X'00', NULL FROM seq_1_to_{}"
+    most = RESPONSE // 513
+    assert len(api.execute(sql.format(most))["records"]) == most
+    with pytest.raises(api.errors.UnsupportedResultException):
+        api.execute(sql.format(most + 1))
+
+
+def test_a_row_has_a_largest_when_asked(strict: DataApi) -> None:
+    """With --limit-rows a row of 64 KB is returned, a larger one is an error."""
+    sql = f"SELECT 1, REPEAT('x', {ROW - 1}) UNION ALL SELECT 1, REPEAT('x', :n)"
+    assert len(strict.execute(sql, [parameter("n", longValue=ROW - 1)])["records"]) == 2
+    with pytest.raises(strict.errors.UnsupportedResultException, match="Packet for query is too"):
+        strict.execute(sql, [parameter("n", longValue=ROW)])
+
+
+def test_a_row_may_be_large_otherwise(api: DataApi) -> None:
+    """Without --limit-rows a row may fill the response, as AWS has been seen to return it."""
+    assert len(api.value(f"SELECT REPEAT('x', {ROW * 8})")["stringValue"]) == ROW * 8
