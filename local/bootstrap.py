@@ -42,7 +42,8 @@ def make_venv() -> None:
 
 
 def install_ensurepip() -> None:
-    command = ["apt-get", "install", "-y", "--no-install-recommends", "python3-venv"]
+    wait = ["-o", "DPkg::Lock::Timeout=120"]  # for a new machine's own updates
+    command = ["apt-get", *wait, "install", "-y", "--no-install-recommends", "python3-venv"]
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise OSError(f"this Python has no ensurepip; on Debian: sudo {' '.join(command)}")
     run("apt-get", "update")

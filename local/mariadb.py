@@ -70,7 +70,8 @@ DIRECTORIES = [
     "/usr/local/opt/mariadb/bin",
 ]
 APT_INSTALL = [
-    *["apt-get", "install", "-y", "--no-install-recommends"],
+    # a new machine is often busy with its own updates: wait for them, up to two minutes
+    *["apt-get", "-o", "DPkg::Lock::Timeout=120", "install", "-y", "--no-install-recommends"],
     *["mariadb-server-core", "mariadb-client-core"],
 ]
 ROOM = 64 << 20

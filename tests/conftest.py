@@ -1,6 +1,8 @@
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -8,11 +10,21 @@ import app
 import migrations
 from chalicelib.database import Database, connect
 from chalicelib.settings import Settings
-from local.mariadb import MariaDB
-from local.processes import Child, answers, free_port
+from local.mariadb import MariaDB, find_server, install
+from local.processes import Child, LocalError, answers, free_port
 from tests.api import Api
 from tests.mysql8 import refusal
 from tests.recorded import Recorded
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Install MariaDB where there is none, once, before several processes would at once."""
+    if hasattr(config, "workerinput") or find_server():
+        return
+    try:
+        install(Path(tempfile.mkdtemp()))
+    except LocalError as error:
+        pytest.exit(str(error), returncode=1)
 
 
 @pytest.fixture(scope="session")
