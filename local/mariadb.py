@@ -70,10 +70,11 @@ DIRECTORIES = [
     "/usr/local/opt/mariadb/bin",
 ]
 APT_INSTALL = [
-    # a new machine is often busy with its own updates: wait for them, up to two minutes
-    *["apt-get", "-o", "DPkg::Lock::Timeout=120", "install", "-y", "--no-install-recommends"],
+    *["apt-get", "install", "-y", "--no-install-recommends"],
     *["mariadb-server-core", "mariadb-client-core"],
 ]
+# Seconds for the machine's own updates, with which a new one is often busy.
+APT_WAIT = ["-o", "DPkg::Lock::Timeout=120"]
 ROOM = 64 << 20
 """Bytes of free space that a new database takes, and a server's temporary files and logs."""
 START_SECONDS = 60.0
@@ -266,11 +267,11 @@ def install(logs: Path) -> Server:
         )
     else:
         try:
-            _install(APT_INSTALL, logs)
+            _install([*APT_INSTALL, *APT_WAIT], logs)
         except LocalError:
             # A new machine has no package lists, an old one may have outdated ones.
             _install(["apt-get", "update"], logs)
-            _install(APT_INSTALL, logs)
+            _install([*APT_INSTALL, *APT_WAIT], logs)
     server = find_server()
     if server is None:
         raise LocalError(f"MariaDB was installed, but its server is not in {DIRECTORIES}")

@@ -128,6 +128,23 @@ def test_email_that_is_freed_while_it_is_looked_for_is_taken_after_all(
     assert customers.page(database).items == [second]
 
 
+def test_create_that_is_overtaken_each_time_gives_up(database: Database) -> None:
+    """The email address is taken whenever it is stored, and free whenever it is looked for."""
+    first = UUID(customers.create(database, new())["id"])
+
+    class Elusive(Recorded):
+        def _run(self, sql: str, parameters: Mapping[str, Value]) -> tuple[list[Row], int]:
+            if "is_email" in sql:
+                return super()._run(sql, parameters | {"id": first.bytes})
+            return super()._run(sql, parameters)
+
+    elusive = Elusive(database)
+    with pytest.raises(ServiceUnavailable):
+        customers.create(elusive, new())
+
+    assert len(elusive.statements) == 10
+
+
 def test_one_of_many_creates_with_one_email_wins(database: Database) -> None:
     outcomes: list[str] = []
 
