@@ -135,7 +135,7 @@ def test_create_that_is_overtaken_each_time_gives_up(database: Database) -> None
     class Elusive(Recorded):
         def _run(self, sql: str, parameters: Mapping[str, Value]) -> tuple[list[Row], int]:
             if "is_email" in sql:
-                return super()._run(sql, parameters | {"id": first.bytes})
+                return super()._run(sql, {**parameters, "id": first.bytes})
             return super()._run(sql, parameters)
 
     elusive = Elusive(database)
