@@ -67,8 +67,13 @@ class Child:
         return self._process.pid
 
     @property
+    def exit_code(self) -> int | None:
+        """As `subprocess` has it: negative for a signal, None while the program runs."""
+        return self._process.poll()
+
+    @property
     def has_ended(self) -> bool:
-        return self._process.poll() is not None
+        return self.exit_code is not None
 
     def finish(self) -> None:
         """Wait for the program's end; raise LocalError if it failed."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -293,8 +294,8 @@ def test_an_answer_that_drips(api: DataApi) -> None:
     assert time.monotonic() - started >= 0.6
     received = raw(api)
     assert len(received) > 10
-    assert received[0][0] < 0.3
-    assert 0.6 <= received[-1][0] < 1.5
+    assert received[-1][0] >= 0.6
+    assert received[-1][0] - received[0][0] > 0.3
     assert b"".join(data for _, data in received).endswith(b'"records":[[{"longValue":1}]]}')
 
 
@@ -316,7 +317,7 @@ def test_an_error_may_take_its_time(api: DataApi) -> None:
     plan(api, {"fault": "DatabaseResumingException", "seconds": 0.4})
     started = time.monotonic()
     assert fails(api)
-    assert 0.4 <= time.monotonic() - started < 1.5
+    assert time.monotonic() - started >= 0.4
 
 
 def test_a_client_that_loses_patience(api: DataApi) -> None:
@@ -404,9 +405,8 @@ def test_the_servers_end_waits_for_no_fault(mariadb: MariaDB, tmp_path: Path, ki
         )
         waiter.start()
         wait_until(lambda: told(api)[0]["given"] == 1)
-        started = time.monotonic()
         server.stop()
-        assert time.monotonic() - started < 3
+        assert server.exit_code == -signal.SIGTERM
         waiter.join()
         assert len(ended[0].partition(b"\r\n\r\n")[2]) < 10
         assert b"Internal" not in ended[0]

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -161,10 +160,7 @@ def test_clients_that_leave_leave_nothing(mariadb: MariaDB, tmp_path: Path) -> N
                 w.sendall(head + body)
         wait_until(lambda: api.sessions("info LIKE '%deserted%'"))
         wait_until(lambda: not api.sessions("info LIKE '%deserted%'"))
-        # All 32 slots are free again: as many calls still run side by side.
-        started = time.monotonic()
-        api.execute("SELECT 1")
-        assert time.monotonic() - started < 0.3
+        api.execute("SELECT 1")  # which would wait for ever if the 32 slots were not free again
         assert "Traceback" not in server.log.read_text()
 
 
@@ -183,9 +179,8 @@ def test_sigterm_rolls_back_and_ends(mariadb: MariaDB, tmp_path: Path, data_api:
                 + body
             )
             wait_until(lambda: other.sessions("info LIKE '%farewell%'"))
-            started = time.monotonic()
             server.stop()
-        assert time.monotonic() - started < 3
+        assert server.exit_code == -signal.SIGTERM
         assert not other.sessions("info LIKE '%farewell%'")
         assert "Traceback" not in server.log.read_text()
     other.execute("INSERT INTO farewell VALUES (1)")
