@@ -23,10 +23,13 @@ TOKEN = re.compile(
 
 @lru_cache(maxsize=256)
 def to_pyformat(sql: str) -> str:
-    """Return `sql` for PyMySQL: `:name` becomes `%(name)s`, and every other `%` is doubled."""
+    """Return `sql` for PyMySQL: `:name` becomes `%(name)s`, and every other `%` is doubled.
+
+    A space on both sides keeps the value apart from what it stands beside.
+    """
     parts, end = [], 0
     for match in TOKEN.finditer(sql):
         if match["name"]:
-            parts += [sql[end : match.start()].replace("%", "%%"), f"%({match['name']})s"]
+            parts += [sql[end : match.start()].replace("%", "%%"), f" %({match['name']})s "]
             end = match.end()
     return "".join(parts) + sql[end:].replace("%", "%%")

@@ -31,7 +31,11 @@ Where AWS does not say what it does, this server does what is most likely:
 - `isNull` is null whatever its own value and typeHint. A typeHint on another kind than a string
   is refused. TIME and TIMESTAMP may have six digits of a second's fraction.
 - A parameter that no placeholder names is ignored; of two with one name the last counts.
-- A session that SET, USE, LOCK or DDL may have changed is not used again by another call.
+- A session that SET, USE, LOCK or DDL may have changed is not used again by another call. Within
+  its transaction, SET NAMES is undone: parameters are written as utf8mb4.
+- `||` is OR, as in MySQL's default mode. A statement has no body of several, so that a procedure
+  or trigger with BEGIN and END is refused as several statements.
+- Without a key, a request with an Origin, as browsers send it, is a ForbiddenException.
 - A signature that is missing or wrong is 403; it may be in the headers only, not in the query.
   An unknown cluster is HttpEndpointNotEnabledException, an unknown secret SecretsErrorException.
 
@@ -40,6 +44,8 @@ UPDATE counts the rows that it finds, the modes of a session are MySQL 8.0's, an
 names its key as `table.key` (not for an UPDATE of several tables, nor CREATE INDEX; and where a
 trigger fails, the table is the statement's). These differences stay:
 
+- Texts are compared with trailing spaces left out, and by MariaDB's collation; Aurora's default,
+  utf8mb4_0900_ai_ci, minds them, and has other rules for accents.
 - FLOAT has the six digits that the text protocol gives it; 16777217 becomes 16777200.
 - JSON is a LONGTEXT with a binary collation, so that any such column is reported as JSON; its
   keys and spaces are kept as they were written, and it is compared as a string.

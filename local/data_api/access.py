@@ -14,7 +14,11 @@ from typing import Self
 from starlette.requests import Request
 
 from chalicelib.settings import SettingsError
-from local.data_api.errors import HttpEndpointNotEnabledException, SecretsErrorException
+from local.data_api.errors import (
+    ForbiddenException,
+    HttpEndpointNotEnabledException,
+    SecretsErrorException,
+)
 from local.data_api.requests import Members
 from local.data_api.signatures import Key, verify
 
@@ -41,9 +45,14 @@ class Access:
         return cls(key if key.id else None, frozenset(resource_arns), frozenset(secret_arns))
 
     def check_signature(self, request: Request, body: bytes) -> None:
-        """Raise what AWS answers to a request that is not signed with the key."""
+        """Raise what AWS answers to a request that is not signed with the key.
+
+        Without a key, whoever reaches the port may call, but not a web page in a browser.
+        """
         if self.key:
             verify(request, body, self.key)
+        elif "origin" in request.headers:
+            raise ForbiddenException("A web page may call only where signatures are checked")
 
     def check_arns(self, members: Members) -> None:
         """Raise HttpEndpointNotEnabledException or SecretsErrorException for an unknown ARN."""

@@ -30,7 +30,7 @@ PING_AFTER_IDLE = 30.0
 # What Aurora MySQL 8.0 has by default, and on MariaDB MySQL's rounding of fractional seconds.
 # Parameters are escaped with backslashes, and their tokenizer knows no other way.
 SESSION = """
-SET time_zone = '+00:00', autocommit = 1, sql_mode = CONCAT(
+SET time_zone = '+00:00', autocommit = 1, group_concat_max_len = 1024, sql_mode = CONCAT(
   'ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,',
   'ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',
   IF(VERSION() LIKE '%MariaDB%', ',TIME_ROUND_FRACTIONAL', ''))
@@ -56,7 +56,10 @@ class Address:
 
 
 class Connection(pymysql.connections.Connection):
-    """A session: its default database, and whether what it ran may have changed the session."""
+    """A session: its default database, and whether what it ran may have changed the session.
+
+    `expired` says that the time of the call that uses it is up.
+    """
 
     _sock: socket.socket | None
     _read_timeout: float | None
@@ -64,6 +67,7 @@ class Connection(pymysql.connections.Connection):
     def __init__(self, address: Address, database: str, read_timeout: float | None = None) -> None:
         self.database = database
         self.spoiled = False
+        self.expired = False
         self.used = time.monotonic()
         super().__init__(
             host=address.host,

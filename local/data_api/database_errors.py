@@ -38,7 +38,7 @@ _NAME = r"(?:`?[\w$]+`?\s*\.\s*)?`?(?P<{}>[\w$]+)`?"
 # A statement that writes into one table that it names at its beginning.
 _WRITE = re.compile(
     rf"""
-    (?:\s | /\*(?!!).*?\*/ | (?:--\s|\#)[^\n]*\n)*
+    (?:\s | /\*(?!!).*?\*/ | (?:--\s|\#)[^\n]*\n)*+
     (?:
       (?:INSERT|REPLACE)\s+(?:(?:LOW_PRIORITY|HIGH_PRIORITY|IGNORE|INTO)\s+)*{_NAME.format("insert")}
     | UPDATE\s+(?:(?:LOW_PRIORITY|IGNORE)\s+)*{_NAME.format("update")}

@@ -44,10 +44,6 @@ MESSAGES = {
 _NUMBERS = re.compile(r"(.*); Error code: (\d+); SQLState: (\w+)", re.DOTALL)
 
 
-class ThrottlingException(DataApiError):
-    """Too many calls; nothing but a fault throttles here."""
-
-
 class FaultsError(Exception):
     """A plan that cannot be; the message says where and why."""
 

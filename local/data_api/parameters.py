@@ -15,6 +15,7 @@ from uuid import UUID
 from pymysql.converters import escape_bool, escape_float, escape_int, escape_None, escape_string
 
 from local.data_api.errors import BadRequestException
+from local.data_api.requests import refuse_constant
 
 LARGEST_LONG = 2**63 - 1
 # MySQL's DECIMAL has at most 65 digits.
@@ -124,19 +125,22 @@ def _temporal(type_: str, pattern: str) -> Callable[[str], Temporal]:
 
 
 def _decimal(text: str) -> Decimal:
+    if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text, re.ASCII):
+        raise ValueError(text)
     number = Decimal(text)
-    if not number.is_finite() or abs(number.adjusted()) > LARGEST_EXPONENT:
+    if abs(number.adjusted()) > LARGEST_EXPONENT:
         raise ValueError(text)
     return number
 
 
 def _json(text: str) -> str:
-    json.loads(text)
+    json.loads(text, parse_constant=refuse_constant)
     return text
 
 
 def _uuid(text: str) -> str:
-    UUID(text)
+    if str(UUID(text)) != text.lower():  # it reads other forms, too
+        raise ValueError(text)
     return text
 
 

@@ -52,11 +52,11 @@ def _encode(members: Any) -> None:
         raise BadRequestException("The request body is not valid Unicode") from error
 
 
-def _refuse_constant(constant: str) -> NoReturn:
+def refuse_constant(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
-_decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
+_decode = json.JSONDecoder(parse_constant=refuse_constant).decode
 
 
 def _text(longest: int, shortest: int = 0) -> Check:

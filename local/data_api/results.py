@@ -20,6 +20,8 @@ from local.data_api.values import AS_THEY_ARE, NULL, Field, Returns, to_field
 RESPONSE_LIMIT = 1024 * 1024
 ROW_LIMIT = 64 * 1024
 JSON_LIMIT = 10 * 1024 * 1024
+# The database sends a header before each row, and at least a byte for each value, NULL too.
+ROW_HEADER = 4
 
 Records = list[list[Field]]
 
@@ -57,14 +59,13 @@ def read(cursor: SSCursor, shape: Shape, row_limit: int | None = None) -> dict[s
     columns = _columns(cursor)
     for column in columns:
         type_of(column)  # refuses one that the Data API does not know
-    if shape.json:
-        _check_labels(columns)
     fields = [to_field(column, shape.returns) for column in columns]
     records = [
         [NULL if value is None else field(value) for field, value in zip(fields, row, strict=True)]
         for row in _limited(cursor, row_limit or RESPONSE_LIMIT)
     ]
     if shape.json:
+        _check_labels(columns)
         return {"formattedRecords": _format(columns, records)}
     metadata = {"columnMetadata": [describe(each) for each in columns]} if shape.metadata else {}
     return {**metadata, "records": records}
@@ -78,9 +79,11 @@ def _columns(cursor: SSCursor) -> list[Column]:
 
 def _limited(cursor: SSCursor, row_limit: int) -> Iterator[tuple[Any, ...]]:
     total = 0
-    for row in cursor:
+    for number, row in enumerate(cursor):
         size = sum(_size(value) for value in row if value is not None)
-        total += size
+        # Not of the first, so that one value may have the whole.
+        headers = len(row) + ROW_HEADER if number else 0
+        total += size + headers
         if total > RESPONSE_LIMIT:
             raise UnsupportedResultException(
                 "Database returned more than the allowed response size limit"

@@ -54,7 +54,7 @@ def create_app(service: Service, access: Access = EVERYONE) -> Starlette:
         yield
         expiry.cancel()
 
-    return Starlette(
+    app = Starlette(
         routes=[
             route("/Execute", service.execute_statement, "sql"),
             route("/BatchExecute", service.batch_execute_statement, "sql"),
@@ -70,6 +70,8 @@ def create_app(service: Service, access: Access = EVERYONE) -> Starlette:
         },
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False  # AWS knows no other path
+    return app
 
 
 async def _body(request: Request) -> bytes:

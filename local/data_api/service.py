@@ -83,7 +83,7 @@ class Service:
     async def begin_transaction(self, members: Members) -> Response:
         """Open a transaction on a connection of its own."""
         transaction = self._transactions.open(
-            members["resourceArn"], members.get("database", self._address.database)
+            members["resourceArn"], members.get("database") or self._address.database
         )
 
         def begin(attempt: Attempt) -> Response:
@@ -120,7 +120,7 @@ class Service:
 
     async def _run(self, members: Members, work: Work) -> Response:
         keep_running = members.get("continueAfterTimeout", False)
-        if transaction_id := members.get("transactionId"):
+        if (transaction_id := members.get("transactionId")) is not None:
             transaction = self._transactions.claim(
                 transaction_id, members["resourceArn"], members.get("database")
             )
@@ -202,6 +202,7 @@ def _atomic(work: Work) -> Work:
         connection.begin()
         try:
             response = work(connection)
+            statements.check_time(connection)
             connection.commit()
         except BaseException:
             connection.spoiled = True  # closing it rolls back

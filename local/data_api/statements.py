@@ -13,7 +13,13 @@ from chalicelib.database.parameters import TOKEN, to_pyformat
 from local.data_api import results
 from local.data_api.connections import Connection
 from local.data_api.database_errors import name_table
-from local.data_api.errors import BadRequestException, ValidationException
+from local.data_api.errors import (
+    BadRequestException,
+    StatementTimeoutException,
+    UnsupportedResultException,
+    ValidationException,
+)
+from local.data_api.values import integer
 
 # Statements that leave their session as it was, if they touch no variable and take no lock.
 _HARMLESS = re.compile(
@@ -73,26 +79,41 @@ def _update(connection: Connection, sql: str, parameters: Parameters) -> Respons
 
 @contextlib.contextmanager
 def _cursor(connection: Connection) -> Iterator[SSCursor]:
-    """Open a cursor that reads row by row, and in the end what is left of the result."""
+    """Open a cursor that reads row by row; what is left of a result that is refused is not read."""
     cursor = connection.cursor(SSCursor)
+    unread = False
     try:
         yield cursor
+    except UnsupportedResultException:
+        unread = True  # and may be endless
+        connection.spoiled = True
+        connection.abort()
+        raise
     finally:
-        if connection.open:
-            cursor.close()
-        else:
+        if unread or not connection.open:
             # PyMySQL would go on reading from the connection that it has lost.
             cursor._result = None  # type: ignore[attr-defined]  # noqa: SLF001
+        else:
+            cursor.close()
 
 
 def _run(connection: Connection, cursor: SSCursor, sql: str, parameters: Parameters) -> None:
     statement = _bind(connection, sql, parameters)
+    if connection.spoiled:  # by a statement of this transaction, perhaps SET NAMES
+        connection.query("SET NAMES utf8mb4")
+    check_time(connection)
     connection.spoiled = connection.spoiled or not _is_harmless(sql)
     try:
         cursor.execute(statement)
     except pymysql.Error as error:
         name_table(error, sql)
         raise
+
+
+def check_time(connection: Connection) -> None:
+    """Raise StatementTimeoutException when time is up: KILL QUERY ends only what runs."""
+    if connection.expired:
+        raise StatementTimeoutException(connection.id)
 
 
 def _bind(connection: Connection, sql: str, parameters: Parameters) -> str:
@@ -104,12 +125,13 @@ def _bind(connection: Connection, sql: str, parameters: Parameters) -> str:
 
 
 def _generated(cursor: SSCursor) -> list[dict[str, Any]]:
-    return [{"longValue": cursor.lastrowid}] if cursor.lastrowid else []
+    return [integer(str(cursor.lastrowid))] if cursor.lastrowid else []
 
 
 @lru_cache(maxsize=256)
 def _is_harmless(sql: str) -> bool:
-    return _HARMLESS.match(_bare(sql)) is not None
+    executable_comment = "/*!" in sql or "/*M!" in sql
+    return not executable_comment and _HARMLESS.match(_bare(sql)) is not None
 
 
 def _bare(sql: str) -> str:

@@ -33,6 +33,7 @@ class Attempt:
         with self._lock:
             self.connection_id = connection.id
             self._connection = connection
+            connection.expired = False
         try:
             if not self._expired:
                 yield
@@ -48,6 +49,7 @@ class Attempt:
         with self._lock:
             self._expired = True
             if connection := self._connection:
+                connection.expired = True
                 try:
                     self._pool.kill_query(self.connection_id)
                 except pymysql.Error as error:

@@ -69,7 +69,7 @@ def _bit(data: bytes) -> Field:
     return {"booleanValue": any(data)}
 
 
-def _integer(text: str) -> Field:
+def integer(text: str) -> Field:
     number = int(text)
     return {"longValue": number} if number <= LARGEST_LONG else {"stringValue": text}
 
@@ -96,7 +96,7 @@ def _text(text: str) -> Field:
 
 
 _FIELDS: dict[int, Callable[[Any], Field]] = (
-    dict.fromkeys(INTEGER_TYPES, _integer)
+    dict.fromkeys(INTEGER_TYPES, integer)
     | dict.fromkeys(REAL_TYPES, _real)
     | {FIELD_TYPE.BIT: _bytes}
 )

@@ -1,5 +1,6 @@
 """Who may call: signatures, and the clusters and secrets that are known."""
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
@@ -7,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -200,6 +202,18 @@ def test_an_unknown_secret_is_not_found(url: str) -> None:
 def test_without_a_key_anyone_may_call(data_api: str) -> None:
     """A server that was given no key asks for no signature, and knows every ARN."""
     assert send(data_api, {})[0] == 200
+
+
+def test_without_a_key_no_web_page_may_call(data_api: str) -> None:
+    """A browser would send it for any page that the developer looks at."""
+    answer = requests.post(
+        f"{data_api}/Execute",
+        data=json.dumps({**ARNS, "sql": "SELECT 1"}),
+        headers={"Content-Type": "text/plain", "Origin": "http://evil.example"},
+        timeout=9,
+    )
+    assert answer.status_code == 403
+    assert answer.headers["x-amzn-ErrorType"] == "ForbiddenException"
 
 
 def test_half_a_key_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import botocore.session
 import pytest
+import requests
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from local.data_api import errors
@@ -15,6 +16,7 @@ from local.mariadb import MariaDB
 from tests.local.data_api import (
     DataApi,
     connect,
+    parameter,
     serving,
     wait_until,
 )
@@ -38,6 +40,32 @@ def impatient(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Ite
     directory = tmp_path_factory.mktemp("impatient")
     with serving(mariadb.url, directory, "--statement-timeout", "0.5") as (url, _):
         yield connect(url)
+
+
+def test_a_batch_that_times_out_leaves_nothing(impatient: DataApi, api: DataApi) -> None:
+    """Time may end between two of its sets, where there is no query to kill."""
+    api.execute("CREATE OR REPLACE TABLE batched (id INT, later VARCHAR(40))")
+    sets = [[parameter("id", longValue=number)] for number in range(20_000)]
+    with pytest.raises(impatient.errors.StatementTimeoutException):
+        impatient.batch("INSERT INTO batched VALUES (:id, REPEAT('x', 40))", sets)
+    wait_until(lambda: not api.sessions("info LIKE '%batched%'"))
+    assert api.value("SELECT COUNT(*) FROM batched") == {"longValue": 0}
+
+
+def test_comments_before_a_duplicate_cost_nothing(api: DataApi) -> None:
+    """The search for the table's name does not try each way to split the comments."""
+    api.execute("CREATE OR REPLACE TABLE commented (id INT PRIMARY KEY)")
+    api.execute("INSERT INTO commented VALUES (1), (2)")
+    update = "UPDATE commented a, commented b SET a.id = 2 WHERE a.id = 1"
+    with pytest.raises(api.errors.DatabaseErrorException, match="1062"):
+        api.execute("/**/" * 5_000 + update)
+
+
+def test_another_path_is_no_operation(api: DataApi) -> None:
+    """There is no redirection: it would go where the Host header says."""
+    answer = requests.post(f"{api.url}/Execute/", json={}, timeout=9, allow_redirects=False)
+    assert answer.status_code == 404
+    assert answer.headers["x-amzn-ErrorType"] == "UnknownOperationException"
 
 
 @pytest.mark.parametrize(

@@ -151,10 +151,31 @@ def test_a_response_has_a_largest(api: DataApi, text: str, size: int) -> None:
         api.execute(sql, [*text_and, parameter("times", longValue=times + 1)])
 
 
+@pytest.mark.parametrize("value", ["NULL", "''", "1"])
+def test_small_values_add_up(api: DataApi, value: str) -> None:
+    """What the database sends for each value counts, also where that holds nothing."""
+    with pytest.raises(api.errors.UnsupportedResultException):
+        api.execute(f"SELECT {value} FROM seq_1_to_300000")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT REPEAT('a', 600000), SLEEP(0.3) FROM seq_1_to_100",
+        "SELECT POINT(1, 1), REPEAT('a', 100000), SLEEP(0.3) FROM seq_1_to_100",
+    ],
+)
+def test_what_is_refused_is_not_read_to_its_end(api: DataApi, sql: str) -> None:
+    """The call ends at once: its 30 seconds would be a timeout."""
+    with pytest.raises(api.errors.UnsupportedResultException):
+        api.execute(sql)
+    assert api.value("SELECT 1") == {"longValue": 1}
+
+
 def test_rows_add_up(api: DataApi) -> None:
     """The limit of a response is that of all its rows and columns."""
     sql = "SELECT REPEAT('x', 512), X'00', NULL FROM seq_1_to_{}"
-    most = RESPONSE // 513
+    most = 1 + (RESPONSE - 513) // (513 + 3 + 4)
     assert len(api.execute(sql.format(most))["records"]) == most
     with pytest.raises(api.errors.UnsupportedResultException):
         api.execute(sql.format(most + 1))

@@ -172,6 +172,8 @@ def test_a_session_does_not_leak_into_the_next_call(api: DataApi) -> None:
         "SELECT @x := 1",
         "/* a comment */ SET @x = 1",
         "/*!50000 SET @x = 1 */",
+        "SELECT 1 /*!, @x := 7 */",
+        "SELECT 1 /*M!, @x := 7 */",
     ):
         api.execute(sql)
         assert expected == api.row("SELECT @@sql_mode, DATABASE(), @x, @@autocommit"), sql
@@ -185,6 +187,40 @@ def test_a_transactions_session_does_not_leak(api: DataApi) -> None:
     api.execute("SELECT 1", transactionId=transaction)
     api.commit(transaction)
     assert api.value("SELECT @@sql_mode") == expected
+
+
+def test_a_character_set_does_not_change_what_a_value_is(api: DataApi) -> None:
+    """SET NAMES in a transaction is undone: in gbk the quote would be half of a character."""
+    hostile = parameter("p", stringValue="中' UNION SELECT VERSION() -- ")
+    transaction = api.begin()
+    for statement in ("SET NAMES gbk", "SET character_set_results = latin1"):
+        api.execute(statement, transactionId=transaction)
+        assert api.value("SELECT :p", [hostile], transactionId=transaction) == hostile["value"]
+    api.rollback(transaction)
+
+
+def test_a_value_stays_apart_from_what_it_stands_beside(api: DataApi) -> None:
+    """A placeholder is a token of its own: no two become one value."""
+    one, two = parameter("a", longValue=1), parameter("b", longValue=2)
+    for sql in ("SELECT :a:b", "SELECT 1:a"):
+        with pytest.raises(api.errors.DatabaseErrorException, match="1064"):
+            api.execute(sql, [one, two])
+
+
+def test_an_empty_transaction_id_is_none_that_is_known(api: DataApi) -> None:
+    """An empty id is an unknown transaction's, not no transaction."""
+    with pytest.raises(api.errors.TransactionNotFoundException):
+        api.execute("SELECT 1", transactionId="")
+
+
+def test_generated_ids_over_64_bits_are_strings(api: DataApi) -> None:
+    """An unsigned id that no signed number holds comes as text."""
+    api.execute(
+        "CREATE OR REPLACE TABLE far (id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY)"
+        " AUTO_INCREMENT = 18446744073709551610"
+    )
+    response = api.execute("INSERT INTO far VALUES (NULL)")
+    assert response["generatedFields"] == [{"stringValue": "18446744073709551610"}]
 
 
 def test_a_transaction_begun_in_sql_ends_with_its_call(api: DataApi) -> None:
@@ -208,5 +244,6 @@ def test_sessions_are_like_auroras(api: DataApi) -> None:
     """Time is UTC, and MySQL 8.0's default modes are on."""
     time_zone, modes = api.row("SELECT @@time_zone, @@sql_mode")
     assert time_zone == {"stringValue": "+00:00"}
+    assert api.value("SELECT @@group_concat_max_len") == {"longValue": 1024}
     for mode in ("ONLY_FULL_GROUP_BY", "STRICT_TRANS_TABLES", "NO_ZERO_DATE"):
         assert mode in modes["stringValue"]

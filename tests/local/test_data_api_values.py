@@ -149,8 +149,14 @@ def test_hints_are_typed_values_not_strings(api: DataApi) -> None:
         ("DECIMAL", "1,5"),
         ("DECIMAL", "NaN"),
         ("DECIMAL", "1E+999999999"),
+        ("DECIMAL", "1_000"),
+        ("DECIMAL", " 1 "),
+        ("DECIMAL", "١٢"),
         ("JSON", "{"),
+        ("JSON", "[1, NaN]"),
         ("UUID", "1"),
+        ("UUID", "{7d444840-9dc0-11d1-b245-5ffdce74fad2}"),
+        ("UUID", "7d4448409dc011d1b2455ffdce74fad2"),
     ],
 )
 def test_a_hint_is_checked(api: DataApi, hint: str, text: str) -> None:
