@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sys
+from contextlib import closing
 from pathlib import Path
 from types import FrameType
 
@@ -52,7 +53,7 @@ def main() -> int:
 
 
 def _run(settings: Settings, *, api: bool) -> None:
-    with Stack(settings) as stack:
+    with closing(Stack(settings)) as stack:
         stack.start(api=api)
         print((RUNNING if api else RUNNING_WITHOUT_API).format(**_words(settings)), flush=True)
         stack.wait()

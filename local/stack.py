@@ -9,7 +9,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from types import TracebackType
 from typing import NoReturn, Self
 
 import pymysql
@@ -61,7 +60,7 @@ class Settings:
 
 
 class Stack:
-    """The running service; a context manager that stops it, the last started first."""
+    """The running service, from `start()` to `close()`, which stops the last started first."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -112,15 +111,7 @@ class Stack:
             if self._api and self._code != _code():
                 self._restart_api(self._api)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self._exit.close()
 
     def _start_mariadb(self) -> str:
