@@ -8,6 +8,7 @@ them if this process is killed.
 import contextlib
 import functools
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -140,10 +141,15 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """Return a port of this machine that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port of this machine that was free a moment ago.
+
+    It is below those that systems give to outgoing connections (from 32768 on), one of which
+    could otherwise take it before its server does.
+    """
+    while True:
+        port = 10_000 + secrets.randbelow(22_000)  # whatever a test has done to random's seed
+        if is_free(port):
+            return port
 
 
 def _how(exit_code: int) -> str:
