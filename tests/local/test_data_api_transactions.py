@@ -224,6 +224,14 @@ def test_a_transaction_lives_while_it_is_used(hasty: DataApi) -> None:
         used()
 
 
+def test_an_empty_database_is_the_default_one(api: DataApi) -> None:
+    """A transaction begun with an empty name is one of the database in the server's URL."""
+    transaction = api.begin(database="")
+    value = api.value("SELECT DATABASE()", database="customers", transactionId=transaction)
+    assert value == {"stringValue": "customers"}
+    api.rollback(transaction)
+
+
 def test_abandoned_transactions_starve_nobody(api: DataApi) -> None:
     """There is a most of open transactions, beside which other calls go on."""
     transactions = [api.begin() for _ in range(64)]
