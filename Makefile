@@ -6,7 +6,8 @@ COUNT ?= 10000
 # each has a MariaDB of its own
 WORKERS := --numprocesses auto --maxprocesses 4 --dist worksteal
 INSTALLED := .venv/.installed
-COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade pyproject.toml
+COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade
+LOCKED := --constraints requirements.txt
 
 seed migrate: export AWS_ENDPOINT_URL_RDS_DATA ?= http://127.0.0.1:$(or $(DATA_API_PORT),8001)
 
@@ -44,8 +45,11 @@ format: $(INSTALLED)  ## Format the code, and mend what lint can
 
 lock: $(INSTALLED)  ## Pin the requirements anew from pyproject.toml
 	@$(BIN)/pip install --quiet uv==0.13.9
-	@$(COMPILE) --output-file requirements.txt
-	@$(COMPILE) --group dev --constraints requirements.txt --output-file requirements-dev.txt
+	@$(COMPILE) pyproject.toml --output-file requirements.txt
+	@$(COMPILE) --group authorizer $(LOCKED) --output-file requirements-authorizer.txt
+	@$(COMPILE) pyproject.toml --group dev $(LOCKED) --output-file requirements-dev.txt
+	@$(COMPILE) pyproject.toml --group contract --constraints requirements-dev.txt \
+		--output-file requirements-contract.txt
 
 ##@ About
 help:  ## Show this

@@ -5,8 +5,12 @@ from dataclasses import dataclass, field
 from typing import Self
 
 LOCAL_DATA_API = "http://127.0.0.1:8001"
+LOCAL_ISSUER = "http://127.0.0.1:8003"
+LOCAL_AUDIENCE = "customers"
+LOCAL_CURSOR_KEY = "not a secret: for a laptop only, where nothing is at stake"
 LOCAL_RESOURCE_ARN = "arn:aws:rds:us-east-1:000000000000:cluster:customers-local"
 LOCAL_SECRET_ARN = "arn:aws:secretsmanager:us-east-1:000000000000:secret:customers-local"  # noqa: S105
+SHORTEST_KEY = 32  # characters
 
 
 class SettingsError(Exception):
@@ -36,7 +40,7 @@ class Settings:
         """
         if database_url := environ.get("DATABASE_URL"):
             return cls(database_url=database_url)
-        if "DATABASE_RESOURCE_ARN" not in environ and "AWS_LAMBDA_FUNCTION_NAME" not in environ:
+        if "DATABASE_RESOURCE_ARN" not in environ and not _is_lambda(environ):
             return cls(endpoint_url=environ.get("AWS_ENDPOINT_URL_RDS_DATA", LOCAL_DATA_API))
         return cls(
             resource_arn=_required(environ, "DATABASE_RESOURCE_ARN"),
@@ -49,6 +53,66 @@ class Settings:
     def is_local(self) -> bool:
         """Whether this is the local stack, which wants no AWS credentials."""
         return self.resource_arn == LOCAL_RESOURCE_ARN
+
+
+@dataclass(frozen=True)
+class TokenSettings:
+    """Whose tokens are taken: `issuer`'s, for one of `audiences`, signed by a key of `jwks_url`."""
+
+    issuer: str
+    audiences: tuple[str, ...]
+    jwks_url: str
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Self:
+        """Read TOKEN_ISSUER, TOKEN_AUDIENCE (one or more, separated by spaces) and TOKEN_JWKS_URL.
+
+        The keys are at `/.well-known/jwks.json` of the issuer where nothing else is said. Outside
+        Lambda what is missing means the local stack's issuer. Raises SettingsError.
+        """
+        if "TOKEN_ISSUER" in environ or _is_lambda(environ):
+            issuer = _required(environ, "TOKEN_ISSUER")
+            audiences = _required(environ, "TOKEN_AUDIENCE")
+        else:
+            issuer, audiences = LOCAL_ISSUER, LOCAL_AUDIENCE
+        jwks_url = environ.get("TOKEN_JWKS_URL") or f"{issuer.rstrip('/')}/.well-known/jwks.json"
+        return cls(issuer, tuple(audiences.split()), jwks_url)
+
+
+@dataclass(frozen=True)
+class ApiSettings:
+    """How requests are answered.
+
+    `cors_origins` are the origins whose pages may use the API, `cursor_key` signs cursors, and
+    `retention_days` is for how long a deleted customer can be restored.
+    """
+
+    cors_origins: tuple[str, ...]
+    cursor_key: bytes = field(repr=False)
+    retention_days: int
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Self:
+        """Read CORS_ORIGINS (separated by spaces), CURSOR_KEY and RETENTION_DAYS (30).
+
+        Raises SettingsError when one is wrong, or a Lambda function lacks the key.
+        """
+        key = environ.get("CURSOR_KEY") or LOCAL_CURSOR_KEY
+        if _is_lambda(environ):
+            key = _required(environ, "CURSOR_KEY")
+        if len(key) < SHORTEST_KEY:
+            raise SettingsError(
+                f"The environment variable CURSOR_KEY must have {SHORTEST_KEY} characters or more:"
+                " `openssl rand -hex 32` makes a good one."
+            )
+        days = environ.get("RETENTION_DAYS") or "30"
+        if not (days.isascii() and days.isdigit() and int(days) in range(1, 3_651)):
+            raise SettingsError("The environment variable RETENTION_DAYS must be from 1 to 3650.")
+        return cls(tuple(environ.get("CORS_ORIGINS", "").split()), key.encode(), int(days))
+
+
+def _is_lambda(environ: Mapping[str, str]) -> bool:
+    return "AWS_LAMBDA_FUNCTION_NAME" in environ
 
 
 def _required(environ: Mapping[str, str], name: str) -> str:

@@ -187,8 +187,12 @@ class MariaDB:
 
     def _command(self, server: Server, directory: Path) -> list[str]:
         rounds = ["TIME_ROUND_FRACTIONAL"] if server.maker == "MariaDB" else []
+        # Its own: a server that starts deletes what others have in a directory that they share.
+        temporary = directory / "tmp"
+        temporary.mkdir(exist_ok=True)
         settings = {
             "datadir": str((directory / "data").absolute()),
+            "tmpdir": str(temporary.absolute()),
             "port": str(self.port),
             "sql-mode": ",".join(SQL_MODES + rounds),
             **SETTINGS,

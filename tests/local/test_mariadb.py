@@ -53,6 +53,13 @@ def test_a_crash_loses_nothing_committed(database: MariaDB) -> None:
     assert run(database, "SELECT id FROM kept ORDER BY id") == ((1,), (2,))
 
 
+def test_its_temporary_files_are_its_own(database: MariaDB) -> None:
+    """In a directory that servers share, each that starts deletes what the others have there."""
+    database.start()
+
+    assert run(database, "SELECT @@tmpdir") == ((str(database.directory / "tmp"),),)
+
+
 def test_it_is_set_up_like_production(database: MariaDB) -> None:
     modes = [*module.SQL_MODES, "TIME_ROUND_FRACTIONAL"]
     database.start()

@@ -64,7 +64,7 @@ class Run:
         """Wait for `end` in what is newly said; return that."""
         eventually(lambda: end in self._news() or self.process.poll() is not None, seconds=60)
         news = self._news()
-        assert end in news
+        assert end in news, self.finish()
         self._read += len(news)
         return news
 
