@@ -18,10 +18,10 @@ from uuid import UUID
 from chalice import Chalice, Response
 from chalice.app import Request
 
-from chalicelib import cursors, customers, documents, problems
+from chalicelib import customers, documents, listing, problems
 from chalicelib.database import Database, DatabaseError, connect
 from chalicelib.problems import Problem
-from chalicelib.settings import Settings, SettingsError
+from chalicelib.settings import ApiSettings, Settings, SettingsError
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -62,13 +62,13 @@ def operation(path: str, *methods: str) -> Callable[[View], View]:
 
 
 @operation("/customers", "GET", "HEAD")
-def get_customers(limit: int = 20, cursor: UUID = customers.LAST_ID) -> Response:
-    """List customers, newest first."""
-    page = customers.page(database(), limit, after=cursor)
-    if page.last is None:
+def get_customers(**query: Any) -> Response:
+    """List customers: filtered, ordered, a page at a time."""
+    page = listing.page(database(), listing.Query(**query), cursor_key())
+    if page.cursor is None:
         return answer({"items": page.items, "next": None, "has_more": False})
-    query = urlencode({"limit": limit, "cursor": cursors.encode(page.last)})
-    following = f"{own_path()}?{query}"
+    own_query = dict(request().query_params or {}) | {"cursor": page.cursor}
+    following = f"{own_path()}?{urlencode(own_query, safe=',:@')}"
     return answer(
         {"items": page.items, "next": following, "has_more": True},
         headers={"Link": f'<{following}>; rel="next"'},
@@ -112,6 +112,10 @@ def get_health(*, deep: bool = False) -> Response:
     if deep:
         database().ping()
     return answer({"status": "ok"})
+
+
+def cursor_key() -> bytes:
+    return ApiSettings.from_environ(os.environ).cursor_key
 
 
 def request() -> Request:

@@ -8,9 +8,9 @@ look like is known before it is stored, and no statement reads back what another
 import json
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, cast
+from typing import Any
 from uuid import UUID
 
 from chalicelib.database import Database, DuplicateKey, Row, Value
@@ -25,64 +25,42 @@ from chalicelib.problems import (
 Customer = dict[str, Any]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-LAST_ID = UUID(int=2**128 - 1)
 _ATTEMPTS = 5
 
-_COLUMNS = (
+COLUMNS = (
     *("id", "version", "status", "email", "phone", "given_name", "family_name", "company_name"),
     *("external_id", "addresses", "locale", "time_zone", "metadata", "updated_at"),
 )
-_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM customers "
+MEMBERS = (*COLUMNS[:-1], "created_at", "updated_at")
 _INSERT = (
-    f"INSERT INTO customers ({', '.join(_COLUMNS)})"
-    f" VALUES ({', '.join(f':{column}' for column in _COLUMNS)})"
+    f"INSERT INTO customers ({', '.join(COLUMNS)})"
+    f" VALUES ({', '.join(f':{column}' for column in COLUMNS)})"
 )
 # deleting is a version, too
 _UPDATE = (
-    f"UPDATE customers SET {', '.join(f'{column} = :{column}' for column in _COLUMNS[1:])}"
+    f"UPDATE customers SET {', '.join(f'{column} = :{column}' for column in COLUMNS[1:])}"
     " WHERE id = :id AND version = :version - 1"
 )
 
 
-class Page(NamedTuple):
-    """Customers, newest first; `last` is where the next page goes on, None at the end."""
+def get(database: Database, customer_id: UUID, fields: Collection[str] = MEMBERS) -> Customer:
+    """Return the customer, or those of its members that are in `fields`.
 
-    items: list[Customer]
-    last: UUID | None
-
-
-def page(database: Database, limit: int = 20, after: UUID = LAST_ID) -> Page:
-    """Return up to `limit` customers, newest first, from the one after `after` on."""
-    rows = database.fetch_all(
-        _SELECT + "WHERE id < :after AND deleted_at IS NULL ORDER BY id DESC LIMIT :rows",
-        after=after.bytes,
-        rows=limit + 1,
-    )
-    items = [_customer(row) for row in rows[:limit]]
-    return Page(items, UUID(items[-1]["id"]) if len(rows) > limit else None)
-
-
-def get(database: Database, customer_id: UUID) -> Customer:
-    """Return the customer. Raises CustomerNotFound."""
+    Raises CustomerNotFound.
+    """
     row = database.fetch_one(
-        _SELECT + "WHERE id = :id AND deleted_at IS NULL", id=customer_id.bytes
+        f"SELECT {', '.join(columns_of(fields))} FROM customers"
+        " WHERE id = :id AND deleted_at IS NULL",
+        id=customer_id.bytes,
     )
     if row is None:
         raise CustomerNotFound("No customer has this id, or it was deleted.")
-    return _customer(row)
+    return from_row(row, fields)
 
 
 def create(database: Database, fields: Mapping[str, Any]) -> Customer:
     """Store a new customer. Raises EmailTaken, ExternalIdTaken, ServiceUnavailable."""
-    customer_id = new_id()
-    now = _rfc3339(_created_at(customer_id))
-    customer = {
-        "id": str(customer_id),
-        "version": 1,
-        **fields,
-        "created_at": now,
-        "updated_at": now,
-    }
+    customer = new(fields)
     for _ in range(_ATTEMPTS):
         if _store(database, _INSERT, customer):
             return customer
@@ -122,6 +100,19 @@ def delete(database: Database, customer_id: UUID) -> None:
         raise CustomerNotFound("No customer has this id, or it was deleted.")
 
 
+def new(fields: Mapping[str, Any]) -> Customer:
+    """Return a customer that is made now, and stored nowhere yet."""
+    customer_id = new_id()
+    now = _rfc3339(_created_at(customer_id))
+    return {
+        "id": str(customer_id),
+        "version": 1,
+        **fields,
+        "created_at": now,
+        "updated_at": now,
+    }
+
+
 def new_id() -> UUID:
     """Return a UUIDv7: ids sort by when they were made.
 
@@ -137,10 +128,33 @@ def new_id() -> UUID:
     )
 
 
+def columns_of(fields: Collection[str]) -> list[str]:
+    """Return the columns that these members of a customer are made of."""
+    return list(dict.fromkeys(_MADE_OF[member][0] for member in MEMBERS if member in fields))
+
+
+def from_row(row: Row, fields: Collection[str] = MEMBERS) -> Customer:
+    """Return those members of the customer that are in `fields`; the row has their columns."""
+    made_of = {member: _MADE_OF[member] for member in MEMBERS if member in fields}
+    return {member: made(row[column]) for member, (column, made) in made_of.items()}
+
+
+def to_row(customer: Customer) -> dict[str, Value]:
+    """Return what each of `COLUMNS` holds of the customer."""
+    columns = customer | {
+        "id": UUID(customer["id"]).bytes,
+        "addresses": json.dumps(customer["addresses"], ensure_ascii=False),
+        "metadata": json.dumps(customer["metadata"], ensure_ascii=False),
+        "updated_at": datetime.fromisoformat(customer["updated_at"]),
+    }
+    del columns["created_at"]
+    return columns
+
+
 def _store(database: Database, sql: str, customer: Customer) -> bool:
     """Run the statement; False when another request was faster, and it is worth trying again."""
     try:
-        return database.execute(sql, **_columns(customer)) == 1
+        return database.execute(sql, **to_row(customer)) == 1
     except DuplicateKey:
         if problem := _taken(database, customer):
             raise problem from None
@@ -170,32 +184,20 @@ def _overtaken() -> Problem:
     return ServiceUnavailable("Other requests keep changing the same. Try again.", retry_after=1)
 
 
-def _customer(row: Row) -> Customer:
-    customer_id = UUID(bytes=cast("bytes", row["id"]))
-    updated_at = cast("datetime", row.pop("updated_at"))  # to stand behind created_at
-    return row | {
-        "id": str(customer_id),
-        "addresses": json.loads(cast("str", row["addresses"])),
-        "metadata": json.loads(cast("str", row["metadata"])),
-        "created_at": _rfc3339(_created_at(customer_id)),
-        "updated_at": _rfc3339(updated_at),
-    }
-
-
-def _columns(customer: Customer) -> dict[str, Value]:
-    columns = customer | {
-        "id": UUID(customer["id"]).bytes,
-        "addresses": json.dumps(customer["addresses"], ensure_ascii=False),
-        "metadata": json.dumps(customer["metadata"], ensure_ascii=False),
-        "updated_at": datetime.fromisoformat(customer["updated_at"]),
-    }
-    del columns["created_at"]
-    return columns
-
-
 def _created_at(customer_id: UUID) -> datetime:
     return _EPOCH + timedelta(milliseconds=customer_id.int >> 80)
 
 
 def _rfc3339(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+# of each member, the column that it is made of, and how
+_MADE_OF: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    **{member: (member, lambda value: value) for member in MEMBERS},
+    "id": ("id", lambda stored: str(UUID(bytes=stored))),
+    "addresses": ("addresses", json.loads),
+    "metadata": ("metadata", json.loads),
+    "created_at": ("id", lambda stored: _rfc3339(_created_at(UUID(bytes=stored)))),
+    "updated_at": ("updated_at", _rfc3339),
+}

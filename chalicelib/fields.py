@@ -6,14 +6,12 @@ A message is `code: Detail.`; problem details carry the two apart.
 import json
 import re
 import unicodedata
+from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import marshmallow
 from email_validator import EmailNotValidError, validate_email
 from marshmallow import fields
-
-from chalicelib import cursors
 
 MAX_METADATA_BYTES = 4_096
 
@@ -145,16 +143,47 @@ class WholeNumber(fields.Integer):
         return super()._validated(value)
 
 
-class Cursor(fields.Field[UUID]):
-    default_error_messages = {
-        "cursor": "cursor: Must be the cursor of a page's `next`.",
-    }
+class PhoneInQuery(Phone):
+    """A phone number in a query, where `+` means a space: a leading one stands for it."""
 
-    def _deserialize(self, value: Any, *_arguments: Any, **_more: Any) -> UUID:
+    def _deserialize(self, value: Any, *arguments: Any, **more: Any) -> str:
+        return super()._deserialize(re.sub("^ (?=[0-9])", "+", value), *arguments, **more)
+
+
+class Moment(fields.AwareDateTime):
+    """A time with its offset (RFC 3339), of any precision, in UTC.
+
+    More than microseconds are not kept, but that there were some: the last one is odd then. So
+    whatever is asked of milliseconds is answered as of the moment that was sent.
+    """
+
+    default_error_messages = {
+        "time": "time: Must be a time with its offset, such as 2026-01-31T12:00:00Z (RFC 3339).",
+    }
+    _form = re.compile(
+        # the offset's + is a space in a query
+        r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d{1,6})(\d*))?(?:[Zz]|([ +-])(\d\d:\d\d))",
+        re.ASCII,
+    )
+
+    def _deserialize(self, value: Any, *_arguments: Any, **_more: Any) -> datetime:
+        match = self._form.fullmatch(value)
+        if not match:
+            raise self.make_error("time")
+        second, fraction, rest, sign, offset = match.groups(default="")
+        zone = sign.replace(" ", "+") + (offset or "+00:00")
         try:
-            return cursors.decode(value)
-        except ValueError:
-            raise self.make_error("cursor") from None
+            moment = datetime.fromisoformat(f"{second}.{fraction:0<6}{zone}").astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise self.make_error("time") from None
+        return moment.replace(microsecond=moment.microsecond | bool(rest.strip("0")))
+
+
+class CommaSeparated(fields.List[str]):
+    """Items of one kind, separated by commas; duplicates are taken for one."""
+
+    def _deserialize(self, value: Any, *_arguments: Any, **_more: Any) -> list[str | None]:
+        return list(dict.fromkeys(self.inner.deserialize(item) for item in value.split(",")))
 
 
 def json_size(document: object) -> int:

@@ -11,17 +11,19 @@ from functools import cache
 from typing import Any, Literal
 
 import marshmallow
-from marshmallow import Schema, missing, validate, validates_schema
-from marshmallow.fields import Boolean, List, Nested
+from marshmallow import Schema, missing, post_load, validate, validates_schema
+from marshmallow.fields import Boolean, List, Nested, String
 
 from chalicelib.documents import merge_patch
 from chalicelib.fields import (
     MESSAGES,
-    Cursor,
+    CommaSeparated,
     Email,
     Member,
     Metadata,
+    Moment,
     Phone,
+    PhoneInQuery,
     ReadOnly,
     Text,
     WholeNumber,
@@ -30,6 +32,12 @@ from chalicelib.fields import (
 from chalicelib.problems import InputError, ValidationError
 
 MAX_CUSTOMER_BYTES = 8_000  # of JSON: 100 customers then fit the Data API's answer of 1 MiB
+
+
+_STATUSES = ("active", "inactive")
+_CREATED_SORTS = ("-created_at", "created_at")
+_UPDATED_SORTS = ("-updated_at", "updated_at")
+_CHOICE = "choice: Must be one of {choices}."
 
 
 class JSONObject(Schema):
@@ -59,7 +67,7 @@ class Address(JSONObject):
         load_default="other",
         validate=validate.OneOf(
             ("billing", "shipping", "home", "work", "other"),
-            error="choice: Must be one of {choices}.",
+            error=_CHOICE,
         ),
     )
     line1 = Text(200, required=True)
@@ -84,7 +92,7 @@ class Customer(JSONObject):
     status = Text(
         8,
         load_default="active",
-        validate=validate.OneOf(("active", "inactive"), error="choice: Must be one of {choices}."),
+        validate=validate.OneOf(_STATUSES, error=_CHOICE),
     )
     email = Email(required=True)
     phone = Phone(allow_none=True, load_default=None)
@@ -129,11 +137,80 @@ class NoParameters(Schema):
     error_messages = {"unknown": "unknown: There is no such parameter."}
 
 
-class GetCustomers(NoParameters):
-    limit = WholeNumber(
-        validate=validate.Range(1, 100, error="range: Must be from {min} to {max}.")
+class GetCustomer(NoParameters):
+    members = CommaSeparated(  # by another name: marshmallow has `fields` of its own
+        Text(
+            20,
+            validate=validate.OneOf(
+                tuple(Customer().fields), error="choice: Must be names of a customer's members."
+            ),
+        ),
+        data_key="fields",
+        attribute="fields",
+        metadata={"description": "The members to answer, separated by commas; all without it."},
     )
-    cursor = Cursor()
+
+
+class GetCustomers(GetCustomer):
+    limit = WholeNumber(
+        validate=validate.Range(1, 100, error="range: Must be from {min} to {max}."),
+        metadata={"description": "How many customers a page has at most; 20 without it."},
+    )
+    cursor = String(
+        metadata={"description": "Where the page begins: leave that to `next`, which has it."},
+    )
+    sort = Text(
+        20,
+        validate=validate.OneOf(_CREATED_SORTS + _UPDATED_SORTS, error=_CHOICE),
+        metadata={
+            "description": "The order, newest first with a minus: `-created_at` without it, and"
+            " `updated_at` with `updated_after`."
+        },
+    )
+    email = Email(metadata={"description": "Only who has this address, whatever its case."})
+    phone = PhoneInQuery(metadata={"description": "Only those with this number."})
+    external_id = Text(100, metadata={"description": "Only who has exactly this external id."})
+    status = Text(
+        8,
+        validate=validate.OneOf(_STATUSES, error=_CHOICE),
+        metadata={"description": "Only those with this status."},
+    )
+    created_after = Moment(metadata={"description": "Only who was created later than this."})
+    created_before = Moment(metadata={"description": "Only who was created earlier than this."})
+    updated_after = Moment(
+        metadata={
+            "description": "Only who was changed later than this; in an order by `updated_at`."
+        }
+    )
+    q = Text(
+        100,
+        validate=validate.Length(min=2, error="too-short: Must have at least {min} characters."),
+        metadata={
+            "description": "Only those whose full name, family name, company name or email address"
+            " begins so, whatever its case and, in names, its accents; in an order by `created_at`."
+        },
+    )
+    include_deleted = Boolean(
+        truthy={"true"},
+        falsy={"false"},
+        error_messages={"invalid": "choice: Must be true or false."},
+        metadata={"description": "With `true`, deleted customers, too, until they are erased."},
+    )
+
+    @validates_schema
+    def _can_be_combined(self, query: dict[str, Any], **_: Any) -> None:
+        sort = query.get("sort")
+        if "updated_after" in query and sort in _CREATED_SORTS:
+            _refuse_combination("sort", "Must be an order by updated_at with updated_after.")
+        if "q" in query and sort in _UPDATED_SORTS:
+            _refuse_combination("sort", "Must be an order by created_at with q.")
+        if "q" in query and "updated_after" in query:
+            _refuse_combination("q", "Must not be given with updated_after.")
+
+    @post_load
+    def _sorted(self, query: dict[str, Any], **_: Any) -> dict[str, Any]:
+        default = "updated_at" if "updated_after" in query else "-created_at"
+        return {"sort": default, **query}
 
 
 class GetHealth(NoParameters):
@@ -221,6 +298,10 @@ def _may_be_empty() -> frozenset[str]:
         for name, default in defaults.items()
         if default is not missing and not (default() if callable(default) else default)
     )
+
+
+def _refuse_combination(parameter: str, detail: str) -> None:
+    raise marshmallow.ValidationError(f"combination: {detail}", parameter)
 
 
 def _errors(messages: Any, pointer: str = "") -> Iterator[tuple[str, str]]:

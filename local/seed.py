@@ -1,22 +1,31 @@
-"""Load generated customers, the same ones each time, through the API's own operations."""
+"""Load generated customers, the same ones each time, many in a statement."""
 
 import argparse
 import itertools
 import os
 import random
 import sys
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from faker import Faker
 from tqdm import tqdm
 
-from chalicelib import customers, schemas
-from chalicelib.database import Database, DatabaseError, connect
+from chalicelib import customers
+from chalicelib.database import Database, DatabaseError, DuplicateKey, connect
 from chalicelib.problems import EmailTaken, ExternalIdTaken
 from chalicelib.settings import Settings, SettingsError
 
-BATCH = 500  # customers that are stored, or lost by an interruption, together
+BATCH = 250  # customers of one statement, which may have 65,536 characters
+
+WORDS = 500  # of each kind, in each locale
+KINDS = (
+    *("first_name", "last_name", "company", "user_name"),
+    *("street_address", "city", "postcode"),
+)
+DOMAINS = ("example.com", "example.net", "example.org")
 
 # a locale, its country's calling code, and its time zones
 PLACES = (
@@ -73,58 +82,98 @@ def load(database: Database, how_many: int, first: int = 1) -> None:
     with tqdm(total=how_many, unit=" customers", disable=None) as bar:
         for done in range(0, how_many, BATCH):
             size = min(BATCH, how_many - done)
-            with database.transaction() as transaction:
-                store(transaction, generated, size)
+            store(database, list(itertools.islice(generated, size)), generated)
             bar.update(size)
 
 
-def store(database: Database, generated: Iterator[dict[str, Any]], size: int) -> None:
+def store(
+    database: Database, batch: list[dict[str, Any]], others: Iterator[dict[str, Any]]
+) -> None:
+    """Store as many customers as the batch has; one that is taken is replaced by another."""
+    rows = [customers.to_row(customers.new(customer)) for customer in batch]
+    values = {f"{name}{n}": value for n, row in enumerate(rows) for name, value in row.items()}
+    try:
+        database.execute(insert(len(rows)), **values)
+    except DuplicateKey:
+        store_each(database, itertools.chain(batch, others), len(batch))
+
+
+@cache
+def insert(rows: int) -> str:
+    """Return the statement that stores so many customers."""
+    values = (", ".join(f":{name}{n}" for name in customers.COLUMNS) for n in range(rows))
+    return (
+        f"INSERT INTO customers ({', '.join(customers.COLUMNS)})"
+        f" VALUES {', '.join(f'({row})' for row in values)}"
+    )
+
+
+def store_each(database: Database, generated: Iterator[dict[str, Any]], size: int) -> None:
     while size:
         try:
-            customers.create(database, schemas.load_customer(next(generated)))
+            customers.create(database, next(generated))
             size -= 1
         except (EmailTaken, ExternalIdTaken):
             continue
 
 
 def generate(number: int) -> dict[str, Any]:
-    """Return the customer of this number, made up but plausible: always the same one."""
+    """Return the customer of this number, made up but plausible: always the same one.
+
+    It is as `schemas.load_customer` would leave it, which would take longer than all the rest.
+    """
     chance = random.Random(number)  # noqa: S311
     locale, code, time_zones = chance.choice(PLACES)
-    fake = _FAKE[locale]
-    fake.seed_instance(number)
-    customer = {
-        "email": f"{fake.user_name()}.{number}@{fake.safe_domain_name()}",
-        "given_name": fake.first_name(),
-        "family_name": fake.last_name(),
+    words = vocabulary(locale)
+    given_name, family_name = chance.choice(words["first_name"]), chance.choice(words["last_name"])
+    optional = (
+        (f"+{code}{chance.randrange(10**8, 10**9)}", 0.7),
+        (chance.choice(words["company"]), 0.3),
+        (f"crm-{number:08}", 0.5),
+    )
+    phone, company_name, external_id = (
+        value if chance.random() < share else None for value, share in optional
+    )
+    return {
+        "status": chance.choices(("active", "inactive"), (9, 1))[0],
+        "email": f"{chance.choice(words['user_name'])}.{number}@{chance.choice(DOMAINS)}",
+        "phone": phone,
+        "given_name": given_name,
+        "family_name": family_name,
+        "company_name": company_name,
+        "external_id": external_id,
+        "addresses": [address(chance, words, locale[-2:])],
         "locale": locale.replace("_", "-"),
         "time_zone": chance.choice(time_zones),
-        "status": chance.choices(("active", "inactive"), (9, 1))[0],
-        "addresses": [address(fake, locale[-2:])],
         "metadata": {"plan": chance.choice(("free", "team", "business"))},
     }
-    return customer | {
-        name: value
-        for name, value, share in (
-            ("phone", f"+{code}{chance.randrange(10**8, 10**9)}", 0.7),
-            ("company_name", fake.company(), 0.3),
-            ("external_id", f"crm-{number:08}", 0.5),
-        )
-        if chance.random() < share
-    }
 
 
-def address(fake: Faker, country: str) -> dict[str, str]:
+def address(
+    chance: random.Random, words: Mapping[str, list[str]], country: str
+) -> dict[str, str | None]:
     return {
         "type": "billing",
-        "line1": fake.street_address().replace("\n", ", "),
-        "city": fake.city(),
-        "postal_code": fake.postcode(),
+        "line1": chance.choice(words["street_address"]),
+        "line2": None,
+        "city": chance.choice(words["city"]),
+        "region": None,
+        "postal_code": chance.choice(words["postcode"]),
         "country": country,
     }
 
 
-_FAKE = {locale: Faker(locale) for locale, *_ in PLACES}
+@cache
+def vocabulary(locale: str) -> Mapping[str, list[str]]:
+    """Return words of each kind to choose from: Faker takes 15 times as long for a customer."""
+    fake = Faker(locale)
+    fake.seed_instance(locale)
+    return {kind: [line(getattr(fake, kind)()) for _ in range(WORDS)] for kind in KINDS}
+
+
+def line(text: str) -> str:
+    """Return the text as the API would store it."""
+    return unicodedata.normalize("NFC", text.replace("\n", ", ")).strip()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,90 @@
+"""Cursors: what they hold, and that none but ours is taken."""
+
+import string
+from base64 import urlsafe_b64decode
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from chalicelib import cursors
+from chalicelib.cursors import Position, decode, encode
+
+KEY = b"signs the cursors"
+LISTED = {"status": "active", "sort": "-created_at"}
+BY_CREATION = Position(UUID("01a2043a-b5d2-7386-b484-33764a732a70"))
+BY_UPDATE = Position(BY_CREATION.id, datetime(2026, 1, 31, 12, 0, 0, 123_000, UTC))
+POSITIONS = [BY_CREATION, BY_UPDATE]
+LETTERS = string.ascii_letters + string.digits + "-_"
+
+
+def is_refused(cursor: str, key: bytes = KEY, listed: dict[str, str] = LISTED) -> bool:
+    try:
+        decode(key, listed, cursor)
+    except ValueError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("position", POSITIONS)
+def test_cursor_gives_the_position_back(position: Position) -> None:
+    assert decode(KEY, LISTED, encode(KEY, LISTED, position)) == position
+    assert decode(KEY, dict(reversed(LISTED.items())), encode(KEY, LISTED, position)) == position
+
+
+def test_cursor_holds_the_position_only_and_is_short() -> None:
+    """A URL and a Link header have to hold it, and logs may keep it."""
+    listed = {"email": "ada@example.com", "q": "x" * 100}
+
+    assert [len(encode(KEY, listed, position)) for position in POSITIONS] == [44, 52]
+    assert set(encode(KEY, listed, BY_UPDATE)) <= set(LETTERS)
+    assert urlsafe_b64decode(encode(KEY, listed, BY_CREATION))[:17] == (
+        bytes([cursors.FORMAT]) + BY_CREATION.id.bytes
+    )
+
+
+@pytest.mark.parametrize("position", POSITIONS)
+def test_any_other_letter_is_refused(position: Position) -> None:
+    """In no place of it may another letter mean the same."""
+    cursor = encode(KEY, LISTED, position)
+
+    for place in range(len(cursor)):
+        for letter in LETTERS.replace(cursor[place], ""):
+            assert is_refused(cursor[:place] + letter + cursor[place + 1 :])
+
+
+@pytest.mark.parametrize("position", POSITIONS)
+def test_any_other_length_is_refused(position: Position) -> None:
+    cursor = encode(KEY, LISTED, position)
+
+    for end in range(len(cursor)):
+        assert is_refused(cursor[:end])
+    for more in ("=", "==", "A", "AAAA", " ", "\n", "!", "\ud800", "é"):
+        assert is_refused(cursor + more)
+        assert is_refused(more + cursor)
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        {},
+        {"status": "inactive", "sort": "-created_at"},
+        {"status": "active", "sort": "created_at"},
+        {"status": "active", "sort": "-created_at", "q": "ada"},
+        {"statu": "sactive", "sort": "-created_at"},
+    ],
+)
+def test_cursor_of_another_list_is_refused(listed: dict[str, str]) -> None:
+    assert is_refused(encode(KEY, listed, BY_CREATION))
+
+
+def test_cursor_of_another_key_is_refused() -> None:
+    assert is_refused(encode(b"another", LISTED, BY_CREATION))
+
+
+def test_cursor_of_another_format_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cursors, "FORMAT", cursors.FORMAT + 1)
+    newer = encode(KEY, LISTED, BY_CREATION)
+    monkeypatch.undo()
+
+    assert is_refused(newer)
