@@ -1,16 +1,23 @@
 """Every error that a client can see, as problem details (RFC 9457).
 
     Problem
+    ├── BadRequest              400  the gateway can't read the request
     ├── MalformedJSON           400  the body is not JSON
     ├── ValidationError         400  `errors` says what is wrong, and where
+    ├── Unauthenticated         401  `WWW-Authenticate`; there is no token
+    ├── InvalidToken            401  `WWW-Authenticate`
+    ├── Forbidden               403
+    ├── NotFound                404  no such path
     ├── CustomerNotFound        404
     ├── MethodNotAllowed        405  `Allow`
     ├── EmailTaken              409
     ├── ExternalIdTaken         409
     ├── ContentTooLarge         413
     ├── UnsupportedMediaType    415  `Accept-Post` or `Accept-Patch`
+    ├── TooManyRequests         429  `Retry-After`
     ├── InternalError           500
-    └── ServiceUnavailable      503  `Retry-After`
+    ├── ServiceUnavailable      503  `Retry-After`
+    └── GatewayTimeout          504
 
 No problem repeats a value that the client sent, SQL, or what the database said.
 """
@@ -54,6 +61,12 @@ class Problem(Exception):
         self.headers = headers or {}
 
 
+class BadRequest(Problem):
+    status = 400
+    type = "bad-request"
+    title = "The request can't be read"
+
+
 class MalformedJSON(Problem):
     status = 400
     type = "malformed-json"
@@ -64,6 +77,30 @@ class ValidationError(Problem):
     status = 400
     type = "validation-error"
     title = "The request is not valid"
+
+
+class Unauthenticated(Problem):
+    status = 401
+    type = "unauthenticated"
+    title = "The request has no token"
+
+
+class InvalidToken(Problem):
+    status = 401
+    type = "invalid-token"
+    title = "The token is not valid"
+
+
+class Forbidden(Problem):
+    status = 403
+    type = "forbidden"
+    title = "This is not allowed"
+
+
+class NotFound(Problem):
+    status = 404
+    type = "not-found"
+    title = "There is nothing at this path"
 
 
 class CustomerNotFound(Problem):
@@ -102,6 +139,12 @@ class UnsupportedMediaType(Problem):
     title = "The body's media type is not supported"
 
 
+class TooManyRequests(Problem):
+    status = 429
+    type = "too-many-requests"
+    title = "There were too many requests"
+
+
 class InternalError(Problem):
     status = 500
     type = "internal-error"
@@ -116,6 +159,12 @@ class ServiceUnavailable(Problem):
     def __init__(self, detail: str, retry_after: int) -> None:
         """Ask for another attempt in `retry_after` seconds."""
         super().__init__(detail, headers={"Retry-After": str(retry_after)})
+
+
+class GatewayTimeout(Problem):
+    status = 504
+    type = "gateway-timeout"
+    title = "The service did not answer in time"
 
 
 def body(problem: Problem, instance: str, request_id: str) -> dict[str, Any]:

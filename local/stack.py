@@ -136,9 +136,7 @@ class Stack:
 
     def _start_api(self) -> Child:
         port = self._settings.port
-        program = str(Path(sys.executable).with_name("chalice"))
-        # Its own autoreloader ends for good at a syntax error, and watches all that is in .venv.
-        command = [program, "local", "--no-autoreload", "--stage", "local", "--port", str(port)]
+        command = [sys.executable, "-m", "local.gateway", "--stage", "local", "--port", str(port)]
         self._code = _code()
         self._api = self._child("api", command, self._environment())
         self._api.wait_until(lambda: answers(port), READY_SECONDS)

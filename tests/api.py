@@ -1,4 +1,4 @@
-"""A client of the app in this process, through Chalice's own local gateway."""
+"""A client of the app in this process, through the local gateway."""
 
 import json
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from chalice.test import Client, HTTPResponse
 
 import app
 from chalicelib.problems import TYPE_BASE
+from local.gateway import Gateway
 
 ADA = {"email": "ada@example.com", "given_name": "Ada", "family_name": "Lovelace"}
 
@@ -16,7 +17,9 @@ class Api:
     """Sends requests to the app; bodies are JSON unless `headers` say otherwise."""
 
     def __init__(self) -> None:
-        self._http = Client(app.app, stage_name="local").http
+        client = Client(app.app, stage_name="local")
+        self._http = client.http
+        self._http._local_gateway = Gateway(app.app, client._chalice_config)
 
     def request(
         self,

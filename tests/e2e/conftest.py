@@ -16,8 +16,7 @@ from local.processes import Child, answers, free_port
 class Service:
     """The API over HTTP, and the database behind it to be broken.
 
-    Each request has a connection of its own: Chalice's development server takes 40 ms to answer
-    the second one on a connection.
+    Each request has a connection of its own: tests send from several threads.
     """
 
     def __init__(self, url: str, mariadb: MariaDB) -> None:
@@ -52,9 +51,9 @@ def service(tmp_path: Path) -> Iterator[Service]:
     def child(name: str, *command: str, **more: str) -> Child:
         return Child(name, command, tmp_path / name, {**environment, **more})
 
-    python, chalice = sys.executable, str(Path(sys.executable).with_name("chalice"))
+    python = sys.executable
     serve_data_api = (python, "-m", "local.data_api", "--port", str(data_api))
-    serve_api = (chalice, "local", "--no-autoreload", "--port", str(api))
+    serve_api = (python, "-m", "local.gateway", "--port", str(api))
     try:
         mariadb.start()
         with (

@@ -360,7 +360,7 @@ def test_state_is_kept_outside_the_project(tmp_path: Path) -> None:
 
 
 def copy_of_project(directory: Path) -> Path:
-    parts = ["app.py", ".chalice", "chalicelib", "local", "migrations"]
+    parts = ["app.py", ".chalice", "chalicelib", "infrastructure", "local", "migrations"]
     copy = directory / "project"
     copy.mkdir()
     subprocess.run(["cp", "-R", *parts, str(copy)], cwd=PROJECT, check=True)

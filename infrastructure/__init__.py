@@ -1,0 +1,1 @@
+"""What the API stands on in AWS, and what Chalice's own template lacks."""

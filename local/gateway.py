@@ -1,0 +1,310 @@
+"""API Gateway on a laptop: Chalice's local gateway, made true where it differs from AWS.
+
+`Gateway` answers a request in this process, for tests; `python -m local.gateway` serves it over
+HTTP with uvicorn, because Chalice's own server takes 40 ms for each further request on a
+connection, ignores chunked bodies, and answers what is malformed with HTML or not at all.
+"""
+
+import argparse
+import base64
+import contextlib
+import logging
+import os
+import re
+import socket
+import sys
+import time
+import uuid
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote, unquote
+
+import uvicorn
+from chalice import Chalice
+from chalice.cli.factory import CLIFactory
+from chalice.config import Config
+from chalice.deploy.validate import validate_routes
+from chalice.local import (
+    InvalidAuthorizerError,
+    LambdaContext,
+    LocalChalice,
+    LocalGateway,
+    LocalGatewayAuthorizer,
+    NotAuthorizedError,
+)
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from infrastructure.gateway_responses import render
+
+MAX_BODY_BYTES = 10 * 1024 * 1024
+# Longer than a client keeps an idle connection, so that none is closed under a request.
+KEEP_ALIVE = 75
+# How long SIGTERM waits for requests that are being answered.
+GRACE = 1
+BODILESS = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
+# The server's to say, whatever a handler says.
+FRAMING = {"connection", "content-length", "transfer-encoding"}
+# HTTP lets a client ask for the whole URI.
+ORIGIN = re.compile(rb"^https?://[^/]*", re.IGNORECASE)
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+# All but what must be escaped in a URI, and the semicolon, at which Chalice would cut the path.
+TARGET_CHARACTERS = "!$%&'()*+,-./:=?@[]_~"
+
+LOG = logging.getLogger(__name__)
+
+Answer = dict[str, Any]
+"""What a handler returns to API Gateway: `statusCode`, `headers`, `body` and so on."""
+
+
+class Refusal(Exception):
+    """The gateway answers itself, with the gateway response of this type."""
+
+    def __init__(self, response_type: str, reason: str = "") -> None:
+        super().__init__(response_type)
+        self.response_type = response_type
+        self.reason = reason
+
+
+class Authorizer(LocalGatewayAuthorizer):
+    """Chalice's local authorizer; it refuses as AWS does, also when the app's authorizer fails."""
+
+    def authorize(
+        self, raw_path: str, lambda_event: dict[str, Any], lambda_context: LambdaContext
+    ) -> tuple[dict[str, Any], LambdaContext]:
+        try:
+            return super().authorize(raw_path, lambda_event, lambda_context)
+        except Refusal:
+            raise
+        except NotAuthorizedError:
+            raise Refusal("UNAUTHORIZED") from None
+        except InvalidAuthorizerError:
+            raise Refusal("AUTHORIZER_CONFIGURATION_ERROR") from None
+        except Exception:
+            LOG.exception("the authorizer failed")
+            raise Refusal("AUTHORIZER_FAILURE") from None
+
+    def _check_can_invoke_view_function(self, arn: str, auth_result: dict[str, Any]) -> bool:
+        # Here, because Chalice forgets the context of who is denied.
+        if not super()._check_can_invoke_view_function(arn, auth_result):
+            raise Refusal("ACCESS_DENIED", str(auth_result.get("context", {}).get("reason", "")))
+        return True
+
+
+class Gateway(LocalGateway):
+    """Chalice's local gateway; what it answers itself is that of `gateway_responses`."""
+
+    def __init__(self, app_object: Chalice, config: Config) -> None:
+        super().__init__(app_object, config)
+        self._authorizer = Authorizer(app_object)
+
+    def handle_request(
+        self, method: str, path: str, headers: dict[str, Any], body: bytes | None
+    ) -> Answer:
+        """Return the handler's answer, or the gateway's own; `path` may have a query."""
+        try:
+            answer = super().handle_request(method, path, headers, body)
+            header_lines(answer)
+        except Refusal as refusal:
+            answer = own_answer(refusal.response_type, path, refusal.reason)
+        except Exception:
+            LOG.exception("the handler failed")
+            answer = own_answer("INTEGRATION_FAILURE", path)
+        return answer | {"body": "" if method == "HEAD" else answer["body"] or ""}
+
+    def _generate_lambda_event(
+        self, method: str, path: str, headers: dict[str, Any], body: bytes | None
+    ) -> dict[str, Any]:
+        try:
+            event = super()._generate_lambda_event(method, path, headers, body)
+        except ValueError:
+            raise Refusal("MISSING_AUTHENTICATION_TOKEN") from None
+        if not self._has_method(event["requestContext"]["resourcePath"], method):
+            raise Refusal("MISSING_AUTHENTICATION_TOKEN")
+        parameters = event["pathParameters"]
+        event["pathParameters"] = {name: unquote(value) for name, value in parameters.items()}
+        return event
+
+    def _has_method(self, route: str, method: str) -> bool:
+        views = self._app_object.routes[route]
+        # AWS has the preflight that Chalice makes only where there is CORS.
+        return method in views or (method == "OPTIONS" and any(v.cors for v in views.values()))
+
+
+class Server:
+    """A gateway as an ASGI application; its log has a line for each request."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        start = time.perf_counter()
+        request = Request(scope, receive)
+        try:
+            body = await _read(request)
+        except ClientDisconnect:
+            return
+        response = await run_in_threadpool(self._answer, request, body)
+        await response(scope, receive, send)
+        path, milliseconds = _target(scope).partition("?")[0], (time.perf_counter() - start) * 1000
+        line = f"{request.method} {path} {response.status_code} {milliseconds:.0f} ms\n"
+        sys.stderr.write(line)  # at once, so that lines of several requests do not mix
+
+    def _answer(self, request: Request, body: bytes | None) -> Response:
+        target = _target(request.scope)
+        if body is None:
+            too_large = own_answer("REQUEST_TOO_LARGE", target)
+            return _response(request.method, too_large, (b"connection", b"close"))
+        # As in AWS, the last value of a header that is repeated.
+        headers = {name.decode("latin-1"): v.decode("latin-1") for name, v in request.headers.raw}
+        answer = self._gateway.handle_request(request.method, target, headers, body or None)
+        return _response(request.method, answer)
+
+
+class Protocol(H11Protocol):
+    """uvicorn's HTTP, which answers as the gateway does what is not HTTP.
+
+    Not that of httptools: it loses the body of a request that offers HTTP/2, as Java's do.
+    """
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (uvicorn's own words)
+        response = _response("GET", own_answer("DEFAULT_4XX", "/"), (b"connection", b"close"))
+        lines = [name + b": " + value + b"\r\n" for name, value in response.raw_headers]
+        head = f"HTTP/1.1 {response.status_code} Bad Request\r\n".encode()
+        self.transport.write(head + b"".join(lines) + b"\r\n" + bytes(response.body))
+        self.transport.close()
+
+
+def own_answer(response_type: str, target: str, reason: str = "") -> Answer:
+    """Return what the gateway answers itself to a request for the target."""
+    path, request_id = target.partition("?")[0], str(uuid.uuid4())
+    status, headers, body = render(response_type, path, request_id, reason)
+    return {"statusCode": status, "headers": headers, "multiValueHeaders": {}, "body": body}
+
+
+def header_lines(answer: Answer) -> list[tuple[str, str]]:
+    """Return the headers of an answer, one for each value.
+
+    Raises ValueError if HTTP can't carry one, or the status.
+    """
+    if answer["statusCode"] not in range(200, 600):
+        raise ValueError(f"{answer['statusCode']} is not the status of an answer")
+    headers = {**answer["headers"], **answer["multiValueHeaders"]}
+    lines = [(name, str(value)) for name, given in headers.items() for value in _values(given)]
+    for name, value in lines:
+        if not HEADER_NAME.fullmatch(name) or not HEADER_VALUE.fullmatch(value):
+            raise ValueError(f"{name!r} is not a header that HTTP can carry")
+    return lines
+
+
+def _values(given: object) -> list[object]:
+    return given if isinstance(given, list) else [given]
+
+
+async def _read(request: Request) -> bytes | None:
+    """Return the body, or None if it is too large.
+
+    What is too large is read to its end, and forgotten: a client that sends does not listen. One
+    that first asks whether to send does.
+    """
+    announced = int(request.headers.get("content-length", 0))
+    if announced > MAX_BODY_BYTES and "expect" in request.headers:
+        return None
+    body, size = bytearray(), 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size <= MAX_BODY_BYTES:
+            body += chunk
+    return bytes(body) if size <= MAX_BODY_BYTES else None
+
+
+def _target(scope: Scope) -> str:
+    """Return path and query as they were sent, but with escapes where URIs must have them."""
+    path = ORIGIN.sub(b"", scope["raw_path"]) or b"/"
+    query = b"?" + scope["query_string"] if scope["query_string"] else b""
+    return quote(path + query, safe=TARGET_CHARACTERS)
+
+
+def _response(method: str, answer: Answer, *more: tuple[bytes, bytes]) -> Response:
+    has_body = method != "HEAD" and answer["statusCode"] not in BODILESS
+    text = answer["body"] if has_body else ""
+    body = base64.b64decode(text) if answer.get("isBase64Encoded") else text.encode()
+    headers = [
+        (name.lower().encode("latin-1"), value.encode("latin-1"))
+        for name, value in header_lines(answer)
+        if name.lower() not in FRAMING
+    ]
+    length = [(b"content-length", str(len(body)).encode())] if has_body else []
+    response = Response(body, answer["statusCode"])
+    response.raw_headers = [*headers, *length, *more]
+    return response
+
+
+def load(project: str, stage: str) -> Gateway:
+    """Return the gateway of the app in a directory, loaded as `chalice local --stage` does.
+
+    The stage's environment variables become this process's. Raises RuntimeError or ValueError if
+    the configuration, the app's syntax or its routes are wrong.
+    """
+    config = CLIFactory(project, environ=os.environ).create_config_obj(chalice_stage_name=stage)
+    app = config.chalice_app
+    validate_routes(app.routes)
+    # Each thread has a request of its own.
+    app.__class__ = type("LocalApp", (LocalChalice, type(app)), {})
+    return Gateway(app, config)
+
+
+def main() -> None:
+    """Serve until SIGTERM or Ctrl-C."""
+    arguments = _arguments()
+    try:
+        gateway = load(os.getcwd(), arguments.stage)  # noqa: PTH109 (Chalice takes text)
+        listener = _listen(arguments.port)
+    except (RuntimeError, ValueError, OSError) as error:
+        sys.exit(f"gateway: {error}")
+    config = uvicorn.Config(
+        Server(gateway),
+        interface="asgi3",
+        http=Protocol,
+        ws="none",
+        loop="uvloop",
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=GRACE,
+    )
+    print(f"The API is on http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m local.gateway",
+        description="Serve the API as API Gateway does, on this machine.",
+    )
+    parser.add_argument(
+        "--port", type=int, default=8000, help="0 takes a free one (default: %(default)s)"
+    )
+    parser.add_argument("--stage", default="local", help="of .chalice (default: %(default)s)")
+    return parser.parse_args()
+
+
+def _listen(port: int) -> socket.socket:
+    try:
+        return socket.create_server(("127.0.0.1", port), backlog=2048)
+    except (OSError, OverflowError) as error:
+        code = getattr(error, "errno", None)
+        reason = os.strerror(code) if code else error
+        raise OSError(f"cannot listen on port {port}: {reason}") from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,609 @@
+"""The gateway over real sockets: an app of the test's own behind it, and clients of all manners."""
+
+import http.client
+import io
+import json
+import os
+import re
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+from typing import Any, cast
+
+import psutil
+import pytest
+
+from chalicelib.problems import TYPE_BASE
+from local.gateway import MAX_BODY_BYTES
+from local.processes import answers, free_port
+from tests.api import Api, assert_problem
+from tests.local.support import eventually
+
+PROJECT = Path(__file__).parents[2]
+CLIENTS = 32
+APP = f"""
+import os
+import threading
+
+from chalice import AuthResponse, Chalice, Response
+
+app = Chalice(app_name="small")
+meeting = threading.Barrier({CLIENTS}, timeout=30)
+
+
+@app.authorizer()
+def tokens(request):
+    if request.token == "raise":
+        raise KeyError("no keys")
+    if request.token == "nothing":
+        return None
+    routes = [] if request.token == "deny" else ["*"]
+    reason = 'The token is "old".'
+    return AuthResponse(routes=routes, principal_id="ada", context={{"reason": reason}})
+
+
+@app.route("/guarded", authorizer=tokens)
+def guarded():
+    return app.current_request.context["authorizer"]["principalId"]
+
+
+@app.route("/echo", methods=["GET", "HEAD", "POST"], content_types=[])
+def echo():
+    request = app.current_request
+    return {{
+        "query": request.to_original_event()["multiValueQueryStringParameters"],
+        "headers": dict(request.headers),
+        "body": request.raw_body.decode(),
+        "path": request.context["path"],
+    }}
+
+
+@app.route("/size", methods=["POST"], content_types=["application/octet-stream"])
+def size():
+    return len(app.current_request.raw_body)
+
+
+@app.route("/named/{{name}}")
+def named(name):
+    return {{"name": name}}
+
+
+@app.route("/status/{{status}}", methods=["GET", "HEAD"])
+def status(status):
+    return Response("not for all", {{"ETag": '"1"', "Content-Length": "99"}}, int(status))
+
+
+@app.route("/headers/{{kind}}")
+def headers(kind):
+    given = {{"many": ["a=1", "b=2"], "unsent": "\\u2603", "number": [1], "split": ["a\\r\\nb: c"]}}
+    return Response("", {{"Set-Cookie": given[kind]}})
+
+
+@app.route("/binary")
+def binary():
+    return Response(bytes(range(256)), {{"Content-Type": "application/octet-stream"}})
+
+
+@app.route("/exit")
+def exit_():
+    return Response(object())
+
+
+@app.route("/meet")
+def meet():
+    mine = app.current_request
+    meeting.wait()
+    return {{"same": app.current_request is mine, "query": mine.query_params}}
+
+
+@app.route("/stage", cors=True)
+def stage():
+    return {{"variable": os.environ["FROM_THE_STAGE"]}}
+"""
+
+
+@dataclass
+class Gateway:
+    """A running gateway, and what it says on standard error."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def get(self, path: str, **headers: str) -> "Answer":
+        return self.request("GET", path, headers=headers)
+
+    def request(
+        self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
+    ) -> "Answer":
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+            connection.request(method, path, body or None, headers or {})
+            return Answer.of(connection.getresponse())
+
+    def exchange(self, *parts: bytes) -> bytes:
+        """Send bytes, and return what comes until the gateway closes the connection."""
+        with closing(self.connect()) as connection:
+            for part in parts:
+                connection.sendall(part)
+            return b"".join(iter(lambda: connection.recv(65536), b""))
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=30)
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @classmethod
+    def of(cls, response: HTTPResponse) -> "Answer":
+        return cls(response.status, response.headers, response.read())
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    def assert_problem(self, status: int, problem_type: str) -> None:
+        assert (self.status, self.json["type"]) == (status, TYPE_BASE + problem_type)
+        assert self.json["status"] == status
+        assert self.headers["Content-Type"] == "application/problem+json"
+        assert self.json["request_id"] == self.headers["Request-Id"]
+
+
+class Received(io.BytesIO):
+    """Bytes that came, to be read as several answers, each with no more than its own."""
+
+    def makefile(self, *_: object) -> "Received":
+        return self
+
+    def close(self) -> None:
+        """Stay open for the next answer."""
+
+
+def parse(data: bytes, *methods: str) -> list[Answer]:
+    """Return the answers to requests of these methods; nothing else may be there."""
+    received = Received(data)
+    found = []
+    for method in methods:
+        response = HTTPResponse(cast("socket.socket", received), method=method)
+        response.begin()
+        found.append(Answer.of(response))
+    assert received.read() == b""
+    return found
+
+
+@contextmanager
+def serving(project: Path, app: str = APP) -> Iterator[Gateway]:
+    (project / ".chalice").mkdir(parents=True)
+    (project / "app.py").write_text(app)
+    stage = {"environment_variables": {"FROM_THE_STAGE": "local"}}
+    config = {"version": "2.0", "app_name": "small", "stages": {"local": stage}}
+    (project / ".chalice" / "config.json").write_text(json.dumps(config))
+    port, log = free_port(), project.with_suffix(".log")
+    with log.open("wb") as errors:
+        process = start(project, port, errors.fileno())
+    try:
+        eventually(lambda: answers(port) or process.poll() is not None, seconds=20)
+        yield Gateway(port, process, log)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def start(project: Path, port: int, errors: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "local.gateway", "--port", str(port), "--stage", "local"],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        stdout=subprocess.DEVNULL,
+        stderr=errors,
+    )
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with serving(tmp_path_factory.mktemp("gateway")) as running:
+        yield running
+
+
+# --- its own answers -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("authorization", [{}, {"Authorization": "Bearer é"}])
+@pytest.mark.parametrize("path", ["/", "/nowhere", "/echo/", "/echo/more", "/named/", "//echo"])
+def test_unknown_path(gateway: Gateway, path: str, authorization: dict[str, str]) -> None:
+    answer = gateway.get(f"{path}?email=ada@example.com", **authorization)
+
+    if path == "/echo/":  # as API Gateway does
+        assert answer.status == 200
+        return
+    answer.assert_problem(404, "not-found")
+    assert answer.json["instance"] == path
+
+
+def test_the_tests_client_sees_them_too() -> None:
+    assert_problem(Api().get("/nowhere?a=b"), 404, "not-found")
+    assert_problem(Api().request("HEAD", "/nowhere"), 404, "not-found", head=True)
+    assert_problem(Api().request("PROPFIND", "/customers"), 404, "not-found")
+
+
+@pytest.mark.parametrize("method", ["PROPFIND", "TRACE", "DELETE", "OPTIONS", "HEAD"])
+def test_unknown_method_of_a_known_path(gateway: Gateway, method: str) -> None:
+    answer = gateway.request(method, "/guarded", headers={"Authorization": "deny"})
+
+    assert answer.status == 404
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    if method != "HEAD":
+        answer.assert_problem(404, "not-found")
+
+
+def test_preflight_is_answered_where_there_is_cors(gateway: Gateway) -> None:
+    answer = gateway.request("OPTIONS", "/stage")
+
+    assert (answer.status, answer.body) == (200, b"")
+    assert answer.headers["Access-Control-Allow-Methods"] == "GET,OPTIONS"
+
+
+def test_token_is_missing(gateway: Gateway) -> None:
+    answer = gateway.get("/guarded?token=1")
+
+    answer.assert_problem(401, "unauthenticated")
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="customers"'
+    assert answer.json["instance"] == "/guarded"
+
+
+def test_token_is_denied_with_the_authorizers_reason(gateway: Gateway) -> None:
+    answer = gateway.get("/guarded", Authorization="deny")
+
+    answer.assert_problem(401, "invalid-token")
+    assert answer.json["detail"] == 'The token is "old".'
+    assert answer.headers["WWW-Authenticate"].endswith('error="invalid_token"')
+
+
+@pytest.mark.parametrize("token", ["raise", "nothing"])
+def test_authorizer_that_fails(gateway: Gateway, token: str) -> None:
+    answer = gateway.get("/guarded", Authorization=token)
+
+    answer.assert_problem(503, "service-unavailable")
+    assert answer.headers["Retry-After"] == "2"
+    assert b"keys" not in answer.body
+    if token == "raise":
+        assert "KeyError: 'no keys'" in gateway.log.read_text()
+
+
+def test_token_is_good(gateway: Gateway) -> None:
+    assert gateway.get("/guarded", Authorization="allow").body == b"ada"
+
+
+@pytest.mark.parametrize("path", ["/exit", "/headers/unsent", "/headers/split", "/status/999"])
+def test_handler_that_fails(gateway: Gateway, path: str) -> None:
+    answer = gateway.get(path)
+
+    answer.assert_problem(500, "internal-error")
+    assert "the handler failed\nTraceback" in gateway.log.read_text()
+
+
+# --- what reaches the handler, and what comes back -------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sent", "name"),
+    [
+        ("a%2Bb", "a+b"),
+        ("a+b", "a+b"),
+        ("ada%40example.com", "ada@example.com"),
+        ("%C3%A9", "é"),
+        ("a%20b", "a b"),
+        ("%2525", "%25"),
+        ("a;b", "a;b"),
+        ("a%3Fb", "a?b"),
+    ],
+)
+def test_escapes_in_a_path_are_decoded_once(gateway: Gateway, sent: str, name: str) -> None:
+    assert gateway.get(f"/named/{sent}").json == {"name": name}
+
+
+def test_query_and_path_of_the_event(gateway: Gateway) -> None:
+    event = gateway.get("/echo?a=1&a=2%2B2&b=x+y&c&d=1;2").json
+
+    assert event["path"] == "/echo"
+    assert event["query"] == {"a": ["1", "2+2"], "b": ["x y"], "c": [""], "d": ["1;2"]}
+
+
+def test_target_may_be_a_whole_uri(gateway: Gateway) -> None:
+    data = gateway.exchange(
+        b"GET http://localhost/echo?a=1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    )
+
+    (answer,) = parse(data, "GET")
+    assert (answer.json["path"], answer.json["query"]) == ("/echo", {"a": ["1"]})
+
+
+@pytest.mark.parametrize(
+    "line", ["OPTIONS *", "CONNECT a:443", "GET echo", "GET http://a", "get /echo", "FETCH /echo"]
+)
+def test_target_or_method_that_no_route_has(gateway: Gateway, line: str) -> None:
+    data = gateway.exchange(f"{line} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+
+    parse(data, "GET")[0].assert_problem(404, "not-found")
+
+
+def test_the_last_of_a_repeated_header_counts(gateway: Gateway) -> None:
+    data = gateway.exchange(
+        b"GET /echo HTTP/1.1\r\nHost: a\r\nX-A: 1\r\nx-a: 2\r\nConnection: close\r\n\r\n"
+    )
+
+    assert parse(data, "GET")[0].json["headers"]["x-a"] == "2"
+
+
+def test_header_of_many_values(gateway: Gateway) -> None:
+    assert gateway.get("/headers/many").headers.get_all("Set-Cookie") == ["a=1", "b=2"]
+    assert gateway.get("/headers/number").headers["Set-Cookie"] == "1"
+
+
+def test_binary_answer(gateway: Gateway) -> None:
+    answer = gateway.get("/binary", Accept="application/octet-stream")
+
+    assert answer.body == bytes(range(256))
+
+
+def test_environment_variables_of_the_stage(gateway: Gateway) -> None:
+    assert gateway.get("/stage").json == {"variable": "local"}
+
+
+# --- connections -----------------------------------------------------------------------------
+
+
+def test_two_hundred_requests_on_one_connection(gateway: Gateway) -> None:
+    with closing(HTTPConnection("127.0.0.1", gateway.port, timeout=30)) as connection:
+        connection.connect()
+        first = connection.sock
+        for n in range(200):
+            method = ("GET", "POST")[n % 2]
+            connection.request(method, f"/echo?n={n}", b"x" * n if n % 2 else None)
+            answer = Answer.of(connection.getresponse())
+            assert answer.json["query"] == {"n": [str(n)]}
+            assert len(answer.json["body"]) == (n if n % 2 else 0)
+        assert connection.sock is first
+
+
+def test_answers_without_a_body_are_framed_so_on_a_connection_that_goes_on(
+    gateway: Gateway,
+) -> None:
+    asked = [
+        ("HEAD", "/echo"),
+        ("HEAD", "/nowhere"),
+        ("GET", "/status/204"),
+        ("GET", "/status/304"),
+        ("HEAD", "/status/304"),
+        ("GET", "/status/404"),
+        ("GET", "/echo"),
+    ]
+    requests = [f"{method} {path} HTTP/1.1\r\nHost: a\r\n" for method, path in asked]
+    data = gateway.exchange("\r\n".join(requests).encode() + b"Connection: close\r\n\r\n")
+
+    got = parse(data, *(method for method, _ in asked))
+    assert [answer.status for answer in got] == [200, 404, 204, 304, 304, 404, 200]
+    assert [bool(answer.body) for answer in got] == [False] * 5 + [True] * 2
+    assert [answer.headers["Content-Length"] for answer in got[:6]] == [None] * 5 + ["11"]
+    assert got[3].headers["ETag"] == '"1"'
+
+
+def test_pipelined_requests_are_answered_in_order(gateway: Gateway) -> None:
+    each = [f"POST /echo?n={n} HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n" for n in range(20)]
+    data = gateway.exchange("\r\nb".join(each).encode() + b"Connection: close\r\n\r\nb")
+
+    got = parse(data, *["POST"] * 20)
+    assert [answer.json["query"]["n"] for answer in got] == [[str(n)] for n in range(20)]
+    assert {answer.json["body"] for answer in got} == {"b"}
+
+
+def test_old_clients_get_the_connection_closed(gateway: Gateway) -> None:
+    (answer,) = parse(gateway.exchange(b"GET /echo HTTP/1.0\r\n\r\n"), "GET")
+
+    assert answer.status == 200
+
+
+def test_many_clients_at_once_each_have_their_own_request(gateway: Gateway) -> None:
+    """All are in the handler at the same time: it waits for them."""
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        got = list(clients.map(lambda n: gateway.get(f"/meet?n={n}"), range(CLIENTS)))
+
+    assert [answer.json for answer in got] == [
+        {"same": True, "query": {"n": str(n)}} for n in range(CLIENTS)
+    ]
+
+
+def test_clients_that_hang_up_harm_nobody(tmp_path: Path) -> None:
+    partly = [
+        b"",
+        b"GET /ec",
+        b"GET /echo HTTP/1.1\r\nHost",
+        b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n123",
+        b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+        b"GET /echo HTTP/1.1\r\nHost: a\r\n\r\n",
+    ]
+    reset = struct.pack("ii", 1, 0)
+    with serving(tmp_path / "project") as gateway:
+        for part in partly * 2:
+            with closing(gateway.connect()) as connection:
+                connection.sendall(part)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+        for part in partly:
+            with closing(gateway.connect()) as connection:
+                connection.sendall(part)
+                connection.shutdown(socket.SHUT_WR)
+
+        assert gateway.get("/echo").status == 200
+        gateway.process.terminate()
+        gateway.process.wait(timeout=20)
+        assert "Traceback" not in gateway.log.read_text()
+        assert "Exception" not in gateway.log.read_text()
+
+
+# --- bodies ----------------------------------------------------------------------------------
+
+
+def test_chunked_body(gateway: Gateway) -> None:
+    data = gateway.exchange(
+        b"POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n3;name=value\r\nabc\r",
+        b"\n0a\r\n0123456789\r\n0\r\nTrailer: yes\r\n\r\n",
+    )
+
+    assert parse(data, "POST")[0].json["body"] == "abc0123456789"
+
+
+def test_body_of_a_client_that_offers_http_2(gateway: Gateway) -> None:
+    """As Java's client does with each request; it must stay HTTP/1.1, on the same connection."""
+    request = (
+        b"POST /echo HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+        b"Connection: Upgrade, HTTP2-Settings%s\r\nContent-Length: 3\r\n\r\nabc"
+    )
+    data = gateway.exchange(request % b"", request % b", close")
+
+    assert [answer.json["body"] for answer in parse(data, "POST", "POST")] == ["abc", "abc"]
+
+
+def test_client_may_ask_before_it_sends(gateway: Gateway) -> None:
+    with closing(gateway.connect()) as connection:
+        head = b"POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 3\r\n"
+        connection.sendall(head + b"Expect: 100-continue\r\n\r\n")
+        assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b"abc")
+        data = b"".join(iter(lambda: connection.recv(65536), b""))
+
+    assert parse(data, "POST")[0].json["body"] == "abc"
+
+
+def test_body_at_the_limit_and_beyond(gateway: Gateway) -> None:
+    binary = {"Content-Type": "application/octet-stream"}
+    body = bytes(MAX_BODY_BYTES)
+
+    assert gateway.request("POST", "/size", body, binary).json == MAX_BODY_BYTES
+    answer = gateway.request("POST", "/size", body + b"x", binary)
+    answer.assert_problem(413, "content-too-large")
+    assert answer.headers["Connection"] == "close"
+
+
+def test_client_that_asks_before_it_sends_too_much_need_not(gateway: Gateway) -> None:
+    data = gateway.exchange(
+        b"POST /size HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+        b"Content-Length: %d\r\n\r\n" % (MAX_BODY_BYTES + 1)
+    )
+
+    parse(data, "POST")[0].assert_problem(413, "content-too-large")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of memory is Linux's to tell")
+def test_body_that_is_far_too_large_is_not_kept(gateway: Gateway) -> None:
+    process = psutil.Process(gateway.process.pid)
+    before = process.memory_info().rss
+    chunk = b"%x\r\n%s\r\n" % (1 << 20, bytes(1 << 20))
+    head = b"POST /size HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    data = gateway.exchange(head, *[chunk] * 256, b"0\r\n\r\n")
+
+    parse(data, "POST")[0].assert_problem(413, "content-too-large")
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    peak = int(cast("re.Match[str]", re.search(r"VmHWM:\s+(\d+) kB", status))[1]) << 10
+    assert peak - before < 128 << 20
+
+
+# --- what is not HTTP ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 a TLS client\r\n\r\n",
+        b"hello\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"GET /echo\r\n\r\n",
+        b"GET /echo HTTP/1.1\r\n\r\n",
+        b"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /echo HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 100_000,
+        b"GET /\xc3\xa9 HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /a\x00b HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /echo HTTP/1.1\r\nHost : a\r\n\r\n",
+        b"GET /echo HTTP/1.1\r\nno colon\r\n\r\n",
+        b"GET /echo HTTP/1.1\r\nX: a\x00b\r\n\r\n",
+        b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: ten\r\n\r\n",
+        b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+        b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1, 2\r\n\r\nab",
+        b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\nabc",
+        b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
+    ],
+)
+def test_what_is_malformed_is_answered_as_a_problem(gateway: Gateway, request_: bytes) -> None:
+    (answer,) = parse(gateway.exchange(request_), "GET")
+
+    answer.assert_problem(400, "bad-request")
+    assert answer.headers["Connection"] == "close"
+
+
+def test_what_is_malformed_after_a_request_is_not_taken_for_its_answer(gateway: Gateway) -> None:
+    data = gateway.exchange(b"GET /echo HTTP/1.1\r\nHost: a\r\n\r\nnonsense\r\n\r\n")
+
+    first, second = parse(data, "GET", "GET")
+    assert first.json["path"] == "/echo"
+    second.assert_problem(400, "bad-request")
+
+
+# --- the program -----------------------------------------------------------------------------
+
+
+def test_log_has_a_line_for_each_request_without_the_query(gateway: Gateway) -> None:
+    gateway.get("/named/line?email=ada@example.com")
+
+    line = re.compile(r"^GET /named/line 200 \d+ ms$", re.MULTILINE)
+    eventually(lambda: line.search(gateway.log.read_text()))
+    assert "ada@" not in gateway.log.read_text()
+
+
+def test_port_in_use_is_one_clear_line(gateway: Gateway, tmp_path: Path) -> None:
+    with serving(tmp_path / "project") as other:
+        project = other.log.with_suffix("")
+        second = start(project, gateway.port)
+
+        assert second.communicate(timeout=30)[1].decode() == (
+            f"gateway: cannot listen on port {gateway.port}: Address already in use\n"
+        )
+        assert second.returncode == 1
+
+
+def test_syntax_error_of_the_app_is_told(tmp_path: Path) -> None:
+    with serving(tmp_path / "project", "def\n") as gateway:
+        assert gateway.process.wait(timeout=30) == 1
+        assert "SyntaxError: invalid syntax" in gateway.log.read_text()
+        assert "Traceback" not in gateway.log.read_text()
+
+
+def test_project_that_is_none_is_told(tmp_path: Path) -> None:
+    program = start(tmp_path, free_port())
+
+    errors = program.communicate(timeout=30)[1].decode()
+    assert errors.startswith("gateway: Unable to load the project config file.")
+    assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_end_is_quiet_and_finishes_what_is_asked(tmp_path: Path, number: signal.Signals) -> None:
+    with serving(tmp_path / "project") as gateway, closing(gateway.connect()) as idle:
+        idle.sendall(b"GET /echo HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert idle.recv(65536)
+        gateway.process.send_signal(number)
+
+        assert gateway.process.wait(timeout=20) in {0, -number}
+        assert "Traceback" not in gateway.log.read_text()
