@@ -1,38 +1,40 @@
 """The customers API: what each operation answers.
 
-A view reads the request, calls one function and answers. Whatever it raises is answered as
-problem details; nothing that a first request does not need is imported before it.
+A view reads the request, calls one function and answers. Nothing that a first request does not
+need is imported before it.
 """
 
 import json
 import logging
 import os
 import re
-import traceback
-from collections.abc import Callable, Mapping
-from functools import cache, partial, wraps
-from typing import Any, TypeVar, cast
-from urllib.parse import urlencode
+from collections.abc import Collection
+from datetime import timedelta
+from functools import cache, partial
+from importlib.resources import files
+from typing import Any, cast
 from uuid import UUID
 
-from chalice import Chalice, Response
-from chalice.app import Request
+from chalice import Chalice, Rate, Response
+from chalice.app import AuthRequest, AuthResponse, CloudWatchEvent
 
-from chalicelib import customers, documents, listing, problems
-from chalicelib.database import Database, DatabaseError, connect
-from chalicelib.problems import Problem
-from chalicelib.settings import ApiSettings, Settings, SettingsError
+from chalicelib import auth, customers, headers, listing, problems, rows
+from chalicelib.database import Database, connect
+from chalicelib.operations import Operations, answer, no_content, settings
+from chalicelib.request import Request
+from chalicelib.rows import Customer
+from chalicelib.settings import Settings
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
-METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
-MAX_BODY_BYTES = 65_536
+READ, WRITE, ERASE = "customers:read", "customers:write", "customers:erase"
+MAX_BATCH_BYTES = 1 << 20
+PURGE_SPARE_MS = 10_000
+TOKEN_SECONDS = 300  # for which the gateway remembers what the authorizer said of a token
 UUID_TEXT = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
 app = Chalice(app_name="customers")
 app.log.setLevel(logging.INFO)  # Chalice logs errors only
-
-View = TypeVar("View", bound=Callable[..., Response])
 
 
 @cache
@@ -40,113 +42,152 @@ def database() -> Database:
     return connect(Settings.from_environ(os.environ))
 
 
-def operation(path: str, *methods: str) -> Callable[[View], View]:
-    """Route the methods of a path to a view, and answer what the view raises as a problem.
-
-    The view gets the parameters of the path and, as its schema reads them, of the query.
-    """
-
-    def register(view: View) -> View:
-        @wraps(view)
-        def answered(**path_parameters: str) -> Response:
-            try:
-                return view(**path_parameters, **query_of(view.__name__))
-            except Exception as error:  # noqa: BLE001
-                return problem_answer(as_problem(error))
-
-        # no content types: a view says itself which it takes, and Chalice would check a GET's too
-        app.route(path, methods=list(methods), content_types=[])(answered)
-        return view
-
-    return register
+@app.authorizer(ttl_seconds=TOKEN_SECONDS)
+def authorize(request: AuthRequest) -> AuthResponse | dict[str, Any]:
+    """Check the bearer token of a request."""
+    return auth.authorize(request)
 
 
-@operation("/customers", "GET", "HEAD")
-def get_customers(**query: Any) -> Response:
+operation = Operations(app, authorize)
+
+
+@operation("/customers", "GET", "HEAD", scope=READ)
+def get_customers(request: Request, **query: object) -> Response:
     """List customers: filtered, ordered, a page at a time."""
-    page = listing.page(database(), listing.Query(**query), cursor_key())
-    if page.cursor is None:
-        return answer({"items": page.items, "next": None, "has_more": False})
-    own_query = dict(request().query_params or {}) | {"cursor": page.cursor}
-    following = f"{own_path()}?{urlencode(own_query, safe=',:@')}"
-    return answer(
-        {"items": page.items, "next": following, "has_more": True},
-        headers={"Link": f'<{following}>; rel="next"'},
-    )
+    wanted = listing.Query(**query)  # type: ignore[arg-type]
+    if wanted.include_deleted:
+        request.require(WRITE)
+    page = listing.page(database(), wanted, settings().cursor_key)
+    following, link = request.next_page(page.cursor), {}
+    if following:
+        link = {"Link": f'<{following}>; rel="next"'}
+    body = {"items": page.items, "next": following, "has_more": following is not None}
+    return answer(body, 200, {**headers.REVALIDATED, **link})
 
 
-@operation("/customers", "POST")
-def create_customer() -> Response:
+@operation("/customers", "POST", scope=WRITE)
+def create_customer(request: Request) -> Response:
     """Create a customer."""
     from chalicelib import schemas
 
-    customer = customers.create(database(), schemas.load_customer(document(JSON)))
-    return answer(customer, 201, {"Location": f"{own_path()}/{customer['id']}"})
+    key = request.idempotency_key("create_customer")
+    fields = schemas.load_customer(request.document(JSON))
+    created = customers.create(database(), fields, key)
+    (customer,) = created.items
+    extra = {
+        "ETag": headers.etag(customer["version"]),
+        "Location": f"{request.path}/{customer['id']}",
+    }
+    return answer(customer, 201, extra | replay(created))
 
 
-@operation("/customers/{customer_id}", "GET", "HEAD")
-def get_customer(customer_id: str) -> Response:
-    """Read a customer."""
-    return answer(customers.get(database(), known_id(customer_id)))
+@operation("/customers/batch", "POST", scope=WRITE)
+def create_customers(request: Request) -> Response:
+    """Create up to 100 customers, all or none."""
+    from chalicelib import schemas
+
+    key = request.idempotency_key("create_customers")
+    batch = schemas.load_batch(request.document(JSON, most=MAX_BATCH_BYTES))
+    created = customers.create_all(database(), batch, key)
+    return answer({"items": created.items}, 201, replay(created))
 
 
-@operation("/customers/{customer_id}", "PATCH")
-def patch_customer(customer_id: str) -> Response:
+@operation("/customers/{customer_id}", "GET", "HEAD", scope=READ)
+def get_customer(
+    request: Request, customer_id: str, fields: Collection[str] | None = None
+) -> Response:
+    """Read a customer, or some of its members."""
+    read = {"version", *(fields or rows.MEMBERS)}
+    customer = customers.get(database(), known_id(customer_id), read)
+    extra = {**headers.REVALIDATED, "ETag": headers.etag(customer["version"], fields or ())}
+    if request.is_unchanged(extra["ETag"]):
+        return no_content(304, extra)
+    if fields:
+        customer = {name: customer[name] for name in customer if name in fields}
+    return answer(customer, 200, extra)
+
+
+@operation("/customers/{customer_id}", "PUT", scope=WRITE)
+def replace_customer(request: Request, customer_id: str) -> Response:
+    """Replace what a client may set of a customer, all of it."""
+    from chalicelib import schemas
+
+    document, wanted = request.document(JSON), known_id(customer_id)
+    if request.header("if-match") is None:
+        raise problems.PreconditionRequired("Send If-Match, with the ETag of what you replace.")
+    versions = request.versions
+    if (version := only(versions)) is None:
+        edit = partial(schemas.load_customer, document)
+        return written(request, customers.change(database(), wanted, edit, versions))
+    fields = schemas.load_customer(document, customers.known(wanted, version))
+    return written(request, customers.write(database(), wanted, version, fields))
+
+
+@operation("/customers/{customer_id}", "PATCH", scope=WRITE)
+def patch_customer(request: Request, customer_id: str) -> Response:
     """Change what a merge patch names, and nothing else."""
     from chalicelib import schemas
 
-    edit = partial(schemas.load_patch, document(MERGE_PATCH, JSON))
-    return answer(customers.change(database(), known_id(customer_id), edit))
+    patch, wanted = request.document(MERGE_PATCH, JSON), known_id(customer_id)
+    versions = request.versions
+    version = only(versions)
+    if version and request.wants_minimal and schemas.is_of_details(patch):
+        fields = schemas.load_details(patch)
+        return written(request, customers.write(database(), wanted, version, fields))
+    edit = partial(schemas.load_patch, patch)
+    return written(request, customers.change(database(), wanted, edit, versions))
 
 
-@operation("/customers/{customer_id}", "DELETE")
-def delete_customer(customer_id: str) -> Response:
-    """Delete a customer."""
-    customers.delete(database(), known_id(customer_id))
-    return Response("", status_code=204)
+@operation("/customers/{customer_id}", "DELETE", scope=WRITE)
+def delete_customer(request: Request, customer_id: str) -> Response:
+    """Delete a customer, who can be restored until the time of the purge."""
+    retention = timedelta(days=settings().retention_days)
+    customers.delete(database(), known_id(customer_id), retention, request.versions)
+    return no_content()
 
 
-@operation("/health", "GET", "HEAD")
-def get_health(*, deep: bool = False) -> Response:
+@operation("/customers/{customer_id}/restore", "POST", scope=WRITE)
+def restore_customer(request: Request, customer_id: str) -> Response:
+    """Bring a deleted customer back."""
+    return written(request, customers.restore(database(), known_id(customer_id), request.versions))
+
+
+@operation("/customers/{customer_id}/erase", "POST", scope=ERASE)
+def erase_customer(request: Request, customer_id: str) -> Response:
+    """Erase all that is known of a customer, for good; the id and the times stay."""
+    customers.erase(database(), known_id(customer_id), request.versions)
+    return no_content()
+
+
+@operation("/health", "GET", "HEAD", scope=None)
+def get_health(_: Request, *, deep: bool = False) -> Response:
     """Tell that the service answers and, with `deep=true`, that its database does."""
     if deep:
         database().ping()
     return answer({"status": "ok"})
 
 
-def cursor_key() -> bytes:
-    return ApiSettings.from_environ(os.environ).cursor_key
+@operation("/openapi.json", "GET", "HEAD", scope=None)
+def get_openapi(request: Request) -> Response:
+    """Describe the API, as OpenAPI 3.1 does."""
+    document = json.loads(files("chalicelib").joinpath("openapi.json").read_bytes())
+    document["servers"] = [{"url": request.path.removesuffix("/openapi.json") or "/"}]
+    return answer(document, 200, {"Cache-Control": "public, max-age=300"})
 
 
-def request() -> Request:
-    return cast("Request", app.current_request)
+@app.schedule(Rate(1, unit=Rate.HOURS))
+def purge_customers(event: CloudWatchEvent) -> None:
+    """Erase the customers whose time to be restored is over."""
+    erased = 0
+    while batch := customers.purge(database()):
+        erased += batch
+        context = cast("Any", event.context)
+        if context.get_remaining_time_in_millis() < PURGE_SPARE_MS:
+            break
+    app.log.info("purged %d customers", erased)
 
 
-def query_of(view: str) -> dict[str, Any]:
-    """Return the query's parameters as the schema of the view reads them."""
-    query = request().to_original_event()["multiValueQueryStringParameters"]
-    if not query:
-        return {}
-    from chalicelib import schemas
-
-    return schemas.load_query(view, {name: values or [""] for name, values in query.items()})
-
-
-def document(*media_types: str) -> object:
-    """Return the JSON document in the body, which must be of one of the media types."""
-    media_type = request().headers.get("content-type", "").split(";")[0].strip().lower()
-    if media_type not in media_types:
-        raise problems.UnsupportedMediaType(
-            f"Send the body as {' or '.join(media_types)}.",
-            headers={f"Accept-{request().method.title()}": ", ".join(media_types)},
-        )
-    try:
-        raw = cast("bytes", request().raw_body)
-    except ValueError:  # the gateway's own encoding of it
-        raise problems.MalformedJSON("The body can't be decoded.") from None
-    if len(raw) > MAX_BODY_BYTES:
-        raise problems.ContentTooLarge(f"Send at most {MAX_BODY_BYTES} bytes.")
-    return documents.parse(raw)
+operation.answer_other_methods()
 
 
 def known_id(text: str) -> UUID:
@@ -156,66 +197,17 @@ def known_id(text: str) -> UUID:
     return UUID(text)
 
 
-def own_path() -> str:
-    """Return the path that the client asked for, stage and all."""
-    path: str = request().context.get("path", "/")
-    return path.rstrip("/")
+def only(versions: Collection[int] | None) -> int | None:
+    return next(iter(versions)) if versions and len(versions) == 1 else None
 
 
-def answer(
-    body: object,
-    status: int = 200,
-    headers: Mapping[str, str] | None = None,
-    media_type: str = JSON,
-) -> Response:
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    if request().method == "HEAD":
-        text = ""
-    text = text.encode(errors="replace").decode()  # a path or a name may hold half a pair
-    return Response(text, {"Content-Type": media_type, **(headers or {})}, status)
+def replay(created: customers.Created) -> dict[str, str]:
+    return {"Idempotency-Replayed": "true"} if created.replayed else {}
 
 
-def problem_answer(problem: Problem) -> Response:
-    fallback = getattr(request().lambda_context, "aws_request_id", "unknown")
-    request_id = request().context.get("requestId", fallback)
-    body = problems.body(problem, own_path(), request_id)
-    return answer(body, problem.status, problem.headers, "application/problem+json")
-
-
-def as_problem(error: Exception) -> Problem:
-    """Return what the client is told of an error; the log is told where it came from.
-
-    The text of an error that is not ours stays out of both: it may hold personal data.
-    """
-    if isinstance(error, Problem):
-        return error
-    if isinstance(error, DatabaseError) and error.retry_after:
-        app.log.warning("%s: %s", type(error).__name__, error)
-        return problems.ServiceUnavailable(
-            "The database can't answer at the moment. Try again.", error.retry_after
-        )
-    reason = error if isinstance(error, DatabaseError | SettingsError) else ""
-    where = "".join(traceback.format_tb(error.__traceback__))
-    app.log.error("%s: %s\n%s", type(error).__name__, reason, where)
-    return problems.InternalError("This is our fault. Tell us the request_id if it goes on.")
-
-
-def refuse_other_methods() -> None:
-    """Answer 405 with `Allow` to every method that a path does not have.
-
-    API Gateway answers 403 to a method that is not declared.
-    """
-    for path, views in app.routes.items():
-        others = sorted(METHODS - views.keys())
-        app.route(path, methods=others, content_types=[])(refusal(", ".join(sorted(views))))
-
-
-def refusal(allowed: str) -> Callable[..., Response]:
-    def refuse_method(**_: str) -> Response:
-        problem = problems.MethodNotAllowed(f"Use {allowed}.", headers={"Allow": allowed})
-        return problem_answer(problem)
-
-    return refuse_method
-
-
-refuse_other_methods()
+def written(request: Request, customer: Customer) -> Response:
+    """Answer a change with the customer as it is now, or with nothing where that is preferred."""
+    tag = {"ETag": headers.etag(customer["version"])}
+    if request.wants_minimal:
+        return no_content(204, {**tag, "Preference-Applied": "return=minimal"})
+    return answer(customer, 200, tag)

@@ -119,7 +119,7 @@ class Metadata(fields.Field[dict[str, str]]):
                 wrong[Member(name)] = error.messages
         if wrong:
             raise marshmallow.ValidationError(wrong)
-        return metadata
+        return dict(sorted(metadata.items()))  # so that what is equal is stored alike
 
 
 class ReadOnly(fields.Field[Any]):

@@ -16,9 +16,9 @@ from uuid import UUID
 
 from chalicelib import cursors
 from chalicelib.cursors import Position
-from chalicelib.customers import MEMBERS, Customer, columns_of, from_row
 from chalicelib.database import Database, Row, Value
 from chalicelib.problems import ValidationError
+from chalicelib.rows import MEMBERS, Customer, columns_of, from_row
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)

@@ -4,16 +4,21 @@
     ├── BadRequest              400  the gateway can't read the request
     ├── MalformedJSON           400  the body is not JSON
     ├── ValidationError         400  `errors` says what is wrong, and where
-    ├── Unauthenticated         401  `WWW-Authenticate`; there is no token
-    ├── InvalidToken            401  `WWW-Authenticate`
+    ├── Unauthenticated         401  no token; `WWW-Authenticate`
+    ├── InvalidToken            401  a token that is not taken; `WWW-Authenticate`
+    ├── InsufficientScope       403  the token lacks the scope that `detail` names
     ├── Forbidden               403
     ├── NotFound                404  no such path
     ├── CustomerNotFound        404
     ├── MethodNotAllowed        405  `Allow`
+    ├── NotAcceptable           406
     ├── EmailTaken              409
     ├── ExternalIdTaken         409
+    ├── PreconditionFailed      412  `If-Match` names another version
     ├── ContentTooLarge         413
-    ├── UnsupportedMediaType    415  `Accept-Post` or `Accept-Patch`
+    ├── UnsupportedMediaType    415  `Accept-Post`, `Accept-Put` or `Accept-Patch`
+    ├── IdempotencyKeyReused    422
+    ├── PreconditionRequired    428  `If-Match` is missing
     ├── TooManyRequests         429  `Retry-After`
     ├── InternalError           500
     ├── ServiceUnavailable      503  `Retry-After`
@@ -32,12 +37,13 @@ TYPE_BASE = "https://customers.example.com/problems#"
 class InputError(TypedDict, total=False):
     """One thing wrong with the input.
 
-    `pointer` (RFC 6901) is where in the body, `parameter` which in the query; `code` is for
-    programs, `detail` for people.
+    `pointer` (RFC 6901) is where in the body, `parameter` which in the query, `header` which of
+    the headers; `code` is for programs, `detail` for people.
     """
 
     pointer: str
     parameter: str
+    header: str
     code: str
     detail: str
 
@@ -91,6 +97,18 @@ class InvalidToken(Problem):
     title = "The token is not valid"
 
 
+class InsufficientScope(Problem):
+    status = 403
+    type = "insufficient-scope"
+    title = "The token does not allow this"
+
+    def __init__(self, scope: str) -> None:
+        challenge = f'Bearer realm="customers", error="insufficient_scope", scope="{scope}"'
+        super().__init__(
+            f"This needs a token with the scope {scope}.", headers={"WWW-Authenticate": challenge}
+        )
+
+
 class Forbidden(Problem):
     status = 403
     type = "forbidden"
@@ -115,6 +133,12 @@ class MethodNotAllowed(Problem):
     title = "The resource does not have this method"
 
 
+class NotAcceptable(Problem):
+    status = 406
+    type = "not-acceptable"
+    title = "The answer has no media type that is accepted"
+
+
 class EmailTaken(Problem):
     status = 409
     type = "email-taken"
@@ -127,6 +151,12 @@ class ExternalIdTaken(Problem):
     title = "Another customer has this external id"
 
 
+class PreconditionFailed(Problem):
+    status = 412
+    type = "precondition-failed"
+    title = "The customer has changed"
+
+
 class ContentTooLarge(Problem):
     status = 413
     type = "content-too-large"
@@ -137,6 +167,18 @@ class UnsupportedMediaType(Problem):
     status = 415
     type = "unsupported-media-type"
     title = "The body's media type is not supported"
+
+
+class IdempotencyKeyReused(Problem):
+    status = 422
+    type = "idempotency-key-reused"
+    title = "The idempotency key was used for another request"
+
+
+class PreconditionRequired(Problem):
+    status = 428
+    type = "precondition-required"
+    title = "The request must say which version it replaces"
 
 
 class TooManyRequests(Problem):

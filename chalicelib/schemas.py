@@ -31,7 +31,10 @@ from chalicelib.fields import (
 )
 from chalicelib.problems import InputError, ValidationError
 
-MAX_CUSTOMER_BYTES = 8_000  # of JSON: 100 customers then fit the Data API's answer of 1 MiB
+# of JSON, without the details: 100 customers then fit the Data API's answer of 1 MiB
+MAX_CUSTOMER_BYTES = 8_000
+# what can be set without knowing the rest of a customer
+DETAILS = ("status", "email", "phone", "external_id", "locale", "time_zone")
 
 
 _STATUSES = ("active", "inactive")
@@ -87,8 +90,6 @@ class Address(JSONObject):
 class Customer(JSONObject):
     id = ReadOnly()
     version = ReadOnly()
-    created_at = ReadOnly()
-    updated_at = ReadOnly()
     status = Text(
         8,
         load_default="active",
@@ -117,20 +118,45 @@ class Customer(JSONObject):
     )
     time_zone = Text(64, allow_none=True, load_default=None, validate=_is_time_zone)
     metadata = Metadata(load_default=dict)
+    created_at = ReadOnly()
+    updated_at = ReadOnly()
+    deleted_at = ReadOnly()
+    purge_at = ReadOnly()
 
     @validates_schema
-    def _has_a_name(self, customer: dict[str, Any], **_: Any) -> None:
-        if not any(customer[name] for name in ("given_name", "family_name", "company_name")):
+    def _has_a_name(self, customer: dict[str, Any], *, partial: bool, **_: Any) -> None:
+        names = ("given_name", "family_name", "company_name")
+        if not partial and not any(customer[name] for name in names):
             raise marshmallow.ValidationError(
                 "name-required: Must have a given_name, a family_name or a company_name."
             )
 
     @validates_schema
-    def _fits(self, customer: dict[str, Any], **_: Any) -> None:
-        if customer_size(customer) > MAX_CUSTOMER_BYTES:
+    def _fits(self, customer: dict[str, Any], *, partial: bool, **_: Any) -> None:
+        if not partial and customer_size(customer) > MAX_CUSTOMER_BYTES:
             raise marshmallow.ValidationError(
                 f"too-large: Must take at most {MAX_CUSTOMER_BYTES} bytes as JSON."
             )
+
+
+class Batch(JSONObject):
+    items = List(
+        Nested(Customer, error_messages=MESSAGES),
+        required=True,
+        validate=validate.Length(1, 100, error="range: Must have {min} to {max} items."),
+        error_messages={**MESSAGES, "invalid": "type: Must be a JSON array."},
+    )
+
+    @validates_schema
+    def _has_no_customer_twice(self, batch: dict[str, Any], **_: Any) -> None:
+        emails = [each["email"].casefold() for each in batch["items"]]
+        external_ids = [each["external_id"] for each in batch["items"]]
+        wrong: dict[int, dict[str, list[str]]] = {}
+        for name, values in (("email", emails), ("external_id", external_ids)):
+            for n, first in _repetitions(values):
+                wrong.setdefault(n, {})[name] = [f"repeated: Is item {first}'s, too."]
+        if wrong:
+            raise marshmallow.ValidationError({"items": wrong})
 
 
 class NoParameters(Schema):
@@ -221,23 +247,39 @@ class GetHealth(NoParameters):
     )
 
 
-_QUERIES: Mapping[str, type[Schema]] = {"get_customers": GetCustomers, "get_health": GetHealth}
+QUERIES: Mapping[str, type[Schema]] = {"get_customers": GetCustomers, "get_health": GetHealth}
 _JSON_MEMBERS = ("addresses", "metadata")
 
 
 def load_customer(document: object, current: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return the members of a customer that a client may set, every one of them.
 
-    `current` is the customer as it is: read-only members that equal it may stay in the document.
-    Raises problems.ValidationError.
+    `current` is the customer as it is, as far as that is known: read-only members that equal it
+    may stay in the document. Raises problems.ValidationError.
     """
     if current and isinstance(document, Mapping):
-        unchanged = {name for name in _read_only() if document.get(name) == current[name]}
-        document = {name: value for name, value in document.items() if name not in unchanged}
-    try:
-        return _schema(Customer).load(document)  # type: ignore[arg-type, no-any-return]
-    except marshmallow.ValidationError as error:
-        raise _problem("pointer", _errors(error.messages)) from None
+        document = {
+            name: value
+            for name, value in document.items()
+            if name not in _read_only() or value != current.get(name, value)
+        }
+    return _load(_schema(Customer), document)
+
+
+def load_batch(document: object) -> list[dict[str, Any]]:
+    """Return what `load_customer` does, for each of a batch. Raises problems.ValidationError."""
+    batch: list[dict[str, Any]] = _load(_schema(Batch), document)["items"]
+    return batch
+
+
+def is_of_details(patch: object) -> bool:
+    """Whether the merge patch can be made without knowing the customer."""
+    return isinstance(patch, dict) and bool(patch) and patch.keys() <= set(DETAILS)
+
+
+def load_details(patch: object) -> dict[str, Any]:
+    """Return the members that the merge patch names. Raises problems.ValidationError."""
+    return _load(Customer(only=DETAILS, partial=True), patch)
 
 
 def load_patch(patch: object, current: Mapping[str, Any]) -> dict[str, Any]:
@@ -262,7 +304,7 @@ def load_query(operation: str, query: Mapping[str, list[str]]) -> dict[str, Any]
         raise _problem("parameter", repeated)
     try:
         given = {name: values[0] for name, values in query.items()}
-        schema = _schema(_QUERIES.get(operation, NoParameters))
+        schema = _schema(QUERIES.get(operation, NoParameters))
         return schema.load(given)  # type: ignore[no-any-return]
     except marshmallow.ValidationError as error:
         wrong: dict[str, list[str]] = error.normalized_messages()  # type: ignore[no-untyped-call]
@@ -270,12 +312,28 @@ def load_query(operation: str, query: Mapping[str, list[str]]) -> dict[str, Any]
 
 
 def customer_size(customer: Mapping[str, Any]) -> int:
-    """Return how many bytes of JSON the Data API sends for the customer.
+    """Return how many bytes of JSON the Data API sends for the customer, without its details.
 
     It sends the two JSON columns as text: their quotes count twice.
     """
+    members = {name: value for name, value in customer.items() if name not in DETAILS}
     as_text = {name: json.dumps(customer[name], ensure_ascii=False) for name in _JSON_MEMBERS}
-    return json_size({**customer, **as_text})
+    return json_size({**members, **as_text})
+
+
+def _load(schema: Schema, document: object) -> dict[str, Any]:
+    try:
+        return schema.load(document)  # type: ignore[arg-type, no-any-return]
+    except marshmallow.ValidationError as error:
+        raise _problem("pointer", _errors(error.messages)) from None
+
+
+def _repetitions(values: Iterable[str | None]) -> Iterator[tuple[int, int]]:
+    """Give the place of each value that came before, and the place where it did."""
+    first: dict[str, int] = {}
+    for n, value in enumerate(values):
+        if value is not None and first.setdefault(value, n) != n:
+            yield n, first[value]
 
 
 @cache

@@ -14,11 +14,11 @@ from faker import Faker
 from tqdm import tqdm
 
 from chalicelib import customers
-from chalicelib.database import Database, DatabaseError, DuplicateKey, connect
+from chalicelib.database import Database, DatabaseError, connect
 from chalicelib.problems import EmailTaken, ExternalIdTaken
 from chalicelib.settings import Settings, SettingsError
 
-BATCH = 250  # customers of one statement, which may have 65,536 characters
+BATCH = 100  # customers of one statement
 
 WORDS = 500  # of each kind, in each locale
 KINDS = (
@@ -90,22 +90,10 @@ def store(
     database: Database, batch: list[dict[str, Any]], others: Iterator[dict[str, Any]]
 ) -> None:
     """Store as many customers as the batch has; one that is taken is replaced by another."""
-    rows = [customers.to_row(customers.new(customer)) for customer in batch]
-    values = {f"{name}{n}": value for n, row in enumerate(rows) for name, value in row.items()}
     try:
-        database.execute(insert(len(rows)), **values)
-    except DuplicateKey:
+        customers.create_all(database, batch)
+    except (EmailTaken, ExternalIdTaken):
         store_each(database, itertools.chain(batch, others), len(batch))
-
-
-@cache
-def insert(rows: int) -> str:
-    """Return the statement that stores so many customers."""
-    values = (", ".join(f":{name}{n}" for name in customers.COLUMNS) for n in range(rows))
-    return (
-        f"INSERT INTO customers ({', '.join(customers.COLUMNS)})"
-        f" VALUES {', '.join(f'({row})' for row in values)}"
-    )
 
 
 def store_each(database: Database, generated: Iterator[dict[str, Any]], size: int) -> None:

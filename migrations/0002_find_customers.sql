@@ -21,5 +21,4 @@ ALTER TABLE customers
     ADD KEY ix_customers_email (state, email_key, id, status),
     ADD KEY ix_customers_name (state, name, id, status),
     ADD KEY ix_customers_family_name (state, family_name, id, status),
-    ADD KEY ix_customers_company_name (state, company_name, id, status),
-    ADD KEY ix_customers_purge (state, deleted_at)
+    ADD KEY ix_customers_company_name (state, company_name, id, status)

@@ -7,19 +7,25 @@ from typing import Any
 from chalice.test import Client, HTTPResponse
 
 import app
+from chalicelib.auth import SCOPES
 from chalicelib.problems import TYPE_BASE
 from local.gateway import Gateway
+from tests import tokens
 
 ADA = {"email": "ada@example.com", "given_name": "Ada", "family_name": "Lovelace"}
 
 
 class Api:
-    """Sends requests to the app; bodies are JSON unless `headers` say otherwise."""
+    """Sends requests to the app, with a token: that given, or one that allows everything.
 
-    def __init__(self) -> None:
+    Bodies are JSON unless `headers` say otherwise.
+    """
+
+    def __init__(self, token: str | None = None) -> None:
         client = Client(app.app, stage_name="local")
         self._http = client.http
         self._http._local_gateway = Gateway(app.app, client._chalice_config)
+        self._token = tokens.token(*SCOPES) if token is None else token
 
     def request(
         self,
@@ -28,21 +34,36 @@ class Api:
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
     ) -> HTTPResponse:
-        sent = {"Content-Type": "application/json"} if headers is None else dict(headers)
+        sent = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        sent |= {"Content-Type": "application/json"} if headers is None else headers
         return self._http.request(method, path, sent, body)
 
-    def get(self, path: str) -> HTTPResponse:
-        return self.request("GET", path, headers={})
+    def get(self, path: str, **headers: str) -> HTTPResponse:
+        return self.request("GET", path, headers=_named(headers))
 
-    def post(self, path: str, document: object) -> HTTPResponse:
-        return self.request("POST", path, json.dumps(document).encode())
+    def post(self, path: str, document: object = None, **headers: str) -> HTTPResponse:
+        return self._send("POST", path, document, headers)
 
-    def patch(self, path: str, document: object) -> HTTPResponse:
-        merge_patch = {"Content-Type": "application/merge-patch+json"}
-        return self.request("PATCH", path, json.dumps(document).encode(), merge_patch)
+    def put(self, path: str, document: object, **headers: str) -> HTTPResponse:
+        return self._send("PUT", path, document, headers)
 
-    def delete(self, path: str) -> HTTPResponse:
-        return self.request("DELETE", path)
+    def patch(self, path: str, document: object, **headers: str) -> HTTPResponse:
+        merge_patch = {"content_type": "application/merge-patch+json"}
+        return self._send("PATCH", path, document, {**merge_patch, **headers})
+
+    def delete(self, path: str, **headers: str) -> HTTPResponse:
+        return self.request("DELETE", path, headers=_named(headers))
+
+    def _send(
+        self, method: str, path: str, document: object, headers: Mapping[str, str]
+    ) -> HTTPResponse:
+        sent = {"content_type": "application/json", **headers}
+        return self.request(method, path, json.dumps(document).encode(), _named(sent))
+
+
+def _named(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return headers by their names: `if_match` is If-Match."""
+    return {name.replace("_", "-").title(): value for name, value in headers.items()}
 
 
 def assert_problem(
@@ -65,5 +86,9 @@ def assert_problem(
     assert problem["status"] == status
     assert all(problem[name] for name in known)
     if errors:
-        found = [(error["pointer"], error["code"]) for error in problem["errors"]]
+        places = ("pointer", "header", "parameter")
+        found = [
+            (next(error[place] for place in places if place in error), error["code"])
+            for error in problem["errors"]
+        ]
         assert sorted(found) == sorted(errors)

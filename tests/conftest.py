@@ -12,6 +12,7 @@ from chalicelib.database import Database, connect
 from chalicelib.settings import Settings
 from local.mariadb import MariaDB, find_server, install
 from local.processes import Child, LocalError, answers, free_port
+from tests import tokens
 from tests.api import Api
 from tests.mysql8 import refusal
 from tests.recorded import Recorded
@@ -25,6 +26,12 @@ def pytest_configure(config: pytest.Config) -> None:
         install(Path(tempfile.mkdtemp()))
     except LocalError as error:
         pytest.exit(str(error), returncode=1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _issuer() -> None:
+    """Tell the app whose tokens to take."""
+    tokens.issuer()
 
 
 @pytest.fixture(scope="session")

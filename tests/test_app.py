@@ -12,9 +12,16 @@ import pytest
 import app
 from chalicelib import problems
 from chalicelib.database import Database, StatementFailed
+from chalicelib.operations import METHODS
+from chalicelib.request import MAX_BODY_BYTES
 from tests.api import ADA, Api, assert_problem
 
-READ_ONLY = ("id", "version", "created_at", "updated_at")
+READ_ONLY = ("id", "version", "created_at", "updated_at", "deleted_at", "purge_at")
+CONTEXT = {
+    "httpMethod": "POST",
+    "resourcePath": "/customers",
+    "authorizer": {"principalId": "ada", "scopes": "customers:write", "expires": "4102444800"},
+}
 UNKNOWN = "0190a5f0-1c2d-7e3f-8a4b-5c6d7e8f9a0b"
 
 FULL = {
@@ -419,7 +426,7 @@ def test_media_type_of_a_get_does_not_matter(api: Api) -> None:
 
 def test_body_that_is_too_large(api: Api) -> None:
     body = json.dumps(ADA).encode()
-    at_limit = body + b" " * (app.MAX_BODY_BYTES - len(body))
+    at_limit = body + b" " * (MAX_BODY_BYTES - len(body))
 
     assert api.request("POST", "/customers", at_limit).status_code == 201
     assert_problem(api.request("POST", "/customers", at_limit + b" "), 413, "content-too-large")
@@ -428,13 +435,17 @@ def test_body_that_is_too_large(api: Api) -> None:
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [
-        ("/customers", {"GET", "HEAD", "POST"}),
-        (f"/customers/{UNKNOWN}", {"GET", "HEAD", "PATCH", "DELETE"}),
-        ("/health", {"GET", "HEAD"}),
+        ("/customers", {"GET", "HEAD", "OPTIONS", "POST"}),
+        ("/customers/batch", {"OPTIONS", "POST"}),
+        (f"/customers/{UNKNOWN}", {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "PUT"}),
+        (f"/customers/{UNKNOWN}/restore", {"OPTIONS", "POST"}),
+        (f"/customers/{UNKNOWN}/erase", {"OPTIONS", "POST"}),
+        ("/health", {"GET", "HEAD", "OPTIONS"}),
+        ("/openapi.json", {"GET", "HEAD", "OPTIONS"}),
     ],
 )
 def test_wrong_method(api: Api, path: str, allowed: set[str]) -> None:
-    for method in app.METHODS - allowed:
+    for method in METHODS - allowed:
         answer = api.request(method, f"{path}?x=1", b"{}")
         assert_problem(answer, 405, "method-not-allowed", head=method == "HEAD")
         assert set(answer.headers["Allow"].split(", ")) == allowed
@@ -445,6 +456,7 @@ def test_head_answers_as_get_without_the_body(api: Api) -> None:
 
     for target, status in ((path, 200), ("/customers", 200), (f"/customers/{UNKNOWN}", 404)):
         head, get = api.request("HEAD", target), api.get(target)
+        del head.headers["Request-Id"], get.headers["Request-Id"]
         assert (head.status_code, head.headers, head.body) == (status, get.headers, b"")
 
 
@@ -499,12 +511,7 @@ def event(database: Database, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]
     """Give what API Gateway sends for a POST, to be changed."""
     monkeypatch.setattr(app, "database", lambda: database)
     return {
-        "requestContext": {
-            "httpMethod": "POST",
-            "resourcePath": "/customers",
-            "path": "/prod/customers",
-            "requestId": "gateway-1",
-        },
+        "requestContext": CONTEXT | {"path": "/prod/customers", "requestId": "gateway-1"},
         "headers": {"Content-Type": "application/json"},
         "multiValueQueryStringParameters": None,
         "pathParameters": None,
@@ -543,7 +550,7 @@ def test_body_may_be_base64(event: dict[str, Any]) -> None:
         ({"multiValueQueryStringParameters": {"limit": None}}, 400),
         ({"multiValueQueryStringParameters": {"limit": []}}, 400),
         ({"multiValueQueryStringParameters": {"\ud800": ["1"]}}, 400),
-        ({"requestContext": {"httpMethod": "POST", "resourcePath": "/customers"}}, 201),
+        ({"requestContext": CONTEXT}, 201),
     ],
 )
 def test_odd_event_is_answered(event: dict[str, Any], change: dict[str, Any], status: int) -> None:

@@ -1,0 +1,132 @@
+"""What the headers of requests mean, and what those of answers say.
+
+Sources: RFC 9110 (conditions, negotiation), RFC 7240 (Prefer), the Fetch standard (CORS), and
+the draft draft-ietf-httpapi-idempotency-key-header.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+
+from chalicelib.problems import ValidationError
+
+STANDARD = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=63072000; includeSubDomains",
+    "Vary": "Accept, Accept-Encoding, Authorization, Origin",
+    "X-Content-Type-Options": "nosniff",
+}
+# of a client's own: it has it revalidated each time, and 304 is cheap
+REVALIDATED = {"Cache-Control": "private, no-cache"}
+
+_EXPOSED = (
+    "Allow, ETag, Idempotency-Replayed, Link, Location, Preference-Applied, Request-Id,"
+    " Retry-After, WWW-Authenticate"
+)
+_ALLOWED = (
+    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer, Request-Id"
+)
+_PREFLIGHT_SECONDS = "7200"  # browsers keep no answer for longer
+
+_ENTITY_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
+_OUR_TAG = re.compile(r'"v([1-9][0-9]{0,9})(?:\.[a-z_.]+)?"', re.ASCII)
+_KEY = re.compile(r'"([\x20\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
+
+
+def etag(version: int, fields: Collection[str] = ()) -> str:
+    """Return the strong entity tag of a customer's version, or of some of its members."""
+    return f'"{".".join((f"v{version}", *sorted(fields)))}"'
+
+
+def versions(if_match: str | None) -> Collection[int] | None:
+    """Return the versions that `If-Match` names; None when any will do.
+
+    Weak tags and those of others name none: they never match. Raises ValidationError.
+    """
+    if if_match is None or if_match.strip() == "*":
+        return None
+    tags = _entity_tags("If-Match", if_match)
+    return {int(ours[1]) for tag in tags if (ours := _OUR_TAG.fullmatch(tag))}
+
+
+def is_unchanged(if_none_match: str | None, tag: str) -> bool:
+    """Whether `If-None-Match` names the entity tag, weak or strong. Raises ValidationError."""
+    if if_none_match is None:
+        return False
+    if if_none_match.strip() == "*":
+        return True
+    tags = _entity_tags("If-None-Match", if_none_match)
+    return tag in {each.removeprefix("W/") for each in tags}
+
+
+def takes_json(accept: str | None) -> bool:
+    """Whether `Accept` admits JSON."""
+    if accept is None or not accept.strip():
+        return True
+    qualities: dict[str, float] = {}
+    for each in accept.split(","):
+        media_range, *parameters = (part.strip().lower() for part in each.split(";"))
+        qualities[media_range] = _quality(parameters)
+    named = [name for name in ("application/json", "application/*", "*/*") if name in qualities]
+    return bool(named) and qualities[named[0]] > 0
+
+
+def wants_minimal(prefer: str | None) -> bool:
+    """Whether `Prefer` asks for an answer without the customer."""
+    preferences = re.split(r"[,;]", prefer or "")
+    return any(re.sub(r'[\s"]', "", each).lower() == "return=minimal" for each in preferences)
+
+
+def idempotency_key(value: str | None) -> str | None:
+    """Return the key, which may be quoted. Raises ValidationError."""
+    if value is None:
+        return None
+    key = _KEY.fullmatch(value.strip())
+    if key is None:
+        detail = "Must have 1 to 255 characters of ASCII."
+        raise _wrong("Idempotency-Key", "idempotency-key", detail)
+    return key[1] or key[2]
+
+
+def request_id(sent: str | None, own: str) -> str:
+    """Return the client's id of the request if it is a sane one, else ours."""
+    return sent if sent and _REQUEST_ID.fullmatch(sent) else own
+
+
+def cors(origin: str | None, origins: Collection[str]) -> Mapping[str, str]:
+    """Return what lets a page of the origin see the answer."""
+    if origin is None or origin not in origins:
+        return {}
+    return {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": _EXPOSED}
+
+
+def preflight(methods: Collection[str]) -> Mapping[str, str]:
+    """Return what a browser wants to know before it sends a page's request."""
+    return {
+        "Access-Control-Allow-Methods": ", ".join(methods),
+        "Access-Control-Allow-Headers": _ALLOWED,
+        "Access-Control-Max-Age": _PREFLIGHT_SECONDS,
+    }
+
+
+def _entity_tags(header: str, value: str) -> list[str]:
+    tags = _ENTITY_TAG.findall(value)
+    if not tags or _ENTITY_TAG.sub("", value).strip(" \t,"):
+        raise _wrong(header, "entity-tag", 'Must be the ETag of an answer, such as "v1", or *.')
+    return tags
+
+
+def _quality(parameters: Collection[str]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name == "q" and re.fullmatch(r"[01](\.[0-9]{0,3})?", value):
+            return float(value)
+    return 1.0
+
+
+def _wrong(header: str, code: str, detail: str) -> ValidationError:
+    return ValidationError(
+        "See `errors` for what to change.", [{"header": header, "code": code, "detail": detail}]
+    )

@@ -1,0 +1,181 @@
+"""How a view becomes a route: who may call it, and what is answered whatever happens."""
+
+import json
+import os
+import traceback
+from collections.abc import Callable, Collection, Mapping
+from functools import cache, partial
+from typing import Any, NamedTuple, TypeVar, cast
+
+import chalice.app
+from chalice import Chalice, Response
+from chalice.app import ChaliceAuthorizer
+
+from chalicelib import headers, problems
+from chalicelib.database import DatabaseError
+from chalicelib.problems import Problem
+from chalicelib.request import Request
+from chalicelib.settings import ApiSettings, SettingsError
+
+METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
+
+View = TypeVar("View", bound=Callable[..., Response])
+Respond = Callable[[Request, Mapping[str, str]], Response]
+
+
+class Operation(NamedTuple):
+    """What a route does; `scope` is what a token must have for it, None where none is needed."""
+
+    name: str
+    path: str
+    methods: Collection[str]
+    scope: str | None
+    view: Callable[..., Response]
+
+
+@cache
+def settings() -> ApiSettings:
+    return ApiSettings.from_environ(os.environ)
+
+
+class Operations:
+    """The operations of an app by their names, each registered by a decorator of its view.
+
+    A view gets the request, the parameters of the path and, as its schema reads them, those of
+    the query. What it raises is answered as problem details.
+    """
+
+    def __init__(self, app: Chalice, authorizer: ChaliceAuthorizer) -> None:
+        self.table: dict[str, Operation] = {}
+        self._app = app
+        self._authorizer = authorizer
+
+    def __call__(self, path: str, *methods: str, scope: str | None) -> Callable[[View], View]:
+        """Route the methods of a path to a view, for callers that have the scope."""
+
+        def register(view: View) -> View:
+            operation = Operation(view.__name__, path, methods, scope, view)
+            self.table[operation.name] = operation
+            self._route(path, methods, partial(_call, operation), is_public=scope is None)
+            return view
+
+        return register
+
+    def answer_other_methods(self) -> None:
+        """Answer OPTIONS on every path, and 405 with `Allow` to the methods that it does not have.
+
+        API Gateway answers 403 to a method that is not declared.
+        """
+        for path, views in list(self._app.routes.items()):
+            allowed = sorted({*views, "OPTIONS"})
+            self._route(path, ["OPTIONS"], _options(allowed), is_public=True)
+            others = METHODS.difference(allowed)
+            self._route(path, others, _refusal(allowed), is_public=True)
+
+    def _route(
+        self, path: str, methods: Collection[str], respond: Respond, *, is_public: bool
+    ) -> None:
+        def view(**path_parameters: str) -> Response:
+            request = Request(cast("chalice.app.Request", self._app.current_request))
+            try:
+                response = respond(request, path_parameters)
+            except Exception as error:  # noqa: BLE001
+                response = _problem_answer(request, self._as_problem(error))
+            return _complete(request, response)
+
+        self._app.route(
+            path,
+            methods=list(methods),
+            # none: a view says itself which it takes, and Chalice would check a GET's too
+            content_types=[],
+            authorizer=None if is_public else self._authorizer,
+        )(view)
+
+    def _as_problem(self, error: Exception) -> Problem:
+        """Return what the client is told of an error; the log is told where it came from.
+
+        The text of an error that is not ours stays out of both: it may hold personal data.
+        """
+        if isinstance(error, Problem):
+            return error
+        if isinstance(error, DatabaseError) and error.retry_after:
+            self._app.log.warning("%s: %s", type(error).__name__, error)
+            return problems.ServiceUnavailable(
+                "The database can't answer at the moment. Try again.", error.retry_after
+            )
+        reason = error if isinstance(error, DatabaseError | SettingsError) else ""
+        where = "".join(traceback.format_tb(error.__traceback__))
+        self._app.log.error("%s: %s\n%s", type(error).__name__, reason, where)
+        return problems.InternalError("This is our fault. Tell us the request_id if it goes on.")
+
+
+def answer(
+    body: object,
+    status: int = 200,
+    extra: Mapping[str, str] | None = None,
+    media_type: str = "application/json",
+) -> Response:
+    """Answer with a JSON document."""
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    text = text.encode(errors="replace").decode()  # a path or a name may hold half a pair
+    return Response(text, {"Content-Type": media_type, **(extra or {})}, status)
+
+
+def no_content(status: int = 204, extra: Mapping[str, str] | None = None) -> Response:
+    return Response("", dict(extra or {}), status)
+
+
+def _call(operation: Operation, request: Request, path: Mapping[str, str]) -> Response:
+    if operation.scope:
+        request.require(operation.scope)
+    if not headers.takes_json(request.header("accept")):
+        raise problems.NotAcceptable("Answers are application/json: accept that.")
+    return operation.view(request, **path, **_query(operation.name, request))
+
+
+def _query(operation: str, request: Request) -> dict[str, Any]:
+    if not request.query:
+        return {}
+    from chalicelib import schemas
+
+    return schemas.load_query(operation, request.query)
+
+
+def _problem_answer(request: Request, problem: Problem) -> Response:
+    body = problems.body(problem, request.path, request.id)
+    return answer(body, problem.status, problem.headers, "application/problem+json")
+
+
+def _complete(request: Request, response: Response) -> Response:
+    """Add what every answer has."""
+    response.headers = {
+        **headers.STANDARD,
+        **headers.cors(request.header("origin"), _origins()),
+        "Request-Id": request.id,
+        **response.headers,
+    }
+    if request.method == "HEAD":
+        response.body = ""
+    return response
+
+
+def _origins() -> Collection[str]:
+    try:
+        return settings().cors_origins
+    except SettingsError:  # which the view's answer tells of
+        return ()
+
+
+def _options(allowed: Collection[str]) -> Respond:
+    def options(_: Request, __: Mapping[str, str]) -> Response:
+        return no_content(204, {"Allow": ", ".join(allowed), **headers.preflight(allowed)})
+
+    return options
+
+
+def _refusal(allowed: Collection[str]) -> Respond:
+    def refuse(_: Request, __: Mapping[str, str]) -> Response:
+        names = ", ".join(allowed)
+        raise problems.MethodNotAllowed(f"Use {names}.", headers={"Allow": names})
+
+    return refuse

@@ -1,0 +1,110 @@
+"""A request as views read it."""
+
+import hashlib
+import json
+import time
+from collections.abc import Collection
+from functools import cached_property
+from typing import cast
+from urllib.parse import quote, urlencode
+
+import chalice.app
+
+from chalicelib import documents, headers, problems
+from chalicelib.auth import LEEWAY_SECONDS, Caller
+
+MAX_BODY_BYTES = 65_536
+
+
+class Request:
+    """One request, by API Gateway or by what stands for it on a laptop."""
+
+    def __init__(self, request: chalice.app.Request) -> None:
+        self._request = request
+        self.method: str = request.method
+
+    def header(self, name: str) -> str | None:
+        return cast("str | None", self._request.headers.get(name))
+
+    @cached_property
+    def id(self) -> str:
+        """The client's own id of the request if it is a sane one, else the gateway's."""
+        fallback = getattr(self._request.lambda_context, "aws_request_id", "unknown")
+        own = self._request.context.get("requestId", fallback)
+        return headers.request_id(self.header("request-id"), own)
+
+    @property
+    def path(self) -> str:
+        """The path that the client asked for, stage and all."""
+        path: str = self._request.context.get("path", "/")
+        return quote(path.rstrip("/"), safe="/:@!$&'()*+,;=~%", errors="replace")
+
+    @property
+    def query(self) -> dict[str, list[str]]:
+        query = self._request.to_original_event()["multiValueQueryStringParameters"] or {}
+        return {name: values or [""] for name, values in query.items()}
+
+    def next_page(self, cursor: str | None) -> str | None:
+        """Return this request's URL reference with another cursor."""
+        if cursor is None:
+            return None
+        query = {name: values[-1] for name, values in self.query.items()} | {"cursor": cursor}
+        return f"{self.path}?{urlencode(query, safe=',:@')}"
+
+    @cached_property
+    def caller(self) -> Caller:
+        """Who sent the request. Raises Unauthenticated, InvalidToken."""
+        found = self._request.context.get("authorizer")
+        if not found:
+            raise problems.Unauthenticated("Send a token as `Authorization: Bearer <token>`.")
+        scopes, expires = frozenset(found["scopes"].split()), int(found["expires"])
+        # the gateway remembers for minutes what the authorizer found
+        if expires + LEEWAY_SECONDS <= time.time():
+            raise problems.InvalidToken("The token has expired.")
+        return Caller(found["principalId"], scopes, expires)
+
+    def require(self, scope: str) -> None:
+        """Raise InsufficientScope when the caller's token lacks the scope."""
+        if scope not in self.caller.scopes:
+            raise problems.InsufficientScope(scope)
+
+    @property
+    def versions(self) -> Collection[int] | None:
+        """The versions that `If-Match` names, None where any will do. Raises ValidationError."""
+        return headers.versions(self.header("if-match"))
+
+    @property
+    def wants_minimal(self) -> bool:
+        return headers.wants_minimal(self.header("prefer"))
+
+    def is_unchanged(self, tag: str) -> bool:
+        return headers.is_unchanged(self.header("if-none-match"), tag)
+
+    def idempotency_key(self, operation: str) -> bytes | None:
+        """Return a hash of the caller's key for the operation. Raises ValidationError."""
+        key = headers.idempotency_key(self.header("idempotency-key"))
+        if key is None:
+            return None
+        return hashlib.sha256(json.dumps([self.caller.subject, operation, key]).encode()).digest()
+
+    def document(self, *media_types: str, most: int = MAX_BODY_BYTES) -> object:
+        """Return the JSON document in the body, of one of the media types and `most` bytes at most.
+
+        Raises UnsupportedMediaType, ContentTooLarge, MalformedJSON.
+        """
+        media_type = (self.header("content-type") or "").split(";")[0].strip().lower()
+        if media_type not in media_types:
+            raise problems.UnsupportedMediaType(
+                f"Send the body as {' or '.join(media_types)}.",
+                headers={f"Accept-{self.method.title()}": ", ".join(media_types)},
+            )
+        raw = self._body()
+        if len(raw) > most:
+            raise problems.ContentTooLarge(f"Send at most {most} bytes.")
+        return documents.parse(raw)
+
+    def _body(self) -> bytes:
+        try:
+            return cast("bytes", self._request.raw_body)
+        except ValueError:  # the gateway's own encoding of it
+            raise problems.MalformedJSON("The body can't be decoded.") from None

@@ -1,0 +1,121 @@
+"""A customer as the database has it, and as JSON.
+
+The id is a UUIDv7 made here, and carries the time of creation: so what a new customer will look
+like is known before it is stored, and no statement reads back what another wrote.
+"""
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from chalicelib.database import Row, Value
+
+Customer = dict[str, Any]
+
+DOCUMENTS = ("addresses", "metadata")
+TIMES = ("updated_at", "deleted_at", "purge_at")
+COLUMNS = (
+    *("id", "version", "status", "email", "phone", "given_name", "family_name", "company_name"),
+    *("external_id", "addresses", "locale", "time_zone", "metadata", *TIMES),
+)
+MEMBERS = (*COLUMNS[: -len(TIMES)], "created_at", *TIMES)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_RANDOM_BITS = 62
+
+
+def new_id() -> UUID:
+    """Return a UUIDv7: ids sort by when they were made.
+
+    The 12 bits behind the milliseconds are their fraction (RFC 9562, section 6.2, method 3).
+    """
+    ticks = (time.time_ns() << 12) // 1_000_000
+    return UUID(
+        int=(ticks >> 12) << 80
+        | 0x7 << 76
+        | (ticks & 0xFFF) << 64
+        | 0b10 << _RANDOM_BITS
+        | secrets.randbits(_RANDOM_BITS)
+    )
+
+
+def live(
+    customer_id: UUID, version: int, fields: Mapping[str, Any], updated_at: datetime
+) -> Customer:
+    """Return the customer that has these fields and is not deleted."""
+    return {
+        "id": str(customer_id),
+        "version": version,
+        **fields,
+        "created_at": rfc3339(created(customer_id)),
+        "updated_at": rfc3339(updated_at),
+        "deleted_at": None,
+        "purge_at": None,
+    }
+
+
+def new(fields: Mapping[str, Any], customer_id: UUID | None = None) -> Customer:
+    """Return a customer that is made now, and stored nowhere yet."""
+    customer_id = customer_id or new_id()
+    return live(customer_id, 1, fields, created(customer_id))
+
+
+def columns_of(fields: Collection[str]) -> list[str]:
+    """Return the columns that these members of a customer are made of."""
+    return list(dict.fromkeys(_MADE_OF[member][0] for member in MEMBERS if member in fields))
+
+
+def from_row(row: Row, fields: Collection[str] = MEMBERS) -> Customer:
+    """Return those members of the customer that are in `fields`; the row has their columns."""
+    made_of = {member: _MADE_OF[member] for member in MEMBERS if member in fields}
+    return {member: made(row[column]) for member, (column, made) in made_of.items()}
+
+
+def to_row(customer: Mapping[str, Any], names: Iterable[str] = COLUMNS) -> dict[str, Value]:
+    """Return what each of the columns holds of the customer."""
+    return {name: _STORED[name](customer[name]) for name in names}
+
+
+def created(customer_id: UUID) -> datetime:
+    return _EPOCH + timedelta(milliseconds=customer_id.int >> 80)
+
+
+def now() -> datetime:
+    """Return the time in the milliseconds that are stored."""
+    moment = datetime.now(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1_000 * 1_000)
+
+
+def rfc3339(moment: datetime | None) -> str | None:
+    if moment is None:
+        return None
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+# of each member, the column that it is made of, and how
+_MADE_OF: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    **{member: (member, _same) for member in MEMBERS},
+    "id": ("id", lambda stored: str(UUID(bytes=stored))),
+    "created_at": ("id", lambda stored: rfc3339(created(UUID(bytes=stored)))),
+    **{name: (name, json.loads) for name in DOCUMENTS},
+    **{name: (name, rfc3339) for name in TIMES},
+}
+_STORED: dict[str, Callable[[Any], Value]] = {
+    **dict.fromkeys(COLUMNS, _same),
+    "id": lambda text: UUID(text).bytes,
+    **dict.fromkeys(DOCUMENTS, partial(json.dumps, ensure_ascii=False)),
+    **dict.fromkeys(TIMES, _moment),
+}

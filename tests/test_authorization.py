@@ -1,0 +1,170 @@
+"""Who may call what: every route, with every kind of token that is not good enough."""
+
+import json
+import time
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import hashes, hmac
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from jwt.utils import base64url_encode
+
+import app
+from chalicelib.auth import SCOPES
+from tests import tokens
+from tests.api import ADA, Api, assert_problem
+
+ID = "0190a5f0-1c2d-7e3f-8a4b-5c6d7e8f9a0b"
+PUBLIC = {"get_health", "get_openapi"}
+
+
+def routes() -> Iterator[Any]:
+    """Give every method of every path that the app has, with the scope it needs."""
+    needed = {
+        (operation.path, method): operation.scope
+        for operation in app.operation.table.values()
+        for method in operation.methods
+    }
+    for path, views in app.app.routes.items():
+        for method in views:
+            yield pytest.param(method, path, needed.get((path, method)), id=f"{method} {path}")
+
+
+PROTECTED = [route for route in routes() if route.values[2]]
+
+
+@cache
+def bad_tokens() -> dict[str, str]:
+    good = tokens.issuer()
+    claims = jwt.decode(good.token(), options={"verify_signature": False})
+    (public,) = [key for key in good.jwks()["keys"] if key["kty"] == "RSA"]
+    now = int(time.time())
+    return {
+        "expired": good.token(seconds=-60),
+        "not yet valid": good.token(nbf=now + 3_600),
+        "wrong issuer": good.token(iss="https://example.com"),
+        "wrong audience": good.token(aud="others"),
+        "unknown kid": tokens.stranger().token(),
+        "signed none": jwt.encode(claims, "", "none", {"kid": public["kid"]}),
+        "HS256 over the public key": confused(claims, public),
+        "tampered": tampered(good.token()),
+        "garbage": "garbage",
+    }
+
+
+def confused(claims: dict[str, Any], public: dict[str, Any]) -> str:
+    """Return a token that is signed with the public key as if it were a secret."""
+    key = jwt.PyJWK(public).key
+    pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    header = {"alg": "HS256", "typ": "JWT", "kid": public["kid"]}
+    signed = b".".join(base64url_encode(json.dumps(each).encode()) for each in (header, claims))
+    mac = hmac.HMAC(pem, hashes.SHA256())
+    mac.update(signed)
+    return b".".join((signed, base64url_encode(mac.finalize()))).decode()
+
+
+def tampered(token: str) -> str:
+    header, payload, signature = token.split(".")
+    claims = jwt.decode(token, options={"verify_signature": False}) | {"sub": "root"}
+    payload = base64url_encode(json.dumps(claims).encode()).decode()
+    return f"{header}.{payload}.{signature}"
+
+
+def expiry(seconds: int) -> str:
+    return str(int(time.time()) + seconds)
+
+
+def concrete(path: str) -> str:
+    return path.replace("{customer_id}", ID)
+
+
+def test_every_route_is_known(api: Api) -> None:
+    """The walk is over all there is: what is public is so on purpose."""
+    public = {
+        (path, method)
+        for path, views in app.app.routes.items()
+        for method, view in views.items()
+        if view.authorizer is None
+    }
+    meant = {
+        (operation.path, method)
+        for name, operation in app.operation.table.items()
+        for method in operation.methods
+        if name in PUBLIC
+    }
+    for path, method in public - meant:
+        assert api.request(method, concrete(path)).status_code in {204, 405}
+    assert meant <= public
+    assert len(PROTECTED) == 11
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), PROTECTED)
+def test_no_token(method: str, path: str, scope: str) -> None:
+    del scope
+    answer = Api(token="").request(method, concrete(path))
+
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("fault", bad_tokens())
+@pytest.mark.parametrize(("method", "path", "scope"), PROTECTED)
+def test_bad_token(method: str, path: str, scope: str, fault: str) -> None:
+    del scope
+    answer = Api(bad_tokens()[fault]).request(method, concrete(path))
+
+    assert_problem(answer, 401, "invalid-token", head=method == "HEAD")
+    assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
+
+
+@pytest.mark.parametrize("granted", [*SCOPES, "customers:none", ""])
+@pytest.mark.parametrize(("method", "path", "scope"), PROTECTED)
+def test_each_scope_alone(api: Api, method: str, path: str, scope: str, granted: str) -> None:
+    del api  # for its database
+    answer = Api(tokens.issuer().token(granted.split())).request(method, concrete(path))
+
+    if granted == scope:
+        assert answer.status_code not in {401, 403}
+        return
+    assert_problem(answer, 403, "insufficient-scope", head=method == "HEAD")
+    assert f'error="insufficient_scope", scope="{scope}"' in answer.headers["WWW-Authenticate"]
+    assert method == "HEAD" or scope in answer.json_body["detail"]
+
+
+def test_token_that_expires_while_the_gateway_remembers_it(api: Api) -> None:
+    del api
+    context = {"principalId": "ada", "scopes": "customers:read", "expires": expiry(-31)}
+    event: dict[str, Any] = {
+        "requestContext": {
+            "httpMethod": "GET",
+            "resourcePath": "/customers",
+            "authorizer": context,
+        },
+        "headers": {},
+        "multiValueQueryStringParameters": None,
+        "pathParameters": None,
+        "stageVariables": None,
+        "body": None,
+    }
+
+    assert app.app(event, None)["statusCode"] == 401
+    context["expires"] = expiry(60)
+    assert app.app(event, None)["statusCode"] == 200
+    del event["requestContext"]["authorizer"]
+    assert app.app(event, None)["statusCode"] == 401
+
+
+def test_route_without_a_scope_does_not_load() -> None:
+    with pytest.raises(TypeError, match="scope"):
+        app.operation("/orders", "GET")  # type: ignore[call-arg]
+
+
+def test_who_may_only_read_learns_nothing_of_what_is_there(api: Api) -> None:
+    path = api.post("/customers", ADA).headers["Location"]
+    reader = Api(tokens.token("customers:read"))
+
+    assert reader.get(path).status_code == 200
+    for there, absent in ((path, f"/customers/{ID}"),):
+        assert reader.delete(there).status_code == reader.delete(absent).status_code == 403

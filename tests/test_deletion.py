@@ -1,0 +1,287 @@
+"""Deleting, restoring, erasing, and the purge."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from chalice.test import Client
+
+import app
+from chalicelib import customers
+from chalicelib.database import Database
+from tests.api import ADA, Api, assert_problem
+from tests.recorded import Recorded
+
+UNKNOWN = "/customers/0190a5f0-1c2d-7e3f-8a4b-5c6d7e8f9a0b"
+FULL = ADA | {
+    "phone": "+442079460000",
+    "company_name": "Analytical Engines",
+    "external_id": "crm-1",
+    "addresses": [{"line1": "12 St James's Square", "country": "GB"}],
+    "locale": "en-GB",
+    "time_zone": "Europe/London",
+    "metadata": {"plan": "gold"},
+}
+
+
+@pytest.fixture
+def path(api: Api) -> str:
+    return api.post("/customers", FULL).headers["Location"]
+
+
+def row(database: Database) -> dict[str, Any]:
+    found = database.fetch_one("SELECT * FROM customers")
+    assert found
+    return found
+
+
+def be_past_its_purge(database: Database) -> None:
+    database.execute("UPDATE customers SET purge_at = '2020-01-01 00:00:00'")
+
+
+# --- deleting --------------------------------------------------------------------------------
+
+
+def test_deleted_customer_is_not_found(api: Api, path: str, database: Recorded) -> None:
+    database.statements.clear()
+    answer = api.delete(path)
+    assert (answer.status_code, answer.body) == (204, b"")
+    assert len(database.statements) == 1
+
+    for again in (
+        api.get(path),
+        api.request("HEAD", path),
+        api.patch(path, {"locale": None}),
+        api.put(path, ADA, if_match="*"),
+        api.put(path, ADA, if_match='"v1"'),
+        api.put(path, ADA, if_match='"v2"'),
+        api.patch(path, {"locale": None}, if_match='"v2"', prefer="return=minimal"),
+        api.delete(path),
+    ):
+        assert again.status_code == 404
+
+
+def test_deleted_customer_is_kept_for_thirty_days(api: Api, path: str, database: Database) -> None:
+    api.delete(path)
+
+    deleted = row(database)
+    assert deleted["purge_at"] - deleted["deleted_at"] == timedelta(days=30)
+    assert deleted["updated_at"] == deleted["deleted_at"]
+    assert deleted["email"] == "ada@example.com"
+
+
+def test_delete_of_this_version_only(api: Api, path: str) -> None:
+    assert_problem(api.delete(path, if_match='"v2"'), 412, "precondition-failed")
+    assert_problem(api.delete(path, if_match='W/"v1"'), 412, "precondition-failed")
+    assert_problem(api.delete(UNKNOWN, if_match='"v1"'), 404, "customer-not-found")
+    assert api.delete(path, if_match='"v1"').status_code == 204
+
+
+def test_delete_whose_answer_was_lost_can_be_repeated(api: Api, path: str) -> None:
+    api.delete(path, if_match='"v1"')
+
+    assert api.delete(path, if_match='"v1"').status_code == 204
+    assert_problem(api.delete(path, if_match='"v2"'), 404, "customer-not-found")
+    assert_problem(api.delete(path, if_match="*"), 404, "customer-not-found")
+
+
+# --- restoring -------------------------------------------------------------------------------
+
+
+def test_restored_customer_is_as_before(api: Api, path: str, database: Recorded) -> None:
+    before = api.get(path).json_body
+    api.delete(path)
+    database.statements.clear()
+
+    restored = api.post(path + "/restore")
+
+    assert len(database.statements) == 2
+    assert (restored.status_code, restored.headers["ETag"]) == (200, '"v3"')
+    later = {"version": 3, "updated_at": restored.json_body["updated_at"]}
+    assert restored.json_body == before | later
+    assert api.get(path).body == restored.body
+
+
+def test_restore_whose_answer_was_lost_can_be_repeated(api: Api, path: str) -> None:
+    api.delete(path)
+    first = api.post(path + "/restore", if_match='"v2"')
+
+    for again in (api.post(path + "/restore"), api.post(path + "/restore", if_match='"v2"')):
+        assert (again.status_code, again.body) == (200, first.body)
+    assert_problem(api.post(path + "/restore", if_match='"v1"'), 412, "precondition-failed")
+
+
+def test_restore_of_another_version(api: Api, path: str) -> None:
+    api.delete(path)
+
+    assert_problem(api.post(path + "/restore", if_match='"v1"'), 412, "precondition-failed")
+    assert api.get(path).status_code == 404
+
+
+def test_restore_when_another_has_the_email_by_now(api: Api, path: str) -> None:
+    api.delete(path)
+    other = api.post("/customers", ADA).headers["Location"]
+
+    assert_problem(api.post(path + "/restore"), 409, "email-taken", ("/email", "taken"))
+
+    api.delete(other)
+    assert api.post(path + "/restore").status_code == 200
+
+
+def test_restore_when_another_has_the_external_id_by_now(api: Api, path: str) -> None:
+    api.delete(path)
+    api.post("/customers", ADA | {"email": "b@example.com", "external_id": "crm-1"})
+
+    assert_problem(api.post(path + "/restore"), 409, "external-id-taken", ("/external_id", "taken"))
+
+
+def test_restore_is_over_with_the_purge_date(api: Api, path: str, database: Database) -> None:
+    """Also when the purge itself is late."""
+    api.delete(path)
+    be_past_its_purge(database)
+
+    assert_problem(api.post(path + "/restore"), 404, "customer-not-found")
+
+
+def test_restore_of_nobody(api: Api) -> None:
+    assert_problem(api.post(UNKNOWN + "/restore"), 404, "customer-not-found")
+    assert_problem(api.post("/customers/none/restore"), 404, "customer-not-found")
+
+
+# --- erasing ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_erased_customer_keeps_its_id_and_times_only(
+    api: Api, path: str, database: Recorded, *, deleted: bool
+) -> None:
+    api.post("/customers/batch", {"items": [ADA | {"email": "b@example.com"}]})
+    if deleted:
+        api.delete(path)
+    before = row(database)
+    database.statements.clear()
+
+    answer = api.post(path + "/erase")
+
+    assert len(database.statements) == 1
+    assert (answer.status_code, answer.body) == (204, b"")
+    left = {name: value for name, value in row(database).items() if value is not None}
+    assert left.pop("id") == before["id"]
+    assert left.pop("version") == before["version"] + 1
+    assert left.pop("updated_at") == left["erased_at"] >= left["deleted_at"]
+    assert left.pop("deleted_at") == (before["deleted_at"] or left["erased_at"])
+    del left["erased_at"]
+    derived = {"state": "erased", "name": ""}
+    rest = {"status": "inactive", "addresses": "[]", "metadata": "{}"}
+    assert {name: left[name] for name in left if name not in derived} == rest
+
+
+def test_create_with_a_key_leaves_nothing_either(api: Api, database: Database) -> None:
+    created = api.post("/customers", ADA, idempotency_key="k")
+    api.post(created.headers["Location"] + "/erase")
+
+    left = row(database)
+    assert (left["idempotency_key"], left["idempotency_fingerprint"]) == (None, None)
+
+
+def test_erased_customer_is_gone(api: Api, path: str) -> None:
+    api.post(path + "/erase")
+
+    for answer in (
+        api.get(path),
+        api.delete(path),
+        api.patch(path, {}),
+        api.put(path, ADA, if_match="*"),
+        api.post(path + "/restore"),
+    ):
+        assert_problem(answer, 404, "customer-not-found")
+    assert api.get("/customers").json_body["items"] == []
+    assert api.post("/customers", FULL).status_code == 201
+
+
+def test_erase_whose_answer_was_lost_can_be_repeated(
+    api: Api, path: str, database: Database
+) -> None:
+    api.post(path + "/erase", if_match='"v1"')
+    erased = row(database)
+
+    assert api.post(path + "/erase").status_code == 204
+    assert api.post(path + "/erase", if_match='"v1"').status_code == 204
+    assert_problem(api.post(path + "/erase", if_match='"v3"'), 404, "customer-not-found")
+    assert row(database) == erased
+
+
+def test_erase_of_another_version(api: Api, path: str) -> None:
+    assert_problem(api.post(path + "/erase", if_match='"v2"'), 412, "precondition-failed")
+    assert api.get(path).status_code == 200
+
+
+def test_erase_of_nobody(api: Api) -> None:
+    assert_problem(api.post(UNKNOWN + "/erase"), 404, "customer-not-found")
+    assert_problem(api.post(UNKNOWN + "/erase", if_match='"v1"'), 404, "customer-not-found")
+
+
+# --- the purge -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def purge(api: Api, monkeypatch: pytest.MonkeyPatch) -> Callable[[], object]:
+    """Give the scheduled function, with time enough and batches of three."""
+    del api  # for its database
+    monkeypatch.setattr(app, "PURGE_SPARE_MS", 0)
+    monkeypatch.setattr(customers, "PURGE_BATCH", 3)
+    client = Client(app.app)
+    event = client.events.generate_cw_event("aws.events", "Scheduled Event", {}, [])
+    return lambda: client.lambda_.invoke("purge_customers", event)
+
+
+@pytest.fixture
+def seven(api: Api, database: Database) -> None:
+    """Delete seven customers, all past their date, and keep an eighth."""
+    items = [ADA | {"email": f"ada{n}@example.com"} for n in range(7)]
+    for customer in api.post("/customers/batch", {"items": items}).json_body["items"]:
+        api.delete(f"/customers/{customer['id']}")
+    be_past_its_purge(database)
+    api.post("/customers", ADA)
+
+
+def erased(database: Database) -> Any:
+    found = database.fetch_one("SELECT COUNT(erased_at) AS erased FROM customers") or {}
+    return found["erased"]
+
+
+def test_purge_erases_what_is_past_its_date(
+    api: Api, path: str, database: Database, purge: Callable[[], object]
+) -> None:
+    api.delete(path)
+    purge()
+    assert row(database)["erased_at"] is None
+    be_past_its_purge(database)
+
+    purge()
+
+    assert row(database)["erased_at"]
+    assert row(database)["email"] is None
+
+
+@pytest.mark.usefixtures("seven")
+def test_purge_goes_on_until_all_is_erased(
+    database: Recorded, purge: Callable[[], object], log: pytest.LogCaptureFixture
+) -> None:
+    purge()
+
+    assert "purged 7 customers" in log.text
+    assert erased(database) == 7
+
+
+@pytest.mark.usefixtures("seven")
+def test_purge_stops_before_its_time_is_over(
+    database: Recorded, purge: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is left is the next run's: a run that is cut off would be reported as a failure."""
+    monkeypatch.setattr(app, "PURGE_SPARE_MS", 1 << 40)
+
+    purge()
+
+    assert erased(database) == 3

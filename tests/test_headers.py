@@ -1,0 +1,169 @@
+"""What every answer has, negotiation, and pages of other origins."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from chalicelib import operations
+from tests.api import ADA, Api, assert_problem
+
+UNKNOWN = "/customers/0190a5f0-1c2d-7e3f-8a4b-5c6d7e8f9a0b"
+ORIGIN = "https://shop.example.com"
+EVERYWHERE = [
+    ("GET", "/health", 200),
+    ("GET", "/customers", 200),
+    ("POST", "/customers", 400),
+    ("GET", UNKNOWN, 404),
+    ("DELETE", "/customers", 405),
+    ("OPTIONS", "/customers", 204),
+    ("GET", "/customers?x=1", 400),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "status"), EVERYWHERE)
+def test_every_answer_is_closed_to_sniffers(api: Api, method: str, path: str, status: int) -> None:
+    answer = api.request(method, path, b"{")
+
+    assert answer.status_code == status
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["Strict-Transport-Security"].startswith("max-age=")
+    assert {"Authorization", "Origin"} <= set(answer.headers["Vary"].split(", "))
+
+
+def test_what_may_be_kept(api: Api) -> None:
+    """Customers only by the client itself, to be asked for anew; problems and health not at all."""
+    path = api.post("/customers", ADA).headers["Location"]
+
+    kept = [api.get(target).headers["Cache-Control"] for target in (path, "/customers", UNKNOWN)]
+
+    assert kept == ["private, no-cache", "private, no-cache", "no-store"]
+    assert api.get("/health").headers["Cache-Control"] == "no-store"
+
+
+# --- request ids -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("method", "path", "status"), EVERYWHERE)
+def test_every_answer_has_a_request_id(api: Api, method: str, path: str, status: int) -> None:
+    first, second = (api.request(method, path, b"{") for _ in range(2))
+
+    assert first.status_code == status
+    assert first.headers["Request-Id"] != second.headers["Request-Id"]
+    assert re.fullmatch("[0-9a-f-]{36}", first.headers["Request-Id"])
+    if status >= 400:
+        assert first.json_body["request_id"] == first.headers["Request-Id"]
+
+
+def test_sane_request_id_of_the_caller_is_echoed(api: Api) -> None:
+    for sane in ("order-17", "8e03978e-40d5-43dd-bc93-6894a57f9324", "a.b:c_d", "x" * 64):
+        answer = api.get(UNKNOWN, request_id=sane)
+        assert answer.headers["Request-Id"] == answer.json_body["request_id"] == sane
+
+
+@pytest.mark.parametrize("odd", ["", "x" * 65, "a b", "a\nb", "ada@example.com", "<b>", "é", "a,b"])
+def test_odd_request_id_of_the_caller_is_not(api: Api, odd: str) -> None:
+    assert re.fullmatch("[0-9a-f-]{36}", api.get("/health", request_id=odd).headers["Request-Id"])
+
+
+# --- negotiation -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/json",
+        "*/*",
+        "application/*",
+        "",
+        "text/html, application/json;q=0.1",
+        "TEXT/HTML,*/*;q=0.8",
+        "application/json; charset=utf-8",
+        "application/json;q=nonsense",
+        "text/*;q=0, */*",
+    ],
+)
+def test_json_is_acceptable(api: Api, accept: str) -> None:
+    assert api.get("/health", accept=accept).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "text/html",
+        "application/xml, text/*",
+        "application/json;q=0",
+        "application/json;q=0, */*",
+        "*/*;q=0.000",
+        "application/*;q=0, */*",
+        "nonsense",
+        ";;;,,,",
+    ],
+)
+def test_json_is_not_acceptable(api: Api, accept: str) -> None:
+    assert_problem(api.get("/health", accept=accept), 406, "not-acceptable")
+
+
+# --- pages of other origins ------------------------------------------------------------------
+
+
+@pytest.fixture
+def origins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let pages of two origins use the API."""
+    monkeypatch.setenv("CORS_ORIGINS", f"https://admin.example.com {ORIGIN}")
+    operations.settings.cache_clear()
+    yield
+    operations.settings.cache_clear()
+
+
+@pytest.mark.usefixtures("origins")
+@pytest.mark.parametrize(("method", "path", "status"), EVERYWHERE)
+def test_page_of_a_configured_origin_sees_every_answer(
+    api: Api, method: str, path: str, status: int
+) -> None:
+    for origin in (ORIGIN, "https://admin.example.com"):
+        answer = api.request(method, path, b"{", {"Origin": origin})
+        assert answer.status_code in {status, 415}
+        assert answer.headers["Access-Control-Allow-Origin"] == origin
+        exposed = set(answer.headers["Access-Control-Expose-Headers"].split(", "))
+        assert {"ETag", "Link", "Location", "Retry-After", "Request-Id"} <= exposed
+        assert "Access-Control-Allow-Credentials" not in answer.headers
+
+
+@pytest.mark.usefixtures("origins")
+@pytest.mark.parametrize(
+    "origin",
+    ["https://evil.example.com", "null", "http://shop.example.com", ORIGIN + ".evil.com", "*"],
+)
+def test_page_of_another_origin_sees_none(api: Api, origin: str) -> None:
+    for method, path, _ in EVERYWHERE:
+        answer = api.request(method, path, b"{", {"Origin": origin})
+        assert not {"Access-Control-Allow-Origin"} & answer.headers.keys()
+
+
+def test_no_origin_is_configured_by_default(api: Api) -> None:
+    answer = api.get("/health", origin=ORIGIN)
+
+    assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+@pytest.mark.usefixtures("origins")
+def test_browser_may_ask_before_it_sends() -> None:
+    answer = Api(token="").request(
+        "OPTIONS",
+        UNKNOWN,
+        headers={"Origin": ORIGIN, "Access-Control-Request-Method": "PUT"},
+    )
+
+    assert (answer.status_code, answer.body) == (204, b"")
+    assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
+    methods = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "PUT"}
+    assert set(answer.headers["Access-Control-Allow-Methods"].split(", ")) == methods
+    assert set(answer.headers["Allow"].split(", ")) == methods
+    allowed = set(answer.headers["Access-Control-Allow-Headers"].split(", "))
+    assert {
+        *("Authorization", "Content-Type", "If-Match", "If-None-Match"),
+        *("Idempotency-Key", "Prefer", "Request-Id"),
+    } <= allowed

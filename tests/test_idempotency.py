@@ -1,0 +1,270 @@
+"""Creates that are repeated with their Idempotency-Key are done once."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests import tokens
+from tests.api import ADA, Api, assert_problem
+from tests.recorded import Recorded
+
+KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
+GRACE = {"email": "grace@example.com", "given_name": "Grace"}
+
+
+def test_repeated_create_is_answered_as_the_first(api: Api, database: Recorded) -> None:
+    first = api.post("/customers", ADA, idempotency_key=KEY)
+    assert len(database.statements) == 1
+    assert "Idempotency-Replayed" not in first.headers
+
+    again = api.post("/customers", ADA, idempotency_key=KEY)
+
+    assert len(database.statements) == 3
+    assert (again.status_code, again.body) == (201, first.body)
+    for name in ("ETag", "Location"):
+        assert again.headers[name] == first.headers[name]
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert len(api.get("/customers").json_body["items"]) == 1
+
+
+@pytest.mark.slow
+def test_twenty_parallel_creates_make_one_customer(api: Api) -> None:
+    with ThreadPoolExecutor(20) as clients:
+        answers = list(
+            clients.map(lambda _: Api().post("/customers", ADA, idempotency_key=KEY), range(20))
+        )
+
+    assert {(each.status_code, each.body) for each in answers} == {(201, answers[0].body)}
+    assert sum("Idempotency-Replayed" in each.headers for each in answers) == 19
+    assert len(api.get("/customers").json_body["items"]) == 1
+
+
+@pytest.mark.parametrize("change", ["patch", "put", "delete", "restore"])
+def test_repeated_create_is_answered_as_the_first_whatever_came_between(
+    api: Api, change: str
+) -> None:
+    first = api.post("/customers", ADA, idempotency_key=KEY)
+    path = first.headers["Location"]
+    if change == "patch":
+        api.patch(path, {"email": "augusta@example.com"})
+        api.post("/customers", ADA)  # who has the address now
+    elif change == "put":
+        api.put(path, GRACE, if_match="*")
+    else:
+        api.delete(path)
+    if change == "restore":
+        api.post(path + "/restore")
+
+    again = api.post("/customers", ADA, idempotency_key=KEY)
+
+    assert (again.status_code, again.body) == (201, first.body)
+
+
+def test_erased_customer_can_be_created_anew(api: Api) -> None:
+    """Nothing that could tell what was erased is kept, so not the key either."""
+    first = api.post("/customers", ADA, idempotency_key=KEY)
+    api.post(first.headers["Location"] + "/erase")
+
+    again = api.post("/customers", ADA, idempotency_key=KEY)
+
+    assert again.status_code == 201
+    assert again.headers["Location"] != first.headers["Location"]
+
+
+def test_key_with_another_body_is_refused(api: Api) -> None:
+    api.post("/customers", ADA, idempotency_key=KEY)
+
+    for other in (GRACE, ADA | {"locale": "en"}, ADA | {"given_name": "ada"}):
+        answer = api.post("/customers", other, idempotency_key=KEY)
+        assert_problem(answer, 422, "idempotency-key-reused")
+
+
+def test_what_means_the_same_is_the_same_body(api: Api) -> None:
+    first = api.post("/customers", ADA | {"phone": "+442079460000"}, idempotency_key=KEY)
+
+    other = {"phone": "+44 20 7946-0000", "addresses": [], **dict(reversed(ADA.items()))}
+    again = api.post("/customers", other, idempotency_key=KEY)
+
+    assert again.body == first.body
+
+
+def test_another_key_is_another_customer(api: Api) -> None:
+    api.post("/customers", ADA, idempotency_key=KEY)
+
+    assert_problem(
+        api.post("/customers", ADA, idempotency_key="other"),
+        409,
+        "email-taken",
+        ("/email", "taken"),
+    )
+    assert api.post("/customers", GRACE, idempotency_key="other").status_code == 201
+
+
+def test_keys_are_the_callers_own(api: Api) -> None:
+    api.post("/customers", ADA, idempotency_key=KEY)
+    other = Api(tokens.issuer().token(sub="another"))
+
+    assert other.post("/customers", GRACE, idempotency_key=KEY).status_code == 201
+
+
+def test_keys_are_the_operations_own(api: Api) -> None:
+    api.post("/customers", ADA, idempotency_key=KEY)
+
+    answer = api.post("/customers/batch", {"items": [GRACE]}, idempotency_key=KEY)
+
+    assert answer.status_code == 201
+
+
+@pytest.mark.parametrize("key", [f'"{KEY}"', f" {KEY} "])
+def test_key_may_be_quoted(api: Api, key: str) -> None:
+    first = api.post("/customers", ADA, idempotency_key=KEY)
+
+    assert api.post("/customers", ADA, idempotency_key=key).body == first.body
+
+
+@pytest.mark.parametrize("key", ["", '""', "x" * 256, "a b", "ключ", '"a', 'a"b', "a\tb"])
+def test_key_that_is_none(api: Api, key: str) -> None:
+    answer = api.post("/customers", ADA, idempotency_key=key)
+
+    assert_problem(answer, 400, "validation-error", ("Idempotency-Key", "idempotency-key"))
+
+
+@pytest.mark.parametrize("key", ["x" * 255, '"a b"', "~!@#$%^&*()"])
+def test_key_that_is_odd(api: Api, key: str) -> None:
+    assert api.post("/customers", ADA, idempotency_key=key).status_code == 201
+    again = api.post("/customers", ADA, idempotency_key=key)
+    assert again.headers["Idempotency-Replayed"] == "true"
+
+
+def test_refused_create_leaves_the_key_free(api: Api) -> None:
+    api.post("/customers", ADA)
+    refused = api.post("/customers", ADA, idempotency_key=KEY)
+    invalid = api.post("/customers", {}, idempotency_key=KEY)
+
+    assert (refused.status_code, invalid.status_code) == (409, 400)
+    assert api.post("/customers", GRACE, idempotency_key=KEY).status_code == 201
+
+
+# --- batches ---------------------------------------------------------------------------------
+
+
+def batch(size: int, **members: Any) -> dict[str, Any]:
+    return {"items": [ADA | {"email": f"ada{n}@example.com"} | members for n in range(size)]}
+
+
+def test_batch_is_stored_in_one_statement(api: Api, database: Recorded) -> None:
+    answer = api.post("/customers/batch", batch(100))
+
+    assert len(database.statements) == 1
+    assert answer.status_code == 201
+    items = answer.json_body["items"]
+    assert [item["email"] for item in items] == [f"ada{n}@example.com" for n in range(100)]
+    assert len({item["id"] for item in items}) == 100
+    listed = api.get("/customers?limit=100").json_body["items"]
+    assert sorted(map(str, listed)) == sorted(map(str, items))
+
+
+def test_repeated_batch_is_answered_as_the_first(api: Api) -> None:
+    first = api.post("/customers/batch", batch(100), idempotency_key=KEY)
+    api.patch(f"/customers/{first.json_body['items'][7]['id']}", {"locale": "en"})
+    api.delete(f"/customers/{first.json_body['items'][0]['id']}")
+
+    again = api.post("/customers/batch", batch(100), idempotency_key=KEY)
+    other = api.post("/customers/batch", batch(99), idempotency_key=KEY)
+
+    assert (again.status_code, again.body) == (201, first.body)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert_problem(other, 422, "idempotency-key-reused")
+
+
+def test_batch_is_stored_whole_or_not_at_all(api: Api) -> None:
+    api.post("/customers", ADA | {"email": "ADA3@example.com", "external_id": "crm-1"})
+    items = batch(6)["items"]
+    items[5]["external_id"] = "crm-1"
+
+    answer = api.post("/customers/batch", {"items": items}, idempotency_key=KEY)
+
+    assert_problem(
+        answer,
+        409,
+        "email-taken",
+        ("/items/3/email", "taken"),
+        ("/items/5/external_id", "taken"),
+    )
+    assert len(api.get("/customers").json_body["items"]) == 1
+    del items[5], items[3]
+    assert api.post("/customers/batch", {"items": items}, idempotency_key=KEY).status_code == 201
+
+
+def test_batch_with_a_taken_external_id_only(api: Api) -> None:
+    api.post("/customers", GRACE | {"external_id": "crm-1"})
+
+    answer = api.post("/customers/batch", batch(1, external_id="crm-1"))
+
+    assert_problem(answer, 409, "external-id-taken", ("/items/0/external_id", "taken"))
+
+
+def test_each_item_has_its_problems(api: Api) -> None:
+    items = [*batch(2)["items"], {"given_name": 7}, "text", ADA | {"addresses": [{}]}]
+
+    answer = api.post("/customers/batch", {"items": items})
+
+    assert_problem(
+        answer,
+        400,
+        "validation-error",
+        ("/items/2/email", "required"),
+        ("/items/2/given_name", "type"),
+        ("/items/3", "type"),
+        ("/items/4/addresses/0/line1", "required"),
+        ("/items/4/addresses/0/country", "required"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("document", "error"),
+    [
+        ({"items": []}, ("/items", "range")),
+        (batch(101), ("/items", "range")),
+        ({}, ("/items", "required")),
+        ({"items": None}, ("/items", "null")),
+        ({"items": {}}, ("/items", "type")),
+        ({"items": [ADA], "more": 1}, ("/more", "unknown")),
+        ([ADA], ("", "type")),
+    ],
+)
+def test_batch_that_is_none(api: Api, document: object, error: tuple[str, str]) -> None:
+    answer = api.post("/customers/batch", document)
+
+    assert_problem(answer, 400, "validation-error", error)
+
+
+def test_customer_that_is_in_a_batch_twice(api: Api) -> None:
+    items = batch(3)["items"]
+    items[2] |= {"email": "ADA0@example.com", "external_id": "x"}
+    items[1] |= {"external_id": "x"}
+
+    answer = api.post("/customers/batch", {"items": items})
+
+    assert_problem(
+        answer,
+        400,
+        "validation-error",
+        ("/items/2/email", "repeated"),
+        ("/items/2/external_id", "repeated"),
+    )
+
+
+def test_batch_of_the_largest_customers(api: Api) -> None:
+    text = "x" * 200
+    address = {"line1": text, "line2": text, "city": text, "region": text, "country": "GB"}
+    largest = batch(100, addresses=[address] * 5, company_name="x" * 500)
+
+    assert api.post("/customers/batch", largest).status_code == 201
+
+
+def test_batch_that_is_too_large(api: Api) -> None:
+    body = b'{"items": []}' + b" " * (1 << 20)
+
+    assert_problem(api.request("POST", "/customers/batch", body), 413, "content-too-large")
