@@ -15,7 +15,9 @@ from typing import Any
 
 import jwt
 import pytest
+from chalice import Chalice
 from chalice.app import AuthRequest, AuthResponse
+from chalice.test import Client
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
@@ -871,6 +873,26 @@ def test_missing_settings_are_no_answer(monkeypatch: pytest.MonkeyPatch) -> None
 
     with pytest.raises(SettingsError, match="TOKEN_AUDIENCE"):
         authorize(asked(f"Bearer {token()}"))
+
+
+@pytest.mark.usefixtures("environment")
+def test_chalice_asks_it_before_a_view() -> None:
+    app = Chalice("guarded")
+    guard = app.authorizer(ttl_seconds=300)(authorize)
+
+    @app.route("/", authorizer=guard)
+    def view() -> object:
+        assert app.current_request
+        context: dict[str, str] = app.current_request.context["authorizer"]
+        return context
+
+    http = Client(app).http
+    good = http.request("GET", "/", {"Authorization": f"Bearer {token(scope='customers:read')}"})
+    bad = http.request("GET", "/", {"Authorization": f"Bearer {token(exp=1)}"})
+
+    assert (good.status_code, bad.status_code) == (200, 403)
+    assert good.json_body["principalId"] == "ada"
+    assert good.json_body["scopes"] == "customers:read"
 
 
 def test_reasons_are_of_errors_that_pyjwt_has() -> None:
