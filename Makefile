@@ -24,6 +24,9 @@ seed: $(INSTALLED)  ## Load generated customers into the running stack (COUNT=10
 migrate: $(INSTALLED)  ## Bring the running stack's schema up to date
 	@$(BIN)/python -m migrations
 
+token: $(INSTALLED)  ## Print a token for the running stack (SCOPE="customers:read", or all)
+	@$(BIN)/python -m local.issuer $(if $(SCOPE),--scope "$(SCOPE)")
+
 reset: $(INSTALLED)  ## Empty the local database (YES=1 does not ask)
 	@$(BIN)/python -m local reset $(if $(YES),--yes)
 
@@ -61,4 +64,4 @@ $(INSTALLED): requirements-dev.txt
 	@touch $@
 
 .DEFAULT_GOAL := help
-.PHONY: run stack seed migrate reset test quick check format lock help
+.PHONY: run stack seed migrate token reset test quick check format lock help

@@ -3,25 +3,29 @@
 import argparse
 import errno
 import os
+import shlex
 import shutil
 import signal
 import sys
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from types import FrameType
 
 from local.processes import LocalError
-from local.stack import DATA_API_PORT, Settings, Stack
+from local.stack import Settings, Stack
 from local.state import locked
 
 RUNNING = """
 The customers API is at {url}
 
-  list them   curl {url}/customers
-  create one  curl -i {url}/customers -H 'Content-Type: application/json' \\
+  list them   curl {url}/customers -H "Authorization: Bearer $({token})"
+  create one  curl -i {url}/customers -H "Authorization: Bearer $({token})" \\
+                -H 'Content-Type: application/json' \\
                 -d '{{"email": "ada@example.com", "given_name": "Ada", "family_name": "Lovelace"}}'
   edit        save a file, and the API restarts
   beside it   {chalice} --port {beside}
+  console     {console}
   logs        {logs}
   stop        Ctrl-C
 """
@@ -29,6 +33,7 @@ RUNNING_WITHOUT_API = """
 Everything but the API is running.
 
   start it    {chalice}
+  console     {console}
   logs        {logs}
   stop        Ctrl-C
 """
@@ -74,9 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m local",
         description="The customers API with its database, whole on this machine.",
-        epilog="Environment: PORT (8000), DATA_API_PORT (8001), DATABASE_PORT (8002), DATABASE_URL "
-        "(mysql://user:password@host:port/database, instead of a private MariaDB), LOCAL_STATE "
-        "(.local, where data and logs are).",
+        epilog="Environment: PORT (8000), DATA_API_PORT (8001), DATABASE_PORT (8002), CONSOLE_PORT "
+        "(8003), DATABASE_URL (mysql://user:password@host:port/database, instead of a private "
+        "MariaDB), LOCAL_STATE (.local, where data, logs and the keys of tokens are).",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="start everything, and stop it on Ctrl-C")
@@ -89,15 +94,31 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _words(settings: Settings) -> dict[str, object]:
+    default = Settings.from_environ({})
     chalice = f"{os.path.relpath(Path(sys.executable).with_name('chalice'))} local"
-    if settings.data_api_port != DATA_API_PORT:
-        chalice = f"AWS_ENDPOINT_URL_RDS_DATA={settings.data_api_url} {chalice}"
+    if settings.api_environment != default.api_environment:
+        chalice = f"{_assignments(settings.api_environment)} {chalice}"
     return {
         "url": settings.url,
         "beside": settings.port + 10,
         "chalice": chalice,
+        "token": _token_command(settings, default),
+        "console": settings.console_url,
         "logs": settings.state / "logs",
     }
+
+
+def _token_command(settings: Settings, default: Settings) -> str:
+    needed: dict[str, object] = {}
+    if settings.console_port != default.console_port:
+        needed["CONSOLE_PORT"] = settings.console_port
+    if settings.state != default.state:
+        needed["LOCAL_STATE"] = settings.state
+    return f"make -s token {_assignments(needed)}".rstrip()
+
+
+def _assignments(variables: Mapping[str, object]) -> str:
+    return " ".join(f"{name}={shlex.quote(str(value))}" for name, value in variables.items())
 
 
 def _is_agreed(question: str) -> bool:

@@ -1,4 +1,4 @@
-"""The whole service on a laptop: database, Data API server, schema, sample customers, API."""
+"""The whole service on a laptop: database, Data API, schema, sample customers, console, API."""
 
 import http.client
 import os
@@ -14,7 +14,7 @@ from typing import NoReturn, Self
 import pymysql
 
 from chalicelib.database.mysql import connection_arguments
-from chalicelib.settings import SettingsError
+from chalicelib.settings import LOCAL_AUDIENCE, SettingsError
 from local.mariadb import MariaDB, find_server, install
 from local.processes import PROJECT, Child, LocalError, answers, is_free
 from local.state import DIRECTORY, locked
@@ -22,6 +22,7 @@ from local.state import DIRECTORY, locked
 PORT = 8000
 DATA_API_PORT = 8001
 DATABASE_PORT = 8002
+CONSOLE_PORT = 8003
 SAMPLE_SIZE = 200
 READY_SECONDS = 30.0
 
@@ -34,11 +35,12 @@ class Settings:
     port: int
     data_api_port: int
     database_port: int
+    console_port: int
     database_url: str | None = field(repr=False)
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
-        """Read PORT, DATA_API_PORT, DATABASE_PORT, DATABASE_URL and LOCAL_STATE.
+        """Read PORT, the other ports, DATABASE_URL and LOCAL_STATE, as `--help` names them.
 
         Raises LocalError if a port is not a number from 1024 to 65535.
         """
@@ -47,6 +49,7 @@ class Settings:
             port=_port(environ, "PORT", PORT),
             data_api_port=_port(environ, "DATA_API_PORT", DATA_API_PORT),
             database_port=_port(environ, "DATABASE_PORT", DATABASE_PORT),
+            console_port=_port(environ, "CONSOLE_PORT", CONSOLE_PORT),
             database_url=environ.get("DATABASE_URL") or None,
         )
 
@@ -57,6 +60,22 @@ class Settings:
     @property
     def data_api_url(self) -> str:
         return f"http://127.0.0.1:{self.data_api_port}"
+
+    @property
+    def console_url(self) -> str:
+        """Where the console is, which is also the name of the issuer of tokens."""
+        return f"http://127.0.0.1:{self.console_port}"
+
+    @property
+    def api_environment(self) -> dict[str, str]:
+        """What tells the API where the stack's other parts are."""
+        return {
+            "AWS_ENDPOINT_URL_RDS_DATA": self.data_api_url,
+            "TOKEN_ISSUER": self.console_url,
+            "TOKEN_AUDIENCE": LOCAL_AUDIENCE,
+            "TOKEN_JWKS_URL": f"{self.console_url}/.well-known/jwks.json",
+            "CORS_ORIGINS": self.console_url,
+        }
 
 
 class Stack:
@@ -88,6 +107,8 @@ class Stack:
             self._finish("migrations")
         with step("customers"):
             self._finish("local.seed", "--count", str(SAMPLE_SIZE), "--if-empty")
+        with step("console"):
+            self._start_console()
         if api:
             with step("API"):
                 api_process = self._start_api()
@@ -134,6 +155,14 @@ class Stack:
         child.wait_until(lambda: answers(port), READY_SECONDS)
         self._children.append(child)
 
+    def _start_console(self) -> None:
+        port = self._settings.console_port
+        command = [sys.executable, "-m", "local.console", "--port", str(port)]
+        state = str(self._settings.state.absolute())
+        child = self._child("console", command, {**os.environ, "LOCAL_STATE": state})
+        child.wait_until(lambda: answers(port), READY_SECONDS)
+        self._children.append(child)
+
     def _start_api(self) -> Child:
         port = self._settings.port
         command = [sys.executable, "-m", "local.gateway", "--stage", "local", "--port", str(port)]
@@ -164,7 +193,7 @@ class Stack:
     def _environment(self) -> dict[str, str]:
         # Without a database of the developer's own shell, so that all goes through the Data API.
         environment = {k: v for k, v in os.environ.items() if not k.startswith("DATABASE_")}
-        return {**environment, "AWS_ENDPOINT_URL_RDS_DATA": self._settings.data_api_url}
+        return environment | self._settings.api_environment
 
 
 @contextmanager
@@ -178,7 +207,7 @@ def step(name: str, doing: str = "") -> Iterator[None]:
 
 
 def _check_ports(settings: Settings, *, api: bool) -> None:
-    ports = {"DATA_API_PORT": settings.data_api_port}
+    ports = {"DATA_API_PORT": settings.data_api_port, "CONSOLE_PORT": settings.console_port}
     if settings.database_url is None:
         ports["DATABASE_PORT"] = settings.database_port
     if api:

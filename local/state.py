@@ -26,7 +26,7 @@ def locked(state: Path) -> Iterator[int]:
 
     Waits for what a killed run left behind to end. Raises LocalError if a run is alive.
     """
-    _make(state)
+    make(state)
     with (state / "lock").open("a+") as lock:
         deadline = time.monotonic() + reaper.PATIENCE + 5
         while not _try(lock):
@@ -42,9 +42,11 @@ def locked(state: Path) -> Iterator[int]:
         yield lock.fileno()
 
 
-def _make(state: Path) -> None:
+def make(state: Path) -> None:
+    """Make a state directory, unless it is there; several processes may do so at once."""
     if state.absolute() == DIRECTORY and not os.path.lexists(state):
-        state.symlink_to(_outside())
+        with suppress(FileExistsError):
+            state.symlink_to(_outside())
     state.resolve().mkdir(parents=True, exist_ok=True)
 
 

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 LATER = (
     "pymysql",
     "marshmallow",
@@ -11,6 +13,8 @@ LATER = (
     "botocore",
     "aws_xray_sdk",
     "zoneinfo",
+    "jwt",
+    "cryptography",
 )
 
 
@@ -20,8 +24,9 @@ def imported_by(statement: str) -> set[str]:
     return {line.rsplit("|", 1)[1].strip().split(".")[0] for line in lines}
 
 
-def test_app_imports_nothing_heavy() -> None:
-    modules = imported_by("import app")
+@pytest.mark.parametrize("statement", ["import app", "import app, chalicelib.auth"])
+def test_app_imports_nothing_heavy(statement: str) -> None:
+    modules = imported_by(statement)
 
     assert "chalicelib" in modules
     assert modules.isdisjoint(LATER)
@@ -29,3 +34,4 @@ def test_app_imports_nothing_heavy() -> None:
 
 def test_measurement_would_notice() -> None:
     assert {"marshmallow", "email_validator"} <= imported_by("import app, chalicelib.schemas")
+    assert {"jwt", "cryptography"} <= imported_by("import chalicelib.auth, jwt")

@@ -2,7 +2,14 @@
 
 import pytest
 
-from chalicelib.settings import LOCAL_DATA_API, Settings, SettingsError
+from chalicelib.settings import (
+    LOCAL_CURSOR_KEY,
+    LOCAL_DATA_API,
+    ApiSettings,
+    Settings,
+    SettingsError,
+    TokenSettings,
+)
 
 CLUSTER = {"DATABASE_RESOURCE_ARN": "arn:cluster", "DATABASE_SECRET_ARN": "arn:secret"}
 IN_LAMBDA = {"AWS_LAMBDA_FUNCTION_NAME": "customers-prod"}
@@ -45,3 +52,80 @@ def test_address_with_a_password_is_not_shown() -> None:
 
     assert settings.database_url == "mysql://a:hunter2@h/d"
     assert "hunter2" not in repr(settings)
+
+
+TOKENS = {"TOKEN_ISSUER": "https://issuer.example.com/pool", "TOKEN_AUDIENCE": "customers other"}
+
+
+def test_tokens_are_the_local_issuers_where_nothing_is_set() -> None:
+    assert TokenSettings.from_environ({}) == TokenSettings(
+        "http://127.0.0.1:8003", ("customers",), "http://127.0.0.1:8003/.well-known/jwks.json"
+    )
+
+
+@pytest.mark.parametrize("where", [{}, IN_LAMBDA])
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_issuer_and_audiences(where: dict[str, str], slash: str) -> None:
+    issuer = TOKENS["TOKEN_ISSUER"] + slash
+
+    settings = TokenSettings.from_environ(TOKENS | {"TOKEN_ISSUER": issuer} | where)
+
+    assert settings.issuer == issuer
+    assert settings.audiences == ("customers", "other")
+    assert settings.jwks_url == "https://issuer.example.com/pool/.well-known/jwks.json"
+
+
+def test_keys_may_be_elsewhere() -> None:
+    url = "https://keys.example.com/all.json"
+
+    assert TokenSettings.from_environ(TOKENS | {"TOKEN_JWKS_URL": url}).jwks_url == url
+
+
+@pytest.mark.parametrize("missing", TOKENS)
+def test_missing_token_setting_in_lambda_is_an_error_that_names_it(missing: str) -> None:
+    environ = {name: value for name, value in (TOKENS | IN_LAMBDA).items() if name != missing}
+
+    for lacking in (environ, environ | {missing: ""}):
+        with pytest.raises(SettingsError, match=missing):
+            TokenSettings.from_environ(lacking)
+
+
+def test_issuer_without_an_audience_is_an_error_anywhere() -> None:
+    with pytest.raises(SettingsError, match="TOKEN_AUDIENCE"):
+        TokenSettings.from_environ({"TOKEN_ISSUER": "https://issuer.example.com"})
+
+
+def test_api_settings_where_nothing_is_set() -> None:
+    assert ApiSettings.from_environ({}) == ApiSettings((), LOCAL_CURSOR_KEY.encode(), 30)
+
+
+@pytest.mark.parametrize("where", [{}, IN_LAMBDA])
+def test_api_settings(where: dict[str, str]) -> None:
+    settings = ApiSettings.from_environ(
+        {
+            "CORS_ORIGINS": "https://a.example.com https://b.example.com",
+            "CURSOR_KEY": "k" * 32,
+            "RETENTION_DAYS": "3650",
+            **where,
+        }
+    )
+
+    assert settings == ApiSettings(
+        ("https://a.example.com", "https://b.example.com"), b"k" * 32, 3650
+    )
+    assert "kkk" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "environ", [IN_LAMBDA, IN_LAMBDA | {"CURSOR_KEY": ""}, {"CURSOR_KEY": "k" * 31}]
+)
+def test_cursor_key_that_is_missing_or_short_is_an_error(environ: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="CURSOR_KEY") as refusal:
+        ApiSettings.from_environ(environ)
+    assert "kkk" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "3651", "1.5", "a month", "٣٠"])
+def test_wrong_retention_is_an_error(days: str) -> None:
+    with pytest.raises(SettingsError, match="RETENTION_DAYS"):
+        ApiSettings.from_environ({"RETENTION_DAYS": days})

@@ -22,6 +22,8 @@ from typing import Self
 import pytest
 import requests
 
+from chalicelib.auth import SCOPES, Verifier
+from chalicelib.settings import LOCAL_AUDIENCE, TokenSettings
 from local.mariadb import MariaDB
 from local.processes import answers, free_port
 from tests.local.support import disk, eventually, is_alive, processes
@@ -41,13 +43,15 @@ class Run:
         wrap: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        self.ports = {name: free_port() for name in ("PORT", "DATA_API_PORT", "DATABASE_PORT")}
-        self.environment = {
-            **os.environ,
+        self.ports = {
+            name: free_port() for name in ("PORT", "DATA_API_PORT", "DATABASE_PORT", "CONSOLE_PORT")
+        }
+        self.own = {
             **{name: str(port) for name, port in self.ports.items()},
             "LOCAL_STATE": str(state),
             **(environment or {}),
         }
+        self.environment = {**os.environ, **self.own}
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 (finish closes it)
         self._read = 0
         self.process = subprocess.Popen(
@@ -104,14 +108,28 @@ def paste(command: str) -> int:
     curl.add_argument("curl")
     curl.add_argument("-i", action="store_true")
     curl.add_argument("url")
-    curl.add_argument("-H", default="Accept: */*")
+    curl.add_argument("-H", action="append", default=[])
     curl.add_argument("-d")
     words = curl.parse_args(shlex.split(command.replace("\\\n", "")))
-    name, value = words.H.split(": ")
+    headers = dict(header.split(": ") for header in words.H)
     method = "POST" if words.d else "GET"
-    return requests.request(
-        method, words.url, headers={name: value}, data=words.d, timeout=9
-    ).status_code
+    return requests.request(method, words.url, headers=headers, data=words.d, timeout=9).status_code
+
+
+def with_token(command: str, service: Run) -> str:
+    """Do what a shell does with `$(make -s token ...)`, and see the token taken."""
+    found = re.search(r"\$\((make .*?)\)", command)
+    assert found
+    environment = {k: v for k, v in service.environment.items() if k not in service.own}
+    done = subprocess.run(
+        shlex.split(found[1]), cwd=PROJECT, env=environment, capture_output=True, check=True
+    )
+    token = done.stdout.decode().removesuffix("\n")
+    console = f"http://127.0.0.1:{service.ports['CONSOLE_PORT']}"
+    keys = f"{console}/.well-known/jwks.json"
+    verifier = Verifier(TokenSettings(console, (LOCAL_AUDIENCE,), keys))
+    assert verifier.verify(f"Bearer {token}").scopes == set(SCOPES)
+    return command.replace(found[0], token)
 
 
 @pytest.mark.slow
@@ -121,15 +139,17 @@ def test_the_whole_service_runs(tmp_path: Path) -> None:
         family = service.family()
 
         assert len(items(service.ports["PORT"])) > 1
-        for command in re.findall(r"curl (?:.*\\\n)?.*", said):
-            assert paste(command) in {200, 201}
+        commands = re.findall(r"curl (?:.*\\\n)*.*", said)
+        assert len(commands) == 2
+        for command in commands:
+            assert paste(with_token(command, service)) in {200, 201}
         with another_api(service) as port:
             assert items(port)[0]["email"] == "ada@example.com"
 
         service.process.send_signal(signal.SIGINT)
         assert service.finish() == (130, "")
         assert "Shutdown complete" in (tmp_path / "logs" / "mariadb.log").read_text()
-        assert len(family) == 3
+        assert len(family) == 4
         assert not any(map(is_alive, family))
 
 
@@ -161,7 +181,7 @@ def test_a_killed_run_leaves_nothing_and_the_next_one_follows_at_once(tmp_path: 
     with Run(tmp_path, "run", "--no-api", environment=first.environment) as second:
         second.read_until("database")
         assert not any(map(is_alive, family))
-        assert len(family) == 2
+        assert len(family) == 3
         second.process.terminate()
         assert second.finish() == (143, "")
 
@@ -235,7 +255,7 @@ def test_a_second_run_is_refused_and_so_is_reset(tmp_path: Path) -> None:
             )
 
 
-@pytest.mark.parametrize("name", ["PORT", "DATA_API_PORT", "DATABASE_PORT"])
+@pytest.mark.parametrize("name", ["PORT", "DATA_API_PORT", "DATABASE_PORT", "CONSOLE_PORT"])
 def test_a_port_in_use_is_named_with_the_way_to_another(tmp_path: Path, name: str) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

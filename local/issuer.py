@@ -1,0 +1,140 @@
+"""The laptop's own issuer of tokens: `python -m local.issuer` prints one.
+
+Its keys are made at first use and stay in the state directory, readable by their owner alone.
+The local stack's console publishes the public halves.
+"""
+
+import argparse
+import json
+import os
+import secrets
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+
+from chalicelib.auth import SCOPES
+from chalicelib.settings import LOCAL_AUDIENCE, LOCAL_ISSUER
+from local import state
+from local.processes import LocalError
+from local.stack import Settings
+
+LIFETIME_SECONDS = 12 * 3_600
+
+
+class Issuer:
+    """Signs tokens with the keys of a state directory, in the name of `url`."""
+
+    def __init__(self, directory: Path, url: str = LOCAL_ISSUER) -> None:
+        """Make the keys where there are none. Raises LocalError if they can't be read."""
+        self.url = url
+        self._keys = {key.algorithm_name: key for key in _keys(directory / "issuer.json")}
+
+    def jwks(self) -> dict[str, Any]:
+        """Return the public keys as a JSON Web Key Set (RFC 7517)."""
+        return {"keys": [_public(key) for key in self._keys.values()]}
+
+    def token(
+        self,
+        scopes: Iterable[str] = SCOPES,
+        *,
+        subject: str = "local-developer",
+        audience: str = LOCAL_AUDIENCE,
+        seconds: int = LIFETIME_SECONDS,
+        algorithm: str = "ES256",
+        **claims: object,
+    ) -> str:
+        """Return an access token (RFC 9068) that is valid for so many seconds from now.
+
+        `claims` are more claims, or replace those that it would have; None leaves one out.
+        """
+        now = int(time.time())
+        own = {
+            "iss": self.url,
+            "aud": audience,
+            "sub": subject,
+            "client_id": "local",
+            "iat": now,
+            "exp": now + seconds,
+            "jti": secrets.token_hex(16),
+            "scope": " ".join(scopes),
+        }
+        payload = {name: value for name, value in (own | claims).items() if value is not None}
+        key = self._keys[algorithm]
+        return jwt.encode(payload, key, headers={"typ": "at+jwt", "kid": key.key_id})
+
+
+def main() -> int:
+    """Print a token for the local stack; return the exit code."""
+    scopes = _scopes()
+    try:
+        settings = Settings.from_environ(os.environ)
+        state.make(settings.state)
+        print(Issuer(settings.state, settings.console_url).token(scopes))
+    except (LocalError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _scopes() -> list[str]:
+    parser = argparse.ArgumentParser(
+        prog="python -m local.issuer",
+        description="Print a token for the local stack, valid for 12 hours.",
+        epilog="Environment: CONSOLE_PORT and LOCAL_STATE, as for `python -m local run`.",
+    )
+    known = " ".join(SCOPES)
+    parser.add_argument("--scope", default=known, help="separated by spaces (%(default)s)")
+    scopes: list[str] = parser.parse_args().scope.split()
+    if unknown := set(scopes).difference(SCOPES):
+        parser.error(f"no such scope: {' '.join(sorted(unknown))}; there are: {known}")
+    return scopes
+
+
+def _keys(path: Path) -> list[jwt.PyJWK]:
+    if not path.exists():
+        _write_once(path, json.dumps({"keys": _new_keys()}))
+    try:
+        return jwt.PyJWKSet.from_json(path.read_text()).keys
+    except (ValueError, AttributeError, jwt.PyJWTError):
+        raise LocalError(f"{path} can't be read: delete it, and new keys are made") from None
+
+
+def _new_keys() -> list[dict[str, Any]]:
+    ecdsa = ec.generate_private_key(ec.SECP256R1())
+    rsassa = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
+    return [
+        {"alg": "ES256", "kid": secrets.token_hex(8), **ECAlgorithm.to_jwk(ecdsa, as_dict=True)},
+        {"alg": "RS256", "kid": secrets.token_hex(8), **RSAAlgorithm.to_jwk(rsassa, as_dict=True)},
+    ]
+
+
+def _public(key: jwt.PyJWK) -> dict[str, Any]:
+    public: dict[str, Any] = key.Algorithm.to_jwk(key.key.public_key(), as_dict=True)
+    return public | {"kid": key.key_id, "use": "sig", "alg": key.algorithm_name}
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Write a file whole, for its owner alone, unless another process was first."""
+    descriptor, unfinished = tempfile.mkstemp(dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+        # Unlike a rename, a link never replaces the keys that tokens may already be signed with.
+        os.link(unfinished, path)
+    except FileExistsError:
+        pass
+    finally:
+        Path(unfinished).unlink()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

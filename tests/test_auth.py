@@ -1,0 +1,899 @@
+"""Who a token names, and every token that is refused, with real keys from a real HTTP server."""
+
+import base64
+import hmac
+import json
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import jwt
+import pytest
+from chalice import Chalice
+from chalice.app import AuthRequest, AuthResponse
+from chalice.test import Client
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import given
+from hypothesis import strategies as st
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+
+from chalicelib import auth, keys
+from chalicelib.auth import Caller, InvalidToken, Verifier, authorize
+from chalicelib.keys import Keys, KeysUnavailable
+from chalicelib.settings import SettingsError, TokenSettings
+from local.processes import free_port
+
+ISSUER = "https://issuer.example.com/pool"
+AUDIENCE = "customers"
+SIGNATURE = "The token's signature is not right."
+OTHER_KEY = "The token is signed with a key that is not the issuer's."
+OTHER_ALGORITHM = "The token is not signed with RS256 or ES256."
+MALFORMED = "The token is malformed."
+NO_TOKEN = "Send `Authorization: Bearer` with one JSON Web Token."
+NO_ACCESS_TOKEN = "This is not an access token."
+
+
+RSA_KEY = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
+WEAK_KEY = rsa.generate_private_key(public_exponent=65_537, key_size=1_024)  # noqa: S505
+EC_KEY = ec.generate_private_key(ec.SECP256R1())
+NEXT_KEY = ec.generate_private_key(ec.SECP256R1())
+BITCOIN_KEY = ec.generate_private_key(ec.SECP256K1())
+P384_KEY = ec.generate_private_key(ec.SECP384R1())
+
+
+class KeyServer:
+    """An issuer's web server: answers each request with `status`, `body` and `headers`."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.headers: dict[str, str] = {}
+        self.body = b""
+        self.requests: list[str] = []
+        self.release = threading.Event()
+        self.release.set()
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                server.requests.append(self.path)
+                server.release.wait()
+                self.send_response(server.status)
+                for name, value in server.headers.items():
+                    self.send_header(name, value)
+                with suppress(ConnectionError):  # who asked has hung up
+                    self.end_headers()
+                    self.wfile.write(server.body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._http.server_port}/keys"
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,))
+        self._thread.start()
+
+    def publish(self, *members: object) -> None:
+        self.status, self.headers = 200, {}
+        self.body = json.dumps({"keys": members}).encode()
+
+    def close(self) -> None:
+        self.release.set()
+        self._http.shutdown()
+        self._thread.join()
+        self._http.server_close()
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def rsa_jwk(
+    kid: str = "rsa", key: rsa.RSAPrivateKey = RSA_KEY, **members: object
+) -> dict[str, Any]:
+    return (
+        RSAAlgorithm.to_jwk(key.public_key(), as_dict=True) | {"kid": kid, "use": "sig"} | members
+    )
+
+
+def ec_jwk(
+    kid: str = "ec", key: ec.EllipticCurvePrivateKey = EC_KEY, **members: object
+) -> dict[str, Any]:
+    return ECAlgorithm.to_jwk(key.public_key(), as_dict=True) | {"kid": kid, "use": "sig"} | members
+
+
+def claims(**other: object) -> dict[str, Any]:
+    now = int(time.time())
+    own = {"iss": ISSUER, "aud": AUDIENCE, "sub": "ada", "iat": now, "exp": now + 600}
+    return {name: value for name, value in (own | other).items() if value is not ...}
+
+
+def token(kid: str = "ec", key: Any = EC_KEY, algorithm: str = "ES256", **other: Any) -> str:
+    """Return a token; a claim of `...` is left out."""
+    return jwt.encode(claims(**other), key, algorithm, headers={"kid": kid})
+
+
+def assembled(header: object, payload: object, signature: bytes = b"") -> str:
+    """Return a token of these parts, whatever they are."""
+    parts = (json.dumps(header).encode(), json.dumps(payload).encode(), signature)
+    return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
+
+
+@pytest.fixture
+def server() -> Iterator[KeyServer]:
+    with closing(KeyServer()) as server:
+        server.publish(ec_jwk(), rsa_jwk())
+        yield server
+
+
+@pytest.fixture
+def verifier(server: KeyServer) -> Verifier:
+    return Verifier(TokenSettings(ISSUER, (AUDIENCE, "app-client"), server.url))
+
+
+@contextmanager
+def refused(reason: str) -> Iterator[None]:
+    with pytest.raises(InvalidToken) as refusal:
+        yield
+    assert str(refusal.value) == reason
+
+
+def assert_refused(verifier: Verifier, text: str, reason: str) -> None:
+    with refused(reason):
+        verifier.verify(f"Bearer {text}")
+
+
+# what is taken
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "Bearer  "])
+def test_caller_of_a_good_token(verifier: Verifier, scheme: str) -> None:
+    expires = int(time.time()) + 60
+    text = token(exp=expires, scope="customers:read customers:write")
+
+    caller = verifier.verify(f"{scheme} {text}")
+
+    assert caller == Caller("ada", frozenset({"customers:read", "customers:write"}), expires)
+
+
+def test_rs256_is_taken_too(verifier: Verifier) -> None:
+    assert verifier.verify(f"Bearer {token('rsa', RSA_KEY, 'RS256')}").subject == "ada"
+
+
+@pytest.mark.parametrize(
+    "granted",
+    [
+        {"scope": "customers:read customers:write"},
+        {"scope": ["customers:read", "customers:write"]},
+        {"scp": "customers:read customers:write"},
+        {"scp": ["customers:read", "customers:write"]},
+        {"scope": "customers-api/customers:read https://api.example.com/customers:write"},
+    ],
+)
+def test_scopes_as_issuers_write_them(verifier: Verifier, granted: dict[str, Any]) -> None:
+    scopes = verifier.verify(f"Bearer {token(**granted)}").scopes
+
+    assert scopes == {"customers:read", "customers:write"}
+
+
+@pytest.mark.parametrize(
+    "granted", [{}, {"scope": ""}, {"scope": None}, {"scope": {"customers:read": 1}}, {"scp": [7]}]
+)
+def test_no_scopes_is_a_caller_who_may_do_nothing(verifier: Verifier, granted: Any) -> None:
+    assert verifier.verify(f"Bearer {token(**granted)}").scopes == frozenset()
+
+
+@pytest.mark.parametrize("audience", [AUDIENCE, ["other", AUDIENCE], "app-client"])
+def test_any_of_the_audiences_will_do(verifier: Verifier, audience: object) -> None:
+    assert verifier.verify(f"Bearer {token(aud=audience)}").subject == "ada"
+
+
+def test_cognito_access_token_is_for_its_client(verifier: Verifier) -> None:
+    """https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html."""
+    text = token(
+        "rsa",
+        RSA_KEY,
+        "RS256",
+        aud=...,
+        client_id="app-client",
+        token_use="access",
+        scope="customers/customers:read openid",
+        version=2,
+        jti="c0ffee",
+        auth_time=int(time.time()),
+        username="ada",
+    )
+
+    assert verifier.verify(f"Bearer {text}").scopes == {"customers:read", "openid"}
+
+
+@pytest.mark.parametrize("claim", ["exp", "iat", "nbf"])
+def test_clocks_may_differ_a_little(verifier: Verifier, claim: str) -> None:
+    a_little: dict[str, Any] = {claim: int(time.time()) + (-15 if claim == "exp" else 15)}
+
+    assert verifier.verify(f"Bearer {token(**a_little)}")
+
+
+# what is not
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        ({"exp": 1_700_000_000}, "The token has expired."),
+        ({"nbf": 4_000_000_000}, "The token is not valid yet."),
+        ({"iat": 4_000_000_000}, "The token is not valid yet."),
+        ({"iss": "https://elsewhere.example.com"}, auth.REASONS["InvalidIssuerError"]),
+        ({"iss": ISSUER + "/"}, auth.REASONS["InvalidIssuerError"]),
+        ({"aud": "other"}, "The token is for another audience."),
+        ({"aud": ["other", "another"]}, "The token is for another audience."),
+        ({"aud": []}, "The token is for another audience."),
+        ({"aud": {AUDIENCE: 1}}, "The token is for another audience."),
+        ({"aud": ...}, "The token is for another audience."),
+        ({"aud": ..., "client_id": AUDIENCE}, "The token is for another audience."),
+        (
+            {"aud": "other", "client_id": AUDIENCE, "token_use": "access"},
+            "The token is for another audience.",
+        ),
+        (
+            {"aud": ..., "client_id": "other", "token_use": "access"},
+            "The token is for another audience.",
+        ),
+        ({"token_use": "id"}, NO_ACCESS_TOKEN),
+        ({"token_use": None}, NO_ACCESS_TOKEN),
+        ({"exp": ...}, "The token lacks one of exp, iss and sub."),
+        ({"iss": ...}, "The token lacks one of exp, iss and sub."),
+        ({"sub": ...}, "The token lacks one of exp, iss and sub."),
+        ({"sub": ""}, "The token names nobody."),
+        ({"sub": 7}, MALFORMED),
+        ({"exp": "tomorrow"}, MALFORMED),
+        ({"exp": float("inf")}, MALFORMED),
+        ({"nbf": "today"}, MALFORMED),
+        ({"nbf": None}, MALFORMED),
+    ],
+)
+def test_refused_claims(verifier: Verifier, other: dict[str, Any], reason: str) -> None:
+    assert_refused(verifier, token(**other), reason)
+
+
+@pytest.mark.parametrize("claim", ["exp", "nbf", "iat"])
+def test_clocks_may_not_differ_much(verifier: Verifier, claim: str) -> None:
+    much: dict[str, Any] = {claim: int(time.time()) + (-60 if claim == "exp" else 60)}
+
+    with pytest.raises(InvalidToken):
+        verifier.verify(f"Bearer {token(**much)}")
+
+
+def test_changed_token(verifier: Verifier) -> None:
+    head, _, signature = token().split(".")
+    payload = assembled({}, claims(sub="root")).split(".")[1]
+
+    assert_refused(verifier, f"{head}.{payload}.{signature}", SIGNATURE)
+
+
+def test_another_key_of_the_same_name(verifier: Verifier) -> None:
+    assert_refused(verifier, token(key=NEXT_KEY), SIGNATURE)
+
+
+@pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "", None, ["ES256"], {}])
+def test_unsigned(verifier: Verifier, algorithm: object) -> None:
+    for signature in (b"", b"signature"):
+        text = assembled({"alg": algorithm, "kid": "ec"}, claims(), signature)
+        with pytest.raises(InvalidToken):
+            verifier.verify(f"Bearer {text}")
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
+def test_public_key_is_no_shared_secret(verifier: Verifier, algorithm: str) -> None:
+    """RFC 8725, section 2.1."""
+    for form, kid in ((Encoding.PEM, "rsa"), (Encoding.DER, "rsa"), (Encoding.PEM, "ec")):
+        public = (RSA_KEY if kid == "rsa" else EC_KEY).public_key()
+        secret = public.public_bytes(form, PublicFormat.SubjectPublicKeyInfo)
+        signed = assembled({"alg": algorithm, "kid": kid}, claims()).rsplit(".", 1)[0]
+        mac = hmac.new(secret, signed.encode(), algorithm.replace("HS", "sha")).digest()
+        text = f"{signed}.{base64.urlsafe_b64encode(mac).decode().rstrip('=')}"
+
+        assert_refused(verifier, text, OTHER_ALGORITHM)
+
+
+@pytest.mark.parametrize("algorithm", ["RS384", "RS512", "PS256"])
+def test_other_algorithms_of_a_good_key(verifier: Verifier, algorithm: str) -> None:
+    assert_refused(verifier, token("rsa", RSA_KEY, algorithm), OTHER_ALGORITHM)
+
+
+def test_algorithm_of_another_key_type(verifier: Verifier) -> None:
+    assert_refused(verifier, token("ec", RSA_KEY, "RS256"), OTHER_KEY)
+    assert_refused(verifier, token("rsa", EC_KEY, "ES256"), OTHER_KEY)
+
+
+def test_key_within_the_token_is_not_used(verifier: Verifier, server: KeyServer) -> None:
+    """RFC 8725, section 3.10: neither `jwk` nor `jku` say whose key it is."""
+    server.publish(ec_jwk("ec", key=NEXT_KEY))
+    headers = {"kid": "ec", "jwk": ec_jwk(), "jku": "https://attacker.example.com/keys"}
+
+    text = jwt.encode(claims(), EC_KEY, "ES256", headers=headers)
+
+    assert_refused(verifier, text, SIGNATURE)
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        ({"kid": ...}, "The token does not say which key it is signed with."),
+        ({"kid": ""}, "The token does not say which key it is signed with."),
+        ({"kid": 7}, MALFORMED),
+        ({"kid": None}, MALFORMED),
+        ({"typ": "logout+jwt"}, NO_ACCESS_TOKEN),
+        ({"typ": "dpop+jwt"}, NO_ACCESS_TOKEN),
+        ({"crit": ["exp"], "exp": 1}, MALFORMED),
+        ({"crit": []}, MALFORMED),
+        ({"b64": False, "crit": ["b64"]}, MALFORMED),
+    ],
+)
+def test_refused_headers(verifier: Verifier, header: dict[str, object], reason: str) -> None:
+    own = {"alg": "ES256", "kid": "ec"} | header
+    sent = {name: value for name, value in own.items() if value is not ...}
+
+    assert_refused(verifier, assembled(sent, claims(), b"signature"), reason)
+
+
+@pytest.mark.parametrize("typ", ["JWT", "jwt", "at+jwt", "application/at+jwt"])
+def test_types_of_access_tokens(verifier: Verifier, typ: str) -> None:
+    text = jwt.encode(claims(), EC_KEY, "ES256", headers={"kid": "ec", "typ": typ})
+
+    assert verifier.verify(f"Bearer {text}")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        " ",
+        "Bearer",
+        "Bearer ",
+        "Basic YWRhOmxvdmVsYWNl",
+        "Bearer a",
+        "Bearer a.b",
+        "Bearer a.b.c.d",
+        "Bearer a..c",
+        "Bearer a.b.c, Bearer a.b.c",
+        "Bearer a.b.c a.b.c",
+        "Bearer a.b.c\n",
+        "Bearer\ta.b.c",
+        "Bearer a.b.c=",
+        "Bearer ä.b.c",
+        "Bearer \ud800.b.c",
+        "Bearera.b.c",
+        "Basic a.b.c",
+    ],
+)
+def test_no_token(verifier: Verifier, value: str) -> None:
+    with refused(NO_TOKEN):
+        verifier.verify(value)
+
+
+def test_good_token_in_a_wrong_place(verifier: Verifier) -> None:
+    text = token()
+
+    for value in (text, f"Token {text}", f" Bearer {text}", f"Bearer {text} ", f"Bearer {text}="):
+        with refused(NO_TOKEN):
+            verifier.verify(value)
+
+
+@pytest.mark.parametrize("part", [{}, [], "text", 7, None, {"alg": "ES256"}])
+def test_parts_that_are_no_objects(verifier: Verifier, part: object) -> None:
+    header = {"alg": "ES256", "kid": "ec"}
+    jws = jwt.PyJWS()
+    signed = jws.encode(json.dumps(part).encode(), EC_KEY, "ES256", headers=header)
+
+    for text in (assembled(part, claims(), b"s"), assembled(header, part, b"s"), signed):
+        with pytest.raises(InvalidToken):
+            verifier.verify(f"Bearer {text}")
+
+
+@pytest.mark.parametrize("payload", [b"", b"\xff", b"[" * 5_000, b'{"exp":' + b"9" * 5_000 + b"}"])
+def test_signed_nonsense(verifier: Verifier, payload: bytes) -> None:
+    text = jwt.PyJWS().encode(payload, EC_KEY, "ES256", headers={"kid": "ec"})
+
+    with pytest.raises(InvalidToken):
+        verifier.verify(f"Bearer {text}")
+
+
+def test_long_token_is_not_even_read(verifier: Verifier, server: KeyServer) -> None:
+    assert_refused(verifier, token(filler="x" * 8_192), "The token is too long.")
+    assert server.requests == []
+
+
+def test_largest_token_is_read(verifier: Verifier) -> None:
+    assert verifier.verify(f"Bearer {token(filler='x' * 5_700)}")
+
+
+@cache
+def quiet_verifier() -> Verifier:
+    """Return a verifier whose keys are there already, and stay: nothing listens at its URL."""
+    with closing(KeyServer()) as server:
+        server.publish(ec_jwk())
+        verifier = Verifier(TokenSettings(ISSUER, (AUDIENCE,), server.url))
+        verifier.verify(f"Bearer {token()}")
+    verifier._keys._tried_at = float("inf")
+    return verifier
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda children: st.lists(children) | st.dictionaries(st.text(), children),
+    max_leaves=5,
+)
+
+
+@given(st.text() | st.text().map("Bearer {}".format))
+def test_any_text_is_refused(text: str) -> None:
+    with pytest.raises(InvalidToken):
+        quiet_verifier().verify(text)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["alg", "kid", "typ", "crit", "b64", "zip"]), json_values),
+    json_values,
+    st.binary(),
+)
+def test_any_unsigned_token_is_refused(
+    header: dict[str, object], payload: object, signature: bytes
+) -> None:
+    text = assembled({"alg": "ES256", "kid": "ec"} | header, payload, signature)
+
+    with pytest.raises(InvalidToken):
+        quiet_verifier().verify(f"Bearer {text}")
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "scope", "scp", "token_use"]
+        ),
+        json_values,
+    )
+)
+def test_any_signed_claims_are_a_caller_or_refused(other: dict[str, object]) -> None:
+    payload = json.dumps(claims() | other).encode()
+    text = jwt.PyJWS().encode(payload, EC_KEY, "ES256", headers={"kid": "ec"})
+
+    try:
+        caller = quiet_verifier().verify(f"Bearer {text}")
+    except InvalidToken:
+        return
+    assert caller.subject
+    assert all(isinstance(scope, str) for scope in caller.scopes)
+    assert isinstance(caller.expires, int)
+
+
+# where the keys come from
+
+
+def test_keys_are_fetched_once(verifier: Verifier, server: KeyServer) -> None:
+    assert server.requests == []
+
+    for _ in range(5):
+        verifier.verify(f"Bearer {token()}")
+
+    assert server.requests == ["/keys"]
+
+
+def test_query_of_the_address_is_sent(server: KeyServer) -> None:
+    assert Keys(server.url + "?pool=a").find("ec", "ES256")
+    assert server.requests == ["/keys?pool=a"]
+
+
+def test_key_that_the_issuer_does_not_have(verifier: Verifier) -> None:
+    assert_refused(verifier, token("unknown"), OTHER_KEY)
+
+
+def test_random_key_names_are_no_flood_of_fetches(server: KeyServer) -> None:
+    clock = Clock()
+    keys = Keys(server.url, clock)
+
+    for kid in range(100):
+        assert keys.find(str(kid), "ES256") is None
+        assert keys.find("ec", "ES256")
+        clock.now += 0.5
+
+    assert len(server.requests) == 5
+
+
+def test_rotation(server: KeyServer) -> None:
+    clock = Clock()
+    keys = Keys(server.url, clock)
+    assert keys.find("ec", "ES256")
+    server.publish(ec_jwk("next", key=NEXT_KEY))
+
+    clock.now += 9
+    assert keys.find("next", "ES256") is None
+    clock.now += 1
+    assert keys.find("next", "ES256")
+    assert keys.find("ec", "ES256") is None
+
+
+def test_withdrawn_key_is_forgotten(server: KeyServer) -> None:
+    clock = Clock()
+    keys = Keys(server.url, clock)
+    assert keys.find("ec", "ES256")
+    server.publish(ec_jwk("next", key=NEXT_KEY))
+
+    clock.now += 300
+    assert keys.find("ec", "ES256")
+    clock.now += 1
+    assert keys.find("ec", "ES256") is None
+
+
+def wrong_status(server: KeyServer) -> None:
+    server.status = 503
+
+
+def redirected(server: KeyServer) -> None:
+    server.status, server.headers = 302, {"Location": server.url}
+
+
+def garbage(server: KeyServer) -> None:
+    server.body = b"<html>not found</html>"
+
+
+def huge(server: KeyServer) -> None:
+    server.body = server.body[:-1] + b" " * 70_000 + b"}"
+
+
+def deep(server: KeyServer) -> None:
+    server.body = b"[" * 60_000
+
+
+def cut_short(server: KeyServer) -> None:
+    server.headers = {"Content-Length": str(len(server.body))}
+    server.body = server.body[:-1]
+
+
+def slow(server: KeyServer) -> None:
+    server.release.clear()
+
+
+def without_keys(server: KeyServer) -> None:
+    server.publish()
+
+
+def not_a_set(server: KeyServer) -> None:
+    server.body = b'["keys"]'
+
+
+def not_a_list(server: KeyServer) -> None:
+    server.body = b'{"keys": {"kid": "ec"}}'
+
+
+BROKEN = [
+    wrong_status,
+    redirected,
+    garbage,
+    huge,
+    deep,
+    cut_short,
+    slow,
+    without_keys,
+    not_a_set,
+    not_a_list,
+]
+
+
+@pytest.fixture
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "TIMEOUT_SECONDS", 0.2)
+
+
+@pytest.mark.usefixtures("impatience")
+@pytest.mark.parametrize("broken", BROKEN)
+def test_nobody_is_let_in_without_keys(
+    server: KeyServer,
+    verifier: Verifier,
+    broken: Callable[[KeyServer], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    broken(server)
+    text = token(sub="ada@example.com")
+
+    for _ in range(3):
+        with pytest.raises(KeysUnavailable):
+            verifier.verify(f"Bearer {text}")
+
+    assert server.requests == ["/keys"]
+    [record] = caplog.records
+    assert record.levelno == logging.WARNING
+    assert server.url in record.getMessage()
+    assert "ada" not in caplog.text
+    assert text not in caplog.text
+
+
+def test_nobody_is_let_in_when_nothing_listens() -> None:
+    with pytest.raises(KeysUnavailable):
+        Keys(f"http://127.0.0.1:{free_port()}").find("ec", "ES256")
+
+
+@pytest.mark.usefixtures("impatience")
+@pytest.mark.parametrize("broken", BROKEN)
+def test_keys_outlive_failing_fetches_for_an_hour(
+    server: KeyServer, broken: Callable[[KeyServer], None]
+) -> None:
+    clock = Clock()
+    keys = Keys(server.url, clock)
+    assert keys.find("ec", "ES256")
+    good = server.body
+    broken(server)
+
+    for age in (301, 1_800, 3_600):
+        clock.now = 1_000 + age
+        assert keys.find("ec", "ES256")
+        with pytest.raises(KeysUnavailable):
+            keys.find("unknown", "ES256")
+    clock.now += 1
+    with pytest.raises(KeysUnavailable):
+        keys.find("ec", "ES256")
+    assert len(server.requests) == 4
+
+    server.status, server.body, server.headers = 200, good, {}
+    server.release.set()
+    clock.now += 10
+    assert keys.find("ec", "ES256")
+    assert keys.find("unknown", "ES256") is None
+
+
+@pytest.mark.usefixtures("impatience")
+def test_key_set_that_drips_is_given_up() -> None:
+    ended = threading.Event()
+
+    def drip(listener: socket.socket) -> None:
+        connection = listener.accept()[0]
+        connection.recv(4_096)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        try:
+            while not ended.wait(0.01):
+                connection.sendall(b" ")
+        except OSError:
+            ended.set()  # as the other end hung up
+        connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=drip, args=[listener])
+        thread.start()
+        with pytest.raises(KeysUnavailable):
+            Keys(f"http://127.0.0.1:{listener.getsockname()[1]}").find("ec", "ES256")
+        assert ended.wait(10)
+        thread.join()
+
+
+def test_what_is_no_http_is_no_key_set() -> None:
+    def answer(listener: socket.socket) -> None:
+        connection = listener.accept()[0]
+        connection.recv(4_096)
+        connection.sendall(b"220 mail.example.com ESMTP\r\n")
+        connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=answer, args=[listener])
+        thread.start()
+        with pytest.raises(KeysUnavailable):
+            Keys(f"http://127.0.0.1:{listener.getsockname()[1]}").find("ec", "ES256")
+        thread.join()
+
+
+def test_key_that_nobody_vouches_for_is_not_taken_over_tls(server: KeyServer) -> None:
+    with pytest.raises(KeysUnavailable):
+        Keys(server.url.replace("http:", "https:")).find("ec", "ES256")
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        rsa_jwk("other", key=WEAK_KEY),
+        ec_jwk("other", use="enc"),
+        rsa_jwk("other", use="enc"),
+        rsa_jwk("other", alg="RS512"),
+        rsa_jwk("other", alg="ES256"),
+        rsa_jwk("other", alg=["RS256"]),
+        rsa_jwk("other", alg="RSA-OAEP"),
+        ec_jwk("other", alg="RS256"),
+        ec_jwk("other", x="AAAA"),
+        ec_jwk("other", kty=["EC"]),
+        ec_jwk("other", key=P384_KEY),
+        ec_jwk("other", key=P384_KEY, alg="ES256"),
+        ec_jwk("other", key=BITCOIN_KEY, alg="ES256"),
+        {"kid": "other", "kty": "oct", "k": "c2VjcmV0"},
+        {"kid": "other", "kty": "oct", "k": "c2VjcmV0", "alg": "RS256"},
+        {"kid": "other", "kty": "RSA"},
+        {"kid": "other"},
+        "other",
+        None,
+    ],
+)
+def test_keys_of_no_use_are_passed_over(server: KeyServer, member: object) -> None:
+    server.publish(member, ec_jwk())
+    keys = Keys(server.url)
+
+    assert keys.find("ec", "ES256")
+    for algorithm in ("RS256", "ES256", "HS256"):
+        assert keys.find("other", algorithm) is None
+
+
+@pytest.mark.parametrize("use", [{}, {"alg": "ES256"}])
+def test_key_may_leave_out_what_it_is_for(server: KeyServer, use: dict[str, str]) -> None:
+    bare = {name: value for name, value in ec_jwk().items() if name not in {"use", "key_ops"}}
+    server.publish(bare | use)
+
+    assert Keys(server.url).find("ec", "ES256")
+
+
+def test_two_keys_of_one_name_are_told_apart_by_type(server: KeyServer) -> None:
+    server.publish(ec_jwk("same"), rsa_jwk("same"))
+    keys = Keys(server.url)
+
+    for algorithm in ("ES256", "RS256"):
+        found = keys.find("same", algorithm)
+        assert found
+        assert found.algorithm_name == algorithm
+
+
+@given(json_values, st.lists(st.dictionaries(st.sampled_from(["kty", "alg", "kid"]), json_values)))
+def test_any_key_set_has_keys_or_not(document: object, members: object) -> None:
+    for each in (document, {"keys": document}, {"keys": members}):
+        with pytest.raises(KeysUnavailable):
+            keys._usable_keys(json.dumps(each).encode())
+
+
+def test_threads_share_one_fetch(server: KeyServer, verifier: Verifier) -> None:
+    server.release.clear()
+    text, callers = token(), list[Caller]()
+    threads = [
+        threading.Thread(target=lambda: callers.append(verifier.verify(f"Bearer {text}")))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    server.release.set()
+    for thread in threads:
+        thread.join()
+
+    assert len(callers) == 8
+    assert server.requests == ["/keys"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://issuer.example.com/keys",
+        "http://127.0.0.1.example.com/keys",
+        "http://localhost@issuer.example.com/keys",
+        "file:///etc/passwd",
+        "https://",
+        "https://[::1/keys",
+        "https://issuer.example.com:http/keys",
+        "issuer.example.com",
+        "",
+    ],
+)
+def test_keys_come_over_https_or_from_this_machine(url: str) -> None:
+    with pytest.raises(SettingsError, match="TOKEN_JWKS_URL"):
+        Verifier(TokenSettings(ISSUER, (AUDIENCE,), url))
+
+
+@pytest.mark.parametrize(
+    "url", ["https://issuer.example.com/keys", "http://[::1]:8003/keys", "http://localhost/keys"]
+)
+def test_addresses_that_will_do(url: str) -> None:
+    Verifier(TokenSettings(ISSUER, (AUDIENCE,), url))
+
+
+# what API Gateway is told
+
+METHOD = "arn:aws:execute-api:eu-west-1:123456789012:abcdef/prod/GET/customers"
+
+
+def asked(value: str) -> AuthRequest:
+    return AuthRequest("TOKEN", value, METHOD)
+
+
+@pytest.fixture
+def environment(server: KeyServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TOKEN_ISSUER", ISSUER)
+    monkeypatch.setenv("TOKEN_AUDIENCE", f"{AUDIENCE} other")
+    monkeypatch.setenv("TOKEN_JWKS_URL", server.url)
+    auth.verifier.cache_clear()
+    yield
+    auth.verifier.cache_clear()
+
+
+@pytest.mark.usefixtures("environment")
+def test_good_token_opens_every_route(server: KeyServer) -> None:
+    expires = int(time.time()) + 60
+    request = asked(f"Bearer {token(exp=expires, scope='customers:write customers:read')}")
+
+    for _ in range(2):
+        answer = authorize(request)
+
+        assert isinstance(answer, AuthResponse)
+        assert answer.to_dict(request) == {
+            "principalId": "ada",
+            "context": {"scopes": "customers:read customers:write", "expires": str(expires)},
+            "policyDocument": {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Action": "execute-api:Invoke",
+                        "Resource": [METHOD.replace("GET/customers", "*/*")],
+                    }
+                ],
+            },
+        }
+    assert server.requests == ["/keys"]
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize(
+    ("expires", "reason"), [(1, "The token has expired."), ("soon", MALFORMED)]
+)
+def test_bad_token_opens_none(expires: object, reason: str) -> None:
+    assert authorize(asked(f"Bearer {token(exp=expires)}")) == {
+        "principalId": "unknown",
+        "context": {"reason": reason},
+        "policyDocument": {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Deny", "Action": "execute-api:Invoke", "Resource": ["*"]}],
+        },
+    }
+
+
+@pytest.mark.usefixtures("environment")
+def test_missing_keys_are_no_answer(server: KeyServer) -> None:
+    server.status = 503
+
+    with pytest.raises(KeysUnavailable):
+        authorize(asked(f"Bearer {token()}"))
+
+
+@pytest.mark.usefixtures("environment")
+def test_missing_settings_are_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "customers-prod-authorize")
+    monkeypatch.delenv("TOKEN_AUDIENCE")
+
+    with pytest.raises(SettingsError, match="TOKEN_AUDIENCE"):
+        authorize(asked(f"Bearer {token()}"))
+
+
+@pytest.mark.usefixtures("environment")
+def test_chalice_asks_it_before_a_view() -> None:
+    app = Chalice("guarded")
+    guard = app.authorizer(ttl_seconds=300)(authorize)
+
+    @app.route("/", authorizer=guard)
+    def view() -> object:
+        assert app.current_request
+        context: dict[str, str] = app.current_request.context["authorizer"]
+        return context
+
+    http = Client(app).http
+    good = http.request("GET", "/", {"Authorization": f"Bearer {token(scope='customers:read')}"})
+    bad = http.request("GET", "/", {"Authorization": f"Bearer {token(exp=1)}"})
+
+    assert (good.status_code, bad.status_code) == (200, 403)
+    assert good.json_body["principalId"] == "ada"
+    assert good.json_body["scopes"] == "customers:read"
+
+
+def test_reasons_are_of_errors_that_pyjwt_has() -> None:
+    assert all(issubclass(getattr(jwt, name), jwt.InvalidTokenError) for name in auth.REASONS)
