@@ -216,6 +216,7 @@ def pages(database: Database, query: Query, limits: Iterator[int]) -> list[list[
         if page.cursor is None:
             break
         assert page.items
+        assert len(found) <= len(ROWS), "pages go round in a circle"
         query = replace(query, cursor=page.cursor)
     return found
 
