@@ -5,12 +5,13 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
 from uuid import UUID
 
 import pytest
 
 import app
-from chalicelib import problems
+from chalicelib import customers, problems
 from chalicelib.database import Database, StatementFailed
 from chalicelib.operations import METHODS
 from chalicelib.request import MAX_BODY_BYTES
@@ -283,7 +284,41 @@ def test_default_limit_is_20(api: Api) -> None:
         ("cursor=", "cursor", "cursor"),
         ("cursor=%C3%A9", "cursor", "cursor"),
         ("cursor=AAAA!AAAAAAAAAAAAAAAAAA", "cursor", "cursor"),
+        ("cursor=" + "A" * 44, "cursor", "cursor"),
         ("offset=10", "offset", "unknown"),
+        ("sort=email", "sort", "choice"),
+        ("sort=", "sort", "blank"),
+        ("email=ada", "email", "email"),
+        ("email=ada+x@example.com", "email", "email"),
+        ("email=", "email", "blank"),
+        ("phone=02079460000", "phone", "phone"),
+        ("phone=++4420", "phone", "phone"),
+        ("external_id=" + "x" * 101, "external_id", "too-long"),
+        ("external_id=%00", "external_id", "control-character"),
+        ("status=deleted", "status", "choice"),
+        ("status=Active", "status", "choice"),
+        ("created_after=2026-01-31", "created_after", "time"),
+        ("created_after=2026-01-31T12:00:00", "created_after", "time"),
+        ("created_before=2026-02-30T12:00:00Z", "created_before", "time"),
+        ("created_before=2026-01-31T12:00:00.Z", "created_before", "time"),
+        ("created_before=2026-01-31T12:00:00+25:00", "created_before", "time"),
+        ("updated_after=2026-01-31T12:00Z", "updated_after", "time"),
+        ("updated_after=0001-01-01T00:00:00%2B01:00", "updated_after", "time"),
+        ("updated_after=1769860800", "updated_after", "time"),
+        ("updated_after=2026-01-31T12:00:00Z&sort=-created_at", "sort", "combination"),
+        ("q=ada&sort=updated_at", "sort", "combination"),
+        ("q=ada&updated_after=2026-01-31T12:00:00Z", "q", "combination"),
+        ("q=a", "q", "too-short"),
+        ("q=+a+", "q", "too-short"),
+        ("q=++", "q", "blank"),
+        ("q=" + "x" * 101, "q", "too-long"),
+        ("q=a%0Ab", "q", "control-character"),
+        ("fields=", "fields", "blank"),
+        ("fields=id,,email", "fields", "blank"),
+        ("fields=id,email_key", "fields", "choice"),
+        ("fields=*", "fields", "choice"),
+        ("include_deleted=1", "include_deleted", "choice"),
+        ("include_deleted=True", "include_deleted", "choice"),
     ],
 )
 def test_wrong_list_parameter(api: Api, query: str, parameter: str, code: str) -> None:
@@ -291,6 +326,112 @@ def test_wrong_list_parameter(api: Api, query: str, parameter: str, code: str) -
 
     assert_problem(answer, 400, "validation-error")
     assert [(e["parameter"], e["code"]) for e in answer.json_body["errors"]] == [(parameter, code)]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "q=ada+l&limit=1",
+        "status=active&sort=created_at&limit=1&fields=email",
+        "phone=%2B442079460000&limit=1",
+        "phone=+442079460000&limit=1",
+        "limit=1&created_before=2099-01-31T12:00:00%2B01:00&created_after=1999-01-31T12:00:00+01:00",
+        "updated_after=1999-01-31T12:00:00.000000001-01:00&include_deleted=true&limit=1",
+    ],
+)
+def test_next_repeats_the_parameters(api: Api, query: str) -> None:
+    """Following it as it is leads through the list that was asked for."""
+    made = [
+        api.post("/customers", numbered(n) | {"phone": "+442079460000"}).json_body["email"]
+        for n in range(3)
+    ]
+    listed, path = [], f"/customers?{query}"
+    while path:
+        page = api.get(path)
+        assert page.status_code == 200, page.body
+        listed += [item["email"] for item in page.json_body["items"]]
+        path = page.json_body["next"]
+        assert page.headers.get("Link") == (f'<{path}>; rel="next"' if path else None)
+        sent = parse_qs(query)
+        assert path is None or parse_qs(urlsplit(path).query).items() > sent.items()
+
+    assert sorted(listed) == made
+
+
+def test_plus_in_next_is_encoded(api: Api) -> None:
+    for n in range(2):
+        api.post("/customers", numbered(n) | {"phone": "+442079460000"})
+
+    following = api.get("/customers?phone=%2B442079460000&limit=1").json_body["next"]
+
+    assert following.startswith("/customers?phone=%2B442079460000&limit=1&cursor=")
+
+
+def test_cursor_replaces_the_one_before(api: Api) -> None:
+    for n in range(3):
+        api.post("/customers", numbered(n))
+
+    path = api.get("/customers?limit=1").json_body["next"]
+    following = api.get(path).json_body["next"]
+
+    assert following != path
+    assert following.count("cursor=") == 1
+
+
+def test_cursor_of_other_parameters(api: Api) -> None:
+    for n in range(2):
+        api.post("/customers", numbered(n))
+    path = api.get("/customers?limit=1").json_body["next"]
+
+    answer = api.get(f"{path}&status=active")
+
+    assert_problem(answer, 400, "validation-error")
+    assert [(e["parameter"], e["code"]) for e in answer.json_body["errors"]] == [
+        ("cursor", "cursor")
+    ]
+    assert api.get(path.replace("limit=1", "limit=50") + "&fields=id").status_code == 200
+
+
+def test_cursor_of_another_key(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    for n in range(2):
+        api.post("/customers", numbered(n))
+    path = api.get("/customers?limit=1").json_body["next"]
+    monkeypatch.setenv("CURSOR_KEY", "another key, of 32 characters or more")
+
+    assert_problem(api.get(path), 400, "validation-error")
+
+
+def test_link_fits_the_headers(api: Api) -> None:
+    """The gateway takes 10,240 bytes of them; each parameter here is as long as it may be."""
+    members = {"given_name": "😀" * 100, "phone": "+442079460000"}
+    wanted = {
+        "q": "😀" * 100,
+        "phone": "+442079460000",
+        "status": "active",
+        "created_after": "1999-01-31T12:00:00.000000001+01:00",
+        "created_before": "2099-01-31T12:00:00.000000001+01:00",
+        "fields": ",".join(customers.MEMBERS),
+        "include_deleted": "true",
+        "sort": "-created_at",
+        "limit": "1",
+    }
+    for n in range(2):
+        api.post("/customers", members | {"email": f"{n}@example.com"})
+
+    page = api.get(f"/customers?{urlencode(wanted)}")
+
+    assert page.json_body["has_more"]
+    assert len(page.headers["Link"]) < 3_000
+
+
+def test_head_of_a_page_has_the_link(api: Api) -> None:
+    for n in range(2):
+        api.post("/customers", numbered(n))
+
+    page = api.request("HEAD", "/customers?limit=1", headers={})
+
+    assert (page.status_code, page.body) == (200, b"")
+    assert page.headers["Link"] == api.get("/customers?limit=1").headers["Link"]
 
 
 # --- wrong input -----------------------------------------------------------------------------

@@ -217,6 +217,7 @@ def pages(database: Database, query: Query, limits: Iterator[int]) -> list[list[
         if page.cursor is None:
             break
         assert page.items
+        assert len(found) <= len(ROWS), "pages go round in a circle"
         query = replace(query, cursor=page.cursor)
     return found
 
@@ -578,6 +579,21 @@ def test_statement_that_reads_too_much_would_be_noticed(explained: Explained) ->
 
     assert objections(explained.plan) == []
     assert explained.entries > 1000
+
+
+@pytest.mark.parametrize(
+    ("moment", "given_to_the_database"),
+    [
+        (START + timedelta(microseconds=1_999), START + timedelta(milliseconds=1)),
+        (START + timedelta(milliseconds=2), START + timedelta(milliseconds=2)),
+        (datetime(1, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC)),
+    ],
+)
+def test_database_has_nothing_to_round(moment: datetime, given_to_the_database: datetime) -> None:
+    """MySQL makes a constant as precise as its column, by rounding; DATETIME begins in 1000."""
+    query = Query(sort="updated_at", updated_after=moment)
+
+    assert listing._parameters(query, None) == {"updated_after": given_to_the_database}
 
 
 def test_position_is_of_the_order_only() -> None:

@@ -1,6 +1,7 @@
 """The rules of every field: what is taken, what it becomes, and what is refused."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -199,6 +200,44 @@ def test_patch_is_refused(patch: object, pointer: str, code: str) -> None:
         schemas.load_patch(patch, current)
 
     assert [(e["pointer"], e["code"]) for e in caught.value.errors] == [(pointer, code)]
+
+
+@pytest.mark.parametrize(
+    ("sent", "microsecond"),
+    [
+        ("2026-01-31T12:00:00Z", 0),
+        ("2026-01-31t12:00:00z", 0),
+        ("2026-01-31T13:30:00+01:30", 0),
+        ("2026-01-31T13:30:00 01:30", 0),
+        ("2026-01-31T04:00:00-08:00", 0),
+        ("2026-01-31T12:00:00.1Z", 100_000),
+        ("2026-01-31T12:00:00.000001Z", 1),
+        ("2026-01-31T12:00:00.0000010000Z", 1),
+        ("2026-01-31T12:00:00.0000000001Z", 1),
+        ("2026-01-31T12:00:00.123000000001Z", 123_001),
+        ("2026-01-31T12:00:00.123999999999Z", 123_999),
+    ],
+)
+def test_moment(sent: str, microsecond: int) -> None:
+    """What is more precise than microseconds stays on its side of the millisecond."""
+    query = schemas.load_query("get_customers", {"created_after": [sent]})
+
+    assert query["created_after"] == datetime(2026, 1, 31, 12, 0, 0, microsecond, UTC)
+
+
+def test_default_order_depends_on_the_filters() -> None:
+    moment = ["2026-01-31T12:00:00Z"]
+
+    assert schemas.load_query("get_customers", {"limit": ["7"]})["sort"] == "-created_at"
+    assert schemas.load_query("get_customers", {"updated_after": moment})["sort"] == "updated_at"
+    assert schemas.load_query("get_customers", {"created_after": moment})["sort"] == "-created_at"
+
+
+def test_every_parameter_is_described() -> None:
+    """The descriptions are the documentation."""
+    fields = schemas.GetCustomers().fields.values()
+
+    assert [field for field in fields if not field.metadata["description"].endswith(".")] == []
 
 
 def test_customer_as_large_as_its_row_may_be() -> None:

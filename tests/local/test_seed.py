@@ -1,0 +1,48 @@
+"""Generated customers: always the same, as the API would store them, whatever is there."""
+
+import pytest
+
+from chalicelib import customers, schemas
+from chalicelib.database import Database
+from chalicelib.listing import Query, page
+from local import seed
+from tests.api import ADA
+
+KEY = b"signs cursors"
+
+
+def test_customers_are_as_the_api_would_store_them() -> None:
+    """What loads them leaves out the schema, which would take most of the time."""
+    for number in range(2_000):
+        customer = seed.generate(number)
+        assert schemas.load_customer(customer) == customer
+        assert list(schemas.load_customer(customer)) == list(customer)
+
+
+def test_customer_is_the_same_each_time() -> None:
+    first = [seed.generate(number) for number in range(20)]
+    seed.vocabulary.cache_clear()
+
+    assert [seed.generate(number) for number in range(20)] == first
+    assert len({customer["email"] for customer in first}) == 20
+
+
+@pytest.mark.parametrize("how_many", [1, seed.BATCH, seed.BATCH + 3])
+def test_load_stores_as_many_as_it_is_told(database: Database, how_many: int) -> None:
+    seed.load(database, how_many)
+
+    assert seed.count(database) == how_many
+    newest = page(database, Query(limit=1), KEY).items[0]
+    assert newest.items() >= seed.generate(how_many).items()
+
+
+def test_load_passes_over_what_is_taken(database: Database) -> None:
+    taken = seed.generate(2)["email"].upper()
+    customers.create(database, schemas.load_customer(ADA | {"email": taken}))
+
+    seed.load(database, 5)
+
+    assert seed.count(database) == 6
+    emails = [customer["email"] for customer in page(database, Query(), KEY).items]
+    assert seed.generate(6)["email"] in emails
+    assert emails.count(seed.generate(2)["email"]) == 0
