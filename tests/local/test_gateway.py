@@ -590,6 +590,12 @@ def test_syntax_error_of_the_app_is_told(tmp_path: Path) -> None:
         assert "Traceback" not in gateway.log.read_text()
 
 
+def test_route_that_aws_would_refuse_is_told(tmp_path: Path) -> None:
+    with serving(tmp_path / "project", APP.replace('"/echo"', '"/echo/"')) as gateway:
+        assert gateway.process.wait(timeout=30) == 1
+        assert "gateway: Route cannot end with a trailing slash" in gateway.log.read_text()
+
+
 def test_project_that_is_none_is_told(tmp_path: Path) -> None:
     program = start(tmp_path, free_port())
 
