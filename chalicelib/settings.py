@@ -1,5 +1,6 @@
 """What the service is told by its environment."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
@@ -106,7 +107,7 @@ class ApiSettings:
                 " `openssl rand -hex 32` makes a good one."
             )
         days = environ.get("RETENTION_DAYS") or "30"
-        if not (days.isascii() and days.isdigit() and int(days) in range(1, 3_651)):
+        if not (re.fullmatch("[0-9]{1,4}", days) and int(days) in range(1, 3_651)):
             raise SettingsError("The environment variable RETENTION_DAYS must be from 1 to 3650.")
         return cls(tuple(environ.get("CORS_ORIGINS", "").split()), key.encode(), int(days))
 

@@ -8,6 +8,7 @@ import pytest
 
 import app
 import migrations
+from chalicelib import operations
 from chalicelib.database import Database, connect
 from chalicelib.settings import Settings
 from local.mariadb import MariaDB, find_server, install
@@ -92,6 +93,13 @@ def broken_api(monkeypatch: pytest.MonkeyPatch) -> Api:
     nowhere = connect(Settings(endpoint_url=f"http://127.0.0.1:{free_port()}"))
     monkeypatch.setattr(app, "database", lambda: nowhere)
     return Api()
+
+
+@pytest.fixture(autouse=True)
+def _settings_anew() -> Iterator[None]:
+    """Have the app read its environment again after a test that changed it."""
+    yield
+    operations.settings.cache_clear()
 
 
 @pytest.fixture

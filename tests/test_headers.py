@@ -1,7 +1,6 @@
 """What every answer has, negotiation, and pages of other origins."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 
@@ -110,11 +109,9 @@ def test_json_is_not_acceptable(api: Api, accept: str) -> None:
 
 
 @pytest.fixture
-def origins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def origins(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let pages of two origins use the API."""
     monkeypatch.setenv("CORS_ORIGINS", f"https://admin.example.com {ORIGIN}")
-    operations.settings.cache_clear()
-    yield
     operations.settings.cache_clear()
 
 

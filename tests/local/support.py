@@ -36,8 +36,8 @@ def command_line(pid: int) -> str:
 def processes() -> list[tuple[int, int, str]]:
     """Return process id, parent's id and command line of all processes."""
     return [
-        (process.pid, process.ppid(), " ".join(process.info["cmdline"] or ()))
-        for process in psutil.process_iter(["cmdline"])
+        (process.pid, process.info["ppid"], " ".join(process.info["cmdline"] or ()))
+        for process in psutil.process_iter(["ppid", "cmdline"])
     ]
 
 
