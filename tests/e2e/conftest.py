@@ -1,68 +1,96 @@
-"""The whole service as `make run` has it, of its own for the tests that break things."""
+"""The API as its clients have it: HTTP and a token, of whatever runs at BASE_URL.
+
+    BASE_URL=https://... TOKEN=... pytest tests/e2e
+
+Without BASE_URL a service of its own is started. The token needs every scope. Other customers may
+be there, and stay as they are; what the tests create, they erase.
+"""
 
 import os
-import sys
+import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from local.mariadb import MariaDB
-from local.processes import Child, answers, free_port
+from tests.service import running
 
 
-class Service:
-    """The API over HTTP, and the database behind it to be broken.
+class Client:
+    """Sends requests with the token; what it created is erased by `clean()`."""
 
-    Each request has a connection of its own: tests send from several threads.
-    """
+    def __init__(self, base_url: str, token: str) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.session = requests.Session()
+        self.session.headers["Authorization"] = f"Bearer {token}"
+        self._created: list[str] = []
 
-    def __init__(self, url: str, mariadb: MariaDB) -> None:
-        self.url = url
-        self.mariadb = mariadb
+    def send(self, method: str, path: str, **more: Any) -> requests.Response:
+        """Send a request; `path` may be a URL, or a reference to one from an answer."""
+        response = self.session.request(method, self.url(path), timeout=30, **more)
+        if response.status_code == requests.codes.created:
+            document = response.json()
+            self._created += [each["id"] for each in document.get("items", [document])]
+        return response
 
-    def get(self, path: str) -> requests.Response:
-        return requests.get(self.url + path, timeout=30)
+    def url(self, path: str) -> str:
+        """Return the URL of a path, or of a reference, which has the stage in it already."""
+        stage = requests.compat.urlsplit(self.base_url).path
+        return self.base_url + path.removeprefix(stage)
 
-    def create(self, number: int) -> requests.Response:
-        customer = {"email": f"e2e.{number}@example.com", "given_name": "Ada"}
-        return requests.post(self.url + "/customers", json=customer, timeout=30)
+    def get(self, path: str, **headers: str) -> requests.Response:
+        return self.send("GET", path, headers=_named(headers))
 
-    def delete(self, customer_id: str) -> requests.Response:
-        return requests.delete(f"{self.url}/customers/{customer_id}", timeout=30)
+    def post(self, path: str, document: object = None, **headers: str) -> requests.Response:
+        return self.send("POST", path, json=document, headers=_named(headers))
 
-    def pages(self, limit: int = 100) -> Iterator[list[dict[str, Any]]]:
-        path = f"/customers?limit={limit}"
-        while path:
-            page = self.get(path).json()
-            yield page["items"]
-            path = page["next"]
+    def put(self, path: str, document: object, **headers: str) -> requests.Response:
+        return self.send("PUT", path, json=document, headers=_named(headers))
+
+    def patch(self, path: str, document: object, **headers: str) -> requests.Response:
+        merge_patch = {"Content-Type": "application/merge-patch+json"}
+        return self.send("PATCH", path, json=document, headers=merge_patch | _named(headers))
+
+    def delete(self, path: str, **headers: str) -> requests.Response:
+        return self.send("DELETE", path, headers=_named(headers))
+
+    def clean(self) -> None:
+        for customer_id in self._created:
+            self.post(f"/customers/{customer_id}/erase")
+
+
+def _named(headers: dict[str, str]) -> dict[str, str]:
+    """Return headers by their names: `if_match` is If-Match."""
+    return {name.replace("_", "-").title(): value for name, value in headers.items()}
+
+
+@pytest.fixture(scope="session")
+def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """Give a base URL and a token."""
+    if base_url := os.environ.get("BASE_URL"):
+        yield base_url, os.environ["TOKEN"]
+        return
+    with running(tmp_path_factory.mktemp("e2e")) as service:
+        yield service.url, service.token
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    mariadb = MariaDB(tmp_path / "mariadb", free_port())
-    data_api, api = free_port(), free_port()
-    environment = {**os.environ, "AWS_ENDPOINT_URL_RDS_DATA": f"http://127.0.0.1:{data_api}"}
-    environment.pop("DATABASE_URL", None)
-
-    def child(name: str, *command: str, **more: str) -> Child:
-        return Child(name, command, tmp_path / name, {**environment, **more})
-
-    python = sys.executable
-    serve_data_api = (python, "-m", "local.data_api", "--port", str(data_api))
-    serve_api = (python, "-m", "local.gateway", "--port", str(api))
+def api(target: tuple[str, str]) -> Iterator[Client]:
+    client = Client(*target)
     try:
-        mariadb.start()
-        with (
-            child("data-api", *serve_data_api, DATABASE_URL=mariadb.url) as server,
-            child("api", *serve_api) as gateway,
-        ):
-            server.wait_until(lambda: answers(data_api), seconds=20)
-            child("migrations", python, "-m", "migrations").finish()
-            gateway.wait_until(lambda: answers(api), seconds=20)
-            yield Service(f"http://127.0.0.1:{api}", mariadb)
+        yield client
     finally:
-        mariadb.stop()
+        client.clean()
+
+
+@pytest.fixture
+def ada() -> dict[str, Any]:
+    """Give a customer that is nowhere yet."""
+    mark = uuid.uuid4().hex
+    return {
+        "email": f"ada.{mark}@example.com",
+        "external_id": f"e2e-{mark}",
+        "given_name": "Ada",
+        "family_name": f"Lovelace {mark}",
+    }

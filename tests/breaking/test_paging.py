@@ -9,7 +9,7 @@ import pytest
 from chalicelib.database import connect
 from chalicelib.settings import Settings
 from local import seed
-from tests.e2e.conftest import Service
+from tests.service import Service
 
 HOW_MANY = 10_000
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.e2e.conftest import Service
+from tests.service import Service
 
 HOW_MANY = 1_000
 

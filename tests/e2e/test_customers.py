@@ -1,0 +1,189 @@
+"""A customer's life, as a client sees it."""
+
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import requests
+
+from tests.e2e.conftest import Client
+
+
+def assert_problem(answer: requests.Response, status: int, kind: str) -> None:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"].startswith("application/problem+json")
+    problem = answer.json()
+    assert problem["type"].endswith(f"#{kind}")
+    assert problem["status"] == status
+    assert problem["request_id"] == answer.headers["Request-Id"]
+
+
+def test_life(api: Client, ada: dict[str, Any]) -> None:
+    created = api.post("/customers", ada)
+    assert created.status_code == 201
+    assert created.headers["ETag"] == '"v1"'
+    path = created.headers["Location"]
+    assert api.get(path).json() == created.json()
+
+    patched = api.patch(path, {"locale": "en-GB", "metadata": {"plan": "gold"}}, if_match='"v1"')
+    assert (patched.status_code, patched.headers["ETag"]) == (200, '"v2"')
+    replaced = api.put(path, patched.json() | {"company_name": "Engines"}, if_match='"v2"')
+    assert (replaced.status_code, replaced.json()["version"]) == (200, 3)
+    assert api.get(path).json() == replaced.json()
+
+    assert api.delete(path, if_match='"v3"').status_code == 204
+    assert_problem(api.get(path), 404, "customer-not-found")
+    restored = api.post(path + "/restore")
+    assert restored.status_code == 200
+    assert restored.json()["company_name"] == "Engines"
+
+    assert api.post(path + "/erase").status_code == 204
+    assert_problem(api.get(path), 404, "customer-not-found")
+    assert_problem(api.post(path + "/restore"), 404, "customer-not-found")
+
+
+def test_what_is_known_is_not_sent_again(api: Client, ada: dict[str, Any]) -> None:
+    path = api.post("/customers", ada).headers["Location"]
+
+    fresh = api.get(path, if_none_match='W/"v1"')
+    head = api.send("HEAD", path)
+
+    assert (fresh.status_code, fresh.content, fresh.headers["ETag"]) == (304, b"", '"v1"')
+    assert (head.status_code, head.content, head.headers["ETag"]) == (200, b"", '"v1"')
+    api.patch(path, {"locale": "en"})
+    assert api.get(path, if_none_match='"v1"').status_code == 200
+
+
+def test_nobody_is_overwritten(api: Client, ada: dict[str, Any]) -> None:
+    path = api.post("/customers", ada).headers["Location"]
+
+    with ThreadPoolExecutor(8) as clients:
+        answers = list(
+            clients.map(
+                lambda n: api.patch(path, {"metadata": {"by": str(n)}}, if_match='"v1"'), range(8)
+            )
+        )
+
+    assert sorted(answer.status_code for answer in answers) == [200] + [412] * 7
+    assert_problem(api.put(path, ada, if_match='"v1"'), 412, "precondition-failed")
+    assert_problem(api.put(path, ada), 428, "precondition-required")
+
+
+def test_parallel_creates_with_one_key_make_one_customer(api: Client, ada: dict[str, Any]) -> None:
+    key = str(uuid.uuid4())
+    with ThreadPoolExecutor(20) as clients:
+        answers = list(
+            clients.map(lambda _: api.post("/customers", ada, idempotency_key=key), range(20))
+        )
+
+    assert {(answer.status_code, answer.text) for answer in answers} == {(201, answers[0].text)}
+    assert sum("Idempotency-Replayed" in answer.headers for answer in answers) == 19
+    assert len(api.get(f"/customers?external_id={ada['external_id']}").json()["items"]) == 1
+    other = api.post("/customers", ada | {"locale": "en"}, idempotency_key=key)
+    assert_problem(other, 422, "idempotency-key-reused")
+
+
+def test_list_goes_on_through_its_links(api: Client, ada: dict[str, Any]) -> None:
+    mark = ada["external_id"]
+    batch = [ada | {"email": f"{n}.{ada['email']}", "external_id": f"{mark}-{n}"} for n in range(7)]
+    created = api.post("/customers/batch", {"items": batch})
+    assert created.status_code == 201
+    ids = [customer["id"] for customer in created.json()["items"]]
+
+    listed, path = [], f"/customers?q={ada['family_name']}&limit=3&sort=created_at"
+    while path:
+        page = api.get(path)
+        listed += [customer["id"] for customer in page.json()["items"]]
+        path = page.json()["next"]
+        assert page.links.get("next", {}).get("url") == path
+
+    assert listed == ids
+
+
+def test_write_is_listed_at_once(api: Client, ada: dict[str, Any]) -> None:
+    path = api.post("/customers", ada).headers["Location"]
+    long_ago = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+
+    for query in (
+        {"email": ada["email"]},
+        {"external_id": ada["external_id"]},
+        {"q": ada["family_name"]},
+        {"q": ada["email"], "status": "active", "created_after": long_ago},
+        {"external_id": ada["external_id"], "updated_after": long_ago},
+    ):
+        found = api.send("GET", "/customers", params=query).json()["items"]
+        assert [customer["id"] for customer in found] == [path.rpartition("/")[2]]
+    api.delete(path)
+    query = {"external_id": ada["external_id"]}
+    assert api.send("GET", "/customers", params=query).json()["items"] == []
+    deleted = api.send("GET", "/customers", params=query | {"include_deleted": "true"}).json()
+    assert deleted["items"][0]["purge_at"] > deleted["items"][0]["deleted_at"]
+
+
+def test_batch_is_stored_whole_or_not_at_all(api: Client, ada: dict[str, Any]) -> None:
+    api.post("/customers", ada)
+    other = {"email": f"other.{ada['email']}", "given_name": "Grace"}
+
+    answer = api.post("/customers/batch", {"items": [other, other | {"email": ada["email"]}]})
+
+    assert_problem(answer, 409, "email-taken")
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["/items/1/email"]
+    query = {"email": other["email"]}
+    assert api.send("GET", "/customers", params=query).json()["items"] == []
+
+
+JSON, TEXT = {"Content-Type": "application/json"}, {"Content-Type": "text/plain"}
+HTML = {"Accept": "text/html"}
+WRONG: list[tuple[str, str, dict[str, Any], int, str]] = [
+    ("POST", "/customers", {"data": "{", "headers": JSON}, 400, "malformed-json"),
+    ("POST", "/customers", {"json": {}}, 400, "validation-error"),
+    ("GET", "/customers?limit=0", {}, 400, "validation-error"),
+    ("GET", "/customers?cursor=x", {}, 400, "validation-error"),
+    ("GET", "/customers/none", {}, 404, "customer-not-found"),
+    ("PUT", "/customers", {"json": {}}, 405, "method-not-allowed"),
+    ("GET", "/customers", {"headers": HTML}, 406, "not-acceptable"),
+    ("POST", "/customers", {"json": {"x": "x" * 70_000}}, 413, "content-too-large"),
+    ("POST", "/customers", {"data": "x", "headers": TEXT}, 415, "unsupported-media-type"),
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=[f"{each[-1]} {each[1]}" for each in WRONG])
+def test_what_is_wrong_is_told(
+    api: Client, wrong: tuple[str, str, dict[str, Any], int, str]
+) -> None:
+    method, path, more, status, kind = wrong
+
+    assert_problem(api.send(method, path, **more), status, kind)
+
+
+def test_health_and_document_are_for_everyone(api: Client) -> None:
+    for path in ("/health", "/openapi.json"):
+        assert requests.get(api.url(path), timeout=30).status_code == 200
+
+
+# `chalice local` answers these in its own words.
+@pytest.mark.parametrize(
+    ("authorization", "kind", "challenge"),
+    [
+        (None, "unauthenticated", 'Bearer realm="customers"'),
+        ("Bearer a.b.c", "invalid-token", 'error="invalid_token"'),
+        ("Basic YWRhOmFkYQ==", "invalid-token", 'error="invalid_token"'),
+    ],
+)
+@pytest.mark.gateway
+def test_gateway_refuses_who_is_unknown(
+    api: Client, authorization: str | None, kind: str, challenge: str
+) -> None:
+    headers = {"Authorization": authorization} if authorization else {}
+
+    answer = requests.get(api.url("/customers"), headers=headers, timeout=30)
+
+    assert_problem(answer, 401, kind)
+    assert challenge in answer.headers["WWW-Authenticate"]
+
+
+@pytest.mark.gateway
+def test_gateway_knows_no_other_path(api: Client) -> None:
+    assert_problem(api.get("/nothing"), 404, "not-found")

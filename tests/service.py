@@ -1,0 +1,77 @@
+"""The whole service on this machine, as `make run` has it, with a database of its own."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from chalicelib.auth import SCOPES
+from local.mariadb import MariaDB
+from local.processes import Child, answers, free_port
+from tests import tokens
+
+
+@dataclass(frozen=True)
+class Service:
+    """The API over HTTP, a token with every scope, and the database behind it.
+
+    Each request has a connection of its own: tests send from several threads.
+    """
+
+    url: str
+    token: str
+    mariadb: MariaDB
+
+    def get(self, path: str) -> requests.Response:
+        return self._send("GET", path)
+
+    def create(self, number: int) -> requests.Response:
+        customer = {"email": f"e2e.{number}@example.com", "given_name": "Ada"}
+        return self._send("POST", "/customers", json=customer)
+
+    def delete(self, customer_id: str) -> requests.Response:
+        return self._send("DELETE", f"/customers/{customer_id}")
+
+    def pages(self, limit: int = 100) -> Iterator[list[dict[str, Any]]]:
+        path = f"/customers?limit={limit}"
+        while path:
+            page = self.get(path).json()
+            yield page["items"]
+            path = page["next"]
+
+    def _send(self, method: str, path: str, **more: Any) -> requests.Response:
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return requests.request(method, self.url + path, headers=headers, timeout=30, **more)
+
+
+@contextmanager
+def running(directory: Path) -> Iterator[Service]:
+    """Run it, with its data and logs in the directory; it takes the tests' tokens."""
+    token = tokens.token(*SCOPES)  # which tells the environment of its issuer, too
+    mariadb = MariaDB(directory / "mariadb", free_port())
+    data_api, api = free_port(), free_port()
+    environment = {**os.environ, "AWS_ENDPOINT_URL_RDS_DATA": f"http://127.0.0.1:{data_api}"}
+    environment.pop("DATABASE_URL", None)
+
+    def child(name: str, *module: str, **more: str) -> Child:
+        command = [sys.executable, "-m", *module]
+        return Child(name, command, directory / f"{name}.log", {**environment, **more})
+
+    try:
+        mariadb.start()
+        database = {"DATABASE_URL": mariadb.url}
+        with (
+            child("data-api", "local.data_api", "--port", str(data_api), **database) as server,
+            child("api", "local.gateway", "--port", str(api)) as gateway,
+        ):
+            server.wait_until(lambda: answers(data_api), seconds=20)
+            child("migrations", "migrations").finish()
+            gateway.wait_until(lambda: answers(api), seconds=20)
+            yield Service(f"http://127.0.0.1:{api}", token, mariadb)
+    finally:
+        mariadb.stop()
