@@ -1,0 +1,206 @@
+"""What Chalice and API Gateway do that their users trip over, each with what happens here."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import app
+from infrastructure.gateway_responses import RESPONSES, properties
+from tests.api import ADA, Api, assert_problem
+
+UNKNOWN = "/customers/0190a5f0-1c2d-7e3f-8a4b-5c6d7e8f9a0b"
+CONFIG: dict[str, Any] = json.loads(Path(".chalice/config.json").read_text())
+# What the gateway gives another name, when a function answers with it.
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
+REMAPPED = {"date", "server", "connection", "host", "te", "upgrade", "via", "warning"}
+
+
+def event(**changes: Any) -> dict[str, Any]:
+    """Return what API Gateway sends for a list of customers in the stage `prod`."""
+    caller = {"principalId": "ada", "scopes": "customers:read", "expires": "4102444800"}
+    return {
+        "requestContext": {
+            "httpMethod": "GET",
+            "resourcePath": "/customers",
+            "path": "/prod/customers",
+            "authorizer": caller,
+        },
+        "headers": {},
+        "multiValueQueryStringParameters": None,
+        "pathParameters": None,
+        "stageVariables": None,
+        "body": None,
+        "isBase64Encoded": False,
+        **changes,
+    }
+
+
+def test_unknown_path_is_not_found(api: Api) -> None:
+    """Not 403 `Missing Authentication Token`, which sends people to look for their token."""
+    assert_problem(api.get("/nothing"), 404, "not-found")
+    assert_problem(api.get("/customers/a/b/c"), 404, "not-found")
+
+
+def test_every_method_is_declared() -> None:
+    """One that is not, the gateway answers 403."""
+    methods = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
+
+    assert {path: views.keys() for path, views in app.app.routes.items()} == dict.fromkeys(
+        app.app.routes, methods
+    )
+
+
+@pytest.mark.parametrize("kind", RESPONSES)
+def test_gateways_own_answers_are_problems(kind: str) -> None:
+    """They never reach the function: so the gateway itself has to know what to say."""
+    answer = properties(kind)
+
+    problem = json.loads(answer["ResponseTemplates"]["application/json"])
+    assert str(problem["status"]) == answer["StatusCode"]
+    parameters = answer["ResponseParameters"]
+    for name in ("Access-Control-Allow-Origin", "Request-Id", "Content-Type"):
+        assert f"gatewayresponse.header.{name}" in parameters
+    if answer["StatusCode"] in {"429", "503"}:
+        assert "gatewayresponse.header.Retry-After" in parameters
+
+
+def test_no_answer_has_chalices_shape(api: Api) -> None:
+    for answer in (
+        api.request("POST", "/customers", b"{"),
+        api.request("POST", "/customers", b"{}", {"Content-Type": "text/plain"}),
+        api.delete("/customers"),
+        api.get(UNKNOWN),
+    ):
+        assert not {"Code", "Message"} & answer.json_body.keys()
+
+
+@pytest.mark.parametrize("media_type", ["application/merge-patch+json", "Application/JSON"])
+def test_body_is_read_whatever_chalice_thinks_of_its_type(api: Api, media_type: str) -> None:
+    """Chalice's `json_body` is None for both."""
+    path = api.post("/customers", ADA).headers["Location"]
+
+    answer = api.request("PATCH", path, b'{"locale": "en"}', {"Content-Type": media_type})
+
+    assert answer.json_body["locale"] == "en"
+
+
+def test_answer_without_content_has_none(api: Api) -> None:
+    """A body of None would be sent as `null`."""
+    path = api.post("/customers", ADA).headers["Location"]
+
+    assert api.get(path, if_none_match="*").body == b""
+    assert api.delete(path).body == b""
+    assert api.request("OPTIONS", path).body == b""
+
+
+def test_headers_are_text(api: Api, broken_api: Api) -> None:
+    """A number makes 500 of any answer."""
+    created = api.post("/customers", ADA)
+    unavailable = broken_api.get("/customers")
+
+    assert unavailable.headers["Retry-After"] == "2"
+    for answer in (created, unavailable, api.get("/customers"), api.delete("/health")):
+        assert {type(value) for value in answer.headers.values()} == {str}
+
+
+def test_type_of_a_body_matters_only_where_there_is_one(api: Api) -> None:
+    """Chalice would refuse a GET for it, and take `*/*` for whatever is asked for."""
+    get = api.request("GET", "/customers", headers={"Content-Type": "text/plain"})
+    post = api.request("POST", "/customers", b"{}", {"Content-Type": "*/*"})
+
+    assert get.status_code == 200
+    assert_problem(post, 415, "unsupported-media-type")
+
+
+def test_pages_of_other_origins_see_errors(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chalice leaves CORS out of 405 and of what it did not expect."""
+    origin = {"Origin": "https://shop.example.com"}
+    monkeypatch.setenv("CORS_ORIGINS", origin["Origin"])
+
+    def fail() -> None:
+        raise KeyError
+
+    answers = [api.request("DELETE", "/customers", headers=origin)]
+    monkeypatch.setattr(app, "database", fail)
+    answers.append(api.request("GET", "/customers", headers=origin))
+
+    assert [answer.status_code for answer in answers] == [405, 500]
+    for answer in answers:
+        assert answer.headers["Access-Control-Allow-Origin"] == origin["Origin"]
+
+
+def test_head_is_answered_wherever_get_is(api: Api) -> None:
+    for path in ("/customers", "/health", UNKNOWN):
+        assert api.request("HEAD", path).status_code == api.get(path).status_code
+
+
+def test_links_have_the_stage(api: Api) -> None:
+    """`request.path` is the route's template."""
+    for number in range(2):
+        api.post("/customers", ADA | {"email": f"{number}@example.com"})
+
+    answer = app.app(event(multiValueQueryStringParameters={"limit": ["1"]}), None)
+
+    assert json.loads(answer["body"])["next"].startswith("/prod/customers?limit=1&cursor=")
+
+
+@pytest.mark.usefixtures("api")
+def test_absent_query_and_headers_are_none() -> None:
+    assert app.app(event(headers=None), None)["statusCode"] == 200
+
+
+def test_plus_in_a_query(api: Api) -> None:
+    """It arrives as a space, unless it was sent as %2B: a number is found both ways."""
+    api.post("/customers", ADA | {"phone": "+442079460000"})
+
+    for sent in ("+442079460000", "%2B442079460000"):
+        assert len(api.get(f"/customers?phone={sent}").json_body["items"]) == 1
+    assert_problem(api.get("/customers?email=a+b@example.com"), 400, "validation-error")
+
+
+def test_parameter_of_a_path_comes_decoded(api: Api) -> None:
+    """From the real gateway; not from Chalice's local one."""
+    created = api.post("/customers", ADA)
+    escaped = "".join(f"%{ord(character):02X}" for character in created.json_body["id"])
+
+    assert api.get(f"/customers/{escaped}").body == created.body
+
+
+def test_no_header_is_sent_that_the_gateway_renames(api: Api) -> None:
+    created = api.post("/customers", ADA)
+    path = created.headers["Location"]
+    for answer in (created, api.get(path), api.get("/customers"), api.delete(path), api.get(path)):
+        assert not REMAPPED & {name.lower() for name in answer.headers}
+
+
+def test_gateways_limits_are_kept(api: Api) -> None:
+    """10,240 bytes of headers in all; 6 MB of body, which grow by a third as base64."""
+    for number in range(2):
+        api.post("/customers", ADA | {"email": f"{number}@example.com"})
+
+    page = api.get("/customers?limit=1")
+
+    assert sum(len(name) + len(value) for name, value in page.headers.items()) < 2_000
+    assert app.MAX_BATCH_BYTES * 4 / 3 < 6_000_000
+    assert not {"/ping", "/sping"} & app.app.routes.keys()
+
+
+def test_paths_are_those_that_every_gateway_takes() -> None:
+    """No `:restore`, as Google would have it: older gateways refuse the colon."""
+    for path in app.app.routes:
+        for part in path.strip("/").split("/"):
+            assert re.fullmatch(r"[a-zA-Z0-9._-]+|\{[a-z_]+\}", part)
+
+
+def test_document_is_not_the_gateways(api: Api) -> None:
+    """What Chalice tells the gateway is Swagger 2.0, without models."""
+    assert api.get("/openapi.json").json_body["openapi"].startswith("3.1")
+
+
+def test_answers_are_compressed_by_a_regional_gateway() -> None:
+    """An edge gateway's proxies would weaken the ETags of what they compress."""
+    assert CONFIG["minimum_compression_size"] <= 1_024
+    assert CONFIG["api_gateway_endpoint_type"] == "REGIONAL"
