@@ -247,7 +247,11 @@ class GetHealth(NoParameters):
     )
 
 
-QUERIES: Mapping[str, type[Schema]] = {"get_customers": GetCustomers, "get_health": GetHealth}
+QUERIES: Mapping[str, type[Schema]] = {
+    "get_customer": GetCustomer,
+    "get_customers": GetCustomers,
+    "get_health": GetHealth,
+}
 _JSON_MEMBERS = ("addresses", "metadata")
 
 

@@ -337,3 +337,40 @@ def test_preferences(api: Api, path: str, prefer: str, status: int) -> None:
     answer = api.put(path, ADA, if_match="*", prefer=prefer)
     assert answer.status_code == status
     assert ("Preference-Applied" in answer.headers) == (status == 204)
+
+
+# --- parts -----------------------------------------------------------------------------------
+
+
+def test_part_of_a_customer(api: Api, path: str, database: Recorded) -> None:
+    whole = api.get(path).json_body
+    database.statements.clear()
+
+    part = api.get(f"{path}?fields=email,id,email")
+
+    assert list(part.json_body.items()) == [(name, whole[name]) for name in ("id", "email")]
+    assert part.headers["ETag"] == '"v1.email.id"'
+    assert "family_name" not in database.statements[0]
+
+
+def test_part_has_an_etag_of_its_own(api: Api, path: str) -> None:
+    """It is another representation; but who has read it has seen the version."""
+    tag = api.get(f"{path}?fields=email").headers["ETag"]
+
+    assert api.get(path, if_none_match=tag).status_code == 200
+    assert api.get(f"{path}?fields=id", if_none_match=tag).status_code == 200
+    assert api.get(f"{path}?fields=email", if_none_match=tag).status_code == 304
+    assert api.patch(path, {"locale": "en"}, if_match=tag).status_code == 200
+    assert api.get(f"{path}?fields=email", if_none_match=tag).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [("fields=", "blank"), ("fields=password", "choice"), ("limit=1", "unknown")],
+)
+def test_part_that_is_none(api: Api, path: str, query: str, code: str) -> None:
+    parameter = query.partition("=")[0]
+
+    answer = api.get(f"{path}?{query}")
+
+    assert_problem(answer, 400, "validation-error", (parameter, code))
