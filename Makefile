@@ -6,6 +6,7 @@ COUNT ?= 10000
 # each has a MariaDB of its own
 WORKERS := --numprocesses auto --maxprocesses 4 --dist worksteal
 INSTALLED := .venv/.installed
+CONTRACT := .venv/.contract
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade
 LOCKED := --constraints requirements.txt
 
@@ -37,6 +38,9 @@ test: $(INSTALLED)  ## Run every test against the real database, with coverage
 quick: $(INSTALLED)  ## Run the tests that take less than five seconds
 	@$(BIN)/pytest $(WORKERS) -m "not slow" $(ARGS)
 
+contract: $(CONTRACT)  ## Fuzz the running API by its document, and run a client generated from it
+	@$(BIN)/pytest tests/contract --capture=no $(ARGS)
+
 check: $(INSTALLED)  ## Check lint, format and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -45,6 +49,9 @@ check: $(INSTALLED)  ## Check lint, format and types
 format: $(INSTALLED)  ## Format the code, and mend what lint can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+openapi: $(INSTALLED)  ## Write the OpenAPI document anew, from schemas and routes
+	@$(BIN)/python -m chalicelib.openapi
 
 lock: $(INSTALLED)  ## Pin the requirements anew from pyproject.toml
 	@$(BIN)/pip install --quiet uv==0.13.9
@@ -63,5 +70,10 @@ $(INSTALLED): requirements-dev.txt
 	@$(PYTHON) local/bootstrap.py
 	@touch $@
 
+$(CONTRACT): requirements-contract.txt $(INSTALLED)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --require-hashes \
+		--requirement $<
+	@touch $@
+
 .DEFAULT_GOAL := help
-.PHONY: run stack seed migrate token reset test quick check format lock help
+.PHONY: run stack seed migrate token reset test quick contract check format openapi lock help

@@ -175,6 +175,14 @@ def get_openapi(request: Request) -> Response:
     return answer(document, 200, {"Cache-Control": "public, max-age=300"})
 
 
+@operation("/problems", "GET", "HEAD", scope=None)
+def get_problems(_: Request) -> Response:
+    """Explain the problems to people: the `type` of each leads here."""
+    page = files("chalicelib").joinpath("problems.html").read_text(encoding="utf-8")
+    html = "text/html; charset=utf-8"
+    return Response(page, {"Content-Type": html, "Cache-Control": "public, max-age=300"}, 200)
+
+
 @app.schedule(Rate(1, unit=Rate.HOURS))
 def purge_customers(event: CloudWatchEvent) -> None:
     """Erase the customers whose time to be restored is over."""

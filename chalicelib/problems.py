@@ -31,7 +31,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, TypedDict
 
 # An identifier that clients may compare: it is the same in every stage.
-TYPE_BASE = "https://customers.example.com/problems#"
+TYPE_BASE = "/problems#"
 
 
 class InputError(TypedDict, total=False):
