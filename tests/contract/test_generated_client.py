@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from chalicelib.openapi import SHOWN
-from tests.contract.conftest import Service
+from tests.service import Service
 
 PACKAGE = "customers_client"
 

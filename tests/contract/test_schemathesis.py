@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from chalicelib.openapi import ROOT, SHOWN
-from tests.contract.conftest import Service
+from tests.service import Service
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 LEAST = 2_000  # cases
