@@ -18,7 +18,7 @@ from tests import tokens
 from tests.api import ADA, Api, assert_problem
 
 ID = "0190a5f0-1c2d-7e3f-8a4b-5c6d7e8f9a0b"
-PUBLIC = {"get_health", "get_openapi"}
+PUBLIC = {"get_health", "get_openapi", "get_problems"}
 
 
 def routes() -> Iterator[Any]:

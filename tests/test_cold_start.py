@@ -11,6 +11,7 @@ LATER = (
     "email_validator",
     "boto3",
     "botocore",
+    "apispec",
     "aws_xray_sdk",
     "zoneinfo",
     "jwt",
