@@ -51,7 +51,7 @@ format: $(INSTALLED)  ## Format the code, and mend what lint can
 	@$(BIN)/ruff format .
 
 openapi: $(INSTALLED)  ## Write the OpenAPI document anew, from schemas and routes
-	@$(BIN)/python -m chalicelib.openapi
+	@$(BIN)/python -m openapi
 
 lock: $(INSTALLED)  ## Pin the requirements anew from pyproject.toml
 	@$(BIN)/pip install --quiet uv==0.13.9

@@ -20,12 +20,12 @@ from chalice.app import AuthRequest, AuthResponse, CloudWatchEvent
 
 from chalicelib import auth, customers, headers, listing, problems, rows
 from chalicelib.database import Database, connect
-from chalicelib.operations import Operations, answer, no_content, settings
+from chalicelib.operations import JSON, Operations, answer, no_content, settings
 from chalicelib.request import Request
 from chalicelib.rows import Customer
 from chalicelib.settings import Settings
 
-JSON = "application/json"
+HTML = "text/html"
 MERGE_PATCH = "application/merge-patch+json"
 READ, WRITE, ERASE = "customers:read", "customers:write", "customers:erase"
 MAX_BATCH_BYTES = 1 << 20
@@ -172,15 +172,14 @@ def get_openapi(request: Request) -> Response:
     """Describe the API, as OpenAPI 3.1 does."""
     document = json.loads(files("chalicelib").joinpath("openapi.json").read_bytes())
     document["servers"] = [{"url": request.path.removesuffix("/openapi.json") or "/"}]
-    return answer(document, 200, {"Cache-Control": "public, max-age=300"})
+    return answer(document, 200, headers.PUBLIC)
 
 
-@operation("/problems", "GET", "HEAD", scope=None)
+@operation("/problems", "GET", "HEAD", scope=None, media_type=HTML)
 def get_problems(_: Request) -> Response:
     """Explain the problems to people: the `type` of each leads here."""
     page = files("chalicelib").joinpath("problems.html").read_text(encoding="utf-8")
-    html = "text/html; charset=utf-8"
-    return Response(page, {"Content-Type": html, "Cache-Control": "public, max-age=300"}, 200)
+    return Response(page, {"Content-Type": f"{HTML}; charset=utf-8", **headers.PUBLIC}, 200)
 
 
 @app.schedule(Rate(1, unit=Rate.HOURS))

@@ -19,6 +19,7 @@ STANDARD = {
 }
 # of a client's own: it has it revalidated each time, and 304 is cheap
 REVALIDATED = {"Cache-Control": "private, no-cache"}
+PUBLIC = {"Cache-Control": "public, max-age=300"}
 
 _EXPOSED = (
     "Allow, ETag, Idempotency-Replayed, Link, Location, Preference-Applied, Request-Id,"
@@ -61,15 +62,16 @@ def is_unchanged(if_none_match: str | None, tag: str) -> bool:
     return tag in {each.removeprefix("W/") for each in tags}
 
 
-def takes_json(accept: str | None) -> bool:
-    """Whether `Accept` admits JSON."""
+def accepts(accept: str | None, media_type: str) -> bool:
+    """Whether `Accept` admits the media type (RFC 9110, section 12.5.1)."""
     if accept is None or not accept.strip():
         return True
     qualities: dict[str, float] = {}
     for each in accept.split(","):
         media_range, *parameters = (part.strip().lower() for part in each.split(";"))
         qualities[media_range] = _quality(parameters)
-    named = [name for name in ("application/json", "application/*", "*/*") if name in qualities]
+    whole_type = media_type.split("/", maxsplit=1)[0] + "/*"
+    named = [name for name in (media_type, whole_type, "*/*") if name in qualities]
     return bool(named) and qualities[named[0]] > 0
 
 

@@ -17,6 +17,7 @@ from chalicelib.problems import Problem
 from chalicelib.request import Request
 from chalicelib.settings import ApiSettings, SettingsError
 
+JSON = "application/json"
 METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 
 View = TypeVar("View", bound=Callable[..., Response])
@@ -30,6 +31,7 @@ class Operation(NamedTuple):
     path: str
     methods: Collection[str]
     scope: str | None
+    media_type: str
     view: Callable[..., Response]
 
 
@@ -50,11 +52,13 @@ class Operations:
         self._app = app
         self._authorizer = authorizer
 
-    def __call__(self, path: str, *methods: str, scope: str | None) -> Callable[[View], View]:
+    def __call__(
+        self, path: str, *methods: str, scope: str | None, media_type: str = JSON
+    ) -> Callable[[View], View]:
         """Route the methods of a path to a view, for callers that have the scope."""
 
         def register(view: View) -> View:
-            operation = Operation(view.__name__, path, methods, scope, view)
+            operation = Operation(view.__name__, path, methods, scope, media_type, view)
             self.table[operation.name] = operation
             self._route(path, methods, partial(_call, operation), is_public=scope is None)
             return view
@@ -113,7 +117,7 @@ def answer(
     body: object,
     status: int = 200,
     extra: Mapping[str, str] | None = None,
-    media_type: str = "application/json",
+    media_type: str = JSON,
 ) -> Response:
     """Answer with a JSON document."""
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
@@ -128,8 +132,8 @@ def no_content(status: int = 204, extra: Mapping[str, str] | None = None) -> Res
 def _call(operation: Operation, request: Request, path: Mapping[str, str]) -> Response:
     if operation.scope:
         request.require(operation.scope)
-    if not headers.takes_json(request.header("accept")):
-        raise problems.NotAcceptable("Answers are application/json: accept that.")
+    if not headers.accepts(request.header("accept"), operation.media_type):
+        raise problems.NotAcceptable(f"The answer is {operation.media_type}: accept that.")
     return operation.view(request, **path, **_query(operation.name, request))
 
 

@@ -16,7 +16,7 @@
     ├── ExternalIdTaken         409
     ├── PreconditionFailed      412  `If-Match` names another version
     ├── ContentTooLarge         413
-    ├── UnsupportedMediaType    415  `Accept-Post`, `Accept-Put` or `Accept-Patch`
+    ├── UnsupportedMediaType    415  `Accept-Post` or `Accept-Patch`
     ├── IdempotencyKeyReused    422
     ├── PreconditionRequired    428  `If-Match` is missing
     ├── TooManyRequests         429  `Retry-After`

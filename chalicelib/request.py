@@ -94,9 +94,11 @@ class Request:
         """
         media_type = (self.header("content-type") or "").split(";")[0].strip().lower()
         if media_type not in media_types:
+            # there is no Accept-Put
+            name = "Accept-Patch" if self.method == "PATCH" else "Accept-Post"
+            taken = {} if self.method == "PUT" else {name: ", ".join(media_types)}
             raise problems.UnsupportedMediaType(
-                f"Send the body as {' or '.join(media_types)}.",
-                headers={f"Accept-{self.method.title()}": ", ".join(media_types)},
+                f"Send the body as {' or '.join(media_types)}.", headers=taken
             )
         raw = self._body()
         if len(raw) > most:

@@ -7,6 +7,7 @@ cold starts are reads.
 import importlib.resources
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from functools import cache
 from typing import Any, Literal
 
@@ -265,7 +266,7 @@ def load_customer(document: object, current: Mapping[str, Any] | None = None) ->
         document = {
             name: value
             for name, value in document.items()
-            if name not in _read_only() or value != current.get(name, value)
+            if name not in _read_only() or not _is_the_same(value, current.get(name, value))
         }
     return _load(_schema(Customer), document)
 
@@ -343,6 +344,16 @@ def _repetitions(values: Iterable[str | None]) -> Iterator[tuple[int, int]]:
 @cache
 def _schema(schema: type[Schema]) -> Schema:
     return schema()
+
+
+def _is_the_same(value: object, current: object) -> bool:
+    """Whether a read-only member is as it is; a client may write its times in another way."""
+    if value == current or not (isinstance(value, str) and isinstance(current, str)):
+        return value == current
+    try:
+        return datetime.fromisoformat(value) == datetime.fromisoformat(current)
+    except (ValueError, TypeError):
+        return False
 
 
 @cache

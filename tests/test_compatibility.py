@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.openapi import SHOWN
+from openapi import SHOWN
 from tests.compatibility import breaking_changes
 
 Node = dict[str, Any]

@@ -143,12 +143,25 @@ def test_order_of_members_is_no_change(api: Api, path: str) -> None:
     assert same.json_body["version"] == 2
 
 
+def test_times_may_be_put_back_in_other_words(api: Api, path: str) -> None:
+    """As a client's own time type writes them."""
+    whole = api.get(path).json_body
+    for name in ("created_at", "updated_at"):
+        whole[name] = whole[name].replace("Z", "000+00:00")
+
+    assert put(api, path, whole, '"v1"').headers["ETag"] == '"v1"'
+    assert put(api, path, whole, "*").headers["ETag"] == '"v1"'
+
+
 @pytest.mark.parametrize(
     ("member", "value"),
     [
         ("id", UNKNOWN.rpartition("/")[2]),
         ("version", 2),
         ("created_at", "2020-01-01T00:00:00.000Z"),
+        ("created_at", "yesterday"),
+        ("created_at", "2020-01-01"),
+        ("created_at", 0),
         ("deleted_at", "2020-01-01T00:00:00.000Z"),
         ("purge_at", "2020-01-01T00:00:00.000Z"),
     ],

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 import app
-from chalicelib import openapi
-from chalicelib.openapi import page
-from chalicelib.openapi.operations import DESCRIPTIONS
+import openapi
 from chalicelib.problems import TYPE_BASE, Problem
+from openapi import page
+from openapi.operations import DESCRIPTIONS
 
 DOCUMENT = openapi.document()
 PROBLEMS = (Path(__file__).parent.parent / "docs" / "problems.md").read_text()

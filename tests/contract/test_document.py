@@ -10,7 +10,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-from chalicelib.openapi import SHOWN
+from openapi import SHOWN
 
 DOCUMENT = json.loads(SHOWN.read_text())
 RESOURCE = Resource(contents=DOCUMENT, specification=DRAFT202012)

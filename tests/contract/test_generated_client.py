@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from chalicelib.openapi import SHOWN
+from openapi import SHOWN
 from tests.service import Service
 
 PACKAGE = "customers_client"

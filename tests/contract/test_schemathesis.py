@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from chalicelib.openapi import ROOT, SHOWN
+from openapi import ROOT, SHOWN
 from tests.service import Service
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")

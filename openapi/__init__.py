@@ -1,7 +1,7 @@
 """The API as OpenAPI 3.1, from the marshmallow schemas and the table of the operations.
 
 It is built when the project is, by `make openapi`: the service only sends the file that this
-makes, and the Lambda function lacks what it imports.
+makes.
 """
 
 import inspect
@@ -15,8 +15,9 @@ from apispec import APISpec
 
 import app
 from chalicelib import listing, schemas
-from chalicelib.openapi import components, page, shapes
-from chalicelib.openapi.operations import (
+from chalicelib.operations import Operation
+from openapi import components, page, shapes
+from openapi.operations import (
     DESCRIPTIONS,
     EVERY_ANSWER,
     EVERY_OPERATION,
@@ -24,10 +25,9 @@ from chalicelib.openapi.operations import (
     Answer,
     Description,
 )
-from chalicelib.openapi.texts import ABOUT, BEARER, QUERIES, TAGS
-from chalicelib.operations import Operation
+from openapi.texts import ABOUT, BEARER, QUERIES, TAGS
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parent.parent
 SERVED, SHOWN = ROOT / "chalicelib" / "openapi.json", ROOT / "docs" / "openapi.json"
 PAGE, PROBLEMS = ROOT / "chalicelib" / "problems.html", ROOT / "docs" / "problems.md"
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from chalicelib.openapi import examples
+from openapi import examples
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from chalicelib.openapi import examples
-from chalicelib.openapi.texts import PROBLEMS
 from chalicelib.problems import TYPE_BASE, InputError, Problem
+from openapi import examples
+from openapi.texts import PROBLEMS
 
 Component = dict[str, Any]
 

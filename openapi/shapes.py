@@ -12,9 +12,9 @@ from marshmallow.fields import Field
 from marshmallow.validate import OneOf, Regexp
 
 from chalicelib import fields, schemas
-from chalicelib.openapi import examples
-from chalicelib.openapi.components import ref
-from chalicelib.openapi.texts import MEMBERS
+from openapi import examples
+from openapi.components import ref
+from openapi.texts import MEMBERS
 
 JSONSchema = dict[str, Any]
 
