@@ -164,3 +164,31 @@ def test_browser_may_ask_before_it_sends() -> None:
         *("Authorization", "Content-Type", "If-Match", "If-None-Match"),
         *("Idempotency-Key", "Prefer", "Request-Id"),
     } <= allowed
+
+
+def test_page_about_problems_is_for_browsers(api: Api) -> None:
+    page = api.get("/problems", accept="text/html")
+
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert b'<h2 id="email-taken">' in page.body
+    assert_problem(api.get("/problems", accept="application/json"), 406, "not-acceptable")
+
+
+@pytest.mark.parametrize(
+    ("method", "header", "taken"),
+    [
+        ("POST", "Accept-Post", "application/json"),
+        ("PATCH", "Accept-Patch", "application/merge-patch+json, application/json"),
+        ("PUT", None, None),
+    ],
+)
+def test_media_types_that_are_taken(
+    api: Api, method: str, header: str | None, taken: str | None
+) -> None:
+    path = "/customers" if method == "POST" else UNKNOWN
+
+    answer = api.request(method, path, b"x", {"Content-Type": "text/plain", "If-Match": "*"})
+
+    assert_problem(answer, 415, "unsupported-media-type")
+    offered = {name: value for name, value in answer.headers.items() if name.startswith("Accept-")}
+    assert offered == ({header: taken} if header else {})
