@@ -73,7 +73,6 @@ class Settings:
             "AWS_ENDPOINT_URL_RDS_DATA": self.data_api_url,
             "TOKEN_ISSUER": self.console_url,
             "TOKEN_AUDIENCE": LOCAL_AUDIENCE,
-            "TOKEN_JWKS_URL": f"{self.console_url}/.well-known/jwks.json",
             "CORS_ORIGINS": self.console_url,
         }
 

@@ -24,6 +24,7 @@ import requests
 
 from chalicelib.auth import SCOPES, Verifier
 from chalicelib.settings import LOCAL_AUDIENCE, TokenSettings
+from local.issuer import Issuer
 from local.mariadb import MariaDB
 from local.processes import answers, free_port
 from tests.local.support import disk, eventually, is_alive, processes
@@ -63,6 +64,10 @@ class Run:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    @property
+    def console_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports['CONSOLE_PORT']}"
 
     def read_until(self, end: str) -> str:
         """Wait for `end` in what is newly said; return that."""
@@ -125,9 +130,8 @@ def with_token(command: str, service: Run) -> str:
         shlex.split(found[1]), cwd=PROJECT, env=environment, capture_output=True, check=True
     )
     token = done.stdout.decode().removesuffix("\n")
-    console = f"http://127.0.0.1:{service.ports['CONSOLE_PORT']}"
-    keys = f"{console}/.well-known/jwks.json"
-    verifier = Verifier(TokenSettings(console, (LOCAL_AUDIENCE,), keys))
+    keys = f"{service.console_url}/.well-known/jwks.json"
+    verifier = Verifier(TokenSettings(service.console_url, (LOCAL_AUDIENCE,), keys))
     assert verifier.verify(f"Bearer {token}").scopes == set(SCOPES)
     return command.replace(found[0], token)
 
@@ -138,13 +142,13 @@ def test_the_whole_service_runs(tmp_path: Path) -> None:
         said = service.read_until("Ctrl-C")
         family = service.family()
 
-        assert len(items(service.ports["PORT"])) > 1
+        assert len(items(service, service.ports["PORT"])) > 1
         commands = re.findall(r"curl (?:.*\\\n)*.*", said)
         assert len(commands) == 2
         for command in commands:
             assert paste(with_token(command, service)) in {200, 201}
         with another_api(service) as port:
-            assert items(port)[0]["email"] == "ada@example.com"
+            assert items(service, port)[0]["email"] == "ada@example.com"
 
         service.process.send_signal(signal.SIGINT)
         assert service.finish() == (130, "")
@@ -207,13 +211,13 @@ def test_a_database_that_is_killed_is_started_again(tmp_path: Path) -> None:
     with Run(tmp_path, "run") as service:
         service.read_until("Ctrl-C")
         port = service.ports["PORT"]
-        there = items(port)
+        there = items(service, port)
 
         os.kill(program_of(service, "--datadir"), signal.SIGKILL)
 
         assert "mariadb ended (SIGKILL)" in service.read_until("database   ready")
         eventually(lambda: get(port, "/health?deep=true")[0] == 200)
-        assert items(port) == there
+        assert items(service, port) == there
 
 
 def test_two_parts_on_one_port_are_refused(tmp_path: Path) -> None:
@@ -393,17 +397,18 @@ def program_of(service: Run, word: str) -> int:
     return next(pid for pid, _, command in processes() if pid in family and word in command)
 
 
-def get(port: int, path: str) -> tuple[int, bytes]:
+def get(port: int, path: str, token: str = "") -> tuple[int, bytes]:
     with contextlib.closing(
         http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     ) as connection:
-        connection.request("GET", path)
+        connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
         response = connection.getresponse()
         return response.status, response.read()
 
 
-def items(port: int) -> list[dict[str, object]]:
-    status, body = get(port, "/customers")
+def items(service: Run, port: int) -> list[dict[str, object]]:
+    issuer = Issuer(Path(service.environment["LOCAL_STATE"]), service.console_url)
+    status, body = get(port, "/customers", issuer.token())
     assert status == 200
     found: list[dict[str, object]] = json.loads(body)["items"]
     return found
@@ -416,6 +421,8 @@ def another_api(service: Run) -> Iterator[int]:
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "DATABASE_"))},
         "AWS_ENDPOINT_URL_RDS_DATA": f"http://127.0.0.1:{service.ports['DATA_API_PORT']}",
+        "TOKEN_ISSUER": service.console_url,
+        "TOKEN_AUDIENCE": LOCAL_AUDIENCE,
     }
     command = [str(Path(sys.executable).with_name("chalice")), "local", "--port", str(port)]
     api = subprocess.Popen(
