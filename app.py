@@ -18,7 +18,7 @@ from uuid import UUID
 from chalice import Chalice, Rate, Response
 from chalice.app import AuthRequest, AuthResponse, CloudWatchEvent
 
-from chalicelib import auth, customers, headers, listing, problems, rows
+from chalicelib import auth, creation, customers, headers, listing, problems, rows
 from chalicelib.database import Database, connect
 from chalicelib.operations import JSON, Operations, answer, no_content, settings
 from chalicelib.request import Request
@@ -72,7 +72,7 @@ def create_customer(request: Request) -> Response:
 
     key = request.idempotency_key("create_customer")
     fields = schemas.load_customer(request.document(JSON))
-    created = customers.create(database(), fields, key)
+    created = creation.create(database(), fields, key)
     (customer,) = created.items
     extra = {
         "ETag": headers.etag(customer["version"]),
@@ -88,7 +88,7 @@ def create_customers(request: Request) -> Response:
 
     key = request.idempotency_key("create_customers")
     batch = schemas.load_batch(request.document(JSON, most=MAX_BATCH_BYTES))
-    created = customers.create_all(database(), batch, key)
+    created = creation.create_all(database(), batch, key)
     return answer({"items": created.items}, 201, replay(created))
 
 
@@ -208,7 +208,7 @@ def only(versions: Collection[int] | None) -> int | None:
     return next(iter(versions)) if versions and len(versions) == 1 else None
 
 
-def replay(created: customers.Created) -> dict[str, str]:
+def replay(created: creation.Created) -> dict[str, str]:
     return {"Idempotency-Replayed": "true"} if created.replayed else {}
 
 

@@ -1,38 +1,22 @@
-"""The operations on customers, each in as few SQL statements as it can be.
+"""What is done with a customer that is there, in as few SQL statements as it can be.
 
-A customer is a dictionary of JSON values, with a member for everything that `schemas.Customer`
-names. `versions`, in what changes a customer, are those that the change is meant for; None means
+`versions`, in what changes a customer, are those that the change is meant for; None means
 any. A change whose answer was lost can be repeated: it is answered as if it had just been made.
 """
 
-import hashlib
-import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from functools import cache
-from typing import Any, NamedTuple
 from uuid import UUID
 
-from chalicelib import rows
-from chalicelib.database import Database, DuplicateKey, Row, Value
-from chalicelib.problems import (
-    CustomerNotFound,
-    EmailTaken,
-    ExternalIdTaken,
-    IdempotencyKeyReused,
-    InputError,
-    PreconditionFailed,
-    Problem,
-    ServiceUnavailable,
-)
-from chalicelib.rows import Customer
-
-Fields = Mapping[str, Any]
+from chalicelib import conflicts, rows
+from chalicelib.conflicts import ATTEMPTS
+from chalicelib.database import Database, DuplicateKey, Value
+from chalicelib.problems import CustomerNotFound, PreconditionFailed, Problem
+from chalicelib.rows import Customer, Fields
 
 PURGE_BATCH = 500  # customers that one statement erases
-_ATTEMPTS = 5
 
-_INSERTED = (*rows.COLUMNS, "idempotency_key", "idempotency_fingerprint")
 # the order matters: a SET sees what those before it have set
 _ERASURE = """
  version = version + (erased_at IS NULL), updated_at = IF(erased_at IS NULL, :now, updated_at),
@@ -41,13 +25,6 @@ _ERASURE = """
  metadata = '{}', idempotency_key = NULL, idempotency_fingerprint = NULL,
  deleted_at = COALESCE(deleted_at, :now), purge_at = NULL, erased_at = COALESCE(erased_at, :now)
 """.replace("\n", "")
-
-
-class Created(NamedTuple):
-    """New customers; `replayed` when an earlier request with the same key created them."""
-
-    items: list[Customer]
-    replayed: bool
 
 
 def get(database: Database, customer_id: UUID, fields: Collection[str] = rows.MEMBERS) -> Customer:
@@ -62,19 +39,6 @@ def get(database: Database, customer_id: UUID, fields: Collection[str] = rows.ME
     return rows.from_row(row, fields)
 
 
-def create(database: Database, fields: Fields, key: bytes | None = None) -> Created:
-    """Store a new customer, or find the one that an earlier request with the same key stored.
-
-    Raises EmailTaken, ExternalIdTaken, IdempotencyKeyReused, ServiceUnavailable.
-    """
-    return _create(database, {"": fields}, key)
-
-
-def create_all(database: Database, batch: Sequence[Fields], key: bytes | None = None) -> Created:
-    """Store all of the new customers or none, as `create` does."""
-    return _create(database, {f"/items/{n}": fields for n, fields in enumerate(batch)}, key)
-
-
 def change(
     database: Database,
     customer_id: UUID,
@@ -87,7 +51,7 @@ def change(
     changes, nothing is written. Raises CustomerNotFound, PreconditionFailed, EmailTaken,
     ExternalIdTaken, and ServiceUnavailable when it was overtaken each time.
     """
-    for _ in range(_ATTEMPTS):
+    for _ in range(ATTEMPTS):
         current = get(database, customer_id)
         edited = edit(current)
         members = {name: value for name, value in edited.items() if value != current[name]}
@@ -96,7 +60,7 @@ def change(
             return current
         if changed := _set(database, customer_id, current["version"], members):
             return current | changed
-    raise _overtaken()
+    raise conflicts.overtaken()
 
 
 def write(database: Database, customer_id: UUID, version: int, members: Fields) -> Customer:
@@ -105,7 +69,7 @@ def write(database: Database, customer_id: UUID, version: int, members: Fields) 
     Returns what is then known of it: `members` and what the service sets. When nothing changes,
     no version is made. Raises as `change` does.
     """
-    for _ in range(_ATTEMPTS):
+    for _ in range(ATTEMPTS):
         if changed := _set(database, customer_id, version, members):
             return changed
         current = get(database, customer_id)
@@ -113,7 +77,7 @@ def write(database: Database, customer_id: UUID, version: int, members: Fields) 
             _check(current["version"], {version}, is_done=True)
             return current
         _check(current["version"], {version})
-    raise _overtaken()
+    raise conflicts.overtaken()
 
 
 def delete(
@@ -147,7 +111,7 @@ def restore(
 
     Raises CustomerNotFound, PreconditionFailed, EmailTaken, ExternalIdTaken, ServiceUnavailable.
     """
-    for _ in range(_ATTEMPTS):
+    for _ in range(ATTEMPTS):
         current = _restorable(database, customer_id)
         is_done = current["deleted_at"] is None
         _check(current["version"], versions, is_done=is_done)
@@ -155,7 +119,7 @@ def restore(
             return current
         if changed := _undelete(database, current):
             return changed
-    raise _overtaken()
+    raise conflicts.overtaken()
 
 
 def erase(database: Database, customer_id: UUID, versions: Collection[int] | None = None) -> None:
@@ -190,62 +154,6 @@ def known(customer_id: UUID, version: int) -> Customer:
     return customer
 
 
-def _create(database: Database, wanted: Mapping[str, Fields], key: bytes | None) -> Created:
-    """Store a new customer for each of the fields, which come by their JSON pointers."""
-    fingerprint = _fingerprint(wanted.values()) if key else None
-    for _ in range(_ATTEMPTS):
-        new = _new(rows.new_id(), wanted.values())
-        try:
-            database.execute(_insert(len(new)), **_insertion(new, key, fingerprint))
-        except DuplicateKey:
-            rivals = _rivals(database, wanted.values(), key)
-        else:
-            return Created(new, replayed=False)
-        if earlier := next((row for row in rivals if row["is_earlier"]), None):
-            return _replay(earlier, fingerprint, wanted.values())
-        if problem := _taken(rivals, wanted):
-            raise problem
-    raise _overtaken()
-
-
-def _new(first: UUID, batch: Iterable[Fields]) -> list[Customer]:
-    """Return new customers with ids that follow each other: the first one tells them all."""
-    return [rows.new(fields, UUID(int=first.int + n)) for n, fields in enumerate(batch)]
-
-
-@cache
-def _insert(size: int) -> str:
-    values = (", ".join(f":{name}_{n}" for name in _INSERTED) for n in range(size))
-    return (
-        f"INSERT INTO customers ({', '.join(_INSERTED)})"
-        f" VALUES {', '.join(f'({each})' for each in values)}"
-    )
-
-
-def _insertion(
-    new: Sequence[Customer], key: bytes | None, fingerprint: bytes | None
-) -> dict[str, Value]:
-    parameters: dict[str, Value] = {}
-    for n, customer in enumerate(new):
-        row = rows.to_row(customer) | {
-            "idempotency_key": key if n == 0 else None,
-            "idempotency_fingerprint": fingerprint if n == 0 else None,
-        }
-        parameters |= {f"{name}_{n}": value for name, value in row.items()}
-    return parameters
-
-
-def _fingerprint(batch: Iterable[Fields]) -> bytes:
-    return hashlib.sha256(json.dumps(list(batch), sort_keys=True).encode()).digest()
-
-
-def _replay(earlier: Row, fingerprint: bytes | None, batch: Iterable[Fields]) -> Created:
-    """Return what the earlier request was answered: its body is this one's."""
-    if earlier["idempotency_fingerprint"] != fingerprint:
-        raise IdempotencyKeyReused("Another body came with this key before. Use a new key.")
-    return Created(_new(UUID(bytes=earlier["id"]), batch), replayed=True)  # type: ignore[arg-type]
-
-
 def _set(database: Database, customer_id: UUID, version: int, members: Fields) -> Customer | None:
     """Make the version after `version`; None if the customer has another, or the members already.
 
@@ -256,8 +164,8 @@ def _set(database: Database, customer_id: UUID, version: int, members: Fields) -
     try:
         matched = database.execute(_update(tuple(members)), **rows.to_row(changed, names))
     except DuplicateKey:
-        rivals = _rivals(database, [members])
-        if problem := _taken(rivals, {"": members}, customer_id):
+        rivals = conflicts.rivals(database, [members])
+        if problem := conflicts.taken(rivals, {"": members}, customer_id):
             raise problem from None
         return None
     return changed if matched else None
@@ -303,58 +211,10 @@ def _undelete(database: Database, deleted: Customer) -> Customer | None:
             **rows.to_row(restored, names),
         )
     except DuplicateKey:
-        if problem := _taken(_rivals(database, [deleted]), {"": deleted}):
+        if problem := conflicts.taken(conflicts.rivals(database, [deleted]), {"": deleted}):
             raise problem from None
         return None
     return restored if matched else None
-
-
-def _rivals(database: Database, batch: Collection[Fields], key: bytes | None = None) -> list[Row]:
-    """Return who has what the customers want to have, and what was created with the key."""
-    emails = {f"email_{n}": each["email"] for n, each in enumerate(batch) if each.get("email")}
-    external_ids = {
-        f"external_id_{n}": each["external_id"]
-        for n, each in enumerate(batch)
-        if each.get("external_id")
-    }
-    conditions = ["idempotency_key = :idempotency_key"]
-    if emails:
-        lowered = ", ".join(f"LOWER(:{name})" for name in emails)
-        conditions.append(f"email_live IN ({lowered})")
-    if external_ids:
-        conditions.append(f"external_id_live IN ({', '.join(f':{name}' for name in external_ids)})")
-    return database.fetch_all(
-        "SELECT id, email, external_id, idempotency_fingerprint,"
-        " idempotency_key = :idempotency_key AS is_earlier"
-        f" FROM customers WHERE {' OR '.join(conditions)}",
-        idempotency_key=key,
-        **emails,
-        **external_ids,
-    )
-
-
-def _taken(
-    rivals: Iterable[Row], wanted: Mapping[str, Fields], own_id: UUID | None = None
-) -> Problem | None:
-    """Return what a duplicate key means; which one the server named is not to be relied on."""
-    others = [row for row in rivals if own_id is None or row["id"] != own_id.bytes]
-    emails = {str(row["email"]).casefold() for row in others}
-    external_ids = {row["external_id"] for row in others if row["external_id"]}
-    errors: list[InputError] = []
-    for pointer, fields in wanted.items():
-        if fields.get("email", "").casefold() in emails:
-            errors.append(_is_taken(f"{pointer}/email"))
-        if fields.get("external_id") in external_ids:
-            errors.append(_is_taken(f"{pointer}/external_id"))
-    if not others:
-        return None
-    by_email = not errors or any(error["pointer"].endswith("/email") for error in errors)
-    problem = EmailTaken if by_email else ExternalIdTaken
-    return problem("Choose another, or change the customer that has it.", errors)
-
-
-def _is_taken(pointer: str) -> InputError:
-    return {"pointer": pointer, "code": "taken", "detail": "Is another customer's."}
 
 
 def _guard(versions: Collection[int] | None) -> tuple[str, dict[str, Value]]:
@@ -395,7 +255,3 @@ def _outdated() -> Problem:
 
 def _not_found() -> Problem:
     return CustomerNotFound("No customer has this id, or it was deleted.")
-
-
-def _overtaken() -> Problem:
-    return ServiceUnavailable("Other requests keep changing the same. Try again.", retry_after=1)

@@ -7,7 +7,7 @@ the draft draft-ietf-httpapi-idempotency-key-header.
 import re
 from collections.abc import Collection, Mapping
 
-from chalicelib.problems import ValidationError
+from chalicelib.problems import invalid
 
 STANDARD = {
     "Cache-Control": "no-store",
@@ -87,8 +87,8 @@ def idempotency_key(value: str | None) -> str | None:
         return None
     key = _KEY.fullmatch(value.strip())
     if key is None:
-        detail = "Must have 1 to 255 characters of ASCII."
-        raise _wrong("Idempotency-Key", "idempotency-key", detail)
+        message = "idempotency-key: Must have 1 to 255 characters of ASCII."
+        raise invalid("header", [("Idempotency-Key", message)])
     return key[1] or key[2]
 
 
@@ -116,7 +116,8 @@ def preflight(methods: Collection[str]) -> Mapping[str, str]:
 def _entity_tags(header: str, value: str) -> list[str]:
     tags = _ENTITY_TAG.findall(value)
     if not tags or _ENTITY_TAG.sub("", value).strip(" \t,"):
-        raise _wrong(header, "entity-tag", 'Must be the ETag of an answer, such as "v1", or *.')
+        message = 'entity-tag: Must be the ETag of an answer, such as "v1", or *.'
+        raise invalid("header", [(header, message)])
     return tags
 
 
@@ -126,9 +127,3 @@ def _quality(parameters: Collection[str]) -> float:
         if name == "q" and re.fullmatch(r"[01](\.[0-9]{0,3})?", value):
             return float(value)
     return 1.0
-
-
-def _wrong(header: str, code: str, detail: str) -> ValidationError:
-    return ValidationError(
-        "See `errors` for what to change.", [{"header": header, "code": code, "detail": detail}]
-    )

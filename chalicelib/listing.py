@@ -17,7 +17,7 @@ from uuid import UUID
 from chalicelib import cursors
 from chalicelib.cursors import Position
 from chalicelib.database import Database, Row, Value
-from chalicelib.problems import ValidationError
+from chalicelib.problems import invalid
 from chalicelib.rows import MEMBERS, Customer, columns_of, from_row
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -53,8 +53,8 @@ _PREFIXES = {
 class Query:
     """What is asked of the list: its filters, its order, and which part of it.
 
-    `schemas.GetCustomers` has the rules, of which these are relied on: `q` comes with an order by
-    creation only, `updated_after` with one by update.
+    `parameters.GetCustomers` has the rules, of which these are relied on: `q` comes with an order
+    by creation only, `updated_after` with one by update.
     """
 
     email: str | None = None
@@ -112,16 +112,8 @@ def _position(query: Query, key: bytes) -> Position:
     try:
         return cursors.decode(key, query.listed, query.cursor or "")
     except ValueError:
-        raise ValidationError(
-            "See `errors` for what to change.",
-            [
-                {
-                    "parameter": "cursor",
-                    "code": "cursor",
-                    "detail": "Must be the cursor of a page's `next`, with its other parameters.",
-                }
-            ],
-        ) from None
+        message = "cursor: Must be the cursor of a page's `next`, with its other parameters."
+        raise invalid("parameter", [("cursor", message)]) from None
 
 
 def _position_of(row: Row, query: Query) -> Position:

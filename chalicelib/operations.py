@@ -140,9 +140,9 @@ def _call(operation: Operation, request: Request, path: Mapping[str, str]) -> Re
 def _query(operation: str, request: Request) -> dict[str, Any]:
     if not request.query:
         return {}
-    from chalicelib import schemas
+    from chalicelib import parameters
 
-    return schemas.load_query(operation, request.query)
+    return parameters.load(operation, request.query)
 
 
 def _problem_answer(request: Request, problem: Problem) -> Response:

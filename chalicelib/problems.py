@@ -27,8 +27,8 @@
 No problem repeats a value that the client sent, SQL, or what the database said.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, TypedDict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, TypedDict
 
 # An identifier that clients may compare: it is the same in every stage.
 TYPE_BASE = "/problems#"
@@ -207,6 +207,17 @@ class GatewayTimeout(Problem):
     status = 504
     type = "gateway-timeout"
     title = "The service did not answer in time"
+
+
+def invalid(
+    place: Literal["pointer", "parameter", "header"], messages: Iterable[tuple[str, str]]
+) -> ValidationError:
+    """Return the problem that says what is wrong where; messages have the form `code: Detail`."""
+    errors: list[InputError] = []
+    for where, message in messages:
+        code, _, detail = message.partition(": ")
+        errors.append({place: where, "code": code, "detail": detail})  # type: ignore[misc]
+    return ValidationError("See `errors` for what to change.", errors)
 
 
 def body(problem: Problem, instance: str, request_id: str) -> dict[str, Any]:

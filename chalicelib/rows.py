@@ -16,6 +16,9 @@ from uuid import UUID
 from chalicelib.database import Row, Value
 
 Customer = dict[str, Any]
+"""JSON values, with a member for everything that `schemas.Customer` names."""
+Fields = Mapping[str, Any]
+"""Members of a customer that a client may set."""
 
 DOCUMENTS = ("addresses", "metadata")
 TIMES = ("updated_at", "deleted_at", "purge_at")

@@ -9,28 +9,24 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 import marshmallow
-from marshmallow import Schema, missing, post_load, validate, validates_schema
-from marshmallow.fields import Boolean, List, Nested, String
+from marshmallow import Schema, missing, validate, validates_schema
+from marshmallow.fields import List, Nested
 
 from chalicelib.documents import merge_patch
 from chalicelib.fields import (
     MESSAGES,
-    CommaSeparated,
     Email,
     Member,
     Metadata,
-    Moment,
     Phone,
-    PhoneInQuery,
     ReadOnly,
     Text,
-    WholeNumber,
     json_size,
 )
-from chalicelib.problems import InputError, ValidationError
+from chalicelib.problems import invalid
 
 # of JSON, without the details: 100 customers then fit the Data API's answer of 1 MiB
 MAX_CUSTOMER_BYTES = 8_000
@@ -38,10 +34,8 @@ MAX_CUSTOMER_BYTES = 8_000
 DETAILS = ("status", "email", "phone", "external_id", "locale", "time_zone")
 
 
-_STATUSES = ("active", "inactive")
-_CREATED_SORTS = ("-created_at", "created_at")
-_UPDATED_SORTS = ("-updated_at", "updated_at")
-_CHOICE = "choice: Must be one of {choices}."
+STATUSES = ("active", "inactive")
+CHOICE = "choice: Must be one of {choices}."
 
 
 class JSONObject(Schema):
@@ -71,7 +65,7 @@ class Address(JSONObject):
         load_default="other",
         validate=validate.OneOf(
             ("billing", "shipping", "home", "work", "other"),
-            error=_CHOICE,
+            error=CHOICE,
         ),
     )
     line1 = Text(200, required=True)
@@ -94,7 +88,7 @@ class Customer(JSONObject):
     status = Text(
         8,
         load_default="active",
-        validate=validate.OneOf(_STATUSES, error=_CHOICE),
+        validate=validate.OneOf(STATUSES, error=CHOICE),
     )
     email = Email(required=True)
     phone = Phone(allow_none=True, load_default=None)
@@ -160,99 +154,6 @@ class Batch(JSONObject):
             raise marshmallow.ValidationError({"items": wrong})
 
 
-class NoParameters(Schema):
-    error_messages = {"unknown": "unknown: There is no such parameter."}
-
-
-class GetCustomer(NoParameters):
-    members = CommaSeparated(  # by another name: marshmallow has `fields` of its own
-        Text(
-            20,
-            validate=validate.OneOf(
-                tuple(Customer().fields), error="choice: Must be names of a customer's members."
-            ),
-        ),
-        data_key="fields",
-        attribute="fields",
-        metadata={"description": "The members to answer, separated by commas; all without it."},
-    )
-
-
-class GetCustomers(GetCustomer):
-    limit = WholeNumber(
-        validate=validate.Range(1, 100, error="range: Must be from {min} to {max}."),
-        metadata={"description": "How many customers a page has at most; 20 without it."},
-    )
-    cursor = String(
-        metadata={"description": "Where the page begins: leave that to `next`, which has it."},
-    )
-    sort = Text(
-        20,
-        validate=validate.OneOf(_CREATED_SORTS + _UPDATED_SORTS, error=_CHOICE),
-        metadata={
-            "description": "The order, newest first with a minus: `-created_at` without it, and"
-            " `updated_at` with `updated_after`."
-        },
-    )
-    email = Email(metadata={"description": "Only who has this address, whatever its case."})
-    phone = PhoneInQuery(metadata={"description": "Only those with this number."})
-    external_id = Text(100, metadata={"description": "Only who has exactly this external id."})
-    status = Text(
-        8,
-        validate=validate.OneOf(_STATUSES, error=_CHOICE),
-        metadata={"description": "Only those with this status."},
-    )
-    created_after = Moment(metadata={"description": "Only who was created later than this."})
-    created_before = Moment(metadata={"description": "Only who was created earlier than this."})
-    updated_after = Moment(
-        metadata={
-            "description": "Only who was changed later than this; in an order by `updated_at`."
-        }
-    )
-    q = Text(
-        100,
-        validate=validate.Length(min=2, error="too-short: Must have at least {min} characters."),
-        metadata={
-            "description": "Only those whose full name, family name, company name or email address"
-            " begins so, whatever its case and, in names, its accents; in an order by `created_at`."
-        },
-    )
-    include_deleted = Boolean(
-        truthy={"true"},
-        falsy={"false"},
-        error_messages={"invalid": "choice: Must be true or false."},
-        metadata={"description": "With `true`, deleted customers, too, until they are erased."},
-    )
-
-    @validates_schema
-    def _can_be_combined(self, query: dict[str, Any], **_: Any) -> None:
-        sort = query.get("sort")
-        if "updated_after" in query and sort in _CREATED_SORTS:
-            _refuse_combination("sort", "Must be an order by updated_at with updated_after.")
-        if "q" in query and sort in _UPDATED_SORTS:
-            _refuse_combination("sort", "Must be an order by created_at with q.")
-        if "q" in query and "updated_after" in query:
-            _refuse_combination("q", "Must not be given with updated_after.")
-
-    @post_load
-    def _sorted(self, query: dict[str, Any], **_: Any) -> dict[str, Any]:
-        default = "updated_at" if "updated_after" in query else "-created_at"
-        return {"sort": default, **query}
-
-
-class GetHealth(NoParameters):
-    deep = Boolean(
-        truthy={"true"},
-        falsy={"false"},
-        error_messages={"invalid": "choice: Must be true or false."},
-    )
-
-
-QUERIES: Mapping[str, type[Schema]] = {
-    "get_customer": GetCustomer,
-    "get_customers": GetCustomers,
-    "get_health": GetHealth,
-}
 _JSON_MEMBERS = ("addresses", "metadata")
 
 
@@ -299,23 +200,6 @@ def load_patch(patch: object, current: Mapping[str, Any]) -> dict[str, Any]:
     return load_customer(merged, current)
 
 
-def load_query(operation: str, query: Mapping[str, list[str]]) -> dict[str, Any]:
-    """Return the parameters of an operation's query, which has every value of each.
-
-    Raises problems.ValidationError.
-    """
-    repeated = [(name, "repeated: Must be given once.") for name in query if len(query[name]) > 1]
-    if repeated:
-        raise _problem("parameter", repeated)
-    try:
-        given = {name: values[0] for name, values in query.items()}
-        schema = _schema(QUERIES.get(operation, NoParameters))
-        return schema.load(given)  # type: ignore[no-any-return]
-    except marshmallow.ValidationError as error:
-        wrong: dict[str, list[str]] = error.normalized_messages()  # type: ignore[no-untyped-call]
-        raise _problem("parameter", ((name, wrong[name][0]) for name in wrong)) from None
-
-
 def customer_size(customer: Mapping[str, Any]) -> int:
     """Return how many bytes of JSON the Data API sends for the customer, without its details.
 
@@ -330,7 +214,7 @@ def _load(schema: Schema, document: object) -> dict[str, Any]:
     try:
         return schema.load(document)  # type: ignore[arg-type, no-any-return]
     except marshmallow.ValidationError as error:
-        raise _problem("pointer", _errors(error.messages)) from None
+        raise invalid("pointer", _errors(error.messages)) from None
 
 
 def _repetitions(values: Iterable[str | None]) -> Iterator[tuple[int, int]]:
@@ -373,10 +257,6 @@ def _may_be_empty() -> frozenset[str]:
     )
 
 
-def _refuse_combination(parameter: str, detail: str) -> None:
-    raise marshmallow.ValidationError(f"combination: {detail}", parameter)
-
-
 def _errors(messages: Any, pointer: str = "") -> Iterator[tuple[str, str]]:
     """Flatten marshmallow's tree of messages to JSON pointers (RFC 6901) and messages."""
     if not isinstance(messages, dict):
@@ -386,13 +266,3 @@ def _errors(messages: Any, pointer: str = "") -> Iterator[tuple[str, str]]:
         part = str(name).replace("~", "~0").replace("/", "~1")
         is_about_the_whole = name == "_schema" and not isinstance(name, Member)
         yield from _errors(below, pointer if is_about_the_whole else f"{pointer}/{part}")
-
-
-def _problem(
-    place: Literal["pointer", "parameter"], messages: Iterable[tuple[str, str]]
-) -> ValidationError:
-    errors: list[InputError] = []
-    for where, message in messages:
-        code, _, detail = message.partition(": ")
-        errors.append({place: where, "code": code, "detail": detail})  # type: ignore[misc]
-    return ValidationError("See `errors` for what to change.", errors)

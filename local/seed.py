@@ -13,7 +13,7 @@ from typing import Any
 from faker import Faker
 from tqdm import tqdm
 
-from chalicelib import customers
+from chalicelib import creation
 from chalicelib.database import Database, DatabaseError, connect
 from chalicelib.problems import EmailTaken, ExternalIdTaken
 from chalicelib.settings import Settings, SettingsError
@@ -91,7 +91,7 @@ def store(
 ) -> None:
     """Store as many customers as the batch has; one that is taken is replaced by another."""
     try:
-        customers.create_all(database, batch)
+        creation.create_all(database, batch)
     except (EmailTaken, ExternalIdTaken):
         store_each(database, itertools.chain(batch, others), len(batch))
 
@@ -99,7 +99,7 @@ def store(
 def store_each(database: Database, generated: Iterator[dict[str, Any]], size: int) -> None:
     while size:
         try:
-            customers.create(database, next(generated))
+            creation.create(database, next(generated))
             size -= 1
         except (EmailTaken, ExternalIdTaken):
             continue

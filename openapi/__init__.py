@@ -14,7 +14,7 @@ from typing import Any
 from apispec import APISpec
 
 import app
-from chalicelib import listing, schemas
+from chalicelib import listing, parameters
 from chalicelib.operations import Operation
 from openapi import components, page, shapes
 from openapi.operations import (
@@ -116,7 +116,7 @@ def _without_body(answer: JSONObject) -> JSONObject:
 def _parameters(operation: Operation, description: Description) -> Iterator[JSONObject]:
     if "{customer_id}" in operation.path:
         yield components.CUSTOMER_ID
-    schema = schemas.QUERIES.get(operation.name)
+    schema = parameters.QUERIES.get(operation.name)
     for name, rules in (shapes.query_parameters(schema) if schema else {}).items():
         text = rules.pop("description", None) or QUERIES[operation.name][name]
         known = rules | _default(operation, name)

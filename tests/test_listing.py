@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import migrations
-from chalicelib import cursors, customers, listing, schemas
+from chalicelib import creation, cursors, customers, listing, parameters, schemas
 from chalicelib.cursors import Position
 from chalicelib.database import Database, Row, Value, connect, mysql
 from chalicelib.listing import Query
@@ -203,9 +203,9 @@ def as_sent(value: str | bool | int) -> str:  # noqa: FBT001
     return str(value).lower() if isinstance(value, bool) else rfc3339(value)
 
 
-def load(parameters: Mapping[str, str]) -> Query:
-    query = {name: [value] for name, value in parameters.items()}
-    return Query(**schemas.load_query("get_customers", query))
+def load(query: Mapping[str, str]) -> Query:
+    values = {name: [value] for name, value in query.items()}
+    return Query(**parameters.load("get_customers", values))
 
 
 def pages(database: Database, query: Query, limits: Iterator[int]) -> list[list[str]]:
@@ -265,7 +265,7 @@ def whole_list(database: Database, **parameters: str) -> list[Customer]:
 
 
 def new(database: Database, **members: Any) -> str:
-    (customer,) = customers.create(database, schemas.load_customer(ADA | members)).items
+    (customer,) = creation.create(database, schemas.load_customer(ADA | members)).items
     return str(customer["id"])
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib import schemas
+from chalicelib import parameters, schemas
 from chalicelib.problems import ValidationError
 from tests.api import ADA
 
@@ -220,7 +220,7 @@ def test_patch_is_refused(patch: object, pointer: str, code: str) -> None:
 )
 def test_moment(sent: str, microsecond: int) -> None:
     """What is more precise than microseconds stays on its side of the millisecond."""
-    query = schemas.load_query("get_customers", {"created_after": [sent]})
+    query = parameters.load("get_customers", {"created_after": [sent]})
 
     assert query["created_after"] == datetime(2026, 1, 31, 12, 0, 0, microsecond, UTC)
 
@@ -228,14 +228,14 @@ def test_moment(sent: str, microsecond: int) -> None:
 def test_default_order_depends_on_the_filters() -> None:
     moment = ["2026-01-31T12:00:00Z"]
 
-    assert schemas.load_query("get_customers", {"limit": ["7"]})["sort"] == "-created_at"
-    assert schemas.load_query("get_customers", {"updated_after": moment})["sort"] == "updated_at"
-    assert schemas.load_query("get_customers", {"created_after": moment})["sort"] == "-created_at"
+    assert parameters.load("get_customers", {"limit": ["7"]})["sort"] == "-created_at"
+    assert parameters.load("get_customers", {"updated_after": moment})["sort"] == "updated_at"
+    assert parameters.load("get_customers", {"created_after": moment})["sort"] == "-created_at"
 
 
 def test_every_parameter_is_described() -> None:
     """The descriptions are the documentation."""
-    fields = schemas.GetCustomers().fields.values()
+    fields = parameters.GetCustomers().fields.values()
 
     assert [field for field in fields if not field.metadata["description"].endswith(".")] == []
 

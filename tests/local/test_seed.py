@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib import customers, schemas
+from chalicelib import creation, schemas
 from chalicelib.database import Database
 from chalicelib.listing import Query, page
 from local import seed
@@ -38,7 +38,7 @@ def test_load_stores_as_many_as_it_is_told(database: Database, how_many: int) ->
 
 def test_load_passes_over_what_is_taken(database: Database) -> None:
     taken = seed.generate(2)["email"].upper()
-    customers.create(database, schemas.load_customer(ADA | {"email": taken}))
+    creation.create(database, schemas.load_customer(ADA | {"email": taken}))
 
     seed.load(database, 5)
 

@@ -1,0 +1,95 @@
+"""New customers, one or many in one statement, created once however often that is asked for.
+
+docs/decisions/0008 tells how a repetition is known without anything being kept for it.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import NamedTuple
+from uuid import UUID
+
+from chalicelib import conflicts, rows
+from chalicelib.conflicts import ATTEMPTS
+from chalicelib.database import Database, DuplicateKey, Row, Value
+from chalicelib.problems import IdempotencyKeyReused
+from chalicelib.rows import Customer, Fields
+
+_INSERTED = (*rows.COLUMNS, "idempotency_key", "idempotency_fingerprint")
+
+
+class Created(NamedTuple):
+    """New customers; `replayed` when an earlier request with the same key created them."""
+
+    items: list[Customer]
+    replayed: bool
+
+
+def create(database: Database, fields: Fields, key: bytes | None = None) -> Created:
+    """Store a new customer, or find the one that an earlier request with the same key stored.
+
+    Raises EmailTaken, ExternalIdTaken, IdempotencyKeyReused, ServiceUnavailable.
+    """
+    return _create(database, {"": fields}, key)
+
+
+def create_all(database: Database, batch: Sequence[Fields], key: bytes | None = None) -> Created:
+    """Store all of the new customers or none, as `create` does."""
+    return _create(database, {f"/items/{n}": fields for n, fields in enumerate(batch)}, key)
+
+
+def _create(database: Database, wanted: Mapping[str, Fields], key: bytes | None) -> Created:
+    """Store a new customer for each of the fields, which come by their JSON pointers."""
+    fingerprint = _fingerprint(wanted.values()) if key else None
+    for _ in range(ATTEMPTS):
+        new = _new(rows.new_id(), wanted.values())
+        try:
+            database.execute(_insert(len(new)), **_insertion(new, key, fingerprint))
+        except DuplicateKey:
+            rivals = conflicts.rivals(database, wanted.values(), key)
+        else:
+            return Created(new, replayed=False)
+        if earlier := next((row for row in rivals if row["is_earlier"]), None):
+            return _replay(earlier, fingerprint, wanted.values())
+        if problem := conflicts.taken(rivals, wanted):
+            raise problem
+    raise conflicts.overtaken()
+
+
+def _new(first: UUID, batch: Iterable[Fields]) -> list[Customer]:
+    """Return new customers with ids that follow each other: the first one tells them all."""
+    return [rows.new(fields, UUID(int=first.int + n)) for n, fields in enumerate(batch)]
+
+
+@cache
+def _insert(size: int) -> str:
+    values = (", ".join(f":{name}_{n}" for name in _INSERTED) for n in range(size))
+    return (
+        f"INSERT INTO customers ({', '.join(_INSERTED)})"
+        f" VALUES {', '.join(f'({each})' for each in values)}"
+    )
+
+
+def _insertion(
+    new: Sequence[Customer], key: bytes | None, fingerprint: bytes | None
+) -> dict[str, Value]:
+    parameters: dict[str, Value] = {}
+    for n, customer in enumerate(new):
+        row = rows.to_row(customer) | {
+            "idempotency_key": key if n == 0 else None,
+            "idempotency_fingerprint": fingerprint if n == 0 else None,
+        }
+        parameters |= {f"{name}_{n}": value for name, value in row.items()}
+    return parameters
+
+
+def _fingerprint(batch: Iterable[Fields]) -> bytes:
+    return hashlib.sha256(json.dumps(list(batch), sort_keys=True).encode()).digest()
+
+
+def _replay(earlier: Row, fingerprint: bytes | None, batch: Iterable[Fields]) -> Created:
+    """Return what the earlier request was answered: its body is this one's."""
+    if earlier["idempotency_fingerprint"] != fingerprint:
+        raise IdempotencyKeyReused("Another body came with this key before. Use a new key.")
+    return Created(_new(UUID(bytes=earlier["id"]), batch), replayed=True)  # type: ignore[arg-type]
