@@ -58,11 +58,9 @@ def get_customers(request: Request, **query: object) -> Response:
     if wanted.include_deleted:
         request.require(WRITE)
     page = listing.page(database(), wanted, settings().cursor_key)
-    following, link = request.next_page(page.cursor), {}
-    if following:
-        link = {"Link": f'<{following}>; rel="next"'}
+    following = request.next_page(page.cursor)
     body = {"items": page.items, "next": following, "has_more": following is not None}
-    return answer(body, 200, {**headers.REVALIDATED, **link})
+    return answer(body, 200, {"Link": f'<{following}>; rel="next"'} if following else {})
 
 
 @operation("/customers", "POST", scope=WRITE)
@@ -99,6 +97,8 @@ def get_customer(
     """Read a customer, or some of its members."""
     read = {"version", *(fields or rows.MEMBERS)}
     customer = customers.get(database(), known_id(customer_id), read)
+    if (versions := request.versions) is not None and customer["version"] not in versions:
+        raise problems.PreconditionFailed("It has another version by now.")
     extra = {**headers.REVALIDATED, "ETag": headers.etag(customer["version"], fields or ())}
     if request.is_unchanged(extra["ETag"]):
         return no_content(304, extra)
@@ -115,12 +115,12 @@ def replace_customer(request: Request, customer_id: str) -> Response:
     document, wanted = request.document(JSON), known_id(customer_id)
     if request.header("if-match") is None:
         raise problems.PreconditionRequired("Send If-Match, with the ETag of what you replace.")
-    versions = request.versions
-    if (version := only(versions)) is None:
+    intent = request.intent
+    if (version := only(intent.versions)) is None:
         edit = partial(schemas.load_customer, document)
-        return written(request, customers.change(database(), wanted, edit, versions))
+        return written(request, customers.change(database(), wanted, edit, intent))
     fields = schemas.load_customer(document, customers.known(wanted, version))
-    return written(request, customers.write(database(), wanted, version, fields))
+    return written(request, customers.write(database(), wanted, version, fields, intent.mark))
 
 
 @operation("/customers/{customer_id}", "PATCH", scope=WRITE)
@@ -129,33 +129,33 @@ def patch_customer(request: Request, customer_id: str) -> Response:
     from chalicelib import schemas
 
     patch, wanted = request.document(MERGE_PATCH, JSON), known_id(customer_id)
-    versions = request.versions
-    version = only(versions)
+    intent = request.intent
+    version = only(intent.versions)
     if version and request.wants_minimal and schemas.is_of_details(patch):
         fields = schemas.load_details(patch)
-        return written(request, customers.write(database(), wanted, version, fields))
+        return written(request, customers.write(database(), wanted, version, fields, intent.mark))
     edit = partial(schemas.load_patch, patch)
-    return written(request, customers.change(database(), wanted, edit, versions))
+    return written(request, customers.change(database(), wanted, edit, intent))
 
 
 @operation("/customers/{customer_id}", "DELETE", scope=WRITE)
 def delete_customer(request: Request, customer_id: str) -> Response:
     """Delete a customer, who can be restored until the time of the purge."""
     retention = timedelta(days=settings().retention_days)
-    customers.delete(database(), known_id(customer_id), retention, request.versions)
+    customers.delete(database(), known_id(customer_id), retention, request.intent)
     return no_content()
 
 
 @operation("/customers/{customer_id}/restore", "POST", scope=WRITE)
 def restore_customer(request: Request, customer_id: str) -> Response:
     """Bring a deleted customer back."""
-    return written(request, customers.restore(database(), known_id(customer_id), request.versions))
+    return written(request, customers.restore(database(), known_id(customer_id), request.intent))
 
 
 @operation("/customers/{customer_id}/erase", "POST", scope=ERASE)
 def erase_customer(request: Request, customer_id: str) -> Response:
     """Erase all that is known of a customer, for good; the id and the times stay."""
-    customers.erase(database(), known_id(customer_id), request.versions)
+    customers.erase(database(), known_id(customer_id), request.intent)
     return no_content()
 
 

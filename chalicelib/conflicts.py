@@ -11,14 +11,16 @@ from chalicelib.problems import (
     Problem,
     ServiceUnavailable,
 )
-from chalicelib.rows import Fields
+from chalicelib.rows import Fields, email_key
 
 ATTEMPTS = 5  # of a write that others overtake
 
 
 def rivals(database: Database, batch: Collection[Fields], key: bytes | None = None) -> list[Row]:
     """Return who has what the customers want to have, and what was created with the key."""
-    emails = {f"email_{n}": each["email"] for n, each in enumerate(batch) if each.get("email")}
+    emails = {
+        f"email_{n}": email_key(each["email"]) for n, each in enumerate(batch) if each.get("email")
+    }
     external_ids = {
         f"external_id_{n}": each["external_id"]
         for n, each in enumerate(batch)
@@ -26,12 +28,11 @@ def rivals(database: Database, batch: Collection[Fields], key: bytes | None = No
     }
     conditions = ["idempotency_key = :idempotency_key"]
     if emails:
-        lowered = ", ".join(f"LOWER(:{name})" for name in emails)
-        conditions.append(f"email_live IN ({lowered})")
+        conditions.append(f"email_live IN ({', '.join(f':{name}' for name in emails)})")
     if external_ids:
         conditions.append(f"external_id_live IN ({', '.join(f':{name}' for name in external_ids)})")
     return database.fetch_all(
-        "SELECT id, email, external_id, idempotency_fingerprint,"
+        "SELECT id, email_key, external_id, idempotency_fingerprint,"
         " idempotency_key = :idempotency_key AS is_earlier"
         f" FROM customers WHERE {' OR '.join(conditions)}",
         idempotency_key=key,
@@ -45,17 +46,17 @@ def taken(
 ) -> Problem | None:
     """Return what a duplicate key means; which one the server named is not to be relied on."""
     others = [row for row in found if own_id is None or row["id"] != own_id.bytes]
-    emails = {str(row["email"]).casefold() for row in others}
+    emails = {row["email_key"] for row in others}
     external_ids = {row["external_id"] for row in others if row["external_id"]}
     errors: list[InputError] = []
     for pointer, fields in wanted.items():
-        if fields.get("email", "").casefold() in emails:
+        if email_key(fields.get("email", "")) in emails:
             errors.append(_is_taken(f"{pointer}/email"))
         if fields.get("external_id") in external_ids:
             errors.append(_is_taken(f"{pointer}/external_id"))
-    if not others:
+    if not errors:
         return None
-    by_email = not errors or any(error["pointer"].endswith("/email") for error in errors)
+    by_email = any(error["pointer"].endswith("/email") for error in errors)
     problem = EmailTaken if by_email else ExternalIdTaken
     return problem("Choose another, or change the customer that has it.", errors)
 

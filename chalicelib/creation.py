@@ -4,6 +4,7 @@ docs/decisions/0008 tells how a repetition is known without anything being kept 
 """
 
 import hashlib
+import hmac
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -16,7 +17,7 @@ from chalicelib.database import Database, DuplicateKey, Row, Value
 from chalicelib.problems import IdempotencyKeyReused
 from chalicelib.rows import Customer, Fields
 
-_INSERTED = (*rows.COLUMNS, "idempotency_key", "idempotency_fingerprint")
+_INSERTED = (*rows.STORED, "idempotency_key", "idempotency_fingerprint")
 
 
 class Created(NamedTuple):
@@ -41,13 +42,13 @@ def create_all(database: Database, batch: Sequence[Fields], key: bytes | None = 
 
 def _create(database: Database, wanted: Mapping[str, Fields], key: bytes | None) -> Created:
     """Store a new customer for each of the fields, which come by their JSON pointers."""
-    fingerprint = _fingerprint(wanted.values()) if key else None
+    stored, fingerprint = _marks(key, wanted.values())
     for _ in range(ATTEMPTS):
         new = _new(rows.new_id(), wanted.values())
         try:
-            database.execute(_insert(len(new)), **_insertion(new, key, fingerprint))
+            database.execute(_insert(len(new)), **_insertion(new, stored, fingerprint))
         except DuplicateKey:
-            rivals = conflicts.rivals(database, wanted.values(), key)
+            rivals = conflicts.rivals(database, wanted.values(), stored)
         else:
             return Created(new, replayed=False)
         if earlier := next((row for row in rivals if row["is_earlier"]), None):
@@ -84,8 +85,15 @@ def _insertion(
     return parameters
 
 
-def _fingerprint(batch: Iterable[Fields]) -> bytes:
-    return hashlib.sha256(json.dumps(list(batch), sort_keys=True).encode()).digest()
+def _marks(key: bytes | None, batch: Iterable[Fields]) -> tuple[bytes | None, bytes | None]:
+    """Return what is stored of the key, and of the body.
+
+    Who has the database only has not the key, and can't try out what the body was.
+    """
+    if key is None:
+        return None, None
+    body = json.dumps(list(batch), sort_keys=True).encode()
+    return hashlib.sha256(key).digest(), hmac.digest(key, body, "sha256")
 
 
 def _replay(earlier: Row, fingerprint: bytes | None, batch: Iterable[Fields]) -> Created:

@@ -1,12 +1,13 @@
 """What is done with a customer that is there, in as few SQL statements as it can be.
 
-`versions`, in what changes a customer, are those that the change is meant for; None means
-any. A change whose answer was lost can be repeated: it is answered as if it had just been made.
+A change says what it is meant for, its `Intent`. One whose answer was lost can be repeated: it is
+answered as if it had just been made.
 """
 
 from collections.abc import Callable, Collection
 from datetime import timedelta
 from functools import cache
+from typing import NamedTuple
 from uuid import UUID
 
 from chalicelib import conflicts, rows
@@ -16,15 +17,34 @@ from chalicelib.problems import CustomerNotFound, PreconditionFailed, Problem
 from chalicelib.rows import Customer, Fields
 
 PURGE_BATCH = 500  # customers that one statement erases
+_READ = ", ".join((*rows.COLUMNS, "last_write"))
 
 # the order matters: a SET sees what those before it have set
 _ERASURE = """
  version = version + (erased_at IS NULL), updated_at = IF(erased_at IS NULL, :now, updated_at),
- status = 'inactive', email = NULL, phone = NULL, given_name = NULL, family_name = NULL,
- company_name = NULL, external_id = NULL, addresses = '[]', locale = NULL, time_zone = NULL,
- metadata = '{}', idempotency_key = NULL, idempotency_fingerprint = NULL,
+ last_write = IF(erased_at IS NULL, :mark, last_write),
+ status = 'inactive', email = NULL, email_key = NULL, phone = NULL, given_name = NULL,
+ family_name = NULL, company_name = NULL, external_id = NULL, addresses = '[]', locale = NULL,
+ time_zone = NULL, metadata = '{}', idempotency_key = NULL, idempotency_fingerprint = NULL,
  deleted_at = COALESCE(deleted_at, :now), purge_at = NULL, erased_at = COALESCE(erased_at, :now)
 """.replace("\n", "")
+
+
+class Intent(NamedTuple):
+    """What a change is meant for: customers of one of the versions; None for any.
+
+    The mark is the request's own: it tells a repetition from another's change.
+    """
+
+    versions: Collection[int] | None
+    mark: bytes
+
+    def admits(self, version: int) -> bool:
+        return self.versions is None or version in self.versions
+
+    def has_made(self, version: int, mark: object) -> bool:
+        """Whether it was this change that made the version, of which `last_write` is the mark."""
+        return mark == self.mark and self.versions is not None and version - 1 in self.versions
 
 
 def get(database: Database, customer_id: UUID, fields: Collection[str] = rows.MEMBERS) -> Customer:
@@ -40,10 +60,7 @@ def get(database: Database, customer_id: UUID, fields: Collection[str] = rows.ME
 
 
 def change(
-    database: Database,
-    customer_id: UUID,
-    edit: Callable[[Customer], Fields],
-    versions: Collection[int] | None = None,
+    database: Database, customer_id: UUID, edit: Callable[[Customer], Fields], intent: Intent
 ) -> Customer:
     """Replace the customer's fields by what `edit` makes of the customer as it is.
 
@@ -52,90 +69,90 @@ def change(
     ExternalIdTaken, and ServiceUnavailable when it was overtaken each time.
     """
     for _ in range(ATTEMPTS):
-        current = get(database, customer_id)
-        edited = edit(current)
-        members = {name: value for name, value in edited.items() if value != current[name]}
-        _check(current["version"], versions, is_done=not members)
+        current, mark = _current(database, customer_id)
+        version = current["version"]
+        if not intent.admits(version):
+            return _unless_outdated(current, intent, mark)
+        members = {name: new for name, new in edit(current).items() if new != current[name]}
         if not members:
             return current
-        if changed := _set(database, customer_id, current["version"], members):
+        if changed := _set(database, customer_id, version, members, intent.mark):
             return current | changed
     raise conflicts.overtaken()
 
 
-def write(database: Database, customer_id: UUID, version: int, members: Fields) -> Customer:
+def write(
+    database: Database, customer_id: UUID, version: int, members: Fields, mark: bytes
+) -> Customer:
     """Set members of the customer without reading it, if it is of the version.
 
     Returns what is then known of it: `members` and what the service sets. When nothing changes,
     no version is made. Raises as `change` does.
     """
+    intent = Intent({version}, mark)
     for _ in range(ATTEMPTS):
-        if changed := _set(database, customer_id, version, members):
+        if changed := _set(database, customer_id, version, members, mark):
             return changed
-        current = get(database, customer_id)
+        current, last = _current(database, customer_id)
+        if current["version"] != version:
+            return _unless_outdated(current, intent, last)
         if all(current[name] == value for name, value in members.items()):
-            _check(current["version"], {version}, is_done=True)
             return current
-        _check(current["version"], {version})
     raise conflicts.overtaken()
 
 
-def delete(
-    database: Database,
-    customer_id: UUID,
-    retention: timedelta,
-    versions: Collection[int] | None = None,
-) -> None:
+def delete(database: Database, customer_id: UUID, retention: timedelta, intent: Intent) -> None:
     """Hide the customer, to be erased after `retention`, and free its email and external id.
 
     Raises CustomerNotFound, PreconditionFailed.
     """
     now = rows.now()
-    guard, named = _guard(versions)
+    guard, named = _guard(intent.versions)
     matched = database.execute(
         "UPDATE customers SET deleted_at = :now, updated_at = :now, purge_at = :purge_at,"
-        f" version = version + 1 WHERE id = :id AND deleted_at IS NULL{guard}",
+        " version = version + 1, last_write = :mark"
+        f" WHERE id = :id AND deleted_at IS NULL{guard}",
         id=customer_id.bytes,
         now=now,
         purge_at=now + retention,
+        mark=intent.mark,
         **named,
     )
     if not matched:
-        _explain(database, customer_id, versions, "deleted_at")
+        _explain(database, customer_id, intent, "deleted_at")
 
 
-def restore(
-    database: Database, customer_id: UUID, versions: Collection[int] | None = None
-) -> Customer:
+def restore(database: Database, customer_id: UUID, intent: Intent) -> Customer:
     """Bring a deleted customer back, until its purge; one that was not deleted stays as it is.
 
     Raises CustomerNotFound, PreconditionFailed, EmailTaken, ExternalIdTaken, ServiceUnavailable.
     """
     for _ in range(ATTEMPTS):
-        current = _restorable(database, customer_id)
-        is_done = current["deleted_at"] is None
-        _check(current["version"], versions, is_done=is_done)
-        if is_done:
+        current, mark = _restorable(database, customer_id)
+        if not intent.admits(current["version"]):
+            return _unless_outdated(current, intent, mark)
+        if current["deleted_at"] is None:
             return current
-        if changed := _undelete(database, current):
+        if changed := _undelete(database, current, intent.mark):
             return changed
     raise conflicts.overtaken()
 
 
-def erase(database: Database, customer_id: UUID, versions: Collection[int] | None = None) -> None:
+def erase(database: Database, customer_id: UUID, intent: Intent) -> None:
     """Erase all of the customer, deleted or not, but the id and the times.
 
     Raises CustomerNotFound, PreconditionFailed.
     """
-    guard, named = _guard(versions)
+    guard, named = _guard(intent.versions)
     matched = database.execute(
         f"UPDATE customers SET{_ERASURE} WHERE id = :id{guard}",
         id=customer_id.bytes,
         now=rows.now(),
+        mark=intent.mark,
         **named,
     )
     if not matched:
-        _explain(database, customer_id, versions, "erased_at")
+        _explain(database, customer_id, intent, "erased_at")
 
 
 def purge(database: Database) -> int:
@@ -143,6 +160,7 @@ def purge(database: Database) -> int:
     return database.execute(
         f"UPDATE customers SET{_ERASURE} WHERE purge_at < :now LIMIT :batch",
         now=rows.now(),
+        mark=None,
         batch=PURGE_BATCH,
     )
 
@@ -154,15 +172,29 @@ def known(customer_id: UUID, version: int) -> Customer:
     return customer
 
 
-def _set(database: Database, customer_id: UUID, version: int, members: Fields) -> Customer | None:
+def _current(database: Database, customer_id: UUID) -> tuple[Customer, object]:
+    """Return the customer, and the mark of the last change."""
+    row = database.fetch_one(
+        f"SELECT {_READ} FROM customers WHERE id = :id AND deleted_at IS NULL",
+        id=customer_id.bytes,
+    )
+    if row is None:
+        raise _not_found()
+    return rows.from_row(row), row["last_write"]
+
+
+def _set(
+    database: Database, customer_id: UUID, version: int, members: Fields, mark: bytes
+) -> Customer | None:
     """Make the version after `version`; None if the customer has another, or the members already.
 
     Also None when what was taken by another customer was let go of meanwhile.
     """
     changed = rows.live(customer_id, version + 1, members, rows.now())
-    names = ("id", "version", "updated_at", *members)
+    names = (*members, "email_key") if "email" in members else tuple(members)
+    stored = rows.to_row(changed, ("id", "version", "updated_at", *names))
     try:
-        matched = database.execute(_update(tuple(members)), **rows.to_row(changed, names))
+        matched = database.execute(_update(names), mark=mark, **stored)
     except DuplicateKey:
         rivals = conflicts.rivals(database, [members])
         if problem := conflicts.taken(rivals, {"": members}, customer_id):
@@ -176,7 +208,8 @@ def _update(names: tuple[str, ...]) -> str:
     settings = ", ".join(f"{name} = :{name}" for name in ("version", "updated_at", *names))
     unchanged = " AND ".join(map(_is_same, names))
     return (
-        f"UPDATE customers SET {settings} WHERE id = :id AND version = :version - 1"
+        f"UPDATE customers SET {settings}, last_write = :mark"
+        " WHERE id = :id AND version = :version - 1"
         f" AND deleted_at IS NULL AND NOT ({unchanged})"
     )
 
@@ -187,31 +220,33 @@ def _is_same(name: str) -> str:
     return f"{name} COLLATE utf8mb4_bin <=> :{name}"
 
 
-def _restorable(database: Database, customer_id: UUID) -> Customer:
+def _restorable(database: Database, customer_id: UUID) -> tuple[Customer, object]:
     row = database.fetch_one(
-        f"SELECT {', '.join(rows.COLUMNS)} FROM customers WHERE id = :id AND erased_at IS NULL"
+        f"SELECT {_READ} FROM customers WHERE id = :id AND erased_at IS NULL"
         " AND (purge_at IS NULL OR purge_at > :now)",
         id=customer_id.bytes,
         now=rows.now(),
     )
     if row is None:
         raise _not_found()
-    return rows.from_row(row)
+    return rows.from_row(row), row["last_write"]
 
 
-def _undelete(database: Database, deleted: Customer) -> Customer | None:
+def _undelete(database: Database, deleted: Customer, mark: bytes) -> Customer | None:
     customer_id, version = UUID(deleted["id"]), deleted["version"] + 1
     restored = deleted | rows.live(customer_id, version, {}, rows.now())
     names = ("id", "version", *rows.TIMES)
     try:
         matched = database.execute(
             "UPDATE customers SET version = :version, updated_at = :updated_at,"
-            " deleted_at = :deleted_at, purge_at = :purge_at"
+            " deleted_at = :deleted_at, purge_at = :purge_at, last_write = :mark"
             " WHERE id = :id AND version = :version - 1",
+            mark=mark,
             **rows.to_row(restored, names),
         )
     except DuplicateKey:
-        if problem := conflicts.taken(conflicts.rivals(database, [deleted]), {"": deleted}):
+        rivals = conflicts.rivals(database, [deleted])
+        if problem := conflicts.taken(rivals, {"": deleted}, customer_id):
             raise problem from None
         return None
     return restored if matched else None
@@ -225,27 +260,26 @@ def _guard(versions: Collection[int] | None) -> tuple[str, dict[str, Value]]:
     return f" AND version IN ({', '.join(f':{name}' for name in named)})", named
 
 
-def _explain(
-    database: Database, customer_id: UUID, versions: Collection[int] | None, done: str
-) -> None:
+def _explain(database: Database, customer_id: UUID, intent: Intent, done: str) -> None:
     """Raise why the change matched nothing, unless it was made before, which sets `done`."""
     row = None
-    if versions is not None:
+    if intent.versions is not None:
         row = database.fetch_one(
-            f"SELECT version, {done} FROM customers WHERE id = :id", id=customer_id.bytes
+            f"SELECT version, last_write, {done} FROM customers WHERE id = :id",
+            id=customer_id.bytes,
         )
     if row is None:
         raise _not_found()
     if row[done] is None:
         raise _outdated()
-    if versions is None or row["version"] - 1 not in versions:  # type: ignore[operator]
+    if not intent.has_made(int(str(row["version"])), row["last_write"]):
         raise _not_found()
 
 
-def _check(version: int, versions: Collection[int] | None, *, is_done: bool = False) -> None:
-    """Raise PreconditionFailed unless the change is for this version, or is done and made it."""
-    if versions is None or version in versions or (is_done and version - 1 in versions):
-        return
+def _unless_outdated(current: Customer, intent: Intent, mark: object) -> Customer:
+    """Return the customer if the change was made before. Raises PreconditionFailed."""
+    if intent.has_made(current["version"], mark):
+        return current
     raise _outdated()
 
 

@@ -7,7 +7,7 @@ the draft draft-ietf-httpapi-idempotency-key-header.
 import re
 from collections.abc import Collection, Mapping
 
-from chalicelib.problems import invalid
+from chalicelib.problems import PreconditionFailed, invalid
 
 STANDARD = {
     "Cache-Control": "no-store",
@@ -17,6 +17,8 @@ STANDARD = {
     "Vary": "Accept, Accept-Encoding, Authorization, Origin",
     "X-Content-Type-Options": "nosniff",
 }
+MOST_TAGS = 20
+
 # of a client's own: it has it revalidated each time, and 304 is cheap
 REVALIDATED = {"Cache-Control": "private, no-cache"}
 PUBLIC = {"Cache-Control": "public, max-age=300"}
@@ -49,6 +51,9 @@ def versions(if_match: str | None) -> Collection[int] | None:
     if if_match is None or if_match.strip() == "*":
         return None
     tags = _entity_tags("If-Match", if_match)
+    if len(tags) > MOST_TAGS:
+        message = f"too-many: Must name at most {MOST_TAGS} versions."
+        raise invalid("header", [("If-Match", message)])
     return {int(ours[1]) for tag in tags if (ours := _OUR_TAG.fullmatch(tag))}
 
 
@@ -60,6 +65,14 @@ def is_unchanged(if_none_match: str | None, tag: str) -> bool:
         return True
     tags = _entity_tags("If-None-Match", if_none_match)
     return tag in {each.removeprefix("W/") for each in tags}
+
+
+def refuse_unless_absent(if_none_match: str) -> None:
+    """Refuse a write with `If-None-Match`: it is for customers that are not there."""
+    if if_none_match.strip() == "*":
+        raise PreconditionFailed("If-None-Match is not for customers that exist.")
+    message = "method: Is for GET and HEAD here; a write takes If-Match."
+    raise invalid("header", [("If-None-Match", message)])
 
 
 def accepts(accept: str | None, media_type: str) -> bool:
@@ -77,8 +90,11 @@ def accepts(accept: str | None, media_type: str) -> bool:
 
 def wants_minimal(prefer: str | None) -> bool:
     """Whether `Prefer` asks for an answer without the customer."""
-    preferences = re.split(r"[,;]", prefer or "")
-    return any(re.sub(r'[\s"]', "", each).lower() == "return=minimal" for each in preferences)
+    for each in (prefer or "").split(","):
+        name, _, value = each.partition(";")[0].partition("=")
+        if name.strip().lower() == "return":  # the first one counts
+            return value.strip().strip('"').lower() == "minimal"
+    return False
 
 
 def idempotency_key(value: str | None) -> str | None:

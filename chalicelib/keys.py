@@ -146,6 +146,8 @@ def _usable_key(member: Any) -> "PyJWK | None":
 
     if not isinstance(member, dict) or member.get("use", "sig") != "sig" or not member.get("kid"):
         return None
+    if "verify" not in (member.get("key_ops") or ["verify"]):
+        return None
     try:
         key = PyJWK(member)
         key.Algorithm.prepare_key(key.key)  # which looks at the curve: PyJWK does not

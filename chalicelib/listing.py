@@ -18,13 +18,13 @@ from chalicelib import cursors
 from chalicelib.cursors import Position
 from chalicelib.database import Database, Row, Value
 from chalicelib.problems import invalid
-from chalicelib.rows import MEMBERS, Customer, columns_of, from_row
+from chalicelib.rows import MEMBERS, Customer, columns_of, email_key, from_row
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 _FILTERS = {
-    "email": "email_key = LOWER(:email)",
+    "email": "email_key = :email",
     "phone": "phone = :phone",
     "external_id": "external_id = :external_id",
     "status": "status = :status",
@@ -45,7 +45,7 @@ _PREFIXES = {
     "name": "name LIKE :q ESCAPE '!'",
     "family_name": "family_name LIKE :q ESCAPE '!'",
     "company_name": "company_name LIKE :q ESCAPE '!'",
-    "email": "email_key LIKE LOWER(:q) ESCAPE '!'",
+    "email": "email_key LIKE :q_email ESCAPE '!'",
 }
 
 
@@ -184,9 +184,10 @@ def _order_and_limit(query: Query) -> str:
 
 
 def _parameters(query: Query, after: Position | None) -> dict[str, Value]:
-    parameters = {name: _FROM_TIME.get(name, _same)(v) for name, v in query.filters.items()}
+    parameters = {name: _STORED_AS.get(name, _same)(v) for name, v in query.filters.items()}
     if query.q:
         parameters["q"] = _escaped(query.q) + "%"
+        parameters["q_email"] = _escaped(email_key(query.q)) + "%"
     if after:
         parameters["after_id"] = after.id.bytes
         if after.updated_at:
@@ -221,7 +222,8 @@ def _whole_milliseconds(moment: datetime) -> datetime:
     return max(_EPOCH, moment - (moment - _EPOCH) % _MILLISECOND)
 
 
-_FROM_TIME: Mapping[str, Any] = {
+_STORED_AS: Mapping[str, Any] = {
+    "email": email_key,
     "created_after": _first_id_after,
     "created_before": _first_id_since,
     "updated_after": _whole_milliseconds,

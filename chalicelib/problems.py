@@ -28,10 +28,13 @@ No problem repeats a value that the client sent, SQL, or what the database said.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, ClassVar, Literal, TypedDict
 
 # An identifier that clients may compare: it is the same in every stage.
 TYPE_BASE = "/problems#"
+REALM = 'Bearer realm="customers"'
+MOST_ERRORS = 100  # that one answer tells
 
 
 class InputError(TypedDict, total=False):
@@ -90,11 +93,18 @@ class Unauthenticated(Problem):
     type = "unauthenticated"
     title = "The request has no token"
 
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, headers={"WWW-Authenticate": REALM})
+
 
 class InvalidToken(Problem):
     status = 401
     type = "invalid-token"
     title = "The token is not valid"
+
+    def __init__(self, detail: str) -> None:
+        challenge = f'{REALM}, error="invalid_token"'
+        super().__init__(detail, headers={"WWW-Authenticate": challenge})
 
 
 class InsufficientScope(Problem):
@@ -103,7 +113,7 @@ class InsufficientScope(Problem):
     title = "The token does not allow this"
 
     def __init__(self, scope: str) -> None:
-        challenge = f'Bearer realm="customers", error="insufficient_scope", scope="{scope}"'
+        challenge = f'{REALM}, error="insufficient_scope", scope="{scope}"'
         super().__init__(
             f"This needs a token with the scope {scope}.", headers={"WWW-Authenticate": challenge}
         )
@@ -214,7 +224,7 @@ def invalid(
 ) -> ValidationError:
     """Return the problem that says what is wrong where; messages have the form `code: Detail`."""
     errors: list[InputError] = []
-    for where, message in messages:
+    for where, message in islice(messages, MOST_ERRORS):
         code, _, detail = message.partition(": ")
         errors.append({place: where, "code": code, "detail": detail})  # type: ignore[misc]
     return ValidationError("See `errors` for what to change.", errors)

@@ -12,6 +12,7 @@ import chalice.app
 
 from chalicelib import documents, headers, problems
 from chalicelib.auth import LEEWAY_SECONDS, Caller
+from chalicelib.customers import Intent
 
 MAX_BODY_BYTES = 65_536
 
@@ -24,7 +25,15 @@ class Request:
         self.method: str = request.method
 
     def header(self, name: str) -> str | None:
-        return cast("str | None", self._request.headers.get(name))
+        """Return the header's value; what came in several lines is one list (RFC 9110, 5.3)."""
+        return self._headers.get(name)
+
+    @cached_property
+    def _headers(self) -> dict[str, str]:
+        event = self._request.to_original_event()
+        if lines := event.get("multiValueHeaders"):
+            return {name.lower(): ", ".join(values) for name, values in lines.items()}
+        return {name.lower(): value for name, value in (event["headers"] or {}).items()}
 
     @cached_property
     def id(self) -> str:
@@ -57,7 +66,8 @@ class Request:
         found = self._request.context.get("authorizer")
         if not found:
             raise problems.Unauthenticated("Send a token as `Authorization: Bearer <token>`.")
-        scopes, expires = frozenset(found["scopes"].split()), int(found["expires"])
+        scopes = frozenset(found.get("scopes", "").split())
+        expires = int(found.get("expires", 0))
         # the gateway remembers for minutes what the authorizer found
         if expires + LEEWAY_SECONDS <= time.time():
             raise problems.InvalidToken("The token has expired.")
@@ -72,6 +82,19 @@ class Request:
     def versions(self) -> Collection[int] | None:
         """The versions that `If-Match` names, None where any will do. Raises ValidationError."""
         return headers.versions(self.header("if-match"))
+
+    @property
+    def intent(self) -> Intent:
+        """What a change is meant for. Raises ValidationError, PreconditionFailed."""
+        if unwanted := self.header("if-none-match"):
+            headers.refuse_unless_absent(unwanted)
+        return Intent(self.versions, self._mark)
+
+    @property
+    def _mark(self) -> bytes:
+        """Return what is the same in each repetition of the request, and in no other."""
+        said = [self.caller.subject, self.method, self.path, self.header("if-match")]
+        return hashlib.sha256(json.dumps(said).encode() + self._body()).digest()
 
     @property
     def wants_minimal(self) -> bool:
@@ -99,6 +122,10 @@ class Request:
             taken = {} if self.method == "PUT" else {name: ", ".join(media_types)}
             raise problems.UnsupportedMediaType(
                 f"Send the body as {' or '.join(media_types)}.", headers=taken
+            )
+        if (self.header("content-encoding") or "identity").strip().lower() != "identity":
+            raise problems.UnsupportedMediaType(
+                "Send the body as it is, not encoded.", headers={"Accept-Encoding": "identity"}
             )
         raw = self._body()
         if len(raw) > most:

@@ -7,6 +7,7 @@ like is known before it is stored, and no statement reads back what another wrot
 import json
 import secrets
 import time
+import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -20,12 +21,14 @@ Customer = dict[str, Any]
 Fields = Mapping[str, Any]
 """Members of a customer that a client may set."""
 
+ADDRESS = ("type", "line1", "line2", "city", "region", "postal_code", "country")
 DOCUMENTS = ("addresses", "metadata")
 TIMES = ("updated_at", "deleted_at", "purge_at")
 COLUMNS = (
     *("id", "version", "status", "email", "phone", "given_name", "family_name", "company_name"),
     *("external_id", "addresses", "locale", "time_zone", "metadata", *TIMES),
 )
+STORED = (*COLUMNS, "email_key")
 MEMBERS = (*COLUMNS[: -len(TIMES)], "created_at", *TIMES)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -79,9 +82,18 @@ def from_row(row: Row, fields: Collection[str] = MEMBERS) -> Customer:
     return {member: made(row[column]) for member, (column, made) in made_of.items()}
 
 
-def to_row(customer: Mapping[str, Any], names: Iterable[str] = COLUMNS) -> dict[str, Value]:
+def to_row(customer: Mapping[str, Any], names: Iterable[str] = STORED) -> dict[str, Value]:
     """Return what each of the columns holds of the customer."""
-    return {name: _STORED[name](customer[name]) for name in names}
+    stored = ((name, *_STORED[name]) for name in names)
+    return {name: made(customer[member]) for name, member, made in stored}
+
+
+def email_key(email: str) -> str:
+    """Return what email addresses are compared by: whatever their case, they are the same.
+
+    It is made here and compared byte by byte there, as each collation has letters of its own.
+    """
+    return unicodedata.normalize("NFC", email.lower())
 
 
 def created(customer_id: UUID) -> datetime:
@@ -100,6 +112,11 @@ def rfc3339(moment: datetime | None) -> str | None:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def _addresses(text: str) -> list[dict[str, Any]]:
+    # MySQL has an order of its own for the members of a JSON object
+    return [{name: each[name] for name in ADDRESS} for each in json.loads(text)]
+
+
 def _moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
@@ -113,12 +130,15 @@ _MADE_OF: dict[str, tuple[str, Callable[[Any], Any]]] = {
     **{member: (member, _same) for member in MEMBERS},
     "id": ("id", lambda stored: str(UUID(bytes=stored))),
     "created_at": ("id", lambda stored: rfc3339(created(UUID(bytes=stored)))),
-    **{name: (name, json.loads) for name in DOCUMENTS},
+    "addresses": ("addresses", _addresses),
+    "metadata": ("metadata", lambda text: dict(sorted(json.loads(text).items()))),
     **{name: (name, rfc3339) for name in TIMES},
 }
-_STORED: dict[str, Callable[[Any], Value]] = {
-    **dict.fromkeys(COLUMNS, _same),
-    "id": lambda text: UUID(text).bytes,
-    **dict.fromkeys(DOCUMENTS, partial(json.dumps, ensure_ascii=False)),
-    **dict.fromkeys(TIMES, _moment),
+# of each column, the member that it is made of, and how
+_STORED: dict[str, tuple[str, Callable[[Any], Value]]] = {
+    **{name: (name, _same) for name in COLUMNS},
+    "id": ("id", lambda text: UUID(text).bytes),
+    "email_key": ("email", email_key),
+    **{name: (name, partial(json.dumps, ensure_ascii=False)) for name in DOCUMENTS},
+    **{name: (name, _moment) for name in TIMES},
 }

@@ -13,12 +13,13 @@ from typing import Any
 
 import marshmallow
 from marshmallow import Schema, missing, validate, validates_schema
-from marshmallow.fields import List, Nested
+from marshmallow.fields import Nested
 
 from chalicelib.documents import merge_patch
 from chalicelib.fields import (
     MESSAGES,
     Email,
+    Items,
     Member,
     Metadata,
     Phone,
@@ -27,6 +28,7 @@ from chalicelib.fields import (
     json_size,
 )
 from chalicelib.problems import invalid
+from chalicelib.rows import email_key
 
 # of JSON, without the details: 100 customers then fit the Data API's answer of 1 MiB
 MAX_CUSTOMER_BYTES = 8_000
@@ -96,11 +98,10 @@ class Customer(JSONObject):
     family_name = Text(300, allow_none=True, load_default=None)
     company_name = Text(500, allow_none=True, load_default=None)
     external_id = Text(100, allow_none=True, load_default=None)
-    addresses = List(
+    addresses = Items(
         Nested(Address, error_messages=MESSAGES),
+        most=5,
         load_default=list,
-        validate=validate.Length(max=5, error="too-many: Must have at most {max} items."),
-        error_messages={**MESSAGES, "invalid": "type: Must be a JSON array."},
     )
     locale = Text(
         35,
@@ -135,16 +136,16 @@ class Customer(JSONObject):
 
 
 class Batch(JSONObject):
-    items = List(
+    items = Items(
         Nested(Customer, error_messages=MESSAGES),
+        most=100,
         required=True,
-        validate=validate.Length(1, 100, error="range: Must have {min} to {max} items."),
-        error_messages={**MESSAGES, "invalid": "type: Must be a JSON array."},
+        validate=validate.Length(min=1, error="too-few: Must have at least {min} item."),
     )
 
     @validates_schema
     def _has_no_customer_twice(self, batch: dict[str, Any], **_: Any) -> None:
-        emails = [each["email"].casefold() for each in batch["items"]]
+        emails = [email_key(each["email"]) for each in batch["items"]]
         external_ids = [each["external_id"] for each in batch["items"]]
         wrong: dict[int, dict[str, list[str]]] = {}
         for name, values in (("email", emails), ("external_id", external_ids)):

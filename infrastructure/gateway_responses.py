@@ -25,7 +25,6 @@ VARIABLE = re.compile(r"\$context(?:\.[A-Za-z]+)+")
 # What may stand in a URI reference besides letters, digits and -._~
 URI_CHARACTERS = "/%:@!$&()*+,="
 
-REALM = 'Bearer realm="customers"'
 OUR_FAULT = "This is our fault. Tell us the request_id if it goes on."
 NO_SUCH_PATH = "There is no such path, or it does not have this method."
 NOT_AUTHORIZED_NOW = "Tokens can't be checked at the moment. Try again."
@@ -40,13 +39,9 @@ HEADERS = {
 }
 
 RESPONSES: Mapping[str, Problem] = {
-    "UNAUTHORIZED": problems.Unauthenticated(
-        "Send a token as `Authorization: Bearer <token>`.", headers={"WWW-Authenticate": REALM}
-    ),
+    "UNAUTHORIZED": problems.Unauthenticated("Send a token as `Authorization: Bearer <token>`."),
     # Our authorizer denies nothing but tokens; what a token may do, our code decides.
-    "ACCESS_DENIED": problems.InvalidToken(
-        REASON, headers={"WWW-Authenticate": f'{REALM}, error="invalid_token"'}
-    ),
+    "ACCESS_DENIED": problems.InvalidToken(REASON),
     # AWS has not said which of the two an authorizer that raises is.
     "AUTHORIZER_FAILURE": problems.ServiceUnavailable(NOT_AUTHORIZED_NOW, retry_after=2),
     "AUTHORIZER_CONFIGURATION_ERROR": problems.ServiceUnavailable(

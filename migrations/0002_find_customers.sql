@@ -1,13 +1,12 @@
 -- What finds and orders customers: docs/decisions/0007 says which key is for which request.
 -- Every key starts with state, so that no list walks over customers that are not in it.
--- email_key is what email addresses are compared by, as in email_live, for deleted ones too.
+-- email_key is what email addresses are compared by; the service makes it.
 ALTER TABLE customers
     ADD COLUMN erased_at DATETIME(3) NULL,
     ADD COLUMN state ENUM('live', 'deleted', 'erased')
         GENERATED ALWAYS AS
         (IF(erased_at IS NOT NULL, 'erased', IF(deleted_at IS NOT NULL, 'deleted', 'live'))) STORED,
-    ADD COLUMN email_key VARCHAR(254) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin
-        GENERATED ALWAYS AS (LOWER(email)) STORED,
+    ADD COLUMN email_key VARCHAR(512) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,
     ADD COLUMN name VARCHAR(601)
         GENERATED ALWAYS AS (CONCAT_WS(' ', given_name, family_name)) STORED,
     MODIFY COLUMN external_id VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,

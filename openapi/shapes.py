@@ -102,7 +102,7 @@ def _converter() -> OpenAPIConverter:
     return made
 
 
-def _rules(  # noqa: PLR0911 (a table)
+def _rules(  # noqa: C901, PLR0911 (a table)
     _: OpenAPIConverter, field: Field[Any], ret: JSONSchema
 ) -> JSONSchema:
     """Return what JSON Schema can say of a field; apispec asks its own functions before."""
@@ -124,6 +124,8 @@ def _rules(  # noqa: PLR0911 (a table)
             return _text(field.most, LINE) | {"format": "time-zone"}
         case fields.Text():
             return _text(field.most, LINE) | {"minLength": ret.get("minLength", 1)}
+        case fields.Items():
+            return {"maxItems": field.most}
         case fields.CommaSeparated():
             return _comma_separated(ret.pop("items")["enum"])
     return {}

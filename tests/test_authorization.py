@@ -73,6 +73,22 @@ def tampered(token: str) -> str:
     return f"{header}.{payload}.{signature}"
 
 
+def list_event(authorizer: dict[str, str]) -> dict[str, Any]:
+    """Return what API Gateway sends for the list, with what the authorizer found."""
+    return {
+        "requestContext": {
+            "httpMethod": "GET",
+            "resourcePath": "/customers",
+            "authorizer": authorizer,
+        },
+        "headers": {},
+        "multiValueQueryStringParameters": None,
+        "pathParameters": None,
+        "stageVariables": None,
+        "body": None,
+    }
+
+
 def expiry(seconds: int) -> str:
     return str(int(time.time()) + seconds)
 
@@ -136,24 +152,22 @@ def test_each_scope_alone(api: Api, method: str, path: str, scope: str, granted:
 def test_token_that_expires_while_the_gateway_remembers_it(api: Api) -> None:
     del api
     context = {"principalId": "ada", "scopes": "customers:read", "expires": expiry(-31)}
-    event: dict[str, Any] = {
-        "requestContext": {
-            "httpMethod": "GET",
-            "resourcePath": "/customers",
-            "authorizer": context,
-        },
-        "headers": {},
-        "multiValueQueryStringParameters": None,
-        "pathParameters": None,
-        "stageVariables": None,
-        "body": None,
-    }
+    event = list_event(context)
 
-    assert app.app(event, None)["statusCode"] == 401
+    expired = app.app(event, None)
+    assert expired["statusCode"] == 401
+    assert 'error="invalid_token"' in expired["headers"]["WWW-Authenticate"]
     context["expires"] = expiry(60)
     assert app.app(event, None)["statusCode"] == 200
-    del event["requestContext"]["authorizer"]
-    assert app.app(event, None)["statusCode"] == 401
+
+
+@pytest.mark.parametrize("context", [{}, {"principalId": "ada"}, {"scopes": "customers:read"}])
+@pytest.mark.usefixtures("api")
+def test_route_that_no_authorizer_guards_is_closed(context: dict[str, str]) -> None:
+    answer = app.app(list_event(context), None)
+
+    assert answer["statusCode"] == 401
+    assert answer["headers"]["WWW-Authenticate"].startswith('Bearer realm="customers"')
 
 
 def test_route_without_a_scope_does_not_load() -> None:

@@ -1,9 +1,11 @@
 """Conditional requests: what is known is not sent again, and what was not seen is not lost."""
 
+import json
 from typing import Any
 
 import pytest
 
+from tests import tokens
 from tests.api import ADA, Api, assert_problem
 from tests.recorded import Recorded
 
@@ -244,6 +246,23 @@ def test_patch_whose_answer_was_lost_can_be_repeated(
     assert api.get(path).json_body["locale"] == "en"
 
 
+def test_change_of_another_is_no_repetition(api: Api, path: str) -> None:
+    """Though it did what this one wants: with its ETag, the rest of it would be overwritten."""
+    api.patch(path, {"locale": "en", "phone": "+442079460000"}, if_match='"v1"')
+
+    for headers in ({}, {"prefer": "return=minimal"}):
+        for patch in ({"locale": "en"}, {"phone": "+44 20 7946 0000"}, {}, {"status": "active"}):
+            answer = api.patch(path, patch, if_match='"v1"', **headers)
+            assert_problem(answer, 412, "precondition-failed")
+
+
+def test_change_of_another_caller_is_no_repetition(api: Api, path: str) -> None:
+    other = Api(tokens.issuer().token(sub="another"))
+
+    assert api.patch(path, {"locale": "en"}, if_match='"v1"').status_code == 200
+    assert_problem(other.patch(path, {"locale": "en"}, if_match='"v1"'), 412, "precondition-failed")
+
+
 def test_repetition_after_another_change_is_refused(api: Api, path: str) -> None:
     """Then it is not known whether the first one was done."""
     put(api, path, GRACE, '"v1"')
@@ -251,6 +270,39 @@ def test_repetition_after_another_change_is_refused(api: Api, path: str) -> None
     api.patch(path, {"locale": None})
 
     assert_problem(put(api, path, GRACE, '"v1"'), 412, "precondition-failed")
+
+
+# --- conditions that are for other methods ----------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "restore", "erase"])
+def test_write_for_what_is_not_there(api: Api, path: str, method: str) -> None:
+    """No condition is ignored: what is asked for only if there is nothing is not done."""
+
+    def write(if_none_match: str) -> Any:
+        headers = {"If-None-Match": if_none_match, "If-Match": "*"}
+        target, verb = (path, method) if method.isupper() else (f"{path}/{method}", "POST")
+        body = json.dumps(GRACE).encode()
+        return api.request(verb, target, body, {"Content-Type": "application/json", **headers})
+
+    assert_problem(write("*"), 412, "precondition-failed")
+    assert_problem(write('"v1"'), 400, "validation-error", ("If-None-Match", "method"))
+    assert api.get(path).headers["ETag"] == '"v1"'
+
+
+def test_read_of_another_version(api: Api, path: str) -> None:
+    assert_problem(api.get(path, if_match='"v2"'), 412, "precondition-failed")
+    assert api.get(path, if_match='"v2", "v1"').status_code == 200
+    assert api.get(path, if_match="*").status_code == 200
+
+
+def test_too_many_entity_tags(api: Api, path: str) -> None:
+    tags = ", ".join(f'"v{n}"' for n in range(1, 22))
+
+    answer = api.delete(path, if_match=tags)
+
+    assert_problem(answer, 400, "validation-error", ("If-Match", "too-many"))
+    assert api.delete(path, if_match=tags.removesuffix(', "v21"')).status_code == 204
 
 
 # --- merge patches ---------------------------------------------------------------------------
@@ -343,6 +395,8 @@ def test_minimal_patch_of_nobody(api: Api) -> None:
         ("Return=Minimal", 204),
         ("return=representation", 200),
         ('nonsense ,;= "', 200),
+        ("other; return=minimal", 200),
+        ("return=representation, return=minimal", 200),
     ],
 )
 def test_preferences(api: Api, path: str, prefer: str, status: int) -> None:

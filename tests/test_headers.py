@@ -33,12 +33,12 @@ def test_every_answer_is_closed_to_sniffers(api: Api, method: str, path: str, st
 
 
 def test_what_may_be_kept(api: Api) -> None:
-    """Customers only by the client itself, to be asked for anew; problems and health not at all."""
+    """A customer only by the client itself, to be asked for anew; the rest not at all."""
     path = api.post("/customers", ADA).headers["Location"]
 
     kept = [api.get(target).headers["Cache-Control"] for target in (path, "/customers", UNKNOWN)]
 
-    assert kept == ["private, no-cache", "private, no-cache", "no-store"]
+    assert kept == ["private, no-cache", "no-store", "no-store"]
     assert api.get("/health").headers["Cache-Control"] == "no-store"
 
 
@@ -172,6 +172,17 @@ def test_page_about_problems_is_for_browsers(api: Api) -> None:
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     assert b'<h2 id="email-taken">' in page.body
     assert_problem(api.get("/problems", accept="application/json"), 406, "not-acceptable")
+
+
+def test_body_that_is_encoded(api: Api) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+
+    answer = api.request("POST", "/customers", b"{}", headers)
+
+    assert_problem(answer, 415, "unsupported-media-type")
+    assert answer.headers["Accept-Encoding"] == "identity"
+    headers["Content-Encoding"] = "identity"
+    assert api.request("POST", "/customers", b"{}", headers).status_code == 400
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -225,8 +226,8 @@ def test_each_item_has_its_problems(api: Api) -> None:
 @pytest.mark.parametrize(
     ("document", "error"),
     [
-        ({"items": []}, ("/items", "range")),
-        (batch(101), ("/items", "range")),
+        ({"items": []}, ("/items", "too-few")),
+        (batch(101), ("/items", "too-many")),
         ({}, ("/items", "required")),
         ({"items": None}, ("/items", "null")),
         ({"items": {}}, ("/items", "type")),
@@ -254,6 +255,48 @@ def test_customer_that_is_in_a_batch_twice(api: Api) -> None:
         ("/items/2/email", "repeated"),
         ("/items/2/external_id", "repeated"),
     )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "are_the_same"),
+    [
+        ("Ԁx@example.com", "ԁx@example.com", True),
+        ("ÉVA@example.com", "éva@example.com", True),
+        ("İx@example.com", "ix@example.com", False),
+        ("straße@example.com", "strasse@example.com", False),
+        ("éva@example.com", "eva@example.com", False),
+    ],
+)
+def test_same_address_is_the_same_everywhere(
+    api: Api, first: str, second: str, *, are_the_same: bool
+) -> None:
+    """In a batch, in the database, in the list: whatever a collation makes of its letters."""
+    items = [ADA | {"email": first}, ADA | {"email": second}]
+
+    batch = api.post("/customers/batch", {"items": items})
+
+    if are_the_same:
+        assert_problem(batch, 400, "validation-error", ("/items/1/email", "repeated"))
+        assert api.post("/customers", items[0]).status_code == 201
+        answer = api.post("/customers", items[1])
+        assert_problem(answer, 409, "email-taken", ("/email", "taken"))
+    else:
+        assert batch.status_code == 201
+    found = api.get(f"/customers?{urlencode({'email': second})}").json_body["items"]
+    assert [each["email"] for each in found] == [first if are_the_same else second]
+
+
+@pytest.mark.parametrize("count", [101, 200_000])
+def test_items_are_counted_before_they_are_looked_at(api: Api, count: int) -> None:
+    answer = api.request("POST", "/customers/batch", b'{"items":[%s]}' % b",".join([b"{}"] * count))
+
+    assert_problem(answer, 400, "validation-error", ("/items", "too-many"))
+
+
+def test_one_answer_tells_a_hundred_errors(api: Api) -> None:
+    unknown = {f"x{n}": 1 for n in range(500)}
+
+    assert len(api.post("/customers", ADA | unknown).json_body["errors"]) == 100
 
 
 def test_batch_of_the_largest_customers(api: Api) -> None:

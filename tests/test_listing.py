@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 import migrations
 from chalicelib import creation, cursors, customers, listing, parameters, schemas
 from chalicelib.cursors import Position
+from chalicelib.customers import Intent
 from chalicelib.database import Database, Row, Value, connect, mysql
 from chalicelib.listing import Query
 from chalicelib.problems import ValidationError
-from chalicelib.rows import MEMBERS, Customer
+from chalicelib.rows import MEMBERS, Customer, email_key
 from chalicelib.settings import Settings
 from local import seed
 from local.mariadb import MariaDB
@@ -88,10 +89,10 @@ def one_of(chance: random.Random, number: int) -> dict[str, Any]:
 
 ROWS = made_up()
 INSERT = (
-    "INSERT INTO customers (id, version, status, email, phone, given_name, family_name,"
+    "INSERT INTO customers (id, version, status, email, email_key, phone, given_name, family_name,"
     " company_name, external_id, updated_at, deleted_at, erased_at, addresses, metadata) VALUES"
-    " (:id, :version, :status, :email, :phone, :given_name, :family_name, :company_name,"
-    " :external_id, :updated_at, :deleted_at, :erased_at, '[]', '{}')"
+    " (:id, :version, :status, :email, :email_key, :phone, :given_name, :family_name,"
+    " :company_name, :external_id, :updated_at, :deleted_at, :erased_at, '[]', '{}')"
 )
 
 
@@ -99,7 +100,8 @@ INSERT = (
 def colliding(new_database: Callable[[str], Database]) -> Database:
     database = new_database("small")
     for row in ROWS:
-        database.execute(INSERT, **row | {"id": row["id"].to_bytes(16, "big")})
+        stored = {"id": row["id"].to_bytes(16, "big"), "email_key": email_key(row["email"])}
+        database.execute(INSERT, **row | stored)
     return database
 
 
@@ -328,7 +330,7 @@ def test_deleted_and_erased(database: Recorded) -> None:
     """Deleted ones are listed on demand only, and erased ones never."""
     first, second, third = (new(database, email=f"ada{n}@example.com") for n in range(3))
     for customer_id in (second, third):
-        customers.delete(database, UUID(customer_id), timedelta(days=30))
+        customers.delete(database, UUID(customer_id), timedelta(days=30), Intent(None, b""))
     database.execute(
         "UPDATE customers SET erased_at = :now WHERE id = :id",
         now=datetime.now(UTC),

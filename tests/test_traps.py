@@ -152,6 +152,16 @@ def test_absent_query_and_headers_are_none() -> None:
     assert app.app(event(headers=None), None)["statusCode"] == 200
 
 
+@pytest.mark.usefixtures("api")
+def test_header_of_several_lines_is_one_list() -> None:
+    """`headers` has the last line only."""
+    accept = {"Accept": ["application/json", "text/html"]}
+
+    answer = app.app(event(headers={"Accept": "text/html"}, multiValueHeaders=accept), None)
+
+    assert answer["statusCode"] == 200
+
+
 def test_plus_in_a_query(api: Api) -> None:
     """It arrives as a space, unless it was sent as %2B: a number is found both ways."""
     api.post("/customers", ADA | {"phone": "+442079460000"})
