@@ -48,12 +48,18 @@ function prepare(request) {
 
 /** Have Swagger UI send a new token of the chosen scopes, or none, by these security schemes. */
 async function authorize(ui, schemes) {
-  if (scope.value) {
-    const token = await newToken(scope.value);
+  const scopes = scope.value;
+  scope.ariaBusy = "true";
+  const token = scopes && (await newToken(scopes));
+  if (scope.value !== scopes) {
+    return; // chosen anew meanwhile
+  }
+  if (token) {
     schemes.forEach((name) => ui.preauthorizeApiKey(name, token));
   } else {
     ui.authActions.logout(schemes);
   }
+  scope.ariaBusy = "false";
 }
 
 async function newToken(scopes) {
