@@ -143,7 +143,7 @@ def browser(chrome: Chrome) -> Iterator[Chrome]:
 
 @pytest.fixture
 def console(stack: Run, browser: Chrome) -> Console:
-    return Console(browser, f"http://127.0.0.1:{stack.ports['CONSOLE_PORT']}")
+    return Console(browser, stack.console_url)
 
 
 @pytest.fixture
