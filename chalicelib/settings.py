@@ -96,7 +96,8 @@ class ApiSettings:
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
         """Read CORS_ORIGINS (separated by spaces), CURSOR_KEY and RETENTION_DAYS (30).
 
-        Raises SettingsError when one is wrong, or a Lambda function lacks the key.
+        Outside Lambda, what is missing means the local stack: its console is at its issuer's
+        address. Raises SettingsError when one is wrong, or a Lambda function lacks the key.
         """
         key = environ.get("CURSOR_KEY") or LOCAL_CURSOR_KEY
         if _is_lambda(environ):
@@ -109,7 +110,8 @@ class ApiSettings:
         days = environ.get("RETENTION_DAYS") or "30"
         if not (re.fullmatch("[0-9]{1,4}", days) and int(days) in range(1, 3_651)):
             raise SettingsError("The environment variable RETENTION_DAYS must be from 1 to 3650.")
-        return cls(tuple(environ.get("CORS_ORIGINS", "").split()), key.encode(), int(days))
+        origins = environ.get("CORS_ORIGINS", "" if _is_lambda(environ) else LOCAL_ISSUER)
+        return cls(tuple(origins.split()), key.encode(), int(days))
 
 
 def _is_lambda(environ: Mapping[str, str]) -> bool:

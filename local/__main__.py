@@ -3,29 +3,27 @@
 import argparse
 import errno
 import os
-import shlex
 import shutil
 import signal
 import sys
-from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from types import FrameType
 
 from local.processes import LocalError
-from local.stack import Settings, Stack
+from local.stack import Settings, Stack, assignments
 from local.state import locked
 
 RUNNING = """
 The customers API is at {url}
 
+  try it      {console} in a browser: the documentation, with a token
   list them   curl {url}/customers -H "Authorization: Bearer $({token})"
   create one  curl -i {url}/customers -H "Authorization: Bearer $({token})" \\
                 -H 'Content-Type: application/json' \\
                 -d '{{"email": "ada@example.com", "given_name": "Ada", "family_name": "Lovelace"}}'
   edit        save a file, and the API restarts
   beside it   {chalice} --port {beside}
-  console     {console}
   logs        {logs}
   stop        Ctrl-C
 """
@@ -33,7 +31,7 @@ RUNNING_WITHOUT_API = """
 Everything but the API is running.
 
   start it    {chalice}
-  console     {console}
+  try it      {console} in a browser: the documentation, with a token
   logs        {logs}
   stop        Ctrl-C
 """
@@ -97,28 +95,15 @@ def _words(settings: Settings) -> dict[str, object]:
     default = Settings.from_environ({})
     chalice = f"{os.path.relpath(Path(sys.executable).with_name('chalice'))} local"
     if settings.api_environment != default.api_environment:
-        chalice = f"{_assignments(settings.api_environment)} {chalice}"
+        chalice = f"{assignments(settings.api_environment)} {chalice}"
     return {
         "url": settings.url,
         "beside": settings.port + 10,
         "chalice": chalice,
-        "token": _token_command(settings, default),
+        "token": settings.token_command,
         "console": settings.console_url,
         "logs": settings.state / "logs",
     }
-
-
-def _token_command(settings: Settings, default: Settings) -> str:
-    needed: dict[str, object] = {}
-    if settings.console_port != default.console_port:
-        needed["CONSOLE_PORT"] = settings.console_port
-    if settings.state != default.state:
-        needed["LOCAL_STATE"] = settings.state
-    return f"make -s token {_assignments(needed)}".rstrip()
-
-
-def _assignments(variables: Mapping[str, object]) -> str:
-    return " ".join(f"{name}={shlex.quote(str(value))}" for name, value in variables.items())
 
 
 def _is_agreed(question: str) -> bool:

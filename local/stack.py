@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import shlex
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import NoReturn, Self
+from urllib.parse import urlsplit
 
 import pymysql
 
@@ -65,6 +67,25 @@ class Settings:
     def console_url(self) -> str:
         """Where the console is, which is also the name of the issuer of tokens."""
         return f"http://127.0.0.1:{self.console_port}"
+
+    @property
+    def database_address(self) -> str:
+        """Where the database is, without its password."""
+        if self.database_url is None:
+            return f"mysql://customers@127.0.0.1:{self.database_port}/customers"
+        url = urlsplit(self.database_url)
+        user, _, host = url.netloc.rpartition("@")
+        return f"{url.scheme}://{user.partition(':')[0]}@{host}{url.path}"
+
+    @property
+    def token_command(self) -> str:
+        """The command that prints a token for this stack."""
+        default, needed = Settings.from_environ({}), {}
+        if self.console_port != default.console_port:
+            needed["CONSOLE_PORT"] = str(self.console_port)
+        if self.state.resolve() != default.state.resolve():
+            needed["LOCAL_STATE"] = str(self.state)
+        return f"make -s token {assignments(needed)}".rstrip()
 
     @property
     def api_environment(self) -> dict[str, str]:
@@ -193,6 +214,11 @@ class Stack:
         # Without a database of the developer's own shell, so that all goes through the Data API.
         environment = {k: v for k, v in os.environ.items() if not k.startswith("DATABASE_")}
         return environment | self._settings.api_environment
+
+
+def assignments(variables: Mapping[str, str]) -> str:
+    """Return variables as a shell sets them."""
+    return " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
 
 
 @contextmanager

@@ -96,7 +96,15 @@ def test_issuer_without_an_audience_is_an_error_anywhere() -> None:
 
 
 def test_api_settings_where_nothing_is_set() -> None:
-    assert ApiSettings.from_environ({}) == ApiSettings((), LOCAL_CURSOR_KEY.encode(), 30)
+    """A plain `chalice local` answers the console that `make stack` started."""
+    assert ApiSettings.from_environ({}) == ApiSettings(
+        ("http://127.0.0.1:8003",), LOCAL_CURSOR_KEY.encode(), 30
+    )
+
+
+@pytest.mark.parametrize("where", [IN_LAMBDA, {"CORS_ORIGINS": ""}])
+def test_no_origin_is_let_in_where_none_is_named(where: dict[str, str]) -> None:
+    assert ApiSettings.from_environ({"CURSOR_KEY": "k" * 32, **where}).cors_origins == ()
 
 
 @pytest.mark.parametrize("where", [{}, IN_LAMBDA])

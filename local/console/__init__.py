@@ -1,1 +1,1 @@
-"""The local stack's own web page: for now, what the token issuer publishes."""
+"""The local stack's own web page: the API's documentation to try, and the token issuer's keys."""

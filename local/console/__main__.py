@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from dataclasses import replace
 
 import uvicorn
 
@@ -19,16 +20,15 @@ GRACE = 1
 def main() -> None:
     """Serve on 127.0.0.1 until SIGTERM or Ctrl-C."""
     port = _port()
-    url = f"http://127.0.0.1:{port}"
     try:
-        directory = Settings.from_environ(os.environ).state
-        state.make(directory)
-        issuer = Issuer(directory, url)
+        settings = replace(Settings.from_environ(os.environ), console_port=port)
+        state.make(settings.state)
+        issuer = Issuer(settings.state, settings.console_url)
     except (LocalError, OSError) as error:
         sys.exit(f"console: {error}")
-    print(f"console on {url}", flush=True)
+    print(f"console on {settings.console_url}", flush=True)
     uvicorn.run(
-        create_app(issuer),
+        create_app(issuer, settings),
         host="127.0.0.1",
         port=port,
         log_level="warning",
@@ -43,7 +43,8 @@ def _port() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m local.console",
         description="Serve the local stack's page, and the keys of its token issuer.",
-        epilog="Environment: LOCAL_STATE, as for `python -m local run`.",
+        epilog="Environment: LOCAL_STATE and, for what the page says of the stack's other parts, "
+        "their ports and DATABASE_URL, all as for `python -m local run`.",
     )
     parser.add_argument("--port", type=int, default=CONSOLE_PORT, help="(default: %(default)s)")
     port: int = parser.parse_args().port

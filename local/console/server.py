@@ -1,17 +1,24 @@
 """The console's pages, which only a browser on this machine gets."""
 
+from html import escape
+from pathlib import Path
+from string import Template
+
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.routing import Route
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chalicelib.auth import SCOPES
-from local.issuer import Issuer
+from local.issuer import LIFETIME_SECONDS, Issuer
+from local.stack import Settings
 
+PAGES = Path(__file__).with_name("pages")
 KEYS_PATH = "/.well-known/jwks.json"
 CONFIGURATION_PATH = "/.well-known/openid-configuration"
 # A page that needs more than its own text sets a Content-Security-Policy of its own.
@@ -24,21 +31,25 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-HOME = f"""<!doctype html>
-<html lang="en">
-<title>The customers API on this machine</title>
-<h1>The customers API on this machine</h1>
-<p>Its token issuer: <a href="{CONFIGURATION_PATH}">configuration</a>,
-<a href="{KEYS_PATH}">keys</a>. <code>make -s token</code> prints a token.</p>
-</html>
-"""
+# The pictures are those inside Swagger UI's style sheet.
+DOCUMENTATION_POLICY = (
+    HEADERS["Content-Security-Policy"] + "; script-src 'self'; style-src 'self';"
+    " img-src 'self' data:; connect-src 'self' {api}"
+)
 
 
-def create_app(issuer: Issuer) -> Starlette:
-    """Return the ASGI application that publishes the issuer's keys."""
+def create_app(issuer: Issuer, settings: Settings) -> Starlette:
+    """Return the ASGI application that shows the API and publishes the issuer's keys."""
+    page = _documentation(settings)
+    policy = DOCUMENTATION_POLICY.format(api=settings.url)
 
-    def home(_: Request) -> Response:
-        return HTMLResponse(HOME)
+    def documentation(request: Request) -> Response:
+        if request.url.hostname != "127.0.0.1":
+            return RedirectResponse(f"{issuer.url}/")  # the one origin that the API answers
+        return HTMLResponse(page, headers={"Content-Security-Policy": policy})
+
+    def token(request: Request) -> Response:
+        return _token(issuer, request)
 
     def keys(_: Request) -> Response:
         return JSONResponse(issuer.jwks())
@@ -48,9 +59,12 @@ def create_app(issuer: Issuer) -> Starlette:
 
     return Starlette(
         routes=[
-            Route("/", home),
+            Route("/", documentation),
+            Route("/token", token, methods=["POST"]),
             Route(KEYS_PATH, keys),
             Route(CONFIGURATION_PATH, configuration),
+            Mount("/pages", StaticFiles(directory=PAGES)),
+            Mount("/swagger-ui", StaticFiles(packages=[("flask_swagger_ui", "dist")])),
         ],
         middleware=[
             Middleware(SecurityHeaders),
@@ -75,6 +89,42 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+def _documentation(settings: Settings) -> str:
+    state = settings.state.absolute()
+    is_ours = settings.database_url is None
+    password = f"<small>its password is in {escape(str(state))}/mariadb/password</small>"
+    words = {
+        "api": settings.url,
+        "all_scopes": " ".join(SCOPES),
+        "token_command": settings.token_command,
+        "database": settings.database_address,
+        "logs": str(state / "logs"),
+        "keys_path": KEYS_PATH,
+        "configuration_path": CONFIGURATION_PATH,
+    }
+    escaped = {name: escape(word) for name, word in words.items()}
+    template = Template((PAGES / "documentation.html").read_text())
+    return template.substitute(escaped, password=password if is_ours else "")
+
+
+def _token(issuer: Issuer, request: Request) -> Response:
+    """Answer with a token as RFC 6749, section 5, has it; to the console's own pages only."""
+    # A browser says it of every POST, and no page can have it say another's.
+    if request.headers.get("origin") != issuer.url:
+        return JSONResponse({"error": "unauthorized_client"}, 403)
+    scopes = request.query_params.get("scope", "").split()
+    if not scopes or set(scopes).difference(SCOPES):
+        return JSONResponse({"error": "invalid_scope"}, 400)
+    return JSONResponse(
+        {
+            "access_token": issuer.token(scopes),
+            "token_type": "Bearer",
+            "expires_in": LIFETIME_SECONDS,
+            "scope": " ".join(scopes),
+        }
+    )
 
 
 def _configuration(issuer: Issuer) -> dict[str, object]:

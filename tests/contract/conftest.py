@@ -4,7 +4,18 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.contract import browser
 from tests.service import Service, running
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Install Chromium where there is none, once, before several processes would at once."""
+    if hasattr(config, "workerinput") or browser.is_installed():
+        return
+    try:
+        browser.install()
+    except RuntimeError as error:
+        pytest.exit(str(error), returncode=1)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The console tells the issuer's keys to this machine, and nothing to another site's pages."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from chalicelib.settings import LOCAL_AUDIENCE, TokenSettings
 from local.issuer import Issuer
 from local.processes import Child, answers, free_port
 
+DATABASE = "mysql://me:a%20secret@db.example.com:3307/customers"
 PATHS = ("/", "/.well-known/jwks.json", "/.well-known/openid-configuration")
 
 
@@ -29,7 +31,7 @@ def console(state: Path) -> Iterator[str]:
         "console",
         [sys.executable, "-m", "local.console", "--port", str(port)],
         state / "logs" / "console.log",
-        {**os.environ, "LOCAL_STATE": str(state)},
+        {**os.environ, "LOCAL_STATE": str(state), "PORT": "12345", "DATABASE_URL": DATABASE},
     ) as server:
         server.wait_until(lambda: answers(port), seconds=30)
         yield f"http://127.0.0.1:{port}"
@@ -37,6 +39,10 @@ def console(state: Path) -> Iterator[str]:
 
 def get(url: str, **headers: str) -> requests.Response:
     return requests.get(url, headers=headers, timeout=9)
+
+
+def ask_token(console: str, scope: str, **headers: str) -> requests.Response:
+    return requests.post(f"{console}/token", params={"scope": scope}, headers=headers, timeout=9)
 
 
 def test_keys_are_those_of_the_printed_tokens(console: str, state: Path) -> None:
@@ -49,11 +55,73 @@ def test_keys_are_those_of_the_printed_tokens(console: str, state: Path) -> None
     assert configuration["issuer"] == console
 
 
-def test_home_says_what_is_here(console: str) -> None:
+def test_home_says_what_is_here(console: str, state: Path) -> None:
     page = get(console)
 
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     assert all(path in page.text for path in PATHS)
+    assert "http://127.0.0.1:12345" in page.text
+    assert str(state / "logs") in page.text
+    assert f"make -s token CONSOLE_PORT={console.rpartition(':')[2]} LOCAL_STATE=" in page.text
+    assert "mysql://me@db.example.com:3307/customers" in page.text
+    assert "secret" not in page.text
+
+
+def test_home_may_run_no_script_but_its_own_and_speak_to_the_api_alone(console: str) -> None:
+    page = get(console)
+
+    policy = dict(
+        directive.split(" ", 1) for directive in page.headers["Content-Security-Policy"].split("; ")
+    )
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == "'self'"
+    assert policy["style-src"] == "'self'"
+    assert policy["connect-src"] == "'self' http://127.0.0.1:12345"
+    for path in re.findall('(?:src|href)="(/[^"]+)"', page.text):
+        assert get(console + path).status_code == 200, path
+
+
+def test_localhost_leads_to_the_address_that_the_api_answers(console: str) -> None:
+    answer = requests.get(console.replace("127.0.0.1", "localhost"), timeout=9)
+
+    assert answer.status_code == 200
+    assert answer.url == f"{console}/"
+
+
+@pytest.mark.parametrize("scopes", [SCOPES, ("customers:read",)])
+def test_the_page_gets_a_token_of_the_scopes_that_it_asks_for(
+    console: str, scopes: tuple[str, ...]
+) -> None:
+    answer = ask_token(console, " ".join(scopes), Origin=console)
+
+    settings = TokenSettings(console, (LOCAL_AUDIENCE,), console + "/.well-known/jwks.json")
+    caller = Verifier(settings).verify(f"Bearer {answer.json()['access_token']}")
+    assert caller.scopes == set(scopes)
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    "origin", ["", "null", "http://localhost:{port}", "http://127.0.0.1:1", "https://127.0.0.1"]
+)
+def test_another_origin_gets_no_token(console: str, origin: str) -> None:
+    """Its pages could not read it, either: nothing says `Access-Control-Allow-Origin`."""
+    port = console.rpartition(":")[2]
+    answer = ask_token(console, SCOPES[0], Origin=origin.format(port=port))
+
+    assert answer.status_code == 403
+    assert "access_token" not in answer.text
+    assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+@pytest.mark.parametrize("scope", ["", "customers:admin", "customers:read customers:admin"])
+def test_an_unknown_scope_gets_no_token(console: str, scope: str) -> None:
+    answer = ask_token(console, scope, Origin=console)
+
+    assert (answer.status_code, answer.json()) == (400, {"error": "invalid_scope"})
+
+
+def test_a_link_gets_no_token(console: str) -> None:
+    assert get(f"{console}/token?scope=customers:read", Origin=console).status_code == 405
 
 
 @pytest.mark.parametrize("path", [*PATHS, "/nothing"])
@@ -82,7 +150,7 @@ def test_other_names_of_this_address_are_refused(console: str, path: str, host: 
 
 
 def test_localhost_is_a_name_of_it(console: str) -> None:
-    assert get(console, Host="localhost:8003").status_code == 200
+    assert get(console + PATHS[1], Host="localhost:8003").status_code == 200
 
 
 def test_other_methods_are_refused(console: str) -> None:

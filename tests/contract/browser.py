@@ -1,0 +1,52 @@
+"""Debian's Chromium, driven by its own driver: nothing is looked for elsewhere, or downloaded."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+
+from local.mariadb import APT_WAIT
+
+PACKAGES = ["chromium", "chromium-driver"]
+FLAGS = [
+    "--headless=new",
+    "--window-size=1280,1400",
+    "--disable-dev-shm-usage",  # /dev/shm is small in containers
+    "--no-proxy-server",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+]
+
+
+def is_installed() -> bool:
+    return all(map(shutil.which, ("chromium", "chromedriver")))
+
+
+def install() -> None:
+    """Install Chromium and its driver; raise RuntimeError where that can't be done."""
+    command = ["apt-get", *APT_WAIT, "install", "-y", "--no-install-recommends", *PACKAGES]
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise RuntimeError(f"these tests need Chromium; on Debian: sudo {' '.join(command)}")
+    for step in (["apt-get", *APT_WAIT, "update"], command):
+        done = subprocess.run(step, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"`{' '.join(step)}` failed:\n{done.stderr}")
+
+
+@contextmanager
+def chromium() -> Iterator[Chrome]:
+    """Run a browser that keeps its console's messages."""
+    options = ChromeOptions()
+    options.binary_location = shutil.which("chromium")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    for flag in FLAGS:
+        options.add_argument(flag)
+    if os.geteuid() == 0:
+        options.add_argument("--no-sandbox")  # which Chromium refuses to root
+    browser = Chrome(options, ChromeService(shutil.which("chromedriver")))
+    try:
+        yield browser
+    finally:
+        browser.quit()
