@@ -70,10 +70,10 @@ def change(
     """
     for _ in range(ATTEMPTS):
         current, mark = _current(database, customer_id)
-        version = current["version"]
+        version, edited = current["version"], edit(current)
         if not intent.admits(version):
             return _unless_outdated(current, intent, mark)
-        members = {name: new for name, new in edit(current).items() if new != current[name]}
+        members = {name: new for name, new in edited.items() if new != current[name]}
         if not members:
             return current
         if changed := _set(database, customer_id, version, members, intent.mark):

@@ -51,9 +51,6 @@ def versions(if_match: str | None) -> Collection[int] | None:
     if if_match is None or if_match.strip() == "*":
         return None
     tags = _entity_tags("If-Match", if_match)
-    if len(tags) > MOST_TAGS:
-        message = f"too-many: Must name at most {MOST_TAGS} versions."
-        raise invalid("header", [("If-Match", message)])
     return {int(ours[1]) for tag in tags if (ours := _OUR_TAG.fullmatch(tag))}
 
 
@@ -134,6 +131,8 @@ def _entity_tags(header: str, value: str) -> list[str]:
     if not tags or _ENTITY_TAG.sub("", value).strip(" \t,"):
         message = 'entity-tag: Must be the ETag of an answer, such as "v1", or *.'
         raise invalid("header", [(header, message)])
+    if len(tags) > MOST_TAGS:
+        raise invalid("header", [(header, f"too-many: Must name at most {MOST_TAGS}.")])
     return tags
 
 

@@ -20,7 +20,8 @@ def main() -> int:
         return fail(f"Python 3.11 or newer is needed, this is {version}: make PYTHON=python3.12")
     try:
         make_venv()
-        print("installing the development tools into .venv; the first time takes a minute")
+        said = "installing the development tools into .venv; the first time takes a minute"
+        print(said, file=sys.stderr)
         install()
     except subprocess.CalledProcessError as error:
         return fail(
@@ -58,7 +59,8 @@ def install() -> None:
 
 
 def run(*command: str | Path) -> None:
-    subprocess.run(command, check=True)
+    # standard output is the command's that needs the tools: `$(make -s token)`
+    subprocess.run(command, check=True, stdout=sys.stderr)
 
 
 def fail(message: str) -> int:

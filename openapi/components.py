@@ -9,7 +9,7 @@ from openapi.texts import PROBLEMS
 
 Component = dict[str, Any]
 
-ENTITY_TAGS = r'^(\*|(W/)?"[!#-~]*"([ \t]*,[ \t]*(W/)?"[!#-~]*")*)$'
+ENTITY_TAGS = r'^(\*|(W/)?"[!#-~]*"([ \t]*,[ \t]*(W/)?"[!#-~]*"){0,19})$'
 KEY = r'^([!#-~]{1,255}|"[ !#-\[\]-~]{1,255}")$'
 TEXT = {"type": "string"}
 

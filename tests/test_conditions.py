@@ -246,6 +246,11 @@ def test_patch_whose_answer_was_lost_can_be_repeated(
     assert api.get(path).json_body["locale"] == "en"
 
 
+def test_what_is_wrong_in_itself_is_told_first(api: Api, path: str) -> None:
+    for patch in ([], {"email": 7}, {"unknown": 1}):
+        assert api.patch(path, patch, if_match='"v7"').status_code == 400
+
+
 def test_change_of_another_is_no_repetition(api: Api, path: str) -> None:
     """Though it did what this one wants: with its ETag, the rest of it would be overwritten."""
     api.patch(path, {"locale": "en", "phone": "+442079460000"}, if_match='"v1"')
@@ -302,6 +307,7 @@ def test_too_many_entity_tags(api: Api, path: str) -> None:
     answer = api.delete(path, if_match=tags)
 
     assert_problem(answer, 400, "validation-error", ("If-Match", "too-many"))
+    assert api.get(path, if_none_match=tags).status_code == 400
     assert api.delete(path, if_match=tags.removesuffix(', "v21"')).status_code == 204
 
 
