@@ -671,10 +671,21 @@ def test_key_set_that_drips_is_given_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=drip, args=[listener])
         thread.start()
+        start = time.monotonic()
         with pytest.raises(KeysUnavailable):
             Keys(f"http://127.0.0.1:{listener.getsockname()[1]}").find("ec", "ES256")
+        assert time.monotonic() - start < 3
         assert ended.wait(10)
         thread.join()
+
+
+def test_key_set_as_large_as_it_may_be(server: KeyServer) -> None:
+    server.body = server.body.ljust(keys.LARGEST_KEY_SET)
+    assert Keys(server.url).find("ec", "ES256")
+
+    server.body += b" "
+    with pytest.raises(KeysUnavailable):
+        Keys(server.url).find("ec", "ES256")
 
 
 def test_what_is_no_http_is_no_key_set() -> None:

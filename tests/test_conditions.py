@@ -105,6 +105,14 @@ def test_what_was_read_can_be_put_back(api: Api, path: str) -> None:
     assert (changed.status_code, changed.headers["ETag"]) == (200, '"v2"')
 
 
+@pytest.mark.parametrize("if_match", ["*", '"v1", "v7"'])
+def test_what_was_read_can_be_put_back_over_any_version(api: Api, path: str, if_match: str) -> None:
+    changed = put(api, path, api.get(path).json_body | GRACE, if_match)
+
+    assert (changed.status_code, changed.headers["ETag"]) == (200, '"v2"')
+    assert changed.json_body["email"] == GRACE["email"]
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -176,6 +184,12 @@ def test_put_of_another_version(api: Api, path: str, if_match: str) -> None:
 @pytest.mark.parametrize("if_match", ['"v1"', '"v7", "v1"', "*", '"v1.email.id"'])
 def test_put_of_this_version(api: Api, path: str, if_match: str) -> None:
     assert put(api, path, GRACE, if_match).status_code == 200
+
+
+def test_put_of_one_of_several_versions(api: Api, path: str) -> None:
+    api.patch(path, {"locale": "en"})
+
+    assert put(api, path, GRACE, '"v1", "v2"').headers["ETag"] == '"v3"'
 
 
 def test_put_of_nobody(api: Api) -> None:

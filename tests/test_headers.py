@@ -42,6 +42,11 @@ def test_what_may_be_kept(api: Api) -> None:
     assert api.get("/health").headers["Cache-Control"] == "no-store"
 
 
+@pytest.mark.parametrize("path", ["/openapi.json", "/problems"])
+def test_what_is_the_same_for_all_may_be_kept_by_anyone(api: Api, path: str) -> None:
+    assert api.get(path).headers["Cache-Control"] == "public, max-age=300"
+
+
 # --- request ids -----------------------------------------------------------------------------
 
 

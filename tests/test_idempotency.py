@@ -146,6 +146,19 @@ def test_refused_create_leaves_the_key_free(api: Api) -> None:
     assert api.post("/customers", GRACE, idempotency_key=KEY).status_code == 201
 
 
+def test_fingerprint_is_kept_beside_the_key_only(api: Api, database: Recorded) -> None:
+    """It is a hash of personal data: where nothing can be repeated there is no use for it."""
+    api.post("/customers", GRACE)
+    api.post("/customers/batch", batch(3), idempotency_key=KEY)
+
+    kept = database.fetch_one(
+        "SELECT COUNT(idempotency_key) AS ours, COUNT(idempotency_fingerprint) AS prints"
+        " FROM customers"
+    )
+
+    assert kept == {"ours": 1, "prints": 1}
+
+
 # --- batches ---------------------------------------------------------------------------------
 
 
@@ -163,6 +176,12 @@ def test_batch_is_stored_in_one_statement(api: Api, database: Recorded) -> None:
     assert len({item["id"] for item in items}) == 100
     listed = api.get("/customers?limit=100").json_body["items"]
     assert sorted(map(str, listed)) == sorted(map(str, items))
+
+
+def test_batch_is_listed_in_its_order(api: Api) -> None:
+    items = api.post("/customers/batch", batch(20)).json_body["items"]
+
+    assert api.get("/customers?sort=created_at").json_body["items"] == items
 
 
 def test_repeated_batch_is_answered_as_the_first(api: Api) -> None:
