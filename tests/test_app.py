@@ -582,8 +582,11 @@ def test_wrong_media_type_of_a_patch(api: Api) -> None:
     assert answer.headers["Accept-Patch"] == "application/merge-patch+json, application/json"
 
 
-def test_media_type_may_have_capitals_and_parameters(api: Api) -> None:
-    body, media_type = json.dumps(ADA).encode(), "Application/JSON; charset=utf-8"
+@pytest.mark.parametrize(
+    "media_type", ["Application/JSON; charset=utf-8", " application/json ;charset=utf-8"]
+)
+def test_media_type_may_have_capitals_and_parameters(api: Api, media_type: str) -> None:
+    body = json.dumps(ADA).encode()
 
     answer = api.request("POST", "/customers", body, {"Content-Type": media_type})
 

@@ -493,7 +493,8 @@ def test_keys_are_fetched_once(verifier: Verifier, server: KeyServer) -> None:
 
 def test_query_of_the_address_is_sent(server: KeyServer) -> None:
     assert Keys(server.url + "?pool=a").find("ec", "ES256")
-    assert server.requests == ["/keys?pool=a"]
+    assert Keys(server.url.replace("/keys", "?pool=b")).find("ec", "ES256")
+    assert server.requests == ["/keys?pool=a", "/?pool=b"]
 
 
 def test_key_that_the_issuer_does_not_have(verifier: Verifier) -> None:
@@ -741,6 +742,15 @@ def test_keys_of_no_use_are_passed_over(server: KeyServer, member: object) -> No
         assert keys.find("other", algorithm) is None
 
 
+def test_key_without_a_name_is_passed_over(server: KeyServer) -> None:
+    bare = {name: value for name, value in ec_jwk().items() if name != "kid"}
+    server.publish(bare, bare | {"kid": None}, bare | {"kid": ""}, rsa_jwk())
+    keys = Keys(server.url)
+
+    for kid in ("None", ""):
+        assert keys.find(kid, "ES256") is None
+
+
 @pytest.mark.parametrize("use", [{}, {"alg": "ES256"}])
 def test_key_may_leave_out_what_it_is_for(server: KeyServer, use: dict[str, str]) -> None:
     bare = {name: value for name, value in ec_jwk().items() if name not in {"use", "key_ops"}}
@@ -790,6 +800,7 @@ def test_threads_share_one_fetch(server: KeyServer, verifier: Verifier) -> None:
         "http://127.0.0.1.example.com/keys",
         "http://localhost@issuer.example.com/keys",
         "file:///etc/passwd",
+        "ftp://127.0.0.1/keys",
         "https://",
         "https://[::1/keys",
         "https://issuer.example.com:http/keys",

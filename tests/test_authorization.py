@@ -119,7 +119,9 @@ def test_bad_token(method: str, path: str, scope: str, fault: str) -> None:
     assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
 
 
-@pytest.mark.parametrize("granted", [*SCOPES, "customers:none", ""])
+@pytest.mark.parametrize(
+    "granted", [*SCOPES, "customers:none", " ".join(f"{each}s" for each in SCOPES), ""]
+)
 @pytest.mark.parametrize(("method", "path", "scope"), PROTECTED)
 def test_each_scope_alone(api: Api, method: str, path: str, scope: str, granted: str) -> None:
     del api  # for its database
@@ -149,7 +151,9 @@ def test_token_that_expires_while_the_gateway_remembers_it(api: Api) -> None:
         "body": None,
     }
 
-    assert app.app(event, None)["statusCode"] == 401
+    answer = app.app(event, None)
+    assert answer["statusCode"] == 401
+    assert json.loads(answer["body"])["type"].endswith("#invalid-token")
     context["expires"] = expiry(-20)  # by our clock, but perhaps not by the issuer's
     assert app.app(event, None)["statusCode"] == 200
     context["expires"] = expiry(60)

@@ -80,12 +80,15 @@ def test_odd_request_id_of_the_caller_is_not(api: Api, odd: str) -> None:
     [
         "application/json",
         "*/*",
+        "Application/JSON",
         "application/*",
         "",
+        " ",
         "text/html, application/json;q=0.1",
         "TEXT/HTML,*/*;q=0.8",
         "application/json; charset=utf-8",
         "application/json;q=nonsense",
+        "application/json;q=1.2.3",
         "text/*;q=0, */*",
     ],
 )

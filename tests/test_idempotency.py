@@ -116,6 +116,15 @@ def test_keys_are_the_operations_own(api: Api) -> None:
     assert answer.status_code == 201
 
 
+def test_keys_that_look_alike_with_their_operations_are_two(api: Api) -> None:
+    """`create_customer` and `s1` are not `create_customers` and `1`."""
+    api.post("/customers", ADA, idempotency_key="s1")
+
+    answer = api.post("/customers/batch", {"items": [GRACE]}, idempotency_key="1")
+
+    assert answer.status_code == 201
+
+
 @pytest.mark.parametrize("key", [f'"{KEY}"', f" {KEY} "])
 def test_key_may_be_quoted(api: Api, key: str) -> None:
     first = api.post("/customers", ADA, idempotency_key=KEY)
@@ -123,7 +132,9 @@ def test_key_may_be_quoted(api: Api, key: str) -> None:
     assert api.post("/customers", ADA, idempotency_key=key).body == first.body
 
 
-@pytest.mark.parametrize("key", ["", '""', "x" * 256, "a b", "ключ", '"a', 'a"b', "a\tb"])
+@pytest.mark.parametrize(
+    "key", ["", '""', "x" * 256, f'"{"x" * 256}"', "a b", "ключ", '"a', 'a"b', "a\tb"]
+)
 def test_key_that_is_none(api: Api, key: str) -> None:
     answer = api.post("/customers", ADA, idempotency_key=key)
 
@@ -222,6 +233,22 @@ def test_batch_with_a_taken_external_id_only(api: Api) -> None:
     answer = api.post("/customers/batch", batch(1, external_id="crm-1"))
 
     assert_problem(answer, 409, "external-id-taken", ("/items/0/external_id", "taken"))
+
+
+def test_taken_email_is_told_before_a_taken_external_id(api: Api) -> None:
+    api.post("/customers", ADA | {"email": "ada1@example.com", "external_id": "crm-1"})
+    items = batch(2)["items"]
+    items[0]["external_id"] = "crm-1"
+
+    answer = api.post("/customers/batch", {"items": items})
+
+    assert_problem(
+        answer,
+        409,
+        "email-taken",
+        ("/items/0/external_id", "taken"),
+        ("/items/1/email", "taken"),
+    )
 
 
 def test_each_item_has_its_problems(api: Api) -> None:
