@@ -300,6 +300,9 @@ def test_customer_that_is_in_a_batch_twice(api: Api) -> None:
         ("/items/2/email", "repeated"),
         ("/items/2/external_id", "repeated"),
     )
+    details = {error["pointer"]: error["detail"] for error in answer.json_body["errors"]}
+    assert details["/items/2/email"] == "Is item 0's, too."
+    assert details["/items/2/external_id"] == "Is item 1's, too."
 
 
 def test_batch_of_the_largest_customers(api: Api) -> None:
