@@ -168,6 +168,15 @@ def test_email_is_unique_whatever_its_case(api: Api) -> None:
     assert b"ada" not in answer.body.lower()
 
 
+def test_email_is_unique_by_the_databases_idea_of_case(api: Api) -> None:
+    """Python's is another: for it, these two differ."""
+    api.post("/customers", ADA | {"email": "İda@example.com"})
+
+    answer = api.post("/customers", ADA | {"email": "ida@example.com"})
+
+    assert_problem(answer, 409, "email-taken")
+
+
 def test_emails_that_only_look_alike_are_two(api: Api) -> None:
     assert api.post("/customers", ADA | {"email": "jose@example.com"}).status_code == 201
     assert api.post("/customers", ADA | {"email": "josé@example.com"}).status_code == 201
