@@ -15,6 +15,7 @@ from chalicelib import operations, problems, rows
 from chalicelib.database import Database, StatementFailed
 from chalicelib.operations import METHODS
 from chalicelib.request import MAX_BODY_BYTES
+from tests import tokens
 from tests.api import ADA, Api, assert_problem
 
 READ_ONLY = ("id", "version", "created_at", "updated_at", "deleted_at", "purge_at")
@@ -367,6 +368,15 @@ def test_plus_in_next_is_encoded(api: Api) -> None:
     assert following.startswith("/customers?phone=%2B442079460000&limit=1&cursor=")
 
 
+def test_ampersand_in_next_is_encoded(api: Api) -> None:
+    for n in range(2):
+        api.post("/customers", numbered(n) | {"company_name": "Navy & Co"})
+
+    following = api.get("/customers?q=navy+%26+co&limit=1").json_body["next"]
+
+    assert following.startswith("/customers?q=navy+%26+co&limit=1&cursor=")
+
+
 def test_cursor_replaces_the_one_before(api: Api) -> None:
     for n in range(3):
         api.post("/customers", numbered(n))
@@ -506,7 +516,9 @@ def test_parameter_where_there_is_none(api: Api) -> None:
         assert answer.json_body["errors"][0]["parameter"] == "verbose"
 
 
-@pytest.mark.parametrize("text", ["not-a-uuid", "1", "%00", "é", UNKNOWN[:-1], "{" + UNKNOWN + "}"])
+@pytest.mark.parametrize(
+    "text", ["not-a-uuid", "1", "%00", "é", UNKNOWN[:-1], UNKNOWN + "0", "{" + UNKNOWN + "}"]
+)
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
 def test_malformed_id(api: Api, method: str, text: str) -> None:
     answer = api.request(method, f"/customers/{text}", b"{}")
@@ -545,6 +557,24 @@ def test_wrong_media_type(api: Api, media_type: str) -> None:
     assert answer.headers["Accept-Post"] == "application/json"
 
 
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_first_of_several_faults_is_told(api: Api, method: str) -> None:
+    """Who may not do it learns of nothing else; the body matters more than whose it is."""
+    reader = Api(tokens.token("customers:read"))
+    path, wrong = "/customers/none", {"Accept": "text/html", "Content-Type": "text/plain"}
+    text, json_ = {"Content-Type": "text/plain"}, {"Content-Type": "application/json"}
+
+    for client, target, body, headers, status, problem in (
+        (reader, f"{path}?verbose=1", b"{", wrong, 403, "insufficient-scope"),
+        (api, f"{path}?verbose=1", b"{", wrong, 406, "not-acceptable"),
+        (api, f"{path}?verbose=1", b"{", text, 400, "validation-error"),
+        (api, path, b"{", text, 415, "unsupported-media-type"),
+        (api, path, b"{", json_, 400, "malformed-json"),
+        (api, path, b"{}", json_, 404, "customer-not-found"),
+    ):
+        assert_problem(client.request(method, target, body, headers), status, problem)
+
+
 def test_wrong_media_type_of_a_patch(api: Api) -> None:
     answer = api.request("PATCH", f"/customers/{UNKNOWN}", b"{}", {"Content-Type": "text/plain"})
 
@@ -552,8 +582,11 @@ def test_wrong_media_type_of_a_patch(api: Api) -> None:
     assert answer.headers["Accept-Patch"] == "application/merge-patch+json, application/json"
 
 
-def test_media_type_may_have_capitals_and_parameters(api: Api) -> None:
-    body, media_type = json.dumps(ADA).encode(), "Application/JSON; charset=utf-8"
+@pytest.mark.parametrize(
+    "media_type", ["Application/JSON; charset=utf-8", " application/json ;charset=utf-8"]
+)
+def test_media_type_may_have_capitals_and_parameters(api: Api, media_type: str) -> None:
+    body = json.dumps(ADA).encode()
 
     answer = api.request("POST", "/customers", body, {"Content-Type": media_type})
 
@@ -674,6 +707,23 @@ def test_instance_and_request_id_come_from_the_gateway(event: dict[str, Any]) ->
     problem = json.loads(app.app(event | {"body": "{"}, None)["body"])
 
     assert (problem["instance"], problem["request_id"]) == ("/prod/customers", "gateway-1")
+
+
+@pytest.mark.parametrize(
+    ("path", "instance"),
+    [
+        ("/prod/customers/%41%2f", "/prod/customers/%41%2f"),
+        ("/prod/a:@!$&'()*+,;=~-._", "/prod/a:@!$&'()*+,;=~-._"),
+        ('/prod/<a "b">?#', "/prod/%3Ca%20%22b%22%3E%3F%23"),
+        ("/prod/é", "/prod/%C3%A9"),
+        ("/prod/\ud800", "/prod/%3F"),
+    ],
+)
+def test_instance_is_a_uri_reference(event: dict[str, Any], path: str, instance: str) -> None:
+    """Whatever the path holds; what is escaped already is left as it is."""
+    answer = app.app(event | {"body": "{", "requestContext": CONTEXT | {"path": path}}, None)
+
+    assert json.loads(answer["body"])["instance"] == instance
 
 
 def test_body_may_be_base64(event: dict[str, Any]) -> None:

@@ -493,7 +493,8 @@ def test_keys_are_fetched_once(verifier: Verifier, server: KeyServer) -> None:
 
 def test_query_of_the_address_is_sent(server: KeyServer) -> None:
     assert Keys(server.url + "?pool=a").find("ec", "ES256")
-    assert server.requests == ["/keys?pool=a"]
+    assert Keys(server.url.replace("/keys", "?pool=b")).find("ec", "ES256")
+    assert server.requests == ["/keys?pool=a", "/?pool=b"]
 
 
 def test_key_that_the_issuer_does_not_have(verifier: Verifier) -> None:
@@ -671,10 +672,21 @@ def test_key_set_that_drips_is_given_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=drip, args=[listener])
         thread.start()
+        start = time.monotonic()
         with pytest.raises(KeysUnavailable):
             Keys(f"http://127.0.0.1:{listener.getsockname()[1]}").find("ec", "ES256")
+        assert time.monotonic() - start < 3
         assert ended.wait(10)
         thread.join()
+
+
+def test_key_set_as_large_as_it_may_be(server: KeyServer) -> None:
+    server.body = server.body.ljust(keys.LARGEST_KEY_SET)
+    assert Keys(server.url).find("ec", "ES256")
+
+    server.body += b" "
+    with pytest.raises(KeysUnavailable):
+        Keys(server.url).find("ec", "ES256")
 
 
 def test_what_is_no_http_is_no_key_set() -> None:
@@ -730,6 +742,15 @@ def test_keys_of_no_use_are_passed_over(server: KeyServer, member: object) -> No
         assert keys.find("other", algorithm) is None
 
 
+def test_key_without_a_name_is_passed_over(server: KeyServer) -> None:
+    bare = {name: value for name, value in ec_jwk().items() if name != "kid"}
+    server.publish(bare, bare | {"kid": None}, bare | {"kid": ""}, rsa_jwk())
+    keys = Keys(server.url)
+
+    for kid in ("None", ""):
+        assert keys.find(kid, "ES256") is None
+
+
 @pytest.mark.parametrize("use", [{}, {"alg": "ES256"}])
 def test_key_may_leave_out_what_it_is_for(server: KeyServer, use: dict[str, str]) -> None:
     bare = {name: value for name, value in ec_jwk().items() if name not in {"use", "key_ops"}}
@@ -779,6 +800,7 @@ def test_threads_share_one_fetch(server: KeyServer, verifier: Verifier) -> None:
         "http://127.0.0.1.example.com/keys",
         "http://localhost@issuer.example.com/keys",
         "file:///etc/passwd",
+        "ftp://127.0.0.1/keys",
         "https://",
         "https://[::1/keys",
         "https://issuer.example.com:http/keys",

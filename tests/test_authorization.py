@@ -135,7 +135,9 @@ def test_bad_token(method: str, path: str, scope: str, fault: str) -> None:
     assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
 
 
-@pytest.mark.parametrize("granted", [*SCOPES, "customers:none", ""])
+@pytest.mark.parametrize(
+    "granted", [*SCOPES, "customers:none", " ".join(f"{each}s" for each in SCOPES), ""]
+)
 @pytest.mark.parametrize(("method", "path", "scope"), PROTECTED)
 def test_each_scope_alone(api: Api, method: str, path: str, scope: str, granted: str) -> None:
     del api  # for its database
@@ -156,7 +158,10 @@ def test_token_that_expires_while_the_gateway_remembers_it(api: Api) -> None:
 
     expired = app.app(event, None)
     assert expired["statusCode"] == 401
+    assert json.loads(expired["body"])["type"].endswith("#invalid-token")
     assert 'error="invalid_token"' in expired["headers"]["WWW-Authenticate"]
+    context["expires"] = expiry(-20)  # by our clock, but perhaps not by the issuer's
+    assert app.app(event, None)["statusCode"] == 200
     context["expires"] = expiry(60)
     assert app.app(event, None)["statusCode"] == 200
 
@@ -182,3 +187,17 @@ def test_who_may_only_read_learns_nothing_of_what_is_there(api: Api) -> None:
     assert reader.get(path).status_code == 200
     for there, absent in ((path, f"/customers/{ID}"),):
         assert reader.delete(there).status_code == reader.delete(absent).status_code == 403
+
+
+def test_deleted_customers_are_listed_for_who_may_write(api: Api) -> None:
+    """Only who can restore them has a use for them."""
+    api.delete(api.post("/customers", ADA).headers["Location"])
+    reader = Api(tokens.token("customers:read"))
+    writer = Api(tokens.token("customers:read", "customers:write"))
+
+    refused = reader.get("/customers?include_deleted=true")
+
+    assert_problem(refused, 403, "insufficient-scope")
+    assert 'scope="customers:write"' in refused.headers["WWW-Authenticate"]
+    assert reader.get("/customers?include_deleted=false").json_body["items"] == []
+    assert len(writer.get("/customers?include_deleted=true").json_body["items"]) == 1

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -33,8 +34,27 @@ def create(database: Database, **members: Any) -> Customer:
     return customer
 
 
+def delete(database: Database, customer_id: UUID) -> None:
+    customers.delete(database, customer_id, RETENTION, ANY)
+
+
 def rename(name: str) -> Callable[[Customer], Customer]:
     return lambda current: schemas.load_customer(current | {"given_name": name}, current)
+
+
+class Meddled(Recorded):
+    """A database in which something else happens, once, before a statement that has a text."""
+
+    def __init__(self, database: Database, text: str, meddle: Callable[[], object]) -> None:
+        super().__init__(database)
+        self._text = text
+        self._meddling = iter([meddle])
+
+    def _run(self, sql: str, parameters: Mapping[str, Value]) -> tuple[list[Row], int]:
+        if self._text in sql:
+            for meddle in self._meddling:
+                meddle()
+        return super()._run(sql, parameters)
 
 
 def test_each_operation_takes_as_few_statements_as_it_can(database: Recorded) -> None:
@@ -139,6 +159,42 @@ def test_email_that_is_freed_while_it_is_looked_for_is_taken_after_all(
     second = create(Freeing(database))
 
     assert listing.page(database, Query(), KEY).items == [second]
+
+
+def test_change_to_an_email_that_is_freed_while_it_is_looked_for(database: Database) -> None:
+    first = UUID(create(database)["id"])
+    second = UUID(create(database, email="grace@example.com")["id"])
+    freeing = Meddled(database, "is_earlier", partial(delete, database, first))
+
+    changed = customers.change(
+        freeing, second, lambda current: current | {"email": ADA["email"]}, ANY
+    )
+
+    assert changed == customers.get(database, second)
+    assert (changed["email"], changed["version"]) == (ADA["email"], 2)
+
+
+def test_restore_of_an_email_that_is_freed_while_it_is_looked_for(database: Database) -> None:
+    first = UUID(create(database)["id"])
+    customers.delete(database, first, RETENTION, ANY)
+    second = UUID(create(database)["id"])
+    freeing = Meddled(database, "is_earlier", partial(delete, database, second))
+
+    assert customers.restore(freeing, first, ANY) == customers.get(database, first)
+
+
+def test_restore_that_was_overtaken_undoes_nothing(database: Database) -> None:
+    customer_id = UUID(create(database)["id"])
+    customers.delete(database, customer_id, RETENTION, ANY)
+
+    def overtake() -> None:
+        customers.restore(database, customer_id, ANY)
+        customers.change(database, customer_id, rename("Augusta"), ANY)
+
+    restored = customers.restore(Meddled(database, "UPDATE", overtake), customer_id, ANY)
+
+    assert restored == customers.get(database, customer_id)
+    assert (restored["given_name"], restored["version"]) == ("Augusta", 4)
 
 
 def test_create_that_is_overtaken_each_time_gives_up(database: Database) -> None:

@@ -8,7 +8,7 @@ import pytest
 from chalice.test import Client
 
 import app
-from chalicelib import customers
+from chalicelib import customers, operations
 from chalicelib.database import Database
 from tests.api import ADA, Api, assert_problem
 from tests.recorded import Recorded
@@ -69,6 +69,18 @@ def test_deleted_customer_is_kept_for_thirty_days(api: Api, path: str, database:
     assert deleted["purge_at"] - deleted["deleted_at"] == timedelta(days=30)
     assert deleted["updated_at"] == deleted["deleted_at"]
     assert deleted["email"] == "ada@example.com"
+
+
+def test_deleted_customer_is_kept_for_as_long_as_is_set(
+    api: Api, path: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RETENTION_DAYS", "7")
+    operations.settings.cache_clear()
+
+    api.delete(path)
+
+    deleted = row(database)
+    assert deleted["purge_at"] - deleted["deleted_at"] == timedelta(days=7)
 
 
 def test_delete_of_this_version_only(api: Api, path: str) -> None:

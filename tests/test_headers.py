@@ -42,6 +42,11 @@ def test_what_may_be_kept(api: Api) -> None:
     assert api.get("/health").headers["Cache-Control"] == "no-store"
 
 
+@pytest.mark.parametrize("path", ["/openapi.json", "/problems"])
+def test_what_is_the_same_for_all_may_be_kept_by_anyone(api: Api, path: str) -> None:
+    assert api.get(path).headers["Cache-Control"] == "public, max-age=300"
+
+
 # --- request ids -----------------------------------------------------------------------------
 
 
@@ -75,12 +80,15 @@ def test_odd_request_id_of_the_caller_is_not(api: Api, odd: str) -> None:
     [
         "application/json",
         "*/*",
+        "Application/JSON",
         "application/*",
         "",
+        " ",
         "text/html, application/json;q=0.1",
         "TEXT/HTML,*/*;q=0.8",
         "application/json; charset=utf-8",
         "application/json;q=nonsense",
+        "application/json;q=1.2.3",
         "text/*;q=0, */*",
     ],
 )
@@ -125,14 +133,24 @@ def test_page_of_a_configured_origin_sees_every_answer(
         assert answer.status_code in {status, 415}
         assert answer.headers["Access-Control-Allow-Origin"] == origin
         exposed = set(answer.headers["Access-Control-Expose-Headers"].split(", "))
-        assert {"ETag", "Link", "Location", "Retry-After", "Request-Id"} <= exposed
+        assert {
+            *("Allow", "ETag", "Idempotency-Replayed", "Link", "Location", "Preference-Applied"),
+            *("Request-Id", "Retry-After", "WWW-Authenticate"),
+        } <= exposed
         assert "Access-Control-Allow-Credentials" not in answer.headers
 
 
 @pytest.mark.usefixtures("origins")
 @pytest.mark.parametrize(
     "origin",
-    ["https://evil.example.com", "null", "http://shop.example.com", ORIGIN + ".evil.com", "*"],
+    [
+        "https://evil.example.com",
+        "null",
+        "http://shop.example.com",
+        ORIGIN[:-1],
+        ORIGIN + ".evil.com",
+        "*",
+    ],
 )
 def test_page_of_another_origin_sees_none(api: Api, origin: str) -> None:
     for method, path, _ in EVERYWHERE:

@@ -117,6 +117,15 @@ def test_keys_are_the_operations_own(api: Api) -> None:
     assert answer.status_code == 201
 
 
+def test_keys_that_look_alike_with_their_operations_are_two(api: Api) -> None:
+    """`create_customer` and `s1` are not `create_customers` and `1`."""
+    api.post("/customers", ADA, idempotency_key="s1")
+
+    answer = api.post("/customers/batch", {"items": [GRACE]}, idempotency_key="1")
+
+    assert answer.status_code == 201
+
+
 @pytest.mark.parametrize("key", [f'"{KEY}"', f" {KEY} "])
 def test_key_may_be_quoted(api: Api, key: str) -> None:
     first = api.post("/customers", ADA, idempotency_key=KEY)
@@ -124,7 +133,9 @@ def test_key_may_be_quoted(api: Api, key: str) -> None:
     assert api.post("/customers", ADA, idempotency_key=key).body == first.body
 
 
-@pytest.mark.parametrize("key", ["", '""', "x" * 256, "a b", "ключ", '"a', 'a"b', "a\tb"])
+@pytest.mark.parametrize(
+    "key", ["", '""', "x" * 256, f'"{"x" * 256}"', "a b", "ключ", '"a', 'a"b', "a\tb"]
+)
 def test_key_that_is_none(api: Api, key: str) -> None:
     answer = api.post("/customers", ADA, idempotency_key=key)
 
@@ -147,6 +158,19 @@ def test_refused_create_leaves_the_key_free(api: Api) -> None:
     assert api.post("/customers", GRACE, idempotency_key=KEY).status_code == 201
 
 
+def test_fingerprint_is_kept_beside_the_key_only(api: Api, database: Recorded) -> None:
+    """It is a hash of personal data: where nothing can be repeated there is no use for it."""
+    api.post("/customers", GRACE)
+    api.post("/customers/batch", batch(3), idempotency_key=KEY)
+
+    kept = database.fetch_one(
+        "SELECT COUNT(idempotency_key) AS ours, COUNT(idempotency_fingerprint) AS prints"
+        " FROM customers"
+    )
+
+    assert kept == {"ours": 1, "prints": 1}
+
+
 # --- batches ---------------------------------------------------------------------------------
 
 
@@ -164,6 +188,12 @@ def test_batch_is_stored_in_one_statement(api: Api, database: Recorded) -> None:
     assert len({item["id"] for item in items}) == 100
     listed = api.get("/customers?limit=100").json_body["items"]
     assert sorted(map(str, listed)) == sorted(map(str, items))
+
+
+def test_batch_is_listed_in_its_order(api: Api) -> None:
+    items = api.post("/customers/batch", batch(20)).json_body["items"]
+
+    assert api.get("/customers?sort=created_at").json_body["items"] == items
 
 
 def test_repeated_batch_is_answered_as_the_first(api: Api) -> None:
@@ -204,6 +234,22 @@ def test_batch_with_a_taken_external_id_only(api: Api) -> None:
     answer = api.post("/customers/batch", batch(1, external_id="crm-1"))
 
     assert_problem(answer, 409, "external-id-taken", ("/items/0/external_id", "taken"))
+
+
+def test_taken_email_is_told_before_a_taken_external_id(api: Api) -> None:
+    api.post("/customers", ADA | {"email": "ada1@example.com", "external_id": "crm-1"})
+    items = batch(2)["items"]
+    items[0]["external_id"] = "crm-1"
+
+    answer = api.post("/customers/batch", {"items": items})
+
+    assert_problem(
+        answer,
+        409,
+        "email-taken",
+        ("/items/0/external_id", "taken"),
+        ("/items/1/email", "taken"),
+    )
 
 
 def test_each_item_has_its_problems(api: Api) -> None:
@@ -255,6 +301,9 @@ def test_customer_that_is_in_a_batch_twice(api: Api) -> None:
         ("/items/2/email", "repeated"),
         ("/items/2/external_id", "repeated"),
     )
+    details = {error["pointer"]: error["detail"] for error in answer.json_body["errors"]}
+    assert details["/items/2/email"] == "Is item 0's, too."
+    assert details["/items/2/external_id"] == "Is item 1's, too."
 
 
 @pytest.mark.parametrize(

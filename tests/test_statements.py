@@ -9,6 +9,7 @@ from chalice.test import HTTPResponse
 from tests.api import ADA, Api
 from tests.recorded import Recorded
 
+UNKNOWN = "/customers/0190a5f0-1c2d-7e3f-8a4b-5c6d7e8f9a0b"
 GRACE = {"email": "grace@example.com", "given_name": "Grace"}
 MINIMAL = {"prefer": "return=minimal"}
 
@@ -49,6 +50,7 @@ TABLE: dict[str, tuple[Send, int, int]] = {
         1,
     ),
     "delete": (lambda api, path: api.delete(path), 204, 1),
+    "delete nobody": (lambda api, _: api.delete(UNKNOWN), 404, 1),
     "delete this version": (lambda api, path: api.delete(path, if_match='"v1"'), 204, 1),
     "restore": (lambda api, path: api.post(f"{path}/restore"), 200, 1),
     "erase": (lambda api, path: api.post(f"{path}/erase"), 204, 1),

@@ -137,6 +137,17 @@ def test_head_is_answered_wherever_get_is(api: Api) -> None:
         assert api.request("HEAD", path).status_code == api.get(path).status_code
 
 
+@pytest.mark.usefixtures("api")
+def test_function_answers_head_without_a_body() -> None:
+    """The gateway does not take it away."""
+    asked = event()
+    asked["requestContext"]["httpMethod"] = "HEAD"
+
+    answer = app.app(asked, None)
+
+    assert (answer["statusCode"], answer["body"]) == (200, "")
+
+
 def test_links_have_the_stage(api: Api) -> None:
     """`request.path` is the route's template."""
     for number in range(2):
@@ -145,6 +156,18 @@ def test_links_have_the_stage(api: Api) -> None:
     answer = app.app(event(multiValueQueryStringParameters={"limit": ["1"]}), None)
 
     assert json.loads(answer["body"])["next"].startswith("/prod/customers?limit=1&cursor=")
+
+
+@pytest.mark.parametrize(
+    ("path", "server"), [("/prod/openapi.json", "/prod"), ("/openapi.json", "/")]
+)
+def test_document_has_the_stage(path: str, server: str) -> None:
+    """The file can't know it."""
+    context = {"httpMethod": "GET", "resourcePath": "/openapi.json", "path": path}
+
+    answer = app.app(event(requestContext=context), None)
+
+    assert json.loads(answer["body"])["servers"] == [{"url": server}]
 
 
 @pytest.mark.usefixtures("api")
