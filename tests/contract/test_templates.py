@@ -1,0 +1,86 @@
+"""CloudFormation would take our templates, as far as cfn-lint can tell."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TEMPLATES = sorted((ROOT / "infrastructure").glob("*.yaml"))
+TOOLS = Path(sys.executable).parent
+REGIONS = ["eu-west-1", "us-east-1"]
+
+# Rules that a template does not keep, each with the reason.
+IGNORED: Mapping[str, Mapping[str, str]] = {
+    "sam.json": {"I3011": "Chalice's log groups go with its functions; only it could keep them"},
+}
+
+# Chalice 1.34 names the API's function APIHandler, and in its log group ApiHandler, which is
+# nothing (https://github.com/aws/chalice/issues/2079): a deployment has to merge this.
+MENDED = {
+    "Resources": {
+        "ApiHandlerLogGroup": {
+            "Properties": {"LogGroupName": {"Fn::Sub": "/aws/lambda/${APIHandler}"}}
+        }
+    }
+}
+
+
+def _findings(template: Path) -> list[str]:
+    """Return what cfn-lint finds, each as `file:line:column:line:column:rule:text`."""
+    command = [str(TOOLS / "cfn-lint"), "--format", "parseable", "--include-checks", "I"]
+    command += ["--regions", *REGIONS, "--template", str(template)]
+    if rules := IGNORED.get(template.name):
+        command += ["--ignore-checks", *rules]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert not done.stderr
+    assert bool(done.returncode) == bool(done.stdout)
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+def test_template_has_no_findings(template: Path) -> None:
+    assert _findings(template) == []
+
+
+def test_rules_are_ignored_here_only_and_for_a_reason() -> None:
+    assert all(len(reason.split()) > 3 for rules in IGNORED.values() for reason in rules.values())
+    for template in TEMPLATES:
+        text = template.read_text()
+        assert "cfn-lint" not in text
+        assert "ignore_checks" not in text
+
+
+def test_linter_sees_faults(tmp_path: Path) -> None:
+    faults = {
+        "E1010": ("KmsKeyId: !GetAtt Key.Arn", "KmsKeyId: !GetAtt Kay.Arn"),
+        "E3002": ("RetentionInDays:", "RetentionDays:"),
+        "E3006": ("Type: AWS::XRay::Group\n", "Type: AWS::XRay::Groups\n"),
+        "E3030": ("Operator: LessThanThreshold", "Operator: LessThan"),
+    }
+    text = (ROOT / "infrastructure" / "operations.yaml").read_text()
+    for right, wrong in faults.values():
+        assert right in text
+        text = text.replace(right, wrong)
+    template = tmp_path / "operations.yaml"
+    template.write_text(text)
+
+    assert faults.keys() <= {found.split(":")[5] for found in _findings(template)}
+
+
+def test_package_has_no_findings(tmp_path: Path) -> None:
+    merge, out = tmp_path / "merge.json", tmp_path / "out"
+    merge.write_text(json.dumps(MENDED))
+    subprocess.run(
+        [TOOLS / "chalice", "package", "--stage", "prod", "--merge-template", merge, out],
+        cwd=ROOT,
+        env={**os.environ, "AWS_DEFAULT_REGION": REGIONS[0]},
+        capture_output=True,
+        check=True,
+    )
+
+    assert _findings(out / "sam.json") == []

@@ -1,0 +1,122 @@
+"""Reads a CloudFormation template as CloudFormation does: functions, parameters and conditions.
+
+Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+REGION = "eu-west-1"
+ACCOUNT = "123456789012"
+PSEUDO_PARAMETERS = {
+    "AWS::AccountId": ACCOUNT,
+    "AWS::Partition": "aws",
+    "AWS::Region": REGION,
+    "AWS::URLSuffix": "amazonaws.com",
+}
+VARIABLE = re.compile(r"\$\{([^!}]+)\}")
+
+# A class of its own: the functions are of these templates only, not of all YAML.
+_Loader = type("_Loader", (yaml.SafeLoader,), {})
+
+
+def _function(loader: Any, name: str, node: Any) -> dict[str, Any]:
+    if isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        value = loader.construct_scalar(node)
+    if name == "GetAtt":
+        value = value.split(".", 1)
+    return {name if name in {"Ref", "Condition"} else f"Fn::{name}": value}
+
+
+_Loader.add_multi_constructor("!", _function)  # type: ignore[attr-defined]
+
+
+class Template:
+    """A template, with values for its parameters."""
+
+    def __init__(self, path: Path, values: Mapping[str, str]) -> None:
+        self.document: dict[str, Any] = yaml.load(path.read_text(), _Loader)  # noqa: S506 (is safe)
+        self.values = {
+            name: values.get(name, parameter.get("Default"))
+            for name, parameter in self.document["Parameters"].items()
+        }
+        self.resources: dict[str, Any] = {
+            name: self.resolve(resource)
+            for name, resource in self.document["Resources"].items()
+            if self._holds(resource.get("Condition"))
+        }
+
+    def of_type(self, resource_type: str) -> dict[str, Any]:
+        """Return the properties of the resources of a type, by their logical ids."""
+        return {
+            name: resource.get("Properties", {})
+            for name, resource in self.resources.items()
+            if resource["Type"] == resource_type
+        }
+
+    def resolve(self, value: Any) -> Any:
+        """Return the value with every function replaced by what it gives."""
+        if isinstance(value, list):
+            return [self.resolve(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        name, argument = next(iter(value.items()), ("", None))
+        if name == "Ref" or str(name).startswith("Fn::"):
+            assert len(value) == 1
+            return self._call(name.removeprefix("Fn::"), argument)
+        return {name: self.resolve(each) for name, each in value.items()}
+
+    def _call(self, function: str, argument: Any) -> Any:
+        """Return what a function gives; `If` alone must not look at all of its arguments."""
+        if function == "If":
+            condition, this, that = argument
+            return self.resolve(this if self._holds(condition) else that)
+        functions: dict[str, Callable[[Any], Any]] = {
+            "Ref": self._reference,
+            "GetAtt": lambda path: self._arn(path[0]),
+            "Sub": lambda text: self._substitute(*([text, {}] if isinstance(text, str) else text)),
+            "Join": lambda parts: parts[0].join(parts[1]),
+            "Equals": lambda pair: pair[0] == pair[1],
+            "Not": lambda conditions: not conditions[0],
+        }
+        return functions[function](self.resolve(argument))
+
+    def _holds(self, condition: str | None) -> bool:
+        return condition is None or bool(self.resolve(self.document["Conditions"][condition]))
+
+    def _substitute(self, text: str, variables: Mapping[str, str]) -> str:
+        def value(found: re.Match[str]) -> str:
+            name, _, attribute = found[1].partition(".")
+            if name in variables:
+                return variables[name]
+            return str(self._arn(name) if attribute == "Arn" else self._reference(name))
+
+        return VARIABLE.sub(value, text)
+
+    def _reference(self, name: str) -> Any:
+        for known in (PSEUDO_PARAMETERS, self.values):
+            if name in known:
+                return known[name]
+        resource = self.document["Resources"][name]
+        assert self._holds(resource.get("Condition")), f"{name} is not there"
+        named = {
+            "AWS::CloudWatch::Alarm": "AlarmName",
+            "AWS::CloudWatch::CompositeAlarm": "AlarmName",
+            "AWS::Logs::LogGroup": "LogGroupName",
+        }.get(resource["Type"])
+        return self.resolve(resource["Properties"][named]) if named else self._arn(name)
+
+    def _arn(self, name: str) -> str:
+        resource = self.document["Resources"][name]
+        assert self._holds(resource.get("Condition")), f"{name} is not there"
+        if resource["Type"].startswith("AWS::CloudWatch::"):
+            kind = f"cloudwatch:{REGION}:{ACCOUNT}:alarm:{self._reference(name)}"
+        else:
+            kind = f"{resource['Type'].split('::')[1].lower()}:{REGION}:{ACCOUNT}:{name}"
+        return f"arn:aws:{kind}"

@@ -1,0 +1,125 @@
+"""Which metrics there are, with which dimensions: what AWS documents, and what our code emits."""
+
+from collections.abc import Collection, Mapping
+
+Dimensions = frozenset[str]
+
+OPERATION_METRICS = {
+    "Requests",
+    "Latency",
+    "ClientErrors",
+    "Faults",
+    "Throttles",
+    "Statements",
+    "DatabaseLatency",
+    "DatabaseErrors",
+    "ColdStarts",
+    "Replays",
+    "Conflicts",
+}
+OURS: Mapping[tuple[str, ...], Collection[str]] = {
+    ("Stage",): OPERATION_METRICS,
+    ("Stage", "Operation"): OPERATION_METRICS,
+    ("Stage", "Problem"): {"Problems"},
+}
+
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html
+API_GATEWAY = {
+    "4XXError",
+    "5XXError",
+    "CacheHitCount",
+    "CacheMissCount",
+    "Count",
+    "IntegrationLatency",
+    "Latency",
+}
+# https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+LAMBDA = {
+    "AsyncEventAge",
+    "AsyncEventsDropped",
+    "AsyncEventsReceived",
+    "ConcurrentExecutions",
+    "Duration",
+    "Errors",
+    "Invocations",
+    "Throttles",
+}
+# https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.AuroraMonitoring.Metrics.html
+# and .../aurora-serverless-v2.setting-capacity.html for the first two, which are averages of the
+# cluster's instances; dimensions: .../dimensions.html
+AURORA_CLUSTER = {
+    "ACUUtilization",
+    "ServerlessDatabaseCapacity",
+    "VolumeBytesUsed",
+    "VolumeReadIOPs",
+    "VolumeWriteIOPs",
+}
+AURORA_INSTANCE = {
+    "CPUUtilization",
+    "CommitLatency",
+    "DMLLatency",
+    "DatabaseConnections",
+    "Deadlocks",
+    "FreeableMemory",
+    "SelectLatency",
+}
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CloudWatch-Logs-Monitoring-CloudWatch-Metrics.html
+LOGS = {"IncomingBytes", "IncomingLogEvents"}
+
+EMITTED: Mapping[str, Mapping[tuple[str, ...], Collection[str]]] = {
+    "AWS/ApiGateway": {("ApiName", "Stage"): API_GATEWAY},
+    "AWS/Lambda": {("FunctionName",): LAMBDA},
+    "AWS/RDS": {
+        ("DBClusterIdentifier",): AURORA_CLUSTER,
+        ("DBClusterIdentifier", "Role"): AURORA_INSTANCE,
+    },
+    "AWS/Logs": {("LogGroupName",): LOGS},
+    "Customers": OURS,
+}
+
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-variables-for-access-logging.html
+# Only those that say nothing of a person: no address, agent or principal, no path as it was sent.
+ACCESS_LOG_VARIABLES = {
+    "authorizer.latency",
+    "authorizer.status",
+    "error.responseType",
+    "httpMethod",
+    "identity.apiKeyId",
+    "integration.latency",
+    "integration.status",
+    "requestId",
+    "resourcePath",
+    "responseLatency",
+    "responseLength",
+    "stage",
+    "status",
+    "xrayTraceId",
+}
+
+# The members of the lines `request` and `audit`, and of the lines of errors.
+LINE_MEMBERS = {
+    "caller",
+    "duration_ms",
+    "error",
+    "level",
+    "message",
+    "operation",
+    "problem",
+    "replayed",
+    "request_id",
+    "route",
+    "statements",
+    "status",
+    "trace_id",
+    "version",
+    "where",
+}
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_AnalyzeLogData-discoverable-fields.html
+DISCOVERED_FIELDS = {
+    "@initDuration",
+    "@log",
+    "@maxMemoryUsed",
+    "@message",
+    "@timestamp",
+    "@type",
+}

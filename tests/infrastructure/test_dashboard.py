@@ -1,0 +1,181 @@
+"""What is drawn and watched is there, and the dashboard can be read."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from tests.infrastructure.cloudformation import Template
+from tests.infrastructure.emitted import EMITTED
+from tests.infrastructure.operations import ALARMS, TEMPLATE, VALUES, both
+
+
+class Metric(NamedTuple):
+    """A metric that something asks for."""
+
+    namespace: str
+    name: str
+    dimensions: Mapping[str, str]
+
+
+def test_metrics_that_alarms_watch_are_emitted() -> None:
+    watched = [metric for alarm in ALARMS.values() for metric in _metrics_of_alarm(alarm)]
+
+    assert len(watched) >= len(ALARMS)
+    for metric in watched:
+        _assert_emitted(metric)
+
+
+@both
+def test_metrics_that_the_dashboard_draws_are_emitted(template: Template) -> None:
+    drawn = [metric for widget in _widgets(template) for metric in _metrics_of_widget(widget)]
+
+    assert len(drawn) > 40
+    for metric in drawn:
+        _assert_emitted(metric)
+
+
+def test_our_metrics_are_all_drawn() -> None:
+    """What nobody looks at is not worth its price; the gateway counts these two, as well."""
+    drawn = {
+        metric.name
+        for widget in _widgets(TEMPLATE)
+        for metric in _metrics_of_widget(widget)
+        if metric.namespace == "Customers"
+    }
+
+    ours = {name for names in EMITTED["Customers"].values() for name in names}
+    assert ours - drawn == {"ClientErrors", "Faults"}
+
+
+def _assert_emitted(metric: Metric) -> None:
+    filters = [
+        (each["MetricNamespace"], each["MetricName"])
+        for resource in TEMPLATE.of_type("AWS::Logs::MetricFilter").values()
+        for each in resource["MetricTransformations"]
+    ]
+    if (metric.namespace, metric.name) in filters:
+        assert not metric.dimensions
+        return
+    emitted = {
+        frozenset(dimensions): names for dimensions, names in EMITTED[metric.namespace].items()
+    }
+    assert metric.name in emitted[frozenset(metric.dimensions)], metric
+    things = {
+        "ApiName": {"customers"},
+        "Stage": {"prod"},
+        "FunctionName": {VALUES[f"{name}FunctionName"] for name in ("Api", "Authorizer", "Purge")},
+        "DBClusterIdentifier": {VALUES["DatabaseClusterIdentifier"]},
+        "Role": {"WRITER"},
+    }
+    for dimension, value in metric.dimensions.items():
+        if dimension in things:
+            assert value in things[dimension]
+
+
+def _metrics_of_alarm(alarm: Mapping[str, Any]) -> Iterator[Metric]:
+    stats = [
+        each["MetricStat"]["Metric"] for each in alarm.get("Metrics", ()) if "MetricStat" in each
+    ]
+    for stat in stats or [alarm]:
+        dimensions = {each["Name"]: each["Value"] for each in stat.get("Dimensions", ())}
+        yield Metric(stat["Namespace"], stat["MetricName"], dimensions)
+
+
+def _metrics_of_widget(widget: Mapping[str, Any]) -> Iterator[Metric]:
+    for row in widget["properties"].get("metrics", ()):
+        options = row[-1] if isinstance(row[-1], dict) else {}
+        words = row[:-1] if options else row
+        if not words:
+            yield from _searched(options["expression"])
+            continue
+        assert not {".", "..."} & set(words), "write it out, it is read by people"
+        namespace, name, *rest = words
+        yield Metric(namespace, name, dict(zip(rest[::2], rest[1::2], strict=True)))
+
+
+def _searched(expression: str) -> Iterator[Metric]:
+    """Give the metric of SEARCH('{space,dimension,...} dimension="value" MetricName="name"')."""
+    if not expression.startswith("SEARCH("):
+        return
+    found = re.fullmatch(r"SEARCH\('\{(.+?)\} (.+)', '(Sum|p99)', \d+\)", expression)
+    assert found
+    namespace, *dimensions = found[1].split(",")
+    given = dict(re.findall(r'(\w+)="([^"]+)"', found[2]))
+    name = given.pop("MetricName")
+    yield Metric(namespace, name, {each: given.get(each, "*") for each in dimensions})
+
+
+def _widgets(template: Template) -> list[dict[str, Any]]:
+    (dashboard,) = template.of_type("AWS::CloudWatch::Dashboard").values()
+    widgets: list[dict[str, Any]] = json.loads(dashboard["DashboardBody"])["widgets"]
+    return widgets
+
+
+@both
+def test_dashboard_is_json_that_fits(template: Template) -> None:
+    taken: set[tuple[int, int]] = set()
+    for widget in _widgets(template):
+        columns = range(widget["x"], widget["x"] + widget["width"])
+        rows = range(widget["y"], widget["y"] + widget["height"])
+        cells = {(column, row) for column in columns for row in rows}
+        assert columns.stop <= 24
+        assert not taken & cells
+        taken |= cells
+        assert "${" not in json.dumps(widget)
+        if widget["type"] in {"metric", "log"}:
+            assert widget["properties"]["title"]
+            assert widget["properties"]["region"] == "eu-west-1"
+
+    height = max(row for _, row in taken) + 1
+    assert len(taken) == 24 * height, "a hole"
+
+
+@both
+def test_expressions_of_the_dashboard_are_of_their_own_metrics(template: Template) -> None:
+    for widget in _widgets(template):
+        rows = [
+            row[-1] for row in widget["properties"].get("metrics", ()) if isinstance(row[-1], dict)
+        ]
+        ids = [options["id"] for options in rows if "id" in options]
+        assert len(ids) == len(set(ids))
+        for options in rows:
+            expression = options.get("expression", "")
+            if not expression.startswith("SEARCH("):
+                assert set(re.findall("[A-Za-z_]\\w*", expression)) <= set(ids)
+            # what is only calculated with is not drawn, and what is hidden is calculated with
+            if options.get("visible") is False:
+                assert any(options["id"] in each.get("expression", "") for each in rows)
+
+
+@both
+def test_dashboard_shows_every_alarm(template: Template) -> None:
+    (shown,) = [widget for widget in _widgets(template) if widget["type"] == "alarm"]
+    names = [arn.rpartition(":")[2] for arn in shown["properties"]["alarms"]]
+
+    types = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
+    alarms = [alarm for each in types for alarm in template.of_type(each).values()]
+    assert sorted(names) == sorted(alarm["AlarmName"] for alarm in alarms)
+    assert names[0] == "customers-prod-page"
+
+
+def test_dashboard_shows_where_it_pages() -> None:
+    lines = {
+        line["value"]
+        for widget in _widgets(TEMPLATE)
+        for line in widget["properties"].get("annotations", {}).get("horizontal", ())
+    }
+
+    assert lines == {ALARMS["ServerErrors"]["Threshold"], ALARMS["Latency"]["Threshold"]}
+
+
+def test_percentiles_are_on_the_dashboard() -> None:
+    drawn = {
+        (row[1], row[-1].get("stat"))
+        for widget in _widgets(TEMPLATE)
+        for row in widget["properties"].get("metrics", ())
+        if len(row) > 1 and isinstance(row[-1], dict)
+    }
+
+    for name in ("Latency", "DatabaseLatency"):
+        assert {(name, "p50"), (name, "p90"), (name, "p99")} <= drawn

@@ -1,0 +1,464 @@
+"""What watches a stage tells somebody when it should, and says what to do."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from operator import ge, lt
+from typing import Any
+
+import pytest
+
+from tests.infrastructure.cloudformation import Template
+from tests.infrastructure.emitted import ACCESS_LOG_VARIABLES, DISCOVERED_FIELDS, LINE_MEMBERS
+from tests.infrastructure.operations import (
+    ALARMS,
+    EVERY_ALARM,
+    PATH,
+    QUIET,
+    ROOT,
+    TEMPLATE,
+    VALUES,
+    both,
+)
+
+QUERIES = TEMPLATE.of_type("AWS::Logs::QueryDefinition")
+PAGING = {"ServerErrors", "ServerErrorsSent", "Latency", "AuthorizerFailing", "NoTraffic"}
+# No request, or no run, is no data; for all others no data is no news.
+WATCHING_FOR_SILENCE = {"NoTraffic", "PurgeMissing"}
+
+each_alarm = pytest.mark.parametrize("name", sorted(ALARMS))
+each_query = pytest.mark.parametrize("name", sorted(QUERIES))
+
+
+# ------------------------------------------------------------------------------------ alarms
+
+
+@pytest.mark.parametrize("name", sorted(EVERY_ALARM))
+def test_alarm_tells_somebody_and_says_what_to_do(name: str) -> None:
+    alarm = EVERY_ALARM[name]
+    topic = TEMPLATE.resolve({"Ref": "Pages" if name == "Page" else "Notices"})
+
+    assert alarm["AlarmActions"] == alarm["OKActions"] == [topic]
+    assert alarm.get("ActionsEnabled", True)
+    assert alarm["AlarmName"].startswith("customers-prod-")
+    description = alarm["AlarmDescription"]
+    assert len(description) <= 1024
+    assert "\n" not in description
+    assert "  " not in description
+    assert re.search(r"\. First: .+\. Runbook: docs/operating\.md#[a-z-]+$", description) or (
+        re.search(r": .+\. First: .+\. Runbook: docs/operating\.md#[a-z-]+$", description)
+    )
+
+
+def test_alarms_have_names_of_their_own() -> None:
+    assert len({alarm["AlarmName"] for alarm in EVERY_ALARM.values()}) == len(EVERY_ALARM)
+
+
+def test_runbook_has_a_section_for_each_alarm_and_no_other() -> None:
+    text = (ROOT / "docs" / "operating.md").read_text()
+    runbook = text.partition("\n## Runbook\n")[2].partition("\n## ")[0]
+    sections = {
+        heading.lower().replace(" ", "-") for heading in re.findall("(?m)^### (.+)$", runbook)
+    }
+
+    named = {alarm["AlarmDescription"].rpartition("#")[2] for alarm in EVERY_ALARM.values()}
+    assert sections == named
+
+
+def test_docs_name_alarms_queries_and_widgets_that_exist() -> None:
+    text = " ".join((ROOT / "docs" / "operating.md").read_text().split())
+    prose = re.sub(r"```.+?```|`[^`]+`|\*\*.+?\*\*", "", text)
+    starred = set(re.findall(r"\*([^*]+)\*", prose)) - {"(AWS)"}
+    (dashboard,) = TEMPLATE.of_type("AWS::CloudWatch::Dashboard").values()
+    widgets = json.loads(dashboard["DashboardBody"])["widgets"]
+    titles = [each["properties"].get("title", "") for each in widgets]
+
+    alarms = {alarm["AlarmName"].removeprefix("customers-prod-") for alarm in EVERY_ALARM.values()}
+    assert alarms <= set(re.findall(r"`([a-z-]+)`", text))
+    queries = {query["Name"].rpartition("/")[2][2:] for query in QUERIES.values()}
+    assert queries <= starred
+    for name in starred - queries:
+        assert any(title.startswith(name) for title in titles), name
+
+
+def test_template_can_be_sent_as_it_is() -> None:
+    """CloudFormation takes 51,200 bytes without a bucket."""
+    assert PATH.stat().st_size <= 51_200
+
+
+@each_alarm
+def test_alarm_waits_for_more_than_one_bad_moment(name: str) -> None:
+    alarm = ALARMS[name]
+    stats = [each["MetricStat"] for each in alarm.get("Metrics", ()) if "MetricStat" in each]
+    (period,) = {stat["Period"] for stat in stats or [alarm]}
+
+    assert period in {300, 3600}
+    assert period * alarm["EvaluationPeriods"] <= 86_400
+    assert 1 <= alarm["DatapointsToAlarm"] <= alarm["EvaluationPeriods"]
+    assert period * alarm["DatapointsToAlarm"] >= 600
+    expected = "breaching" if name in WATCHING_FOR_SILENCE else "notBreaching"
+    assert alarm["TreatMissingData"] == expected
+
+
+# What a metric's numbers mean; of Count, AWS says that SampleCount is the number of requests.
+STATISTICS = {
+    "Count": "SampleCount",
+    "Latency": "p99",
+    "ACUUtilization": "Maximum",
+}
+
+
+@each_alarm
+def test_alarm_has_the_right_statistic(name: str) -> None:
+    alarm = ALARMS[name]
+    stats = [each["MetricStat"] for each in alarm.get("Metrics", ()) if "MetricStat" in each]
+
+    for stat in stats:
+        assert stat["Stat"] == STATISTICS.get(stat["Metric"]["MetricName"], "Sum")
+    if not stats:
+        statistic = alarm.get("Statistic") or alarm["ExtendedStatistic"]
+        assert statistic == STATISTICS.get(alarm["MetricName"], "Sum")
+
+
+@each_alarm
+def test_metric_math_is_of_its_own_metrics(name: str) -> None:
+    metrics = ALARMS[name].get("Metrics", ())
+    if not metrics:
+        return
+    (returned,) = [each for each in metrics if each["ReturnData"]]
+    ids = {each["Id"] for each in metrics if each is not returned}
+
+    assert re.fullmatch("[a-z][A-Za-z0-9_]*", returned["Id"])
+    assert set(re.findall("[a-z]\\w*", returned["Expression"])) == ids
+    assert len(metrics) == len(ids) + 1
+
+
+@both
+def test_page_is_of_what_clients_feel(template: Template) -> None:
+    (page,) = template.of_type("AWS::CloudWatch::CompositeAlarm").values()
+    alarms = template.of_type("AWS::CloudWatch::Alarm")
+    names = {alarms[each]["AlarmName"] for each in PAGING if each in alarms}
+
+    assert set(re.findall('ALARM\\("([^"]+)"\\)', page["AlarmRule"])) == names
+    assert re.sub('ALARM\\("[^"]+"\\)', "x", page["AlarmRule"]).split() == (
+        " OR ".join("x" * len(names)).split()
+    )
+    assert ("NoTraffic" in alarms) == (template is TEMPLATE)
+
+
+Share = tuple[int, int] | None  # failed, of how many requests
+
+
+@pytest.mark.parametrize("name", ["ServerErrors", "ServerErrorsSent"])
+@pytest.mark.parametrize(
+    ("periods", "expected"),
+    [
+        ([(0, 1000)] * 3, "OK"),
+        ([(49, 1000)] * 3, "OK"),
+        ([(50, 1000), (0, 1000), (50, 1000)], "ALARM"),
+        ([(1000, 1000), (0, 1000), (0, 1000)], "OK"),  # a moment
+        ([(1, 1), (1, 1), (1, 1)], "OK"),  # three requests at night
+        ([(4, 4)] * 3, "OK"),
+        ([(5, 5), (5, 5), None], "ALARM"),
+        ([None] * 3, "OK"),
+        ([(1000, 1000), None, None], "OK"),
+    ],
+)
+def test_which_failures_page(name: str, periods: Sequence[Share], expected: str) -> None:
+    assert _state(ALARMS[name], [_share(ALARMS[name], period) for period in periods]) == expected
+
+
+@pytest.mark.parametrize(
+    ("periods", "expected"),
+    [([(10, 1000)], "ALARM"), ([(9, 1000)], "OK"), ([(4, 4)], "OK"), ([None], "OK")],
+)
+def test_which_failures_of_an_hour_are_told(periods: Sequence[Share], expected: str) -> None:
+    alarm = ALARMS["ServerErrorsLasting"]
+
+    assert _state(alarm, [_share(alarm, period) for period in periods]) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "expected"),
+    [
+        ("NoTraffic", [None] * 3, "ALARM"),
+        ("NoTraffic", [None, None, 1], "OK"),
+        ("NoTraffic", [40, 50, 60], "OK"),
+        ("PurgeMissing", [None] * 3, "ALARM"),
+        ("PurgeMissing", [None, 1, None], "OK"),
+        ("PurgeFailing", [3, 3, 3], "ALARM"),  # Lambda tries a scheduled run three times
+        ("PurgeFailing", [3, 0, 3], "OK"),
+        ("PurgeFailing", [None] * 3, "OK"),
+        ("Latency", [2500, 2500, 2500], "ALARM"),
+        ("Latency", [9000, 2400, 9000], "OK"),
+        ("Latency", [None] * 3, "OK"),
+        ("AuthorizerFailing", [5, 0, 5], "ALARM"),
+        ("AuthorizerFailing", [4, 4, 4], "OK"),
+        ("ApiThrottled", [1, 0, 1], "ALARM"),
+        ("ApiThrottled", [90, 0, 0], "OK"),
+        ("GatewayThrottled", [99, 1000, 1000], "OK"),
+        ("DatabaseAtMaximum", [100, 100, 100], "ALARM"),
+        ("DatabaseAtMaximum", [100, 50, 100], "OK"),
+        ("DatabaseAtMaximum", [None] * 3, "OK"),  # it is paused
+        ("DatabaseFailing", [10, 0, 10], "ALARM"),
+    ],
+)
+def test_what_alarms(name: str, values: Sequence[float | None], expected: str) -> None:
+    assert _state(ALARMS[name], values) == expected
+
+
+def test_page_waits_for_longer_than_a_cold_start_and_less_than_a_timeout() -> None:
+    timeout = json.loads((ROOT / ".chalice" / "config.json").read_text())["lambda_timeout"]
+
+    assert 1_000 < ALARMS["Latency"]["Threshold"] < timeout * 1_000
+
+
+def _share(alarm: Mapping[str, Any], period: Share) -> float | None:
+    if period is None:
+        return None
+    (expression,) = [each["Expression"] for each in alarm["Metrics"] if "Expression" in each]
+    failed, total = period
+    names = {"failed": failed, "requests": total, "answers": total}
+    value: float = eval(expression, {"IF": _if}, names)  # noqa: S307 (ours)
+    return value
+
+
+def _if(condition: bool, this: float, that: float) -> float:  # noqa: FBT001
+    return this if condition else that
+
+
+def _state(alarm: Mapping[str, Any], values: Sequence[float | None]) -> str:
+    """Return the alarm's state when these were the latest periods."""
+    assert len(values) == alarm["EvaluationPeriods"]
+    compare = {"GreaterThanOrEqualToThreshold": ge, "LessThanThreshold": lt}
+    is_bad = compare[alarm["ComparisonOperator"]]
+    missing = alarm["TreatMissingData"] == "breaching"
+    breaching = sum(
+        missing if value is None else is_bad(value, alarm["Threshold"]) for value in values
+    )
+    return "ALARM" if breaching >= alarm["DatapointsToAlarm"] else "OK"
+
+
+# ---------------------------------------------------------------------------------- parameters
+
+
+def test_parameters_are_described_bounded_and_used() -> None:
+    rest = {name: part for name, part in TEMPLATE.document.items() if name != "Parameters"}
+    used = set(_used(rest))
+
+    for name, parameter in TEMPLATE.document["Parameters"].items():
+        assert name in used
+        assert parameter["Description"].endswith(".")
+        assert {"AllowedValues", "AllowedPattern", "MaxValue"} & parameter.keys()
+        assert ("AllowedPattern" in parameter) == ("ConstraintDescription" in parameter)
+        default = parameter.get("Default")
+        if "AllowedValues" in parameter and default is not None:
+            assert default in parameter["AllowedValues"]
+
+
+def _used(value: Any) -> Iterator[str]:
+    match value:
+        case {"Ref": name}:
+            yield name
+        case dict():
+            for each in value.values():
+                yield from _used(each)
+        case list():
+            for each in value:
+                yield from _used(each)
+        case str():
+            yield from re.findall(r"\$\{(\w+)", value)
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("AlarmEmail", ["", "oncall@example.com"], ["oncall", "a@b, c@d", " "]),
+        ("PagerUrl", ["", "https://example.com/x"], ["http://example.com", "example.com"]),
+        ("ApiFunctionName", ["customers-prod"], ["", "arn:aws:lambda:eu-west-1:1:function:x"]),
+        ("DatabaseClusterIdentifier", ["customers-prod"], ["", "a-", "1a", "arn:aws:rds:x"]),
+        ("ApiName", ["customers"], ["", "Customers", "a" * 17]),
+        ("RunbookUrl", ["docs/operating.md"], ["", "a#b", "a b"]),
+    ],
+)
+def test_patterns_of_parameters(name: str, good: Sequence[str], bad: Sequence[str]) -> None:
+    pattern = TEMPLATE.document["Parameters"][name]["AllowedPattern"]
+
+    assert [text for text in good if not re.search(pattern, text)] == []
+    assert [text for text in bad if re.search(pattern, text)] == []
+
+
+def test_stages_and_retentions_are_those_of_chalice() -> None:
+    stages = json.loads((ROOT / ".chalice" / "config.json").read_text())["stages"]
+    parameters = TEMPLATE.document["Parameters"]
+
+    assert parameters["Stage"]["AllowedValues"] == [name for name in stages if name != "local"]
+    retentions = {stage["log_retention_in_days"] for stage in stages.values() if stage}
+    assert retentions <= set(parameters["LogRetentionDays"]["AllowedValues"])
+    assert parameters["LogRetentionDays"]["Default"] == stages["prod"]["log_retention_in_days"]
+
+
+# --------------------------------------------------------------------- logs, keys and topics
+
+
+def test_log_groups_are_kept_encrypted_for_a_while_and_not_chalices() -> None:
+    groups = TEMPLATE.of_type("AWS::Logs::LogGroup")
+
+    assert groups
+    for name, group in groups.items():
+        assert group["RetentionInDays"]
+        assert group["KmsKeyId"] == TEMPLATE.resolve({"Fn::GetAtt": ["Key", "Arn"]})
+        assert not group["LogGroupName"].startswith("/aws/")
+        assert TEMPLATE.resources[name]["DeletionPolicy"] == "RetainExceptOnCreate"
+
+
+def test_key_is_for_the_account_and_for_what_it_is_made_for() -> None:
+    (key,) = TEMPLATE.of_type("AWS::KMS::Key").values()
+    statements = {each["Sid"]: each for each in key["KeyPolicy"]["Statement"]}
+
+    assert key["EnableKeyRotation"]
+    assert [each["Principal"] for each in statements.values()] == [
+        {"AWS": "arn:aws:iam::123456789012:root"},
+        {"Service": "logs.eu-west-1.amazonaws.com"},
+        {"Service": "cloudwatch.amazonaws.com"},
+    ]
+    for sid in ("EncryptLogs", "PublishAlarms"):
+        assert statements[sid]["Condition"]
+        assert not {"*", "kms:*"} & set(statements[sid]["Action"])
+    (groups,) = statements["EncryptLogs"]["Condition"]["ArnEquals"].values()
+    ours = {group["LogGroupName"] for group in TEMPLATE.of_type("AWS::Logs::LogGroup").values()}
+    assert ours <= {arn.partition("log-group:")[2] for arn in groups}
+
+
+def test_topics_are_encrypted_and_only_our_alarms_publish() -> None:
+    (policy,) = TEMPLATE.of_type("AWS::SNS::TopicPolicy").values()
+    (key,) = TEMPLATE.of_type("AWS::KMS::Key").values()
+    topics = TEMPLATE.of_type("AWS::SNS::Topic")
+    statements = [*policy["PolicyDocument"]["Statement"], key["KeyPolicy"]["Statement"][2]]
+
+    assert sorted(policy["Topics"]) == sorted(TEMPLATE.resolve({"Ref": name}) for name in topics)
+    assert all(topic["KmsMasterKeyId"] for topic in topics.values())
+    for statement in statements:
+        assert statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+        (pattern,) = statement["Condition"]["ArnLike"].values()
+        for name in EVERY_ALARM:
+            assert fnmatchcase(TEMPLATE.resolve({"Fn::GetAtt": [name, "Arn"]}), pattern)
+
+
+def test_who_is_told() -> None:
+    told = {
+        (each["TopicArn"].rpartition(":")[2], each["Protocol"], each["Endpoint"])
+        for each in TEMPLATE.of_type("AWS::SNS::Subscription").values()
+    }
+
+    assert told == {
+        ("Notices", "email", VALUES["AlarmEmail"]),
+        ("Pages", "email", VALUES["AlarmEmail"]),
+        ("Pages", "https", VALUES["PagerUrl"]),
+    }
+    assert QUIET.of_type("AWS::SNS::Subscription") == {}
+
+
+def test_address_of_the_pager_is_nowhere_else() -> None:
+    assert TEMPLATE.document["Parameters"]["PagerUrl"]["NoEcho"]
+    places = [
+        name for name in TEMPLATE.resources if VALUES["PagerUrl"] in str(TEMPLATE.resources[name])
+    ]
+    assert places == ["PagesByPager"]
+    assert VALUES["PagerUrl"] not in str(TEMPLATE.resolve(TEMPLATE.document["Outputs"]))
+
+
+# -------------------------------------------------------------------------------- access log
+
+
+def _access_line(**values: str) -> dict[str, str]:
+    """Return a line of the access log, as API Gateway makes it."""
+    outputs = TEMPLATE.document["Outputs"]
+    format_ = outputs["AccessLogFormat"]["Value"]
+    text = re.sub(r"\$context\.([A-Za-z.]+)", lambda found: values.get(found[1], "-"), format_)
+    line: dict[str, str] = json.loads(text)
+    return line
+
+
+def test_access_log_says_nothing_of_people() -> None:
+    format_ = TEMPLATE.document["Outputs"]["AccessLogFormat"]["Value"]
+
+    assert set(re.findall(r"\$context\.([A-Za-z.]+)", format_)) == ACCESS_LOG_VARIABLES
+    assert "\n" not in format_
+    assert len(set(_access_line().values())) == 2  # "access", and nothing else of its own
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ("200", {"Answers"}),
+        ("404", {"Answers"}),
+        ("429", {"Answers", "Throttled"}),
+        ("500", {"Answers", "ServerErrors"}),
+        ("503", {"Answers", "ServerErrors"}),
+        ("504", {"Answers", "ServerErrors"}),
+    ],
+)
+def test_what_the_access_log_counts(status: str, expected: set[str]) -> None:
+    line, counted = _access_line(status=status), set()
+    for each in TEMPLATE.of_type("AWS::Logs::MetricFilter").values():
+        found = re.fullmatch(r'\{ \$\.(\w+) = "([^"]+)" \}', each["FilterPattern"])
+        assert found
+        (transformation,) = each["MetricTransformations"]
+        # without a zero for the other lines there is no share of them
+        assert (transformation["MetricValue"], transformation["DefaultValue"]) == ("1", 0)
+        assert each["LogGroupName"] == "/customers/prod/access"
+        if fnmatchcase(line[found[1]], found[2]):
+            counted.add(transformation["MetricName"])
+
+    assert counted == expected
+
+
+# ----------------------------------------------------------------------------------- queries
+
+WORDS = set(
+    "and as asc bin by count count_distinct desc fields filter in latest like limit max pct sort"
+    " stats or".split()
+)
+
+
+@each_query
+def test_query_asks_for_fields_that_are_logged(name: str) -> None:
+    query = QUERIES[name]
+    text = re.sub(r"(?m)^#.*$|\"[^\"]*\"|/[^/\n]+/|\b\d\w*", "", query["QueryString"])
+    named = set(re.findall(r"\bas (\w+)", text))
+
+    fields = set(re.findall(r"@?[A-Za-z_]\w*", text)) - WORDS - named
+    logged = LINE_MEMBERS | DISCOVERED_FIELDS | set(_access_line())
+    assert fields <= logged
+    assert len(query["QueryString"]) <= 10_000
+
+
+@each_query
+def test_query_is_of_log_groups_that_exist(name: str) -> None:
+    groups = {
+        f"/aws/lambda/{VALUES[f'{each}FunctionName']}" for each in ("Api", "Authorizer", "Purge")
+    }
+
+    assert QUERIES[name]["Name"].startswith("customers/prod/")
+    assert set(QUERIES[name]["LogGroupNames"]) <= {*groups, "/customers/prod/access"}
+
+
+# ----------------------------------------------------------------------------------- tracing
+
+
+def test_tracing_keeps_to_its_limits() -> None:
+    longest = Template(PATH, VALUES | {"Stage": "staging", "ApiName": "a" * 16})
+    rules = [each["SamplingRule"] for each in longest.of_type("AWS::XRay::SamplingRule").values()]
+    (group,) = longest.of_type("AWS::XRay::Group").values()
+
+    assert len(group["GroupName"]) <= 32
+    for rule in rules:
+        assert len(rule["RuleName"]) <= 32
+        assert len(rule["ServiceName"]) <= 64
+        assert rule["ServiceType"] == "AWS::ApiGateway::Stage"
+    # the lowest priority decides first: health checks are told apart before the rest
+    health, rest = sorted(rules, key=lambda rule: rule["Priority"])
+    assert (health["URLPath"], health["FixedRate"], health["ReservoirSize"]) == ("*/health", 0, 0)
+    assert rest["URLPath"] == "*"
