@@ -165,7 +165,7 @@ def test_email_is_unique_whatever_its_case(api: Api) -> None:
     answer = api.post("/customers", ADA | {"email": "aDA@example.COM"})
 
     assert_problem(answer, 409, "email-taken", ("/email", "taken"))
-    assert b"ada" not in answer.body.lower()
+    assert b"ada@" not in answer.body.lower()
 
 
 def test_emails_that_only_look_alike_are_two(api: Api) -> None:
