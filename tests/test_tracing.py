@@ -432,6 +432,22 @@ def test_missing_sdk_is_told_of_once(
     assert {each["name"] for each in daemon.drain()} == {"customers/local"}
 
 
+def test_sdk_in_lambda(daemon: Daemon, tmp_path: Path) -> None:
+    """There the SDK has ways of its own, which are not taken."""
+    environment = {
+        **os.environ,
+        "LAMBDA_TASK_ROOT": str(tmp_path),
+        "_X_AMZN_TRACE_ID": SAMPLED,
+        "AWS_XRAY_DAEMON_ADDRESS": daemon.address,
+    }
+    program = "from tests.api import Api; Api('').get('/health')"
+
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True)
+
+    operation, _ = daemon.take(2)
+    assert (operation["trace_id"], operation["parent_id"]) == (ROOT, PARENT)
+
+
 @pytest.mark.parametrize(
     ("address", "is_told"), [("nonsense", True), (":", True), ("nowhere.invalid:2000", False)]
 )
