@@ -204,7 +204,7 @@ def _load() -> Any:
         from aws_xray_sdk.core.context import Context
         from aws_xray_sdk.core.recorder import AWSXRayRecorder
 
-        # Not the SDK's context of Lambda: where threads share a process, each has its own trace
+        # Not the SDK's context of Lambda, which reads the environment again at every turn
         loaded = AWSXRayRecorder()
         loaded.configure(context=Context(), streaming_threshold=0)
     except Exception as error:  # noqa: BLE001 (also a daemon's address that is none)
@@ -221,7 +221,8 @@ def _facade(header: Header) -> Any:
 
 
 def _status(error: BaseException) -> int:
-    return getattr(error, "status", HTTPStatus.INTERNAL_SERVER_ERROR)
+    status = getattr(error, "status", None)  # another's may be anything
+    return status if isinstance(status, int) else HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def _cause(error: BaseException) -> dict[str, Any]:

@@ -411,14 +411,15 @@ def test_all_loggers_write_such_lines(in_lambda: bool) -> None:  # noqa: FBT001
 
 
 def test_deep_recursion_has_few_frames(log: pytest.LogCaptureFixture) -> None:
-    def descend() -> None:
-        descend()
+    def descend(depth: int) -> None:
+        descend(depth - 1) if depth else int("ada@example.com")
 
     try:
-        descend()
-    except RecursionError as error:
+        descend(500)
+    except ValueError as error:
         telemetry.log_error(app.app.log, logging.ERROR, error)
 
     line = json.loads(log.handler.format(log.records[-1]))
     assert len(line["where"]) == 20
-    assert line["message"] == "RecursionError: "
+    assert all(place.endswith(" descend") for place in line["where"])
+    assert line["message"] == "ValueError: "

@@ -265,8 +265,18 @@ def test_nothing_is_left_for_the_next_request(call: Callable[..., int], daemon: 
     call(None, None)
     call(OTHER, None)
 
-    first, _, second, _ = daemon.drain()
-    assert first["parent_id"] != second["parent_id"]
+    _, first, _, second = daemon.drain()
+    assert (first["parent_id"], second["parent_id"]) == (PARENT, "0123456789abcdef")
+    assert vars(tracing.recorder().context._local) == {}
+
+
+def test_transaction_goes_on_after_its_statements(migrated: Database, daemon: Daemon) -> None:
+    """Its commit is a call of the Data API, too, when no statement is being done."""
+    with tracing.Trace("test", SAMPLED), migrated.transaction() as transaction:
+        transaction.ping()
+
+    ping, operation = daemon.take(2)
+    assert ping["parent_id"] == operation["id"]
 
 
 def test_statement_outside_of_a_request_is_nobodys(migrated: Database, daemon: Daemon) -> None:
@@ -404,6 +414,18 @@ def test_failure_of_ours_is_a_fault_without_its_message(
     assert exception["type"] == "KeyError"
     assert exception["stack"][-1]["label"] == "fail"
     assert "ada@" not in json.dumps([operation, gateway])
+
+
+class Foreign(Exception):
+    status = "404 ada@example.com"
+
+
+def test_status_of_a_foreign_error_is_not_trusted(daemon: Daemon) -> None:
+    with pytest.raises(Foreign), tracing.Trace("test", SAMPLED):
+        raise Foreign
+
+    (operation,) = daemon.take(1)
+    assert marks(operation) == {"fault"}
 
 
 def test_refusal_of_the_gateway_is_a_trace_too(daemon: Daemon) -> None:
