@@ -423,3 +423,12 @@ def test_deep_recursion_has_few_frames(log: pytest.LogCaptureFixture) -> None:
     assert len(line["where"]) == 20
     assert all(place.endswith(" descend") for place in line["where"])
     assert line["message"] == "ValueError: "
+
+
+def test_gateway_gives_a_request_its_id(api: Api) -> None:
+    """The event has it, as in AWS; Lambda's own id is of an invocation."""
+    answer = api.get("/health")
+
+    request = app.app.current_request
+    assert request
+    assert request.context["requestId"] == answer.headers["Request-Id"]
