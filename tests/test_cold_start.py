@@ -33,6 +33,22 @@ def test_app_imports_nothing_heavy(statement: str) -> None:
     assert modules.isdisjoint(LATER)
 
 
+REQUEST = """
+import app
+route = {"httpMethod": "GET", "resourcePath": "/health", "path": "/health"}
+more = ("multiValueQueryStringParameters", "pathParameters", "stageVariables", "body")
+trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=%d"
+event = {"requestContext": route, "headers": {"X-Amzn-Trace-Id": trace}, **dict.fromkeys(more)}
+assert app.app(event, None)["statusCode"] == 200
+"""
+
+
+def test_request_imports_what_it_needs() -> None:
+    """Neither do its log line, its metrics and a trace that is not recorded."""
+    assert imported_by(REQUEST % 0).isdisjoint(LATER)
+
+
 def test_measurement_would_notice() -> None:
+    assert {"aws_xray_sdk"} <= imported_by(REQUEST % 1)
     assert {"marshmallow", "email_validator"} <= imported_by("import app, chalicelib.schemas")
     assert {"jwt", "cryptography"} <= imported_by("import chalicelib.auth, jwt")

@@ -2,25 +2,15 @@
 
 from collections.abc import Collection, Mapping
 
+from chalicelib import telemetry
+
 Dimensions = frozenset[str]
 
-OPERATION_METRICS = {
-    "Requests",
-    "Latency",
-    "ClientErrors",
-    "Faults",
-    "Throttles",
-    "Statements",
-    "DatabaseLatency",
-    "DatabaseErrors",
-    "ColdStarts",
-    "Replays",
-    "Conflicts",
-}
+_LINE = telemetry.metrics(dict.fromkeys(telemetry.UNITS, 0), "get_customer", "internal-error")
 OURS: Mapping[tuple[str, ...], Collection[str]] = {
-    ("Stage",): OPERATION_METRICS,
-    ("Stage", "Operation"): OPERATION_METRICS,
-    ("Stage", "Problem"): {"Problems"},
+    tuple(dimensions): {metric["Name"] for metric in directive["Metrics"]}
+    for directive in _LINE["_aws"]["CloudWatchMetrics"]
+    for dimensions in directive["Dimensions"]
 }
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html

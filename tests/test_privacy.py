@@ -1,0 +1,357 @@
+"""No personal data in what operators see: markers in all that clients send, looked for there.
+
+The markers are in every field of a customer, in headers that are read and that are not, in the
+query, and in tokens; every operation and every problem of the function is driven, with the
+requests recorded by X-Ray. A path is not searched: `instance` and the gateway's segment have it.
+"""
+
+import io
+import json
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+from chalice.test import Client, HTTPResponse
+
+import app
+from chalicelib import telemetry
+from chalicelib.auth import SCOPES
+from chalicelib.database import connect
+from chalicelib.settings import Settings
+from local.processes import free_port
+from tests import tokens
+from tests.api import Api
+from tests.daemon import Daemon
+
+MARKER = re.compile(r"zqm|447700900123|Troll", re.IGNORECASE)
+# of what the service takes; the phone number and the time zone are markers themselves
+CUSTOMER = {
+    "email": "zqm.email@example.com",
+    "given_name": "Zqm Given",
+    "family_name": "Zqm Family",
+    "company_name": "Zqm Company",
+    "phone": "+447700900123",
+    "external_id": "zqm-external",
+    "addresses": [
+        {
+            "type": "billing",
+            "line1": "Zqm Street 1",
+            "line2": "Zqm Floor",
+            "city": "Zqm City",
+            "region": "Zqm Region",
+            "postal_code": "ZQM 1",
+            "country": "GB",
+        }
+    ],
+    "locale": "en-x-zqm",
+    "time_zone": "Antarctica/Troll",
+    "metadata": {"zqm-name": "zqm-value"},
+}
+HEADERS = {
+    "Cookie": "session=zqm-cookie",
+    "Origin": "https://zqm-origin.example",
+    "Prefer": "zqm-prefer",
+    "Referer": "https://zqm-referer.example",
+    "Request-Id": "zqm@request",
+    "User-Agent": "zqm-agent",
+    "X-Amzn-Trace-Id": "Self=zqm-self;Root=zqm-root;Parent=zqm-parent",
+    "X-Forwarded-For": "zqm-address",
+    "X-Zqm": "zqm-unknown",
+}
+CLAIMS: dict[str, Any] = {
+    "email": "zqm.claim@example.com",
+    "name": "Zqm Name",
+    "cognito:username": "zqm-user",
+}
+MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
+UNKNOWN = "/customers/0190a5f0-1c2d-7e3f-8a4b-5c6d7e8f9a0b"
+
+
+def token(*scopes: str) -> str:
+    return tokens.issuer().token(scopes, subject="zqm.subject@example.com", **CLAIMS)
+
+
+class Seen:
+    """All that operators see: log lines, and what is sent by UDP; and the problems."""
+
+    def __init__(self, stream: io.StringIO, daemon: Daemon) -> None:
+        self._stream, self._daemon = stream, daemon
+        self.problems: list[HTTPResponse] = []
+        self.documents: list[Any] = []
+
+    @property
+    def logged(self) -> str:
+        return self._stream.getvalue()
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+        api: Api | None = None,
+    ) -> HTTPResponse:
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        sent = {"Content-Type": "application/json", **HEADERS, **(headers or {})}
+        sender = api or Api(token(*SCOPES))
+        answer = sender.request(method, path, b"" if body is None else raw, sent)
+        if answer.status_code >= 400:
+            self.problems.append(answer)
+        self.documents += self._daemon.drain()
+        return answer
+
+    @property
+    def found(self) -> list[str]:
+        """The places with a marker."""
+        places = [*self.logged.splitlines(), *map(json.dumps, self.documents)]
+        places += [f"{each.headers} {each.body.decode()}" for each in self.problems]
+        return [place for place in places if MARKER.search(place)]
+
+
+@pytest.fixture
+def seen(daemon: Daemon) -> Iterator[Seen]:
+    """Have all loggers write to one place."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(telemetry.Formatter())
+    loggers = (app.app.log, logging.getLogger())
+    for each in loggers:
+        each.addHandler(handler)
+    yield Seen(stream, daemon)
+    for each in loggers:
+        each.removeHandler(handler)
+
+
+def test_what_is_done_shows_nothing(api: Api, seen: Seen) -> None:
+    """Every operation, with every field."""
+    del api
+    created = seen.send("POST", "/customers", CUSTOMER, {"Idempotency-Key": "zqm-key"})
+    again = seen.send("POST", "/customers", CUSTOMER, {"Idempotency-Key": "zqm-key"})
+    path = created.headers["Location"]
+    items = [{"email": f"zqm.{n}@example.com", "given_name": "Zqm"} for n in range(3)]
+    change = CUSTOMER | {"given_name": "Zqm Changed"}
+    answers = [
+        created,
+        again,
+        seen.send("POST", "/customers/batch", {"items": items}, {"Idempotency-Key": "zqm-2"}),
+        seen.send("GET", path),
+        seen.send("HEAD", path),
+        seen.send("GET", path, headers={"If-None-Match": '"zqm", "v1"'}),
+        seen.send("GET", "/customers?email=zqm.email%40example.com&external_id=zqm-external"),
+        seen.send("GET", "/customers?q=zqm&fields=email"),
+        seen.send("GET", "/customers?phone=%2B447700900123&include_deleted=true&limit=1"),
+        seen.send("PUT", path, change, {"If-Match": '"zqm", "v1"'}),
+        seen.send("PATCH", path, {"metadata": {"zqm-other": "zqm"}}, MERGE_PATCH),
+        seen.send("DELETE", path),
+        seen.send("POST", f"{path}/restore"),
+        seen.send("POST", f"{path}/erase"),
+        seen.send("OPTIONS", path),
+        seen.send("GET", "/health?deep=true"),
+        seen.send("GET", "/openapi.json"),
+        seen.send("GET", "/problems"),
+    ]
+
+    statuses = [answer.status_code for answer in answers]
+    assert statuses == [201, 201, 201, 200, 200, 304, *[200] * 5, 204, 200, 204, 204, *[200] * 3]
+    assert MARKER.search(created.body.decode())
+    assert seen.logged.count('"message":"request"') == len(answers)
+    assert {each["name"] for each in seen.documents} >= {"customers/local", *app.operation.table}
+    assert seen.found == []
+
+
+def wrong(value: object) -> list[dict[str, object]]:
+    """Return customers of which each has a wrong member, its value a marker."""
+    whole: dict[str, object] = {"email": "ada@example.com", "given_name": "Ada"}
+    address: dict[str, object] = {"line1": "1", "country": "GB"}
+    texts = (
+        "status",
+        "email",
+        "phone",
+        "locale",
+        "time_zone",
+        "addresses",
+        "metadata",
+        "given_name",
+    )
+    return [
+        *({**whole, name: value} for name in texts),
+        *({**whole, "addresses": [{**address, name: value}]} for name in ("type", "country")),
+        {**whole, "metadata": {"a": value}},
+        {**whole, "metadata": {"a": ["zqm"]}},
+        {**whole, "external_id": "zqm" * 100},
+        {**whole, "family_name": "zqm\u0000"},
+    ]
+
+
+REFUSED: dict[str, tuple[int, Callable[[Seen, str], Any]]] = {
+    "body that is not JSON": (400, lambda seen, _: seen.send("POST", "/customers", b'{"zqm": zqm')),
+    "query": (
+        400,
+        lambda seen, _: seen.send(
+            "GET",
+            "/customers?limit=zqm&sort=zqm&cursor=zqm&status=zqm&created_after=zqm&fields=zqm",
+        ),
+    ),
+    "search": (400, lambda seen, _: seen.send("GET", "/customers?q=" + "zqm" * 40)),
+    "entity tag": (
+        400,
+        lambda seen, path: seen.send("GET", path, headers={"If-None-Match": "zqm"}),
+    ),
+    "version": (400, lambda seen, path: seen.send("DELETE", path, headers={"If-Match": "zqm"})),
+    "key": (
+        400,
+        lambda seen, _: seen.send(
+            "POST", "/customers", CUSTOMER, {"Idempotency-Key": "zqm \u00e9"}
+        ),
+    ),
+    "no token": (401, lambda seen, path: seen.send("GET", path, api=Api(""))),
+    "token of a stranger": (
+        401,
+        lambda seen, path: seen.send(
+            "GET", path, api=Api(tokens.stranger().token(SCOPES, subject="zqm", **CLAIMS))
+        ),
+    ),
+    "token that is none": (401, lambda seen, path: seen.send("GET", path, api=Api("zqm.zqm.zqm"))),
+    "scope": (
+        403,
+        lambda seen, path: seen.send("DELETE", path, api=Api(token("customers:read", "zqm:scope"))),
+    ),
+    "id": (404, lambda seen, _: seen.send("GET", UNKNOWN)),
+    "method": (405, lambda seen, _: seen.send("DELETE", "/customers")),
+    "accept": (406, lambda seen, path: seen.send("GET", path, headers={"Accept": "text/zqm"})),
+    "taken": (409, lambda seen, _: seen.send("POST", "/customers", CUSTOMER)),
+    "other version": (
+        412,
+        lambda seen, path: seen.send("PUT", path, CUSTOMER, {"If-Match": '"v9"'}),
+    ),
+    "size": (413, lambda seen, _: seen.send("POST", "/customers", b'"' + b"zqm" * 30_000 + b'"')),
+    "media type": (
+        415,
+        lambda seen, _: seen.send("POST", "/customers", CUSTOMER, {"Content-Type": "text/zqm"}),
+    ),
+    "key of another": (
+        422,
+        lambda seen, _: seen.send(
+            "POST", "/customers", CUSTOMER | {"locale": None}, {"Idempotency-Key": "zqm-key"}
+        ),
+    ),
+    "no version": (428, lambda seen, path: seen.send("PUT", path, CUSTOMER)),
+}
+
+
+@pytest.mark.parametrize(("status", "send"), REFUSED.values(), ids=REFUSED)
+def test_what_is_refused_shows_nothing(api: Api, seen: Seen, status: int, send: Any) -> None:
+    del api
+    created = seen.send("POST", "/customers", CUSTOMER, {"Idempotency-Key": "zqm-key"})
+
+    assert send(seen, created.headers["Location"]).status_code == status
+
+    assert len(seen.problems) == 1
+    assert seen.found == []
+
+
+@pytest.mark.parametrize("value", ["zqm@zqm@zqm", "Zqm", "zqm " * 200, ["zqm"], {"a": "zqm"}])
+def test_what_is_not_valid_shows_nothing(api: Api, seen: Seen, value: object) -> None:
+    del api
+    for customer in wrong(value):
+        seen.send("POST", "/customers", customer)
+        seen.send("POST", "/customers/batch", {"items": [customer]})
+        seen.send("PUT", UNKNOWN, customer, {"If-Match": '"v1"'})
+
+    assert len(seen.problems) > 30
+    assert seen.found == []
+
+
+def drive(seen: Seen, status: int) -> None:
+    """Send what needs the database, which is to fail."""
+    for method, path, body, headers in (
+        ("POST", "/customers", CUSTOMER, {}),
+        ("POST", "/customers/batch", {"items": [CUSTOMER]}, {}),
+        ("GET", "/customers?email=zqm.email%40example.com", None, {}),
+        ("GET", UNKNOWN, None, {}),
+        ("PUT", UNKNOWN, CUSTOMER, {"If-Match": '"v1"'}),
+        ("PATCH", UNKNOWN, {"given_name": "Zqm"}, MERGE_PATCH),
+        ("DELETE", UNKNOWN, None, {}),
+        ("POST", f"{UNKNOWN}/restore", None, {}),
+        ("POST", f"{UNKNOWN}/erase", None, {}),
+        ("GET", "/health?deep=true", None, {}),
+    ):
+        answer = seen.send(method, path, body, headers)
+        assert answer.status_code == status, path
+    assert seen.logged.count('"where":') == 10
+
+
+def test_database_that_is_gone_shows_nothing(broken_api: Api, seen: Seen) -> None:
+    del broken_api
+
+    drive(seen, 503)
+
+    assert seen.found == []
+
+
+def test_errors_that_are_not_ours_show_nothing(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither what they say, nor what caused them."""
+
+    def fail() -> None:
+        try:
+            int("zqm")
+        except ValueError as error:
+            raise KeyError("zqm", CUSTOMER) from error
+
+    monkeypatch.setattr(app, "database", fail)
+
+    drive(seen, 500)
+
+    assert seen.found == []
+
+
+def test_statement_that_the_database_refuses_shows_nothing(
+    data_api: str, seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server's own message has the statement's values."""
+    elsewhere = connect(Settings(endpoint_url=data_api, database_name="information_schema"))
+    monkeypatch.setattr(app, "database", lambda: elsewhere)
+
+    for method, path, body in (
+        ("POST", "/customers", CUSTOMER),
+        ("GET", "/customers?q=zqm", None),
+    ):
+        assert seen.send(method, path, body).status_code == 500
+
+    assert "StatementFailed" in seen.logged
+    assert seen.found == []
+
+
+def test_purge_shows_nothing(api: Api, seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
+    del api
+    path = seen.send("POST", "/customers", CUSTOMER).headers["Location"]
+    seen.send("DELETE", path)
+    app.database().execute("UPDATE customers SET purge_at = '2020-01-01 00:00:00'")
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", f"Root=1-00000000-{0:024x};Parent={0:016x};Sampled=1")
+
+    event = "version account region detail detail-type source time id resources".split()
+    Client(app.app).lambda_.invoke("purge_customers", dict.fromkeys(event, ""))
+
+    assert '"erased":1' in seen.logged
+    assert seen.found == []
+
+
+def test_markers_would_be_found(seen: Seen) -> None:
+    app.app.log.warning("zqm")
+
+    assert len(seen.found) == 1
+
+
+def test_keys_that_can_not_be_had_show_nothing(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
+    from chalicelib import auth
+
+    monkeypatch.setenv("TOKEN_JWKS_URL", f"http://127.0.0.1:{free_port()}/keys")
+    auth.verifier.cache_clear()
+
+    assert seen.send("GET", UNKNOWN).status_code == 503
+
+    auth.verifier.cache_clear()
+    assert "can't be had" in seen.logged
+    assert seen.found == []
