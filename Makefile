@@ -3,8 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 COUNT ?= 10000
-# each has a MariaDB of its own
-WORKERS := --numprocesses auto --maxprocesses 4 --dist worksteal
+# each has a MariaDB of its own, and is often waiting
+WORKERS := --numprocesses 3 --dist worksteal
 INSTALLED := .venv/.installed
 CONTRACT := .venv/.contract
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade
