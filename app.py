@@ -18,7 +18,7 @@ from uuid import UUID
 from chalice import Chalice, Rate, Response
 from chalice.app import AuthRequest, AuthResponse, CloudWatchEvent
 
-from chalicelib import auth, creation, customers, headers, listing, problems, rows
+from chalicelib import auth, creation, customers, headers, listing, problems, rows, telemetry
 from chalicelib.database import Database, connect
 from chalicelib.operations import JSON, Operations, answer, no_content, settings
 from chalicelib.request import Request
@@ -35,6 +35,7 @@ UUID_TEXT = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | r
 
 app = Chalice(app_name="customers")
 app.log.setLevel(logging.INFO)  # Chalice logs errors only
+telemetry.configure(app.log)
 
 
 @cache
@@ -72,6 +73,7 @@ def create_customer(request: Request) -> Response:
     fields = schemas.load_customer(request.document(JSON))
     created = creation.create(database(), fields, key)
     (customer,) = created.items
+    request.wrote([customer["id"]], customer["version"])
     extra = {
         "ETag": headers.etag(customer["version"]),
         "Location": f"{request.path}/{customer['id']}",
@@ -87,6 +89,7 @@ def create_customers(request: Request) -> Response:
     key = request.idempotency_key("create_customers")
     batch = schemas.load_batch(request.document(JSON, most=MAX_BATCH_BYTES))
     created = creation.create_all(database(), batch, key)
+    request.wrote((customer["id"] for customer in created.items), created.items[0]["version"])
     return answer({"items": created.items}, 201, replay(created))
 
 
@@ -143,7 +146,7 @@ def delete_customer(request: Request, customer_id: str) -> Response:
     """Delete a customer, who can be restored until the time of the purge."""
     retention = timedelta(days=settings().retention_days)
     customers.delete(database(), known_id(customer_id), retention, request.intent)
-    return no_content()
+    return removed(request, customer_id)
 
 
 @operation("/customers/{customer_id}/restore", "POST", scope=WRITE)
@@ -156,7 +159,7 @@ def restore_customer(request: Request, customer_id: str) -> Response:
 def erase_customer(request: Request, customer_id: str) -> Response:
     """Erase all that is known of a customer, for good; the id and the times stay."""
     customers.erase(database(), known_id(customer_id), request.intent)
-    return no_content()
+    return removed(request, customer_id)
 
 
 @operation("/health", "GET", "HEAD", scope=None)
@@ -185,13 +188,12 @@ def get_problems(_: Request) -> Response:
 @app.schedule(Rate(1, unit=Rate.HOURS))
 def purge_customers(event: CloudWatchEvent) -> None:
     """Erase the customers whose time to be restored is over."""
-    erased = 0
-    while batch := customers.purge(database()):
-        erased += batch
-        context = cast("Any", event.context)
-        if context.get_remaining_time_in_millis() < PURGE_SPARE_MS:
-            break
-    app.log.info("purged %d customers", erased)
+    with telemetry.purge(app.log) as done:
+        while batch := customers.purge(database()):
+            done.erased += batch
+            context = cast("Any", event.context)
+            if context.get_remaining_time_in_millis() < PURGE_SPARE_MS:
+                break
 
 
 operation.answer_other_methods()
@@ -214,7 +216,15 @@ def replay(created: creation.Created) -> dict[str, str]:
 
 def written(request: Request, customer: Customer) -> Response:
     """Answer a change with the customer as it is now, or with nothing where that is preferred."""
+    request.wrote([customer["id"]], customer["version"])
     tag = {"ETag": headers.etag(customer["version"])}
     if request.wants_minimal:
         return no_content(204, {**tag, "Preference-Applied": "return=minimal"})
     return answer(customer, 200, tag)
+
+
+def removed(request: Request, customer_id: str) -> Response:
+    """Answer with nothing; which version it was is known if the client named the one before."""
+    version = only(request.versions)
+    request.wrote([str(UUID(customer_id))], version and version + 1)
+    return no_content()

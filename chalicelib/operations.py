@@ -2,22 +2,23 @@
 
 import json
 import os
-import traceback
 from collections.abc import Callable, Collection, Mapping
 from functools import cache, partial
+from logging import ERROR, WARNING
 from typing import Any, NamedTuple, TypeVar, cast
 
 import chalice.app
 from chalice import Chalice, Response
 from chalice.app import ChaliceAuthorizer
 
-from chalicelib import headers, problems
+from chalicelib import headers, problems, telemetry
 from chalicelib.database import DatabaseError
 from chalicelib.problems import Problem
 from chalicelib.request import Request
 from chalicelib.settings import ApiSettings, SettingsError
 
 JSON = "application/json"
+OTHER = "other"  # what telemetry calls all that is no operation: its names are bounded
 METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 
 View = TypeVar("View", bound=Callable[..., Response])
@@ -60,7 +61,8 @@ class Operations:
         def register(view: View) -> View:
             operation = Operation(view.__name__, path, methods, scope, media_type, view)
             self.table[operation.name] = operation
-            self._route(path, methods, partial(_call, operation), is_public=scope is None)
+            respond = partial(_call, operation)
+            self._route(operation.name, path, methods, respond, is_public=scope is None)
             return view
 
         return register
@@ -72,20 +74,24 @@ class Operations:
         """
         for path, views in list(self._app.routes.items()):
             allowed = sorted({*views, "OPTIONS"})
-            self._route(path, ["OPTIONS"], _options(allowed), is_public=True)
+            self._route(OTHER, path, ["OPTIONS"], _options(allowed), is_public=True)
             others = METHODS.difference(allowed)
-            self._route(path, others, _refusal(allowed), is_public=True)
+            self._route(OTHER, path, others, _refusal(allowed), is_public=True)
 
     def _route(
-        self, path: str, methods: Collection[str], respond: Respond, *, is_public: bool
+        self, name: str, path: str, methods: Collection[str], respond: Respond, *, is_public: bool
     ) -> None:
         def view(**path_parameters: str) -> Response:
             request = Request(cast("chalice.app.Request", self._app.current_request))
-            try:
-                response = respond(request, path_parameters)
-            except Exception as error:  # noqa: BLE001
-                response = _problem_answer(request, self._as_problem(error))
-            return _complete(request, response)
+            with telemetry.observed(self._app.log, name, request, _caller(request)) as seen:
+                try:
+                    response = respond(request, path_parameters)
+                except Exception as error:  # noqa: BLE001
+                    problem = self._as_problem(error)
+                    seen.fail(error, problem.type)
+                    response = _problem_answer(request, problem)
+                seen.response = _complete(request, response)
+            return seen.response
 
         self._app.route(
             path,
@@ -103,13 +109,11 @@ class Operations:
         if isinstance(error, Problem):
             return error
         if isinstance(error, DatabaseError) and error.retry_after:
-            self._app.log.warning("%s: %s", type(error).__name__, error)
+            telemetry.log_error(self._app.log, WARNING, error)
             return problems.ServiceUnavailable(
                 "The database can't answer at the moment. Try again.", error.retry_after
             )
-        reason = error if isinstance(error, DatabaseError | SettingsError) else ""
-        where = "".join(traceback.format_tb(error.__traceback__))
-        self._app.log.error("%s: %s\n%s", type(error).__name__, reason, where)
+        telemetry.log_error(self._app.log, ERROR, error)
         return problems.InternalError("This is our fault. Tell us the request_id if it goes on.")
 
 
@@ -168,6 +172,13 @@ def _origins() -> Collection[str]:
         return settings().cors_origins
     except SettingsError:  # which the view's answer tells of
         return ()
+
+
+def _caller(request: Request) -> str | None:
+    try:
+        return telemetry.pseudonym(request.subject, settings().cursor_key)
+    except SettingsError:  # which the view's answer tells of
+        return None
 
 
 def _options(allowed: Collection[str]) -> Respond:

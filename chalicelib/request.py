@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import cached_property
 from typing import cast
 from urllib.parse import quote, urlencode
@@ -23,6 +23,9 @@ class Request:
     def __init__(self, request: chalice.app.Request) -> None:
         self._request = request
         self.method: str = request.method
+        self.route: str = request.path
+        self.written: list[str] = []
+        self.version: int | None = None
 
     def header(self, name: str) -> str | None:
         """Return the header's value; what came in several lines is one list (RFC 9110, 5.3)."""
@@ -72,6 +75,15 @@ class Request:
         if expires + LEEWAY_SECONDS <= time.time():
             raise problems.InvalidToken("The token has expired.")
         return Caller(found["principalId"], scopes, expires)
+
+    @property
+    def subject(self) -> str | None:
+        """Who the gateway says has sent the request, the token expired or not."""
+        return (self._request.context.get("authorizer") or {}).get("principalId")
+
+    def wrote(self, customer_ids: Iterable[str], version: int | None) -> None:
+        """Remember for the audit what was written, and the version that it made, if known."""
+        self.written, self.version = list(customer_ids), version
 
     def require(self, scope: str) -> None:
         """Raise InsufficientScope when the caller's token lacks the scope."""

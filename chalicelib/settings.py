@@ -114,6 +114,11 @@ class ApiSettings:
         return cls(tuple(origins.split()), key.encode(), int(days))
 
 
+def stage(environ: Mapping[str, str]) -> str:
+    """Return the stage's name, by which metrics and traces tell stages apart."""
+    return environ.get("STAGE") or "local"
+
+
 def _is_lambda(environ: Mapping[str, str]) -> bool:
     return "AWS_LAMBDA_FUNCTION_NAME" in environ
 

@@ -39,6 +39,8 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from infrastructure.gateway_responses import render
+from local.segments import NAME as TRACE_HEADER
+from local.segments import Segment
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 # Longer than a client keeps an idle connection, so that none is closed under a request.
@@ -106,6 +108,16 @@ class Gateway(LocalGateway):
         self, method: str, path: str, headers: dict[str, Any], body: bytes | None
     ) -> Answer:
         """Return the handler's answer, or the gateway's own; `path` may have a query."""
+        segment = Segment(f"{self._config.app_name}/{self._config.chalice_stage}", headers)
+        others = {name: value for name, value in headers.items() if name.lower() != TRACE_HEADER}
+        answer = self._answer(method, path, {**others, TRACE_HEADER: segment.header}, body)
+        length = len(answer["body"].encode(errors="replace"))
+        segment.end(method, path.partition("?")[0], answer["statusCode"], length)
+        return answer
+
+    def _answer(
+        self, method: str, path: str, headers: dict[str, Any], body: bytes | None
+    ) -> Answer:
         try:
             answer = super().handle_request(method, path, headers, body)
             header_lines(answer)
@@ -125,6 +137,7 @@ class Gateway(LocalGateway):
             raise Refusal("MISSING_AUTHENTICATION_TOKEN") from None
         if not self._has_method(event["requestContext"]["resourcePath"], method):
             raise Refusal("MISSING_AUTHENTICATION_TOKEN")
+        event["requestContext"]["requestId"] = str(uuid.uuid4())
         parameters = event["pathParameters"]
         event["pathParameters"] = {name: unquote(value) for name, value in parameters.items()}
         return event

@@ -1,22 +1,27 @@
+import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import app
 import migrations
-from chalicelib import operations
+from chalicelib import operations, telemetry, tracing
 from chalicelib.database import Database, connect
 from chalicelib.settings import Settings
 from local.mariadb import MariaDB, find_server, install
 from local.processes import Child, LocalError, answers, free_port
 from tests import tokens
 from tests.api import Api
+from tests.daemon import Daemon
 from tests.mysql8 import refusal
 from tests.recorded import Recorded
+
+Lines = Callable[[str], list[dict[str, Any]]]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -103,8 +108,31 @@ def _settings_anew() -> Iterator[None]:
 
 
 @pytest.fixture
+def daemon(monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
+    """Stand for X-Ray's daemon; the gateway has every request sampled."""
+    with Daemon() as listening:
+        monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", listening.address)
+        yield listening
+        if tracing._load.cache_info().currsize and (recorder := tracing.recorder()):
+            recorder.emitter._socket.close()
+        tracing._load.cache_clear()
+
+
+@pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    """Give what the app logs; its logger does not pass anything on."""
+    """Give the lines that the app logs; its logger does not pass anything on."""
+    caplog.handler.setFormatter(telemetry.Formatter())
     app.app.log.addHandler(caplog.handler)
     yield caplog
     app.app.log.removeHandler(caplog.handler)
+
+
+@pytest.fixture
+def lines(log: pytest.LogCaptureFixture) -> Lines:
+    """Give what the app logs: a function that returns the lines of a message."""
+
+    def of(message: str) -> list[dict[str, Any]]:
+        logged = [json.loads(line) for line in log.text.splitlines()]
+        return [line for line in logged if line["message"] == message]
+
+    return of

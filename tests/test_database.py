@@ -19,6 +19,7 @@ from botocore.config import Config
 from chalicelib.database import (
     Database,
     DatabaseError,
+    DatabaseThrottled,
     DatabaseUnavailable,
     Deadlock,
     DuplicateKey,
@@ -393,8 +394,8 @@ def test_every_attempt_ends_before_the_gateways_29_seconds() -> None:
         (502, "Content-Type: text/html\r\n", "<html>", DatabaseUnavailable),
         (503, "", "{}", DatabaseUnavailable),
         (504, "x-amzn-ErrorType: DatabaseUnavailableException\r\n", "{}", DatabaseUnavailable),
-        (429, "x-amzn-ErrorType: TooManyRequestsException\r\n", "{}", DatabaseUnavailable),
-        (400, "x-amzn-ErrorType: ThrottlingException\r\n", "{}", DatabaseUnavailable),
+        (429, "x-amzn-ErrorType: TooManyRequestsException\r\n", "{}", DatabaseThrottled),
+        (400, "x-amzn-ErrorType: ThrottlingException\r\n", "{}", DatabaseThrottled),
         (400, "x-amzn-ErrorType: DatabaseResumingException\r\n", "{}", DatabaseUnavailable),
         (400, "x-amzn-ErrorType: StatementTimeoutException\r\n", "{}", StatementTimeout),
         (400, "x-amzn-ErrorType: AccessDeniedException\r\n", '{"message":null}', StatementFailed),

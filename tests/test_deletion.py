@@ -294,7 +294,9 @@ def test_purge_goes_on_until_all_is_erased(
 ) -> None:
     purge()
 
-    assert "purged 7 customers" in log.text
+    assert (
+        '"message":"audit","operation":"purge_customers","caller":"schedule","erased":7' in log.text
+    )
     assert erased(database) == 7
 
 

@@ -9,6 +9,7 @@ Two implementations, `data_api` (RDS Data API) and `mysql` (PyMySQL), behave ali
     ├── StatementFailed         any other refusal: a bug, a missing table, a missing right
     └── temporary: `retry_after` says in how many seconds it is worth trying again
         ├── DatabaseUnavailable     not reachable, resuming, out of connections or gone meanwhile
+        │   └── DatabaseThrottled       more was asked of the Data API than it takes
         ├── StatementTimeout        took too long, and was stopped
         ├── LockTimeout             waited too long for another's lock
         └── Deadlock                chosen to end one; its transaction was rolled back
@@ -24,6 +25,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import ClassVar
 
+from chalicelib import tracing
 from chalicelib.settings import Settings
 
 Value = str | int | float | bool | bytes | Decimal | date | datetime | None
@@ -33,8 +35,12 @@ MAX_STATEMENT_LENGTH = 65_536  # characters: the Data API's limit, kept by both
 
 
 class DatabaseError(Exception):
-    """A statement was not done. `code` is MySQL's error number, where there is one."""
+    """A statement was not done. `code` is MySQL's error number, where there is one.
 
+    `status` tells traces and metrics, in HTTP's terms, whose fault it is.
+    """
+
+    status: ClassVar[int] = 500
     retry_after: ClassVar[int | None] = None
 
     def __init__(self, reason: str, code: int | None = None) -> None:
@@ -44,6 +50,8 @@ class DatabaseError(Exception):
 
 class DuplicateKey(DatabaseError):
     """A unique key has this value already."""
+
+    status = 409
 
 
 class StatementTooLong(DatabaseError):
@@ -58,6 +66,12 @@ class DatabaseUnavailable(DatabaseError):
     """The database can't be reached, or was lost; a write may or may not have taken effect."""
 
     retry_after = 2
+
+
+class DatabaseThrottled(DatabaseUnavailable):
+    """The database has more to do than it takes; the statement was not begun."""
+
+    status = 429
 
 
 class StatementTimeout(DatabaseError):
@@ -128,7 +142,10 @@ class Database(ABC):
     def _checked_run(self, sql: str, parameters: Mapping[str, Value]) -> tuple[list[Row], int]:
         if len(sql) > MAX_STATEMENT_LENGTH:
             raise StatementTooLong(f"{len(sql)} characters, of at most {MAX_STATEMENT_LENGTH}")
-        return self._run(sql, parameters)
+        with tracing.statement(sql) as span:
+            rows, matched = self._run(sql, parameters)
+            span.note(rows=len(rows) or matched)
+        return rows, matched
 
     @abstractmethod
     def _run(self, sql: str, parameters: Mapping[str, Value]) -> tuple[list[Row], int]:

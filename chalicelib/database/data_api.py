@@ -24,9 +24,11 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
+from chalicelib import tracing
 from chalicelib.database import (
     Database,
     DatabaseError,
+    DatabaseThrottled,
     DatabaseUnavailable,
     Row,
     StatementFailed,
@@ -59,10 +61,9 @@ _TEMPORARY = {
     "DatabaseUnavailableException",
     "InternalServerErrorException",
     "ServiceUnavailableError",
-    "Throttling",
-    "ThrottlingException",
     "TransactionNotFoundException",
 }
+_THROTTLED = {"Throttling", "ThrottlingException"}
 
 # Aurora's form is `...Error code: 1062; SQLState: 23000`, version 1's `Database error code: 1062.`
 _CODE = re.compile(r"error code: (\d+)", re.IGNORECASE)
@@ -123,6 +124,7 @@ class DataApi(Database):
         try:
             answer = getattr(self._client, operation)(**self._cluster, **arguments)
         except ClientError as error:
+            _note_attempts(error.response)
             raise _from_answer(error) from None
         except ReadTimeoutError as error:
             raise StatementTimeout(type(error).__name__) from None
@@ -132,6 +134,7 @@ class DataApi(Database):
             raise DatabaseUnavailable(reason) from None
         except BotoCoreError as error:
             raise StatementFailed(type(error).__name__) from None
+        _note_attempts(answer)
         if wanted not in answer:
             raise DatabaseUnavailable("the Data API's answer can't be read")
         return answer
@@ -156,11 +159,17 @@ def _local_client(settings: Settings) -> "RDSDataServiceClient":
     return client
 
 
+def _note_attempts(answer: Any) -> None:
+    tracing.note(attempts=answer["ResponseMetadata"].get("RetryAttempts", 0) + 1)
+
+
 def _from_answer(error: ClientError) -> DatabaseError:
     """Return what an error answer means, without its text."""
     name = error.response["Error"]["Code"]
     status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-    if name in _TEMPORARY or status >= _SERVER_ERROR or status == _TOO_MANY_REQUESTS:
+    if name in _THROTTLED or status == _TOO_MANY_REQUESTS:
+        return DatabaseThrottled(name)
+    if name in _TEMPORARY or status >= _SERVER_ERROR:
         return DatabaseUnavailable(name)
     if name == "StatementTimeoutException":
         return StatementTimeout(name)

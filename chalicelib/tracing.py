@@ -1,0 +1,233 @@
+"""What a request does, timed; AWS X-Ray records it if the request is sampled.
+
+    with Trace("get_customer", header) as trace:   # one a request
+        with statement(sql) as span:               # the database's, inside of it
+            span.note(rows=1)
+
+Trace (the operation) and statement become X-Ray's subsegments of the segment that Lambda, or the
+gateway of a laptop, makes of the request. Where nothing is recorded, they only count: the SDK
+is imported by the first request that is sampled. It is not in requirements.txt, as it would bring
+botocore along; where it is missing, a warning says so once, and requests go on.
+
+Several threads may each have a request. What is recorded names statements, and has no values.
+Sources: https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader
+         https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html
+"""
+
+import logging
+import os
+import re
+import threading
+import time
+from contextvars import ContextVar
+from functools import cache
+from http import HTTPStatus
+from traceback import walk_tb
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+MAX_SQL = 1_000  # characters: a batch has 40,000, and a datagram must hold all of a subsegment
+MAX_FRAMES = 20
+
+_TRACE_ID = re.compile("1-[0-9a-f]{8}-[0-9a-f]{24}", re.ASCII)
+_SEGMENT_ID = re.compile("[0-9a-f]{16}", re.ASCII)
+_VERB = re.compile(r"\s*(\w+)")
+_TABLE = re.compile(r"\b(?:FROM|INTO|UPDATE)\s+(\w+)")
+
+_LOADING = threading.Lock()
+_trace: ContextVar["Trace | None"] = ContextVar("trace", default=None)
+
+log = logging.getLogger(__name__)
+
+
+class Header(NamedTuple):
+    """What `X-Amzn-Trace-Id` says; None where it does not, or says nonsense."""
+
+    trace_id: str | None = None
+    parent_id: str | None = None
+    is_sampled: bool | None = None
+
+    @classmethod
+    def parse(cls, text: str | None) -> Self:
+        """Read `Root=1-<8 hex>-<24 hex>;Parent=<16 hex>;Sampled=1`, in any order."""
+        fields = dict(each.strip().partition("=")[::2] for each in (text or "").split(";"))
+        root, parent = fields.get("Root", ""), fields.get("Parent", "")
+        return cls(
+            root if _TRACE_ID.fullmatch(root) else None,
+            parent if _SEGMENT_ID.fullmatch(parent) else None,
+            {"0": False, "1": True}.get(fields.get("Sampled", "")),
+        )
+
+
+class Span:
+    """Something that is done while `with` has it; what is said of it is for X-Ray alone."""
+
+    def __init__(self, recorder: Any, name: str, namespace: str = "local") -> None:
+        self._recorder = recorder
+        self._subsegment: Any = recorder and recorder.begin_subsegment(name, namespace)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
+    ) -> None:
+        if error:
+            self.fail(error)
+        self.end()
+
+    def end(self) -> None:
+        if self._subsegment:
+            self._recorder.end_subsegment()
+
+    def annotate(self, **values: str | bool | float) -> None:
+        """Say what traces are searched by."""
+        if self._subsegment:
+            for name, value in values.items():
+                self._subsegment.put_annotation(name, value)
+
+    def note(self, **values: object) -> None:
+        """Say what is not searched by."""
+        if self._subsegment:
+            for name, value in values.items():
+                self._subsegment.put_metadata(name, value)
+
+    def be_answered(self, status: int) -> None:
+        """Mark a fault, an error or a throttle, as the HTTP status says which."""
+        if self._subsegment:
+            self._subsegment.apply_status_code(status)
+
+    def fail(self, error: BaseException) -> None:
+        """Mark what the error's `status` says, a fault where it has none, and where it was."""
+        self.be_answered(_status(error))
+        self.explain(error)
+
+    def explain(self, error: BaseException) -> None:
+        """Say of which type an error was, and where."""
+        if self._subsegment:
+            self._subsegment.cause = _cause(error)
+
+
+class Trace(Span):
+    """One request, or one run of the schedule, as long as `with` has it.
+
+    `id` is the trace's, recorded or not; `statements`, `failures` and `throttles` count
+    statements, `seconds` is what they took. The header in Lambda's environment goes first.
+    """
+
+    def __init__(self, operation: str, header: str | None) -> None:
+        found = Header.parse(os.environ.get("_X_AMZN_TRACE_ID") or header)
+        self.id = found.trace_id
+        self.statements = self.failures = self.throttles = 0
+        self.seconds = 0.0
+        is_recorded = found.is_sampled and found.trace_id and found.parent_id
+        self.recorder = recorder() if is_recorded else None
+        if self.recorder:
+            self.recorder.set_trace_entity(_facade(found))
+        self.innermost: Span = self
+        super().__init__(self.recorder, operation)
+        self._token = _trace.set(self)
+
+    def end(self) -> None:
+        super().end()
+        if self.recorder:
+            self.recorder.clear_trace_entities()
+        _trace.reset(self._token)
+
+
+class Statement(Span):
+    """One SQL statement of a request."""
+
+    def __init__(self, trace: Trace, sql: str) -> None:
+        self._trace = trace
+        self._start = time.perf_counter()
+        super().__init__(trace.recorder, statement_name(sql) if trace.recorder else "", "remote")
+        if self._subsegment:
+            self._subsegment.set_sql({"database_type": "MySQL", "sanitized_query": sql[:MAX_SQL]})
+        trace.innermost = self
+
+    def fail(self, error: BaseException) -> None:
+        """Count a failure, unless it is a key that is taken: that is an answer, too."""
+        status = _status(error)
+        self._trace.throttles += status == HTTPStatus.TOO_MANY_REQUESTS
+        self._trace.failures += status != HTTPStatus.CONFLICT
+        super().fail(error)
+
+    def end(self) -> None:
+        super().end()
+        self._trace.statements += 1
+        self._trace.seconds += time.perf_counter() - self._start
+        self._trace.innermost = self._trace
+
+
+_OFF = Span(None, "")
+
+
+def statement(sql: str) -> Span:
+    """Return the span of a statement, one that does nothing outside of a request."""
+    trace = _trace.get()
+    return Statement(trace, sql) if trace else _OFF
+
+
+def note(**values: object) -> None:
+    """Say something of the statement that is being done."""
+    if trace := _trace.get():
+        trace.innermost.note(**values)
+
+
+def statement_name(sql: str) -> str:
+    """Return what the statement does, and to which table: `SELECT customers`."""
+    verb, table = _VERB.match(sql), _TABLE.search(sql)
+    return " ".join(match[1] for match in (verb, table) if match) or "statement"
+
+
+def frames(error: BaseException) -> list[tuple[str, int, str]]:
+    """Return file, line and function of each of the last calls, the innermost last."""
+    calls = list(walk_tb(error.__traceback__))[-MAX_FRAMES:]
+    return [(call.f_code.co_filename, line, call.f_code.co_name) for call, line in calls]
+
+
+def reason(error: BaseException) -> str:
+    """Return what an error of ours says; what another says may be personal data."""
+    return str(error) if type(error).__module__.startswith("chalicelib.") else ""
+
+
+def recorder() -> Any:
+    """Return X-Ray's recorder, or None where it can't be had."""
+    with _LOADING:
+        return _load()
+
+
+@cache
+def _load() -> Any:
+    try:
+        from aws_xray_sdk.core.context import Context
+        from aws_xray_sdk.core.recorder import AWSXRayRecorder
+
+        # Not the SDK's context of Lambda: where threads share a process, each has its own trace
+        loaded = AWSXRayRecorder()
+        loaded.configure(context=Context(), streaming_threshold=0)
+    except Exception as error:  # noqa: BLE001 (also a daemon's address that is none)
+        log.warning("X-Ray's SDK can't be used, nothing is traced: %s", type(error).__name__)
+        return None
+    return loaded
+
+
+def _facade(header: Header) -> Any:
+    """Return what stands for the segment that others send."""
+    from aws_xray_sdk.core.models.facade_segment import FacadeSegment
+
+    return FacadeSegment("facade", header.parent_id, header.trace_id, sampled=True)
+
+
+def _status(error: BaseException) -> int:
+    return getattr(error, "status", HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _cause(error: BaseException) -> dict[str, Any]:
+    """Return what the SDK would make of an exception, but for another's message."""
+    from aws_xray_sdk.core.models.throwable import Throwable
+
+    thrown = Throwable(None, frames(error))
+    thrown.type, thrown.message = type(error).__name__, reason(error)
+    return {"working_directory": "", "exceptions": [thrown]}

@@ -1,0 +1,82 @@
+"""What API Gateway does for X-Ray, on a laptop: the trace header, and a segment of its own.
+
+Where AWS_XRAY_DAEMON_ADDRESS is set, a request is sampled and its segment, the root of its trace,
+is sent there by UDP; where it is not, only what a client asks for itself is sampled.
+
+Sources: https://docs.aws.amazon.com/xray/latest/devguide/xray-services-apigateway.html
+         https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html
+"""
+
+import json
+import os
+import secrets
+import socket
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any
+
+from chalicelib.tracing import Header
+
+NAME = "x-amzn-trace-id"
+PROTOCOL = b'{"format":"json","version":1}\n'
+ORIGIN = "AWS::ApiGateway::Stage"
+
+
+class Segment:
+    """The gateway's part of a request's trace, which goes on from what the client sent."""
+
+    def __init__(self, name: str, headers: Mapping[str, str]) -> None:
+        self._name = name
+        sent = Header.parse(next((v for k, v in headers.items() if k.lower() == NAME), None))
+        self._trace_id = sent.trace_id or f"1-{int(time.time()):08x}-{secrets.token_hex(12)}"
+        self._parent_id = sent.parent_id if sent.trace_id else None
+        self._daemon = _daemon()
+        self._is_sampled = bool(self._daemon) if sent.is_sampled is None else sent.is_sampled
+        self._id = secrets.token_hex(8)
+        self._start = time.time()
+
+    @property
+    def header(self) -> str:
+        """What the function gets: the segment is the parent of all that it records."""
+        return f"Root={self._trace_id};Parent={self._id};Sampled={int(self._is_sampled)}"
+
+    def end(self, method: str, path: str, status: int, length: int) -> None:
+        """Send the segment, if it is sampled; whether it arrives changes nothing."""
+        if not (self._daemon and self._is_sampled):
+            return
+        document = {
+            "name": self._name,
+            "id": self._id,
+            "trace_id": self._trace_id,
+            "start_time": self._start,
+            "end_time": time.time(),
+            "origin": ORIGIN,
+            "http": {
+                "request": {"method": method, "url": path},
+                "response": {"status": status, "content_length": length},
+            },
+            **({"parent_id": self._parent_id} if self._parent_id else {}),
+            **_marks(status),
+        }
+        with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(PROTOCOL + json.dumps(document).encode(), self._daemon)
+
+
+def _daemon() -> tuple[str, int] | None:
+    """Return where X-Ray's daemon takes segments: `HOST:PORT`, or `tcp:HOST:PORT udp:HOST:PORT`."""
+    address = os.environ.get("AWS_XRAY_DAEMON_ADDRESS", "")
+    udp = next((each for each in address.split() if not each.startswith("tcp:")), "")
+    host, _, port = udp.removeprefix("udp:").rpartition(":")
+    is_port = port.isdecimal() and int(port) in range(1, 65_536)
+    return (host, int(port)) if host and is_port else None
+
+
+def _marks(status: int) -> dict[str, Any]:
+    """Return the members by which X-Ray finds what went wrong."""
+    if status < HTTPStatus.BAD_REQUEST:
+        return {}
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return {"fault": True}
+    return {"error": True, "throttle": status == HTTPStatus.TOO_MANY_REQUESTS}

@@ -1,0 +1,424 @@
+"""What logs and metrics say of a request, and in which form CloudWatch takes it."""
+
+import json
+import logging
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import app
+from chalicelib import operations, telemetry
+from chalicelib.database import StatementFailed, connect
+from chalicelib.problems import Problem
+from chalicelib.settings import Settings
+from chalicelib.telemetry import UNITS, pseudonym
+from local.processes import free_port
+from tests import tokens
+from tests.api import ADA, Api
+from tests.conftest import Lines
+
+UNKNOWN = "/customers/0190a5f0-1c2d-7e3f-8a4b-5c6d7e8f9a0b"
+ROOT = "1-5759e988-bd862e3fe1be46a994272793"
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+
+Line = dict[str, Any]
+
+
+# --- a line a request ------------------------------------------------------------------------
+
+
+def test_line_of_a_request(api: Api, lines: Lines) -> None:
+    answer = api.get("/customers?limit=5", x_amzn_trace_id=f"Root={ROOT}", request_id="mine-1")
+
+    assert answer.status_code == 200
+    (line,) = lines("request")
+    assert re.fullmatch(TIME, line["timestamp"])
+    assert re.fullmatch("[0-9a-f]{16}", line["caller"])
+    assert line["duration_ms"] >= line["DatabaseLatency"] > 0
+    expected = {
+        "level": "INFO",
+        "request_id": "mine-1",
+        "trace_id": ROOT,
+        "operation": "get_customers",
+        "method": "GET",
+        "route": "/customers",
+        "status": 200,
+        "statements": 1,
+    }
+    assert {name: line[name] for name in expected} == expected
+    assert not {"problem", "error", "where"} & line.keys()
+
+
+OTHERS: dict[str, tuple[Callable[[Api], Any], tuple[int, str, str | None]]] = {
+    "preflight": (lambda api: api.request("OPTIONS", "/customers"), (204, "other", None)),
+    "method": (lambda api: api.delete("/health"), (405, "other", "method-not-allowed")),
+    "scope": (
+        lambda _: Api(tokens.token("customers:read")).post("/customers", ADA),
+        (403, "create_customer", "insufficient-scope"),
+    ),
+    "id": (lambda api: api.get(UNKNOWN), (404, "get_customer", "customer-not-found")),
+    "accept": (
+        lambda api: api.get("/health", accept="text/html"),
+        (406, "get_health", "not-acceptable"),
+    ),
+    "version": (
+        lambda api: api.put(UNKNOWN, ADA),
+        (428, "replace_customer", "precondition-required"),
+    ),
+    "type": (
+        lambda api: api.post("/customers", ADA, content_type="text/plain"),
+        (415, "create_customer", "unsupported-media-type"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("send", "told"), OTHERS.values(), ids=OTHERS)
+def test_whatever_happens_has_one_line(api: Api, lines: Lines, send: Any, told: Any) -> None:
+    status = send(api).status_code
+
+    (line,) = lines("request")
+    assert (line["status"], line["operation"], line.get("problem")) == told
+    assert (line["status"], line["Operation"]) == (status, line["operation"])
+    assert (line["ClientErrors"], line["Faults"]) == (int(status >= 400), 0)
+
+
+def event(**context: Any) -> dict[str, Any]:
+    """Return what API Gateway sends for a GET of /health, or what the context says."""
+    route = {"httpMethod": "GET", "resourcePath": "/health", "path": "/prod/health"}
+    nothing = ("headers", "multiValueQueryStringParameters", "pathParameters")
+    more = (*nothing, "stageVariables", "body")
+    return {"requestContext": {**route, **context}, **dict.fromkeys(more)}
+
+
+@pytest.mark.parametrize("expires", ["1", None])
+def test_caller_that_is_refused_has_a_line(lines: Lines, expires: str | None) -> None:
+    caller = {"principalId": "ada@example.com", "scopes": "", "expires": expires}
+    sent = event(resourcePath="/customers", authorizer=caller if expires else None)
+
+    assert app.app(sent, None)["statusCode"] == 401
+
+    (line,) = lines("request")
+    problem = "invalid-token" if expires else "unauthenticated"
+    assert (line["status"], line["problem"]) == (401, problem)
+    assert ("caller" in line) == bool(expires)
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("ada@example.com"), StatementFailed("MySQL error 1146")]
+)
+def test_failure_of_ours_says_where(
+    api: Api, lines: Lines, log: Any, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr(app, "database", fail)
+
+    assert api.get("/customers", request_id="mine-1").status_code == 500
+
+    (line,) = lines("request")
+    assert (line["status"], line["problem"], line["Faults"]) == (500, "internal-error", 1)
+    assert line["error"] == type(error).__name__
+    (failure,) = [json.loads(each) for each in log.text.splitlines() if '"level":"ERROR"' in each]
+    said = "" if isinstance(error, KeyError) else "MySQL error 1146"
+    assert failure["message"] == f"{type(error).__name__}: {said}"
+    assert re.fullmatch(r"tests/test_telemetry\.py:\d+ fail", failure["where"][-1])
+    assert re.fullmatch(r"\w+/app\.py:\d+ get_customers", failure["where"][-2])
+    same = ("request_id", "operation", "route", "caller")
+    assert [failure[name] for name in same] == [line[name] for name in same]
+    assert "ada@" not in log.text
+
+
+def test_answer_that_can_not_be_made_has_a_line(
+    api: Api, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object, __: object) -> None:
+        raise KeyError("ada@example.com")
+
+    monkeypatch.setattr(operations, "_complete", fail)
+
+    assert api.get("/health").status_code == 500
+
+    (line,) = lines("request")
+    assert (line["status"], line["error"], line["Faults"]) == (500, "KeyError", 1)
+    (chalices,) = lines("Caught exception for path /health")
+    assert chalices["error"] == "KeyError"
+    assert "request_id" not in chalices
+
+
+def test_wrong_settings_leave_the_caller_out(
+    api: Api,
+    lines: Lines,
+    log: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CURSOR_KEY", "short")
+    operations.settings.cache_clear()
+
+    assert api.get("/customers").status_code == 500
+
+    (line,) = lines("request")
+    assert "caller" not in line
+    assert "SettingsError: The environment variable CURSOR_KEY" in log.text
+
+
+@pytest.mark.usefixtures("api")
+def test_callers_can_be_told_apart_without_their_names(lines: Lines) -> None:
+    for scopes in (("customers:read",), ("customers:read", "customers:write")):
+        Api(tokens.token(*scopes)).get(UNKNOWN)
+
+    callers = {line["caller"] for line in lines("request")}
+    assert len(callers) == 1
+    key = operations.settings().cursor_key
+    assert pseudonym("ada@example.com", key) == pseudonym("ada@example.com", key)
+    assert pseudonym("ada@example.com", key) != pseudonym("ada@example.org", key)
+    assert pseudonym("ada@example.com", key) != pseudonym("ada@example.com", key[:-1])
+    assert re.fullmatch("[0-9a-f]{16}", pseudonym("\ud800", key) or "")
+    assert pseudonym(None, key) is None
+
+
+# --- the audit -------------------------------------------------------------------------------
+
+WRITES: dict[str, tuple[Callable[[Api, str], Any], int | None]] = {
+    "replace": (lambda api, path: api.put(path, ADA | {"locale": "en"}, if_match='"v1"'), 2),
+    "patch": (lambda api, path: api.patch(path, {"locale": "en"}), 2),
+    "minimal": (
+        lambda api, path: api.patch(
+            path, {"locale": "en"}, if_match='"v1"', prefer="return=minimal"
+        ),
+        2,
+    ),
+    "nothing": (lambda api, path: api.patch(path, {"given_name": "Ada"}), 1),
+    "delete": (lambda api, path: api.delete(path), None),
+    "delete the version": (lambda api, path: api.delete(path, if_match='"v1"'), 2),
+    "erase": (lambda api, path: api.post(f"{path}/erase"), None),
+    "erase the version": (lambda api, path: api.post(f"{path}/erase", if_match='"v1"'), 2),
+    "restore": (lambda api, path: api.post(f"{path}/restore"), 1),
+}
+
+
+@pytest.mark.parametrize(("send", "version"), WRITES.values(), ids=WRITES)
+def test_write_is_audited(api: Api, lines: Lines, send: Any, version: int | None) -> None:
+    path = api.post("/customers", ADA).headers["Location"]
+
+    answer = send(api, path.upper().replace("/CUSTOMERS", "/customers").replace("/R", "/r"))
+
+    assert answer.status_code in {200, 204}
+    created, audit = lines("audit")
+    _, request = lines("request")
+    customer_id = path.removeprefix("/customers/")
+    assert (created["customers"], created["version"]) == ([customer_id], 1)
+    assert (audit["customers"], audit.get("version")) == ([customer_id], version)
+    assert audit["replayed"] is False
+    same = ("request_id", "operation", "route", "caller")
+    assert [audit[name] for name in same] == [request[name] for name in same]
+
+
+def test_batch_and_replay_are_audited(api: Api, lines: Lines) -> None:
+    batch = {"items": [ADA, ADA | {"email": "grace@example.com"}]}
+    for _ in range(2):
+        answer = api.post("/customers/batch", batch, idempotency_key="a")
+
+    first, again = lines("audit")
+    assert first["customers"] == [item["id"] for item in answer.json_body["items"]]
+    assert (first["replayed"], again["replayed"]) == (False, True)
+    assert again["customers"] == first["customers"]
+
+
+def test_what_is_not_written_is_not_audited(api: Api, lines: Lines) -> None:
+    api.get("/customers")
+    api.delete(UNKNOWN)
+    api.post("/customers", {})
+
+    assert len(lines("request")) == 3
+    assert lines("audit") == []
+
+
+def test_purge_that_fails_is_audited(lines: Lines) -> None:
+    """What it had erased before is erased."""
+
+    def fail() -> None:
+        with telemetry.purge(app.app.log) as done:
+            done.erased = 500
+            raise StatementFailed("MySQL error 1146")
+
+    with pytest.raises(StatementFailed):
+        fail()
+
+    (audit,) = lines("audit")
+    assert (audit["operation"], audit["caller"]) == ("purge_customers", "schedule")
+    assert audit["erased"] == 500
+
+
+# --- metrics ---------------------------------------------------------------------------------
+
+
+def assert_embedded_metrics(line: Line) -> None:
+    """Assert what the specification and its JSON schema ask for.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+    """
+    about = line["_aws"]
+    assert about.keys() == {"Timestamp", "CloudWatchMetrics"}
+    assert type(about["Timestamp"]) is int
+    assert 1_600_000_000_000 < about["Timestamp"] < 10_000_000_000_000
+    for directive in about["CloudWatchMetrics"]:
+        assert directive.keys() == {"Namespace", "Dimensions", "Metrics"}
+        assert 1 <= len(directive["Namespace"]) <= 1024
+        assert directive["Dimensions"]
+        for dimensions in directive["Dimensions"]:
+            assert 1 <= len(dimensions) <= 30
+            assert len(set(dimensions)) == len(dimensions)
+            for name in dimensions:
+                assert 1 <= len(name) <= 250
+                assert isinstance(line[name], str)
+                assert 1 <= len(line[name]) <= 1024
+                assert line[name].isascii()
+                assert line[name].strip()
+        assert 1 <= len(directive["Metrics"]) <= 100
+        for metric in directive["Metrics"]:
+            assert metric.keys() == {"Name", "Unit"}
+            assert 1 <= len(metric["Name"]) <= 1024
+            assert metric["Unit"] in {"Count", "Milliseconds"}
+            assert type(line[metric["Name"]]) in {int, float}
+
+
+def dimensions_of(line: Line) -> dict[str, list[list[str]]]:
+    """Return the dimension sets of each metric."""
+    return {
+        metric["Name"]: directive["Dimensions"]
+        for directive in line["_aws"]["CloudWatchMetrics"]
+        for metric in directive["Metrics"]
+    }
+
+
+def test_metrics_are_embedded(api: Api, lines: Lines, log: pytest.LogCaptureFixture) -> None:
+    api.get("/customers")
+    api.get(UNKNOWN)
+
+    assert all("\n" not in log.handler.format(record) for record in log.records)
+    good, bad = lines("request")
+    by_operation = [["Stage", "Operation"], ["Stage"]]
+    assert dimensions_of(good) == dict.fromkeys(UNITS, by_operation)
+    assert dimensions_of(bad) == {**dimensions_of(good), "Problems": [["Stage", "Problem"]]}
+    assert (bad["Stage"], bad["Operation"]) == ("local", "get_customer")
+    assert (bad["Problem"], bad["Problems"]) == ("customer-not-found", 1)
+    assert "Problem" not in good
+    for line in (good, bad):
+        assert_embedded_metrics(line)
+
+
+def test_numbers_of_a_request(api: Api, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = api.post("/customers", ADA, idempotency_key="a").headers["Location"]
+    api.post("/customers", ADA, idempotency_key="a")
+    api.post("/customers", ADA)
+    api.put(path, ADA, if_match='"v9"')
+    nowhere = connect(Settings(endpoint_url=f"http://127.0.0.1:{free_port()}"))
+    monkeypatch.setattr(app, "database", lambda: nowhere)
+    api.get(path)
+
+    found = [
+        {name: line[name] for name in UNITS if line[name] and "Latency" not in name}
+        for line in lines("request")
+    ]
+    for each in found:
+        each.pop("ColdStarts", None)
+    assert found == [
+        {"Requests": 1, "Statements": 1},
+        {"Requests": 1, "Statements": 2, "Replays": 1},
+        {"Requests": 1, "Statements": 2, "ClientErrors": 1, "Conflicts": 1},
+        {"Requests": 1, "Statements": 2, "ClientErrors": 1, "Conflicts": 1},
+        {"Requests": 1, "Statements": 1, "Faults": 1, "DatabaseErrors": 1},
+    ]
+
+
+def test_stage_comes_from_the_environment(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    for stage in ("prod", ""):
+        monkeypatch.setenv("STAGE", stage)
+        assert app.app(event(), None)["statusCode"] == 200
+
+    assert [line["Stage"] for line in lines("request")] == ["prod", "local"]
+
+
+def test_each_stage_names_itself() -> None:
+    stages = json.loads(Path(".chalice/config.json").read_text())["stages"]
+
+    named = {name: each["environment_variables"]["STAGE"] for name, each in stages.items()}
+    assert named == {name: name for name in ("local", "dev", "staging", "prod")}
+
+
+def test_dimensions_are_bounded(lines: Lines) -> None:
+    """Whatever a client sends, CloudWatch has metrics of what is known here only."""
+    names = {*app.operation.table, operations.OTHER}
+    types = {each.type for each in Problem.__subclasses__()}
+    client = Api()
+    for method in ("GET", "DELETE", "PROPFIND", "OPTIONS"):
+        for path in ("/customers", "/nothing", "/customers/a/b", "/customers/%00", UNKNOWN):
+            client.request(method, path)
+
+    found = lines("request")
+    assert {line["Operation"] for line in found} <= names
+    assert {line["Problem"] for line in found if "Problem" in line} <= types
+    assert {line["route"] for line in found} <= set(app.app.routes)
+
+
+# --- the logger ------------------------------------------------------------------------------
+
+PROGRAM = """
+import logging, sys
+if {in_lambda}:  # whose runtime has a handler before the function is imported
+    logging.getLogger().addHandler(logging.StreamHandler(sys.stderr))
+from tests.api import Api
+for _ in range(2):
+    Api("").get("/health")
+logging.getLogger("botocore.x").warning("%s is %d", "ada@example.com", 1)
+logging.getLogger("botocore.x").error(ValueError("ada@example.com"))
+logging.getLogger("chalicelib.keys").warning("the status is %d", 500)
+try:
+    int("ada@example.com")
+except ValueError:
+    logging.getLogger("other").exception("it failed")
+"""
+
+
+@pytest.mark.parametrize("in_lambda", [False, True])
+def test_all_loggers_write_such_lines(in_lambda: bool) -> None:  # noqa: FBT001
+    program = PROGRAM.format(in_lambda=in_lambda)
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    ours = [json.loads(line) for line in done.stdout.splitlines()]
+    libraries = [json.loads(line) for line in done.stderr.splitlines()] if in_lambda else ours[2:]
+    assert [line["message"] for line in ours[:2]] == ["request", "request"]
+    assert [line["ColdStarts"] for line in ours[:2]] == [1, 0]
+    assert [line["message"] for line in libraries] == [
+        "%s is %d",
+        "ValueError",
+        "the status is 500",
+        "it failed",
+    ]
+    assert (libraries[3]["error"], libraries[3]["level"]) == ("ValueError", "ERROR")
+    assert libraries[3]["where"] == ["<string>:12 <module>"]
+    assert "ada@" not in done.stdout + done.stderr
+    assert "request_id" not in libraries[0]
+
+
+def test_deep_recursion_has_few_frames(log: pytest.LogCaptureFixture) -> None:
+    def descend() -> None:
+        descend()
+
+    try:
+        descend()
+    except RecursionError as error:
+        telemetry.log_error(app.app.log, logging.ERROR, error)
+
+    line = json.loads(log.handler.format(log.records[-1]))
+    assert len(line["where"]) == 20
+    assert line["message"] == "RecursionError: "

@@ -1,0 +1,481 @@
+"""What X-Ray gets of a request, through a real socket; and that nothing depends on it."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+import requests
+from chalice.test import Client
+
+import app
+from chalicelib import tracing
+from chalicelib.auth import SCOPES
+from chalicelib.customers import _insert
+from chalicelib.database import Database, connect
+from chalicelib.settings import Settings
+from chalicelib.tracing import Header, statement_name
+from local.processes import Child, answers, free_port
+from tests import tokens
+from tests.api import ADA, Api
+from tests.daemon import Daemon
+
+ROOT = "1-5759e988-bd862e3fe1be46a994272793"
+PARENT = "53995c3f42cd8ad8"
+SAMPLED = f"Root={ROOT};Parent={PARENT};Sampled=1"
+UNKNOWN = "/customers/0190a5f0-1c2d-7e3f-8a4b-5c6d7e8f9a0b"
+
+Document = dict[str, Any]
+
+
+# --- the header ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "header"),
+    [
+        (SAMPLED, Header(ROOT, PARENT, True)),
+        (f"{SAMPLED};Lineage=1:a87bd80c:0", Header(ROOT, PARENT, True)),
+        (f"Sampled=0; Parent={PARENT} ;Root={ROOT}", Header(ROOT, PARENT, False)),
+        (f"Self=1-67891234-12456789abcdef012345678a;Root={ROOT}", Header(ROOT)),
+        (f"Root={ROOT};Sampled=?", Header(ROOT)),
+        (f"Root={ROOT};Parent={PARENT.upper()}", Header(ROOT)),
+        (f"Root={ROOT}0;Parent={PARENT}0", Header()),
+        (f"Root={ROOT}\n", Header(ROOT)),
+        (f"Root=ada@example.com {ROOT}", Header()),
+        ("Root;;=;Sampled", Header()),
+        ("", Header()),
+        (None, Header()),
+    ],
+)
+def test_header(text: str | None, header: Header) -> None:
+    assert Header.parse(text) == header
+
+
+@pytest.mark.parametrize(
+    ("sql", "name"),
+    [
+        ("SELECT id, email FROM customers WHERE id = :id", "SELECT customers"),
+        (_insert(2), "INSERT customers"),
+        ("UPDATE customers SET version = 1 WHERE id = :id", "UPDATE customers"),
+        ("SELECT 1", "SELECT"),
+        ("  (", "statement"),
+    ],
+)
+def test_statements_have_names(sql: str, name: str) -> None:
+    assert statement_name(sql) == name
+
+
+# --- the tree --------------------------------------------------------------------------------
+
+
+def test_trace_of_a_request(api: Api, daemon: Daemon) -> None:
+    path = api.post("/customers", ADA).headers["Location"]
+    daemon.drain()
+
+    assert api.get(f"{path}?fields=email").status_code == 200
+
+    read, operation, gateway = daemon.take(3)
+    assert daemon.is_silent
+    assert gateway["origin"] == "AWS::ApiGateway::Stage"
+    assert gateway["name"] == "customers/local"
+    assert gateway["http"]["request"] == {"method": "GET", "url": path}
+    assert gateway["http"]["response"]["status"] == 200
+    assert gateway["http"]["response"]["content_length"] > 0
+    assert operation["name"] == "get_customer"
+    assert operation["annotations"] == {
+        "operation": "get_customer",
+        "stage": "local",
+        "status": 200,
+        "replayed": False,
+    }
+    assert (read["name"], read["namespace"]) == ("SELECT customers", "remote")
+    assert read["metadata"]["default"] == {"rows": 1, "attempts": 1}
+    assert read["sql"]["sanitized_query"].endswith("WHERE id = :id AND deleted_at IS NULL")
+    assert_tree(gateway, operation, read)
+
+
+def assert_tree(*documents: Document) -> None:
+    """Assert that each is the child of the one before it, in time too, and all are marked well."""
+    first, *others = documents
+    assert first.get("type") is None
+    for parent, child in zip(documents, others, strict=False):
+        assert child["parent_id"] == parent["id"]
+        assert child["type"] == "subsegment"
+        assert parent["start_time"] <= child["start_time"]
+        assert child["end_time"] <= parent["end_time"]
+    for each in documents:
+        assert each["trace_id"] == first["trace_id"]
+        assert not {"fault", "error", "throttle", "cause"} & each.keys()
+        assert not each.get("in_progress")
+
+
+def test_each_statement_is_a_child_of_the_operation(api: Api, daemon: Daemon) -> None:
+    path = api.post("/customers", ADA).headers["Location"]
+    daemon.drain()
+
+    assert api.patch(path, {"locale": "en"}).status_code == 200
+
+    read, write, operation, _ = daemon.take(4)
+    assert [read["name"], write["name"]] == ["SELECT customers", "UPDATE customers"]
+    assert {read["parent_id"], write["parent_id"]} == {operation["id"]}
+    assert write["metadata"]["default"]["rows"] == 1
+
+
+def test_replay_can_be_searched_for(api: Api, daemon: Daemon) -> None:
+    for _ in range(2):
+        assert api.post("/customers", ADA, idempotency_key="a").status_code == 201
+
+    operations = [each for each in daemon.drain() if "annotations" in each]
+    assert [each["annotations"]["replayed"] for each in operations] == [False, True]
+
+
+def test_large_statement_fits_into_a_datagram(api: Api, daemon: Daemon) -> None:
+    batch = [{"email": f"{n}@example.com", "given_name": "Ada"} for n in range(100)]
+
+    assert api.post("/customers/batch", {"items": batch}).status_code == 201
+
+    insert, operation, _ = daemon.take(3)
+    assert insert["metadata"]["default"]["rows"] == 100
+    assert len(insert["sql"]["sanitized_query"]) == tracing.MAX_SQL
+    assert operation["annotations"]["operation"] == "create_customers"
+
+
+def test_purge_is_traced(
+    migrated: Database, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "database", lambda: migrated)
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", SAMPLED)
+
+    Client(app.app).lambda_.invoke("purge_customers", {**dict.fromkeys(EVENT_MEMBERS), "time": ""})
+
+    update, operation = daemon.take(2)
+    assert (operation["name"], operation["parent_id"]) == ("purge_customers", PARENT)
+    assert (update["name"], update["parent_id"]) == ("UPDATE customers", operation["id"])
+
+
+EVENT_MEMBERS = "version account region detail detail-type source time id resources".split()
+
+
+# --- who decides -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["X-Amzn-Trace-Id", "x-amzn-trace-id"])
+def test_trace_of_the_client_goes_on(api: Api, daemon: Daemon, name: str) -> None:
+    answer = api.request("GET", "/health", headers={name: SAMPLED})
+
+    operation, gateway = daemon.take(2)
+    assert (gateway["trace_id"], gateway["parent_id"]) == (ROOT, PARENT)
+    assert (operation["trace_id"], operation["parent_id"]) == (ROOT, gateway["id"])
+    assert not [each for each in answer.headers if "trace" in each.lower()]
+
+
+def test_client_may_give_the_trace_only(api: Api, daemon: Daemon) -> None:
+    api.get("/health", x_amzn_trace_id=f"Root={ROOT}")
+
+    _, gateway = daemon.take(2)
+    assert gateway["trace_id"] == ROOT
+    assert "parent_id" not in gateway
+
+
+def test_nothing_is_made_of_nonsense(api: Api, daemon: Daemon) -> None:
+    api.get("/health", x_amzn_trace_id=f"Root=ada@example.com;Parent={PARENT}")
+
+    operation, gateway = daemon.take(2)
+    assert tracing._TRACE_ID.fullmatch(gateway["trace_id"])
+    assert "parent_id" not in gateway
+    assert operation["parent_id"] == gateway["id"]
+
+
+def test_nothing_is_sent_of_what_is_not_sampled(api: Api, daemon: Daemon) -> None:
+    assert api.get(UNKNOWN, x_amzn_trace_id=f"Root={ROOT};Sampled=0").status_code == 404
+
+    assert daemon.is_silent
+    assert tracing._load.cache_info().currsize == 0
+
+
+@pytest.fixture
+def call(migrated: Database, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Give what invokes the app as Lambda does, with a header and an environment variable."""
+    monkeypatch.setattr(app, "database", lambda: migrated)
+
+    def invoke(header: str | None, variable: str | None) -> int:
+        if variable is not None:
+            monkeypatch.setenv("_X_AMZN_TRACE_ID", variable)
+        context = {"httpMethod": "GET", "resourcePath": "/health", "path": "/health"}
+        event = {
+            "requestContext": context,
+            "headers": {"X-Amzn-Trace-Id": header} if header else None,
+            "multiValueQueryStringParameters": {"deep": ["true"]},
+            "pathParameters": None,
+            "stageVariables": None,
+            "body": None,
+        }
+        status: int = app.app(event, None)["statusCode"]
+        return status
+
+    return invoke
+
+
+OTHER = SAMPLED.replace(PARENT, "0123456789abcdef")
+
+
+@pytest.mark.parametrize(
+    ("header", "variable", "parent"),
+    [
+        (SAMPLED, None, PARENT),
+        (None, SAMPLED, PARENT),
+        (OTHER, SAMPLED, PARENT),
+        (SAMPLED, SAMPLED.replace("Sampled=1", "Sampled=0"), None),
+        (SAMPLED, f"Root={ROOT};Parent={PARENT}", None),
+        (SAMPLED, "nonsense", None),
+        (f"Root={ROOT};Sampled=1", None, None),
+        (f"Parent={PARENT};Sampled=1", None, None),
+        ("Sampled=1", None, None),
+        (None, None, None),
+    ],
+)
+def test_lambda_says_what_is_recorded(
+    call: Callable[..., int],
+    daemon: Daemon,
+    header: str | None,
+    variable: str | None,
+    parent: str | None,
+) -> None:
+    assert call(header, variable) == 200
+
+    if parent is None:
+        assert daemon.is_silent
+        return
+    ping, operation = daemon.take(2)
+    assert (operation["trace_id"], operation["parent_id"]) == (ROOT, parent)
+    assert (ping["name"], ping["parent_id"]) == ("SELECT", operation["id"])
+
+
+def test_nothing_is_left_for_the_next_request(call: Callable[..., int], daemon: Daemon) -> None:
+    call(SAMPLED, None)
+    call(None, None)
+    call(OTHER, None)
+
+    first, _, second, _ = daemon.drain()
+    assert first["parent_id"] != second["parent_id"]
+
+
+def test_statement_outside_of_a_request_is_nobodys(migrated: Database, daemon: Daemon) -> None:
+    migrated.ping()
+
+    assert daemon.is_silent
+
+
+def test_requests_of_several_threads_do_not_mix(
+    migrated: Database, data_api: str, daemon: Daemon, tmp_path: Path
+) -> None:
+    """Each of many has a trace of its own, whole, in a gateway whose threads share a process."""
+    migrated.execute("DELETE FROM customers")
+    port = free_port()
+    environment = {
+        **os.environ,
+        "AWS_ENDPOINT_URL_RDS_DATA": data_api,
+        "AWS_XRAY_DAEMON_ADDRESS": daemon.address,
+    }
+    command = [sys.executable, "-m", "local.gateway", "--port", str(port)]
+    token = tokens.token(*SCOPES)
+
+    def create(number: int) -> int:
+        headers = {
+            "Authorization": f"Bearer {token}",
+            "X-Amzn-Trace-Id": f"Root=1-00000000-{number:024x}",
+        }
+        customer = {"email": f"{number}@example.com", "given_name": "Ada"}
+        url = f"http://127.0.0.1:{port}/customers"
+        return requests.post(url, json=customer, headers=headers, timeout=30).status_code
+
+    with Child("api", command, tmp_path / "api.log", environment) as gateway:
+        gateway.wait_until(lambda: answers(port), seconds=20)
+        with ThreadPoolExecutor(8) as pool:
+            assert set(pool.map(create, range(40))) == {201}
+        documents = daemon.take(3 * 40)
+
+    traces: dict[str, list[Document]] = {}
+    for document in documents:
+        traces.setdefault(document["trace_id"], []).append(document)
+    assert len(traces) == 40
+    for insert, operation, root in traces.values():
+        assert insert["name"] == "INSERT customers"
+        assert_tree(root, operation, insert)
+
+
+# --- what goes wrong -------------------------------------------------------------------------
+
+
+def marks(document: Document) -> set[str]:
+    return {mark for mark in ("error", "fault", "throttle") if document.get(mark)}
+
+
+def test_error_of_the_client_is_an_error(api: Api, daemon: Daemon) -> None:
+    api.get(UNKNOWN)
+
+    read, operation, gateway = daemon.take(3)
+    assert (marks(read), marks(operation), marks(gateway)) == (set(), {"error"}, {"error"})
+    assert operation["annotations"]["problem"] == "customer-not-found"
+    (exception,) = operation["cause"]["exceptions"]
+    assert exception["type"] == "CustomerNotFound"
+    assert exception["message"] == "No customer has this id, or it was deleted."
+    assert exception["stack"][-1]["path"] == "customers.py"
+
+
+def test_taken_key_is_an_error_of_the_statement(api: Api, daemon: Daemon) -> None:
+    api.post("/customers", ADA)
+    daemon.drain()
+
+    assert api.post("/customers", ADA).status_code == 409
+
+    insert, select, operation, _ = daemon.take(4)
+    assert (marks(insert), marks(select), marks(operation)) == ({"error"}, set(), {"error"})
+    assert insert["cause"]["exceptions"][0]["message"] == "MySQL error 1062"
+    assert insert["metadata"]["default"] == {"attempts": 1}
+    assert "ada@" not in json.dumps([insert, select, operation])
+
+
+def test_database_that_does_not_answer_is_a_fault(broken_api: Api, daemon: Daemon) -> None:
+    assert broken_api.get("/health?deep=true").status_code == 503
+
+    ping, operation, gateway = daemon.take(3)
+    assert (marks(ping), marks(operation), marks(gateway)) == ({"fault"}, {"fault"}, {"fault"})
+    assert ping["cause"]["exceptions"][0]["type"] == "DatabaseUnavailable"
+
+
+class Throttling(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(400)
+        self.send_header("x-amzn-ErrorType", "ThrottlingException")
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def throttled_api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+    """Give a client of the app whose Data API takes nothing more."""
+    with HTTPServer(("127.0.0.1", 0), Throttling) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        database = connect(Settings(endpoint_url=f"http://127.0.0.1:{server.server_port}"))
+        monkeypatch.setattr(app, "database", lambda: database)
+        yield Api()
+        server.shutdown()
+
+
+def test_database_that_has_too_much_to_do_throttles(
+    throttled_api: Api, daemon: Daemon, lines: Any
+) -> None:
+    assert throttled_api.get("/health?deep=true").status_code == 503
+
+    ping, operation, _ = daemon.take(3)
+    assert (marks(ping), marks(operation)) == ({"error", "throttle"}, {"fault"})
+    (line,) = lines("request")
+    assert (line["Throttles"], line["DatabaseErrors"], line["Statements"]) == (1, 1, 1)
+
+
+def test_failure_of_ours_is_a_fault_without_its_message(
+    api: Api, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise KeyError("ada@example.com")
+
+    monkeypatch.setattr(app, "database", fail)
+
+    assert api.get("/customers").status_code == 500
+
+    operation, gateway = daemon.take(2)
+    assert (marks(operation), marks(gateway)) == ({"fault"}, {"fault"})
+    (exception,) = operation["cause"]["exceptions"]
+    assert exception["type"] == "KeyError"
+    assert exception["stack"][-1]["label"] == "fail"
+    assert "ada@" not in json.dumps([operation, gateway])
+
+
+def test_refusal_of_the_gateway_is_a_trace_too(daemon: Daemon) -> None:
+    assert Api("nonsense").get("/customers?email=ada@example.com").status_code == 401
+
+    (gateway,) = daemon.take(1)
+    assert marks(gateway) == {"error"}
+    assert gateway["http"]["request"]["url"] == "/customers"
+
+
+def test_missing_sdk_is_told_of_once(
+    api: Api,
+    daemon: Daemon,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setitem(sys.modules, "aws_xray_sdk.core.context", None)
+
+    for _ in range(3):
+        assert api.get("/health").status_code == 200
+
+    (record,) = [each for each in caplog.records if each.name == "chalicelib.tracing"]
+    assert record.levelno == logging.WARNING
+    assert "X-Ray's SDK can't be used" in record.getMessage()
+    assert "ModuleNotFoundError" in record.getMessage()
+    assert {each["name"] for each in daemon.drain()} == {"customers/local"}
+
+
+@pytest.mark.parametrize(
+    ("address", "is_told"), [("nonsense", True), (":", True), ("nowhere.invalid:2000", False)]
+)
+def test_address_of_the_daemon_that_is_none(address: str, is_told: bool) -> None:  # noqa: FBT001
+    environment = {**os.environ, "AWS_XRAY_DAEMON_ADDRESS": address, "_X_AMZN_TRACE_ID": SAMPLED}
+    program = (
+        "from tests.api import Api\n"
+        "for _ in range(2): assert Api('').get('/health').status_code == 200"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+
+    logged = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["status"] for line in logged if line["message"] == "request"] == [200, 200]
+    told = [line for line in logged if "X-Ray's SDK can't be used" in line["message"]]
+    assert len(told) == is_told
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:0", "127.0.0.1:99999", "127.0.0.1", "tcp:a:1"])
+def test_gateway_is_told_no_address(
+    api: Api, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", address)
+
+    assert api.get("/health").status_code == 200
+    assert tracing._load.cache_info().currsize == 0
+
+
+def test_address_of_the_daemon_may_be_double(
+    api: Api, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", f"tcp:127.0.0.1:1 udp:{daemon.address}")
+
+    api.get("/health")
+
+    assert len(daemon.take(2)) == 2
+
+
+def test_daemon_that_is_gone_disturbs_nobody(api: Api, daemon: Daemon) -> None:
+    with daemon:
+        pass
+
+    for _ in range(3):
+        assert api.get("/health?deep=true").status_code == 200
