@@ -26,7 +26,12 @@ from tests.contract.browser import chromium
 from tests.local.run import Run
 
 ARTIFACTS = PROJECT / "artifacts"
-DEFAULT_PORTS = {"PORT": 8000, "DATA_API_PORT": 8001, "DATABASE_PORT": 8002, "CONSOLE_PORT": 8003}
+DEFAULT_PORTS = {
+    "PORT": 8000,
+    "DATA_API_PORT": 8001,
+    "DATABASE_PORT": 8002,
+    "CONSOLE_PORT": 8003,
+}  # and 2000 of UDP
 READABLE = 4.5
 """The contrast that text needs: WCAG 2.2, success criterion 1.4.3."""
 CONTRAST = """
@@ -292,7 +297,7 @@ def test_an_api_that_does_not_answer_is_told_of_until_it_does(
     port, console_port = free_port(), free_port()
     console = Console(browser, f"http://127.0.0.1:{console_port}")
     environment = {**os.environ, "PORT": str(port), "LOCAL_STATE": str(tmp_path)}
-    environment |= {"CORS_ORIGINS": console.url}
+    environment |= {"CORS_ORIGINS": console.url, "XRAY_PORT": str(free_port())}
 
     def child(name: str, port: int) -> Child:
         command = [sys.executable, "-m", f"local.{name}", "--port", str(port)]

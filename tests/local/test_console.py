@@ -31,7 +31,8 @@ def console(state: Path) -> Iterator[str]:
         "console",
         [sys.executable, "-m", "local.console", "--port", str(port)],
         state / "logs" / "console.log",
-        {**os.environ, "LOCAL_STATE": str(state), "PORT": "12345", "DATABASE_URL": DATABASE},
+        {**os.environ, "LOCAL_STATE": str(state), "PORT": "12345", "DATABASE_URL": DATABASE}
+        | {"XRAY_PORT": str(free_port())},
     ) as server:
         server.wait_until(lambda: answers(port), seconds=30)
         yield f"http://127.0.0.1:{port}"
