@@ -19,7 +19,7 @@ from chalice.test import Client
 import app
 from chalicelib import tracing
 from chalicelib.auth import SCOPES
-from chalicelib.customers import _insert
+from chalicelib.creation import _insert
 from chalicelib.database import Database, connect
 from chalicelib.settings import Settings
 from chalicelib.tracing import Header, statement_name

@@ -68,12 +68,11 @@ class History:
         if found is None:
             return _error("It is not here: the last 2,000 requests are kept.", 404)
         lines = self._lines.of(trace_id)
+        request_ids = (line["request_id"] for line in lines if "request_id" in line)
         return _json(
             {
                 "request": found,
-                "request_id": next(
-                    (line["request_id"] for line in lines if "request_id" in line), None
-                ),
+                "request_id": next(request_ids, None),
                 "segments": self._traces.segments(trace_id),
                 "lines": lines,
                 "metrics": _metrics(lines),

@@ -45,7 +45,7 @@ REQUESTS_POLICY = (
 
 
 def create_app(issuer: Issuer, settings: Settings, history: History) -> Starlette:
-    """Return the ASGI application that shows the API and its requests, and has the issuer's keys."""
+    """Return the ASGI application: the pages, what they ask for, and the issuer's keys."""
     policy = DOCUMENTATION_POLICY.format(api=settings.url)
     documentation = _page(issuer, _documentation(settings), policy)
     requests_page = _page(issuer, _requests(settings), REQUESTS_POLICY)
