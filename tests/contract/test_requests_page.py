@@ -230,6 +230,7 @@ def test_the_page_is_as_dark_as_the_system_and_readable(page: Page) -> None:
         }
         assert {text: value for text, value in contrasts.items() if value < READABLE} == {}
         grounds[scheme] = page.ground()
+        page.browser.execute_script("scrollTo(0, 0)")
         pictures[scheme] = page.picture(scheme)
 
     assert grounds["light"] != grounds["dark"]

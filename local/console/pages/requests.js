@@ -3,6 +3,7 @@ const KEPT = 2000;
 
 const at = (id) => document.getElementById(id);
 const rows = new Map(); // table rows by trace id, the newest last
+const beside = matchMedia("(min-width: 1100px)"); // where the details are, else below
 let sequence = 0;
 let shown = null; // the trace whose details are asked for
 let paused = false;
@@ -15,7 +16,7 @@ function element(name, text = "", className = "") {
   return made;
 }
 
-const time = (seconds) => (seconds ? new Date(seconds * 1000).toLocaleTimeString() : "");
+const time = (seconds) => (seconds ? new Date(seconds * 1000).toTimeString().slice(0, 8) : "");
 const milliseconds = (value) => (value == null ? "" : value.toFixed(1));
 
 async function json(url, options) {
@@ -197,7 +198,7 @@ async function open() {
   }
   at("details").hidden = false;
   if (isNew) {
-    at("details").focus();
+    at("details").focus({ preventScroll: beside.matches });
   }
 }
 
