@@ -1,6 +1,7 @@
 """The log lines of the last traces, out of the API's log."""
 
 import json
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -46,8 +47,9 @@ class Lines:
             with self._log.open("rb") as log:
                 log.seek(self._end - len(self._mark))
                 if log.read(len(self._mark)) != self._mark:
-                    self._end = 0
-                self._end = max(self._end, log.seek(0, 2) - MAX_UNREAD)
+                    self._go_on_from(0)
+                if (passed := log.seek(0, os.SEEK_END) - MAX_UNREAD) > self._end:
+                    self._go_on_from(passed)
                 log.seek(self._end)
                 news = log.read(MAX_UNREAD)
         except FileNotFoundError:
@@ -56,6 +58,9 @@ class Lines:
         self._end += len(whole)
         self._mark = (self._mark + whole)[-MARK:]
         return whole
+
+    def _go_on_from(self, position: int) -> None:
+        self._end, self._mark = position, b""
 
 
 def _trace_id(line: bytes) -> str | None:

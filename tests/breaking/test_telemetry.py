@@ -92,7 +92,9 @@ def send_each(stack: Stack) -> dict[str, requests.Response]:
     return {
         "create_customer": created,
         "create_customers": stack.send("POST", "/customers/batch", json=batch),
-        "replace_customer": stack.send("PUT", path, json=ada | {"phone": "+442079460000"}, headers=tag),
+        "replace_customer": stack.send(
+            "PUT", path, json=ada | {"phone": "+442079460000"}, headers=tag
+        ),
         "patch_customer": stack.send("PATCH", path, json={"given_name": "Augusta"}),
         "get_customer": stack.send("GET", path),
         "get_customers": stack.send("GET", "/customers?status=active"),

@@ -359,6 +359,22 @@ def test_a_log_begun_anew_is_read_from_its_start_and_what_was_read_stays(log: Pa
     assert lines.of(TRACE_ID) == list(map(said, range(1, 50)))
 
 
+def test_a_log_begun_anew_may_be_short(log: Path) -> None:
+    lines = Lines(log)
+    append(log, *map(said, range(50)))
+    lines.read()
+
+    log.write_text("no JSON\n")
+    lines.read()
+    append(log, said(50))
+    lines.read()
+    log.write_text("")
+    lines.read()
+    append(log, said(51))
+
+    assert lines.of(TRACE_ID) == list(map(said, range(52)))
+
+
 def test_a_log_that_is_not_there_has_no_lines(tmp_path: Path) -> None:
     assert Lines(tmp_path / "nothing.log").of(TRACE_ID) == []
 
