@@ -26,7 +26,7 @@ from traceback import walk_tb
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-MAX_SQL = 1_000  # characters: a batch has 40,000, and a datagram must hold all of a subsegment
+MAX_SQL = 4_000  # characters: a batch has 40,000, and a datagram must hold all of a subsegment
 MAX_FRAMES = 20
 
 _TRACE_ID = re.compile("1-[0-9a-f]{8}-[0-9a-f]{24}", re.ASCII)

@@ -18,6 +18,7 @@ RUNNING = """
 The customers API is at {url}
 
   try it      {console} in a browser: the documentation, with a token
+  look at it  {console}/requests: each request, its statements and log lines
   list them   curl {url}/customers -H "Authorization: Bearer $({token})"
   create one  curl -i {url}/customers -H "Authorization: Bearer $({token})" \\
                 -H 'Content-Type: application/json' \\
@@ -78,8 +79,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m local",
         description="The customers API with its database, whole on this machine.",
         epilog="Environment: PORT (8000), DATA_API_PORT (8001), DATABASE_PORT (8002), CONSOLE_PORT "
-        "(8003), DATABASE_URL (mysql://user:password@host:port/database, instead of a private "
-        "MariaDB), LOCAL_STATE (.local, where data, logs and the keys of tokens are).",
+        "(8003), XRAY_PORT (2000, of UDP), DATABASE_URL (mysql://user:password@host:port/database, "
+        "instead of a private MariaDB), LOCAL_STATE (.local, where data, logs and the keys of "
+        "tokens are).",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="start everything, and stop it on Ctrl-C")

@@ -128,11 +128,12 @@ def answers(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def is_free(port: int) -> bool:
-    """Whether a program could listen on a port of this machine."""
-    with socket.socket() as probe:
-        # As servers do, so that connections that a stopped server left in TIME_WAIT do not count.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def is_free(port: int, kind: int = socket.SOCK_STREAM) -> bool:
+    """Whether a program could listen on a port of this machine, of TCP unless `kind` says UDP."""
+    with socket.socket(type=kind) as probe:
+        if kind == socket.SOCK_STREAM:
+            # As servers do, so that connections that one left in TIME_WAIT do not count.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:

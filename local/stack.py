@@ -3,6 +3,7 @@
 import http.client
 import os
 import shlex
+import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -25,6 +26,9 @@ PORT = 8000
 DATA_API_PORT = 8001
 DATABASE_PORT = 8002
 CONSOLE_PORT = 8003
+XRAY_PORT = 2000  # of UDP; it is that of X-Ray's daemon
+# Beside DATABASE_URL, which is only there where a developer has set it.
+DATABASE_VARIABLE = "CONSOLE_DATABASE_URL"
 SAMPLE_SIZE = 200
 READY_SECONDS = 30.0
 
@@ -38,6 +42,7 @@ class Settings:
     data_api_port: int
     database_port: int
     console_port: int
+    xray_port: int
     database_url: str | None = field(repr=False)
 
     @classmethod
@@ -52,6 +57,7 @@ class Settings:
             data_api_port=_port(environ, "DATA_API_PORT", DATA_API_PORT),
             database_port=_port(environ, "DATABASE_PORT", DATABASE_PORT),
             console_port=_port(environ, "CONSOLE_PORT", CONSOLE_PORT),
+            xray_port=_port(environ, "XRAY_PORT", XRAY_PORT),
             database_url=environ.get("DATABASE_URL") or None,
         )
 
@@ -128,7 +134,7 @@ class Stack:
         with step("customers"):
             self._finish("local.seed", "--count", str(SAMPLE_SIZE), "--if-empty")
         with step("console"):
-            self._start_console()
+            self._start_console(database_url)
         if api:
             with step("API"):
                 api_process = self._start_api()
@@ -175,11 +181,14 @@ class Stack:
         child.wait_until(lambda: answers(port), READY_SECONDS)
         self._children.append(child)
 
-    def _start_console(self) -> None:
+    def _start_console(self, database_url: str) -> None:
         port = self._settings.console_port
         command = [sys.executable, "-m", "local.console", "--port", str(port)]
-        state = str(self._settings.state.absolute())
-        child = self._child("console", command, {**os.environ, "LOCAL_STATE": state})
+        known = {
+            "LOCAL_STATE": str(self._settings.state.absolute()),
+            DATABASE_VARIABLE: database_url,
+        }
+        child = self._child("console", command, {**os.environ, **known})
         child.wait_until(lambda: answers(port), READY_SECONDS)
         self._children.append(child)
 
@@ -187,7 +196,8 @@ class Stack:
         port = self._settings.port
         command = [sys.executable, "-m", "local.gateway", "--stage", "local", "--port", str(port)]
         self._code = _code()
-        self._api = self._child("api", command, self._environment())
+        traced = {"AWS_XRAY_DAEMON_ADDRESS": f"127.0.0.1:{self._settings.xray_port}"}
+        self._api = self._child("api", command, self._environment() | traced)
         self._api.wait_until(lambda: answers(port), READY_SECONDS)
         self._children.append(self._api)
         return self._api
@@ -241,10 +251,16 @@ def _check_ports(settings: Settings, *, api: bool) -> None:
         if list(ports.values()).count(port) > 1:
             raise LocalError(f"{name} is {port}, and so is another port: give each its own")
         if not is_free(port):
-            raise LocalError(
-                f"port {port} is in use by another program: "
-                f"choose another with `make run {name}={port + 10}`"
-            )
+            raise _in_use(name, port)
+    if not is_free(settings.xray_port, socket.SOCK_DGRAM):  # apart: UDP's ports are others
+        raise _in_use("XRAY_PORT", settings.xray_port)
+
+
+def _in_use(name: str, port: int) -> LocalError:
+    return LocalError(
+        f"port {port} is in use by another program: "
+        f"choose another with `make run {name}={port + 10}`"
+    )
 
 
 def _check_login(database_url: str) -> None:

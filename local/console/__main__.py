@@ -8,10 +8,14 @@ from dataclasses import replace
 import uvicorn
 
 from local import state
+from local.console.collector import Collector
+from local.console.history import History
+from local.console.lines import Lines
 from local.console.server import create_app
+from local.console.traces import Traces
 from local.issuer import Issuer
 from local.processes import LocalError
-from local.stack import CONSOLE_PORT, Settings
+from local.stack import CONSOLE_PORT, DATABASE_VARIABLE, Settings
 
 # How long SIGTERM waits for clients that are still reading.
 GRACE = 1
@@ -24,11 +28,15 @@ def main() -> None:
         settings = replace(Settings.from_environ(os.environ), console_port=port)
         state.make(settings.state)
         issuer = Issuer(settings.state, settings.console_url)
+        traces = Traces()
+        collector = Collector(settings.xray_port, traces)
     except (LocalError, OSError) as error:
         sys.exit(f"console: {error}")
+    lines = Lines(settings.state / "logs" / "api.log")
+    history = History(traces, collector, lines, os.environ.get(DATABASE_VARIABLE))
     print(f"console on {settings.console_url}", flush=True)
     uvicorn.run(
-        create_app(issuer, settings),
+        create_app(issuer, settings, history),
         host="127.0.0.1",
         port=port,
         log_level="warning",
@@ -42,9 +50,11 @@ def main() -> None:
 def _port() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m local.console",
-        description="Serve the local stack's page, and the keys of its token issuer.",
-        epilog="Environment: LOCAL_STATE and, for what the page says of the stack's other parts, "
-        "their ports and DATABASE_URL, all as for `python -m local run`.",
+        description="Serve the local stack's pages and the keys of its token issuer, and take "
+        "X-Ray's segments.",
+        epilog="Environment: LOCAL_STATE, XRAY_PORT and, for what pages say of the stack's other "
+        "parts, their ports and DATABASE_URL, all as for `python -m local run`. Plans of "
+        f"statements are those of the database at {DATABASE_VARIABLE}.",
     )
     parser.add_argument("--port", type=int, default=CONSOLE_PORT, help="(default: %(default)s)")
     port: int = parser.parse_args().port

@@ -1,5 +1,6 @@
 """The console's pages, which only a browser on this machine gets."""
 
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from string import Template
@@ -15,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chalicelib.auth import SCOPES
+from local.console.history import History
 from local.issuer import LIFETIME_SECONDS, Issuer
 from local.stack import Settings
 
@@ -36,17 +38,21 @@ DOCUMENTATION_POLICY = (
     HEADERS["Content-Security-Policy"] + "; script-src 'self'; style-src 'self';"
     " img-src 'self' data:; connect-src 'self' {api}"
 )
+REQUESTS_POLICY = (
+    HEADERS["Content-Security-Policy"] + "; script-src 'self'; style-src 'self';"
+    " img-src 'self'; connect-src 'self'"
+)
 
 
-def create_app(issuer: Issuer, settings: Settings) -> Starlette:
-    """Return the ASGI application that shows the API and publishes the issuer's keys."""
-    page = _documentation(settings)
+def create_app(issuer: Issuer, settings: Settings, history: History) -> Starlette:
+    """Return the ASGI application: the pages, what they ask for, and the issuer's keys."""
     policy = DOCUMENTATION_POLICY.format(api=settings.url)
+    documentation = _page(issuer, _documentation(settings), policy)
+    requests_page = _page(issuer, _requests(settings), REQUESTS_POLICY)
 
-    def documentation(request: Request) -> Response:
-        if request.url.hostname != "127.0.0.1":
-            return RedirectResponse(f"{issuer.url}/")  # the one origin that the API answers
-        return HTMLResponse(page, headers={"Content-Security-Policy": policy})
+    def requests(request: Request) -> Response:
+        is_for_a_page = "since" in request.query_params
+        return history.list(request) if is_for_a_page else requests_page(request)
 
     def token(request: Request) -> Response:
         return _token(issuer, request)
@@ -61,6 +67,8 @@ def create_app(issuer: Issuer, settings: Settings) -> Starlette:
         routes=[
             Route("/", documentation),
             Route("/token", token, methods=["POST"]),
+            Route("/requests", requests),
+            *history.routes(issuer.url),
             Route(KEYS_PATH, keys),
             Route(CONFIGURATION_PATH, configuration),
             Mount("/pages", StaticFiles(directory=PAGES)),
@@ -89,6 +97,21 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+def _page(issuer: Issuer, page: str, policy: str) -> Callable[[Request], Response]:
+    def show(request: Request) -> Response:
+        if request.url.hostname != "127.0.0.1":  # the one origin that the API answers
+            return RedirectResponse(f"{issuer.url}{request.url.path}")
+        return HTMLResponse(page, headers={"Content-Security-Policy": policy})
+
+    return show
+
+
+def _requests(settings: Settings) -> str:
+    words = {"api": settings.url, "token_command": settings.token_command}
+    template = Template((PAGES / "requests.html").read_text())
+    return template.substitute({name: escape(word) for name, word in words.items()})
 
 
 def _documentation(settings: Settings) -> str:

@@ -24,9 +24,8 @@ class Run:
         wrap: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        self.ports = {
-            name: free_port() for name in ("PORT", "DATA_API_PORT", "DATABASE_PORT", "CONSOLE_PORT")
-        }
+        names = ("PORT", "DATA_API_PORT", "DATABASE_PORT", "CONSOLE_PORT", "XRAY_PORT")
+        self.ports = {name: free_port() for name in names}
         self.own = {
             **{name: str(port) for name, port in self.ports.items()},
             "LOCAL_STATE": str(state),

@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,12 +12,19 @@ import pytest
 import requests
 
 from chalicelib.auth import SCOPES, Verifier
+from chalicelib.database import Database
 from chalicelib.settings import LOCAL_AUDIENCE, TokenSettings
+from chalicelib.tracing import MAX_SQL
+from local import seed
+from local.console.plans import PlanError, explain
 from local.issuer import Issuer
+from local.mariadb import MariaDB
 from local.processes import Child, answers, free_port
 
 DATABASE = "mysql://me:a%20secret@db.example.com:3307/customers"
-PATHS = ("/", "/.well-known/jwks.json", "/.well-known/openid-configuration")
+KEYS = "/.well-known/jwks.json"
+TRACE_ID = "1-5759e988-bd862e3fe1be46a994272793"
+PATHS = ("/", "/requests", KEYS, "/.well-known/openid-configuration")
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +39,8 @@ def console(state: Path) -> Iterator[str]:
         "console",
         [sys.executable, "-m", "local.console", "--port", str(port)],
         state / "logs" / "console.log",
-        {**os.environ, "LOCAL_STATE": str(state), "PORT": "12345", "DATABASE_URL": DATABASE},
+        {**os.environ, "LOCAL_STATE": str(state), "PORT": "12345", "DATABASE_URL": DATABASE}
+        | {"XRAY_PORT": str(free_port())},
     ) as server:
         server.wait_until(lambda: answers(port), seconds=30)
         yield f"http://127.0.0.1:{port}"
@@ -150,23 +159,146 @@ def test_other_names_of_this_address_are_refused(console: str, path: str, host: 
 
 
 def test_localhost_is_a_name_of_it(console: str) -> None:
-    assert get(console + PATHS[1], Host="localhost:8003").status_code == 200
+    assert get(console + KEYS, Host="localhost:8003").status_code == 200
+
+
+# --- requests --------------------------------------------------------------------------------
+
+
+def test_the_list_is_data_for_who_says_since_when(console: str) -> None:
+    answer = get(f"{console}/requests?since=0")
+
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.json()["dropped"] == {"lost": 0, "refused": 0, "full": 0}
+    assert answer.json()["requests"] == []
+
+
+@pytest.mark.parametrize("since", ["", "now", "1.5"])
+def test_a_since_that_is_none_is_explained(console: str, since: str) -> None:
+    answer = get(f"{console}/requests?since={since}")
+
+    assert (answer.status_code, list(answer.json())) == (400, ["error"])
+
+
+def test_the_page_of_requests_may_do_nothing_but_ask_the_console(console: str) -> None:
+    page = get(f"{console}/requests")
+
+    policy = page.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'")
+    assert policy.endswith(
+        "; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'"
+    )
+    assert f"make -s token CONSOLE_PORT={console.rpartition(':')[2]}" in page.text
+    for path in re.findall('(?:src|href)="(/[^"]+)"', page.text):
+        assert get(console + path).status_code == 200, path
+
+
+def test_localhost_leads_to_the_page_that_may_ask_for_plans(console: str) -> None:
+    answer = get(console.replace("127.0.0.1", "localhost") + "/requests")
+
+    assert answer.url == f"{console}/requests"
+
+
+@pytest.mark.parametrize("trace_id", [TRACE_ID, "nothing", "%3Cscript%3E", "%ff"])
+def test_an_unknown_request_is_not_there(console: str, trace_id: str) -> None:
+    answer = get(f"{console}/requests/{trace_id}")
+
+    assert (answer.status_code, list(answer.json())) == (404, ["error"])
+
+
+@pytest.mark.parametrize("origin", ["", "null", "http://localhost", "https://127.0.0.1"])
+def test_another_origin_gets_no_plan(console: str, origin: str) -> None:
+    url = f"{console}/requests/{TRACE_ID}/plan"
+
+    assert requests.post(url, headers={"Origin": origin}, timeout=9).status_code == 403
+
+
+def test_where_no_database_is_known_there_is_no_plan(console: str) -> None:
+    url = f"{console}/requests/{TRACE_ID}/plan"
+
+    assert requests.post(url, headers={"Origin": console}, timeout=9).status_code == 404
+    assert get(url, Origin=console).status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        ("DROP TABLE customers", "Only SELECT"),
+        ("SELECT 1; DROP TABLE customers", "The database says"),
+        ("SELECT nothing FROM nowhere", "The database says"),
+        ("SELECT " + "1, " * MAX_SQL, "only the first"),
+        ("", "Only SELECT"),
+    ],
+)
+def test_what_has_no_plan_is_explained(
+    mariadb: MariaDB, migrated: Database, sql: str, reason: str
+) -> None:
+    with pytest.raises(PlanError, match=reason):
+        explain(mariadb.url, sql)
+    assert migrated.fetch_all("SELECT COUNT(*) AS n FROM customers")
+
+
+@pytest.mark.parametrize(
+    ("sql", "key"),
+    [
+        ("SELECT email FROM customers WHERE id = :id AND deleted_at IS NULL", "PRIMARY"),
+        ("SELECT id FROM customers WHERE id < :after_id ORDER BY id DESC LIMIT :rows", "PRIMARY"),
+        ("UPDATE customers SET version = version + 1 WHERE id = :id", "PRIMARY"),
+        ("DELETE FROM customers WHERE id = :id", "PRIMARY"),
+        ("SELECT '%' FROM customers WHERE id = :unknown_7", ""),
+    ],
+)
+def test_plans_are_made_by_the_values_of_a_row_that_is_there(
+    mariadb: MariaDB, migrated: Database, sql: str, key: str
+) -> None:
+    migrated.execute("DELETE FROM customers")
+    seed.load(migrated, 3)
+
+    plan = explain(mariadb.url, sql)
+
+    (row,) = plan["rows"]
+    assert dict(zip(plan["columns"], row, strict=True))["key"] == key
+    assert len(migrated.fetch_all("SELECT id FROM customers WHERE version = 1")) == 3
+
+
+def test_without_a_database_there_is_no_plan() -> None:
+    with pytest.raises(PlanError, match="The database says"):
+        explain(f"mysql://me:secret@127.0.0.1:{free_port()}/customers", "SELECT 1")
+
+
+def test_a_port_of_udp_that_is_taken_is_told(tmp_path: Path) -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        port = other.getsockname()[1]
+        done = start(tmp_path, XRAY_PORT=str(port))
+
+    reason = f"cannot listen on UDP port {port}: Address already in use"
+    assert (done.returncode, done.stderr) == (1, f"console: {reason}\n")
+
+
+def start(state: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Start a console that can't; return how it ended."""
+    return subprocess.run(
+        [sys.executable, "-m", "local.console", "--port", str(free_port())],
+        env={**os.environ, "LOCAL_STATE": str(state), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+# --- what a machine brings -------------------------------------------------------------------
 
 
 def test_other_methods_are_refused(console: str) -> None:
-    assert requests.post(console + PATHS[1], timeout=9).status_code == 405
+    assert requests.post(console + KEYS, timeout=9).status_code == 405
 
 
 def test_damaged_keys_are_explained(tmp_path: Path) -> None:
     (tmp_path / "issuer.json").write_text("{}")
 
-    done = subprocess.run(
-        [sys.executable, "-m", "local.console", "--port", str(free_port())],
-        env={**os.environ, "LOCAL_STATE": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = start(tmp_path)
 
     assert done.returncode == 1
     assert done.stderr.startswith(f"console: {tmp_path}/issuer.json can't be read")

@@ -197,6 +197,20 @@ def test_a_port_in_use_is_named_with_the_way_to_another(tmp_path: Path, name: st
     )
 
 
+def test_a_port_of_udp_in_use_is_named_too(tmp_path: Path) -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        port = other.getsockname()[1]
+
+        code, errors = Run(tmp_path, "run", environment={"XRAY_PORT": str(port)}).finish()
+
+    assert code == 1
+    assert errors == (
+        f"error: port {port} is in use by another program: "
+        f"choose another with `make run XRAY_PORT={port + 10}`\n"
+    )
+
+
 @pytest.mark.parametrize("port", ["eighty", "80", "65536", "-1"])
 def test_a_wrong_port_is_explained(tmp_path: Path, port: str) -> None:
     assert Run(tmp_path, "run", environment={"PORT": port}).finish() == (

@@ -1,0 +1,68 @@
+"""How the database would do a statement: EXPLAIN, of a text that has placeholders only."""
+
+import re
+from typing import Any
+
+import pymysql
+from pymysql.cursors import DictCursor
+
+from chalicelib.database.mysql import connection_arguments
+from chalicelib.database.parameters import TOKEN, to_pyformat
+from chalicelib.tracing import MAX_SQL
+
+_EXPLAINED = re.compile(r"\s*\(*\s*(?:SELECT|INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
+_NUMBERED = re.compile(r"_\d+$")
+# A plan by NULLs is mostly that there are no rows: it is made by the values of a row that is there.
+_EXAMPLE = "SELECT * FROM customers WHERE deleted_at IS NULL ORDER BY id DESC LIMIT 1"
+_COLUMNS = {
+    "after_id": "id",
+    "created_after": "id",
+    "created_before": "id",
+    "after_updated_at": "updated_at",
+    "updated_after": "updated_at",
+    "email": "email_key",
+    "now": "updated_at",
+}
+_VALUES = {"rows": 20, "limit": 20, "q": "a%", "q_email": "a%"}
+
+
+class PlanError(Exception):
+    """There is no plan; the message tells a developer why."""
+
+
+def explain(database_url: str, sql: str) -> dict[str, Any]:
+    """Return `columns` and `rows` of texts. Raises PlanError."""
+    if len(sql) >= MAX_SQL:
+        raise PlanError(f"The trace has only the first {MAX_SQL} characters of the statement.")
+    if not _EXPLAINED.match(sql):
+        raise PlanError("Only SELECT, INSERT, UPDATE and DELETE have a plan.")
+    try:
+        with pymysql.connect(**connection_arguments(database_url)) as connection:
+            return _explain(connection.cursor(DictCursor), sql)
+    except pymysql.MySQLError as error:
+        raise PlanError(f"The database says: {error.args[-1]}") from None
+
+
+def _explain(cursor: DictCursor, sql: str) -> dict[str, Any]:
+    cursor.execute(_EXAMPLE)
+    values = _values(sql, cursor.fetchone() or {})
+    cursor.execute(f"EXPLAIN {to_pyformat(sql)}", values)
+    columns = [column[0] for column in cursor.description or ()]
+    rows = [[_text(row[name]) for name in columns] for row in cursor.fetchall()]
+    return {"columns": columns, "rows": rows}
+
+
+def _values(sql: str, example: dict[str, Any]) -> dict[str, Any]:
+    names = {match["name"] for match in TOKEN.finditer(sql) if match["name"]}
+    return {name: _value(name, example) for name in names}
+
+
+def _value(name: str, example: dict[str, Any]) -> Any:
+    if name in _VALUES:
+        return _VALUES[name]
+    column = _NUMBERED.sub("", name)
+    return example.get(_COLUMNS.get(column, column))
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)

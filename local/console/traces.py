@@ -1,0 +1,216 @@
+"""Traces, put together of the segments that X-Ray's SDK and the gateway send.
+
+Segments and subsegments come in any order, alone or inside of one another, and anybody on this
+machine may send anything. What is kept is their text: only a trace that is looked at is put
+together.
+Source: https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html
+"""
+
+import json
+import math
+import re
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from local.console.shelf import FullError, Shelf
+
+MAX_TEXT = 2_000  # characters of a path, as the list has it
+
+_TRACE_ID = re.compile("1-[0-9a-f]{8}-[0-9a-f]{24}", re.ASCII)
+_ID = re.compile("[0-9a-f]{16}", re.ASCII)
+_FAR = 1e11  # seconds: a time beyond it is none
+_MARKS = ("fault", "throttle", "error")
+
+Json = dict[str, Any]
+
+
+class Traces:
+    """The last requests, for several threads to add to and to read.
+
+    `sequence` grows with each change, and from one console to the next. `refused` counts what was
+    no segment, `full` what was too much of one trace.
+    """
+
+    def __init__(self) -> None:
+        self.first = self.sequence = time.time_ns() // 1000
+        self.refused = self.full = 0
+        self._lock = threading.Lock()
+        self._shelf = Shelf()
+        self._requests: dict[str, _Request] = {}
+
+    def take(self, datagram: bytes) -> None:
+        """Add what a datagram holds; whatever it holds, nothing is raised."""
+        try:
+            document = parsed(datagram)
+        except (ValueError, RecursionError):
+            self.refused += 1
+            return
+        with self._lock:
+            self._add(document)
+
+    def since(self, sequence: int) -> list[Json]:
+        """Return the requests that have changed since, the newest first."""
+        with self._lock:
+            if sequence >= self.sequence:
+                return []
+            newest_first = reversed(self._requests.values())
+            return [each.row() for each in newest_first if each.sequence > sequence]
+
+    def request(self, trace_id: str) -> Json | None:
+        """Return a request as the list has it, None if it is not kept."""
+        with self._lock:
+            found = self._requests.get(trace_id)
+            return found.row() if found else None
+
+    def segments(self, trace_id: str) -> list[Json]:
+        """Return the parts of a trace, each below that which it is in, with its `depth`."""
+        with self._lock:
+            texts = self._shelf.get(trace_id)
+        return list(_tree(map(json.loads, texts)))
+
+    def _add(self, document: Json) -> None:
+        trace_id = document["trace_id"]
+        try:
+            gone = self._shelf.add(trace_id, json.dumps(document))
+        except FullError:
+            self.full += 1
+            return
+        self.sequence += 1
+        request = self._requests.setdefault(trace_id, _Request(trace_id, self.sequence))
+        request.sequence = self.sequence
+        for part in _flattened(document):
+            request.learn(part)
+        for each in gone:
+            del self._requests[each]
+
+
+class _Request:
+    """What the list tells of one."""
+
+    def __init__(self, trace_id: str, number: int) -> None:
+        self.sequence = number
+        self._known: Json = {"trace_id": trace_id, "number": number}
+        self._statements: set[str] = set()
+
+    def row(self) -> Json:
+        return {**self._known, "statements": len(self._statements)}
+
+    def learn(self, part: Json) -> None:
+        if "sql" in part:
+            self._statements.add(part["id"])
+        elif operation := _member(part, "annotations", "operation"):
+            self._known["operation"] = str(operation)[:MAX_TEXT]
+        elif request := _member(part, "http", "request"):
+            self._known |= {
+                "method": str(_member(request, "method"))[:MAX_TEXT],
+                "path": str(_member(request, "url"))[:MAX_TEXT],
+                "status": _number(_member(part, "http", "response", "status")),
+                "start": _number(part.get("start_time")),
+                "duration_ms": _milliseconds(part),
+            }
+
+
+def parsed(datagram: bytes) -> Json:
+    """Return the segment that is in a datagram. Raises ValueError or RecursionError."""
+    head, _, body = datagram.partition(b"\n")
+    if json.loads(head) != {"format": "json", "version": 1}:
+        raise ValueError("it is of another protocol")
+    document = json.loads(body, parse_constant=_refuse, parse_float=_finite)
+    if not isinstance(document, dict) or not _is(_TRACE_ID, document.get("trace_id")):
+        raise ValueError("it is of no trace")
+    if not _is(_ID, document.get("id")):
+        raise ValueError("it has no id")
+    return document
+
+
+def _flattened(document: Json) -> Iterator[Json]:
+    """Yield a segment and all inside of it, each with the id of what it is in."""
+    waiting: list[tuple[Any, Any]] = [(document, document.get("parent_id"))]
+    while waiting:
+        part, parent_id = waiting.pop()
+        if not isinstance(part, dict) or not _is(_ID, part.get("id")):
+            continue
+        yield {**part, "parent_id": parent_id if _is(_ID, parent_id) else None}
+        inner = part.get("subsegments")
+        waiting += [(each, part["id"]) for each in inner] if isinstance(inner, list) else []
+
+
+def _tree(documents: Iterable[Json]) -> Iterator[Json]:
+    """Yield what pages show of each part, in the order of a depth-first walk.
+
+    What is said to be inside of itself is nowhere in a tree, and left out.
+    """
+    parts: dict[str, Json] = {}
+    for part in (part for document in documents for part in _flattened(document)):
+        if part["id"] not in parts or not part.get("in_progress"):
+            parts[part["id"]] = part
+    inside = defaultdict(list)
+    for part in sorted(parts.values(), key=_start, reverse=True):
+        inside[part["parent_id"] if part["parent_id"] in parts else None].append(part)
+    begin = min((start for start in map(_start, parts.values()) if start), default=0)
+    waiting = [(part, 0) for part in inside[None]]
+    while waiting:
+        part, depth = waiting.pop()
+        yield _shown(part, depth, begin)
+        waiting += [(each, depth + 1) for each in inside.get(part["id"], ())]
+
+
+def _shown(part: Json, depth: int, begin: float) -> Json:
+    kept = ("http", "annotations", "metadata", "cause")
+    return {
+        "id": part["id"],
+        "parent_id": part["parent_id"],
+        "depth": depth,
+        "name": str(part.get("name", "")),
+        "start_ms": max(0, round((_start(part) - begin) * 1000, 3)),
+        "duration_ms": _milliseconds(part),
+        "mark": next((mark for mark in _MARKS if part.get(mark) is True), None),
+        "sql": sql(part),
+        **{name: part[name] for name in kept if name in part},
+    }
+
+
+def sql(part: Json) -> str | None:
+    """Return the text of the statement that a part is, None if it is none."""
+    text = _member(part, "sql", "sanitized_query")
+    return text if isinstance(text, str) else None
+
+
+def _start(part: Json) -> float:
+    return _number(part.get("start_time")) or 0
+
+
+def _milliseconds(part: Json) -> float | None:
+    """Return how long a part took, None while it goes on."""
+    start, end = _number(part.get("start_time")), _number(part.get("end_time"))
+    return None if start is None or end is None else max(0, round((end - start) * 1000, 3))
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _FAR:
+        return value
+    return None
+
+
+def _member(document: Any, *path: str) -> Any:
+    for name in path:
+        document = document.get(name) if isinstance(document, dict) else None
+    return document
+
+
+def _is(form: re.Pattern[str], value: object) -> bool:
+    return isinstance(value, str) and bool(form.fullmatch(value))
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is too large")
+    return value

@@ -1,0 +1,216 @@
+"""Of each operation there is one trace, one access line and its metrics, and they find each other.
+
+The whole stack runs as `make run` has it, and is asked as its console's page does.
+"""
+
+import json
+import secrets
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+import app
+from chalicelib.auth import SCOPES
+from chalicelib.telemetry import UNITS
+from local.issuer import Issuer
+from local.segments import PROTOCOL
+from tests.local.run import Run
+from tests.local.support import eventually
+
+BURST = 5_000
+STATEMENTS = {
+    "get_health": ["SELECT"],
+    "get_openapi": [],
+    "get_problems": [],
+    "get_customers": ["SELECT customers"],
+    "create_customer": ["INSERT customers"],
+    "create_customers": ["INSERT customers"],
+    "get_customer": ["SELECT customers"],
+    "replace_customer": ["UPDATE customers"],
+    "patch_customer": ["SELECT customers", "UPDATE customers"],
+    "delete_customer": ["UPDATE customers"],
+    "restore_customer": ["SELECT customers", "UPDATE customers"],
+    "erase_customer": ["UPDATE customers"],
+}
+WRITES = {name for name in STATEMENTS if not name.startswith("get_")}
+
+Json = dict[str, Any]
+
+
+class Stack:
+    """The running stack: its API, and what its console knows of requests."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self._api = f"http://127.0.0.1:{run.ports['PORT']}"
+        self._token = Issuer(Path(run.own["LOCAL_STATE"]), run.console_url).token(SCOPES)
+
+    def send(self, method: str, path: str, **more: Any) -> requests.Response:
+        headers = {"Authorization": f"Bearer {self._token}", **more.pop("headers", {})}
+        return requests.request(method, self._api + path, headers=headers, timeout=30, **more)
+
+    def listed(self) -> list[Json]:
+        """Return those that are listed, the newest first."""
+        answer: Json = self._get("/requests?since=0").json()
+        found: list[Json] = answer["requests"]
+        return found
+
+    def details(self, trace_id: str) -> Json:
+        details: Json = self._get(f"/requests/{trace_id}").json()
+        return details
+
+    def dropped(self) -> dict[str, int]:
+        dropped: dict[str, int] = self._get("/requests?since=0").json()["dropped"]
+        return dropped
+
+    def plan(self, trace_id: str, segment: str) -> requests.Response:
+        headers = {"Origin": self.run.console_url}
+        url = f"{self.run.console_url}/requests/{trace_id}/plan"
+        return requests.post(url, params={"segment": segment}, headers=headers, timeout=30)
+
+    def _get(self, path: str) -> requests.Response:
+        return requests.get(self.run.console_url + path, timeout=30)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with Run(tmp_path_factory.mktemp("stack"), "run") as run:
+        run.read_until("Ctrl-C")
+        yield Stack(run)
+
+
+def send_each(stack: Stack) -> dict[str, requests.Response]:
+    """Send a request of each operation; return the answers by the operations' names."""
+    batch = {"items": [{"email": f"{n}@example.com", "given_name": "Ada"} for n in range(2)]}
+    ada = {"email": "ada.of.traces@example.com", "given_name": "Ada"}
+    created = stack.send("POST", "/customers", json=ada)
+    path, tag = created.headers["Location"], {"If-Match": created.headers["ETag"]}
+    return {
+        "create_customer": created,
+        "create_customers": stack.send("POST", "/customers/batch", json=batch),
+        "replace_customer": stack.send(
+            "PUT", path, json=ada | {"phone": "+442079460000"}, headers=tag
+        ),
+        "patch_customer": stack.send("PATCH", path, json={"given_name": "Augusta"}),
+        "get_customer": stack.send("GET", path),
+        "get_customers": stack.send("GET", "/customers?status=active"),
+        "delete_customer": stack.send("DELETE", path),
+        "restore_customer": stack.send("POST", f"{path}/restore"),
+        "erase_customer": stack.send("POST", f"{path}/erase"),
+        "get_health": stack.send("GET", "/health?deep=true"),
+        "get_openapi": stack.send("GET", "/openapi.json"),
+        "get_problems": stack.send("GET", "/problems"),
+    }
+
+
+@pytest.mark.slow
+def test_each_operation_is_found_whole_by_its_request_id(stack: Stack) -> None:
+    before = {each["trace_id"] for each in stack.listed()}
+
+    sent = send_each(stack)
+
+    assert sent.keys() == STATEMENTS.keys() == app.operation.table.keys()
+
+    def new() -> list[Json]:
+        found = [each for each in stack.listed() if each["trace_id"] not in before]
+        return found if len(found) == len(sent) and all("path" in each for each in found) else []
+
+    traces = [stack.details(each["trace_id"]) for each in eventually(new, seconds=30)]
+    by_request = {trace["request_id"]: trace for trace in traces}
+    for name, answer in sent.items():
+        assert_whole(name, answer, by_request.pop(answer.headers["Request-Id"]))
+    assert by_request == {}
+    assert stack.dropped() == {"lost": 0, "refused": 0, "full": 0}
+
+
+def assert_whole(name: str, answer: requests.Response, trace: Json) -> None:
+    """Assert what is known of a request: list, tree, lines and metrics say the same."""
+    listed, lines = trace["request"], trace["lines"]
+    url = requests.compat.urlsplit(answer.url)
+    assert (listed["method"], listed["path"]) == (answer.request.method, url.path)
+    assert (listed["operation"], listed["status"]) == (name, answer.status_code)
+    assert answer.ok
+    statements = STATEMENTS[name]
+    assert [(each["depth"], each["name"]) for each in trace["segments"]] == [
+        (0, "customers/local"),
+        (1, name),
+        *((2, statement) for statement in statements),
+    ]
+    assert [bool(each["sql"]) for each in trace["segments"]] == [False, False] + [True] * len(
+        statements
+    )
+    assert listed["statements"] == len(statements)
+    audit = ["audit"] if name in WRITES else []
+    assert [line["message"] for line in lines] == [*audit, "request"]
+    assert {line["request_id"] for line in lines} == {answer.headers["Request-Id"]}
+    assert_metrics(trace["metrics"], {"Requests": 1, "Statements": len(statements), "Faults": 0})
+
+
+def assert_metrics(metrics: list[Json], known: dict[str, int]) -> None:
+    values = {each["name"]: each["value"] for each in metrics}
+    assert {each["name"]: each["unit"] for each in metrics} == UNITS
+    assert known.items() <= values.items()
+    assert 0 <= values["DatabaseLatency"] <= values["Latency"]
+
+
+@pytest.mark.slow
+def test_the_plan_of_a_statement_is_the_databases_own(stack: Stack) -> None:
+    stack.send("GET", "/customers?limit=3")
+
+    def listing() -> Json | None:
+        found = (each for each in stack.listed() if each.get("operation") == "get_customers")
+        return next((each for each in found if "path" in each), None)
+
+    trace = eventually(listing)
+    assert trace
+    trace_id = trace["trace_id"]
+    segments = stack.details(trace_id)["segments"]
+    (statement,) = (each for each in segments if each["sql"])
+
+    plan = stack.plan(trace_id, statement["id"]).json()
+
+    (row,) = (dict(zip(plan["columns"], row, strict=True)) for row in plan["rows"])
+    assert row["table"] == "customers"
+    assert f"FORCE INDEX ({row['key']})" in statement["sql"]
+    assert stack.plan(trace_id, segments[0]["id"]).status_code == 404  # no statement
+    assert stack.plan(trace_id, "SELECT 1").status_code == 404
+
+
+@pytest.mark.slow
+def test_a_burst_of_segments_stops_neither_console_nor_api(stack: Stack) -> None:
+    """Some of it is garbage, and some as large as a datagram can be."""
+    daemon = ("127.0.0.1", stack.run.ports["XRAY_PORT"])
+    with socket.socket(type=socket.SOCK_DGRAM) as sender:
+        for number in range(BURST):
+            sender.sendto(_segment(number), daemon)
+            if number % 1_000 == 0:
+                assert stack.send("GET", "/health").ok
+                assert isinstance(stack.listed(), list)
+        sender.sendto(b"garbage", daemon)
+        sender.sendto(PROTOCOL + b"[" * 65_000, daemon)
+
+    answer = stack.send("GET", "/health")
+
+    def found() -> list[Json]:
+        newest = stack.listed()[:20]
+        details = [stack.details(each["trace_id"]) for each in newest]
+        return [each for each in details if each["request_id"] == answer.headers["Request-Id"]]
+
+    (trace,) = eventually(found, seconds=30)
+    assert [each["name"] for each in trace["segments"]] == ["customers/local", "get_health"]
+    assert len(stack.listed()) <= 2_000
+
+
+def _segment(number: int) -> bytes:
+    document = {
+        "trace_id": f"1-5759e988-{secrets.token_hex(12)}",
+        "id": f"{number:016x}",
+        "name": "burst",
+        "start_time": 1.0,
+        "end_time": 2.0,
+    }
+    return PROTOCOL + json.dumps(document).encode()

@@ -1,0 +1,262 @@
+"""The page of requests in a real browser, over the whole stack.
+
+Screenshots are kept in `artifacts/`.
+"""
+
+import json
+import secrets
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from selenium.webdriver import Chrome, Keys
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+
+from local.issuer import Issuer
+from local.segments import PROTOCOL
+from tests.contract.browser import chromium
+from tests.contract.test_console import ARTIFACTS, CONTRAST, READABLE, Console
+from tests.local.run import Run
+
+HOSTILE = "<img src=x onerror=document.title='taken'>"
+
+
+class Page(Console):
+    """The page of requests, and the API that it tells of."""
+
+    def __init__(self, browser: Chrome, stack: Run) -> None:
+        super().__init__(browser, stack.console_url)
+        self._stack = stack
+
+    def open(self, trace_id: str = "") -> None:
+        self.browser.get("about:blank")
+        self.browser.get(f"{self.url}/requests#{trace_id}")
+
+    def send(self, method: str, path: str, **more: object) -> str:
+        """Send a request; return the id of its trace, which is made up here."""
+        trace_id = new_trace_id()
+        token = Issuer(Path(self._stack.own["LOCAL_STATE"]), self.url).token()
+        headers = {"Authorization": f"Bearer {token}", "X-Amzn-Trace-Id": f"Root={trace_id}"}
+        url = f"http://127.0.0.1:{self._stack.ports['PORT']}{path}"
+        requests.request(method, url, headers=headers, timeout=30, **more)  # type: ignore[arg-type]
+        return trace_id
+
+    def row(self, trace_id: str) -> WebElement:
+        """Wait for a request's row, as it is when all of it is known."""
+        return self.find(f"tr[data-id='{trace_id}']:has([data-class]:not([data-class='']))")
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.browser.switch_to.active_element.send_keys(key)
+
+    def focused(self) -> str:
+        link: str = self.browser.switch_to.active_element.get_attribute("href") or ""
+        return link.rpartition("#")[2]
+
+    def picture(self, name: str) -> bytes:
+        ARTIFACTS.mkdir(exist_ok=True)
+        path = ARTIFACTS / f"requests-{name}.png"
+        self.browser.save_screenshot(str(path))
+        return path.read_bytes()
+
+
+def new_trace_id() -> str:
+    return f"1-5759e988-{secrets.token_hex(12)}"
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    with Run(tmp_path_factory.mktemp("stack"), "run") as stack:
+        stack.read_until("Ctrl-C")
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Chrome]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(stack: Run, chrome: Chrome) -> Iterator[Page]:
+    chrome.get("about:blank")
+    chrome.get_log("browser")
+    page = Page(chrome, stack)
+    page.open()
+    yield page
+    chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_a_request_appears_by_itself(page: Page) -> None:
+    page.find("#table")
+
+    trace_id = page.send("GET", "/customers?limit=3")
+
+    cells = page.row(trace_id).find_elements(By.TAG_NAME, "td")
+    assert [cell.text for cell in cells][1:4] == ["GET", "/customers", "200"]
+    assert cells[5].text == "1"
+    assert float(cells[4].text) > 0
+    assert page.said() == []
+
+
+def test_details_are_opened_and_left_by_the_keyboard(page: Page) -> None:
+    older = page.send("GET", "/health")
+    newer = page.send("POST", "/customers", json={"email": HOSTILE})
+    page.row(older)
+    page.row(newer)
+
+    page.find("#filter").click()
+    page.press(Keys.ARROW_DOWN)
+    assert page.focused() == newer
+    page.press(Keys.ARROW_DOWN)
+    assert page.focused() == older
+    page.press(Keys.ARROW_UP, Keys.ENTER)
+
+    title = page.find("#title")
+    page.until(lambda _: title.text == "POST /customers 400")
+    page.until(lambda browser: browser.switch_to.active_element.get_attribute("id") == "details")
+    assert page.browser.current_url.endswith(f"#{newer}")
+    names = [each.text for each in page.find_all("#waterfall .name")]
+    assert names == ["customers/local", "create_customer"]
+    page.press(Keys.ESCAPE)
+    page.until(lambda _: not title.is_displayed())
+    assert page.focused() == newer
+
+
+def test_a_pasted_link_shows_statements_with_their_plan_lines_and_metrics(page: Page) -> None:
+    trace_id = page.send("GET", "/customers?q=ada")
+    page.row(trace_id)
+
+    page.open(trace_id)
+
+    assert page.find("#statements pre").text.startswith("SELECT STRAIGHT_JOIN")
+    page.find("#statements button").send_keys(Keys.ENTER)
+    assert "ix_customers_name" in page.find("#statements .plan table").text
+    line = page.find("#lines summary")
+    assert line.text.endswith("INFO request")
+    line.click()
+    assert f'"trace_id": "{trace_id}"' in page.find("#lines pre").text
+    assert "Statements 1 Count" in page.find("#metrics").text
+    bars = page.find_all("#waterfall .bar-of-time")
+    widths = [bar.size["width"] for bar in bars]
+    assert len(widths) == 3
+    assert widths == sorted(widths, reverse=True)
+    assert bars[2].location["x"] >= bars[1].location["x"] >= bars[0].location["x"]
+    assert page.said() == []
+
+
+def test_an_unknown_link_is_explained(page: Page) -> None:
+    page.open(new_trace_id())
+
+    assert "not here" in page.find("#title").text
+
+
+def test_the_list_is_filtered_by_path_and_status(page: Page) -> None:
+    health, refused = page.send("GET", "/health"), page.send("GET", "/customers/nobody")
+    rows = [page.row(health), page.row(refused)]
+
+    page.find("#filter").send_keys("customers 404")
+    assert [row.is_displayed() for row in rows] == [False, True]
+    page.press(Keys.ARROW_DOWN)
+    assert page.focused() == refused
+    page.find("#filter").clear()
+    page.find("#filter").send_keys("health")
+    assert [row.is_displayed() for row in rows] == [True, False]
+
+
+def test_a_pause_holds_the_list_until_it_ends(page: Page) -> None:
+    page.row(page.send("GET", "/health"))
+    pause = page.find("#pause")
+    pause.click()
+    assert pause.get_attribute("aria-pressed") == "true"
+    asked = "return performance.getEntriesByType('resource').length"
+    before = page.browser.execute_script(asked)
+
+    trace_id = page.send("GET", "/health")
+    assert page.find_all(f"tr[data-id='{trace_id}']") == []
+    assert page.browser.execute_script(asked) <= before + 1  # one may have been on its way
+    pause.click()
+
+    page.row(trace_id)
+
+
+def test_what_others_send_is_only_text(page: Page, stack: Run) -> None:
+    trace_id = new_trace_id()
+    segment = {
+        "trace_id": trace_id,
+        "id": "a" * 16,
+        "name": HOSTILE,
+        "start_time": 1.0,
+        "end_time": 2.0,
+        "http": {"request": {"method": HOSTILE, "url": HOSTILE}, "response": {"status": 200}},
+        "subsegments": [{"id": "b" * 16, "name": HOSTILE, "sql": {"sanitized_query": HOSTILE}}],
+    }
+    with socket.socket(type=socket.SOCK_DGRAM) as sender:
+        datagram = PROTOCOL + json.dumps(segment).encode()
+        sender.sendto(datagram, ("127.0.0.1", stack.ports["XRAY_PORT"]))
+
+    assert page.row(trace_id).find_elements(By.TAG_NAME, "td")[2].text == HOSTILE
+    page.open(trace_id)
+
+    assert page.find("#statements pre").text == HOSTILE
+    page.find("#statements button").click()
+    assert "Only SELECT" in page.find("#statements .plan").text
+    assert page.find_all("main img") == []
+    assert page.browser.title != "taken"
+
+
+def test_the_page_is_as_dark_as_the_system_and_readable(page: Page) -> None:
+    for path in ("/health", "/customers/nobody", "/customers?limit=2"):
+        page.row(page.send("GET", path))
+    trace_id = page.send("PATCH", "/customers/nobody", json={"given_name": "Ada"})
+    page.row(trace_id)
+    listed = page.send("GET", "/customers?q=ada&limit=3")
+    page.row(listed)
+    page.open(listed)
+    page.find("#statements button").click()
+    page.find("#statements .plan table")
+    texts = "h1, h1 span, h2, h3, nav a, label, button, caption, th, td, td a, dt, dd, pre, .name"
+    pictures, grounds = {}, {}
+
+    for scheme in ("light", "dark"):
+        page.prefer(scheme)
+        contrasts = {
+            each.text: page.browser.execute_script(CONTRAST, each)
+            for each in page.find_all(texts)
+            if each.text
+        }
+        assert {text: value for text, value in contrasts.items() if value < READABLE} == {}
+        grounds[scheme] = page.ground()
+        page.browser.execute_script("scrollTo(0, 0)")
+        pictures[scheme] = page.picture(scheme)
+
+    assert grounds["light"] != grounds["dark"]
+    assert pictures["light"] != pictures["dark"]
+
+
+def test_nothing_comes_from_another_machine_and_the_page_is_small(page: Page) -> None:
+    page.row(page.send("GET", "/health"))
+
+    script = (
+        "return performance.getEntriesByType('resource')"
+        ".map((each) => [each.name, each.decodedBodySize])"
+    )
+    loaded = page.browser.execute_script(script)
+
+    assert all(name.startswith(page.url) for name, _ in loaded)
+    own = [size for name, size in loaded if "/pages/" in name]
+    assert len(own) == 4
+    assert sum(own) < 50_000
+
+
+def test_before_any_request_the_page_says_how_to_send_one(chrome: Chrome, tmp_path: Path) -> None:
+    with Run(tmp_path, "run", "--no-api") as stack:
+        stack.read_until("Ctrl-C")
+        page = Page(chrome, stack)
+        page.open()
+
+        assert "make -s token CONSOLE_PORT=" in page.find("#empty").text
+        assert "curl http://127.0.0.1" in page.find("#empty").text

@@ -1,0 +1,389 @@
+"""The collector takes what is sent to it, through a real socket, and lives on whatever that is."""
+
+import json
+import secrets
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from local.console import lines as lines_module
+from local.console import shelf
+from local.console.collector import Collector
+from local.console.lines import Lines
+from local.console.traces import Traces
+from local.segments import PROTOCOL
+from tests.local.support import eventually
+
+TRACE_ID = "1-5759e988-bd862e3fe1be46a994272793"
+GATEWAY, OPERATION, STATEMENT = "a" * 16, "b" * 16, "c" * 16
+BURST = 5_000
+
+Json = dict[str, Any]
+
+
+class Sender:
+    """Sends to a collector, as X-Ray's SDK does."""
+
+    def __init__(self, collector: Collector, traces: Traces) -> None:
+        self.collector, self.traces = collector, traces
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+    def send(self, *documents: Json) -> None:
+        for document in documents:
+            self.send_raw(datagram(document))
+
+    def send_raw(self, sent: bytes) -> None:
+        self._socket.sendto(sent, ("127.0.0.1", self.collector.port))
+
+    def settle(self) -> None:
+        """Wait until all that was sent before has been taken."""
+        marker = new_trace_id()
+
+        def is_there() -> bool:
+            self.send(gateway(marker))  # again: the buffer may be full
+            return self.traces.request(marker) is not None
+
+        eventually(is_there, seconds=60)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def datagram(document: Json) -> bytes:
+    return PROTOCOL + json.dumps(document).encode()
+
+
+def new_trace_id() -> str:
+    return f"1-5759e988-{secrets.token_hex(12)}"
+
+
+def gateway(trace_id: str = TRACE_ID, **more: object) -> Json:
+    return {
+        "trace_id": trace_id,
+        "id": GATEWAY,
+        "name": "customers/local",
+        "start_time": 100.0,
+        "end_time": 100.5,
+        "http": {"request": {"method": "GET", "url": "/customers"}, "response": {"status": 200}},
+        **more,
+    }
+
+
+def operation(**more: object) -> Json:
+    annotations = {"operation": "get_customers"}
+    times = {"start_time": 100.1, "end_time": 100.4}
+    return {"trace_id": TRACE_ID, "id": OPERATION, "parent_id": GATEWAY, "type": "subsegment"} | {
+        "name": "get_customers",
+        "annotations": annotations,
+        **times,
+        **more,
+    }
+
+
+def statement(**more: object) -> Json:
+    sql = {"sanitized_query": "SELECT 1"}
+    times = {"start_time": 100.2, "end_time": 100.3}
+    return {"trace_id": TRACE_ID, "id": STATEMENT, "parent_id": OPERATION, "type": "subsegment"} | {
+        "name": "SELECT",
+        "sql": sql,
+        **times,
+        **more,
+    }
+
+
+@pytest.fixture
+def sender() -> Iterator[Sender]:
+    traces = Traces()
+    with Collector(0, traces) as collector:
+        sender = Sender(collector, traces)
+        yield sender
+        sender.close()
+
+
+def tree(traces: Traces) -> list[tuple[int, str]]:
+    return [(each["depth"], each["name"]) for each in traces.segments(TRACE_ID)]
+
+
+WHOLE = [(0, "customers/local"), (1, "get_customers"), (2, "SELECT")]
+ORDERS = {
+    "as they end": [statement(), operation(), gateway()],
+    "the root first": [gateway(), operation(), statement()],
+    "the middle last": [statement(), gateway(), operation()],
+    "in one": [gateway(subsegments=[operation(subsegments=[statement()])])],
+    "two in one": [gateway(), operation(subsegments=[statement()])],
+    "twice": [gateway(), statement(), operation(), statement()],
+    "begun, then ended": [
+        statement(in_progress=True, end_time=None),
+        operation(),
+        gateway(),
+        statement(),
+        statement(in_progress=True, end_time=None),
+    ],
+}
+
+
+@pytest.mark.parametrize("documents", ORDERS.values(), ids=ORDERS)
+def test_a_trace_is_whole_whatever_the_order(sender: Sender, documents: list[Json]) -> None:
+    sender.send(*documents)
+    sender.settle()
+
+    assert tree(sender.traces) == WHOLE
+    request = sender.traces.request(TRACE_ID)
+    assert request
+    known = ("method", "path", "operation", "status", "duration_ms", "statements")
+    assert [request[name] for name in known] == [
+        *("GET", "/customers", "get_customers", 200, 500, 1)
+    ]
+    shown = sender.traces.segments(TRACE_ID)
+    assert [(each["start_ms"], each["duration_ms"]) for each in shown] == [
+        *((0, 500), (100, 300), (200, 100))
+    ]
+    assert [each["sql"] for each in shown] == [None, None, "SELECT 1"]
+
+
+def test_a_part_whose_parent_is_lost_is_shown(sender: Sender) -> None:
+    sender.send(statement())
+    sender.settle()
+
+    assert tree(sender.traces) == [(0, "SELECT")]
+    request = sender.traces.request(TRACE_ID)
+    assert request
+    assert request["statements"] == 1
+    assert "path" not in request
+
+
+def test_what_has_changed_since_is_told_the_newest_first() -> None:
+    first, second = new_trace_id(), new_trace_id()
+    traces = Traces()
+    traces.take(datagram(gateway(first)))
+    traces.take(datagram(gateway(second)))
+    seen = traces.sequence
+    assert [each["trace_id"] for each in traces.since(0)] == [second, first]
+    assert traces.since(seen) == []
+
+    traces.take(datagram(statement(trace_id=first)))
+
+    (changed,) = traces.since(seen)
+    assert (changed["trace_id"], changed["statements"]) == (first, 1)
+
+
+GARBAGE = {
+    "no protocol": b"x" * 100,
+    "nothing after it": PROTOCOL,
+    "another version": PROTOCOL.replace(b"1", b"2") + json.dumps(gateway()).encode(),
+    "not UTF-8": PROTOCOL + b"\xff\xfe{",
+    "no object": PROTOCOL + b"[1]",
+    "no trace": datagram({"id": GATEWAY}),
+    "no trace's id": datagram(gateway("<script>")),
+    "no id": datagram({"trace_id": TRACE_ID}),
+    "an id of another type": datagram(gateway(id=[1])),
+    "not a number": PROTOCOL + json.dumps(gateway(start_time=float("nan"))).encode(),
+    "a number beyond": PROTOCOL
+    + json.dumps(gateway(start_time=1)).replace("1,", "1e999,").encode(),
+    "nothing but brackets": PROTOCOL + b"[" * 65_000,
+    "deep objects": PROTOCOL + b'{"a":' * 13_000,
+    "a long number": PROTOCOL + b"9" * 65_000,
+}
+
+
+@pytest.mark.parametrize("sent", GARBAGE.values(), ids=GARBAGE)
+def test_garbage_is_counted_and_forgotten(sender: Sender, sent: bytes) -> None:
+    sender.send_raw(sent)
+    sender.settle()
+
+    assert sender.traces.refused == 1
+    assert sender.traces.request(TRACE_ID) is None
+
+
+ODD: dict[str, Json] = {
+    "texts for times": {"start_time": "now", "end_time": []},
+    "booleans for times": {"start_time": True, "end_time": False},
+    "a huge time": {"start_time": 10**4000, "end_time": -1},
+    "an http of text": {"http": "GET"},
+    "a request of nothing": {"http": {"request": {"method": None}}},
+    "subsegments that are none": {"subsegments": [None, 1, "x", {}, {"id": "?"}]},
+    "subsegments of text": {"subsegments": "x"},
+    "half of a pair": {"name": "\ud800", "http": {"request": {"url": "\ud800"}}},
+    "a statement without a text": {"sql": {"sanitized_query": 7}},
+    "its own parent": {"parent_id": GATEWAY},
+}
+
+
+@pytest.mark.parametrize("more", ODD.values(), ids=ODD)
+def test_odd_members_harm_nothing(sender: Sender, more: Json) -> None:
+    sender.send(gateway(**more), operation(), statement())
+    sender.settle()
+
+    json.dumps([sender.traces.request(TRACE_ID), sender.traces.segments(TRACE_ID)]).encode()
+    assert sender.traces.refused == 0
+    assert "SELECT" in [name for _, name in tree(sender.traces)] or "parent_id" in more
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner),
+    max_leaves=9,
+)
+MEMBERS = st.sampled_from(
+    "name start_time end_time parent_id http sql subsegments annotations metadata cause".split()
+)
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@given(st.dictionaries(MEMBERS, JSON))
+def test_nothing_that_is_json_is_too_odd(members: Json) -> None:
+    traces = Traces()
+
+    traces.take(datagram(gateway(**members)))
+
+    json.dumps([traces.since(0), traces.segments(TRACE_ID)])
+
+
+def test_the_largest_datagram_is_taken(sender: Sender) -> None:
+    """65,507 bytes are all that UDP has room for."""
+    room = 65_507 - len(datagram(gateway(metadata="")))
+
+    sender.send(gateway(metadata="x" * room))
+    sender.settle()
+
+    assert len(sender.traces.segments(TRACE_ID)[0]["metadata"]) == room
+
+
+def test_a_trace_has_its_bounds(sender: Sender) -> None:
+    for number in range(20):
+        sender.send(statement(id=f"{number:016x}", metadata="x" * 60_000))
+        sender.settle()
+
+    assert len(sender.traces.segments(TRACE_ID)) == shelf.MAX_TRACE_SIZE // 60_200
+    assert sender.traces.full == 20 - shelf.MAX_TRACE_SIZE // 60_200
+
+
+def test_the_last_traces_are_kept(sender: Sender) -> None:
+    first = new_trace_id()
+    sender.traces.take(datagram(gateway(first)))
+    others = [new_trace_id() for _ in range(shelf.KEPT)]
+    for trace_id in others:
+        sender.traces.take(datagram(gateway(trace_id)))
+
+    assert sender.traces.request(first) is None
+    assert sender.traces.segments(first) == []
+    assert [each["trace_id"] for each in sender.traces.since(0)] == others[::-1]
+
+
+def test_memory_has_a_bound_whatever_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shelf, "MAX_SIZE", 1_000_000)
+    traces = Traces()
+
+    for _ in range(50):
+        big = gateway(new_trace_id(), metadata="x" * 60_000)
+        traces.take(datagram(big))
+
+    assert len(traces.since(0)) == 1_000_000 // 60_200
+
+
+def test_a_burst_is_survived_and_what_arrives_is_right(sender: Sender) -> None:
+    """What is not there is counted: the system says what it had no room for."""
+    ids = [new_trace_id() for _ in range(BURST // 5)]
+
+    for number in range(BURST):
+        trace_id = ids[number % len(ids)]
+        sender.send(gateway(trace_id, id=f"{number:016x}", name=str(number)))
+    sender.settle()
+
+    segments = [part for trace_id in ids for part in sender.traces.segments(trace_id)]
+    assert len(segments) + sender.collector.lost >= BURST  # the last marks may be lost, too
+    assert len(segments) >= BURST // 10
+    assert all(part["name"] == str(int(part["id"], 16)) for part in segments)
+    assert all(part["http"]["request"]["url"] == "/customers" for part in segments)
+    assert sender.traces.refused == sender.traces.full == 0
+    sender.send(*ORDERS["as they end"])
+    eventually(lambda: tree(sender.traces) == WHOLE)
+
+
+def test_a_port_that_is_taken_is_told(sender: Sender) -> None:
+    port = sender.collector.port
+
+    with pytest.raises(OSError, match=f"cannot listen on UDP port {port}: Address already in use"):
+        Collector(port, Traces())
+
+
+# --- log lines -------------------------------------------------------------------------------
+
+Write = Callable[..., None]
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "api.log"
+    path.touch()
+    return path
+
+
+def append(log: Path, *lines: object) -> None:
+    with log.open("a") as file:
+        for line in lines:
+            file.write(line if isinstance(line, str) else json.dumps(line) + "\n")
+
+
+def said(number: int) -> Json:
+    return {"trace_id": TRACE_ID, "number": number}
+
+
+def test_lines_are_read_as_they_come(log: Path) -> None:
+    lines = Lines(log)
+    assert lines.of(TRACE_ID) == []
+    append(log, "The API is on http://127.0.0.1:8000\n", said(1), '{"trace_id": 7}\n', "{[\n")
+    append(log, "[" * 9000 + "\n", "GET /customers 200 3 ms\n", json.dumps(said(2)))
+    assert lines.of(TRACE_ID) == [said(1)]
+
+    append(log, "\n", {"trace_id": "another"})
+
+    assert lines.of(TRACE_ID) == [said(1), said(2)]
+    assert lines.of("another") == [{"trace_id": "another"}]
+    assert lines.of("unknown") == []
+
+
+def test_a_log_begun_anew_is_read_from_its_start_and_what_was_read_stays(log: Path) -> None:
+    lines = Lines(log)
+    append(log, "The API is on http://127.0.0.1:8000\n", said(1))
+    assert lines.of(TRACE_ID) == [said(1)]
+
+    log.write_text("The API is on http://127.0.0.1:8000\n")
+    append(log, *map(said, range(2, 50)))  # longer than what was there
+
+    assert lines.of(TRACE_ID) == list(map(said, range(1, 50)))
+
+
+def test_a_log_begun_anew_may_be_short(log: Path) -> None:
+    lines = Lines(log)
+    append(log, *map(said, range(50)))
+    lines.read()
+
+    log.write_text("no JSON\n")
+    lines.read()
+    append(log, said(50))
+    lines.read()
+    log.write_text("")
+    lines.read()
+    append(log, said(51))
+
+    assert lines.of(TRACE_ID) == list(map(said, range(52)))
+
+
+def test_a_log_that_is_not_there_has_no_lines(tmp_path: Path) -> None:
+    assert Lines(tmp_path / "nothing.log").of(TRACE_ID) == []
+
+
+def test_of_a_long_log_the_end_is_read(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines_module, "MAX_UNREAD", 1_000)
+    append(log, *map(said, range(1_000)))
+
+    found = [line["number"] for line in Lines(log).of(TRACE_ID)]
+
+    assert found == list(range(1_000 - len(found), 1_000))
+    assert len(found) > 10
