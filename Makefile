@@ -38,7 +38,7 @@ test: $(INSTALLED)  ## Run every test against the real database, with coverage
 quick: $(INSTALLED)  ## Run the tests that take less than five seconds
 	@$(BIN)/pytest $(WORKERS) -m "not slow" $(ARGS)
 
-contract: $(CONTRACT)  ## Fuzz the running API by its document, run a client generated from it, try the console
+contract: $(CONTRACT)  ## Fuzz the API and the Data API server, run a generated client, try the pages in Chromium
 	@$(BIN)/pytest tests/contract --capture=no $(ARGS)
 
 check: $(INSTALLED)  ## Check lint, format and types
