@@ -38,8 +38,8 @@ test: $(INSTALLED)  ## Run every test against the real database, with coverage
 quick: $(INSTALLED)  ## Run the tests that take less than five seconds
 	@$(BIN)/pytest $(WORKERS) -m "not slow" $(ARGS)
 
-contract: $(CONTRACT)  ## Fuzz the API and the Data API server, run a generated client, try the pages in Chromium
-	@$(BIN)/pytest tests/contract --capture=no $(ARGS)
+contract: $(CONTRACT)  ## Fuzz, break and browse the running service, and run a client generated for it
+	@$(BIN)/pytest tests/breaking tests/contract --capture=no $(ARGS)
 
 check: $(INSTALLED)  ## Check lint, format and types
 	@$(BIN)/ruff check .
