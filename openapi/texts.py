@@ -7,7 +7,8 @@ Create, find, change, delete and restore customers.
 
 **Tokens.** Send `Authorization: Bearer ...` with a token that has the operation's scope.
 
-**Text** is trimmed, and brought to Unicode's normal form C. A customer is 8,000 bytes at most.
+**Text** is trimmed, and brought to Unicode's normal form C. The names, addresses and metadata of a
+customer are 8,000 bytes at most.
 
 **Errors** are problem details, `application/problem+json` (RFC 9457): compare `type`. It is a
 reference into the documentation of problems, the same in every stage.

@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
 from local.mariadb import APT_WAIT
+from local.processes import PROJECT
 
+ARTIFACTS = PROJECT / "artifacts"
 PACKAGES = ["chromium", "chromium-driver"]
 FLAGS = [
     "--headless=new",
@@ -50,3 +52,11 @@ def chromium() -> Iterator[Chrome]:
         yield browser
     finally:
         browser.quit()
+
+
+def keep(browser: Chrome, name: str) -> bytes:
+    """Keep a screenshot among the artefacts; return it."""
+    ARTIFACTS.mkdir(exist_ok=True)
+    path = ARTIFACTS / f"{name}.png"
+    browser.save_screenshot(str(path))
+    return path.read_bytes()

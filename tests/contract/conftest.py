@@ -3,17 +3,19 @@
 from collections.abc import Iterator
 
 import pytest
+from selenium.webdriver import Chrome
 
-from tests.contract import browser
+from tests.contract.browser import chromium, install, is_installed
+from tests.local.run import Run
 from tests.service import Service, running
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Install Chromium where there is none, once, before several processes would at once."""
-    if hasattr(config, "workerinput") or browser.is_installed():
+    if hasattr(config, "workerinput") or is_installed():
         return
     try:
-        browser.install()
+        install()
     except RuntimeError as error:
         pytest.exit(str(error), returncode=1)
 
@@ -22,3 +24,25 @@ def pytest_configure(config: pytest.Config) -> None:
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with running(tmp_path_factory.mktemp("contract")) as service:
         yield service
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    with Run(tmp_path_factory.mktemp("stack"), "run") as stack:
+        stack.read_until("Ctrl-C")
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Chrome]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def browser(chrome: Chrome) -> Iterator[Chrome]:
+    """Give the browser without what a test before had it show, or say."""
+    chrome.get("about:blank")
+    chrome.get_log("browser")
+    yield chrome
+    chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})

@@ -22,11 +22,10 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.ui import WebDriverWait
 
-from local.processes import PROJECT, Child, answers, free_port, is_free
-from tests.contract.browser import chromium
+from local.processes import Child, answers, free_port, is_free
+from tests.contract.browser import keep
 from tests.local.run import Run
 
-ARTIFACTS = PROJECT / "artifacts"
 DEFAULT_PORTS = {"PORT": 8000, "DATA_API_PORT": 8001, "DATABASE_PORT": 8002, "CONSOLE_PORT": 8003}
 READABLE = 4.5
 """The contrast that text needs: WCAG 2.2, success criterion 1.4.3."""
@@ -113,33 +112,7 @@ class Console:
         return [f"{each['level']} {each['message']}" for each in self.browser.get_log("browser")]
 
     def keep(self, name: str) -> bytes:
-        """Keep a screenshot among the artefacts; return it."""
-        ARTIFACTS.mkdir(exist_ok=True)
-        path = ARTIFACTS / f"console-{name}.png"
-        self.browser.save_screenshot(str(path))
-        return path.read_bytes()
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    with Run(tmp_path_factory.mktemp("stack"), "run") as stack:
-        stack.read_until("Ctrl-C")
-        yield stack
-
-
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Chrome]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def browser(chrome: Chrome) -> Iterator[Chrome]:
-    """Give the browser without what a test before had it show, or say."""
-    chrome.get("about:blank")
-    chrome.get_log("browser")
-    yield chrome
-    chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+        return keep(self.browser, f"console-{name}")
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ Screenshots are kept in `artifacts/`.
 import json
 import secrets
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,8 +16,8 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from local.issuer import Issuer
 from local.segments import PROTOCOL
-from tests.contract.browser import chromium
-from tests.contract.test_console import ARTIFACTS, CONTRAST, READABLE, Console
+from tests.contract.browser import keep
+from tests.contract.test_console import CONTRAST, READABLE, Console
 from tests.local.run import Run
 
 HOSTILE = "<img src=x onerror=document.title='taken'>"
@@ -56,38 +55,19 @@ class Page(Console):
         link: str = self.browser.switch_to.active_element.get_attribute("href") or ""
         return link.rpartition("#")[2]
 
-    def picture(self, name: str) -> bytes:
-        ARTIFACTS.mkdir(exist_ok=True)
-        path = ARTIFACTS / f"requests-{name}.png"
-        self.browser.save_screenshot(str(path))
-        return path.read_bytes()
+    def keep(self, name: str) -> bytes:
+        return keep(self.browser, f"requests-{name}")
 
 
 def new_trace_id() -> str:
     return f"1-5759e988-{secrets.token_hex(12)}"
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    with Run(tmp_path_factory.mktemp("stack"), "run") as stack:
-        stack.read_until("Ctrl-C")
-        yield stack
-
-
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Chrome]:
-    with chromium() as browser:
-        yield browser
-
-
 @pytest.fixture
-def page(stack: Run, chrome: Chrome) -> Iterator[Page]:
-    chrome.get("about:blank")
-    chrome.get_log("browser")
-    page = Page(chrome, stack)
+def page(stack: Run, browser: Chrome) -> Page:
+    page = Page(browser, stack)
     page.open()
-    yield page
-    chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    return page
 
 
 def test_a_request_appears_by_itself(page: Page) -> None:
@@ -231,7 +211,7 @@ def test_the_page_is_as_dark_as_the_system_and_readable(page: Page) -> None:
         assert {text: value for text, value in contrasts.items() if value < READABLE} == {}
         grounds[scheme] = page.ground()
         page.browser.execute_script("scrollTo(0, 0)")
-        pictures[scheme] = page.picture(scheme)
+        pictures[scheme] = page.keep(scheme)
 
     assert grounds["light"] != grounds["dark"]
     assert pictures["light"] != pictures["dark"]
