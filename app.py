@@ -18,7 +18,7 @@ from uuid import UUID
 from chalice import Chalice, Rate, Response
 from chalice.app import AuthRequest, AuthResponse, CloudWatchEvent
 
-from chalicelib import auth, creation, customers, headers, listing, problems, rows, telemetry
+from chalicelib import auth, creation, customers, headers, listing, logs, problems, rows, telemetry
 from chalicelib.database import Database, connect
 from chalicelib.operations import JSON, Operations, answer, no_content, settings
 from chalicelib.request import Request
@@ -35,7 +35,7 @@ UUID_TEXT = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | r
 
 app = Chalice(app_name="customers")
 app.log.setLevel(logging.INFO)  # Chalice logs errors only
-telemetry.configure(app.log)
+logs.configure(app.log)
 
 
 @cache
@@ -188,9 +188,9 @@ def get_problems(_: Request) -> Response:
 @app.schedule(Rate(1, unit=Rate.HOURS))
 def purge_customers(event: CloudWatchEvent) -> None:
     """Erase the customers whose time to be restored is over."""
-    with telemetry.purge(app.log) as done:
-        while batch := customers.purge(database()):
-            done.erased += batch
+    with telemetry.purge(app.log) as audit:
+        while erased := customers.purge(database()):
+            audit(erased)
             context = cast("Any", event.context)
             if context.get_remaining_time_in_millis() < PURGE_SPARE_MS:
                 break

@@ -7,7 +7,7 @@ answered as if it had just been made.
 from collections.abc import Callable, Collection
 from datetime import timedelta
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from uuid import UUID
 
 from chalicelib import conflicts, rows
@@ -16,7 +16,7 @@ from chalicelib.database import Database, DuplicateKey, Value
 from chalicelib.problems import CustomerNotFound, PreconditionFailed, Problem
 from chalicelib.rows import Customer, Fields
 
-PURGE_BATCH = 500  # customers that one statement erases
+PURGE_BATCH = 500  # customers that a run erases at once
 _READ = ", ".join((*rows.COLUMNS, "last_write"))
 
 # the order matters: a SET sees what those before it have set
@@ -155,14 +155,27 @@ def erase(database: Database, customer_id: UUID, intent: Intent) -> None:
         _explain(database, customer_id, intent, "erased_at")
 
 
-def purge(database: Database) -> int:
-    """Erase up to `PURGE_BATCH` customers whose time to be restored is over; return how many."""
-    return database.execute(
-        f"UPDATE customers SET{_ERASURE} WHERE purge_at < :now LIMIT :batch",
-        now=rows.now(),
-        mark=None,
-        batch=PURGE_BATCH,
+def purge(database: Database) -> list[UUID]:
+    """Erase up to `PURGE_BATCH` customers whose time to be restored is over; return their ids."""
+    now = rows.now()
+    due = database.fetch_all(
+        "SELECT id FROM customers WHERE purge_at < :now LIMIT :batch", now=now, batch=PURGE_BATCH
     )
+    if not due:
+        return []
+    ids = {f"id{n}": row["id"] for n, row in enumerate(due)}
+    among = f"id IN ({', '.join(f':{name}' for name in ids)})"
+    # a restore that was begun in time may have been quicker
+    database.execute(
+        f"UPDATE customers SET{_ERASURE} WHERE {among} AND purge_at < :now",
+        now=now,
+        mark=None,
+        **ids,
+    )
+    erased = database.fetch_all(
+        f"SELECT id FROM customers WHERE {among} AND erased_at = :now", now=now, **ids
+    )
+    return [UUID(bytes=cast("bytes", row["id"])) for row in erased]
 
 
 def known(customer_id: UUID, version: int) -> Customer:

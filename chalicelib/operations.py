@@ -11,7 +11,7 @@ import chalice.app
 from chalice import Chalice, Response
 from chalice.app import ChaliceAuthorizer
 
-from chalicelib import headers, problems, telemetry
+from chalicelib import headers, logs, problems, telemetry
 from chalicelib.database import DatabaseError
 from chalicelib.problems import Problem
 from chalicelib.request import Request
@@ -109,11 +109,11 @@ class Operations:
         if isinstance(error, Problem):
             return error
         if isinstance(error, DatabaseError) and error.retry_after:
-            telemetry.log_error(self._app.log, WARNING, error)
+            logs.log_error(self._app.log, WARNING, error)
             return problems.ServiceUnavailable(
                 "The database can't answer at the moment. Try again.", error.retry_after
             )
-        telemetry.log_error(self._app.log, ERROR, error)
+        logs.log_error(self._app.log, ERROR, error)
         return problems.InternalError("This is our fault. Tell us the request_id if it goes on.")
 
 

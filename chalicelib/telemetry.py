@@ -1,28 +1,24 @@
-"""What operators are told: logs, an audit of writes, and metrics, each line one JSON object.
+"""What operators are told of a request: its log line, its metrics, the audit of a write, its trace.
 
 A request has one line, `request`, which also holds its metrics, in CloudWatch's embedded metric
-format; a successful write has another, `audit`. No line holds personal data: of what a request
-brings, they have the method, the route, a sane `Request-Id` and a pseudonym of the caller; of an
-error that is not ours its type, and where it came from.
+format; a successful write has another, `audit`.
 
 Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
 
 import hmac
 import itertools
-import json
 import logging
 import os
-import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
-from datetime import UTC, datetime
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
-from chalicelib import tracing
+from chalicelib import logs, tracing
 from chalicelib.problems import InternalError
 from chalicelib.settings import stage
 
@@ -33,7 +29,6 @@ if TYPE_CHECKING:
 
 NAMESPACE = "Customers"
 PSEUDONYM_BYTES = 8
-OURS = {"app", "chalicelib", "customers", "local"}  # loggers whose arguments we have written
 UNITS = {
     "Requests": "Count",
     "Latency": "Milliseconds",
@@ -44,59 +39,23 @@ UNITS = {
     "Replays": "Count",
     "ColdStarts": "Count",
     "Statements": "Count",
-    "DatabaseLatency": "Milliseconds",
     "DatabaseErrors": "Count",
+    "DatabaseRetries": "Count",
 }
 
 _CONFLICTS = {HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED}
-_OF_OPERATIONS = {
-    "Namespace": NAMESPACE,
-    "Dimensions": [["Stage", "Operation"], ["Stage"]],
-    "Metrics": [{"Name": name, "Unit": unit} for name, unit in UNITS.items()],
-}
-_OF_PROBLEMS = {
-    "Namespace": NAMESPACE,
-    "Dimensions": [["Stage", "Problem"]],
-    "Metrics": [{"Name": "Problems", "Unit": "Count"}],
-}
 _cold_starts = itertools.chain([1], itertools.repeat(0))
-_common: ContextVar[Mapping[str, Any]] = ContextVar("common", default={})  # noqa: B039 (never set)
-_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
-class Formatter(logging.Formatter):
-    """Makes a line of JSON of a record, with what is common to the request that it is of.
-
-    An exception's own text is left out, and so are the arguments of others' messages.
-    """
-
-    def format(self, record: logging.LogRecord) -> str:
-        is_ours = record.name.partition(".")[0] in OURS
-        time_of = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        line = {
-            "timestamp": time_of.replace("+00:00", "Z"),
-            "level": record.levelname,
-            "message": record.getMessage() if is_ours else _template(record),
-            **_common.get(),
-            **getattr(record, "members", {}),
-        }
-        if record.exc_info and record.exc_info[1]:
-            line |= _described(record.exc_info[1])
-        return _encode(line)
+def _directive(units: dict[str, str], *dimensions: Sequence[str]) -> str:
+    metrics = [{"Name": name, "Unit": unit} for name, unit in units.items()]
+    return logs.encode({"Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": metrics})
 
 
-def configure(log: logging.Logger) -> None:
-    """Have the app's logger and the root, which has the libraries' warnings, write such lines.
-
-    In Lambda the root has a handler already, which keeps its place and gets the format.
-    """
-    root, formatter = logging.getLogger(), Formatter()
-    handler = logging.StreamHandler(sys.stdout)
-    log.handlers = [handler]
-    if not root.handlers:
-        root.addHandler(handler)
-    for each in (handler, *root.handlers):
-        each.setFormatter(formatter)
+# encoded once: each would cost a request more than all of its other members
+_OF_OPERATIONS = _directive(UNITS, ["Stage", "Operation"], ["Stage"])
+_OF_STATEMENTS = _directive({"DatabaseLatency": "Milliseconds"}, ["Stage", "Operation"], ["Stage"])
+_OF_PROBLEMS = _directive({"Problems": "Count"}, ["Stage", "Problem"])
 
 
 class Observation:
@@ -112,6 +71,7 @@ class Observation:
         self._start = time.perf_counter()
         self._trace = tracing.Trace(operation, request.header("x-amzn-trace-id"))
         self._caller = caller
+        self._stage = stage(os.environ)
 
     @property
     def common(self) -> dict[str, Any]:
@@ -146,14 +106,17 @@ class Observation:
             statements=values["Statements"],
             problem=self._problem,
             error=self._error,
-            **metrics(values, self._operation, self._problem),
+            Stage=self._stage,
+            Operation=self._operation,
+            Problem=self._problem,
+            **values,
         )
-        self._log.info("request", extra={"members": members})
+        self._log.info("request", extra={"members": members, "metrics": metrics(values)})
 
     def _annotate(self, status: int, *, is_replay: bool) -> None:
         self._trace.annotate(
             operation=self._operation,
-            stage=stage(os.environ),
+            stage=self._stage,
             status=status,
             replayed=is_replay,
         )
@@ -168,9 +131,9 @@ class Observation:
         self._log.info("audit", extra={"members": written})
 
     def _values(self, status: int, *, is_replay: bool) -> dict[str, float]:
-        """Return the metrics of `UNITS`: each has a value each time, so averages are rates."""
+        """Return the metrics: each of `UNITS` has a value each time, so averages are rates."""
         trace, is_fault = self._trace, status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        return {
+        values = {
             "Requests": 1,
             "Latency": round((time.perf_counter() - self._start) * 1000, 3),
             "ClientErrors": int(status >= HTTPStatus.BAD_REQUEST and not is_fault),
@@ -180,25 +143,28 @@ class Observation:
             "Replays": int(is_replay),
             "ColdStarts": next(_cold_starts),
             "Statements": trace.statements,
-            "DatabaseLatency": round(trace.seconds * 1000, 3),
             "DatabaseErrors": trace.failures,
+            "DatabaseRetries": trace.retries,
         }
+        if trace.statements:
+            values["DatabaseLatency"] = round(trace.seconds * 1000, 3)
+        if self._problem:
+            values["Problems"] = 1
+        return values
 
 
-def metrics(
-    values: Mapping[str, float], operation: str, problem: str | None = None
-) -> dict[str, Any]:
-    """Return members by which CloudWatch makes metrics of a log line.
+def metrics(values: Iterable[str]) -> str:
+    """Return the member, encoded, by which CloudWatch makes metrics of a log line's members.
 
     Each operation and each type of problem is a dimension, and costs: both are bounded.
     """
-    directives, members = [_OF_OPERATIONS], {"Stage": stage(os.environ), "Operation": operation}
-    if problem:
-        directives = [_OF_OPERATIONS, _OF_PROBLEMS]
-        members |= {"Problem": problem}
-        values = {**values, "Problems": 1}
-    about = {"Timestamp": time.time_ns() // 1_000_000, "CloudWatchMetrics": directives}
-    return {**members, **values, "_aws": about}
+    directives = [_OF_OPERATIONS]
+    if "DatabaseLatency" in values:
+        directives.append(_OF_STATEMENTS)
+    if "Problems" in values:
+        directives.append(_OF_PROBLEMS)
+    now = time.time_ns() // 1_000_000
+    return f'"_aws":{{"Timestamp":{now},"CloudWatchMetrics":[{",".join(directives)}]}}'
 
 
 @contextmanager
@@ -207,41 +173,31 @@ def observed(
 ) -> Iterator[Observation]:
     """Give what is to be told of a request, and tell it at its end."""
     seen = Observation(log, operation, request, caller)
-    token = _common.set(seen.common)
-    try:
-        yield seen
-    except BaseException as error:
-        seen.fail(error, InternalError.type)
-        raise
-    finally:
-        seen.end()
-        _common.reset(token)
-
-
-class Purge:
-    """How many customers a run of the purge has erased."""
-
-    erased = 0
+    with logs.common(seen.common):
+        try:
+            yield seen
+        except BaseException as error:
+            seen.fail(error, InternalError.type)
+            raise
+        finally:
+            seen.end()
 
 
 @contextmanager
-def purge(log: logging.Logger) -> Iterator[Purge]:
-    """Give what is to be told of a purge; the audit has it even if the purge fails half way."""
-    done, name = Purge(), "purge_customers"
+def purge(log: logging.Logger) -> Iterator[Callable[[Iterable[UUID]], None]]:
+    """Give a function that audits which customers a purge has just erased."""
+    name = "purge_customers"
     with tracing.Trace(name, None) as trace:
         trace.annotate(operation=name, stage=stage(os.environ))
-        common = _known(trace_id=trace.id, operation=name, caller="schedule")
-        try:
-            yield done
-        finally:
-            log.info("audit", extra={"members": {**common, "erased": done.erased}})
+
+        def audit(erased: Iterable[UUID]) -> None:
+            log.info("audit", extra={"members": {"customers": list(map(str, erased))}})
+
+        with logs.common(_known(trace_id=trace.id, operation=name, caller="schedule")):
+            yield audit
 
 
-def log_error(log: logging.Logger, level: int, error: Exception) -> None:
-    """Log an error's type, where it was and, if it is ours, what it says."""
-    log.log(level, "%s: %s", type(error).__name__, tracing.reason(error), exc_info=error)
-
-
+@lru_cache(maxsize=1_000)
 def pseudonym(subject: str | None, key: bytes) -> str | None:
     """Return 16 hexadecimal digits for a caller, whose name may be an email address.
 
@@ -255,16 +211,3 @@ def pseudonym(subject: str | None, key: bytes) -> str | None:
 
 def _known(**members: Any) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None}
-
-
-def _template(record: logging.LogRecord) -> str:
-    return record.msg if isinstance(record.msg, str) else type(record.msg).__name__
-
-
-def _described(error: BaseException) -> dict[str, Any]:
-    """Return the members that a line has of an error."""
-    where = [
-        f"{'/'.join(file.rsplit('/', 2)[-2:])}:{line} {function}"
-        for file, line, function in tracing.frames(error)
-    ]
-    return {"error": type(error).__name__, "where": where}

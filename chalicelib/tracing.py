@@ -111,14 +111,14 @@ class Span:
 class Trace(Span):
     """One request, or one run of the schedule, as long as `with` has it.
 
-    `id` is the trace's, recorded or not; `statements`, `failures` and `throttles` count
-    statements, `seconds` is what they took. The header in Lambda's environment goes first.
+    `id` is the trace's, recorded or not; `statements`, `failures`, `throttles` and `retries`
+    count statements, `seconds` is what they took. The header in Lambda's environment goes first.
     """
 
     def __init__(self, operation: str, header: str | None) -> None:
         found = Header.parse(os.environ.get("_X_AMZN_TRACE_ID") or header)
         self.id = found.trace_id
-        self.statements = self.failures = self.throttles = 0
+        self.statements = self.failures = self.throttles = self.retries = 0
         self.seconds = 0.0
         is_recorded = found.is_sampled and found.trace_id and found.parent_id
         self.recorder = recorder() if is_recorded else None
@@ -173,6 +173,13 @@ def note(**values: object) -> None:
     """Say something of the statement that is being done."""
     if trace := _trace.get():
         trace.innermost.note(**values)
+
+
+def attempted(times: int) -> None:
+    """Say how often a call of the database was tried."""
+    if trace := _trace.get():
+        trace.retries += times - 1
+        trace.innermost.note(attempts=times)
 
 
 def statement_name(sql: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 import app
 import migrations
-from chalicelib import operations, telemetry, tracing
+from chalicelib import logs, operations, tracing
 from chalicelib.database import Database, connect
 from chalicelib.settings import Settings
 from local.mariadb import MariaDB, find_server, install
@@ -121,7 +121,7 @@ def daemon(monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
     """Give the lines that the app logs; its logger does not pass anything on."""
-    caplog.handler.setFormatter(telemetry.Formatter())
+    caplog.handler.setFormatter(logs.Formatter())
     app.app.log.addHandler(caplog.handler)
     yield caplog
     app.app.log.removeHandler(caplog.handler)

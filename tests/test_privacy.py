@@ -16,7 +16,7 @@ import pytest
 from chalice.test import Client, HTTPResponse
 
 import app
-from chalicelib import telemetry
+from chalicelib import logs
 from chalicelib.auth import SCOPES
 from chalicelib.database import connect
 from chalicelib.settings import Settings
@@ -115,7 +115,7 @@ def seen(daemon: Daemon) -> Iterator[Seen]:
     """Have all loggers write to one place."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(telemetry.Formatter())
+    handler.setFormatter(logs.Formatter())
     loggers = (app.app.log, logging.getLogger())
     for each in loggers:
         each.addHandler(handler)
@@ -334,7 +334,7 @@ def test_purge_shows_nothing(api: Api, seen: Seen, monkeypatch: pytest.MonkeyPat
     event = "version account region detail detail-type source time id resources".split()
     Client(app.app).lambda_.invoke("purge_customers", dict.fromkeys(event, ""))
 
-    assert '"erased":1' in seen.logged
+    assert '"operation":"purge_customers"' in seen.logged
     assert seen.found == []
 
 

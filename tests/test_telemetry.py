@@ -8,11 +8,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 import app
-from chalicelib import operations, telemetry
+from chalicelib import logs, operations, telemetry
 from chalicelib.database import StatementFailed, connect
 from chalicelib.problems import Problem
 from chalicelib.settings import Settings
@@ -241,10 +242,11 @@ def test_what_is_not_written_is_not_audited(api: Api, lines: Lines) -> None:
 
 def test_purge_that_fails_is_audited(lines: Lines) -> None:
     """What it had erased before is erased."""
+    erased = UUID(int=7)
 
     def fail() -> None:
-        with telemetry.purge(app.app.log) as done:
-            done.erased = 500
+        with telemetry.purge(app.app.log) as audit:
+            audit([erased])
             raise StatementFailed("MySQL error 1146")
 
     with pytest.raises(StatementFailed):
@@ -252,7 +254,7 @@ def test_purge_that_fails_is_audited(lines: Lines) -> None:
 
     (audit,) = lines("audit")
     assert (audit["operation"], audit["caller"]) == ("purge_customers", "schedule")
-    assert audit["erased"] == 500
+    assert audit["customers"] == [str(erased)]
 
 
 # --- metrics ---------------------------------------------------------------------------------
@@ -304,7 +306,7 @@ def test_metrics_are_embedded(api: Api, lines: Lines, log: pytest.LogCaptureFixt
     assert all("\n" not in log.handler.format(record) for record in log.records)
     good, bad = lines("request")
     by_operation = [["Stage", "Operation"], ["Stage"]]
-    assert dimensions_of(good) == dict.fromkeys(UNITS, by_operation)
+    assert dimensions_of(good) == dict.fromkeys([*UNITS, "DatabaseLatency"], by_operation)
     assert dimensions_of(bad) == {**dimensions_of(good), "Problems": [["Stage", "Problem"]]}
     assert (bad["Stage"], bad["Operation"]) == ("local", "get_customer")
     assert (bad["Problem"], bad["Problems"]) == ("customer-not-found", 1)
@@ -417,7 +419,7 @@ def test_deep_recursion_has_few_frames(log: pytest.LogCaptureFixture) -> None:
     try:
         descend(500)
     except ValueError as error:
-        telemetry.log_error(app.app.log, logging.ERROR, error)
+        logs.log_error(app.app.log, logging.ERROR, error)
 
     line = json.loads(log.handler.format(log.records[-1]))
     assert len(line["where"]) == 20

@@ -157,9 +157,9 @@ def test_purge_is_traced(
 
     Client(app.app).lambda_.invoke("purge_customers", {**dict.fromkeys(EVENT_MEMBERS), "time": ""})
 
-    update, operation = daemon.take(2)
+    select, operation = daemon.take(2)
     assert (operation["name"], operation["parent_id"]) == ("purge_customers", PARENT)
-    assert (update["name"], update["parent_id"]) == ("UPDATE customers", operation["id"])
+    assert (select["name"], select["parent_id"]) == ("SELECT customers", operation["id"])
 
 
 EVENT_MEMBERS = "version account region detail detail-type source time id resources".split()

@@ -160,7 +160,7 @@ def _local_client(settings: Settings) -> "RDSDataServiceClient":
 
 
 def _note_attempts(answer: Any) -> None:
-    tracing.note(attempts=answer["ResponseMetadata"].get("RetryAttempts", 0) + 1)
+    tracing.attempted(answer["ResponseMetadata"].get("RetryAttempts", 0) + 1)
 
 
 def _from_answer(error: ClientError) -> DatabaseError:

@@ -1,17 +1,18 @@
 """Which metrics there are, with which dimensions: what AWS documents, and what our code emits."""
 
+import json
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 
 from chalicelib import telemetry
 
 Dimensions = frozenset[str]
 
-_LINE = telemetry.metrics(dict.fromkeys(telemetry.UNITS, 0), "get_customer", "internal-error")
-OURS: Mapping[tuple[str, ...], Collection[str]] = {
-    tuple(dimensions): {metric["Name"] for metric in directive["Metrics"]}
-    for directive in _LINE["_aws"]["CloudWatchMetrics"]
-    for dimensions in directive["Dimensions"]
-}
+_LINE = json.loads(f"{{{telemetry.metrics(['DatabaseLatency', 'Problems'])}}}")
+OURS: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
+for _directive in _LINE["_aws"]["CloudWatchMetrics"]:
+    for _dimensions in _directive["Dimensions"]:
+        OURS[tuple(_dimensions)].update(metric["Name"] for metric in _directive["Metrics"])
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html
 API_GATEWAY = {
