@@ -95,22 +95,22 @@ class Observation:
         response = self.response
         status = int(response.status_code if response else HTTPStatus.INTERNAL_SERVER_ERROR)
         is_replay = bool(response and "Idempotency-Replayed" in response.headers)
-        self._annotate(status, is_replay=is_replay)
+        if self._trace.recorder:
+            self._annotate(status, is_replay=is_replay)
         self._trace.end()
         if self._request.written and status < HTTPStatus.BAD_REQUEST:
             self._audit(is_replay=is_replay)
         values = self._values(status, is_replay=is_replay)
-        members = _known(
-            status=status,
-            duration_ms=values["Latency"],
-            statements=values["Statements"],
-            problem=self._problem,
-            error=self._error,
-            Stage=self._stage,
-            Operation=self._operation,
-            Problem=self._problem,
+        members = {
+            "status": status,
+            "duration_ms": values["Latency"],
+            "statements": values["Statements"],
+            "Stage": self._stage,
+            "Operation": self._operation,
             **values,
-        )
+        }
+        if self._problem:
+            members |= {"problem": self._problem, "error": self._error, "Problem": self._problem}
         self._log.info("request", extra={"members": members, "metrics": metrics(values)})
 
     def _annotate(self, status: int, *, is_replay: bool) -> None:
