@@ -45,7 +45,9 @@ def test_role_is_for_one_repository_and_environment(stage: str) -> None:
     assert statement["Condition"] == {
         "StringEquals": {
             "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
-            "token.actions.githubusercontent.com:sub": f"repo:example/customers:environment:{stage}",
+            "token.actions.githubusercontent.com:sub": (
+                f"repo:example/customers:environment:{stage}"
+            ),
         }
     }
 
