@@ -45,7 +45,8 @@ each = pytest.mark.parametrize("template", ALL.values(), ids=ALL)
 
 def only(template: Template, kind: str) -> dict[str, Any]:
     """Return the properties of the only resource of a type."""
-    (properties,) = template.of_type(f"AWS::{kind}").values()
+    found: list[dict[str, Any]] = list(template.of_type(f"AWS::{kind}").values())
+    (properties,) = found
     return properties
 
 

@@ -1,7 +1,7 @@
 """Nobody gets at the database from outside, and nothing gets out."""
 
 from collections.abc import Callable
-from ipaddress import ip_network
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +36,12 @@ def test_there_is_no_way_in_or_out(template: Template) -> None:
 def test_subnets_are_of_two_zones_and_do_not_overlap() -> None:
     subnets = list(TEMPLATE.of_type("AWS::EC2::Subnet").values())
     (vpc,) = TEMPLATE.of_type("AWS::EC2::VPC").values()
-    first, second = (ip_network(subnet["CidrBlock"]) for subnet in subnets)
+    first, second = (IPv4Network(subnet["CidrBlock"]) for subnet in subnets)
 
     assert {subnet["AvailabilityZone"] for subnet in subnets} == {"eu-west-1a", "eu-west-1b"}
     assert not first.overlaps(second)
-    assert first.subnet_of(ip_network(vpc["CidrBlock"]))
-    assert second.subnet_of(ip_network(vpc["CidrBlock"]))
+    assert first.subnet_of(IPv4Network(vpc["CidrBlock"]))
+    assert second.subnet_of(IPv4Network(vpc["CidrBlock"]))
 
 
 @pytest.mark.parametrize(
