@@ -107,7 +107,7 @@ class Template:
             "Not": lambda conditions: not conditions[0],
             "Contains": lambda pair: str(pair[1]) in map(str, pair[0]),
             "EachMemberEquals": lambda pair: all(each == pair[1] for each in pair[0]),
-            "ValueOfAll": lambda _: [self.values["VpcId"]],  # which only AWS knows
+            "ValueOf": lambda pair: [self.values[pair[1]]],  # which AWS alone knows
             "GetAZs": lambda _: [f"{REGION}{zone}" for zone in "abc"],
             "Select": lambda pair: pair[1][int(pair[0])],
         }
