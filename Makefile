@@ -7,6 +7,8 @@ COUNT ?= 10000
 WORKERS := --numprocesses 3 --dist worksteal
 INSTALLED := .venv/.installed
 CONTRACT := .venv/.contract
+# an environment of its own: checkov wants versions that nothing else does
+AUDIT := .venv/audit/.installed
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade
 LOCKED := --constraints requirements.txt
 
@@ -38,8 +40,12 @@ test: $(INSTALLED)  ## Run every test against the real database, with coverage
 quick: $(INSTALLED)  ## Run the tests that take less than five seconds
 	@$(BIN)/pytest $(WORKERS) -m "not slow" $(ARGS)
 
-contract: $(CONTRACT)  ## Fuzz, break and browse the running service, and run a client generated for it
+contract: $(CONTRACT) $(AUDIT)  ## Fuzz, break and browse the running service, and run a client generated for it
 	@$(BIN)/pytest tests/breaking tests/contract --capture=no $(ARGS)
+
+audit: $(AUDIT)  ## Look for known vulnerabilities in what the lock files name
+	@.venv/audit/bin/pip-audit --disable-pip --requirement requirements.txt \
+		--requirement requirements-authorizer.txt --requirement requirements-contract.txt
 
 check: $(INSTALLED)  ## Check lint, format and types
 	@$(BIN)/ruff check .
@@ -60,6 +66,7 @@ lock: $(INSTALLED)  ## Pin the requirements anew from pyproject.toml
 	@$(COMPILE) pyproject.toml --group dev $(LOCKED) --output-file requirements-dev.txt
 	@$(COMPILE) pyproject.toml --group contract --constraints requirements-dev.txt \
 		--output-file requirements-contract.txt
+	@$(COMPILE) --group audit --output-file requirements-audit.txt
 
 ##@ About
 help:  ## Show this
@@ -75,5 +82,11 @@ $(CONTRACT): requirements-contract.txt $(INSTALLED)
 		--requirement $<
 	@touch $@
 
+$(AUDIT): requirements-audit.txt $(INSTALLED)
+	@$(BIN)/python -m venv .venv/audit
+	@.venv/audit/bin/pip install --quiet --disable-pip-version-check --no-compile --require-hashes \
+		--requirement $<
+	@touch $@
+
 .DEFAULT_GOAL := help
-.PHONY: run stack seed migrate token reset test quick contract check format openapi lock help
+.PHONY: run stack seed migrate token reset test quick contract audit check format openapi lock help

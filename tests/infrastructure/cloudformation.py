@@ -14,6 +14,7 @@ REGION = "eu-west-1"
 ACCOUNT = "123456789012"
 PSEUDO_PARAMETERS = {
     "AWS::AccountId": ACCOUNT,
+    "AWS::NoValue": None,
     "AWS::Partition": "aws",
     "AWS::Region": REGION,
     "AWS::URLSuffix": "amazonaws.com",
@@ -38,10 +39,16 @@ _Loader.add_multi_constructor("!", _function)  # type: ignore[attr-defined]
 
 
 class Template:
-    """A template, with values for its parameters."""
+    """A template, with values for its parameters; `change` is made to it before it is read."""
 
-    def __init__(self, path: Path, values: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        values: Mapping[str, str],
+        change: Callable[[dict[str, Any]], object] = lambda _: None,
+    ) -> None:
         self.document: dict[str, Any] = yaml.load(path.read_text(), _Loader)  # noqa: S506 (is safe)
+        change(self.document)
         self.values = {
             name: values.get(name, parameter.get("Default"))
             for name, parameter in self.document["Parameters"].items()
@@ -60,6 +67,19 @@ class Template:
             if resource["Type"] == resource_type
         }
 
+    def refusals(self) -> list[str]:
+        """Return what CloudFormation says of the values before it makes anything."""
+        parameters = self.document["Parameters"].items()
+        said = [name for name, parameter in parameters if not _fits(self.values[name], parameter)]
+        for rule in self.document.get("Rules", {}).values():
+            if self.resolve(rule.get("RuleCondition", True)):
+                said += [
+                    each["AssertDescription"]
+                    for each in rule["Assertions"]
+                    if not self.resolve(each["Assert"])
+                ]
+        return said
+
     def resolve(self, value: Any) -> Any:
         """Return the value with every function replaced by what it gives."""
         if isinstance(value, list):
@@ -70,7 +90,8 @@ class Template:
         if name == "Ref" or str(name).startswith("Fn::"):
             assert len(value) == 1
             return self._call(name.removeprefix("Fn::"), argument)
-        return {name: self.resolve(each) for name, each in value.items()}
+        members = {name: self.resolve(each) for name, each in value.items()}
+        return {name: each for name, each in members.items() if each is not None}
 
     def _call(self, function: str, argument: Any) -> Any:
         """Return what a function gives; `If` alone must not look at all of its arguments."""
@@ -82,8 +103,13 @@ class Template:
             "GetAtt": lambda path: self._arn(path[0]),
             "Sub": lambda text: self._substitute(*([text, {}] if isinstance(text, str) else text)),
             "Join": lambda parts: parts[0].join(parts[1]),
-            "Equals": lambda pair: pair[0] == pair[1],
+            "Equals": lambda pair: str(pair[0]) == str(pair[1]),
             "Not": lambda conditions: not conditions[0],
+            "Contains": lambda pair: str(pair[1]) in map(str, pair[0]),
+            "EachMemberEquals": lambda pair: all(each == pair[1] for each in pair[0]),
+            "ValueOf": lambda pair: [self.values[pair[1]]],  # which AWS alone knows
+            "GetAZs": lambda _: [f"{REGION}{zone}" for zone in "abc"],
+            "Select": lambda pair: pair[1][int(pair[0])],
         }
         return functions[function](self.resolve(argument))
 
@@ -97,7 +123,7 @@ class Template:
                 return variables[name]
             return str(self._arn(name) if attribute == "Arn" else self._reference(name))
 
-        return VARIABLE.sub(value, text)
+        return VARIABLE.sub(value, text).replace("${!", "${")
 
     def _reference(self, name: str) -> Any:
         for known in (PSEUDO_PARAMETERS, self.values):
@@ -120,3 +146,15 @@ class Template:
         else:
             kind = f"{resource['Type'].split('::')[1].lower()}:{REGION}:{ACCOUNT}:{name}"
         return f"arn:aws:{kind}"
+
+
+def _fits(value: Any, parameter: Mapping[str, Any]) -> bool:
+    text = str(value)
+    if "AllowedValues" in parameter and text not in map(str, parameter["AllowedValues"]):
+        return False
+    if not re.search(parameter.get("AllowedPattern", ""), text):
+        return False
+    if parameter["Type"] != "Number":
+        return True
+    low, high = parameter.get("MinValue", "-inf"), parameter.get("MaxValue", "inf")
+    return float(low) <= float(text) <= float(high)

@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Prints a token with every scope, for the tests of a stage: OAuth's client credentials.
+set -euo pipefail
+
+curl --fail --silent --show-error --retry 3 --user "$TOKEN_CLIENT_ID:$TOKEN_CLIENT_SECRET" \
+  --data grant_type=client_credentials \
+  --data-urlencode "scope=${TOKEN_SCOPE:-customers:read customers:write customers:erase}" \
+  "$TOKEN_URL" | jq --exit-status --raw-output .access_token

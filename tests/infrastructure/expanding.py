@@ -1,0 +1,76 @@
+"""What in a migration the code before it could not live with.
+
+Migrations run before the code they are for, so the code before them runs on: on what they made for
+as long as a deployment takes, and longer where it is rolled back. They only add, then, and what
+nothing needs any more is dropped by a later one, whose file says so:
+
+    -- Contracts: 0.3.0 was the last version that read it.
+
+Source: https://martinfowler.com/bliki/ParallelChange.html
+"""
+
+import re
+from collections.abc import Iterator
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import ErrorLevel
+
+CONTRACTS = re.compile(r"(?m)^-- Contracts: (?P<version>\d+\.\d+\.\d+) was the last version that ")
+
+
+def faults(sql: str, released: frozenset[str]) -> list[str]:
+    """Return what code before this migration may fail at; nothing where its time is over.
+
+    `released` are the versions whose end a file may tell of.
+    """
+    told = CONTRACTS.search(sql)
+    if told and told["version"] not in released:
+        return [f"{told['version']}, which was never released"]
+    return [] if told else list(_of(sqlglot.parse_one(sql, "mysql", error_level=ErrorLevel.RAISE)))
+
+
+def _of(statement: exp.Expr) -> Iterator[str]:
+    if isinstance(statement, exp.Alter) and statement.kind == "TABLE":
+        yield from _of_alter(statement)
+    elif isinstance(statement, exp.Create) and statement.kind == "INDEX":
+        if statement.args.get("unique"):
+            yield "a unique key of what is there"
+    elif isinstance(statement, exp.Create):
+        if statement.kind != "TABLE":
+            yield f"CREATE {statement.kind}"
+    elif not isinstance(statement, exp.Insert | exp.Update):
+        yield statement.sql("mysql").split(maxsplit=2)[0]
+
+
+def _of_alter(statement: exp.Alter) -> Iterator[str]:
+    actions = statement.args["actions"]
+    added = {action.name for action in actions if isinstance(action, exp.ColumnDef)}
+    for action in actions:
+        if isinstance(action, exp.ColumnDef):
+            if not _may_be_left_out(action):
+                yield f"the column {action.name}, which must have a value"
+        elif isinstance(action, exp.AddConstraint):
+            yield from _of_keys(action, added)
+        else:
+            yield action.sql("mysql")
+
+
+def _may_be_left_out(column: exp.ColumnDef) -> bool:
+    kinds = {type(each.kind) for each in column.args["constraints"]}
+    has_value = kinds & {
+        exp.AutoIncrementColumnConstraint,
+        exp.ComputedColumnConstraint,
+        exp.DefaultColumnConstraint,
+        exp.GeneratedAsIdentityColumnConstraint,
+    }
+    required = column.find(exp.NotNullColumnConstraint)
+    return bool(has_value) or not required or bool(required.args.get("allow_null"))
+
+
+def _of_keys(action: exp.AddConstraint, added: set[str]) -> Iterator[str]:
+    """Find what refuses a row; a column that is new has none of the code before it."""
+    for each in action.expressions:
+        columns = {column.name for column in each.find_all(exp.Identifier)}
+        if not isinstance(each, exp.IndexColumnConstraint) and not columns & added:
+            yield each.sql("mysql")

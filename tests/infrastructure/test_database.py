@@ -1,0 +1,354 @@
+"""The database loses nothing, tells nobody, and is what the tests' MariaDB is."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infrastructure.stages import STAGES, Stage
+from local.mariadb import SETTINGS, SQL_MODES
+from tests.infrastructure import rules
+from tests.infrastructure.cloudformation import ACCOUNT, REGION, Template
+
+PATH = Path(__file__).parents[2] / "infrastructure" / "database.yaml"
+NETWORK = {
+    "VpcId": "vpc-1",
+    "PrivateSubnets": "subnet-1,subnet-2",
+    "DatabaseSecurityGroup": "sg-1",
+}
+BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
+DAYS_OF_PROD = 14
+
+
+def dimensions(stage: Stage) -> dict[str, str]:
+    return NETWORK | {
+        "Stage": stage.name,
+        "MinCapacity": str(stage.min_capacity),
+        "MaxCapacity": str(stage.max_capacity),
+        "SecondsUntilAutoPause": str(stage.seconds_until_pause or 0),
+        "Instances": str(stage.instances),
+        "BackupDays": str(stage.backup_days),
+        "DeletionProtection": str(stage.is_protected).lower(),
+    }
+
+
+PROXY = {"UsesProxy": "true", "PermissionsBoundary": BOUNDARY}
+TEMPLATES = {stage.name: Template(PATH, dimensions(stage)) for stage in STAGES.values()}
+PROD = TEMPLATES["prod"]
+PROXIED = Template(PATH, dimensions(STAGES["prod"]) | PROXY)
+DEFAULT = Template(PATH, NETWORK | {"Stage": "prod"})
+ALL = TEMPLATES | {"prod with a proxy": PROXIED, "prod by default": DEFAULT}
+
+each = pytest.mark.parametrize("template", ALL.values(), ids=ALL)
+
+
+def only(template: Template, kind: str) -> dict[str, Any]:
+    """Return the properties of the only resource of a type."""
+    found: list[dict[str, Any]] = list(template.of_type(f"AWS::{kind}").values())
+    (properties,) = found
+    return properties
+
+
+def lost(template: Template) -> list[str]:
+    """Return what could lose a customer."""
+    cluster, resource = only(template, "RDS::DBCluster"), template.resources["Cluster"]
+    days, protected = int(cluster["BackupRetentionPeriod"]), cluster["DeletionProtection"]
+    faults = {
+        "no snapshot when it is deleted": resource["DeletionPolicy"] != "Snapshot",
+        "no snapshot when it is replaced": resource["UpdateReplacePolicy"] != "Snapshot",
+        "anybody can delete it": protected != "true",
+        "too few days of backups": days < DAYS_OF_PROD,
+        "its snapshots can't be told apart": not cluster["CopyTagsToSnapshot"],
+        "its key may be deleted with it": template.resources["Key"]["DeletionPolicy"] == "Delete",
+        "one zone only": len(template.of_type("AWS::RDS::DBInstance")) < 2,
+    }
+    return [fault for fault, is_there in faults.items() if is_there]
+
+
+def told(template: Template) -> list[str]:
+    """Return what could let somebody read what is not theirs."""
+    cluster = only(template, "RDS::DBCluster")
+    parameters = only(template, "RDS::DBClusterParameterGroup")["Parameters"]
+    key = template.resolve({"Fn::GetAtt": ["Key", "Arn"]})
+    instances = template.of_type("AWS::RDS::DBInstance").values()
+    proxies = template.of_type("AWS::RDS::DBProxy").values()
+    secrets = template.of_type("AWS::SecretsManager::Secret").values()
+    logs = template.of_type("AWS::Logs::LogGroup").values()
+    faults = {
+        "not encrypted": not (cluster.get("StorageEncrypted") and cluster["KmsKeyId"] == key),
+        "no TLS": parameters.get("require_secure_transport") != "ON",
+        "no TLS to the proxy": not all(proxy["RequireTLS"] for proxy in proxies),
+        "a password for the proxy": any(
+            auth["IAMAuth"] != "REQUIRED" for proxy in proxies for auth in proxy["Auth"]
+        ),
+        "statements in the proxy's log": any(proxy["DebugLogging"] for proxy in proxies),
+        "public": any(instance.get("PubliclyAccessible", True) for instance in instances),
+        "a master password that somebody knows": "MasterUserPassword" in cluster
+        or not cluster["ManageMasterUserPassword"],
+        "statements in the audit log": "QUERY_DML" in parameters["server_audit_events"],
+        "a secret without our key": not all(secret.get("KmsKeyId") == key for secret in secrets),
+        "a log without our key": not all(log.get("KmsKeyId") == key for log in logs),
+        "a key for ever": not only(template, "KMS::Key")["EnableKeyRotation"],
+    }
+    return [fault for fault, is_there in faults.items() if is_there]
+
+
+@each
+def test_rules_find_nothing(template: Template) -> None:
+    assert template.refusals() == []
+    assert rules.all_of(template) == []
+    assert told(template) == []
+
+
+def test_prod_loses_nothing() -> None:
+    for template in (PROD, PROXIED, DEFAULT):
+        assert lost(template) == []
+
+
+def test_other_stages_keep_a_snapshot() -> None:
+    for name in ("dev", "staging"):
+        assert {"anybody can delete it", "one zone only", "too few days of backups"} == set(
+            lost(TEMPLATES[name])
+        )
+
+
+def test_defaults_are_prods() -> None:
+    assert {name: str(value) for name, value in DEFAULT.values.items()} == {
+        name: str(value) for name, value in PROD.values.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "fault"),
+    [
+        (("Cluster", "DeletionPolicy"), "Delete", "no snapshot when it is deleted"),
+        (("Cluster", "UpdateReplacePolicy"), "Delete", "no snapshot when it is replaced"),
+        (("Cluster", "Properties", "DeletionProtection"), "false", "anybody can delete it"),
+        (("Cluster", "Properties", "BackupRetentionPeriod"), 13, "too few days of backups"),
+        (("Cluster", "Properties", "CopyTagsToSnapshot"), False, "its snapshots can't be told"),
+        (("Key", "DeletionPolicy"), "Delete", "its key may be deleted with it"),
+        (("Reader", "Condition"), "HasBoundary", "one zone only"),
+        (("Cluster", "Properties", "StorageEncrypted"), False, "not encrypted"),
+        (("Cluster", "Properties", "KmsKeyId"), "alias/aws/rds", "not encrypted"),
+        (("Cluster", "Properties", "MasterUserPassword"), "x", "a master password that somebody"),
+        (("Writer", "Properties", "PubliclyAccessible"), True, "public"),
+        (("Proxy", "Properties", "RequireTLS"), False, "no TLS to the proxy"),
+        (("Proxy", "Properties", "DebugLogging"), True, "statements in the proxy's log"),
+        (("Proxy", "Properties", "Auth"), [{"IAMAuth": "DISABLED"}], "a password for the proxy"),
+        (("CursorKeySecret", "Properties", "KmsKeyId"), None, "a secret without our key"),
+        (("AuditLog", "Properties", "KmsKeyId"), None, "a log without our key"),
+        (("Key", "Properties", "EnableKeyRotation"), False, "a key for ever"),
+        (
+            ("ParameterGroup", "Properties", "Parameters", "require_secure_transport"),
+            "OFF",
+            "no TLS",
+        ),
+        (
+            ("ParameterGroup", "Properties", "Parameters", "server_audit_events"),
+            "CONNECT,QUERY_DML",
+            "statements in the audit log",
+        ),
+    ],
+)
+def test_rules_see_faults(where: tuple[str, ...], value: Any, fault: str) -> None:
+    def break_it(document: dict[str, Any]) -> None:
+        *path, last = where
+        part = document["Resources"]
+        for name in path:
+            part = part[name]
+        part[last] = value
+
+    values = dimensions(STAGES["prod"]) | {"UsesProxy": "true"}
+    broken = Template(PATH, values, break_it)
+
+    assert any(found.startswith(fault) for found in [*lost(broken), *told(broken)])
+
+
+# ------------------------------------------------------------------------------- what is refused
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"MinCapacity": "0", "UsesProxy": "true"}, "RDS Proxy keeps connections open"),
+        ({"MinCapacity": "0", "SecondsUntilAutoPause": "0"}, "SecondsUntilAutoPause must be 300"),
+        ({"SecondsUntilAutoPause": "299"}, "SecondsUntilAutoPause"),
+        ({"SecondsUntilAutoPause": "86401"}, "SecondsUntilAutoPause"),
+        ({"MinCapacity": "300"}, "MinCapacity"),
+        ({"MinCapacity": "256.5"}, "MinCapacity"),
+        ({"MinCapacity": "0.25"}, "MinCapacity"),
+        ({"MinCapacity": "0.0"}, "MinCapacity"),  # 0 has one spelling, which the rules look for
+        ({"MaxCapacity": "0.5"}, "MaxCapacity"),
+        ({"MaxCapacity": "257"}, "MaxCapacity"),
+        ({"BackupDays": "0"}, "BackupDays"),
+        ({"BackupDays": "36"}, "BackupDays"),
+        ({"Instances": "3"}, "Instances"),
+        ({"Stage": "production"}, "Stage"),
+        ({"Stage": "prod", "DeletionProtection": "false"}, "DeletionProtection must be true"),
+        ({"Stage": "prod", "BackupDays": "13"}, "BackupDays must be 14"),
+        ({"Stage": "prod", "Instances": "1"}, "Instances must be 2"),
+        ({"Stage": "prod", "MinCapacity": "0"}, "MinCapacity must be 0.5"),
+        ({"PrivateSubnets": "", "VpcId": "vpc-1", "PermissionsBoundary": "admin"}, "Permissions"),
+    ],
+)
+def test_what_is_refused_before_anything_is_made(values: dict[str, str], said: str) -> None:
+    stage = STAGES[values.get("Stage", "dev")] if values.get("Stage") in STAGES else STAGES["dev"]
+
+    refused = Template(PATH, dimensions(stage) | values).refusals()
+
+    assert any(said in each for each in refused)
+
+
+@pytest.mark.parametrize("capacity", ["0", "0.5", "1", "9.5", "99", "128", "249.5", "255.5", "256"])
+def test_capacities_that_aurora_takes(capacity: str) -> None:
+    values = dimensions(STAGES["dev"]) | {"MinCapacity": capacity, "MaxCapacity": "256"}
+
+    assert Template(PATH, values).refusals() == []
+
+
+# -------------------------------------------------------------------------------- what it is
+
+
+@each
+def test_cluster_is_named_for_its_stage(template: Template) -> None:
+    cluster = only(template, "RDS::DBCluster")
+
+    assert cluster["DBClusterIdentifier"] == f"customers-{template.values['Stage']}"
+    assert cluster["DatabaseName"] == "customers"
+    assert cluster["EnableHttpEndpoint"] is True
+    assert cluster["EnableIAMDatabaseAuthentication"] is True
+
+
+def test_version_can_pause() -> None:
+    version = only(PROD, "RDS::DBCluster")["EngineVersion"]
+    found = re.fullmatch(r"8\.0\.mysql_aurora\.3\.(\d+)\.\d+", version)
+
+    assert found
+    assert int(found[1]) >= 8
+
+
+def test_only_dev_pauses() -> None:
+    scaling = {
+        name: only(template, "RDS::DBCluster")["ServerlessV2ScalingConfiguration"]
+        for name, template in TEMPLATES.items()
+    }
+
+    assert scaling == {
+        "dev": {"MinCapacity": "0", "MaxCapacity": "2", "SecondsUntilAutoPause": "600"},
+        "staging": {"MinCapacity": "0.5", "MaxCapacity": "8"},
+        "prod": {"MinCapacity": "0.5", "MaxCapacity": "64"},
+    }
+
+
+@each
+def test_reader_can_take_the_writers_place(template: Template) -> None:
+    """A reader of tier 0 or 1 has the writer's capacity."""
+    instances = template.of_type("AWS::RDS::DBInstance")
+
+    assert len(instances) == int(template.values["Instances"])
+    assert all(each["PromotionTier"] <= 1 for each in instances.values())
+    assert {each["DBInstanceClass"] for each in instances.values()} == {"db.serverless"}
+
+
+def test_parameters_are_those_of_the_tests() -> None:
+    """Where a laptop's database differs from production's, tests prove nothing."""
+    parameters = only(PROD, "RDS::DBClusterParameterGroup")["Parameters"]
+
+    assert parameters["sql_mode"].split(",") == SQL_MODES
+    assert parameters["character_set_server"] == SETTINGS["character-set-server"]
+    assert parameters["collation_server"] == SETTINGS["collation-server"]
+    assert (parameters["time_zone"], SETTINGS["default-time-zone"]) == ("UTC", "+00:00")
+
+
+@each
+def test_logs_that_are_exported_have_their_groups_before(template: Template) -> None:
+    cluster = only(template, "RDS::DBCluster")
+    groups = template.of_type("AWS::Logs::LogGroup")
+    prefix = f"/aws/rds/cluster/customers-{template.values['Stage']}/"
+    names = {group["LogGroupName"] for group in groups.values()}
+    parameters = only(template, "RDS::DBClusterParameterGroup")["Parameters"]
+
+    assert names == {prefix + log for log in cluster["EnableCloudwatchLogsExports"]}
+    assert set(template.resources["Cluster"]["DependsOn"]) == groups.keys()
+    assert parameters["log_output"] == "FILE"
+    assert parameters["slow_query_log"] == parameters["server_audit_logging"] == "1"
+
+
+def test_key_is_for_logs_of_this_stage_only() -> None:
+    statements = only(PROD, "KMS::Key")["KeyPolicy"]["Statement"]
+    (logs,) = [each for each in statements if each["Sid"] == "EncryptLogs"]
+    (pattern,) = logs["Condition"]["ArnLike"].values()
+
+    assert pattern == f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/rds/cluster/customers-prod/*"
+
+
+def test_slow_queries_are_masked_and_soon_forgotten() -> None:
+    log = PROD.of_type("AWS::Logs::LogGroup")["SlowQueryLog"]
+    audited, masked = log["DataProtectionPolicy"]["Statement"]
+
+    assert log["RetentionInDays"] == 7
+    assert audited["DataIdentifier"] == masked["DataIdentifier"]
+    assert any(each.endswith("/EmailAddress") for each in masked["DataIdentifier"])
+
+
+@each
+def test_secrets(template: Template) -> None:
+    """Letters and digits only: they go into SQL and URLs."""
+    stage = template.values["Stage"]
+    secrets = {
+        each["Name"]: each["GenerateSecretString"]
+        for each in template.of_type("AWS::SecretsManager::Secret").values()
+    }
+
+    assert secrets.keys() == {
+        f"customers-{stage}/application",
+        f"customers-{stage}/migrations",
+        f"customers-{stage}/cursor-key",
+    }
+    assert all(each["ExcludePunctuation"] for each in secrets.values())
+    for user in ("application", "migrations"):
+        generated = secrets[f"customers-{stage}/{user}"]
+        assert generated["SecretStringTemplate"] == f'{{"username": "{user}"}}'
+        assert (generated["GenerateStringKey"], generated["PasswordLength"]) == ("password", 40)
+    cursor_key = secrets[f"customers-{stage}/cursor-key"]
+    assert cursor_key["PasswordLength"] >= 64
+    assert "SecretStringTemplate" not in cursor_key
+
+
+def test_proxy_is_there_only_when_it_is_asked_for() -> None:
+    kinds = {resource["Type"] for resource in PROD.resources.values()}
+
+    assert not {kind for kind in kinds if "Proxy" in kind or "IAM" in kind}
+    assert only(PROXIED, "IAM::Role")["PermissionsBoundary"] == BOUNDARY
+    assert only(PROXIED, "RDS::DBProxyTargetGroup")["TargetGroupName"] == "default"
+
+
+def test_proxy_reads_one_secret() -> None:
+    allowed = {
+        action: statement["Resource"]
+        for _, statement in rules.statements(PROXIED)
+        for action in [statement["Action"]]
+    }
+
+    assert allowed == {
+        "secretsmanager:GetSecretValue": PROXIED.resolve({"Ref": "ApplicationSecret"}),
+        "kms:Decrypt": PROXIED.resolve({"Fn::GetAtt": ["Key", "Arn"]}),
+    }
+
+
+def test_outputs() -> None:
+    outputs = PROD.document["Outputs"]
+
+    assert outputs.keys() == {
+        "ClusterArn",
+        "ClusterIdentifier",
+        "DatabaseName",
+        "ApplicationSecretArn",
+        "MigrationsSecretArn",
+        "MasterSecretArn",
+        "CursorKeySecretArn",
+        "KeyArn",
+        "ProxyEndpoint",
+    }
+    assert outputs["ProxyEndpoint"]["Condition"] == "HasProxy"

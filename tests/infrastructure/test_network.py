@@ -1,0 +1,165 @@
+"""Nobody gets at the database from outside, and nothing gets out."""
+
+from collections.abc import Callable
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.infrastructure import rules
+from tests.infrastructure.cloudformation import Template
+
+PATH = Path(__file__).parents[2] / "infrastructure" / "network.yaml"
+VALUES = {"Stage": "prod"}
+BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
+TEMPLATE = Template(PATH, VALUES)
+PROXIED = Template(PATH, VALUES | {"UsesProxy": "true", "PermissionsBoundary": BOUNDARY})
+
+both = pytest.mark.parametrize("template", [TEMPLATE, PROXIED], ids=["Data API", "proxy"])
+
+
+@both
+def test_rules_find_nothing(template: Template) -> None:
+    assert rules.all_of(template) == []
+
+
+@both
+def test_there_is_no_way_in_or_out(template: Template) -> None:
+    kinds = {resource["Type"] for resource in template.resources.values()}
+
+    assert not {kind for kind in kinds if "Gateway" in kind or "Route" in kind or "EIP" in kind}
+    for subnet in template.of_type("AWS::EC2::Subnet").values():
+        assert subnet["MapPublicIpOnLaunch"] is False
+
+
+def test_subnets_are_of_two_zones_and_do_not_overlap() -> None:
+    subnets = list(TEMPLATE.of_type("AWS::EC2::Subnet").values())
+    (vpc,) = TEMPLATE.of_type("AWS::EC2::VPC").values()
+    first, second = (IPv4Network(subnet["CidrBlock"]) for subnet in subnets)
+
+    assert {subnet["AvailabilityZone"] for subnet in subnets} == {"eu-west-1a", "eu-west-1b"}
+    assert not first.overlaps(second)
+    assert first.subnet_of(IPv4Network(vpc["CidrBlock"]))
+    assert second.subnet_of(IPv4Network(vpc["CidrBlock"]))
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        (TEMPLATE, {("Function", "Database")}),
+        (PROXIED, {("Function", "Database"), ("Database", "Database")}),
+    ],
+    ids=["Data API", "proxy"],
+)
+def test_who_reaches_whom(template: Template, expected: set[tuple[str, str]]) -> None:
+    assert _ways_in(template) == _ways_out(template) == expected
+
+
+def test_functions_need_no_endpoint() -> None:
+    """The Data API is outside, and RDS Proxy takes a token that a function signs by itself."""
+    for template in (TEMPLATE, PROXIED):
+        assert not template.of_type("AWS::EC2::VPCEndpoint")
+
+
+@both
+def test_everything_that_is_tried_is_logged(template: Template) -> None:
+    (log,) = template.of_type("AWS::EC2::FlowLog").values()
+    (group,) = template.of_type("AWS::Logs::LogGroup").values()
+
+    assert log["TrafficType"] == "ALL"
+    assert log["LogGroupName"] == group["LogGroupName"] == "/customers/prod/network"
+    assert group["RetentionInDays"] == 90
+
+
+def test_role_is_within_the_boundary_where_there_is_one() -> None:
+    (role,) = PROXIED.of_type("AWS::IAM::Role").values()
+    assert role["PermissionsBoundary"] == BOUNDARY
+    (role,) = TEMPLATE.of_type("AWS::IAM::Role").values()
+    assert "PermissionsBoundary" not in role
+
+
+def test_outputs_are_what_the_database_takes() -> None:
+    assert TEMPLATE.document["Outputs"].keys() == {
+        "VpcId",
+        "PrivateSubnets",
+        "FunctionSecurityGroup",
+        "DatabaseSecurityGroup",
+    }
+
+
+EVERYBODY = {"CidrIp": "0.0.0.0/0", "IpProtocol": "tcp", "FromPort": 3306, "ToPort": 3306}
+
+
+def _let_everybody_in(resources: dict[str, Any]) -> None:
+    resources["DatabaseSecurityGroup"]["Properties"]["SecurityGroupIngress"] = [EVERYBODY]
+
+
+def _let_everything_out(resources: dict[str, Any]) -> None:
+    del resources["FunctionSecurityGroup"]["Properties"]["SecurityGroupEgress"]
+
+
+def _let_everybody_in_later(resources: dict[str, Any]) -> None:
+    way = {"CidrIpv6": "::/0", "IpProtocol": "-1"}
+    resources["Hole"] = {"Type": "AWS::EC2::SecurityGroupIngress", "Properties": way}
+
+
+def _allow_all(resources: dict[str, Any]) -> None:
+    (policy,) = resources["FlowLogRole"]["Properties"]["Policies"]
+    policy["PolicyDocument"]["Statement"][0]["Action"] = ["logs:*"]
+
+
+def _allow_anywhere(resources: dict[str, Any]) -> None:
+    (policy,) = resources["FlowLogRole"]["Properties"]["Policies"]
+    policy["PolicyDocument"]["Statement"][0]["Resource"] = "*"
+
+
+def _forget_the_log(resources: dict[str, Any]) -> None:
+    del resources["FlowLogs"]["DeletionPolicy"]
+
+
+def _need_each_other(resources: dict[str, Any]) -> None:
+    to_database = {"DestinationSecurityGroupId": {"Ref": "DatabaseSecurityGroup"}}
+    resources["FunctionSecurityGroup"]["Properties"]["SecurityGroupEgress"] = [to_database]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (_let_everybody_in, "DatabaseSecurityGroup is open to 0.0.0.0/0"),
+        (_let_everything_out, "FunctionSecurityGroup is open to 0.0.0.0/0"),
+        (_let_everybody_in_later, "Hole is open to ::/0"),
+        (_allow_all, "FlowLogRole allows logs:* on "),
+        (_allow_anywhere, "FlowLogRole allows logs:PutLogEvents on *"),
+        (_forget_the_log, "FlowLogs has no DeletionPolicy"),
+        (_need_each_other, "FunctionSecurityGroup needs DatabaseSecurityGroup"),
+    ],
+)
+def test_rules_see_faults(change: Callable[[dict[str, Any]], None], said: str) -> None:
+    broken = Template(PATH, VALUES, lambda document: change(document["Resources"]))
+
+    assert any(fault.startswith(said) for fault in rules.all_of(broken))
+
+
+def _ways_in(template: Template) -> set[tuple[str, str]]:
+    groups = template.of_type("AWS::EC2::SecurityGroup").items()
+    ways = [
+        (rule["SourceSecurityGroupId"], name, rule)
+        for name, group in groups
+        for rule in group.get("SecurityGroupIngress", [])
+    ] + [
+        (rule["SourceSecurityGroupId"], rule["GroupId"], rule)
+        for rule in template.of_type("AWS::EC2::SecurityGroupIngress").values()
+    ]
+    return {_way(*way) for way in ways}
+
+
+def _ways_out(template: Template) -> set[tuple[str, str]]:
+    rules = template.of_type("AWS::EC2::SecurityGroupEgress").values()
+    return {_way(rule["GroupId"], rule["DestinationSecurityGroupId"], rule) for rule in rules}
+
+
+def _way(source: str, target: str, rule: dict[str, Any]) -> tuple[str, str]:
+    assert (rule["IpProtocol"], rule["FromPort"], rule["ToPort"]) == ("tcp", 3306, 3306)
+    source, target = (name.rpartition(":")[2] for name in (source, target))
+    return source.removesuffix("SecurityGroup"), target.removesuffix("SecurityGroup")

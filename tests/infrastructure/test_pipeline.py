@@ -1,0 +1,240 @@
+"""Whoever deploys a stage can do what that takes, and nothing to another stage."""
+
+import json
+import re
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from infrastructure.stages import STAGES
+from tests.infrastructure import rules
+from tests.infrastructure.cloudformation import ACCOUNT, REGION, Template
+
+ROOT = Path(__file__).parents[2]
+PATH = ROOT / "infrastructure" / "pipeline.yaml"
+VALUES = {"Repository": "example/customers"}
+PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"
+TEMPLATE = Template(PATH, VALUES)
+ROLES = TEMPLATE.of_type("AWS::IAM::Role")
+POLICIES = TEMPLATE.of_type("AWS::IAM::ManagedPolicy")
+BIGGEST_POLICY = 6_144  # characters without white space
+
+SECRET = "secretsmanager:{0}:secret:customers-"
+
+each_stage = pytest.mark.parametrize("stage", STAGES)
+
+
+def test_rules_find_nothing() -> None:
+    assert TEMPLATE.refusals() == []
+    assert rules.all_of(TEMPLATE) == []
+
+
+@pytest.mark.parametrize("repository", ["example", "example/*", "*/*", "example/a b", "a/b/c"])
+def test_repository_is_exactly_one(repository: str) -> None:
+    assert Template(PATH, {"Repository": repository}).refusals() == ["Repository"]
+
+
+@each_stage
+def test_role_is_for_one_repository_and_environment(stage: str) -> None:
+    (statement,) = ROLES[f"Deploy{stage.title()}"]["AssumeRolePolicyDocument"]["Statement"]
+
+    assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
+    assert statement["Condition"] == {
+        "StringEquals": {
+            "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
+            "token.actions.githubusercontent.com:sub": (
+                f"repo:example/customers:environment:{stage}"
+            ),
+        }
+    }
+
+
+@each_stage
+def test_roles_know_their_stage(stage: str) -> None:
+    """Their policies are the same for all: the tag is all that tells them apart."""
+    for kind in ("Deploy", "Execution"):
+        role = ROLES[f"{kind}{stage.title()}"]
+        assert role["Tags"] == [{"Key": "stage", "Value": stage}]
+        assert role["RoleName"] == f"customers-pipeline-{kind.lower()}-{stage}"
+
+
+def test_provider_may_be_there_already() -> None:
+    template = Template(PATH, VALUES | {"GitHubProviderArn": PROVIDER})
+    (statement,) = template.resources["DeployDev"]["Properties"]["AssumeRolePolicyDocument"][
+        "Statement"
+    ]
+
+    assert template.refusals() == []
+    assert not template.of_type("AWS::IAM::OIDCProvider")
+    assert statement["Principal"] == {"Federated": PROVIDER}
+    assert len(TEMPLATE.of_type("AWS::IAM::OIDCProvider")) == 1
+
+
+@pytest.mark.parametrize("name", sorted(POLICIES))
+def test_policy_can_be_stored(name: str) -> None:
+    document = json.dumps(POLICIES[name]["PolicyDocument"], separators=(",", ":"))
+
+    assert len(document) <= BIGGEST_POLICY
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "expected"),
+    [
+        ("rds-data:ExecuteStatement", "rds:{0}:cluster:customers-{1}", True),
+        ("rds-data:ExecuteStatement", "rds:{0}:cluster:customers-{2}", False),
+        ("secretsmanager:GetSecretValue", SECRET + "{1}/migrations-AbC123", True),
+        ("secretsmanager:GetSecretValue", SECRET + "{2}/migrations-AbC123", False),
+        ("secretsmanager:GetSecretValue", SECRET + "{1}/cursor-key-AbC123", False),
+        ("cloudformation:CreateChangeSet", "cloudformation:{0}:stack/customers-{1}-api/1", True),
+        ("cloudformation:CreateChangeSet", "cloudformation:{0}:stack/customers-{2}-api/1", False),
+        ("cloudformation:CreateChangeSet", "cloudformation:{0}:stack/customers-pipeline/1", False),
+        ("cloudformation:DescribeStacks", "cloudformation:{0}:stack/customers-pipeline/1", True),
+        ("cloudformation:DeleteStack", "cloudformation:{0}:stack/customers-{1}-api/1", False),
+        ("lambda:UpdateAlias", "lambda:{0}:function:customers-{1}-api-APIHandler-1", True),
+        ("lambda:UpdateAlias", "lambda:{0}:function:customers-{2}-api-APIHandler-1", False),
+        ("lambda:UpdateFunctionCode", "lambda:{0}:function:customers-{1}-api-APIHandler-1", False),
+        ("iam:PassRole", "iam::{3}:role/customers-pipeline-execution-{1}", True),
+        ("iam:PassRole", "iam::{3}:role/customers-pipeline-execution-{2}", False),
+        ("iam:CreateRole", "iam::{3}:role/customers-{1}-api-Role", False),
+    ],
+)
+def test_what_a_workflow_may_do(action: str, resource: str, expected: bool) -> None:  # noqa: FBT001
+    for stage, other in (("dev", "prod"), ("prod", "staging"), ("staging", "dev")):
+        arn = "arn:aws:" + resource.format(f"{REGION}:{ACCOUNT}", stage, other, ACCOUNT)
+        assert _may("Deploy", stage, action, arn) == expected
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "expected"),
+    [
+        ("rds:CreateDBCluster", "rds:{0}:cluster:customers-{1}", True),
+        ("rds:DeleteDBCluster", "rds:{0}:cluster:customers-{2}", False),
+        ("secretsmanager:CreateSecret", SECRET + "{1}/application-AbC123", True),
+        ("secretsmanager:GetSecretValue", SECRET + "{2}/cursor-key-AbC123", False),
+        ("iam:CreateRole", "iam::{3}:role/customers-{1}-api-Role", True),
+        ("iam:CreateRole", "iam::{3}:role/customers-{2}-api-Role", False),
+        ("iam:TagRole", "iam::{3}:role/customers-pipeline-deploy-{1}", False),
+        ("iam:PutRolePolicy", "iam::{3}:role/customers-pipeline-execution-{1}", False),
+        ("iam:CreatePolicyVersion", "iam::{3}:policy/customers-pipeline-boundary-{1}", False),
+        ("iam:DeleteRolePermissionsBoundary", "iam::{3}:role/customers-{1}-api-Role", False),
+        ("iam:PassRole", "iam::{3}:role/customers-{1}-api-Role", True),
+        ("lambda:UpdateFunctionCode", "lambda:{0}:function:customers-{1}-api-APIHandler-1", True),
+        ("lambda:UpdateFunctionCode", "lambda:{0}:function:customers-{2}-api-APIHandler-1", False),
+        ("logs:CreateLogGroup", "logs:{0}:log-group:/aws/rds/cluster/customers-{1}/audit", True),
+        ("logs:DeleteLogGroup", "logs:{0}:log-group:/aws/rds/cluster/customers-{2}/audit", False),
+    ],
+)
+def test_what_cloudformation_may_do(action: str, resource: str, expected: bool) -> None:  # noqa: FBT001
+    for stage, other in (("dev", "prod"), ("prod", "staging"), ("staging", "dev")):
+        arn = "arn:aws:" + resource.format(f"{REGION}:{ACCOUNT}", stage, other, ACCOUNT)
+        assert any(_may(name, stage, action, arn) for name in ("Foundation", "Api")) == expected
+
+
+def test_every_type_of_the_foundation_can_be_made() -> None:
+    """Who may do nothing with a service can't make what is in the templates of it."""
+    services = {
+        action.partition(":")[0]
+        for name, policy in POLICIES.items()
+        for statement in policy["PolicyDocument"]["Statement"]
+        if name in {"Foundation", "Api"}
+        for action in _listed(statement["Action"])
+    }
+    text = "".join(
+        (ROOT / "infrastructure" / f"{part}.yaml").read_text()
+        for part in ("network", "database", "operations")
+    )
+    needed = {name.lower() for name in re.findall(r"Type: AWS::(\w+)::\w+\n", text)}
+
+    assert needed <= services
+
+
+@each_stage
+def test_role_is_made_within_its_stages_boundary_only(stage: str) -> None:
+    makes = [
+        statement
+        for name, statement in rules.statements(TEMPLATE)
+        if name in {"Foundation", "Api"}
+        and re.search("CreateRole|PutRole|AttachRole", str(statement["Action"]))
+    ]
+
+    for statement in makes:
+        boundary = _of(stage, statement["Condition"]["StringEquals"]["iam:PermissionsBoundary"])
+        assert boundary == f"arn:aws:iam::{ACCOUNT}:policy/customers-pipeline-boundary-{stage}"
+        named = POLICIES[f"Boundary{stage.title()}"]["ManagedPolicyName"]
+        assert boundary.endswith(f"/{named}")
+    assert makes
+
+
+@each_stage
+def test_boundary_holds_no_other_stage(stage: str) -> None:
+    document = json.dumps(POLICIES[f"Boundary{stage.title()}"]["PolicyDocument"])
+
+    assert set(re.findall(r"customers-(\w+)", document)) == {stage}
+    assert not re.search('"(iam|sts|cloudformation|s3):', document)
+
+
+def test_templates_that_make_roles_take_the_boundary() -> None:
+    for part in ("network", "database"):
+        template = (ROOT / "infrastructure" / f"{part}.yaml").read_text()
+        assert template.count("Type: AWS::IAM::Role") == template.count(
+            "PermissionsBoundary: !If [HasBoundary,"
+        )
+
+
+def test_bucket() -> None:
+    (bucket,) = TEMPLATE.of_type("AWS::S3::Bucket").values()
+    (policy,) = TEMPLATE.of_type("AWS::S3::BucketPolicy").values()
+    (statement,) = policy["PolicyDocument"]["Statement"]
+
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert bucket["BucketEncryption"]
+
+
+def test_workflow_names_the_outputs_it_gets() -> None:
+    said = " ".join(each.get("Description", "") for each in TEMPLATE.document["Outputs"].values())
+    workflow = (ROOT / ".github" / "workflows" / "deploy.yml").read_text()
+
+    for name in ("DEPLOY_ROLE_ARN", "CLOUDFORMATION_ROLE_ARN", "BOUNDARY_ARN"):
+        assert f"variable {name} of GitHub's" in said
+        assert f"vars.{name}" in workflow
+    assert yaml.safe_load(workflow)["jobs"]["deploy"]["environment"] == "${{ inputs.stage }}"
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "said"),
+    [
+        ("s3:*", None, "Deploy allows s3:*"),
+        ("*", None, "Deploy allows * on"),
+        ("iam:PassRole", "*", "Deploy allows iam:PassRole on *"),
+    ],
+)
+def test_rules_see_faults(action: str, resource: str | None, said: str) -> None:
+    def break_it(document: dict[str, Any]) -> None:
+        statement = {"Effect": "Allow", "Action": action, "Resource": resource or "arn:aws:s3:::a"}
+        policy = document["Resources"]["Deploy"]["Properties"]["PolicyDocument"]
+        policy["Statement"].append(statement)
+
+    assert any(fault.startswith(said) for fault in rules.all_of(Template(PATH, VALUES, break_it)))
+
+
+def _may(policy: str, stage: str, action: str, arn: str) -> bool:
+    """Tell whether a policy allows it to a role of the stage, whatever the conditions."""
+    return any(
+        any(fnmatchcase(action, each) for each in _listed(statement["Action"]))
+        and any(fnmatchcase(arn, _of(stage, each)) for each in _listed(statement["Resource"]))
+        for statement in POLICIES[policy]["PolicyDocument"]["Statement"]
+    )
+
+
+def _of(stage: str, text: str) -> str:
+    return text.replace("${aws:PrincipalTag/stage}", stage)
+
+
+def _listed(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [value]
