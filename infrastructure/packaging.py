@@ -139,4 +139,4 @@ def _in_order(names: Iterable[str]) -> list[str]:
 
 
 def _write_json(path: Path, document: object) -> None:
-    path.write_text(json.dumps(document, indent=1) + "\n")
+    path.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
