@@ -20,7 +20,8 @@ import boto3
 from chalicelib.database import DatabaseError, connect
 from chalicelib.settings import Settings
 database = connect(Settings(endpoint_url=sys.argv[2]))
-row = database.fetch_one("SELECT :n AS n, :text AS text, CAST(NULL AS CHAR) AS nothing", n=7, text="é")
+sql = "SELECT :n AS n, :text AS text, CAST(NULL AS CHAR) AS nothing"
+row = database.fetch_one(sql, n=7, text="é")
 assert row == {"n": 7, "text": "é", "nothing": None}, row
 try:
     database.execute("INSERT INTO nowhere VALUES (1)")
@@ -34,9 +35,9 @@ def answer_of(version: str, directory: Path, data_api: str) -> subprocess.Comple
     """Run statements with that boto3, and what it wants, in an environment of its own."""
     python = directory / "bin" / "python"
     subprocess.run([sys.executable, "-m", "venv", directory], check=True)
-    install = [python, "-m", "pip", "install", "--quiet", f"boto3=={version}"]
+    install = [str(python), "-m", "pip", "install", "--quiet", f"boto3=={version}"]
     subprocess.run(install, check=True, capture_output=True)
-    command = [python, "-c", STATEMENTS, ROOT, data_api]
+    command = [str(python), "-c", STATEMENTS, str(ROOT), data_api]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

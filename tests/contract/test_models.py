@@ -162,7 +162,7 @@ def test_strategies_reach_what_is_taken(name: str) -> None:
     """A body that is as full as it may be is taken by both."""
     address = dict.fromkeys(("line1", "line2", "city", "region", "postal_code"), "é" * 30)
     full = {
-        **{name: value for name, value in examples.ADA.items()},
+        **examples.ADA,
         "company_name": "\u3000" + "e\u0301" * 500,
         "addresses": [address | {"country": " GB "}] * 5,
     }

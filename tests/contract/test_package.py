@@ -161,7 +161,7 @@ def test_wrong_hash_is_refused(tmp_path: Path) -> None:
     requirements = tmp_path / "requirements.txt"
     requirements.write_text("wrapt==2.5.2 --hash=sha256:" + "0" * 64 + "\n")
 
-    with pytest.raises(packaging.PackagingError, match="(?s)pip.*HASH"):
+    with pytest.raises(packaging.PackagingError, match=r"(?s)pip.*HASH"):
         packaging._install(requirements, tmp_path / "target")
 
 
@@ -181,9 +181,8 @@ def first_operation(template: JSONObject) -> JSONObject:
 
 
 def on_latest(template: JSONObject) -> None:
-    first_operation(template)["x-amazon-apigateway-integration"]["uri"] = {
-        "Fn::Sub": "arn:aws:apigateway:eu-west-1:lambda:path/x/functions/${APIHandler.Arn}/invocations"
-    }
+    uri = "arn:aws:apigateway:eu-west-1:lambda:path/x/functions/${APIHandler.Arn}/invocations"
+    first_operation(template)["x-amazon-apigateway-integration"]["uri"] = {"Fn::Sub": uri}
 
 
 def permitted_on_latest(template: JSONObject) -> None:

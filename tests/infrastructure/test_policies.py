@@ -18,7 +18,9 @@ CLIENT = ROOT / "chalicelib" / "database" / "data_api.py"
 SOURCES = [ROOT / "app.py", *sorted((ROOT / "chalicelib").rglob("*.py"))]
 OUTPUTS = {
     "ClusterArn": "arn:aws:rds:eu-west-1:123456789012:cluster:customers-prod",
-    "ApplicationSecretArn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:customers-prod/application-AbCdEf",
+    "ApplicationSecretArn": (
+        "arn:aws:secretsmanager:eu-west-1:123456789012:secret:customers-prod/application-AbCdEf"
+    ),
     "KeyArn": "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
 }
 TRANSACTION = {"BeginTransaction", "CommitTransaction", "RollbackTransaction"}
