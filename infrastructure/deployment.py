@@ -33,7 +33,8 @@ def preference(stage: Stage, function: str) -> JSONObject:
     paging = [f"customers-{stage.name}-{name}" for name in PAGING]
     alarms = [{"Ref": "AnswersFailing"}, {"Ref": "FunctionsFailing"}, *paging]
     hooks = {"Hooks": {"PreTraffic": {"Ref": "CheckVersion"}}} if function == SHIFTED[0] else {}
-    return {"Type": stage.deployment, "Alarms": alarms, **hooks}
+    role = {"Role": {"Fn::GetAtt": ["CodeDeployRole", "Arn"]}}
+    return {"Type": stage.deployment, "Alarms": alarms, **role, **hooks}
 
 
 def hook_name(stage: Stage) -> str:
@@ -46,6 +47,7 @@ def resources(stage: Stage, arns: Arns) -> JSONObject:
     return {
         "CheckVersion": _hook(stage),
         "CheckVersionRole": _hook_role(stage, arns),
+        "CodeDeployRole": _codedeploy_role(arns),
         "AnswersFailing": _alarm(stage, "answers-failing", _answers(stage)),
         "FunctionsFailing": _alarm(stage, "functions-failing", _functions(stage)),
     }
@@ -96,21 +98,25 @@ def _hook_role(stage: Stage, arns: Arns) -> JSONObject:
         *basics(hook_name(stage), arns),
     ]
     document = substituted({"Version": VERSION, "Statement": statements})
+    return _role("lambda", Policies=[{"PolicyName": "own", "PolicyDocument": document}])
+
+
+def _codedeploy_role(arns: Arns) -> JSONObject:
+    """Return what SAM would make itself, but that a boundary can be put around it."""
+    own = f"arn:{arns.partition}:iam::aws:policy/service-role/AWSCodeDeployRoleForLambda"
+    return _role("codedeploy", ManagedPolicyArns=substituted([own]))
+
+
+def _role(service: str, **policies: Any) -> JSONObject:
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Service": f"{service}.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    assumed = {"Version": VERSION, "Statement": [trust]}
     return {
         "Type": "AWS::IAM::Role",
-        "Properties": {
-            "AssumeRolePolicyDocument": {
-                "Version": VERSION,
-                "Statement": [
-                    {
-                        "Effect": "Allow",
-                        "Principal": {"Service": "lambda.amazonaws.com"},
-                        "Action": "sts:AssumeRole",
-                    }
-                ],
-            },
-            "Policies": [{"PolicyName": "own", "PolicyDocument": document}],
-        },
+        "Properties": {"AssumeRolePolicyDocument": assumed, **policies},
     }
 
 

@@ -32,6 +32,14 @@ class Function(NamedTuple):
     """Its share of the stage's, of which there is at least one."""
 
 
+def _is_given(parameter: str) -> JSONObject:
+    return {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, ""]}]}
+
+
+def _if(parameter: str) -> JSONObject:
+    return {"Fn::If": [f"Has{parameter}", {"Ref": parameter}, {"Ref": "AWS::NoValue"}]}
+
+
 DATABASE = ("DATABASE_RESOURCE_ARN", "DATABASE_SECRET_ARN", "DATABASE_NAME")
 FUNCTIONS: Mapping[str, Function] = {
     "api_handler": Function(
@@ -71,9 +79,7 @@ SETTINGS: Mapping[str, Any] = {
     "DATABASE_RESOURCE_ARN": {"Ref": "DatabaseResourceArn"},
     "DATABASE_SECRET_ARN": {"Ref": "DatabaseSecretArn"},
     "DATABASE_NAME": {"Ref": "DatabaseName"},
-    "AWS_ENDPOINT_URL_RDS_DATA": {
-        "Fn::If": ["HasDataApiEndpoint", {"Ref": "DataApiEndpoint"}, {"Ref": "AWS::NoValue"}]
-    },
+    "AWS_ENDPOINT_URL_RDS_DATA": _if("DataApiEndpoint"),
     "CURSOR_KEY": {"Fn::Sub": "{{resolve:secretsmanager:${CursorKeySecretArn}:SecretString}}"},
     "CORS_ORIGINS": {"Ref": "CorsOrigins"},
     "RETENTION_DAYS": {"Ref": "RetentionDays"},
@@ -94,14 +100,17 @@ def complete(packaged: JSONObject, stage: Stage, document: JSONObject) -> JSONOb
     resources |= deployment.resources(stage, ARNS)
     resources[deployment.HOOK_LOG] = _log(stage, deployment.hook_name(stage))
     api.work_in(resources, document)
+    for resource in resources.values():
+        if resource["Type"] == "AWS::IAM::Role":
+            resource["Properties"]["PermissionsBoundary"] = _if("PermissionsBoundary")
     return {
         "AWSTemplateFormatVersion": packaged["AWSTemplateFormatVersion"],
         "Description": f"The customers API, {stage.name}: what `chalice package` makes, completed",
         "Transform": packaged["Transform"],
         "Parameters": _parameters(stage),
         "Conditions": {
-            "HasDataApiEndpoint": _is_given("DataApiEndpoint"),
-            "HasLogsKey": _is_given("LogsKeyArn"),
+            f"Has{parameter}": _is_given(parameter)
+            for parameter in ("DataApiEndpoint", "LogsKeyArn", "PermissionsBoundary")
         },
         "Resources": resources,
         "Outputs": packaged["Outputs"] | _outputs(),
@@ -137,6 +146,9 @@ def _parameters(stage: Stage) -> JSONObject:
             "MaxValue": 3_650,
         },
         "LogsKeyArn": text("Encrypts logs; output KeyArn of the operations' stack.", Default=""),
+        "PermissionsBoundary": text(
+            "The most that a role may do; an output of the pipeline's stack.", Default=""
+        ),
         "DataApiEndpoint": text("The Data API where it is not AWS's own.", Default=""),
     }
 
@@ -170,7 +182,7 @@ def _log(stage: Stage, function: str) -> JSONObject:
         "Properties": {
             "LogGroupName": f"/aws/lambda/{function}",
             "RetentionInDays": stage.log_retention_days,
-            "KmsKeyId": {"Fn::If": ["HasLogsKey", {"Ref": "LogsKeyArn"}, {"Ref": "AWS::NoValue"}]},
+            "KmsKeyId": _if("LogsKeyArn"),
         },
     }
 
@@ -190,10 +202,6 @@ def _layers() -> JSONObject:
         }
         for name in ("authorizer", "tracing")
     }
-
-
-def _is_given(parameter: str) -> JSONObject:
-    return {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, ""]}]}
 
 
 def _outputs() -> JSONObject:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from infrastructure import deployment, policies
+from infrastructure.policies import Arns
 from infrastructure.stages import STAGES
 from tests.infrastructure import rules
 from tests.infrastructure.cloudformation import ACCOUNT, REGION, Template
@@ -174,6 +176,28 @@ def test_boundary_holds_no_other_stage(stage: str) -> None:
 
     assert set(re.findall(r"customers-(\w+)", document)) == {stage}
     assert not re.search('"(iam|sts|cloudformation|s3):', document)
+
+
+@each_stage
+def test_boundary_leaves_functions_what_they_need(stage: str) -> None:
+    here = {"region": REGION, "account": ACCOUNT}
+    arns = Arns(
+        f"arn:aws:rds:{REGION}:{ACCOUNT}:cluster:customers-{stage}",
+        f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:customers-{stage}/application-AbCdEf",
+        f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd",
+        **here,
+    )
+    hook = deployment.resources(STAGES[stage], arns)["CheckVersionRole"]["Properties"]
+    (of_hook,) = hook["Policies"]
+    documents = [policies.policy(STAGES[stage], name, arns) for name in policies.DATA_API]
+
+    for document in (*documents, of_hook["PolicyDocument"]):
+        for statement in document["Statement"]:
+            for action in statement["Action"]:
+                resource = statement["Resource"]
+                arn = resource if isinstance(resource, str) else resource["Fn::Sub"]
+                arn = arn.replace("${ServerlessDeploymentApplication}", f"customers-{stage}-api-A")
+                assert _may(f"Boundary{stage.title()}", stage, action, arn), (action, arn)
 
 
 def test_templates_that_make_roles_take_the_boundary() -> None:
