@@ -16,7 +16,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from infrastructure.failures import Failure, code_of
-from infrastructure.stages import FUNCTIONS, ROOT, Stage, read_config
+from infrastructure.policies import file_name
+from infrastructure.stages import ROOT, Stage, read_config
 
 WIDTH = 100
 SHORTEST_KEY = 64
@@ -41,8 +42,8 @@ def bind(
 ) -> None:
     """Write a stage's addresses, layers and policies into `directory`.
 
-    `outputs` are the database stack's, `layers` the zip of each of LAYERS, and `policies` has one
-    for each of FUNCTIONS. All that can fail is done before the first file is written. Raises
+    `outputs` are the database stack's, `layers` the zip of each of LAYERS, and `policies` are by the
+    names of their files. All that can fail is done before the first file is written. Raises
     Failure, ClientError.
     """
     config = read_config(directory / "config.json")
@@ -52,8 +53,8 @@ def bind(
         name: publish_layer(client, f"customers-{stage.name}-{name}", layers[name], say)
         for name in LAYERS
     }
-    for function, policy in policies.items():
-        write(directory / policy_file(stage, function), policy)
+    for name, policy in policies.items():
+        write(directory / name, policy)
     write(directory / "config.json", bound(config, stage, outputs, key, arns))
     say(
         f"{directory / 'config.json'} has the key that signs cursors now, and only you can read it:"
@@ -80,17 +81,9 @@ def bound(
         "purge_customers": {"environment_variables": database},
     }
     for function, members in added.items():
-        members["iam_policy_file"] = policy_file(stage, function)
+        members["iam_policy_file"] = file_name(stage, function)
     own = {"layers": [layers["tracing"]], "lambda_functions": added}
     return _merged(config, {"stages": {stage.name: own}})
-
-
-def policy_file(stage: Stage, function: str) -> str:
-    """Return the name of the file with a function's policy."""
-    if function not in FUNCTIONS:
-        raise ValueError(function)
-    suffix = "" if function == FUNCTIONS[0] else f"-{function}"
-    return f"policy-{stage.name}{suffix}.json"
 
 
 def cursor_key(secrets: Any, arn: str) -> str:

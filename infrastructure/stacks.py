@@ -77,7 +77,13 @@ class Template:
     body: str = ""
     url: str = ""
 
+    def parameters(self, client: Any) -> dict[str, dict[str, Any]]:
+        """Return what the template declares of its parameters, by their names."""
+        declared = client.get_template_summary(**self.arguments())["Parameters"]
+        return {each["ParameterKey"]: each for each in declared}
+
     def arguments(self) -> dict[str, str]:
+        """Return what CloudFormation is told of it. Raises Failure if that is too long."""
         if not self.url and len(self.body.encode()) > LONGEST_TEMPLATE:
             raise Failure("The template has more than 51,200 bytes: it has to be in a bucket.")
         return {"TemplateURL": self.url} if self.url else {"TemplateBody": self.body}
@@ -144,11 +150,13 @@ class Stack:
         if change_set is None:
             self._say(f"{self.name}: nothing to change")
             return False
-        changes = self._changes(change_set)
-        for change in changes:
-            self._say(f"  {change}")
-        if not confirm(changes):
-            self._client.delete_change_set(StackName=self.name, ChangeSetName=change_set)
+        try:
+            agreed = self._agree(change_set, confirm)
+        except BaseException:
+            self._drop(change_set)
+            raise
+        if not agreed:
+            self._drop(change_set)
             self._say(f"{self.name}: left as it is")
             return False
         seen = {event["EventId"] for event in self._events()}
@@ -177,6 +185,16 @@ class Stack:
             self._say(f"{self.name}: {status}: waiting for a change that was begun before")
             self._follow({event["EventId"] for event in self._events()})
 
+    def _agree(self, change_set: str, confirm: Callable[[list[Change]], bool]) -> bool:
+        changes = self._changes(change_set)
+        self._say(f"{self.name}:")
+        for change in changes:
+            self._say(f"  {change}")
+        return confirm(changes)
+
+    def _drop(self, change_set: str) -> None:
+        self._client.delete_change_set(StackName=self.name, ChangeSetName=change_set)
+
     def _describe(self) -> dict[str, Any] | None:
         try:
             return dict(self._client.describe_stacks(StackName=self.name)["Stacks"][0])
@@ -196,8 +214,7 @@ class Stack:
         """Return the parameters. Raises Failure when the template does not know or lacks one."""
         described = self._describe() or {"StackStatus": ""}
         self._check_usable(described["StackStatus"])
-        summary = self._client.get_template_summary(**template.arguments())
-        declared = {each["ParameterKey"]: each for each in summary["Parameters"]}
+        declared = template.parameters(self._client)
         for name in values:
             if name not in declared:
                 raise Failure(
@@ -234,7 +251,7 @@ class Stack:
         if described["Status"] != "FAILED":
             return change_set
         why = described.get("StatusReason", "")
-        self._client.delete_change_set(StackName=self.name, ChangeSetName=change_set)
+        self._drop(change_set)
         if any(words in why for words in NOTHING_CHANGES):
             return None
         raise Failure(f"CloudFormation can't change {self.name}: {why} Mend the template.")

@@ -69,6 +69,14 @@ class Stage:
         """Return the name of one of its stacks: network, database, api or operations."""
         return f"customers-{self.name}-{part}"
 
+    def lambda_name(self, function: str) -> str:
+        """Return the name that Lambda knows a function by, whichever way it is deployed.
+
+        It is what Chalice calls it; so a stage can't be deployed in both ways by mistake.
+        """
+        own = "" if function == "api_handler" else f"-{function}"
+        return f"customers-{self.name}{own}"
+
 
 STAGES: Mapping[str, Stage] = {
     stage.name: stage
