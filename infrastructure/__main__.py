@@ -24,7 +24,7 @@ COMMANDS: Mapping[str, tuple[Callable[[Run], None], str]] = {
     "package": (commands.package, "build what is deployed into out/"),
     "deploy": (commands.deploy, "package, upload, and change the API's stack"),
     "apply": (commands.apply, "put the gateway's settings onto what `chalice deploy` made"),
-    "smoke": (commands.test, "live a customer's life against the stage, and erase it"),
+    "smoke": (commands.live, "live a customer's life against the stage, and erase it"),
     "status": (commands.status, "tell how the stacks are, and which version is live"),
     "rollback": (commands.rollback, "make the version before live again"),
     "destroy": (commands.destroy, "delete the stage; a snapshot of its database stays"),
@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace, stage: stages.Stage) -> None:
     session = boto3.Session()
-    if options.command not in OFFLINE and not getattr(options, "url", None):
+    if options.command not in OFFLINE and not options.url:
         _say_where(session, stage)
     run = Run(
         session,
@@ -66,12 +66,11 @@ def _run(options: argparse.Namespace, stage: stages.Stage) -> None:
         values=_values(options.set),
         is_agreed=options.yes,
         bucket=options.bucket,
+        url=options.url,
+        token=lambda: _token(options.token_command),
         ask=input if sys.stdin.isatty() else None,
     )
-    if options.command == "smoke":
-        commands.test(run, options.url, _token(options.token_command))
-    else:
-        COMMANDS[options.command][0](run)
+    COMMANDS[options.command][0](run)
 
 
 def _say_where(session: Any, stage: stages.Stage) -> None:
@@ -91,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, (_, what) in COMMANDS.items():
         command = subparsers.add_parser(name, help=what, description=what)
         command.add_argument("--stage", required=True, help=", ".join(stages.STAGES))
-        command.set_defaults(set=[], yes=False, bucket=None)
+        command.set_defaults(set=[], yes=False, bucket=None, url=None, token_command=None)
         if name in {"provision", "deploy"}:
             command.add_argument(
                 "--set",
@@ -117,7 +116,9 @@ def _values(pairs: list[str]) -> dict[str, str]:
     """Return the parameters of `--set`. Raises Failure."""
     for pair in pairs:
         if "=" not in pair:
-            raise Failure(f"--set {pair!r} is not NAME=VALUE: write `--set AlarmEmail=a@b.example`.")
+            raise Failure(
+                f"--set {pair!r} is not NAME=VALUE, such as AlarmEmail=a@b.example."
+            )
     return {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
 
 
@@ -126,7 +127,8 @@ def _token(command: str | None) -> str:
     if command is None:
         token = os.environ.get("TOKEN", "")
     else:
-        done = subprocess.run(shlex.split(command), check=False, stdout=subprocess.PIPE, text=True)
+        words = shlex.split(command)  # of the operator's own
+        done = subprocess.run(words, check=False, stdout=subprocess.PIPE, text=True)  # noqa: S603
         if done.returncode:
             raise Failure(f"--token-command {command!r} ended with exit code {done.returncode}.")
         token = done.stdout

@@ -32,25 +32,23 @@ Document = Mapping[str, Any]
 
 
 def apply(
-    client: Any, api: str, stage: str, document: Document, access_log: str | None, say: Say
+    gateway: "Gateway", stage: str, document: Document, access_log: str | None
 ) -> bool:
     """Bring an API and its stage to what the document says; whether anything was to change.
 
     `access_log` is the ARN of the access log's group, where there is one. Raises Failure when
     API or stage is not there, ClientError.
     """
-    gateway = Gateway(client, api, say)
     is_new = [
         gateway.add_models(document["models"]),
         gateway.add_bodies(document["bodies"]),
         gateway.add_responses(document["responses"]),
     ]
     if any(is_new):  # the stage serves what was deployed last
-        client.create_deployment(restApiId=api, stageName=stage, description="gateway document")
-        say(f"stage {stage}: deployed anew")
+        gateway.deploy(stage)
     is_set = gateway.set_stage(stage, document, access_log)
     if not (any(is_new) or is_set):
-        say("nothing to change")
+        gateway.say("nothing to change")
     return any(is_new) or is_set
 
 
@@ -60,7 +58,13 @@ class Gateway:
     def __init__(self, client: Any, api: str, say: Say) -> None:
         self._client = client
         self._api = {"restApiId": api}
-        self._say = say
+        self.say = say
+
+    def deploy(self, stage: str) -> None:
+        self._client.create_deployment(
+            **self._api, stageName=stage, description="the gateway document"
+        )
+        self.say(f"stage {stage}: deployed anew")
 
     def add_models(self, models: Mapping[str, Any]) -> bool:
         found = {each["name"]: each.get("schema") for each in self._all("get_models")}
@@ -68,14 +72,17 @@ class Gateway:
         for name, schema in models.items():
             if name not in found:
                 self._client.create_model(
-                    **self._api, name=name, contentType="application/json", schema=json.dumps(schema)
+                    **self._api,
+                    name=name,
+                    contentType="application/json",
+                    schema=json.dumps(schema),
                 )
             elif json.loads(found[name] or "null") != schema:
                 patch = [{"op": "replace", "path": "/schema", "value": json.dumps(schema)}]
                 self._client.update_model(**self._api, modelName=name, patchOperations=patch)
             else:
                 continue
-            self._say(f"model {name}")
+            self.say(f"model {name}")
             changes += 1
         return bool(changes)
 
@@ -94,7 +101,9 @@ class Gateway:
                 where = {"resourceId": resources[path], "httpMethod": method}
                 if patch := list(self._body_patch(where, validator, models)):
                     self._client.update_method(**self._api, **where, patchOperations=patch)
-                    self._say(f"{method} {path}: bodies are {', '.join(sorted(set(models.values())))}")
+                    self.say(
+                        f"{method} {path}: bodies are {', '.join(sorted(set(models.values())))}"
+                    )
                     changes += 1
         return bool(changes)
 
@@ -110,7 +119,7 @@ class Gateway:
             found = self._response(kind)
             if {name: found.get(name) for name in arguments} != arguments:
                 self._client.put_gateway_response(**self._api, responseType=kind, **arguments)
-                self._say(f"gateway response {kind}")
+                self.say(f"gateway response {kind}")
                 changes += 1
         return bool(changes)
 
@@ -127,7 +136,7 @@ class Gateway:
             part = patch[start : start + MOST_OPERATIONS]
             self._client.update_stage(**self._api, stageName=name, patchOperations=part)
         for each in patch:
-            self._say(f"stage {name}: {each['path']} {each['value']}")
+            self.say(f"stage {name}: {each['path']} {each['value']}")
         return bool(patch)
 
     def _validator(self) -> str:
@@ -169,7 +178,10 @@ def _stage_patch(
 ) -> Iterator[dict[str, str]]:
     wanted: dict[str, tuple[Any, Any]] = {
         "/tracingEnabled": (stage.get("tracingEnabled", False), document["tracing"]),
-        "/cacheClusterEnabled": (stage.get("cacheClusterEnabled", False), document["cache_cluster"]),
+        "/cacheClusterEnabled": (
+            stage.get("cacheClusterEnabled", False),
+            document["cache_cluster"],
+        ),
     }
     if access_log:
         found = stage.get("accessLogSettings", {})

@@ -16,7 +16,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from infrastructure.failures import Failure, code_of
-from infrastructure.policies import file_name
+from infrastructure.policies import Arns, documents, file_name
 from infrastructure.stages import ROOT, Stage, read_config
 
 WIDTH = 100
@@ -31,35 +31,19 @@ BOUND_VARIABLES = frozenset(
 Say = Callable[[str], None]
 
 
-def bind(
-    session: Any,
-    stage: Stage,
-    outputs: Mapping[str, str],
-    layers: Mapping[str, Path],
-    policies: Mapping[str, Mapping[str, Any]],
-    say: Say,
-    directory: Path = ROOT / ".chalice",
+def write_bound(
+    path: Path, stage: Stage, outputs: Mapping[str, str], key: str, layers: Mapping[str, str]
 ) -> None:
-    """Write a stage's addresses, layers and policies into `directory`.
+    """Write a stage's own into config.json at `path`, and its policies beside it.
 
-    `outputs` are the database stack's, `layers` the zip of each of LAYERS, and `policies` are by the
-    names of their files. All that can fail is done before the first file is written. Raises
-    Failure, ClientError.
+    `outputs` are the database stack's, `key` signs cursors, `layers` are ARNs of versions of LAYERS.
+    Raises Failure, before anything is written, where config.json is wrong.
     """
-    config = read_config(directory / "config.json")
-    key = cursor_key(session.client("secretsmanager"), outputs["CursorKeySecretArn"])
-    client = session.client("lambda")
-    arns = {
-        name: publish_layer(client, f"customers-{stage.name}-{name}", layers[name], say)
-        for name in LAYERS
-    }
-    for name, policy in policies.items():
-        write(directory / name, policy)
-    write(directory / "config.json", bound(config, stage, outputs, key, arns))
-    say(
-        f"{directory / 'config.json'} has the key that signs cursors now, and only you can read it:"
-        " don't commit it (`make check` refuses that)"
-    )
+    config = read_config(path)
+    arns = Arns.bound(*(outputs[name] for name in ("ClusterArn", "ApplicationSecretArn", "KeyArn")))
+    for name, policy in documents(stage, arns).items():
+        write(path.with_name(name), policy)
+    write(path, bound(config, stage, outputs, key, layers))
 
 
 def bound(

@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from infrastructure import applying, binding, databases, packaging, policies, releases, smoke
+from infrastructure import applying, binding, databases, packaging, releases, smoke
 from infrastructure.failures import Failure
-from infrastructure.policies import Arns
 from infrastructure.stacks import Change, Stack, Template
-from infrastructure.stages import FUNCTIONS, ROOT, Stage, read_config, suggest, variables
+from infrastructure.stages import CONFIG, FUNCTIONS, ROOT, Stage, read_config, suggest, variables
 
 HERE = Path(__file__).parent
 OUT = ROOT / "out"
@@ -42,6 +41,8 @@ class Run:
     values: Mapping[str, str] = field(default_factory=dict)
     is_agreed: bool = False
     bucket: str | None = None
+    url: str | None = None
+    token: Callable[[], str] = str
     ask: Callable[[str], str] | None = None
     """Asks the operator; None where there is nobody to answer."""
     say: Callable[[str], None] = print
@@ -111,12 +112,19 @@ def provision(run: Run) -> None:
 def bind(run: Run) -> None:
     """Tell plain `chalice deploy` what it has to know of the stacks."""
     _refuse_both(run, is_chalice=True)
-    out = _packaged(run)
-    outputs = run.outputs("database")
-    layers = {name: out / f"{name}.zip" for name in binding.LAYERS}
-    arns = (outputs[name] for name in ("ClusterArn", "ApplicationSecretArn", "KeyArn"))
-    documents = policies.documents(run.stage, Arns.bound(*arns))
-    binding.bind(run.session, run.stage, outputs, layers, documents, run.say)
+    out, outputs = _packaged(run), run.outputs("database")
+    secrets, client = run.session.client("secretsmanager"), run.session.client("lambda")
+    key = binding.cursor_key(secrets, outputs["CursorKeySecretArn"])
+    layers = {
+        name: binding.publish_layer(
+            client, f"customers-{run.stage.name}-{name}", out / f"{name}.zip", run.say
+        )
+        for name in binding.LAYERS
+    }
+    binding.write_bound(CONFIG, run.stage, outputs, key, layers)
+    run.say(
+        f"{CONFIG} has the key that signs cursors now, and only you can read it: don't commit it"
+    )
 
 
 def migrate(run: Run) -> None:
@@ -162,13 +170,14 @@ def apply(run: Run) -> None:
             " run it first. (A stage made by `deploy` has all of this already.)"
         )
     log = run.outputs("operations")["AccessLogGroupArn"]
-    client = run.session.client("apigateway")
-    applying.apply(client, api, run.stage.name, document, log, run.say)
+    gateway = applying.Gateway(run.session.client("apigateway"), api, run.say)
+    applying.apply(gateway, run.stage.name, document, log)
 
 
-def test(run: Run, url: str | None, token: str) -> None:
+def live(run: Run) -> None:
     """Live a customer's life against the stage."""
-    address = url or _address(run)
+    token = run.token()
+    address = run.url or _address(run)
     run.say(f"smoke test of {address}")
     smoke.run(address, token, run.say)
 
@@ -204,10 +213,9 @@ def destroy(run: Run) -> None:
         name = run.stage.name
         raise Failure(f"Its API is Chalice's: run `chalice delete --stage {name}` before this.")
     what = f"This deletes the stage {run.stage.name}; a snapshot of its database stays."
-    if run.stage.is_protected or not run.is_agreed:
-        if not run.confirm_by_name(what):
-            run.say("nothing was deleted")
-            return
+    if (run.stage.is_protected or not run.is_agreed) and not run.confirm_by_name(what):
+        run.say("nothing was deleted")
+        return
     for part in ("operations", "api", "database", "network"):
         run.stack(part).delete()
 

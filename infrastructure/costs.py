@@ -129,9 +129,7 @@ PARTS: Mapping[str, Callable[[Usage], float]] = {
     "Aurora: storage and I/O": _storage,
     "Logs, metrics, alarms, traces": _watching,
     "WAF": lambda usage: _price("waf_fixed") + usage.millions * _price("waf"),
-    "Secrets and keys": lambda usage: (
-        usage.secrets * _price("secret") + usage.keys * _price("key")
-    ),
+    "Secrets and keys": lambda usage: usage.secrets * _price("secret") + usage.keys * _price("key"),
     "Data sent": lambda usage: usage.requests * usage.answer_bytes / 1e9 * _price("transfer"),
 }
 

@@ -160,5 +160,3 @@ def _database(outputs: Mapping[str, str], secret: str) -> Database:
 
 def _fits(pattern: re.Pattern[str], text: object) -> bool:
     return isinstance(text, str) and bool(pattern.fullmatch(text))
-
-

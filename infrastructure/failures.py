@@ -34,7 +34,12 @@ _UNKNOWN_KEY = {
     "UnrecognizedClientException",
 }
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Forbidden", "403"}
-_THROTTLED = {"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"}
+_THROTTLED = {
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+}
 _LIMITS = {"LimitExceeded", "LimitExceededException", "ServiceQuotaExceededException"}
 
 _LOCAL: tuple[tuple[tuple[type[Exception], ...], Callable[[Exception], str]], ...] = (
@@ -54,7 +59,9 @@ _LOCAL: tuple[tuple[tuple[type[Exception], ...], Callable[[Exception], str]], ..
     ),
     (
         (EndpointConnectionError, NotConnected),
-        lambda error: f"AWS can't be reached: {error} Look at the network, the proxy and AWS_REGION.",
+        lambda error: (
+            f"AWS can't be reached: {error} Look at network, proxy and AWS_REGION."
+        ),
     ),
 )
 
@@ -89,5 +96,7 @@ def _of_answer(error: ClientError) -> str:
     if code in _THROTTLED:
         return f"AWS takes no more calls of {asked} for now: run the command again in a minute."
     if code in _LIMITS:
-        return f"A quota of the account is used up ({asked}: {said}): ask for more in Service Quotas."
+        return (
+            f"A quota of the account is used up ({asked}: {said}): ask for more in Service Quotas."
+        )
     return f"AWS refused {asked}: {said} ({code})."

@@ -64,7 +64,7 @@ def roll_back(client: Any, stack: Stack, functions: Iterable[str], say: Say) -> 
     """
     if stack.status == "UPDATE_IN_PROGRESS":
         raise Failure(
-            f"A deployment of {stack.name} goes on: end it, which puts the version before back, with"
+            f"A deployment of {stack.name} goes on. End it, which puts the version before back:"
             f" `aws cloudformation cancel-update-stack --stack-name {stack.name}`."
         )
     targets = {function: _version_before(client, function) for function in functions}
@@ -85,7 +85,7 @@ def catch_up(client: Any, stack: Stack, say: Say) -> None:
 
 
 def live_version(client: Any, function: str) -> str:
-    """Return the number of the version that `live` names. Raises Failure where there is no alias."""
+    """Return the number of the version that `live` names. Raises Failure without an alias."""
     try:
         return str(client.get_alias(FunctionName=function, Name=ALIAS)["FunctionVersion"])
     except ClientError as error:

@@ -1,4 +1,4 @@
-"""A customer's whole life against a stage, over HTTPS, as a client has it; nothing of it is left."""
+"""A customer's whole life against a stage, over HTTPS; nothing of it is left."""
 
 import time
 import uuid
@@ -65,7 +65,7 @@ class Client:
 
 
 def run(url: str, token: str, say: Say) -> None:
-    """Take each step, tell of its time, and erase the customer. Raises Failure at a wrong answer."""
+    """Take each step, tell of its time, erase the customer. Raises Failure at a wrong answer."""
     client = Client(url, token)
     try:
         _live(client, lambda what: _timed(what, say))

@@ -104,7 +104,7 @@ class Stack:
     def status(self) -> str | None:
         """CloudFormation's name for its state; None when there is no such stack."""
         described = self._describe()
-        return described and str(described["StackStatus"])
+        return str(described["StackStatus"]) if described else None
 
     def outputs(self) -> dict[str, str]:
         """Return its outputs. Raises Failure when it is not there, or not finished."""
@@ -217,9 +217,7 @@ class Stack:
         declared = template.parameters(self._client)
         for name in values:
             if name not in declared:
-                raise Failure(
-                    f"{self.name} takes no parameter {name!r}. {suggest(name, declared)}"
-                )
+                raise Failure(f"{self.name} takes no parameter {name!r}. {suggest(name, declared)}")
         before = {each["ParameterKey"] for each in described.get("Parameters", [])}
         return list(self._parameters(declared, values, before))
 

@@ -21,9 +21,22 @@ FUNCTIONS = ("api_handler", "authorize", "purge_customers")
 
 # What chalice.config.Config reads of a function, of a stage, and of the file.
 FUNCTION_KEYS = frozenset(
-    "autogen_policy environment_variables iam_policy_file iam_role_arn lambda_memory_size"
-    " lambda_timeout layers log_retention_in_days manage_iam_role reserved_concurrency"
-    " security_group_ids subnet_ids tags xray".split()
+    {
+        "autogen_policy",
+        "environment_variables",
+        "iam_policy_file",
+        "iam_role_arn",
+        "lambda_memory_size",
+        "lambda_timeout",
+        "layers",
+        "log_retention_in_days",
+        "manage_iam_role",
+        "reserved_concurrency",
+        "security_group_ids",
+        "subnet_ids",
+        "tags",
+        "xray",
+    }
 )
 STAGE_KEYS = FUNCTION_KEYS | {
     "api_gateway_custom_domain",
@@ -38,9 +51,20 @@ STAGE_KEYS = FUNCTION_KEYS | {
 FILE_KEYS = STAGE_KEYS | {"app_name", "stages", "version"}
 # What chalicelib.settings reads.
 VARIABLES = frozenset(
-    "AWS_ENDPOINT_URL_RDS_DATA CORS_ORIGINS CURSOR_KEY DATABASE_NAME DATABASE_RESOURCE_ARN"
-    " DATABASE_SECRET_ARN DATABASE_URL RETENTION_DAYS STAGE TOKEN_AUDIENCE TOKEN_ISSUER"
-    " TOKEN_JWKS_URL".split()
+    {
+        "AWS_ENDPOINT_URL_RDS_DATA",
+        "CORS_ORIGINS",
+        "CURSOR_KEY",
+        "DATABASE_NAME",
+        "DATABASE_RESOURCE_ARN",
+        "DATABASE_SECRET_ARN",
+        "DATABASE_URL",
+        "RETENTION_DAYS",
+        "STAGE",
+        "TOKEN_AUDIENCE",
+        "TOKEN_ISSUER",
+        "TOKEN_JWKS_URL",
+    }
 )
 
 
