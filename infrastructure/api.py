@@ -1,0 +1,115 @@
+"""The API in the template: Chalice's Swagger with the gateway document worked in."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from infrastructure.stages import Stage
+
+JSONObject = dict[str, Any]
+
+VALIDATOR = "body"
+ACCESS_LOG = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/customers/${Stage}/access"
+STAGE_ARN = "arn:${AWS::Partition}:apigateway:${AWS::Region}::/restapis/${RestAPI}/stages/${Name}"
+
+
+def complete(resources: JSONObject, stage: Stage, document: JSONObject) -> None:
+    """Complete the API among the resources, and add what stands before it."""
+    api = resources["RestAPI"]["Properties"]
+    api |= _properties(document)
+    api["DefinitionBody"] = _on_the_alias(api["DefinitionBody"])
+    _describe(api["DefinitionBody"], document)
+    for function in ("APIHandler", "Authorize"):
+        permission = resources[f"{function}InvokePermission"]["Properties"]
+        permission["FunctionName"] = {"Ref": f"{function}.Alias"}
+    resources |= _before_it(document)
+
+
+def _properties(document: JSONObject) -> JSONObject:
+    return {
+        "EndpointConfiguration": {"Type": document["endpoint_type"]},
+        "MinimumCompressionSize": document["minimum_compression_size"],
+        "OpenApiVersion": "2.0",  # without it SAM makes another stage, called Stage
+        "TracingEnabled": document["tracing"],
+        "CacheClusterEnabled": document["cache_cluster"],
+        "MethodSettings": document["settings"],
+        "AccessLogSetting": {
+            "DestinationArn": {"Fn::Sub": ACCESS_LOG},
+            "Format": document["access_log"],
+        },
+    }
+
+
+def _on_the_alias(body: JSONObject) -> Any:
+    """Have every URI name the alias: Chalice's name $LATEST."""
+    text = json.dumps(body)
+    for function in ("APIHandler", "Authorize"):
+        text = text.replace(f"${{{function}.Arn}}", f"${{{function}.Alias}}")
+    return json.loads(text)
+
+
+def _describe(body: JSONObject, document: JSONObject) -> None:
+    """Put models, validator, cache keys, timeouts and the gateway's own answers into the Swagger."""
+    body["definitions"] |= document["models"]
+    body["x-amazon-apigateway-request-validators"] = {
+        VALIDATOR: {"validateRequestBody": True, "validateRequestParameters": False}
+    }
+    body["x-amazon-apigateway-gateway-responses"] = dict(map(_response, document["responses"]))
+    for path, method, operation in _operations(body):
+        integration = operation["x-amazon-apigateway-integration"]
+        integration["timeoutInMillis"] = document["timeout_ms"]
+        if models := document["bodies"].get(path, {}).get(method):
+            _validate(operation, models)
+        if keys := document["cache_keys"].get(path, {}).get(method):
+            integration["cacheKeyParameters"] = keys
+            operation.setdefault("parameters", []).extend(map(_header, keys))
+
+
+def _operations(body: JSONObject) -> Iterator[tuple[str, str, JSONObject]]:
+    for path, methods in body["paths"].items():
+        for method, operation in methods.items():
+            yield path, method.upper(), operation
+
+
+def _validate(operation: JSONObject, models: dict[str, str]) -> None:
+    (name,) = set(models.values())  # Swagger has one schema for all media types
+    operation["consumes"] = list(models)
+    schema = {"$ref": f"#/definitions/{name}"}
+    body = {"in": "body", "name": name, "required": True, "schema": schema}
+    operation.setdefault("parameters", []).append(body)
+    operation["x-amazon-apigateway-request-validator"] = VALIDATOR
+
+
+def _header(key: str) -> JSONObject:
+    name = key.removeprefix("method.request.header.")
+    return {"in": "header", "name": name, "required": False, "type": "string"}
+
+
+def _response(properties: JSONObject) -> tuple[str, JSONObject]:
+    return properties["ResponseType"], {
+        "statusCode": properties["StatusCode"],
+        "responseParameters": properties["ResponseParameters"],
+        "responseTemplates": properties["ResponseTemplates"],
+    }
+
+
+def _before_it(document: JSONObject) -> JSONObject:
+    """Return the firewall, and the plan of who has a key; both are of the stage."""
+    stage = {"Ref": "RestAPI.Stage"}
+    return {
+        "Firewall": {"Type": "AWS::WAFv2::WebACL", "Properties": document["firewall"]},
+        "FirewallAssociation": {
+            "Type": "AWS::WAFv2::WebACLAssociation",
+            "Properties": {
+                "WebACLArn": {"Fn::GetAtt": ["Firewall", "Arn"]},
+                "ResourceArn": {"Fn::Sub": [STAGE_ARN, {"Name": stage}]},
+            },
+        },
+        "UsagePlan": {
+            "Type": "AWS::ApiGateway::UsagePlan",
+            "Properties": {
+                **document["usage_plan"],
+                "ApiStages": [{"ApiId": {"Ref": "RestAPI"}, "Stage": stage}],
+            },
+        },
+    }
