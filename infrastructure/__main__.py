@@ -116,9 +116,7 @@ def _values(pairs: list[str]) -> dict[str, str]:
     """Return the parameters of `--set`. Raises Failure."""
     for pair in pairs:
         if "=" not in pair:
-            raise Failure(
-                f"--set {pair!r} is not NAME=VALUE, such as AlarmEmail=a@b.example."
-            )
+            raise Failure(f"--set {pair!r} is not NAME=VALUE, such as AlarmEmail=a@b.example.")
     return {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
 
 

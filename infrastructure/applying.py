@@ -31,9 +31,7 @@ Say = Callable[[str], None]
 Document = Mapping[str, Any]
 
 
-def apply(
-    gateway: "Gateway", stage: str, document: Document, access_log: str | None
-) -> bool:
+def apply(gateway: "Gateway", stage: str, document: Document, access_log: str | None) -> bool:
     """Bring an API and its stage to what the document says; whether anything was to change.
 
     `access_log` is the ARN of the access log's group, where there is one. Raises Failure when

@@ -16,8 +16,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from infrastructure.failures import Failure, code_of
-from infrastructure.policies import Arns, documents, file_name
-from infrastructure.stages import ROOT, Stage, read_config
+from infrastructure.policies import documents
+from infrastructure.stages import Stage, read_config
 
 WIDTH = 100
 SHORTEST_KEY = 64
@@ -36,13 +36,12 @@ def write_bound(
 ) -> None:
     """Write a stage's own into config.json at `path`, and its policies beside it.
 
-    `outputs` are the database stack's, `key` signs cursors, `layers` are ARNs of versions of LAYERS.
+    `outputs` are the database stack's, `key` signs cursors, `layers` are ARNs of LAYERS' versions.
     Raises Failure, before anything is written, where config.json is wrong.
     """
     config = read_config(path)
-    arns = Arns.bound(*(outputs[name] for name in ("ClusterArn", "ApplicationSecretArn", "KeyArn")))
-    for name, policy in documents(stage, arns).items():
-        write(path.with_name(name), policy)
+    for function, policy in documents(stage, outputs).items():
+        write(path.with_name(policy_file(stage, function)), policy)
     write(path, bound(config, stage, outputs, key, layers))
 
 
@@ -65,9 +64,14 @@ def bound(
         "purge_customers": {"environment_variables": database},
     }
     for function, members in added.items():
-        members["iam_policy_file"] = file_name(stage, function)
+        members["iam_policy_file"] = policy_file(stage, function)
     own = {"layers": [layers["tracing"]], "lambda_functions": added}
     return _merged(config, {"stages": {stage.name: own}})
+
+
+def policy_file(stage: Stage, function: str) -> str:
+    """Return the name of the file with a function's policy, in .chalice."""
+    return f"policy-{stage.lambda_name(function).removeprefix('customers-')}.json"
 
 
 def cursor_key(secrets: Any, arn: str) -> str:

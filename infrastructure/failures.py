@@ -59,9 +59,7 @@ _LOCAL: tuple[tuple[tuple[type[Exception], ...], Callable[[Exception], str]], ..
     ),
     (
         (EndpointConnectionError, NotConnected),
-        lambda error: (
-            f"AWS can't be reached: {error} Look at network, proxy and AWS_REGION."
-        ),
+        lambda error: f"AWS can't be reached: {error} Look at network, proxy and AWS_REGION.",
     ),
 )
 
