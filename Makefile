@@ -57,6 +57,7 @@ lock: $(INSTALLED)  ## Pin the requirements anew from pyproject.toml
 	@$(BIN)/pip install --quiet uv==0.13.9
 	@$(COMPILE) pyproject.toml --output-file requirements.txt
 	@$(COMPILE) --group authorizer $(LOCKED) --output-file requirements-authorizer.txt
+	@$(COMPILE) --group tracing --no-deps $(LOCKED) --output-file requirements-tracing.txt
 	@$(COMPILE) pyproject.toml --group dev $(LOCKED) --output-file requirements-dev.txt
 	@$(COMPILE) pyproject.toml --group contract --constraints requirements-dev.txt \
 		--output-file requirements-contract.txt

@@ -1,24 +1,24 @@
 """The API in the template: Chalice's Swagger with the gateway document worked in."""
 
-import json
+import re
 from collections.abc import Iterator
 from typing import Any
-
-from infrastructure.stages import Stage
 
 JSONObject = dict[str, Any]
 
 VALIDATOR = "body"
-ACCESS_LOG = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/customers/${Stage}/access"
+FUNCTION = re.compile(r"\$\{(\w+)\.Arn\}")
+ACCOUNT = "${AWS::Region}:${AWS::AccountId}"
+ACCESS_LOG = f"arn:${{AWS::Partition}}:logs:{ACCOUNT}:log-group:/customers/${{Stage}}/access"
 STAGE_ARN = "arn:${AWS::Partition}:apigateway:${AWS::Region}::/restapis/${RestAPI}/stages/${Name}"
 
 
-def complete(resources: JSONObject, stage: Stage, document: JSONObject) -> None:
+def work_in(resources: JSONObject, document: JSONObject) -> None:
     """Complete the API among the resources, and add what stands before it."""
-    api = resources["RestAPI"]["Properties"]
-    api |= _properties(document)
-    api["DefinitionBody"] = _on_the_alias(api["DefinitionBody"])
-    _describe(api["DefinitionBody"], document)
+    properties = resources["RestAPI"]["Properties"]
+    properties |= _properties(document)
+    properties["DefinitionBody"] = _on_the_alias(properties["DefinitionBody"])
+    _describe(properties["DefinitionBody"], document)
     for function in ("APIHandler", "Authorize"):
         permission = resources[f"{function}InvokePermission"]["Properties"]
         permission["FunctionName"] = {"Ref": f"{function}.Alias"}
@@ -40,16 +40,21 @@ def _properties(document: JSONObject) -> JSONObject:
     }
 
 
-def _on_the_alias(body: JSONObject) -> Any:
-    """Have every URI name the alias: Chalice's name $LATEST."""
-    text = json.dumps(body)
-    for function in ("APIHandler", "Authorize"):
-        text = text.replace(f"${{{function}.Arn}}", f"${{{function}.Alias}}")
-    return json.loads(text)
+def _on_the_alias(value: Any) -> Any:
+    """Return the value with every URI on the alias of its function: Chalice's are on $LATEST."""
+    if isinstance(value, list):
+        return [_on_the_alias(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    found = FUNCTION.search(str(value.get("Fn::Sub")))
+    if not found:
+        return {name: _on_the_alias(each) for name, each in value.items()}
+    text = value["Fn::Sub"].replace(found[0], "${Function}")
+    return {"Fn::Sub": [text, {"Function": {"Ref": f"{found[1]}.Alias"}}]}
 
 
 def _describe(body: JSONObject, document: JSONObject) -> None:
-    """Put models, validator, cache keys, timeouts and the gateway's own answers into the Swagger."""
+    """Put into the Swagger all that the document has and Swagger can say."""
     body["definitions"] |= document["models"]
     body["x-amazon-apigateway-request-validators"] = {
         VALIDATOR: {"validateRequestBody": True, "validateRequestParameters": False}

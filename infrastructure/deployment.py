@@ -120,7 +120,7 @@ def _alarm(stage: Stage, name: str, metrics: list[JSONObject]) -> JSONObject:
         "Type": "AWS::CloudWatch::Alarm",
         "Properties": {
             "AlarmName": f"customers-{stage.name}-{name}",
-            "AlarmDescription": "Rolls a deployment back; whom to tell, the operations' alarms know.",
+            "AlarmDescription": "Rolls a deployment back. The operations' alarms tell people.",
             "Metrics": metrics,
             "ComparisonOperator": "GreaterThanOrEqualToThreshold",
             "Threshold": FAILING_PERCENT,

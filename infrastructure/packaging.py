@@ -1,8 +1,8 @@
 """What is deployed of a commit: `build` writes the same bytes whenever and wherever it runs.
 
-Chalice packages a clean copy of what it needs, with the hashes of requirements.txt checked; then the
-template is completed, and the archives are made anew. Two machines get the same archives if their
-zlib compresses alike, as every zlib 1.2 and 1.3 does; zlib-ng compresses otherwise.
+Chalice packages a clean copy of what it needs, with the hashes of requirements.txt checked; then
+the template is completed, and the archives are made anew. Two machines get the same archives
+if their zlib compresses alike, as every zlib 1.2 and 1.3 does; zlib-ng compresses otherwise.
 """
 
 import hashlib
@@ -139,4 +139,4 @@ def _in_order(names: Iterable[str]) -> list[str]:
 
 
 def _write_json(path: Path, document: object) -> None:
-    path.write_text(json.dumps(document, indent=1) + "\n")
+    path.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")

@@ -93,7 +93,7 @@ def complete(packaged: JSONObject, stage: Stage, document: JSONObject) -> JSONOb
     resources |= _layers()
     resources |= deployment.resources(stage, ARNS)
     resources[deployment.HOOK_LOG] = _log(stage, deployment.hook_name(stage))
-    api.complete(resources, stage, document)
+    api.work_in(resources, document)
     return {
         "AWSTemplateFormatVersion": packaged["AWSTemplateFormatVersion"],
         "Description": f"The customers API, {stage.name}: what `chalice package` makes, completed",

@@ -25,13 +25,13 @@ def handle(event: dict[str, str], _context: object) -> None:
     """Tell CodeDeploy whether the version named in the environment works."""
     import boto3
 
-    functions = boto3.client("lambda")  # type: ignore[call-overload]
+    functions = boto3.client("lambda")
 
     def invoke(request: dict[str, Any]) -> Any:
         answer = functions.invoke(FunctionName=os.environ["VERSION"], Payload=json.dumps(request))
         return json.load(answer["Payload"])
 
-    boto3.client("codedeploy").put_lifecycle_event_hook_execution_status(  # type: ignore[call-overload]
+    boto3.client("codedeploy").put_lifecycle_event_hook_execution_status(
         deploymentId=event["DeploymentId"],
         lifecycleEventHookExecutionId=event["LifecycleEventHookExecutionId"],
         status="Succeeded" if works(invoke) else "Failed",

@@ -1,0 +1,54 @@
+"""The package has no boto3: whatever the Lambda runtime has will do, down to this version.
+
+Before it, botocore knows of retries only that there may be some, and the SDK would repeat writes.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LOWEST = "1.12.0"
+LAST_THAT_FAILS = "1.11.17"
+
+STATEMENTS = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import boto3
+from chalicelib.database import DatabaseError, connect
+from chalicelib.settings import Settings
+database = connect(Settings(endpoint_url=sys.argv[2]))
+sql = "SELECT :n AS n, :text AS text, CAST(NULL AS CHAR) AS nothing"
+row = database.fetch_one(sql, n=7, text="é")
+assert row == {"n": 7, "text": "é", "nothing": None}, row
+try:
+    database.execute("INSERT INTO nowhere VALUES (1)")
+except DatabaseError as error:
+    assert error.code == 1146, error
+print(boto3.__version__)
+"""
+
+
+def answer_of(version: str, directory: Path, data_api: str) -> subprocess.CompletedProcess[str]:
+    """Run statements with that boto3, and what it wants, in an environment of its own."""
+    python = directory / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", directory], check=True)
+    install = [str(python), "-m", "pip", "install", "--quiet", f"boto3=={version}"]
+    subprocess.run(install, check=True, capture_output=True)
+    command = [str(python), "-c", STATEMENTS, str(ROOT), data_api]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_lowest_version_runs_statements(tmp_path: Path, data_api: str) -> None:
+    answer = answer_of(LOWEST, tmp_path, data_api)
+
+    assert answer.stdout.strip() == LOWEST, answer.stderr
+
+
+@pytest.mark.slow
+def test_version_before_does_not(tmp_path: Path, data_api: str) -> None:
+    answer = answer_of(LAST_THAT_FAILS, tmp_path, data_api)
+
+    assert 'retry configuration for "mode"' in answer.stderr

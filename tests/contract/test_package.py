@@ -1,0 +1,323 @@
+"""What is deployed: the same bytes each time, small, whole, and a template that keeps our rules."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from infrastructure import packaging
+from infrastructure.stages import STAGES
+from tests.contract import rules
+from tests.contract.translated import JSONObject, translate
+
+MOST_BYTES = 1_000_000  # of code, zipped
+
+# Imports what a request imports, with nothing but Python's own library beside the package
+SERVES = """
+import os, sys
+from types import SimpleNamespace
+sys.path[:0] = sys.argv[1:]
+os.environ |= {"AWS_LAMBDA_FUNCTION_NAME": "x", "CURSOR_KEY": "k" * 64}
+import app
+from chalicelib import schemas, parameters
+document = {"email": "ada@ex\\u00e4mple.com", "given_name": "Ada", "time_zone": "Europe/London"}
+assert schemas.load_customer(document)["time_zone"] == "Europe/London"
+route = {"httpMethod": "GET", "path": "/", "requestId": "x"}
+more = ("multiValueQueryStringParameters", "pathParameters", "stageVariables", "body")
+for path in ("/health", "/openapi.json", "/problems"):
+    event = {"requestContext": route | {"resourcePath": path}, "headers": {}} | dict.fromkeys(more)
+    answer = app.app(event, SimpleNamespace(aws_request_id="x"))
+    assert answer["statusCode"] == 200, answer
+assert "dns" not in sys.modules and "boto3" not in sys.modules
+"""
+CHECKS_TOKENS = """
+import sys
+sys.path[:0] = sys.argv[1:]
+import jwt, app
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+key = ec.generate_private_key(ec.SECP256R1())
+token = jwt.encode({"sub": "ada"}, key, "ES256")
+assert jwt.decode(token, key.public_key(), ["ES256"])["sub"] == "ada"
+assert jwt.__file__.startswith(sys.argv[1])
+"""
+TRACES = """
+import sys
+sys.path[:0] = sys.argv[1:]
+from chalicelib import tracing
+assert tracing.recorder()
+import aws_xray_sdk
+assert aws_xray_sdk.__file__.startswith(sys.argv[1])
+"""
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("package")
+    packaging.build(STAGES["prod"], out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def template(package: Path) -> JSONObject:
+    return translate(package / "sam.json")
+
+
+def unpacked(archive: Path, directory: Path) -> Path:
+    target = directory / archive.stem
+    with ZipFile(archive) as opened:
+        opened.extractall(target)
+    return target
+
+
+def run(program: str, *path: Path) -> None:
+    """Run a program without any site-packages but those named."""
+    command = [sys.executable, "-I", "-S", "-c", program, *map(str, path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_same_commit_makes_the_same_bytes(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also somewhere else, at another time, with other settings of AWS's."""
+    monkeypatch.setenv("AWS_PROFILE", "somebody")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-southeast-2")
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    monkeypatch.setenv("PYTHONHASHSEED", "7")
+    previous = os.umask(0o077)
+    try:
+        packaging.build(STAGES["prod"], tmp_path)
+    finally:
+        os.umask(previous)
+
+    expected = {path.name: path.read_bytes() for path in package.iterdir()}
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == expected
+    assert expected.keys() == {
+        *("sam.json", "gateway.json"),
+        *("deployment.zip", "authorizer.zip", "tracing.zip"),
+    }
+
+
+def test_code_is_small_and_ours(package: Path) -> None:
+    archive = package / "deployment.zip"
+    with ZipFile(archive) as opened:
+        names = opened.namelist()
+    top = {name.split("/")[0] for name in names}
+
+    assert archive.stat().st_size <= MOST_BYTES
+    assert {"app.py", "chalice", "chalicelib", "marshmallow", "pymysql"} <= top
+    unwanted = {"boto3", "botocore", "tests", "local", "jwt", "cryptography", "dns", "migrations"}
+    assert not top & unwanted
+    assert not [name for name in names if name.endswith((".pyc", ".so", ".env"))]
+    assert "chalicelib/openapi.json" in names
+
+
+def test_layers_hold_what_the_runtime_lacks_and_no_more(package: Path) -> None:
+    tops = {}
+    for name in packaging.LAYERS:
+        with ZipFile(package / f"{name}.zip") as opened:
+            assert all(each.startswith("python/") for each in opened.namelist())
+            tops[name] = {each.split("/")[1].split(".")[0] for each in opened.namelist()}
+
+    assert {"jwt", "cryptography"} <= tops["authorizer"]
+    assert {"aws_xray_sdk", "wrapt"} <= tops["tracing"]
+    assert not (tops["authorizer"] | tops["tracing"]) & {"boto3", "botocore", "urllib3"}
+
+
+def test_package_serves_by_itself(package: Path, tmp_path: Path) -> None:
+    run(SERVES, unpacked(package / "deployment.zip", tmp_path))
+
+
+def test_authorizer_checks_tokens_with_its_layer(package: Path, tmp_path: Path) -> None:
+    layer = unpacked(package / "authorizer.zip", tmp_path) / "python"
+    run(CHECKS_TOKENS, layer, unpacked(package / "deployment.zip", tmp_path))
+
+
+def test_functions_trace_with_their_layer(package: Path, tmp_path: Path) -> None:
+    """The SDK wants botocore, which the Lambda runtime has, as this machine has."""
+    layer = unpacked(package / "tracing.zip", tmp_path) / "python"
+    runtime = [Path(each) for each in sys.path if each.endswith("site-packages")]
+    run(TRACES, layer, unpacked(package / "deployment.zip", tmp_path), *runtime)
+
+
+def test_no_setting_of_a_working_copy_is_packaged(package: Path) -> None:
+    """`bind` writes addresses and a key into config.json: none of it may come into a template."""
+    functions = json.loads((package / "sam.json").read_text())["Resources"]
+    for function in ("APIHandler", "Authorize", "PurgeCustomers"):
+        variables = functions[function]["Properties"]["Environment"]["Variables"]
+        assert all(isinstance(value, dict) for value in variables.values())
+    key = functions["APIHandler"]["Properties"]["Environment"]["Variables"]["CURSOR_KEY"]
+    assert "resolve:secretsmanager" in key["Fn::Sub"]
+
+
+def test_wrong_hash_is_refused(tmp_path: Path) -> None:
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text("wrapt==2.5.2 --hash=sha256:" + "0" * 64 + "\n")
+
+    with pytest.raises(packaging.PackagingError, match=r"(?s)pip.*HASH"):
+        packaging._install(requirements, tmp_path / "target")
+
+
+@pytest.mark.parametrize("name", rules.RULES)
+def test_template_keeps_the_rule(template: JSONObject, name: str) -> None:
+    assert list(rules.RULES[name](template)) == []
+
+
+def properties(template: JSONObject, name: str) -> JSONObject:
+    found: JSONObject = template["Resources"][name]["Properties"]
+    return found
+
+
+def first_operation(template: JSONObject) -> JSONObject:
+    found: JSONObject = properties(template, "RestAPI")["Body"]["paths"]["/customers"]["post"]
+    return found
+
+
+def on_latest(template: JSONObject) -> None:
+    uri = "arn:aws:apigateway:eu-west-1:lambda:path/x/functions/${APIHandler.Arn}/invocations"
+    first_operation(template)["x-amazon-apigateway-integration"]["uri"] = {"Fn::Sub": uri}
+
+
+def permitted_on_latest(template: JSONObject) -> None:
+    properties(template, "APIHandlerInvokePermission")["FunctionName"] = {"Ref": "APIHandler"}
+
+
+def scheduled_on_latest(template: JSONObject) -> None:
+    event = properties(template, "PurgeCustomersPurgeCustomersEvent")
+    event["Targets"][0]["Arn"] = {"Fn::GetAtt": ["PurgeCustomers", "Arn"]}
+
+
+def misspelt(template: JSONObject) -> None:
+    properties(template, "UsagePlan")["Description"] = {"Ref": "ApiHandler"}
+
+
+def circular(template: JSONObject) -> None:
+    properties(template, "ApiHandlerRole")["Description"] = {"Ref": "APIHandler"}
+
+
+def stray_stage(template: JSONObject) -> None:
+    template["Resources"]["Stray"] = {
+        "Type": "AWS::ApiGateway::Stage",
+        "Properties": {**properties(template, "RestAPIprodStage"), "StageName": "Stage"},
+    }
+
+
+def in_the_clear(template: JSONObject) -> None:
+    settings = properties(template, "RestAPIprodStage")["MethodSettings"]
+    settings[1] = settings[1] | {"CacheDataEncrypted": False}
+
+
+def without_access_log(template: JSONObject) -> None:
+    del properties(template, "RestAPIprodStage")["AccessLogSetting"]
+
+
+def without_firewall(template: JSONObject) -> None:
+    del template["Resources"]["FirewallAssociation"]
+
+
+def over_http(template: JSONObject) -> None:
+    properties(template, "RestAPI")["Body"]["schemes"] = ["http", "https"]
+
+
+def without_validator(template: JSONObject) -> None:
+    del first_operation(template)["x-amazon-apigateway-request-validator"]
+
+
+def any_action(template: JSONObject) -> None:
+    policy = properties(template, "ApiHandlerRole")["Policies"][0]["PolicyDocument"]
+    policy["Statement"][0]["Action"] = ["rds-data:*"]
+
+
+def one_role(template: JSONObject) -> None:
+    role = properties(template, "APIHandler")["Role"]
+    properties(template, "PurgeCustomers")["Role"] = role
+
+
+def database_for_all(template: JSONObject) -> None:
+    policies = properties(template, "ApiHandlerRole")["Policies"]
+    properties(template, "AuthorizeRole")["Policies"] = policies
+
+
+def unbounded(template: JSONObject) -> None:
+    del properties(template, "Authorize")["ReservedConcurrentExecutions"]
+
+
+def too_patient(template: JSONObject) -> None:
+    properties(template, "APIHandler")["Timeout"] = 29
+
+
+def all_at_once(template: JSONObject) -> None:
+    del template["Resources"]["APIHandlerAliaslive"]["UpdatePolicy"]
+
+
+def kept_forever(template: JSONObject) -> None:
+    del properties(template, "AuthorizeLogGroup")["RetentionInDays"]
+
+
+def another_log(template: JSONObject) -> None:
+    name = {"Fn::Sub": "/aws/lambda/${ApiHandler}"}
+    properties(template, "ApiHandlerLogGroup")["LogGroupName"] = name
+
+
+FAULTS: dict[Callable[[JSONObject], None], str] = {
+    on_latest: "every_integration_is_on_an_alias",
+    permitted_on_latest: "every_permission_is_on_an_alias",
+    scheduled_on_latest: "every_schedule_is_on_an_alias",
+    misspelt: "every_reference_is_there",
+    circular: "nothing_waits_for_itself",
+    stray_stage: "there_is_one_stage",
+    in_the_clear: "stage_throttles_and_encrypts",
+    without_access_log: "stage_logs_and_traces",
+    without_firewall: "firewall_stands_before_the_stage",
+    over_http: "api_takes_https_alone_in_one_region",
+    without_validator: "bodies_are_validated",
+    any_action: "rights_have_no_wildcards",
+    one_role: "every_function_has_its_own_role",
+    database_for_all: "authorizer_has_no_database",
+    unbounded: "every_function_is_bounded",
+    too_patient: "timeouts_are_nested",
+    all_at_once: "traffic_is_shifted_and_shifted_back",
+    kept_forever: "logs_end_and_are_encrypted",
+    another_log: "logs_are_of_their_functions",
+}
+
+
+@pytest.mark.parametrize("break_it", FAULTS, ids=lambda fault: fault.__name__)
+def test_rule_sees_a_fault(template: JSONObject, break_it: Callable[[JSONObject], None]) -> None:
+    faulty = deepcopy(template)
+    break_it(faulty)
+
+    assert FAULTS[break_it] in rules.broken(faulty)
+
+
+def test_every_rule_has_a_fault() -> None:
+    assert set(FAULTS.values()) == rules.RULES.keys()
+
+
+def test_chalice_alone_breaks_the_rules(package: Path, tmp_path: Path) -> None:
+    """Without `OpenApiVersion`, SAM makes the stage that our rule refuses."""
+    completed = json.loads((package / "sam.json").read_text())
+    del completed["Resources"]["RestAPI"]["Properties"]["OpenApiVersion"]
+    path = tmp_path / "sam.json"
+    path.write_text(json.dumps(completed))
+
+    assert rules.broken(translate(path)) == {"there_is_one_stage"}
+
+
+def test_versions_change_with_the_release_alone(package: Path, template: JSONObject) -> None:
+    again = translate(package / "sam.json", TokenIssuer="https://other.example.com")
+    other = translate(package / "sam.json", Release="1" * 64)
+    versions = [
+        rules.of_type(each, "AWS::Lambda::Version").keys() for each in (template, again, other)
+    ]
+
+    assert versions[0] == versions[1]
+    assert not versions[0] & versions[2]
+    assert len(versions[0]) == 3

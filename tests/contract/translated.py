@@ -1,0 +1,43 @@
+"""The template as CloudFormation gets it: after SAM's transform."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import boto3
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+
+JSONObject = dict[str, Any]
+
+REGION = "eu-west-1"
+ACCOUNT = "123456789012"
+PARAMETERS = {
+    "DatabaseResourceArn": f"arn:aws:rds:{REGION}:{ACCOUNT}:cluster:customers-prod",
+    "DatabaseSecretArn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:application-AbCdEf",
+    "DatabaseKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd",
+    "CursorKeySecretArn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:cursor-key-AbCdEf",
+    "TokenIssuer": "https://issuer.example.com",
+    "TokenAudience": "customers",
+}
+# SAM asks IAM for the ARNs of AWS's own policies
+OF_AWS = ("AWSCodeDeployRoleForLambda",)
+
+
+def translate(template: Path, **parameters: str) -> JSONObject:
+    """Return what SAM's transform makes of a packaged template, with the parameters' values."""
+    managed = {name: f"arn:aws:iam::aws:policy/service-role/{name}" for name in OF_AWS}
+    translator = Translator(managed, Parser(), None, boto3.Session(region_name=REGION))
+    document = uploaded(json.loads(template.read_text()))
+    made: JSONObject = translator.translate(document, PARAMETERS | parameters)
+    return made
+
+
+def uploaded(value: Any) -> Any:
+    """Return the template with archives where `deploy` would have put them."""
+    if isinstance(value, dict):
+        return {name: uploaded(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [uploaded(each) for each in value]
+    is_archive = isinstance(value, str) and value.endswith(".zip")
+    return f"s3://bucket/{value}" if is_archive else value

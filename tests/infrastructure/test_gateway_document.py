@@ -1,0 +1,156 @@
+"""What API Gateway is told agrees with the code, the OpenAPI document and what operators watch."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+import app
+from infrastructure import gateway
+from infrastructure.gateway_responses import RESPONSES
+from infrastructure.stages import STAGES, Stage
+from tests.infrastructure.operations import TEMPLATE
+
+DRAFT_4 = {"type", "properties", "required", "items", "additionalProperties"} | {
+    *("minItems", "maxItems", "minLength", "maxLength", "maxProperties"),
+}
+DOCUMENT = gateway.document(STAGES["prod"])
+WITH_BODIES = {
+    ("/customers", "POST"): "NewCustomer",
+    ("/customers/batch", "POST"): "NewCustomerList",
+    ("/customers/{customer_id}", "PUT"): "CustomerReplacement",
+    ("/customers/{customer_id}", "PATCH"): "CustomerPatch",
+}
+
+every_stage = pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
+
+
+def methods() -> set[tuple[str, str]]:
+    return {(each.path, method) for each in app.operation.table.values() for method in each.methods}
+
+
+def schemas(schema: Any) -> Iterator[dict[str, Any]]:
+    """Yield a schema and those in it."""
+    if isinstance(schema, dict):
+        yield schema
+        for each in (*schema.get("properties", {}).values(), schema.get("items")):
+            yield from schemas(each)
+        yield from schemas(schema.get("additionalProperties"))
+
+
+def test_it_is_json() -> None:
+    assert json.loads(json.dumps(DOCUMENT)) == DOCUMENT
+
+
+def test_bodies_have_models_for_the_media_types_that_the_app_takes() -> None:
+    found = {
+        (path, method): set(models.values())
+        for path, named in DOCUMENT["bodies"].items()
+        for method, models in named.items()
+    }
+    patch = DOCUMENT["bodies"]["/customers/{customer_id}"]["PATCH"]
+
+    assert found == {key: {name} for key, name in WITH_BODIES.items()}
+    assert patch.keys() == {"application/json", "application/merge-patch+json"}
+    assert DOCUMENT["models"].keys() == set(WITH_BODIES.values())
+
+
+@pytest.mark.parametrize("name", WITH_BODIES.values())
+def test_model_is_of_draft_4_and_stands_alone(name: str) -> None:
+    found = list(schemas(DOCUMENT["models"][name]))
+
+    assert found[0]["type"] == "object"
+    assert found[0]["additionalProperties"] is False
+    for schema in found:
+        assert schema.keys() <= DRAFT_4
+        assert isinstance(schema.get("type", ""), str)
+
+
+def test_model_has_no_type_for_what_may_be_null() -> None:
+    members = DOCUMENT["models"]["NewCustomer"]["properties"]
+
+    assert members["given_name"] == {"minLength": 1, "maxLength": 2_400}
+    assert members["email"]["type"] == "string"
+    assert "id" not in members
+    assert DOCUMENT["models"]["CustomerReplacement"]["properties"]["id"] == {}
+    assert DOCUMENT["models"]["CustomerPatch"]["properties"]["metadata"] == {}
+
+
+def test_all_that_a_caller_reads_is_keyed_by_the_caller() -> None:
+    keyed = {(path, method) for path, named in DOCUMENT["cache_keys"].items() for method in named}
+
+    assert keyed == {("/customers", "GET"), ("/customers/{customer_id}", "GET")}
+    for named in DOCUMENT["cache_keys"].values():
+        assert named["GET"] == ["method.request.header.Authorization"]
+    assert DOCUMENT["cache_cluster"] is False
+
+
+@every_stage
+def test_settings_are_of_methods_that_exist_and_limit_every_one(stage: Stage) -> None:
+    every, *some = gateway.settings(stage)
+    named = {(each["ResourcePath"][1:].replace("~1", "/"), each["HttpMethod"]) for each in some}
+
+    assert (every["ResourcePath"], every["HttpMethod"]) == ("/*", "*")
+    assert every["ThrottlingRateLimit"] == stage.rate
+    assert every["ThrottlingBurstLimit"] == stage.burst
+    assert named <= methods()
+    assert len(named) == len(some)
+    for each in some:
+        assert each["ResourcePath"].startswith("/~1")
+        assert 0 < each["ThrottlingRateLimit"] < stage.rate
+        assert 1 <= each["ThrottlingBurstLimit"] < stage.burst
+
+
+@every_stage
+def test_settings_log_no_bodies_and_cache_nothing_unencrypted(stage: Stage) -> None:
+    for each in gateway.settings(stage):
+        assert each["DataTraceEnabled"] is False
+        assert each["LoggingLevel"] == "OFF"
+        assert each["CachingEnabled"] is False
+        assert each["CacheDataEncrypted"] is True
+        assert each["MetricsEnabled"] is True
+
+
+def test_shares_are_of_operations() -> None:
+    assert gateway.SHARES.keys() <= app.operation.table.keys()
+    batch, one = gateway.SHARES["create_customers"], gateway.SHARES["create_customer"]
+    assert batch * 25 <= one
+
+
+def test_access_log_is_what_operators_query() -> None:
+    told = json.loads(DOCUMENT["access_log"])
+
+    assert told == json.loads(TEMPLATE.document["Outputs"]["AccessLogFormat"]["Value"])
+    assert told["request_id"] == "$context.requestId"
+    personal = ("identity.sourceIp", "identity.userAgent", ".path", "principalId", "requestTime")
+    assert not any(word in DOCUMENT["access_log"] for word in personal)
+
+
+def test_every_answer_of_the_gateway_is_there() -> None:
+    assert {each["ResponseType"] for each in DOCUMENT["responses"]} == RESPONSES.keys()
+
+
+@every_stage
+def test_plan_has_room_for_more_than_one_key(stage: Stage) -> None:
+    plan = gateway.usage_plan(stage)
+
+    assert 0 < plan["Throttle"]["RateLimit"] < stage.rate
+    assert 0 < plan["Throttle"]["BurstLimit"] < stage.burst
+    assert plan["Quota"]["Limit"] >= plan["Throttle"]["RateLimit"] * 3_600
+
+
+@every_stage
+def test_firewall_lets_large_bodies_through_and_limits_addresses(stage: Stage) -> None:
+    rules = {rule["Name"]: rule for rule in gateway.document(stage)["firewall"]["Rules"]}
+    common = rules["AWSManagedRulesCommonRuleSet"]["Statement"]["ManagedRuleGroupStatement"]
+    overridden = {each["Name"]: each["ActionToUse"] for each in common["RuleActionOverrides"]}
+    rate = rules["rate-of-an-address"]
+
+    assert overridden["SizeRestrictions_BODY"] == {"Count": {}}
+    assert "AWSManagedRulesKnownBadInputsRuleSet" in rules
+    assert rate["Action"] == {"Block": {}}
+    assert rate["Statement"]["RateBasedStatement"]["Limit"] == stage.rate * 150
+    assert len({rule["Priority"] for rule in rules.values()}) == len(rules)
+    assert yaml.safe_dump(rules).count("SampledRequestsEnabled: false") == len(rules)

@@ -1,0 +1,76 @@
+"""Archives that depend on nothing but what is in them; `make contract` builds the whole package."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from infrastructure import packaging
+from infrastructure.stages import STAGES
+
+FILES = {"b/c.py": b"1", "a.py": b"2" * 999, "b/a.py": b""}
+
+
+def test_archive_depends_on_names_and_contents_only(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.zip", tmp_path / "second.zip"
+    packaging.write_zip(first, FILES)
+    previous = os.umask(0o077)
+    try:
+        packaging.write_zip(second, dict(reversed(FILES.items())))
+    finally:
+        os.umask(previous)
+
+    assert first.read_bytes() == second.read_bytes()
+    with ZipFile(first) as opened:
+        assert opened.namelist() == sorted(FILES)
+        assert {name: opened.read(name) for name in FILES} == FILES
+        for entry in opened.infolist():
+            assert entry.date_time == (1980, 1, 1, 0, 0, 0)
+            assert entry.external_attr >> 16 == 0o100644
+
+
+@pytest.mark.parametrize(
+    ("name", "is_needed"),
+    [
+        ("app.py", True),
+        ("chalicelib/openapi.json", True),
+        ("tzdata/zones", True),
+        ("tzdata/zoneinfo/Europe/London", False),
+        ("dns/resolver.py", False),
+        ("idna-3.20.dist-info/licenses/LICENSE.md", True),
+        ("idna-3.20.dist-info/RECORD", False),
+        ("marshmallow/py.typed", True),
+    ],
+)
+def test_what_is_never_imported_is_left_out(name: str, *, is_needed: bool) -> None:
+    assert packaging._is_needed(name) is is_needed
+
+
+def test_what_is_left_out_is_not_imported() -> None:
+    program = (
+        "import sys, app; from chalicelib import schemas, parameters;"
+        "schemas.load_customer({'email': 'ada@example.com', 'given_name': 'Ada',"
+        " 'time_zone': 'Europe/London'});"
+        "import json; print(json.dumps(sorted(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    modules = set(json.loads(done.stdout))
+
+    assert "email_validator" in modules
+    assert not {each for each in modules if each.split(".")[0] in {"dns", "zoneinfo"}}
+
+
+def test_failure_says_what_failed_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packaging, "CHALICE", "import sys; sys.exit('There is no app.')")
+
+    with pytest.raises(packaging.PackagingError, match=r"failed: There is no app\."):
+        packaging.build(STAGES["dev"], tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,175 @@
+"""Each function may do what its code calls, on what is its own, and nothing else."""
+
+import ast
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chalice.config import Config
+
+from infrastructure import policies, template
+from infrastructure.stages import STAGES, Stage
+
+ROOT = Path(__file__).parents[2]
+DIRECTORY = ROOT / ".chalice"
+CLIENT = ROOT / "chalicelib" / "database" / "data_api.py"
+SOURCES = [ROOT / "app.py", *sorted((ROOT / "chalicelib").rglob("*.py"))]
+OUTPUTS = {
+    "ClusterArn": "arn:aws:rds:eu-west-1:123456789012:cluster:customers-prod",
+    "ApplicationSecretArn": (
+        "arn:aws:secretsmanager:eu-west-1:123456789012:secret:customers-prod/application-AbCdEf"
+    ),
+    "KeyArn": "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+}
+TRANSACTION = {"BeginTransaction", "CommitTransaction", "RollbackTransaction"}
+
+every_stage = pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
+every_function = pytest.mark.parametrize("function", policies.DATA_API)
+
+
+def calls(tree: ast.AST) -> Iterator[tuple[str, list[ast.expr]]]:
+    """Yield the name of each thing that is called, without what it is of, and its arguments."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            called = node.func
+            yield getattr(called, "attr", getattr(called, "id", "")), node.args
+
+
+def text_of(node: ast.expr) -> str:
+    assert isinstance(node, ast.Constant)
+    return str(node.value)
+
+
+def operations_called() -> set[str]:
+    """Return the operations of the Data API that code under app.py comes to."""
+    found = {
+        text_of(arguments[0]).title().replace("_", "")
+        for name, arguments in calls(ast.parse(CLIENT.read_text()))
+        if name == "_call"
+    }
+    begins = any(
+        name == "transaction"
+        for source in SOURCES
+        for name, _ in calls(ast.parse(source.read_text()))
+    )
+    return found if begins else found - TRANSACTION
+
+
+def reaches_database(function: str) -> bool:
+    """Whether a function of app.py, or for the API one of its views, asks for the database."""
+    tree = ast.parse((ROOT / "app.py").read_text())
+    bodies = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    others = policies.DATA_API.keys() - {"api_handler"}
+    mine = [
+        node for node in bodies if node.name == function or (function not in others | {node.name})
+    ]
+    return any(name == "database" for node in mine for name, _ in calls(node))
+
+
+def actions(policy: Mapping[str, Any]) -> set[str]:
+    return {action for statement in policy["Statement"] for action in statement["Action"]}
+
+
+@every_function
+def test_actions_are_those_that_the_code_calls(function: str) -> None:
+    granted = actions(policies.documents(STAGES["prod"], OUTPUTS)[function])
+
+    of_database = {action for action in granted if action.startswith("rds-data:")}
+    needed = operations_called() if reaches_database(function) else set()
+    assert of_database == {f"rds-data:{name}" for name in needed}
+    rest = {"logs:CreateLogStream", "logs:PutLogEvents"}
+    rest |= {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+    if needed:
+        rest |= {"secretsmanager:GetSecretValue", "kms:Decrypt"}
+    assert granted - of_database == rest
+
+
+def test_only_the_authorizer_is_without_the_database() -> None:
+    assert not reaches_database("authorize")
+    assert reaches_database("purge_customers")
+    assert reaches_database("api_handler")
+
+
+def test_code_has_no_client_but_of_the_data_api() -> None:
+    """PyMySQL's has one, for a token; it is for a DATABASE_URL, which no function is given."""
+    services = {
+        text_of(arguments[0])
+        for source in SOURCES
+        if source != CLIENT.with_name("mysql.py")
+        for name, arguments in calls(ast.parse(source.read_text()))
+        if name in {"client", "resource", "create_client"}
+    }
+
+    assert services == {"rds-data"}
+    assert "DATABASE_URL" not in template.SETTINGS
+
+
+def test_transactions_would_be_seen() -> None:
+    client = ast.parse(CLIENT.read_text())
+    called = {text_of(found[0]) for name, found in calls(client) if name == "_call"}
+
+    assert called == {
+        "begin_transaction",
+        "commit_transaction",
+        "execute_statement",
+        "rollback_transaction",
+    }
+    assert ("transaction", []) in list(calls(ast.parse("with database.transaction() as t: pass")))
+
+
+@every_function
+def test_bound_policy_names_one_of_each(function: str) -> None:
+    stage = STAGES["prod"]
+    resources = {
+        action: statement["Resource"]
+        for statement in policies.documents(stage, OUTPUTS)[function]["Statement"]
+        for action in statement["Action"]
+    }
+
+    own = f"log-group:/aws/lambda/{stage.lambda_name(function)}:*"
+    expected = dict.fromkeys(
+        ("logs:CreateLogStream", "logs:PutLogEvents"), f"arn:aws:logs:eu-west-1:123456789012:{own}"
+    )
+    expected |= dict.fromkeys(("xray:PutTraceSegments", "xray:PutTelemetryRecords"), "*")
+    if function != "authorize":
+        expected |= {
+            "rds-data:ExecuteStatement": OUTPUTS["ClusterArn"],
+            "secretsmanager:GetSecretValue": OUTPUTS["ApplicationSecretArn"],
+            "kms:Decrypt": OUTPUTS["KeyArn"],
+        }
+    assert resources == expected
+
+
+def test_key_is_used_by_secrets_manager_for_the_secret_alone() -> None:
+    policy = policies.documents(STAGES["prod"], OUTPUTS)["api_handler"]
+    (decrypt,) = [each for each in policy["Statement"] if each["Action"] == ["kms:Decrypt"]]
+
+    assert decrypt["Condition"]["StringLike"] == {
+        "kms:ViaService": "secretsmanager.eu-west-1.amazonaws.com",
+        "kms:EncryptionContext:SecretARN": OUTPUTS["ApplicationSecretArn"],
+    }
+
+
+@every_stage
+@every_function
+def test_chalice_gives_each_function_its_own_file(stage: Stage, function: str) -> None:
+    config = Config(
+        stage.name,
+        user_provided_params={"project_dir": str(ROOT)},
+        config_from_disk=json.loads((DIRECTORY / "config.json").read_text()),
+    ).scope(stage.name, function)
+    policy = json.loads((DIRECTORY / config.iam_policy_file).read_text())
+
+    assert config.autogen_policy is False
+    assert policy == policies.documents(stage)[function]
+
+
+@every_stage
+@every_function
+def test_unbound_policy_is_of_the_stage(stage: Stage, function: str) -> None:
+    for statement in policies.documents(stage)[function]["Statement"]:
+        named = json.dumps([statement["Resource"], statement.get("Condition")])
+        assert f"customers-{stage.name}" in named or statement["Sid"] == "SendTraces"
+        assert all("*" not in action for action in statement["Action"])
