@@ -16,6 +16,7 @@ from chalicelib.settings import SettingsError
 from infrastructure import commands, stages
 from infrastructure.commands import Run
 from infrastructure.failures import Failure, explain
+from infrastructure.packaging import PackagingError
 
 COMMANDS: Mapping[str, tuple[Callable[[Run], None], str]] = {
     "provision": (commands.provision, "make or change network, database and operations"),
@@ -51,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _failed(explain(error))
     except DatabaseError as error:
         return _failed(f"The database of {options.stage}: {type(error).__name__}: {error}.")
-    except (Failure, SettingsError) as error:
+    except (Failure, PackagingError, SettingsError) as error:
         return _failed(str(error))
     return 0
 

@@ -1,5 +1,6 @@
 """A CloudFormation stack: what would change, the change, its progress, and what came of it."""
 
+import os
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -172,7 +173,7 @@ class Stack:
             self._say(f"{self.name}: there is none")
             return
         seen = {event["EventId"] for event in self._events()}
-        self._client.delete_stack(StackName=self.name)
+        self._client.delete_stack(StackName=self.name, **_role())
         self.name = described["StackId"]  # a stack that is gone is found by its id only
         self._follow(seen)
         if self.status not in {None, "DELETE_COMPLETE"}:
@@ -242,6 +243,7 @@ class Stack:
                 Capabilities=CAPABILITIES,
                 Parameters=parameters,
                 Tags=[{"Key": "project", "Value": "customers"}],
+                **_role(),
                 **template.arguments(),
             )["Id"]
         )
@@ -300,6 +302,12 @@ class Stack:
         if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
             self._check_usable(status)
             raise Failure(f"{self.name} could not be changed, and is as before: {self.reason()}")
+
+
+def _role() -> dict[str, str]:
+    """Return the role that CloudFormation works with, where it is not the caller's own."""
+    role = os.environ.get("CLOUDFORMATION_ROLE_ARN")
+    return {"RoleARN": role} if role else {}
 
 
 def _why(event: Mapping[str, Any]) -> str:
