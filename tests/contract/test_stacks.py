@@ -55,7 +55,6 @@ def test_stack_is_created_changed_and_left() -> None:
     stack = operator.stack("life")
     first, second = {"A": topic("a")}, {"A": topic("a"), "B": topic("b")}
 
-    assert stack.status is None
     assert stack.update(template(first), {}, operator.confirm)
     assert stack.status == "CREATE_COMPLETE"
     assert [str(each).split() for each in operator.asked] == [["add", "A", "AWS::SNS::Topic"]]

@@ -35,7 +35,8 @@ def test_chalice_reads_what_was_bound(config: Path) -> None:
     binding.write_bound(config, DEV, OUTPUTS, KEY, LAYERS)
     read = read_config(config)
     api, authorize, purge = (
-        Config("dev", name, {}, read, {}) for name in ("api_handler", "authorize", "purge_customers")
+        Config("dev", name, {}, read, {})
+        for name in ("api_handler", "authorize", "purge_customers")
     )
 
     assert api.environment_variables["CURSOR_KEY"] == KEY

@@ -62,7 +62,9 @@ def master(server: tuple[MariaDB, Path, str]) -> Database:
     return connect(Settings(endpoint_url=server[2]))
 
 
-def run(server: tuple[MariaDB, Path, str], login: Login, *statements: str, tls: bool = True) -> None:
+def run(
+    server: tuple[MariaDB, Path, str], login: Login, *statements: str, tls: bool = True
+) -> None:
     mariadb, ca, _ = server
     connection = pymysql.connect(
         host="127.0.0.1",

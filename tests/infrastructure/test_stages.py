@@ -83,7 +83,9 @@ def test_keys_are_those_that_chalice_reads() -> None:
     from chalice.config import Config
 
     def is_known(key: str) -> bool:
-        return hasattr(Config, {"xray": "xray_enabled", "version": "config_file_version"}.get(key, key))
+        return hasattr(
+            Config, {"xray": "xray_enabled", "version": "config_file_version"}.get(key, key)
+        )
 
     other = {"stages", "lambda_functions"}
     assert [key for key in stages.FILE_KEYS - other if not is_known(key)] == []
