@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from infrastructure import applying, binding, databases, packaging, releases, smoke
+from infrastructure.changes import Change, Template
 from infrastructure.failures import Failure
-from infrastructure.stacks import Change, Stack, Template
+from infrastructure.stacks import Stack
 from infrastructure.stages import CONFIG, FUNCTIONS, ROOT, Stage, read_config, suggest, variables
 
 HERE = Path(__file__).parent

@@ -14,8 +14,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from infrastructure.changes import Template
 from infrastructure.failures import Failure, code_of
-from infrastructure.stacks import Stack, Template
+from infrastructure.stacks import Stack
 
 ALIAS = "live"
 

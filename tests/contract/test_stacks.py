@@ -11,8 +11,9 @@ import boto3
 import pytest
 
 from infrastructure import releases
+from infrastructure.changes import Change, Template
 from infrastructure.failures import Failure
-from infrastructure.stacks import Change, Stack, Template
+from infrastructure.stacks import Stack
 from tests.contract.aws import moto
 
 

@@ -15,9 +15,9 @@ from botocore.exceptions import (
     UnauthorizedSSOTokenError,
 )
 
+from infrastructure.changes import Change
 from infrastructure.commands import Run
 from infrastructure.failures import Failure, explain
-from infrastructure.stacks import Change
 from infrastructure.stages import STAGES
 
 ROOT = Path(__file__).parents[2]
