@@ -69,10 +69,27 @@ lock: $(INSTALLED)  ## Pin the requirements anew from pyproject.toml
 		--output-file requirements-contract.txt
 	@$(COMPILE) --group audit --output-file requirements-audit.txt
 
+##@ Deploy it
+provision: $(INSTALLED)  ## Make or change a stage's network, database and operations (STAGE=dev)
+bind: $(INSTALLED)  ## Write a stage's addresses where `chalice deploy` reads them
+migrate-stage: $(INSTALLED)  ## Make a stage's database users, and bring its schema up to date
+package: $(INSTALLED)  ## Build what is deployed into out/
+deploy: $(INSTALLED)  ## Package, upload, and change the API's stack
+apply: $(INSTALLED)  ## Put the gateway's settings onto what `chalice deploy` made
+smoke: $(INSTALLED)  ## Live a customer's life against a stage (TOKEN=...)
+status: $(INSTALLED)  ## Tell how a stage's stacks are, and what is live
+rollback: $(INSTALLED)  ## Make the version before live again
+destroy: $(INSTALLED)  ## Delete a stage; a snapshot of its database stays
+provision bind migrate-stage package deploy apply smoke status rollback destroy:
+	@$(BIN)/python -m infrastructure $(@:-stage=) --stage $(or $(STAGE),$(error Say which: STAGE=dev)) $(ARGS)
+
+costs: $(INSTALLED)  ## Compute the tables of docs/costs.md anew
+	@$(BIN)/python -m infrastructure.costs
+
 ##@ About
 help:  ## Show this
 	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} \
-		/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(INSTALLED): requirements-dev.txt
 	@$(PYTHON) local/bootstrap.py
@@ -90,4 +107,5 @@ $(AUDIT): requirements-audit.txt $(INSTALLED)
 	@touch $@
 
 .DEFAULT_GOAL := help
-.PHONY: run stack seed migrate token reset test quick contract audit check format openapi lock help
+.PHONY: run stack seed migrate token reset test quick contract rehearse audit check format openapi lock \
+	provision bind migrate-stage package deploy apply smoke status rollback destroy costs help

@@ -1,7 +1,71 @@
-"""The stages that are deployed, and what differs between them."""
+"""The stages that are deployed, what differs between them, and their file, .chalice/config.json.
 
-from collections.abc import Mapping
+Chalice takes a stage or a key that it does not know as if nothing were written there. Here both
+are errors.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from infrastructure.failures import Failure
+
+ROOT = Path(__file__).parents[1]
+CONFIG = ROOT / ".chalice" / "config.json"
+LOCAL = "local"
+FUNCTIONS = ("api_handler", "authorize", "purge_customers")
+"""What Chalice calls the functions of app.py."""
+
+# What chalice.config.Config reads of a function, of a stage, and of the file.
+FUNCTION_KEYS = frozenset(
+    {
+        "autogen_policy",
+        "environment_variables",
+        "iam_policy_file",
+        "iam_role_arn",
+        "lambda_memory_size",
+        "lambda_timeout",
+        "layers",
+        "log_retention_in_days",
+        "manage_iam_role",
+        "reserved_concurrency",
+        "security_group_ids",
+        "subnet_ids",
+        "tags",
+        "xray",
+    }
+)
+STAGE_KEYS = FUNCTION_KEYS | {
+    "api_gateway_custom_domain",
+    "api_gateway_endpoint_type",
+    "api_gateway_endpoint_vpce",
+    "api_gateway_policy_file",
+    "api_gateway_stage",
+    "automatic_layer",
+    "lambda_functions",
+    "minimum_compression_size",
+}
+FILE_KEYS = STAGE_KEYS | {"app_name", "stages", "version"}
+# What chalicelib.settings reads.
+VARIABLES = frozenset(
+    {
+        "AWS_ENDPOINT_URL_RDS_DATA",
+        "CORS_ORIGINS",
+        "CURSOR_KEY",
+        "DATABASE_NAME",
+        "DATABASE_RESOURCE_ARN",
+        "DATABASE_SECRET_ARN",
+        "DATABASE_URL",
+        "RETENTION_DAYS",
+        "STAGE",
+        "TOKEN_AUDIENCE",
+        "TOKEN_ISSUER",
+        "TOKEN_JWKS_URL",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -85,3 +149,76 @@ STAGES: Mapping[str, Stage] = {
         ),
     )
 }
+
+
+def named(name: str) -> Stage:
+    """Return the stage of that name. Raises Failure, which names the nearest one."""
+    if name in STAGES:
+        return STAGES[name]
+    raise Failure(f"There is no stage {name!r}. {suggest(name, STAGES)}")
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """Return what somebody who wrote `word` may have meant, as a sentence."""
+    known = sorted(known)
+    if near := get_close_matches(word, known, n=1, cutoff=0.5):
+        return f"Did you mean {near[0]!r}?"
+    return f"Known are {', '.join(known)}."
+
+
+def read_config(path: Path = CONFIG) -> dict[str, Any]:
+    """Return .chalice/config.json. Raises Failure where Chalice would ignore what it says."""
+    try:
+        config = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise Failure(f"{path} is not there: restore it with `git checkout {path}`.") from None
+    except ValueError as error:
+        raise Failure(f"{path} is not JSON: {error}. Mend it there.") from None
+    _check(path, "", config, FILE_KEYS)
+    _check(path, "stages", config.get("stages", {}), {LOCAL, *STAGES})
+    _check_functions(path, "", config)
+    for name, stage in config.get("stages", {}).items():
+        _check(path, f"stages.{name}", stage, STAGE_KEYS)
+        _check_functions(path, f"stages.{name}.", stage)
+    return dict(config)
+
+
+def variables(config: Mapping[str, Any], stage: Stage) -> dict[str, str]:
+    """Return the environment variables that a stage's functions get, of all functions together."""
+    own = config.get("stages", {}).get(stage.name, {})
+    functions = [own.get("lambda_functions", {}).get(name, {}) for name in FUNCTIONS]
+    found: dict[str, str] = {}
+    for part in (config, own, *functions):
+        found |= part.get("environment_variables", {})
+    return found
+
+
+def _check_functions(path: Path, where: str, part: Mapping[str, Any]) -> None:
+    functions = part.get("lambda_functions", {})
+    _check(path, f"{where}lambda_functions", functions, FUNCTIONS)
+    _check_variables(path, where, part)
+    for name, function in functions.items():
+        _check(path, f"{where}lambda_functions.{name}", function, FUNCTION_KEYS)
+        _check_variables(path, f"{where}lambda_functions.{name}.", function)
+
+
+def _check_variables(path: Path, where: str, part: Mapping[str, Any]) -> None:
+    values = part.get("environment_variables", {})
+    _check(path, f"{where}environment_variables", values, VARIABLES)
+    for name, value in values.items():
+        if not isinstance(value, str):
+            raise Failure(
+                f"{path}: {where}environment_variables.{name} is not a string: put it into quotes."
+            )
+
+
+def _check(path: Path, where: str, found: Any, known: Iterable[str]) -> None:
+    if not isinstance(found, dict):
+        raise Failure(f"{path}: {where or 'the file'} is not a JSON object: write {{...}} there.")
+    for key in found:
+        if key not in set(known):
+            place = f"{where}.{key}" if where else key
+            raise Failure(
+                f"{path}: Chalice ignores the key {place}, as nothing has that name."
+                f" {suggest(key, known)}"
+            )

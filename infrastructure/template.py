@@ -157,6 +157,8 @@ def _function(stage: Stage, name: str, function: Function) -> JSONObject:
     settings = {each: SETTINGS[each] for each in function.settings}
     return {
         "FunctionName": stage.lambda_name(name),
+        # Lambda publishes no version of a function in which nothing has changed
+        "Description": {"Fn::Sub": "The customers API, release ${Release}"},
         "Runtime": f"python{PYTHON}",
         "CodeUri": "deployment.zip",
         "Environment": {"Variables": {"STAGE": {"Ref": "Stage"}, **settings}},

@@ -1,0 +1,206 @@
+"""The gateway document onto an API that `chalice deploy` has made, by API Gateway's own API.
+
+Each `chalice deploy` writes the API anew, so this is done after each. What is so already is left,
+and told of is what changes. The document is `infrastructure.gateway.document`.
+
+Source: https://docs.aws.amazon.com/apigateway/latest/api/patch-operations.html
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from infrastructure.failures import Failure, code_of
+
+VALIDATOR = "body"
+# By the names of AWS::ApiGateway::Stage's MethodSettings: the patch's path, and the setting's name.
+SETTINGS = {
+    "CacheDataEncrypted": ("caching/dataEncrypted", "cacheDataEncrypted"),
+    "CachingEnabled": ("caching/enabled", "cachingEnabled"),
+    "DataTraceEnabled": ("logging/dataTrace", "dataTraceEnabled"),
+    "LoggingLevel": ("logging/loglevel", "loggingLevel"),
+    "MetricsEnabled": ("metrics/enabled", "metricsEnabled"),
+    "ThrottlingBurstLimit": ("throttling/burstLimit", "throttlingBurstLimit"),
+    "ThrottlingRateLimit": ("throttling/rateLimit", "throttlingRateLimit"),
+}
+MOST_OPERATIONS = 20  # of a patch
+
+Say = Callable[[str], None]
+Document = Mapping[str, Any]
+
+
+def apply(gateway: "Gateway", stage: str, document: Document, access_log: str | None) -> bool:
+    """Bring an API and its stage to what the document says; whether anything was to change.
+
+    `access_log` is the ARN of the access log's group, where there is one. Raises Failure when
+    API or stage is not there, ClientError.
+    """
+    is_new = [
+        gateway.add_models(document["models"]),
+        gateway.add_bodies(document["bodies"]),
+        gateway.add_responses(document["responses"]),
+    ]
+    if any(is_new):  # the stage serves what was deployed last
+        gateway.deploy(stage)
+    is_set = gateway.set_stage(stage, document, access_log)
+    if not (any(is_new) or is_set):
+        gateway.say("nothing to change")
+    return any(is_new) or is_set
+
+
+class Gateway:
+    """A REST API; each method tells `say` of what it changes, and returns whether it did."""
+
+    def __init__(self, client: Any, api: str, say: Say) -> None:
+        self._client = client
+        self._api = {"restApiId": api}
+        self.say = say
+
+    def deploy(self, stage: str) -> None:
+        self._client.create_deployment(
+            **self._api, stageName=stage, description="the gateway document"
+        )
+        self.say(f"stage {stage}: deployed anew")
+
+    def add_models(self, models: Mapping[str, Any]) -> bool:
+        found = {each["name"]: each.get("schema") for each in self._all("get_models")}
+        changes = 0
+        for name, schema in models.items():
+            if name not in found:
+                self._client.create_model(
+                    **self._api,
+                    name=name,
+                    contentType="application/json",
+                    schema=json.dumps(schema),
+                )
+            elif json.loads(found[name] or "null") != schema:
+                patch = [{"op": "replace", "path": "/schema", "value": json.dumps(schema)}]
+                self._client.update_model(**self._api, modelName=name, patchOperations=patch)
+            else:
+                continue
+            self.say(f"model {name}")
+            changes += 1
+        return bool(changes)
+
+    def add_bodies(self, bodies: Mapping[str, Mapping[str, Mapping[str, str]]]) -> bool:
+        """Have each method's body validated by the model of its media type. Raises Failure."""
+        resources = {each["path"]: each["id"] for each in self._all("get_resources")}
+        validator = self._validator()
+        changes = 0
+        for path, methods in bodies.items():
+            if path not in resources:
+                raise Failure(
+                    f"The API has no path {path}: it is older than this working copy. Run `chalice"
+                    " deploy` first."
+                )
+            for method, models in methods.items():
+                where = {"resourceId": resources[path], "httpMethod": method}
+                if patch := list(self._body_patch(where, validator, models)):
+                    self._client.update_method(**self._api, **where, patchOperations=patch)
+                    self.say(
+                        f"{method} {path}: bodies are {', '.join(sorted(set(models.values())))}"
+                    )
+                    changes += 1
+        return bool(changes)
+
+    def add_responses(self, responses: list[Mapping[str, Any]]) -> bool:
+        changes = 0
+        for wanted in responses:
+            kind = wanted["ResponseType"]
+            arguments = {
+                "statusCode": wanted["StatusCode"],
+                "responseParameters": wanted["ResponseParameters"],
+                "responseTemplates": wanted["ResponseTemplates"],
+            }
+            found = self._response(kind)
+            if {name: found.get(name) for name in arguments} != arguments:
+                self._client.put_gateway_response(**self._api, responseType=kind, **arguments)
+                self.say(f"gateway response {kind}")
+                changes += 1
+        return bool(changes)
+
+    def set_stage(self, name: str, document: Document, access_log: str | None) -> bool:
+        """Set what is the stage's: throttling, caching, metrics, logs, tracing. Raises Failure."""
+        try:
+            stage = self._client.get_stage(**self._api, stageName=name)
+        except ClientError as error:
+            if code_of(error) != "NotFoundException":
+                raise
+            raise Failure(f"The API has no stage {name}: run `chalice deploy` first.") from None
+        patch = [*_stage_patch(stage, document, access_log), *_settings_patch(stage, document)]
+        for start in range(0, len(patch), MOST_OPERATIONS):
+            part = patch[start : start + MOST_OPERATIONS]
+            self._client.update_stage(**self._api, stageName=name, patchOperations=part)
+        for each in patch:
+            self.say(f"stage {name}: {each['path']} {each['value']}")
+        return bool(patch)
+
+    def _validator(self) -> str:
+        for each in self._all("get_request_validators"):
+            if each["name"] == VALIDATOR:
+                return str(each["id"])
+        created = self._client.create_request_validator(
+            **self._api, name=VALIDATOR, validateRequestBody=True, validateRequestParameters=False
+        )
+        return str(created["id"])
+
+    def _body_patch(
+        self, where: Mapping[str, str], validator: str, models: Mapping[str, str]
+    ) -> Iterator[dict[str, str]]:
+        found = self._client.get_method(**self._api, **where)
+        if found.get("requestValidatorId") != validator:
+            yield {"op": "replace", "path": "/requestValidatorId", "value": validator}
+        for media_type, model in models.items():
+            if found.get("requestModels", {}).get(media_type) != model:
+                path = f"/requestModels/{media_type.replace('/', '~1')}"
+                yield {"op": "add", "path": path, "value": model}
+
+    def _response(self, kind: str) -> dict[str, Any]:
+        """Return the API's own gateway response; AWS has a default one of each type."""
+        try:
+            return dict(self._client.get_gateway_response(**self._api, responseType=kind))
+        except ClientError as error:
+            if code_of(error) != "NotFoundException":
+                raise
+            return {}
+
+    def _all(self, operation: str) -> Iterator[dict[str, Any]]:
+        for page in self._client.get_paginator(operation).paginate(**self._api):
+            yield from page["items"]
+
+
+def _stage_patch(
+    stage: Mapping[str, Any], document: Document, access_log: str | None
+) -> Iterator[dict[str, str]]:
+    wanted: dict[str, tuple[Any, Any]] = {
+        "/tracingEnabled": (stage.get("tracingEnabled", False), document["tracing"]),
+        "/cacheClusterEnabled": (
+            stage.get("cacheClusterEnabled", False),
+            document["cache_cluster"],
+        ),
+    }
+    if access_log:
+        found = stage.get("accessLogSettings", {})
+        wanted["/accessLogSettings/destinationArn"] = (found.get("destinationArn"), access_log)
+        wanted["/accessLogSettings/format"] = (found.get("format"), document["access_log"])
+    for path, (before, after) in wanted.items():
+        if before != after:
+            yield {"op": "replace", "path": path, "value": _text(after)}
+
+
+def _settings_patch(stage: Mapping[str, Any], document: Document) -> Iterator[dict[str, str]]:
+    found = stage.get("methodSettings", {})
+    for settings in document["settings"]:
+        where = f"{settings['ResourcePath']}/{settings['HttpMethod']}"
+        key = where.removeprefix("/")
+        # whichever form of the path AWS answers with
+        before = found.get(key) or found.get(key.replace("~1", "/").removeprefix("/")) or {}
+        for name, (path, member) in SETTINGS.items():
+            if name in settings and before.get(member) != settings[name]:
+                yield {"op": "replace", "path": f"{where}/{path}", "value": _text(settings[name])}
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,292 @@
+"""What each command does, in the order of a stage's life."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from infrastructure import applying, binding, databases, packaging, releases, smoke
+from infrastructure.changes import Change, Template
+from infrastructure.failures import Failure
+from infrastructure.stacks import Stack
+from infrastructure.stages import CONFIG, FUNCTIONS, ROOT, Stage, read_config, suggest, variables
+
+HERE = Path(__file__).parent
+OUT = ROOT / "out"
+PIPELINE = "customers-pipeline"
+PARTS = ("network", "database", "api", "operations")
+# The parameters of the API's template that config.json has under the name of a variable.
+FROM_CONFIG = {
+    "TOKEN_ISSUER": "TokenIssuer",
+    "TOKEN_AUDIENCE": "TokenAudience",
+    "TOKEN_JWKS_URL": "TokenJwksUrl",
+    "CORS_ORIGINS": "CorsOrigins",
+    "RETENTION_DAYS": "RetentionDays",
+}
+FROM_DATABASE = {
+    "ClusterArn": "DatabaseResourceArn",
+    "ApplicationSecretArn": "DatabaseSecretArn",
+    "DatabaseName": "DatabaseName",
+    "KeyArn": "DatabaseKeyArn",
+    "CursorKeySecretArn": "CursorKeySecretArn",
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a command: where, for which stage, and what the operator has said."""
+
+    session: Any
+    stage: Stage
+    values: Mapping[str, str] = field(default_factory=dict)
+    is_agreed: bool = False
+    bucket: str | None = None
+    url: str | None = None
+    token: Callable[[], str] = str
+    ask: Callable[[str], str] | None = None
+    """Asks the operator; None where there is nobody to answer."""
+    say: Callable[[str], None] = print
+
+    def stack(self, part: str) -> Stack:
+        return self.named_stack(self.stage.stack(part))
+
+    def named_stack(self, name: str) -> Stack:
+        return Stack(self.session.client("cloudformation"), name, self.say)
+
+    def outputs(self, part: str) -> dict[str, str]:
+        """Return a stack's outputs. Raises Failure, which names the command that makes it."""
+        stack = self.stack(part)
+        if stack.status in {None, "REVIEW_IN_PROGRESS"}:
+            command = "deploy" if part == "api" else "provision"
+            raise Failure(
+                f"There is no stack {stack.name} in this account and region: run `python -m"
+                f" infrastructure {command} --stage {self.stage.name}`, or look at AWS_REGION."
+            )
+        return stack.outputs()
+
+    def confirm(self, changes: list[Change]) -> bool:
+        """Ask whether to go on. Raises Failure where somebody has to be asked and nobody is there.
+
+        `--yes` is no answer to what loses state: that is asked for by name.
+        """
+        if lost := [change.name for change in changes if change.loses_state]:
+            return self.confirm_by_name(f"This may lose what is in {', '.join(lost)}.")
+        return self.is_agreed or self._asked("Go on? [y/N] ").lower() in {"y", "yes"}
+
+    def confirm_by_name(self, what: str) -> bool:
+        return self._asked(f"{what} Type {self.stage.name} to go on: ") == self.stage.name
+
+    def _asked(self, question: str) -> str:
+        if self.ask is None:
+            raise Failure(
+                f"{question.strip()} Nobody is here to answer: run it in a terminal, or, where"
+                " nothing is lost, with --yes."
+            )
+        return self.ask(question).strip()
+
+
+def provision(run: Run) -> None:
+    """Make or change the network, the database and the operations.
+
+    Those come before the functions that they watch, whose names are known: a first deployment
+    already writes their access log, and has alarms that end its canary.
+    """
+    client = run.session.client("cloudformation")
+    templates = {part: _template(part) for part in ("network", "database", "operations")}
+    declared = {part: template.parameters(client) for part, template in templates.items()}
+    for name in run.values:
+        known = {each for names in declared.values() for each in names}
+        if name not in known:
+            raise Failure(f"No template has the parameter {name!r}. {suggest(name, known)}")
+
+    def update(part: str, values: Mapping[str, str]) -> None:
+        given = {name: value for name, value in run.values.items() if name in declared[part]}
+        run.stack(part).update(templates[part], {**values, **given}, run.confirm)
+
+    days = str(run.stage.log_retention_days)
+    update("network", {"Stage": run.stage.name, "LogRetentionDays": days})
+    update("database", _dimensions(run.stage) | _network(run.outputs("network")))
+    update("operations", _watched(run.stage, run.outputs("database")["ClusterIdentifier"]))
+
+
+def bind(run: Run) -> None:
+    """Tell plain `chalice deploy` what it has to know of the stacks."""
+    _refuse_both(run, is_chalice=True)
+    out, outputs = _packaged(run), run.outputs("database")
+    secrets, client = run.session.client("secretsmanager"), run.session.client("lambda")
+    key = binding.cursor_key(secrets, outputs["CursorKeySecretArn"])
+    layers = {
+        name: binding.publish_layer(
+            client, f"customers-{run.stage.name}-{name}", out / f"{name}.zip", run.say
+        )
+        for name in binding.LAYERS
+    }
+    binding.write_bound(CONFIG, run.stage, outputs, key, layers)
+    run.say(
+        f"{CONFIG} has the key that signs cursors now, and only you can read it: don't commit it"
+    )
+
+
+def migrate(run: Run) -> None:
+    """Make the database's users and bring its schema up to date."""
+    databases.migrate(run.session, run.outputs("database"), run.say)
+
+
+def package(run: Run) -> None:
+    """Build what is deployed."""
+    out = _packaged(run)
+    for path in sorted(out.iterdir()):
+        run.say(f"  {path.stat().st_size / 1e6:6.2f} MB  {path}")
+
+
+def deploy(run: Run) -> None:
+    """Package, upload, and change the API's stack."""
+    _refuse_both(run, is_chalice=False)
+    config = variables(read_config(), run.stage)
+    values = {"Stage": run.stage.name} | {
+        parameter: config[name] for name, parameter in FROM_CONFIG.items() if name in config
+    }
+    database = run.outputs("database")
+    values |= {parameter: database[output] for output, parameter in FROM_DATABASE.items()}
+    values |= {"LogsKeyArn": run.outputs("operations")["KeyArn"], **run.values}
+    out = _packaged(run)
+    values["Release"] = releases.release(out, values)
+    bucket = run.bucket or run.named_stack(PIPELINE).outputs()["ArtefactBucket"]
+    template = releases.upload(run.session.client("s3"), bucket, out, run.say)
+    stack = run.stack("api")
+    stack.update(template, values, run.confirm)
+    if stack.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+        releases.catch_up(run.session.client("lambda"), stack, run.say)
+        run.say(f"{run.stage.name} is at {stack.outputs()['EndpointURL']}")
+
+
+def apply(run: Run) -> None:
+    """Put the gateway document onto what `chalice deploy` made."""
+    document = json.loads((_packaged(run) / "gateway.json").read_text())
+    api = _deployed(run).get("rest_api", {}).get("rest_api_id")
+    if not api:
+        raise Failure(
+            f"`chalice deploy --stage {run.stage.name}` has made nothing yet in this working copy:"
+            " run it first. (A stage made by `deploy` has all of this already.)"
+        )
+    log = run.outputs("operations")["AccessLogGroupArn"]
+    gateway = applying.Gateway(run.session.client("apigateway"), api, run.say)
+    applying.apply(gateway, run.stage.name, document, log)
+
+
+def live(run: Run) -> None:
+    """Live a customer's life against the stage."""
+    token = run.token()
+    address = run.url or _address(run)
+    run.say(f"smoke test of {address}")
+    smoke.run(address, token, run.say)
+
+
+def status(run: Run) -> None:
+    """Tell how the stacks are, and what is live."""
+    for part in PARTS:
+        stack = run.stack(part)
+        state = stack.status
+        run.say(f"{stack.name:32} {state or 'none'}")
+        if state and ("ROLLBACK" in state or "FAILED" in state):
+            run.say(f"  {stack.reason()}")
+    if run.stack("api").status:
+        client = run.session.client("lambda")
+        for function in _functions(run.stage):
+            run.say(f"{function}: live is version {releases.live_version(client, function)}")
+        run.say(run.outputs("api")["EndpointURL"])
+    elif address := _deployed(run).get("rest_api", {}).get("rest_api_url"):
+        run.say(f"{address} (by `chalice deploy`)")
+
+
+def rollback(run: Run) -> None:
+    """Make the version before live again."""
+    run.outputs("api")  # or it was not deployed this way
+    if run.confirm([]):
+        client = run.session.client("lambda")
+        releases.roll_back(client, run.stack("api"), _functions(run.stage), run.say)
+
+
+def destroy(run: Run) -> None:
+    """Delete a stage's stacks; a snapshot of the database stays."""
+    if _deployed(run):
+        name = run.stage.name
+        raise Failure(f"Its API is Chalice's: run `chalice delete --stage {name}` before this.")
+    what = f"This deletes the stage {run.stage.name}; a snapshot of its database stays."
+    if (run.stage.is_protected or not run.is_agreed) and not run.confirm_by_name(what):
+        run.say("nothing was deleted")
+        return
+    for part in ("operations", "api", "database", "network"):
+        run.stack(part).delete()
+
+
+def _template(part: str) -> Template:
+    return Template((HERE / f"{part}.yaml").read_text())
+
+
+def _packaged(run: Run) -> Path:
+    out = OUT / run.stage.name
+    packaging.build(run.stage, out)
+    return out
+
+
+def _dimensions(stage: Stage) -> dict[str, str]:
+    pause = stage.seconds_until_pause
+    return {
+        "Stage": stage.name,
+        "MinCapacity": str(stage.min_capacity),
+        "MaxCapacity": str(stage.max_capacity),
+        **({} if pause is None else {"SecondsUntilAutoPause": str(pause)}),
+        "Instances": str(stage.instances),
+        "BackupDays": str(stage.backup_days),
+        "DeletionProtection": str(stage.is_protected).lower(),
+        "LogRetentionDays": str(stage.log_retention_days),
+    }
+
+
+def _network(outputs: Mapping[str, str]) -> dict[str, str]:
+    return {name: outputs[name] for name in ("VpcId", "PrivateSubnets", "DatabaseSecurityGroup")}
+
+
+def _watched(stage: Stage, cluster: str) -> dict[str, str]:
+    names = ("ApiFunctionName", "AuthorizerFunctionName", "PurgeFunctionName")
+    return {
+        "Stage": stage.name,
+        "DatabaseClusterIdentifier": cluster,
+        "LogRetentionDays": str(stage.log_retention_days),
+        **dict(zip(names, _functions(stage), strict=True)),
+    }
+
+
+def _functions(stage: Stage) -> list[str]:
+    return [stage.lambda_name(function) for function in FUNCTIONS]
+
+
+def _deployed(run: Run) -> dict[str, dict[str, str]]:
+    """Return what `chalice deploy` has made from this working copy, by Chalice's names."""
+    path = ROOT / ".chalice" / "deployed" / f"{run.stage.name}.json"
+    if not path.exists():
+        return {}
+    resources = json.loads(path.read_text())["resources"]
+    return {resource["name"]: resource for resource in resources}
+
+
+def _address(run: Run) -> str:
+    deployed = _deployed(run).get("rest_api", {}).get("rest_api_url")
+    return deployed or run.outputs("api")["EndpointURL"]
+
+
+def _refuse_both(run: Run, *, is_chalice: bool) -> None:
+    """Raise Failure where the stage's API was made the other way: two would share its names."""
+    name = run.stage.name
+    if is_chalice and run.stack("api").status not in {None, "REVIEW_IN_PROGRESS"}:
+        raise Failure(
+            f"{name} is deployed as the stack {run.stage.stack('api')}: go on with `deploy`, or"
+            " delete that stack first."
+        )
+    if not is_chalice and _deployed(run):
+        raise Failure(
+            f"{name} was made by `chalice deploy`: go on with that and `apply`, or run `chalice"
+            f" delete --stage {name}` first."
+        )

@@ -1,0 +1,197 @@
+"""What a month costs: `python -m infrastructure.costs` prints the tables of docs/costs.md.
+
+The prices are those of a stated page, or marked as unchecked; the usage is what this project
+measured, or assumes. Change either here, and `make costs` writes the page anew.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+PAGE = Path(__file__).parents[1] / "docs" / "costs.md"
+MARK = re.compile("(?<=<!-- computed -->\n).*?(?=<!-- end -->)", re.DOTALL)
+HOURS = 730.0
+SECONDS = HOURS * 3_600
+MILLION = 1e6
+PEAK = 3.0
+"""How many times its mean the traffic is when it is most, which the database is sized for."""
+
+
+@dataclass(frozen=True)
+class Price:
+    """US dollars for a unit; `source` says where it is from, or that nobody checked."""
+
+    dollars: float
+    unit: str
+    source: str
+
+
+UNCHECKED = "unchecked"
+AWS_PAGE = "AWS's page"
+BLOG = "others' pages"
+PRICES: Mapping[str, Price] = {
+    "lambda_request": Price(0.20, "million invocations", BLOG),
+    "lambda_duration": Price(0.0000166667, "GB-second", BLOG),
+    "acu": Price(0.12, "ACU-hour", BLOG),
+    "data_api": Price(0.35, "million calls", UNCHECKED),
+    "storage": Price(0.10, "GB-month", UNCHECKED),
+    "io": Price(0.20, "million I/O", UNCHECKED),
+    "logs": Price(0.57, "GB taken in", UNCHECKED),
+    "waf": Price(0.60, "million requests", UNCHECKED),
+    "waf_fixed": Price(8.00, "month: a web ACL and its rules", UNCHECKED),
+    "alarms": Price(0.10, "alarm and month", UNCHECKED),
+    "dashboard": Price(3.00, "dashboard and month", UNCHECKED),
+    "metric": Price(0.30, "custom metric and month", UNCHECKED),
+    "secret": Price(0.40, "secret and month", UNCHECKED),
+    "key": Price(1.00, "KMS key and month", UNCHECKED),
+    "trace": Price(5.00, "million traces", UNCHECKED),
+    "transfer": Price(0.09, "GB out", UNCHECKED),
+}
+# REST API requests: dollars a million, and up to how many millions a month.
+GATEWAY: tuple[tuple[float, float], ...] = (
+    (333, 3.50),
+    (1_000, 2.80),
+    (20_000, 2.38),
+    (float("inf"), 1.51),
+)
+
+
+@dataclass(frozen=True)
+class Usage:
+    """A month of a stage with so many requests; all else is assumed, and stated in the page."""
+
+    requests: float
+    min_capacity: float
+    max_capacity: float
+    instances: int = 2
+    memory_gb: float = 0.5
+    seconds: float = 0.1
+    authorized_share: float = 0.05
+    """Requests for which the authorizer runs: the gateway remembers its answer for 300 s."""
+    statements: float = 1.1
+    per_acu: float = 100.0
+    """Statements a second that one ACU takes: assumed, not measured."""
+    rows_gb: float = 10.0
+    io_per_statement: float = 0.5
+    log_bytes: float = 1_200.0
+    answer_bytes: float = 1_000.0
+    traced_share: float = 0.05
+    alarms: int = 17
+    metrics: int = 60
+    secrets: int = 4
+    keys: int = 2
+
+    @property
+    def millions(self) -> float:
+        return self.requests / MILLION
+
+    @property
+    def capacity(self) -> float:
+        """ACU of an instance: what the mean asks for with room for the peak, within the stage's."""
+        wanted = self.requests / SECONDS * self.statements * PEAK / self.per_acu
+        return min(max(wanted, self.min_capacity), self.max_capacity)
+
+
+def gateway(millions: float) -> float:
+    """Return dollars for so many million requests, each tier at its price."""
+    total, before = 0.0, 0.0
+    for upper, dollars in GATEWAY:
+        total += max(0.0, min(millions, upper) - before) * dollars
+        before = upper
+    return total
+
+
+def _compute(usage: Usage) -> float:
+    invoked = usage.millions * (1 + usage.authorized_share)
+    duration = invoked * MILLION * usage.seconds * usage.memory_gb
+    return invoked * _price("lambda_request") + duration * _price("lambda_duration")
+
+
+def _storage(usage: Usage) -> float:
+    reads = usage.millions * usage.statements * usage.io_per_statement
+    return usage.rows_gb * _price("storage") + reads * _price("io")
+
+
+def _watching(usage: Usage) -> float:
+    logs = usage.requests * usage.log_bytes / 1e9 * _price("logs")
+    traces = usage.millions * usage.traced_share * _price("trace")
+    fixed = usage.alarms * _price("alarms") + usage.metrics * _price("metric")
+    return logs + traces + fixed + _price("dashboard")
+
+
+PARTS: Mapping[str, Callable[[Usage], float]] = {
+    "API Gateway": lambda usage: gateway(usage.millions),
+    "Lambda": _compute,
+    "Data API": lambda usage: usage.millions * usage.statements * _price("data_api"),
+    "Aurora: capacity": lambda usage: usage.capacity * usage.instances * HOURS * _price("acu"),
+    "Aurora: storage and I/O": _storage,
+    "Logs, metrics, alarms, traces": _watching,
+    "WAF": lambda usage: _price("waf_fixed") + usage.millions * _price("waf"),
+    "Secrets and keys": lambda usage: usage.secrets * _price("secret") + usage.keys * _price("key"),
+    "Data sent": lambda usage: usage.requests * usage.answer_bytes / 1e9 * _price("transfer"),
+}
+
+
+def _price(name: str) -> float:
+    return PRICES[name].dollars
+
+
+def month(usage: Usage) -> dict[str, float]:
+    """Return dollars a month, by part."""
+    return {part: cost(usage) for part, cost in PARTS.items()}
+
+
+def tables() -> str:
+    """Return what the page has between its marks."""
+    return "\n".join(["", *_months(), "", *_prices(), ""])
+
+
+def _months() -> list[str]:
+    from infrastructure.stages import STAGES
+
+    prod = STAGES["prod"]
+    usages = [
+        Usage(requests, prod.min_capacity, prod.max_capacity, prod.instances)
+        for requests in (1e4, 1e7, 1e9)
+    ]
+    months = [month(usage) for usage in usages]
+    lines = ["| requests a month | 10 thousand | 10 million | 1 billion |", "|---|--:|--:|--:|"]
+    lines += [_row(part, [each[part] for each in months]) for part in PARTS]
+    totals = [sum(each.values()) for each in months]
+    lines.append(_row("**dollars a month**", totals))
+    each = [total / usage.millions for total, usage in zip(totals, usages, strict=True)]
+    lines.append(_row("dollars a million requests", each))
+    lines.append(f"| ACU of an instance | {' | '.join(f'{u.capacity:.1f}' for u in usages)} |")
+    return lines
+
+
+def _row(name: str, dollars: list[float]) -> str:
+    return f"| {name} | {' | '.join(f'{each:,.2f}' for each in dollars)} |"
+
+
+def _prices() -> list[str]:
+    lines = ["| price | dollars | for a | from |", "|---|--:|---|---|"]
+    before = 0.0
+    for upper, dollars in GATEWAY:
+        to = f"to {upper:,.0f}" if upper != float("inf") else "on"
+        unit = f"million requests, from {before:,.0f} {to} million"
+        lines.append(f"| API Gateway, REST | {dollars} | {unit} | {AWS_PAGE} |")
+        before = upper
+    for name, price in PRICES.items():
+        dollars_text = f"{price.dollars:.10f}".rstrip("0")
+        dollars_text += "0" * max(0, 2 - len(dollars_text.partition(".")[2]))
+        words = name.replace("_", " ")
+        lines.append(f"| {words} | {dollars_text} | {price.unit} | {price.source} |")
+    return lines
+
+
+def main() -> int:
+    """Write the page's tables anew."""
+    PAGE.write_text(MARK.sub(lambda _: tables(), PAGE.read_text()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,273 @@
+"""A CloudFormation stack: what would change, the change, its progress, and what came of it."""
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from infrastructure.changes import Change, Template
+from infrastructure.failures import Failure
+from infrastructure.stages import suggest
+
+PAUSE_SECONDS = 3.0
+CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
+NOTHING_CHANGES = ("didn't contain changes", "No updates are to be performed")
+
+STUCK = {
+    "ROLLBACK_COMPLETE": (
+        "could not be created, and nothing is in it. Mend what its events name (`status`), delete"
+        " it with `aws cloudformation delete-stack --stack-name {name}`, and run the command again"
+    ),
+    "UPDATE_ROLLBACK_FAILED": (
+        "could be neither changed nor put back. Mend what its events name (`status`), then `aws"
+        " cloudformation continue-update-rollback --stack-name {name}`, and run the command again"
+    ),
+}
+STUCK |= {
+    "ROLLBACK_FAILED": STUCK["ROLLBACK_COMPLETE"],
+    "CREATE_FAILED": STUCK["ROLLBACK_COMPLETE"],
+    "DELETE_FAILED": (
+        "could not be deleted. `status` names what is in the way: remove that, and run `destroy`"
+        " again"
+    ),
+}
+
+Say = Callable[[str], None]
+
+
+class Stack:
+    """A stack by its name; `say` is told of its progress, a line at a time."""
+
+    def __init__(
+        self, client: Any, name: str, say: Say = print, pause: float = PAUSE_SECONDS
+    ) -> None:
+        self._client = client
+        self.name = name
+        self._say = say
+        self._pause = pause
+
+    @property
+    def status(self) -> str | None:
+        """CloudFormation's name for its state; None when there is no such stack."""
+        described = self._describe()
+        return str(described["StackStatus"]) if described else None
+
+    def outputs(self) -> dict[str, str]:
+        """Return its outputs. Raises Failure when it is not there, or not finished."""
+        described = self._describe()
+        if not described or described["StackStatus"] == "REVIEW_IN_PROGRESS":
+            raise Failure(f"There is no stack {self.name} in this account and region.")
+        self._check_usable(str(described["StackStatus"]))
+        return {each["OutputKey"]: each["OutputValue"] for each in described.get("Outputs", [])}
+
+    def resources(self) -> list[tuple[str, str, str]]:
+        """Return type, name in the template, and physical id of each of its resources."""
+        pages = self._client.get_paginator("list_stack_resources").paginate(StackName=self.name)
+        return [
+            (each["ResourceType"], each["LogicalResourceId"], each.get("PhysicalResourceId", ""))
+            for page in pages
+            for each in page["StackResourceSummaries"]
+        ]
+
+    def reason(self) -> str:
+        """Return why the last change failed, as CloudFormation said it of the first resource."""
+        failed = ""
+        for event in self._events():  # the newest first
+            if event["ResourceStatus"].endswith("FAILED") and "cancelled" not in _why(event):
+                failed = f"{event['LogicalResourceId']}: {_why(event)}"
+            if _is_start(event, self.name):
+                break
+        return failed or "its events do not say why"
+
+    def update(
+        self,
+        template: Template,
+        values: Mapping[str, str],
+        confirm: Callable[[list[Change]], bool],
+    ) -> bool:
+        """Create or change the stack; False where nothing is to change, or `confirm` is.
+
+        A parameter without a value keeps the one that it has. Raises Failure, also when a change
+        failed and was put back.
+        """
+        self.settle()
+        known = self._check_parameters(template, values)
+        change_set = self._plan(template, known)
+        if change_set is None:
+            self._say(f"{self.name}: nothing to change")
+            return False
+        try:
+            agreed = self._agree(change_set, confirm)
+        except BaseException:
+            self._drop(change_set)
+            raise
+        if not agreed:
+            self._drop(change_set)
+            self._say(f"{self.name}: left as it is")
+            return False
+        seen = {event["EventId"] for event in self._events()}
+        self._client.execute_change_set(StackName=self.name, ChangeSetName=change_set)
+        self._follow(seen)
+        self._check_done()
+        return True
+
+    def delete(self) -> None:
+        """Delete the stack; what its template retains stays. Raises Failure."""
+        described = self._describe()
+        if not described:
+            self._say(f"{self.name}: there is none")
+            return
+        seen = {event["EventId"] for event in self._events()}
+        self._client.delete_stack(StackName=self.name, **_role())
+        self.name = described["StackId"]  # a stack that is gone is found by its id only
+        self._follow(seen)
+        if self.status not in {None, "DELETE_COMPLETE"}:
+            raise Failure(f"{described['StackName']} could not be deleted: {self.reason()}")
+
+    def settle(self) -> None:
+        """Wait for a change that somebody, or a run that was interrupted, has begun."""
+        status = self.status
+        if status and status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
+            self._say(f"{self.name}: {status}: waiting for a change that was begun before")
+            self._follow({event["EventId"] for event in self._events()})
+
+    def _agree(self, change_set: str, confirm: Callable[[list[Change]], bool]) -> bool:
+        changes = self._changes(change_set)
+        self._say(f"{self.name}:")
+        for change in changes:
+            self._say(f"  {change}")
+        return confirm(changes)
+
+    def _drop(self, change_set: str) -> None:
+        self._client.delete_change_set(StackName=self.name, ChangeSetName=change_set)
+
+    def _describe(self) -> dict[str, Any] | None:
+        try:
+            return dict(self._client.describe_stacks(StackName=self.name)["Stacks"][0])
+        except ClientError as error:
+            if "does not exist" in error.response["Error"]["Message"]:
+                return None
+            raise
+
+    def _check_usable(self, status: str) -> None:
+        if status in STUCK:
+            what = STUCK[status].format(name=self.name)
+            raise Failure(f"The stack {self.name} {what}. ({status}: {self.reason()})")
+
+    def _check_parameters(
+        self, template: Template, values: Mapping[str, str]
+    ) -> list[dict[str, Any]]:
+        """Return the parameters. Raises Failure when the template does not know or lacks one."""
+        described = self._describe() or {"StackStatus": ""}
+        self._check_usable(described["StackStatus"])
+        declared = template.parameters(self._client)
+        for name in values:
+            if name not in declared:
+                raise Failure(f"{self.name} takes no parameter {name!r}. {suggest(name, declared)}")
+        before = {each["ParameterKey"] for each in described.get("Parameters", [])}
+        return list(self._parameters(declared, values, before))
+
+    def _parameters(
+        self, declared: Mapping[str, Any], values: Mapping[str, str], before: set[str]
+    ) -> Iterator[dict[str, Any]]:
+        for name, parameter in declared.items():
+            if name in values:
+                yield {"ParameterKey": name, "ParameterValue": values[name]}
+            elif name in before:
+                yield {"ParameterKey": name, "UsePreviousValue": True}
+            elif "DefaultValue" not in parameter:
+                raise Failure(f"{self.name} needs a value for {name}: add `--set {name}=...`.")
+
+    def _plan(self, template: Template, parameters: list[dict[str, Any]]) -> str | None:
+        is_new = self.status in {None, "REVIEW_IN_PROGRESS"}
+        change_set = str(
+            self._client.create_change_set(
+                StackName=self.name,
+                ChangeSetName=f"run-{secrets.token_hex(6)}",
+                ChangeSetType="CREATE" if is_new else "UPDATE",
+                Capabilities=CAPABILITIES,
+                Parameters=parameters,
+                Tags=[{"Key": "project", "Value": "customers"}],
+                **_role(),
+                **template.arguments(),
+            )["Id"]
+        )
+        described = self._await_change_set(change_set)
+        if described["Status"] != "FAILED":
+            return change_set
+        why = described.get("StatusReason", "")
+        self._drop(change_set)
+        if any(words in why for words in NOTHING_CHANGES):
+            return None
+        raise Failure(f"CloudFormation can't change {self.name}: {why} Mend the template.")
+
+    def _await_change_set(self, change_set: str) -> dict[str, Any]:
+        while True:
+            described = self._client.describe_change_set(
+                StackName=self.name, ChangeSetName=change_set
+            )
+            if not described["Status"].endswith(("_PENDING", "_IN_PROGRESS")):
+                return dict(described)
+            time.sleep(self._pause)
+
+    def _changes(self, change_set: str) -> list[Change]:
+        pages = self._client.get_paginator("describe_change_set").paginate(
+            StackName=self.name, ChangeSetName=change_set
+        )
+        found = [each["ResourceChange"] for page in pages for each in page["Changes"]]
+        return [
+            Change(
+                each["Action"],
+                each["LogicalResourceId"],
+                each["ResourceType"],
+                each["Action"] == "Modify" and each.get("Replacement") != "False",
+            )
+            for each in found
+        ]
+
+    def _follow(self, seen: set[str]) -> None:
+        """Tell of each event until the change is over."""
+        while True:
+            status = self.status
+            fresh = [event for event in self._events() if event["EventId"] not in seen]
+            for event in reversed(fresh):
+                seen.add(event["EventId"])
+                self._say(_line(event))
+            if not (status or "").endswith("_IN_PROGRESS"):
+                return
+            time.sleep(self._pause)
+
+    def _events(self) -> Iterator[dict[str, Any]]:
+        pages = self._client.get_paginator("describe_stack_events").paginate(StackName=self.name)
+        for page in pages:
+            yield from page["StackEvents"]
+
+    def _check_done(self) -> None:
+        status = self.status or ""
+        if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+            self._check_usable(status)
+            raise Failure(f"{self.name} could not be changed, and is as before: {self.reason()}")
+
+
+def _role() -> dict[str, str]:
+    """Return the role that CloudFormation works with, where it is not the caller's own."""
+    role = os.environ.get("CLOUDFORMATION_ROLE_ARN")
+    return {"RoleARN": role} if role else {}
+
+
+def _why(event: Mapping[str, Any]) -> str:
+    return str(event.get("ResourceStatusReason", ""))
+
+
+def _is_start(event: Mapping[str, Any], name: str) -> bool:
+    is_own = event["LogicalResourceId"] == name or event["PhysicalResourceId"] == name
+    return is_own and _why(event) == "User Initiated"
+
+
+def _line(event: Mapping[str, Any]) -> str:
+    at = event["Timestamp"].strftime("%H:%M:%S")
+    line = f"  {at} {event['ResourceStatus']:28} {event['LogicalResourceId']}  {_why(event)}"
+    return line.rstrip()

@@ -1,0 +1,102 @@
+"""AWS as moto plays it, in a process of its own: `python -m tests.contract.aws <port>`.
+
+moto takes neither Chalice's Swagger 2.0 nor an integration without address (CORS), and has neither
+UpdateMethod nor UpdateModel: what is here adds that, and nothing else.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from moto.apigateway.models import APIGatewayBackend
+from moto.apigateway.responses import APIGatewayResponse
+from moto.server import main
+
+from local.processes import Child, answers, free_port
+
+REGION = "eu-west-1"
+ACCOUNT = "123456789012"
+
+
+def adapt() -> None:
+    """Have moto take what AWS takes of Chalice and of `apply`."""
+    imported, put = APIGatewayBackend.import_rest_api, APIGatewayBackend.put_rest_api
+    integrated = APIGatewayBackend.put_integration
+
+    def as_3(document: dict[str, Any]) -> dict[str, Any]:
+        kept = {name: value for name, value in document.items() if name != "swagger"}
+        return kept | {"openapi": "3.0.1", "info": {"description": "", **document["info"]}}
+
+    def import_rest_api(self: Any, api_doc: dict[str, Any], *rest: Any) -> Any:
+        return imported(self, as_3(api_doc), *rest)
+
+    def put_rest_api(self: Any, function_id: str, api_doc: dict[str, Any], **rest: Any) -> Any:
+        return put(self, function_id, as_3(api_doc), **rest)
+
+    def put_integration(self: Any, *rest: Any, **named: Any) -> Any:
+        return integrated(self, *rest, **{"uri": "", "integration_method": None, **named})
+
+    APIGatewayBackend.import_rest_api = import_rest_api
+    APIGatewayBackend.put_rest_api = put_rest_api
+    APIGatewayBackend.put_integration = put_integration
+    APIGatewayResponse.update_method = _update_method
+    APIGatewayResponse.update_model = _update_model
+
+
+def _update_method(self: Any) -> str:
+    _, _, api, _, resource, _, verb = self.path.split("/")
+    method = self.backend.get_method(api, resource, verb)
+    for each in self._get_param("patchOperations"):
+        kind, _, name = each["path"].removeprefix("/").partition("/")
+        if kind == "requestValidatorId":
+            self.backend.get_request_validator(api, each["value"])
+            method.request_validator_id = each["value"]
+        else:
+            assert kind == "requestModels"
+            self.backend.get_model(api, each["value"])
+            media_type = name.replace("~1", "/")
+            method.request_models = {**(method.request_models or {}), media_type: each["value"]}
+    return json.dumps(method.to_json())
+
+
+def _update_model(self: Any) -> str:
+    _, _, api, _, name = self.path.split("/")
+    model = self.backend.get_model(api, name)
+    (patch,) = self._get_param("patchOperations")
+    assert patch["path"] == "/schema"
+    model.schema = patch["value"]
+    return json.dumps(model.to_json())
+
+
+@contextmanager
+def moto(directory: Path) -> Iterator[dict[str, str]]:
+    """Run it, empty; yields the variables that point AWS's SDK at it, which are set meanwhile."""
+    port = free_port()
+    variables = {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
+    command = [sys.executable, "-m", "tests.contract.aws", str(port)]
+    with (
+        Child("moto", command, directory / "moto.log", {**os.environ, **variables}) as server,
+        pytest.MonkeyPatch.context() as patched,
+    ):
+        server.wait_until(lambda: answers(port), seconds=30)
+        for name, value in variables.items():
+            patched.setenv(name, value)
+        yield variables
+
+
+if __name__ == "__main__":
+    adapt()
+    main(["--host", "127.0.0.1", "--port", sys.argv[1]])

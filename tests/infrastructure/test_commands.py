@@ -1,0 +1,106 @@
+"""What operators see when a command can't go on: one line, and an exit code."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+    UnauthorizedSSOTokenError,
+)
+
+from infrastructure.changes import Change
+from infrastructure.commands import Run
+from infrastructure.failures import Failure, explain
+from infrastructure.stages import STAGES
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    """Run a command where nobody is logged in; return its exit code and what it says of errors."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    nowhere = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_REGION": "eu-west-1"}
+    nowhere |= dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), os.devnull)
+    done = subprocess.run(
+        [sys.executable, "-m", "infrastructure", *arguments],
+        cwd=ROOT,
+        env=kept | nowhere,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+def test_nobody_is_logged_in() -> None:
+    code, said = run("status", "--stage", "dev")
+    assert (code, said.count("\n")) == (1, 1)
+    assert said.startswith("error: There are no AWS credentials here: log in")
+
+
+def test_misspelt_stage() -> None:
+    assert run("destroy", "--stage", "prd") == (
+        1,
+        "error: There is no stage 'prd'. Did you mean 'prod'?\n",
+    )
+
+
+def refused(code: str, message: str = "no") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, "CreateChangeSet")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (NoCredentialsError(), "log in"),
+        (NoRegionError(), "set AWS_REGION"),
+        (UnauthorizedSSOTokenError(), "session has expired"),
+        (EndpointConnectionError(endpoint_url="https://x"), "can't be reached"),
+        (refused("ExpiredToken"), "session has expired"),
+        (refused("InvalidClientTokenId"), "does not know these credentials"),
+        (refused("AccessDenied", "not\nallowed."), "may not do CreateChangeSet: not allowed."),
+        (refused("Throttling"), "again in a minute"),
+        (refused("LimitExceededException"), "Service Quotas"),
+        (refused("Other", "why"), "AWS refused CreateChangeSet: why (Other)."),
+    ],
+)
+def test_error_of_aws_is_one_line(error: BotoCoreError | ClientError, words: str) -> None:
+    said = explain(error)
+    assert words in said
+    assert "\n" not in said
+
+
+LOSS = Change("Remove", "Cluster", "AWS::RDS::DBCluster", replaced=False)
+HARMLESS = Change("Modify", "Function", "AWS::Lambda::Function", replaced=True)
+
+
+def test_yes_never_loses_state() -> None:
+    agreed = Run(None, STAGES["prod"], is_agreed=True)
+    assert agreed.confirm([HARMLESS])
+    with pytest.raises(Failure, match="may lose what is in Cluster"):
+        agreed.confirm([HARMLESS, LOSS])
+
+
+@pytest.mark.parametrize(("typed", "goes_on"), [("prod", True), ("y", False), ("", False)])
+def test_loss_is_agreed_to_by_name(typed: str, goes_on: bool) -> None:  # noqa: FBT001
+    operator = Run(None, STAGES["prod"], is_agreed=True, ask=lambda _: typed)
+    assert operator.confirm([LOSS]) is goes_on
+
+
+def test_nobody_there_to_ask() -> None:
+    with pytest.raises(Failure, match="Nobody is here to answer"):
+        Run(None, STAGES["dev"]).confirm([HARMLESS])
+
+
+@pytest.mark.parametrize("kind", ["AWS::RDS::DBCluster", "AWS::KMS::Key", "AWS::S3::Bucket"])
+def test_replacing_what_has_state_loses_it(kind: str) -> None:
+    assert Change("Modify", "A", kind, replaced=True).loses_state
+    assert not Change("Modify", "A", kind, replaced=False).loses_state
+    assert not Change("Add", "A", kind, replaced=False).loses_state

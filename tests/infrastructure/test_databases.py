@@ -1,0 +1,164 @@
+"""The users of a stage may do what they should, over TLS, and nothing else: on a real MariaDB."""
+
+import getpass
+import ssl
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pymysql
+import pytest
+import trustme
+
+import migrations
+from chalicelib.database import Database, DatabaseUnavailable, connect
+from chalicelib.settings import Settings
+from infrastructure import databases
+from infrastructure.databases import ROWS, SCHEMA, Login
+from infrastructure.failures import Failure
+from local.mariadb import MariaDB
+from local.processes import free_port
+from tests.local.data_api import serving
+
+APPLICATION = Login("application", "a" * 32)
+MIGRATIONS = Login("migrations", "m" * 32)
+USERS = {APPLICATION: ROWS, MIGRATIONS: SCHEMA}
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[MariaDB, Path, str]]:
+    """Run a server with TLS; give it, its authority, and the address of its Data API as master."""
+    directory = tmp_path_factory.mktemp("users")
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    key, chain, ca = (directory / name for name in ("key.pem", "chain.pem", "ca.pem"))
+    certificate.private_key_pem.write_to_path(key)
+    certificate.cert_chain_pems[0].write_to_path(chain)
+    authority.cert_pem.write_to_path(ca)
+    options = {"ssl-key": str(key), "ssl-cert": str(chain)}
+    mariadb = MariaDB(directory / "mariadb", free_port(), options)
+    try:
+        mariadb.start()
+        _make_master(mariadb)
+        url = f"mysql://master:{'p' * 20}@127.0.0.1:{mariadb.port}/customers"
+        with serving(url, directory) as (address, _):
+            yield mariadb, ca, address
+    finally:
+        mariadb.stop()
+
+
+def _make_master(mariadb: MariaDB) -> None:
+    socket = str(mariadb.directory / "data" / "server.sock")
+    with closing(pymysql.connect(unix_socket=socket, user=getpass.getuser())) as root:
+        cursor = root.cursor()
+        cursor.execute(f"CREATE USER master@127.0.0.1 IDENTIFIED BY '{'p' * 20}'")
+        cursor.execute("GRANT ALL PRIVILEGES ON *.* TO master@127.0.0.1 WITH GRANT OPTION")
+
+
+@pytest.fixture
+def master(server: tuple[MariaDB, Path, str]) -> Database:
+    return connect(Settings(endpoint_url=server[2]))
+
+
+def run(
+    server: tuple[MariaDB, Path, str], login: Login, *statements: str, tls: bool = True
+) -> None:
+    mariadb, ca, _ = server
+    connection = pymysql.connect(
+        host="127.0.0.1",
+        port=mariadb.port,
+        user=login.name,
+        password=login.password,
+        database="customers",
+        autocommit=True,
+        ssl=ssl.create_default_context(cafile=str(ca)) if tls else None,
+        ssl_disabled=not tls,
+    )
+    with closing(connection):
+        for statement in statements:
+            connection.cursor().execute(statement)
+
+
+def test_users_do_what_they_should(server: tuple[MariaDB, Path, str], master: Database) -> None:
+    said: list[str] = []
+    databases.make_users(master, "customers", USERS, said.append)
+    databases.make_users(master, "customers", USERS, said.append)  # again is harmless
+    assert "user application: DELETE, INSERT, SELECT, UPDATE" in said
+    assert APPLICATION.password not in "".join(said)
+
+    mariadb, ca, _ = server
+    url = f"mysql://migrations:{MIGRATIONS.password}@127.0.0.1:{mariadb.port}/customers?tls_ca={ca}"
+    databases.bring_up_to_date(lambda: connect(Settings(database_url=url)), said.append)
+    assert said[-1] == f"the schema is up to date at {migrations.read()[-1].name}"
+
+    run(server, APPLICATION, "SELECT * FROM customers", "DELETE FROM customers")
+    for statement in (
+        "CREATE TABLE other (id INT)",
+        "ALTER TABLE customers ADD COLUMN other INT",
+        "DROP TABLE customers",
+        "CREATE INDEX other ON customers (id)",
+        "TRUNCATE customers",
+        "SELECT * FROM mysql.user",
+    ):
+        with pytest.raises(pymysql.err.OperationalError) as denied:
+            run(server, APPLICATION, statement)
+        assert denied.value.args[0] in {1142, 1044}, statement
+    with pytest.raises(pymysql.err.OperationalError):
+        run(server, MIGRATIONS, "CREATE USER another")
+
+
+def test_tls_is_required(server: tuple[MariaDB, Path, str], master: Database) -> None:
+    databases.make_users(master, "customers", USERS, print)
+    with pytest.raises(pymysql.err.OperationalError, match="Access denied"):
+        run(server, APPLICATION, "SELECT 1", tls=False)
+
+
+def test_new_password_of_the_secret_counts(
+    server: tuple[MariaDB, Path, str], master: Database
+) -> None:
+    databases.make_users(master, "customers", USERS, print)
+    changed = replace(APPLICATION, password="b" * 32)
+    databases.make_users(master, "customers", {changed: ROWS}, print)
+
+    run(server, changed, "SELECT 1")
+    with pytest.raises(pymysql.err.OperationalError, match="Access denied"):
+        run(server, APPLICATION, "SELECT 1")
+
+
+def test_user_who_may_do_more_is_told_of(master: Database) -> None:
+    databases.make_users(master, "customers", USERS, print)
+    master.execute("GRANT DROP ON customers.* TO 'application'@'%'")
+    with pytest.raises(Failure, match="application may do more than it should: DROP on customers"):
+        databases.make_users(master, "customers", USERS, print)
+    master.execute("REVOKE DROP ON customers.* FROM 'application'@'%'")
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "no JSON",
+        '{"username": "a"}',
+        '{"username": "a", "password": "it\'s a password"}',
+        '{"username": "a\'@\'%", "password": "aaaaaaaaaaaaaaaaaaaa"}',
+        '{"username": "a", "password": "short"}',
+        '{"username": "a", "password": 12345678901234567890}',
+    ],
+)
+def test_secret_that_sql_can_not_hold_is_refused(secret: str) -> None:
+    with pytest.raises(Failure) as failure:
+        Login.parse(secret, "arn:secret")
+    assert "arn:secret" in str(failure.value)
+    assert "it's" not in str(failure.value)
+
+
+def test_password_is_not_shown() -> None:
+    assert APPLICATION.password not in repr(APPLICATION)
+
+
+def test_paused_database_is_waited_for_but_not_for_ever() -> None:
+    nowhere = connect(Settings(endpoint_url=f"http://127.0.0.1:{free_port()}"))
+    said: list[str] = []
+    with pytest.raises(DatabaseUnavailable):
+        databases.resume(nowhere, said.append, seconds=0)

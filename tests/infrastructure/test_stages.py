@@ -1,0 +1,106 @@
+"""What Chalice would ignore in .chalice/config.json is an error here, which says what was meant."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infrastructure import stages
+from infrastructure.failures import Failure
+from infrastructure.stages import CONFIG, FUNCTIONS, STAGES, named, read_config, variables
+
+
+def test_committed_configuration_is_right() -> None:
+    assert read_config()["stages"].keys() == {"local", *STAGES}
+
+
+def test_nothing_bound_is_committed() -> None:
+    text = CONFIG.read_text()
+    for name in ("CURSOR_KEY", "arn:aws"):
+        assert name not in text, "don't commit what `bind` wrote: git checkout .chalice"
+
+
+@pytest.mark.parametrize(("word", "meant"), [("prd", "prod"), ("stagin", "staging"), ("DEV", None)])
+def test_misspelt_stage_names_the_nearest(word: str, meant: str | None) -> None:
+    with pytest.raises(Failure) as failure:
+        named(word)
+    wanted = f"Did you mean {meant!r}?" if meant else "Known are dev, prod, staging."
+    assert str(failure.value).endswith(wanted)
+
+
+@pytest.mark.parametrize(
+    ("config", "where", "meant"),
+    [
+        ({"lambda_timout": 28}, "lambda_timout", "lambda_timeout"),
+        ({"stages": {"prd": {}}}, "stages.prd", "prod"),
+        ({"stages": {"prod": {"log_retention": 9}}}, "stages.prod.log_retention", None),
+        (
+            {"stages": {"dev": {"lambda_functions": {"api_handlr": {}}}}},
+            "stages.dev.lambda_functions.api_handlr",
+            "api_handler",
+        ),
+        (
+            {"stages": {"dev": {"environment_variables": {"TOKEN_AUDIANCE": "x"}}}},
+            "stages.dev.environment_variables.TOKEN_AUDIANCE",
+            "TOKEN_AUDIENCE",
+        ),
+        (
+            {"lambda_functions": {"authorize": {"layer": []}}},
+            "lambda_functions.authorize.layer",
+            "layers",
+        ),
+    ],
+)
+def test_unknown_key_is_an_error(
+    tmp_path: Path, config: dict[str, Any], where: str, meant: str | None
+) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config))
+    with pytest.raises(Failure) as failure:
+        read_config(path)
+    assert f"the key {where}," in str(failure.value)
+    if meant:
+        assert f"Did you mean {meant!r}?" in str(failure.value)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"stages": []}'])
+def test_what_is_no_configuration_is_an_error(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(text)
+    with pytest.raises(Failure):
+        read_config(path)
+
+
+def test_number_as_a_variable_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text('{"environment_variables": {"RETENTION_DAYS": 30}}')
+    with pytest.raises(Failure, match="RETENTION_DAYS is not a string"):
+        read_config(path)
+
+
+def test_keys_are_those_that_chalice_reads() -> None:
+    from chalice.config import Config
+
+    def is_known(key: str) -> bool:
+        return hasattr(
+            Config, {"xray": "xray_enabled", "version": "config_file_version"}.get(key, key)
+        )
+
+    other = {"stages", "lambda_functions"}
+    assert [key for key in stages.FILE_KEYS - other if not is_known(key)] == []
+
+
+def test_variables_are_of_all_functions() -> None:
+    config = {
+        "environment_variables": {"STAGE": "no"},
+        "stages": {
+            "dev": {
+                "environment_variables": {"STAGE": "dev"},
+                "lambda_functions": {
+                    FUNCTIONS[1]: {"environment_variables": {"TOKEN_ISSUER": "https://i"}}
+                },
+            }
+        },
+    }
+    assert variables(config, STAGES["dev"]) == {"STAGE": "dev", "TOKEN_ISSUER": "https://i"}
