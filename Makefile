@@ -7,6 +7,8 @@ COUNT ?= 10000
 WORKERS := --numprocesses 3 --dist worksteal
 INSTALLED := .venv/.installed
 CONTRACT := .venv/.contract
+# Apart from the tests' packages: a layer that lacks one must not find it there.
+EMULATOR := .venv/emulator
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade
 LOCKED := --constraints requirements.txt
 
@@ -41,6 +43,9 @@ quick: $(INSTALLED)  ## Run the tests that take less than five seconds
 contract: $(CONTRACT)  ## Fuzz, break and browse the running service, and run a client generated for it
 	@$(BIN)/pytest tests/breaking tests/contract --capture=no $(ARGS)
 
+rehearse: $(EMULATOR)/.installed  ## Deploy staging into an emulated AWS, test it, change version, go back
+	@$(BIN)/python -m tests.rehearsal $(EMULATOR)/bin/ministack
+
 check: $(INSTALLED)  ## Check lint, format and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -60,6 +65,7 @@ lock: $(INSTALLED)  ## Pin the requirements anew from pyproject.toml
 	@$(COMPILE) pyproject.toml --group dev $(LOCKED) --output-file requirements-dev.txt
 	@$(COMPILE) pyproject.toml --group contract --constraints requirements-dev.txt \
 		--output-file requirements-contract.txt
+	@$(COMPILE) --group rehearsal --output-file requirements-rehearsal.txt
 
 ##@ About
 help:  ## Show this
@@ -75,5 +81,11 @@ $(CONTRACT): requirements-contract.txt $(INSTALLED)
 		--requirement $<
 	@touch $@
 
+$(EMULATOR)/.installed: requirements-rehearsal.txt $(INSTALLED)
+	@$(BIN)/python -m venv $(EMULATOR)
+	@$(EMULATOR)/bin/pip install --quiet --disable-pip-version-check --no-compile \
+		--require-hashes --requirement $<
+	@touch $@
+
 .DEFAULT_GOAL := help
-.PHONY: run stack seed migrate token reset test quick contract check format openapi lock help
+.PHONY: run stack seed migrate token reset test quick contract rehearse check format openapi lock help

@@ -4,13 +4,11 @@ What operators run (`provision`, `migrate`, `deploy`, `smoke`, `rollback`, `dest
 it is, for staging, in an emulated AWS; tests/e2e are the clients of what comes of it.
 """
 
-import os
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -19,6 +17,7 @@ from requests import RequestException
 from chalicelib.database import DatabaseError
 from infrastructure.failures import Failure
 from local.processes import LocalError
+from tests.rehearsal.filters import NOT_DONE
 from tests.rehearsal.play import Play
 
 KNOWN = (BotoCoreError, ClientError, DatabaseError, Failure, LocalError, OSError, RequestException)
@@ -27,7 +26,7 @@ LAST_LINES = 30
 
 def main() -> int:
     """Rehearse; return the exit code. Nothing is left behind, whatever happens."""
-    if len(sys.argv) != 2:  # noqa: PLR2004
+    if len(sys.argv) != 2:
         print("usage: python -m tests.rehearsal <ministack's program>", file=sys.stderr)
         return 2
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -64,28 +63,28 @@ def rehearse(program: Path, directory: Path) -> None:
             play.roll_back,
             play.destroy,
         ):
-            with _step(str(act.__doc__)):
-                act()
+            _take(act)
         print("\nLeft out, as the emulator does not take it:")
         _tell(play.left_out())
         print("\nTaken, but not done, or done otherwise:")
-        _tell(play.not_done())
+        _tell(NOT_DONE)
     print(f"\nrehearsed in {time.monotonic() - began:.0f} s")
 
 
-@contextmanager
-def _step(doing: str) -> Iterator[None]:
+def _take(act: Callable[[], str | None]) -> None:
     start = time.monotonic()
-    print(f"{doing.rstrip('.'):72}", end="", flush=True)
+    print(f"{str(act.__doc__).rstrip('.'):72}", end="", flush=True)
     try:
-        yield
+        found = act()
     except BaseException:
         print(" failed", flush=True)
         raise
     print(f"{time.monotonic() - start:6.1f} s", flush=True)
+    if found:
+        print(f"  {found}", flush=True)
 
 
-def _tell(reasons: dict[str, str]) -> None:
+def _tell(reasons: Mapping[str, str]) -> None:
     for what, reason in reasons.items():
         print(f"  {what}: {reason}")
 

@@ -6,6 +6,7 @@ refuses besides fails the rehearsal.
 
 import json
 import string
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -56,17 +57,25 @@ NOT_DONE: Mapping[str, str] = {
         "a function may call what its role may not; so each role is asked by"
         " SimulatePrincipalPolicy, where a misspelt action is not noticed"
     ),
-    "the Data API": "ours, with MariaDB; one database user runs all, and signatures are not checked",
+    "the Data API": "ours, over MariaDB; one user runs all statements, signatures are not checked",
     "CloudFormation": "stops a failed change, but knows few of AWS's checks of properties",
 }
 SECRET = "AWS::SecretsManager::Secret"
 
 
 class Filter:
-    """Leaves out of templates what the emulator does not take; `left_out` is what it has met."""
+    """Leaves out of templates what the emulator does not take, and remembers what it was."""
 
     def __init__(self) -> None:
-        self.left_out: dict[str, str] = {}
+        self._met: dict[tuple[str, str], set[str]] = defaultdict(set)
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """What was left out or replaced, with the names of whose it was, and the reason."""
+        return {
+            f"{what} ({', '.join(sorted(names))})": reason
+            for (what, reason), names in sorted(self._met.items())
+        }
 
     def attach(self, session: boto3.Session) -> None:
         """Have every template pass through, on its way to CloudFormation or to the bucket."""
@@ -76,45 +85,48 @@ class Filter:
 
     def fit(self, template: JSONObject) -> JSONObject:
         """Return the template without what is refused, and without what depends on that."""
+        kinds = {name: each["Type"] for name, each in template["Resources"].items()}
+        template = _with_ids(template, {name for name in kinds if kinds[name] == SECRET})
         resources = template["Resources"]
         gone = {name: reason for name, each in resources.items() if (reason := _refusal(each))}
         for name, reason in gone.items():
-            self.left_out[f"{resources.pop(name)['Type']} {name}"] = reason
-        secrets = {name for name, each in resources.items() if each["Type"] == SECRET}
-        template |= _with_ids(template, secrets)
-        resources = template["Resources"]
-        for resource in resources.values():
-            self._fit_properties(resource)
-            if waits := [each for each in _listed(resource.pop("DependsOn", [])) if each not in gone]:
-                resource["DependsOn"] = waits
-        outputs = template.get("Outputs", {})
+            del resources[name]
+            self._met[kinds[name], reason].add(name)
+        for name, resource in resources.items():
+            self._fit_properties(name, resource)
+            needs = _listed(resource.pop("DependsOn", []))
+            resource["DependsOn"] = [each for each in needs if each not in gone]
+        self._fit_outputs(template.get("Outputs", {}), set(gone))
+        return template
+
+    def _fit_properties(self, resource_name: str, resource: JSONObject) -> None:
+        properties = resource.get("Properties", {})
+        for (kind, name), reason in PROPERTIES.items():
+            if resource["Type"] == kind and properties.pop(name, None):
+                self._met[f"{kind} {name}", reason].add(resource_name)
+        if resource["Type"] == SECRET:
+            properties["GenerateSecretString"]["ExcludeCharacters"] = string.punctuation
+            reason = "not known; ExcludeCharacters does it instead"
+            self._met[f"{SECRET} ExcludePunctuation", reason].add(resource_name)
+
+    def _fit_outputs(self, outputs: JSONObject, gone: set[str]) -> None:
         for name, (value, reason) in STAND_INS.items():
             if name in outputs:
                 outputs[name]["Value"] = value
-                self.left_out[f"output {name}"] = reason
-        for name in [name for name, value in outputs.items() if gone.keys() & set(_mentioned(value))]:
+                self._met["outputs", reason].add(name)
+        for name in [each for each, value in outputs.items() if gone & set(_mentioned(value))]:
             del outputs[name]
-            self.left_out[f"output {name}"] = "it is of what is left out"
-        return template
+            self._met["outputs", "of what is left out"].add(name)
 
-    def _fit_properties(self, resource: JSONObject) -> None:
-        for (kind, name), reason in PROPERTIES.items():
-            if resource["Type"] == kind and resource.get("Properties", {}).pop(name, None):
-                self.left_out[f"{kind}: {name}"] = reason
+    # Both are told of the call's own arguments, to change them.
 
-        if generated := resource.get("Properties", {}).get("GenerateSecretString"):
-            generated["ExcludeCharacters"] = string.punctuation
-            self.left_out[f"{SECRET}: ExcludePunctuation"] = "not known; the characters are named"
-
-    def _in_request(self, params: JSONObject, **_: object) -> JSONObject:
+    def _in_request(self, params: JSONObject, **_: object) -> None:
         if body := params.get("TemplateBody"):
             params["TemplateBody"] = self._text(body)
-        return params
 
-    def _in_upload(self, params: JSONObject, **_: object) -> JSONObject:
+    def _in_upload(self, params: JSONObject, **_: object) -> None:
         if params["Key"].endswith(".json"):
             params["Body"] = self._text(params["Body"].decode()).encode()
-        return params
 
     def _text(self, body: str) -> str:
         return json.dumps(self.fit(yaml.load(body, _Loader)), separators=(",", ":"))  # noqa: S506

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 TIMEOUT_SECONDS = 60
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 OF_THE_CONNECTION = {"connection", "date", "server", "transfer-encoding"}
 
 
@@ -22,7 +23,7 @@ def listening(target: str, stage: str) -> Iterator[str]:
     class Front(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def _pass_on(self) -> None:
+        def pass_on(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             upstream = http.client.HTTPConnection(address.netloc, timeout=TIMEOUT_SECONDS)
             path = address.path + self.path.removeprefix(f"/{stage}")
@@ -41,11 +42,11 @@ def listening(target: str, stage: str) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _pass_on
-
         def log_message(self, *_: object) -> None:
             pass
 
+    for method in METHODS:
+        setattr(Front, f"do_{method}", Front.pass_on)
     with ThreadingHTTPServer(("127.0.0.1", 0), Front) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
