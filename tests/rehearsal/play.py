@@ -27,6 +27,7 @@ from tests.rehearsal.traffic import Traffic
 STAGE = STAGES["staging"]
 BUCKET = "rehearsal"
 READY_SECONDS = 20.0
+REQUESTS_AFTER = 50
 SECRETS = ("ApplicationSecretArn", "MigrationsSecretArn", "MasterSecretArn")
 
 
@@ -152,6 +153,7 @@ class Play:
             traffic.await_version(old)
             move()
             traffic.await_version(new)
+            traffic.await_requests(REQUESTS_AFTER)
         traffic.check([old, new])
         checks.expect("the versions that are live", checks.live_versions(self._run), wanted)
         return f"{traffic.count} requests, none failed; {old} until {new}"

@@ -38,6 +38,12 @@ class Traffic:
                 raise Failure(f"{wanted} does not answer, but {self.versions}")
             time.sleep(PAUSE_SECONDS)
 
+    def await_requests(self, more: int) -> None:
+        """Wait until so many more have been answered, or failed."""
+        until = self.count + more
+        while self.count < until:
+            time.sleep(PAUSE_SECONDS)
+
     def check(self, versions: list[str]) -> None:
         """Raise Failure unless every request was answered, by these versions in this order."""
         if self.failures:
