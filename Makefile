@@ -9,6 +9,9 @@ INSTALLED := .venv/.installed
 CONTRACT := .venv/.contract
 # an environment of its own: checkov wants versions that nothing else does
 AUDIT := .venv/audit/.installed
+# Apart from the tests' packages: a layer that lacks one must not find it there.
+EMULATOR := .venv/emulator
+INSTALL := pip install --quiet --disable-pip-version-check --no-compile --require-hashes --requirement
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade
 LOCKED := --constraints requirements.txt
 
@@ -47,6 +50,9 @@ audit: $(AUDIT)  ## Look for known vulnerabilities in what the lock files name
 	@.venv/audit/bin/pip-audit --disable-pip --requirement requirements.txt \
 		--requirement requirements-authorizer.txt --requirement requirements-contract.txt
 
+rehearse: $(EMULATOR)/.installed  ## Deploy staging into an emulated AWS, test it, change version, go back
+	@$(BIN)/python -m tests.rehearsal $(EMULATOR)/bin/ministack
+
 check: $(INSTALLED)  ## Check lint, format and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -68,6 +74,7 @@ lock: $(INSTALLED)  ## Pin the requirements anew from pyproject.toml
 	@$(COMPILE) pyproject.toml --group contract --constraints requirements-dev.txt \
 		--output-file requirements-contract.txt
 	@$(COMPILE) --group audit --output-file requirements-audit.txt
+	@$(COMPILE) --group rehearsal --output-file requirements-rehearsal.txt
 
 ##@ Deploy it
 provision: $(INSTALLED)  ## Make or change a stage's network, database and operations (STAGE=dev)
@@ -96,14 +103,17 @@ $(INSTALLED): requirements-dev.txt
 	@touch $@
 
 $(CONTRACT): requirements-contract.txt $(INSTALLED)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --require-hashes \
-		--requirement $<
+	@$(BIN)/$(INSTALL) $<
 	@touch $@
 
 $(AUDIT): requirements-audit.txt $(INSTALLED)
 	@$(BIN)/python -m venv .venv/audit
-	@.venv/audit/bin/pip install --quiet --disable-pip-version-check --no-compile --require-hashes \
-		--requirement $<
+	@.venv/audit/bin/$(INSTALL) $<
+	@touch $@
+
+$(EMULATOR)/.installed: requirements-rehearsal.txt $(INSTALLED)
+	@$(BIN)/python -m venv $(EMULATOR)
+	@$(EMULATOR)/bin/$(INSTALL) $<
 	@touch $@
 
 .DEFAULT_GOAL := help

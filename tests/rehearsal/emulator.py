@@ -1,0 +1,79 @@
+"""AWS on this machine: ministack in a process of its own, and a session that speaks to it.
+
+Its workers run the functions' packages with nothing but the emulator's own packages beside them,
+which include boto3, as the Lambda runtime does, and nothing that the layers have to bring.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from local.processes import Child, LocalError, answers, free_port
+from local.reaper import signal_group
+
+ACCOUNT = "123456789012"
+REGION = "eu-west-1"
+READY_SECONDS = 60.0
+# What of the developer's environment a program needs; all else could reach the functions.
+INHERITED = ("HOME", "LANG", "PATH")
+
+
+class Emulator:
+    """A running emulator: its address, and where it logs."""
+
+    def __init__(self, port: int, log: Path) -> None:
+        self.port = port
+        self.log = log
+        self.url = f"http://127.0.0.1:{port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What has every AWS client of a process speak to it; its key must be this one."""
+        return {
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ENDPOINT_URL": self.url,
+        }
+
+    def address(self, api: str, stage: str) -> str:
+        """Return the base URL of a stage of an API."""
+        return f"{self.url}/restapis/{api}/{stage}/_user_request_"
+
+
+@contextmanager
+def running(program: Path, directory: Path) -> Iterator[Emulator]:
+    """Run ministack's program, with all of its files in the directory. Raises LocalError.
+
+    At the end its workers are gone, too.
+    """
+    emulator = Emulator(free_port(), directory / "emulator.log")
+    environment = _environment(directory / "emulator", emulator.port)
+    child = Child("emulator", [str(program)], emulator.log, environment)
+    try:
+        child.wait_until(lambda: answers(emulator.port), READY_SECONDS)
+        yield emulator
+        if child.has_ended:
+            raise LocalError(child.obituary())
+    finally:
+        child.stop()
+        while signal_group(child.pid, 0):  # killed, but not yet gone
+            os.sched_yield()
+
+
+def _environment(directory: Path, port: int) -> dict[str, str]:
+    directory.mkdir()
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    return inherited | {
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "MINISTACK_ACCOUNT_ID": ACCOUNT,
+        "MINISTACK_REGION": REGION,
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "TMPDIR": str(directory),
+        "STATE_DIR": str(directory / "state"),
+        "S3_DATA_DIR": str(directory / "s3"),
+        "PYTHONUNBUFFERED": "1",
+    }

@@ -1,0 +1,89 @@
+"""A client that never stops asking: what it is answered while versions change."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import requests
+
+from infrastructure.failures import Failure
+
+PAUSE_SECONDS = 0.02
+PATIENCE_SECONDS = 30.0
+
+
+class Traffic:
+    """Reads, and what a token is for, one request after the other, each with its answer noted."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._session = requests.Session()
+        self._session.headers["Authorization"] = f"Bearer {token}"
+        self._url = url
+        self._stop = threading.Event()
+        self.failures: list[str] = []
+        self.versions: list[str] = []
+        """The versions that answered, one after the other, as the document names them."""
+        self.count = 0
+
+    def version(self) -> str:
+        """Return the version that answers now, as the service's own document names it."""
+        return str(self._ask("/openapi.json")["info"]["version"])
+
+    def await_version(self, wanted: str) -> None:
+        """Wait until a version answers, and it alone. Raises Failure if it does not."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while self.versions[-1:] != [wanted]:
+            if time.monotonic() > deadline:
+                raise Failure(f"{wanted} does not answer, but {self.versions}")
+            time.sleep(PAUSE_SECONDS)
+
+    def await_requests(self, more: int) -> None:
+        """Wait until so many more have been answered, or failed."""
+        until = self.count + more
+        while self.count < until:
+            time.sleep(PAUSE_SECONDS)
+
+    def check(self, versions: list[str]) -> None:
+        """Raise Failure unless every request was answered, by these versions in this order."""
+        if self.failures:
+            raise Failure(f"{len(self.failures)} of {self.count} failed: {self.failures[0]}")
+        if self.versions != versions:
+            raise Failure(f"answers came of {self.versions} instead of {versions}")
+
+    @contextmanager
+    def flowing(self) -> Iterator[None]:
+        """Have requests sent all the while, from two clients."""
+        threads = [threading.Thread(target=each) for each in (self._read, self._read_customers)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            for thread in threads:
+                thread.join()
+
+    def _read(self) -> None:
+        while not self._stop.wait(PAUSE_SECONDS):
+            try:
+                version = self.version()
+            except (requests.RequestException, ValueError) as error:
+                self.failures.append(f"/openapi.json: {error}")
+            else:
+                if self.versions[-1:] != [version]:
+                    self.versions.append(version)
+
+    def _read_customers(self) -> None:
+        while not self._stop.wait(PAUSE_SECONDS):
+            try:
+                self._ask("/customers?limit=1")
+            except (requests.RequestException, ValueError) as error:
+                self.failures.append(f"/customers: {error}")
+
+    def _ask(self, path: str) -> dict[str, dict[str, str]]:
+        self.count += 1
+        answer = self._session.get(self._url + path, timeout=30)
+        answer.raise_for_status()
+        document: dict[str, dict[str, str]] = answer.json()
+        return document
