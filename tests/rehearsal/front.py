@@ -15,6 +15,10 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 OF_THE_CONNECTION = {"connection", "date", "server", "transfer-encoding"}
 
 
+class Server(ThreadingHTTPServer):
+    request_queue_size = 128  # its 5 would refuse tests that connect all at once
+
+
 @contextmanager
 def listening(target: str, stage: str) -> Iterator[str]:
     """Pass on what comes to `/<stage>` to the same path of the target; yield the base URL."""
@@ -47,7 +51,7 @@ def listening(target: str, stage: str) -> Iterator[str]:
 
     for method in METHODS:
         setattr(Front, f"do_{method}", Front.pass_on)
-    with ThreadingHTTPServer(("127.0.0.1", 0), Front) as server:
+    with Server(("127.0.0.1", 0), Front) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
