@@ -4,7 +4,6 @@ What both let pass, tests/infrastructure/rules.py looks for.
 """
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -18,12 +17,7 @@ TOOLS = Path(sys.executable).parent
 CHECKOV = ROOT / ".venv" / "audit" / "bin" / "checkov"
 REGIONS = ["eu-west-1", "us-east-1"]
 
-# Rules that a template does not keep, each with the reason.
-IGNORED: Mapping[str, Mapping[str, str]] = {
-    "sam.json": {"I3011": "Chalice's log groups go with its functions; only it could keep them"},
-}
-
-# The same of checkov: a check for a resource of a template.
+# Checks of checkov that a resource of a template does not pass, each with the reason.
 SUPPRESSED: Mapping[str, Mapping[str, str]] = {
     "network.yaml": {
         "CKV_AWS_158 FlowLogs": "addresses within a network of two subnets are no secret,"
@@ -44,23 +38,11 @@ SUPPRESSED: Mapping[str, Mapping[str, str]] = {
     },
 }
 
-# Chalice 1.34 names the API's function APIHandler, and in its log group ApiHandler, which is
-# nothing (https://github.com/aws/chalice/issues/2079): a deployment has to merge this.
-MENDED = {
-    "Resources": {
-        "ApiHandlerLogGroup": {
-            "Properties": {"LogGroupName": {"Fn::Sub": "/aws/lambda/${APIHandler}"}}
-        }
-    }
-}
-
 
 def _findings(template: Path) -> list[str]:
     """Return what cfn-lint finds, each as `file:line:column:line:column:rule:text`."""
     command = [str(TOOLS / "cfn-lint"), "--format", "parseable", "--include-checks", "I"]
     command += ["--regions", *REGIONS, "--template", str(template)]
-    if rules := IGNORED.get(template.name):
-        command += ["--ignore-checks", *rules]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert not done.stderr
     assert bool(done.returncode) == bool(done.stdout)
@@ -114,7 +96,7 @@ def test_checkov_sees_holes(tmp_path: Path) -> None:
 
 
 def test_rules_are_ignored_here_only_and_for_a_reason() -> None:
-    for rules in [*IGNORED.values(), *SUPPRESSED.values()]:
+    for rules in SUPPRESSED.values():
         assert all(len(reason.split()) > 3 for reason in rules.values())
     for template in TEMPLATES:
         text = template.read_text()
@@ -138,17 +120,3 @@ def test_linter_sees_faults(tmp_path: Path) -> None:
     template.write_text(text)
 
     assert faults.keys() <= {found.split(":")[5] for found in _findings(template)}
-
-
-def test_package_has_no_findings(tmp_path: Path) -> None:
-    merge, out = tmp_path / "merge.json", tmp_path / "out"
-    merge.write_text(json.dumps(MENDED))
-    subprocess.run(
-        [TOOLS / "chalice", "package", "--stage", "prod", "--merge-template", merge, out],
-        cwd=ROOT,
-        env={**os.environ, "AWS_DEFAULT_REGION": REGIONS[0]},
-        capture_output=True,
-        check=True,
-    )
-
-    assert _findings(out / "sam.json") == []

@@ -22,7 +22,7 @@ PSEUDO_PARAMETERS = {
 VARIABLE = re.compile(r"\$\{([^!}]+)\}")
 
 # A class of its own: the functions are of these templates only, not of all YAML.
-_Loader = type("_Loader", (yaml.SafeLoader,), {})
+Loader = type("Loader", (yaml.SafeLoader,), {})
 
 
 def _function(loader: Any, name: str, node: Any) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def _function(loader: Any, name: str, node: Any) -> dict[str, Any]:
     return {name if name in {"Ref", "Condition"} else f"Fn::{name}": value}
 
 
-_Loader.add_multi_constructor("!", _function)  # type: ignore[attr-defined]
+Loader.add_multi_constructor("!", _function)  # type: ignore[attr-defined]
 
 
 class Template:
@@ -47,7 +47,7 @@ class Template:
         values: Mapping[str, str],
         change: Callable[[dict[str, Any]], object] = lambda _: None,
     ) -> None:
-        self.document: dict[str, Any] = yaml.load(path.read_text(), _Loader)  # noqa: S506 (is safe)
+        self.document: dict[str, Any] = yaml.load(path.read_text(), Loader)  # noqa: S506 (is safe)
         change(self.document)
         self.values = {
             name: values.get(name, parameter.get("Default"))

@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 import yaml
 
-from tests.infrastructure.cloudformation import _Loader
+from tests.infrastructure.cloudformation import Loader
 
 JSONObject = dict[str, Any]
 
@@ -51,7 +51,7 @@ STAND_INS: Mapping[str, tuple[Any, str]] = {
 # What is taken and not done, and what that hides.
 NOT_DONE: Mapping[str, str] = {
     "request validators and models": (
-        "a patch's media type is not understood, so no body is refused: tests/infrastructure holds"
+        "a patch's media type is not understood, so no body is refused: tests/contract holds"
         " the models to the schemas"
     ),
     "access logs, cache, WAF, tracing": "taken and without effect: nothing is written or refused",
@@ -131,7 +131,7 @@ class Filter:
             params["Body"] = self._text(params["Body"].decode()).encode()
 
     def _text(self, body: str) -> str:
-        return json.dumps(self.fit(yaml.load(body, _Loader)), separators=(",", ":"))  # noqa: S506
+        return json.dumps(self.fit(yaml.load(body, Loader)), separators=(",", ":"))  # noqa: S506
 
 
 def _with_ids(value: Any, secrets: set[str]) -> Any:
