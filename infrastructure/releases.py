@@ -26,7 +26,7 @@ Say = Callable[[str], None]
 def upload(s3: Any, bucket: str, package: Path, say: Say) -> Template:
     """Put a package into the bucket, named by content, and return its template's address.
 
-    What is there already is not sent again. Raises Failure, ClientError.
+    What is there already stays. Raises Failure, ClientError.
     """
     archives = {path.name: path.read_bytes() for path in sorted(package.glob("*.zip"))}
     addresses = {
@@ -126,17 +126,12 @@ def point(client: Any, function: str, version: str, say: Say) -> None:
 
 def _put(s3: Any, bucket: str, content: bytes, suffix: str, say: Say) -> str:
     key = f"customers/{hashlib.sha256(content).hexdigest()}{suffix}"
-    if not _is_there(s3, bucket, key):
-        s3.put_object(Bucket=bucket, Key=key, Body=content)
+    try:
+        # all stages share the bucket: what one has put there, no other may replace
+        s3.put_object(Bucket=bucket, Key=key, Body=content, IfNoneMatch="*")
+    except ClientError as error:
+        if code_of(error) != "PreconditionFailed":
+            raise
+    else:
         say(f"  {len(content) / 1e6:6.2f} MB to s3://{bucket}/{key}")
     return key
-
-
-def _is_there(s3: Any, bucket: str, key: str) -> bool:
-    try:
-        s3.head_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        if code_of(error) not in {"404", "NoSuchKey", "NotFound"}:
-            raise
-        return False
-    return True

@@ -189,6 +189,7 @@ class Stack:
                 ChangeSetName=f"run-{secrets.token_hex(6)}",
                 ChangeSetType="CREATE" if is_new else "UPDATE",
                 Capabilities=CAPABILITIES,
+                ImportExistingResources=True,  # logs stay when a stage is deleted, by their names
                 Parameters=parameters,
                 Tags=[{"Key": "project", "Value": "customers"}],
                 **_role(),

@@ -143,7 +143,7 @@ STAGES: Mapping[str, Stage] = {
             is_protected=True,
             rate=2_000,
             burst=4_000,
-            concurrency=500,
+            concurrency=400,
             log_retention_days=90,
             deployment="Canary10Percent5Minutes",
         ),

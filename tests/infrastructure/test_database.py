@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from infrastructure import commands
 from infrastructure.stages import STAGES, Stage
 from local.mariadb import SETTINGS, SQL_MODES
 from tests.infrastructure import rules
@@ -22,15 +23,7 @@ DAYS_OF_PROD = 14
 
 
 def dimensions(stage: Stage) -> dict[str, str]:
-    return NETWORK | {
-        "Stage": stage.name,
-        "MinCapacity": str(stage.min_capacity),
-        "MaxCapacity": str(stage.max_capacity),
-        "SecondsUntilAutoPause": str(stage.seconds_until_pause or 0),
-        "Instances": str(stage.instances),
-        "BackupDays": str(stage.backup_days),
-        "DeletionProtection": str(stage.is_protected).lower(),
-    }
+    return NETWORK | commands._dimensions(stage)
 
 
 PROXY = {"UsesProxy": "true", "PermissionsBoundary": BOUNDARY}

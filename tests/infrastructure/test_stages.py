@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infrastructure import stages
+from infrastructure import stages, template
 from infrastructure.failures import Failure
 from infrastructure.stages import CONFIG, FUNCTIONS, STAGES, named, read_config, variables
 
@@ -19,6 +19,17 @@ def test_nothing_bound_is_committed() -> None:
     text = CONFIG.read_text()
     for name in ("CURSOR_KEY", "arn:aws"):
         assert name not in text, "don't commit what `bind` wrote: git checkout .chalice"
+
+
+def test_stages_leave_an_account_its_unreserved_concurrency() -> None:
+    """Lambda refuses to reserve what would leave less than 100 of an account's 1,000."""
+    shares = [function.concurrency for function in template.FUNCTIONS.values()]
+    reserved = [
+        max(1, int(stage.concurrency * share))
+        for stage in STAGES.values()
+        for share in (*shares, 0)
+    ]
+    assert sum(reserved) <= 900
 
 
 @pytest.mark.parametrize(("word", "meant"), [("prd", "prod"), ("stagin", "staging"), ("DEV", None)])
