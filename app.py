@@ -11,19 +11,21 @@ import re
 from collections.abc import Collection
 from datetime import timedelta
 from functools import cache, partial
-from importlib.resources import files
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from chalice import Chalice, Rate, Response
 from chalice.app import AuthRequest, AuthResponse, CloudWatchEvent
 
-from chalicelib import auth, creation, customers, headers, listing, logs, problems, rows, telemetry
+from chalicelib import customers, headers, logs, problems, rows, telemetry
 from chalicelib.database import Database, connect
 from chalicelib.operations import JSON, Operations, answer, no_content, settings
 from chalicelib.request import Request
 from chalicelib.rows import Customer
 from chalicelib.settings import Settings
+
+if TYPE_CHECKING:
+    from chalicelib import creation
 
 HTML = "text/html"
 MERGE_PATCH = "application/merge-patch+json"
@@ -46,6 +48,8 @@ def database() -> Database:
 @app.authorizer(ttl_seconds=TOKEN_SECONDS)
 def authorize(request: AuthRequest) -> AuthResponse | dict[str, Any]:
     """Check the bearer token of a request."""
+    from chalicelib import auth
+
     return auth.authorize(request)
 
 
@@ -55,6 +59,8 @@ operation = Operations(app, authorize)
 @operation("/customers", "GET", "HEAD", scope=READ)
 def get_customers(request: Request, **query: object) -> Response:
     """List customers: filtered, ordered, a page at a time."""
+    from chalicelib import listing
+
     wanted = listing.Query(**query)  # type: ignore[arg-type]
     if wanted.include_deleted:
         request.require(WRITE)
@@ -67,7 +73,7 @@ def get_customers(request: Request, **query: object) -> Response:
 @operation("/customers", "POST", scope=WRITE)
 def create_customer(request: Request) -> Response:
     """Create a customer."""
-    from chalicelib import schemas
+    from chalicelib import creation, schemas
 
     key = request.idempotency_key("create_customer")
     fields = schemas.load_customer(request.document(JSON))
@@ -84,7 +90,7 @@ def create_customer(request: Request) -> Response:
 @operation("/customers/batch", "POST", scope=WRITE)
 def create_customers(request: Request) -> Response:
     """Create up to 100 customers, all or none."""
-    from chalicelib import schemas
+    from chalicelib import creation, schemas
 
     key = request.idempotency_key("create_customers")
     batch = schemas.load_batch(request.document(JSON, most=MAX_BATCH_BYTES))
@@ -173,7 +179,7 @@ def get_health(_: Request, *, deep: bool = False) -> Response:
 @operation("/openapi.json", "GET", "HEAD", scope=None)
 def get_openapi(request: Request) -> Response:
     """Describe the API, as OpenAPI 3.1 does."""
-    document = json.loads(files("chalicelib").joinpath("openapi.json").read_bytes())
+    document = json.loads(resource("openapi.json"))
     document["servers"] = [{"url": request.path.removesuffix("/openapi.json") or "/"}]
     return answer(document, 200, headers.PUBLIC)
 
@@ -181,8 +187,9 @@ def get_openapi(request: Request) -> Response:
 @operation("/problems", "GET", "HEAD", scope=None, media_type=HTML)
 def get_problems(_: Request) -> Response:
     """Explain the problems to people: the `type` of each leads here."""
-    page = files("chalicelib").joinpath("problems.html").read_text(encoding="utf-8")
-    return Response(page, {"Content-Type": f"{HTML}; charset=utf-8", **headers.PUBLIC}, 200)
+    return Response(
+        resource("problems.html"), {"Content-Type": f"{HTML}; charset=utf-8", **headers.PUBLIC}, 200
+    )
 
 
 @app.schedule(Rate(1, unit=Rate.HOURS))
@@ -199,6 +206,13 @@ def purge_customers(event: CloudWatchEvent) -> None:
 operation.answer_other_methods()
 
 
+def resource(name: str) -> str:
+    """Return a file of the package."""
+    from importlib.resources import files
+
+    return files("chalicelib").joinpath(name).read_text(encoding="utf-8")
+
+
 def known_id(text: str) -> UUID:
     """Return the id; text that is none is an id that no customer has."""
     if not UUID_TEXT.fullmatch(text):
@@ -210,7 +224,7 @@ def only(versions: Collection[int] | None) -> int | None:
     return next(iter(versions)) if versions and len(versions) == 1 else None
 
 
-def replay(created: creation.Created) -> dict[str, str]:
+def replay(created: "creation.Created") -> dict[str, str]:
     return {"Idempotency-Replayed": "true"} if created.replayed else {}
 
 

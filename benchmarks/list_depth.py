@@ -15,7 +15,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from statistics import median
@@ -106,7 +105,7 @@ def filled(customers: int) -> Iterator[Database]:
 def last_pages(database: Database, query: Query) -> list[str | None]:
     """Return the cursors of the last pages, found from behind."""
     opposite = query.sort[1:] if query.sort.startswith("-") else f"-{query.sort}"
-    behind = replace(query, sort=opposite, limit=100, fields=("id", "updated_at"))
+    behind = query._replace(sort=opposite, limit=100, fields=("id", "updated_at"))
     items = listing.page(database, behind, KEY).items
     return [
         cursors.encode(KEY, query.listed, position(query, items[n])) for n in range(20, len(items))
@@ -123,7 +122,7 @@ def first_pages(database: Database, query: Query, count: int) -> list[str | None
     """Return the cursors of the first pages; the very first has none."""
     found: list[str | None] = [None]
     while len(found) < count and (
-        following := listing.page(database, replace(query, cursor=found[-1]), KEY).cursor
+        following := listing.page(database, query._replace(cursor=found[-1]), KEY).cursor
     ):
         found.append(following)
     return found
@@ -134,7 +133,7 @@ def measure(database: Database, query: Query, pages: int) -> Measured:
     measured = Measured([], [])
     for n in range(pages):
         for times, places in zip(measured, (starts, ends), strict=True):
-            at = replace(query, cursor=places[n % len(places)])
+            at = query._replace(cursor=places[n % len(places)])
             started = time.perf_counter()
             listing.page(database, at, KEY)
             times.append((time.perf_counter() - started) * 1000)

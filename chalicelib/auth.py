@@ -10,10 +10,11 @@ Sources: RFC 6750 (bearer tokens), 7519 (JWT), 8725 (its best practices), 9068 (
 import os
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from chalice.app import AuthRequest, AuthResponse
 
+from chalicelib.caller import LEEWAY_SECONDS, Caller
 from chalicelib.keys import ALGORITHMS, Keys
 from chalicelib.settings import TokenSettings
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from jwt import PyJWK
 
 SCOPES = ("customers:read", "customers:write", "customers:erase")
-LEEWAY_SECONDS = 30  # that the issuer's clock and ours may differ by
 LONGEST_HEADER = 8_192  # characters; API Gateway takes 10,240 for all headers together
 TYPES = {"jwt", "at+jwt", "application/at+jwt"}
 
@@ -33,14 +33,6 @@ REASONS = {
     "InvalidSignatureError": "The token's signature is not right.",
     "MissingRequiredClaimError": "The token lacks one of exp, iss and sub.",
 }
-
-
-class Caller(NamedTuple):
-    """Who a token names, with what scopes, until when (Unix time in seconds)."""
-
-    subject: str
-    scopes: frozenset[str]
-    expires: int
 
 
 class InvalidToken(Exception):

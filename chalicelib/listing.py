@@ -9,7 +9,6 @@ after a page; several are united by their ids, and ordered again: that is at mos
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -49,8 +48,7 @@ _PREFIXES = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Query:
+class Query(NamedTuple):
     """What is asked of the list: its filters, its order, and which part of it.
 
     `parameters.GetCustomers` has the rules, of which these are relied on: `q` comes with an order

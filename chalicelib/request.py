@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 import chalice.app
 
 from chalicelib import documents, headers, problems
-from chalicelib.auth import LEEWAY_SECONDS, Caller
+from chalicelib.caller import LEEWAY_SECONDS, Caller
 from chalicelib.customers import Intent
 
 MAX_BODY_BYTES = 65_536

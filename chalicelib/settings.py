@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Self
+from typing import NamedTuple, Self
 
 LOCAL_DATA_API = "http://127.0.0.1:8001"
 LOCAL_ISSUER = "http://127.0.0.1:8003"
@@ -18,8 +17,7 @@ class SettingsError(Exception):
     """A setting is missing or wrong; the message names it and says what to do."""
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """Where the database is.
 
     `database_url` (`mysql://user:password@host:port/database`) chooses PyMySQL; without it the
@@ -31,7 +29,11 @@ class Settings:
     secret_arn: str = LOCAL_SECRET_ARN
     database_name: str = "customers"
     endpoint_url: str | None = None
-    database_url: str | None = field(default=None, repr=False)
+    database_url: str | None = None
+
+    def __repr__(self) -> str:
+        """Leave out the database's password."""
+        return f"Settings({self.resource_arn}, {self.database_name})"
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -56,8 +58,7 @@ class Settings:
         return self.resource_arn == LOCAL_RESOURCE_ARN
 
 
-@dataclass(frozen=True)
-class TokenSettings:
+class TokenSettings(NamedTuple):
     """Whose tokens are taken: `issuer`'s, for one of `audiences`, signed by a key of `jwks_url`."""
 
     issuer: str
@@ -80,8 +81,7 @@ class TokenSettings:
         return cls(issuer, tuple(audiences.split()), jwks_url)
 
 
-@dataclass(frozen=True)
-class ApiSettings:
+class ApiSettings(NamedTuple):
     """How requests are answered.
 
     `cors_origins` are the origins whose pages may use the API, `cursor_key` signs cursors, and
@@ -89,8 +89,12 @@ class ApiSettings:
     """
 
     cors_origins: tuple[str, ...]
-    cursor_key: bytes = field(repr=False)
+    cursor_key: bytes
     retention_days: int
+
+    def __repr__(self) -> str:
+        """Leave out the key."""
+        return f"ApiSettings({self.cors_origins}, {self.retention_days} days)"
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:

@@ -25,7 +25,8 @@ from hypothesis import strategies as st
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from chalicelib import auth, keys
-from chalicelib.auth import Caller, InvalidToken, Verifier, authorize
+from chalicelib.auth import InvalidToken, Verifier, authorize
+from chalicelib.caller import Caller
 from chalicelib.keys import Keys, KeysUnavailable
 from chalicelib.settings import SettingsError, TokenSettings
 from local.processes import free_port
