@@ -83,7 +83,7 @@ class Operations:
     ) -> None:
         def view(**path_parameters: str) -> Response:
             request = Request(cast("chalice.app.Request", self._app.current_request))
-            with telemetry.observed(self._app.log, name, request, _caller(request)) as seen:
+            with telemetry.Observed(self._app.log, name, request, _caller(request)) as seen:
                 try:
                     response = respond(request, path_parameters)
                 except Exception as error:  # noqa: BLE001
