@@ -130,10 +130,10 @@ class Trace(Span):
         self._token = _trace.set(self)
 
     def end(self) -> None:
+        _trace.reset(self._token)  # first: the next request is not to be this one's, if X-Ray fails
         super().end()
         if self.recorder:
             self.recorder.clear_trace_entities()
-        _trace.reset(self._token)
 
 
 class Statement(Span):
