@@ -10,14 +10,14 @@ after a page; several are united by their ids, and ordered again: that is at mos
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from chalicelib import cursors
 from chalicelib.cursors import Position
 from chalicelib.database import Database, Row, Value
 from chalicelib.problems import invalid
-from chalicelib.rows import MEMBERS, as_json, email_key
+from chalicelib.rows import MEMBERS, as_json, email_key, text
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -99,7 +99,7 @@ def page(database: Database, query: Query, key: bytes) -> Page:
     after = _position(query, key) if query.cursor is not None else None
     parameters = _parameters(query, after) | {"rows": query.limit + 1}
     rows = database.fetch_all(_statement(query, after), **parameters)
-    items = [cast("str", row["customer"]) for row in rows[: query.limit]]
+    items = [text(row) for row in rows[: query.limit]]
     if len(rows) <= query.limit:
         return Page(items, None)
     last = _position_of(rows[query.limit - 1], query)

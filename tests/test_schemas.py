@@ -286,3 +286,21 @@ def test_every_message_has_a_code_and_a_sentence() -> None:
         assert error["code"].replace("-", "").islower()
         assert error["detail"].startswith(("Must", "Is", "There"))
         assert error["detail"].endswith(".")
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"metadata": {"a": "x\x7fy"}},
+        {"metadata": {"a\x7f": "x"}},
+        {"external_id": "a\x7fb"},
+        {"given_name": "\x7fa"},
+        {"email": "a\x7fb@example.com"},
+        {"locale": "en\x7f"},
+        {"addresses": [ADDRESS | {"line1": "a\x7fb"}]},
+    ],
+)
+def test_no_text_has_what_stands_for_quotes(members: dict[str, Any]) -> None:
+    """`rows.text` relies on it."""
+    with pytest.raises(ValidationError):
+        schemas.load_customer({"email": "ada@example.com", "given_name": "Ada", **members})
