@@ -50,6 +50,10 @@ class Client:
     def rollback_transaction(self, **arguments: Any) -> Any:
         return self._call("/RollbackTransaction", arguments)
 
+    def close(self) -> None:
+        """Close what is kept, which another call would make anew."""
+        self._connections.close()
+
     def request(self, path: str, arguments: Mapping[str, Any]) -> bytes:
         """Return a call's signed request."""
         body = _encoded(arguments)
@@ -111,13 +115,13 @@ def _members(body: bytes) -> dict[str, Any]:
     """
     try:
         hook = _without_nulls if b"null" in body else None
-        members: dict[str, Any] = json.loads(body.decode(), object_hook=hook)
+        members = {**json.loads(body.decode(), object_hook=hook)}
         for name, convert in (("blobValue", a2b_base64), ("doubleValue", float)):
             if name.encode() in body:
                 _convert(members.get("records", ()), name, convert)
-        return dict(members)
     except (ValueError, TypeError, AttributeError, RecursionError):
         raise DatabaseUnavailable("the Data API's answer can't be read") from None
+    return members
 
 
 def _without_nulls(members: dict[str, Any]) -> dict[str, Any]:
@@ -137,7 +141,7 @@ def _error(answer: Answer) -> dict[str, str]:
     https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html#operation-error-serialization
     """
     try:
-        body = dict(json.loads(answer.body))
+        body = {**json.loads(answer.body)}
     except (ValueError, TypeError, RecursionError):
         body = {}
     names = (answer.headers.get("x-amzn-errortype"), body.get("code"), body.get("__type"))

@@ -90,9 +90,11 @@ class Connections:
             connection.close()
         return answer
 
-    def __del__(self) -> None:
-        for connection, _ in self._idle:
+    def close(self) -> None:
+        while connection := self._take():
             connection.close()
+
+    __del__ = close
 
     def _take(self) -> socket.socket | None:
         """Return an idle connection; one that can be read was closed, or is out of step."""
@@ -191,10 +193,10 @@ class _Reader:
 
     def _until(self, end: bytes) -> bytes:
         """Return what comes before `end`, and take both away."""
-        while (at := self._data.find(end)) < 0:
-            if len(self._data) > MAX_HEAD:
-                raise BadAnswer("a head that is too long")
+        while (at := self._data.find(end)) < 0 and len(self._data) < MAX_HEAD:
             self._receive()
+        if not 0 <= at <= MAX_HEAD:
+            raise BadAnswer("a head that is too long")
         found = bytes(self._data[:at])
         del self._data[: at + len(end)]
         return found

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/snapstart-activate.html#snapstart-c
 
 import json
 import math
+import re
 import threading
 import time
 from collections.abc import Mapping
@@ -69,7 +70,7 @@ def _read(environ: Mapping[str, str]) -> Key:
         secret = environ.get("AWS_SECRET_ACCESS_KEY", "")
         return Key(environ["AWS_ACCESS_KEY_ID"], secret, environ.get("AWS_SESSION_TOKEN", ""))
     if url := environ.get("AWS_CONTAINER_CREDENTIALS_FULL_URI"):
-        return _ask(url, _authorization(environ))
+        return _ask(url, environ)
     raise StatementFailed("there are no AWS credentials in the environment")
 
 
@@ -83,15 +84,14 @@ def _authorization(environ: Mapping[str, str]) -> str:
     return f"Authorization: {token}\r\n" if token else ""
 
 
-def _ask(url: str, authorization: str) -> Key:
+def _ask(url: str, environ: Mapping[str, str]) -> Key:
     address, path = _endpoint(url)
-    request = (
-        f"GET {path} HTTP/1.1\r\nHost: {address.host_header}\r\nAccept: application/json\r\n"
-        f"{authorization}Connection: close\r\n\r\n"
-    )
     try:
-        answer = Connections(address, SECONDS).send(request.encode())
-        return _key(answer)
+        request = (
+            f"GET {path} HTTP/1.1\r\nHost: {address.host_header}\r\n"
+            f"Accept: application/json\r\n{_authorization(environ)}Connection: close\r\n\r\n"
+        )
+        return _key(Connections(address, SECONDS).send(request.encode()))
     except (OSError, ValueError, KeyError, TypeError) as error:  # whose text may have the key
         reason = f"AWS credentials can't be had of {address}: {type(error).__name__}"
         raise DatabaseUnavailable(reason) from None
@@ -101,7 +101,8 @@ def _endpoint(url: str) -> tuple[Address, str]:
     """Return the endpoint's address and path; the token is not to go to just any host."""
     parts = urlsplit(url)
     host, is_https = parts.hostname or "", parts.scheme == "https"
-    if not (is_https or host in _HOSTS or host.startswith("127.")) or not _is_plain(url):
+    is_near = host in _HOSTS or re.fullmatch(r"127(\.[0-9]{1,3}){3}", host)
+    if not (is_https or is_near) or not _is_plain(url):
         raise StatementFailed("AWS_CONTAINER_CREDENTIALS_FULL_URI is no endpoint of credentials")
     address = Address(is_https, host, parts.port or (443 if is_https else 80))
     return address, parts._replace(scheme="", netloc="", fragment="").geturl() or "/"
