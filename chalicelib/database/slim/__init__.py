@@ -111,10 +111,11 @@ def _encoded(arguments: Mapping[str, Any]) -> bytes:
 def _members(body: bytes) -> dict[str, Any]:
     """Return an answer's members as botocore does: blobs as bytes, and nothing that is null.
 
-    The body says whether there is a blob or a double to look for. Other members have none.
+    The text says whether there is any to look for: it seldom is null, but in `nullable`. Blobs and
+    doubles are in records only.
     """
     try:
-        hook = _without_nulls if b"null" in body else None
+        hook = _without_nulls if b":null" in body or b": null" in body else None
         members = {**json.loads(body.decode(), object_hook=hook)}
         for name, convert in (("blobValue", a2b_base64), ("doubleValue", float)):
             if name.encode() in body:
