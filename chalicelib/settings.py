@@ -11,6 +11,7 @@ LOCAL_CURSOR_KEY = "not a secret: for a laptop only, where nothing is at stake"
 LOCAL_RESOURCE_ARN = "arn:aws:rds:us-east-1:000000000000:cluster:customers-local"
 LOCAL_SECRET_ARN = "arn:aws:secretsmanager:us-east-1:000000000000:secret:customers-local"  # noqa: S105
 SHORTEST_KEY = 32  # characters
+DATA_API_CLIENTS = ("boto3", "slim")
 
 
 class SettingsError(Exception):
@@ -22,7 +23,8 @@ class Settings(NamedTuple):
 
     `database_url` (`mysql://user:password@host:port/database`) chooses PyMySQL; without it the
     RDS Data API is used, with `resource_arn`, `secret_arn` and `database_name`. `endpoint_url`
-    is the Data API's address where it is not AWS's own.
+    is the Data API's address where it is not AWS's own. `data_api_client` is one of
+    DATA_API_CLIENTS.
     """
 
     resource_arn: str = LOCAL_RESOURCE_ARN
@@ -30,26 +32,31 @@ class Settings(NamedTuple):
     database_name: str = "customers"
     endpoint_url: str | None = None
     database_url: str | None = None
+    data_api_client: str = "boto3"
 
     def __repr__(self) -> str:
         """Leave out the database's password."""
-        return f"Settings({self.resource_arn}, {self.database_name})"
+        return f"Settings({self.resource_arn}, {self.database_name}, {self.data_api_client})"
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
         """Read the settings; outside Lambda what is missing means the local stack.
 
-        Raises SettingsError when a Lambda function lacks one.
+        Raises SettingsError when a Lambda function lacks one, or one is wrong.
         """
         if database_url := environ.get("DATABASE_URL"):
             return cls(database_url=database_url)
         if "DATABASE_RESOURCE_ARN" not in environ and not _is_lambda(environ):
-            return cls(endpoint_url=environ.get("AWS_ENDPOINT_URL_RDS_DATA", LOCAL_DATA_API))
+            return cls(
+                endpoint_url=environ.get("AWS_ENDPOINT_URL_RDS_DATA", LOCAL_DATA_API),
+                data_api_client=_data_api_client(environ),
+            )
         return cls(
             resource_arn=_required(environ, "DATABASE_RESOURCE_ARN"),
             secret_arn=_required(environ, "DATABASE_SECRET_ARN"),
             database_name=environ.get("DATABASE_NAME", "customers"),
             endpoint_url=environ.get("AWS_ENDPOINT_URL_RDS_DATA"),
+            data_api_client=_data_api_client(environ),
         )
 
     @property
@@ -125,6 +132,15 @@ def stage(environ: Mapping[str, str]) -> str:
 
 def _is_lambda(environ: Mapping[str, str]) -> bool:
     return "AWS_LAMBDA_FUNCTION_NAME" in environ
+
+
+def _data_api_client(environ: Mapping[str, str]) -> str:
+    """Return the client that DATA_API_CLIENT names; a Lambda function has the light one."""
+    client = environ.get("DATA_API_CLIENT") or ("slim" if _is_lambda(environ) else "boto3")
+    if client not in DATA_API_CLIENTS:
+        choices = " or ".join(DATA_API_CLIENTS)
+        raise SettingsError(f"The environment variable DATA_API_CLIENT must be {choices}.")
+    return client
 
 
 def _required(environ: Mapping[str, str], name: str) -> str:

@@ -59,6 +59,7 @@ VARIABLES = frozenset(
         "DATABASE_RESOURCE_ARN",
         "DATABASE_SECRET_ARN",
         "DATABASE_URL",
+        "DATA_API_CLIENT",
         "RETENTION_DAYS",
         "STAGE",
         "TOKEN_AUDIENCE",

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -28,11 +29,13 @@ from chalicelib.database import (
     StatementTimeout,
     StatementTooLong,
     Value,
+    boto,
+    clients,
     connect,
-    data_api,
     mysql,
 )
-from chalicelib.settings import Settings, SettingsError
+from chalicelib.database.slim import connections
+from chalicelib.settings import DATA_API_CLIENTS, Settings, SettingsError
 from local.mariadb import MariaDB
 from local.processes import free_port
 
@@ -56,7 +59,13 @@ COLUMNS = {
 }
 
 
-@pytest.fixture(params=["data-api", "mysql"])
+@pytest.fixture(params=DATA_API_CLIENTS)
+def client(request: pytest.FixtureRequest) -> str:
+    """Give each client of the Data API."""
+    return str(request.param)
+
+
+@pytest.fixture(params=[*DATA_API_CLIENTS, "mysql"])
 def backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -67,7 +76,7 @@ def new_database(backend: str, mariadb: MariaDB, request: pytest.FixtureRequest)
     if backend == "mysql":
         return lambda: connect(Settings(database_url=mariadb.url))
     endpoint = request.getfixturevalue("data_api")
-    return lambda: connect(Settings(endpoint_url=endpoint))
+    return lambda: connect(Settings(endpoint_url=endpoint, data_api_client=backend))
 
 
 @pytest.fixture
@@ -348,10 +357,13 @@ def test_transaction_that_lost_its_connection_does_nothing(
 @pytest.mark.parametrize(
     "settings",
     [
-        Settings(endpoint_url=f"http://127.0.0.1:{free_port()}"),
+        *[
+            Settings(endpoint_url=f"http://127.0.0.1:{free_port()}", data_api_client=client)
+            for client in DATA_API_CLIENTS
+        ],
         Settings(database_url=f"mysql://nobody:secret@127.0.0.1:{free_port()}/customers"),
     ],
-    ids=["data-api", "mysql"],
+    ids=[*DATA_API_CLIENTS, "mysql"],
 )
 def test_database_that_can_not_be_reached(settings: Settings) -> None:
     with pytest.raises(DatabaseUnavailable) as caught:
@@ -382,7 +394,8 @@ def test_mysql_refuses_what_would_get_into_an_open_transaction(mariadb: MariaDB)
 
 
 def test_every_attempt_ends_before_the_gateways_29_seconds() -> None:
-    config = vars(data_api._CONFIG)
+    assert clients.CONNECT_SECONDS + clients.READ_SECONDS < 29
+    config = vars(boto._CONFIG)
     assert config["connect_timeout"] + config["read_timeout"] < 29
     assert mysql.CONNECT_SECONDS + mysql.STATEMENT_SECONDS < 29
 
@@ -413,13 +426,18 @@ def test_every_attempt_ends_before_the_gateways_29_seconds() -> None:
         ),
     ],
 )
-def test_error_answer_of_the_data_api(
-    serve: Callable[[bytes], str], status: int, headers: str, body: str, error: type[DatabaseError]
+def test_error_answer_of_the_data_api(  # noqa: PLR0913, PLR0917 (a table's columns)
+    serve: Callable[[bytes], str],
+    client: str,
+    status: int,
+    headers: str,
+    body: str,
+    error: type[DatabaseError],
 ) -> None:
     reply = f"HTTP/1.1 {status} X\r\n{headers}Content-Length: {len(body)}\r\n\r\n{body}"
 
     with pytest.raises(error) as caught:
-        connect(Settings(endpoint_url=serve(reply.encode()))).fetch_one("SELECT 1")
+        database_at(serve(reply.encode()), client).fetch_one("SELECT 1")
 
     assert type(caught.value) is error
 
@@ -445,12 +463,13 @@ def serve() -> Iterator[Callable[[bytes], str]]:
 
 
 def test_data_api_that_does_not_answer_in_time(
-    serve: Callable[[bytes], str], monkeypatch: pytest.MonkeyPatch
+    serve: Callable[[bytes], str], client: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(data_api, "_CONFIG", data_api._CONFIG.merge(Config(read_timeout=0.2)))
+    monkeypatch.setattr(boto, "_CONFIG", boto._CONFIG.merge(Config(read_timeout=0.2)))
+    monkeypatch.setattr(connections, "READ_SECONDS", 0.2)
 
     with pytest.raises(StatementTimeout):
-        connect(Settings(endpoint_url=serve(b""))).fetch_one("SELECT 1")
+        database_at(serve(b""), client).fetch_one("SELECT 1")
 
 
 @pytest.mark.parametrize(
@@ -462,29 +481,39 @@ def test_data_api_that_does_not_answer_in_time(
         b"not even HTTP\r\n\r\n",
     ],
 )
-def test_data_api_that_answers_garbage(serve: Callable[[bytes], str], reply: bytes) -> None:
+def test_data_api_that_answers_garbage(
+    serve: Callable[[bytes], str], client: str, reply: bytes
+) -> None:
     with pytest.raises(DatabaseUnavailable):
-        connect(Settings(endpoint_url=serve(reply))).fetch_one("SELECT 1")
+        database_at(serve(reply), client).fetch_one("SELECT 1")
 
 
-def test_missing_credentials_are_not_called_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+def database_at(url: str, client: str) -> Database:
+    return connect(Settings(endpoint_url=url, data_api_client=client))
+
+
+def test_missing_credentials_are_not_called_unavailable(
+    client: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
 
-    with pytest.raises(StatementFailed, match="NoCredentialsError"):
-        connect(Settings("arn:aws:rds:cluster", "arn:aws:secret")).fetch_one("SELECT 1")
+    settings = Settings("arn:aws:rds:cluster", "arn:aws:secret", data_api_client=client)
+
+    with pytest.raises(StatementFailed, match=r"[Cc]redentials"):
+        connect(settings).fetch_one("SELECT 1")
 
 
 def test_local_stack_needs_nothing_of_the_developers_aws_configuration(
-    data_api: str, monkeypatch: pytest.MonkeyPatch
+    data_api: str, client: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
 
-    connect(Settings(endpoint_url=data_api)).ping()
+    database_at(data_api, client).ping()
 
 
 @pytest.mark.parametrize(
@@ -495,13 +524,13 @@ def test_local_stack_needs_nothing_of_the_developers_aws_configuration(
     ],
 )
 def test_wrong_aws_setting_is_explained(
-    settings: Settings, said: str, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, client: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
 
     with pytest.raises(SettingsError, match=said):
-        connect(settings)
+        connect(replace(settings, data_api_client=client))
 
 
 def test_each_thread_has_its_own_connection(mariadb: MariaDB) -> None:

@@ -1,8 +1,11 @@
 """What the environment says, and what it means where it says nothing."""
 
+from dataclasses import replace
+
 import pytest
 
 from chalicelib.settings import (
+    DATA_API_CLIENTS,
     LOCAL_CURSOR_KEY,
     LOCAL_DATA_API,
     ApiSettings,
@@ -33,9 +36,31 @@ def test_local_stack_may_be_elsewhere() -> None:
 def test_cluster(where: dict[str, str]) -> None:
     settings = Settings.from_environ(CLUSTER | where)
 
-    assert settings == Settings("arn:cluster", "arn:secret", "customers", None, None)
+    assert replace(settings, data_api_client="") == Settings(
+        "arn:cluster", "arn:secret", "customers", None, None, ""
+    )
     assert not settings.is_local
     assert Settings.from_environ(CLUSTER | {"DATABASE_NAME": "x"}).database_name == "x"
+
+
+def test_function_has_the_slim_client_and_a_laptop_boto3s() -> None:
+    assert Settings.from_environ({}).data_api_client == "boto3"
+    assert Settings.from_environ(CLUSTER).data_api_client == "boto3"
+    assert Settings.from_environ(CLUSTER | IN_LAMBDA).data_api_client == "slim"
+
+
+@pytest.mark.parametrize("client", DATA_API_CLIENTS)
+@pytest.mark.parametrize("where", [{}, CLUSTER, CLUSTER | IN_LAMBDA])
+def test_client_is_a_setting_everywhere(where: dict[str, str], client: str) -> None:
+    settings = Settings.from_environ(where | {"DATA_API_CLIENT": client})
+
+    assert settings.data_api_client == client
+
+
+@pytest.mark.parametrize("where", [{}, CLUSTER, CLUSTER | IN_LAMBDA])
+def test_client_that_is_none_is_an_error(where: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="DATA_API_CLIENT must be boto3 or slim"):
+        Settings.from_environ(where | {"DATA_API_CLIENT": "urllib"})
 
 
 @pytest.mark.parametrize("missing", CLUSTER)

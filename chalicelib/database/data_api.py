@@ -10,20 +10,6 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
-import boto3
-import botocore.session
-from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    HTTPClientError,
-    ReadTimeoutError,
-)
-from botocore.exceptions import (
-    ConnectionError as NotConnected,
-)
-from botocore.parsers import ResponseParserError
-
 from chalicelib import tracing
 from chalicelib.database import (
     Database,
@@ -36,23 +22,16 @@ from chalicelib.database import (
     Value,
     error_for,
 )
-from chalicelib.settings import Settings, SettingsError
+from chalicelib.database.clients import Client, ErrorAnswer
+from chalicelib.database.clients import connect as connect_client
+from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
-    from mypy_boto3_rds_data import RDSDataServiceClient
     from mypy_boto3_rds_data.type_defs import (
         ColumnMetadataTypeDef,
         FieldOutputTypeDef,
         SqlParameterTypeDef,
     )
-
-# One attempt: the SDK would repeat a write whose answer was lost. Both times end within the
-# gateway's 29 seconds.
-_CONFIG = Config(
-    connect_timeout=3,
-    read_timeout=24,
-    retries={"mode": "standard", "total_max_attempts": 1},
-)
 
 _SERVER_ERROR = 500
 _TOO_MANY_REQUESTS = 429
@@ -73,7 +52,7 @@ class DataApi(Database):
     """A cluster's database, or one transaction in it."""
 
     def __init__(
-        self, client: "RDSDataServiceClient", cluster: Mapping[str, str], scope: Mapping[str, str]
+        self, client: Client, cluster: Mapping[str, str], scope: Mapping[str, str]
     ) -> None:
         self._client = client
         self._cluster = cluster
@@ -85,12 +64,8 @@ class DataApi(Database):
 
         Raises SettingsError when the environment's AWS settings are wrong.
         """
-        try:
-            client = _local_client(settings) if settings.is_local else _client(settings)
-        except (BotoCoreError, ValueError) as error:
-            raise SettingsError(f"There is no client for the Data API: {error}") from None
         cluster = {"resourceArn": settings.resource_arn, "secretArn": settings.secret_arn}
-        return cls(client, cluster, {"database": settings.database_name})
+        return cls(connect_client(settings), cluster, {"database": settings.database_name})
 
     @contextmanager
     def transaction(self) -> Iterator[Database]:
@@ -123,47 +98,20 @@ class DataApi(Database):
         """Call the operation; an answer without the member `wanted` is none."""
         try:
             answer = getattr(self._client, operation)(**self._cluster, **arguments)
-        except ClientError as error:
+        except ErrorAnswer as error:
             _note_attempts(error.response)
             raise _from_answer(error) from None
-        except ReadTimeoutError as error:
-            raise StatementTimeout(type(error).__name__) from None
-        except (NotConnected, HTTPClientError, ResponseParserError, UnicodeDecodeError) as error:
-            where = self._client.meta.endpoint_url
-            reason = f"the Data API at {where} can't be reached: {type(error).__name__}"
-            raise DatabaseUnavailable(reason) from None
-        except BotoCoreError as error:
-            raise StatementFailed(type(error).__name__) from None
         _note_attempts(answer)
         if wanted not in answer:
             raise DatabaseUnavailable("the Data API's answer can't be read")
         return answer
 
 
-def _client(settings: Settings) -> "RDSDataServiceClient":
-    client: RDSDataServiceClient = boto3.client(
-        "rds-data", endpoint_url=settings.endpoint_url, config=_CONFIG
-    )
-    return client
-
-
-def _local_client(settings: Settings) -> "RDSDataServiceClient":
-    """Return a client that needs nothing of the developer's own AWS configuration or proxy."""
-    session = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
-    session.set_credentials("local", "local")
-    client: RDSDataServiceClient = boto3.Session(
-        botocore_session=session, region_name="us-east-1"
-    ).client(
-        "rds-data", endpoint_url=settings.endpoint_url, config=_CONFIG.merge(Config(proxies={}))
-    )
-    return client
-
-
 def _note_attempts(answer: Any) -> None:
     tracing.attempted(answer["ResponseMetadata"].get("RetryAttempts", 0) + 1)
 
 
-def _from_answer(error: ClientError) -> DatabaseError:
+def _from_answer(error: ErrorAnswer) -> DatabaseError:
     """Return what an error answer means, without its text."""
     name = error.response["Error"]["Code"]
     status = error.response["ResponseMetadata"]["HTTPStatusCode"]

@@ -1,0 +1,85 @@
+"""boto3's client of the Data API, whose exceptions become ours."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    ReadTimeoutError,
+)
+from botocore.exceptions import (
+    ConnectionError as NotConnected,
+)
+from botocore.parsers import ResponseParserError
+
+from chalicelib.database import DatabaseUnavailable, StatementFailed, StatementTimeout
+from chalicelib.database.clients import CONNECT_SECONDS, READ_SECONDS, ErrorAnswer
+from chalicelib.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from mypy_boto3_rds_data import RDSDataServiceClient
+
+# One attempt: the SDK would repeat a write whose answer was lost.
+_CONFIG = Config(
+    connect_timeout=CONNECT_SECONDS,
+    read_timeout=READ_SECONDS,
+    retries={"mode": "standard", "total_max_attempts": 1},
+)
+
+
+class Client:
+    """boto3's client; `execute_statement` and the others are its own."""
+
+    def __init__(self, client: "RDSDataServiceClient") -> None:
+        self._client = client
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        return partial(self._call, getattr(self._client, operation))
+
+    def _call(self, operation: Callable[..., Any], **arguments: Any) -> Any:
+        try:
+            return operation(**arguments)
+        except ClientError as error:
+            raise ErrorAnswer(error.response) from None
+        except ReadTimeoutError as error:
+            raise StatementTimeout(type(error).__name__) from None
+        except (NotConnected, HTTPClientError, ResponseParserError, UnicodeDecodeError) as error:
+            where = self._client.meta.endpoint_url
+            reason = f"the Data API at {where} can't be reached: {type(error).__name__}"
+            raise DatabaseUnavailable(reason) from None
+        except BotoCoreError as error:
+            raise StatementFailed(type(error).__name__) from None
+
+
+def connect(settings: Settings) -> Client:
+    """Return a client. Raises SettingsError when the environment's AWS settings are wrong."""
+    try:
+        client = _local_client(settings) if settings.is_local else _client(settings)
+    except (BotoCoreError, ValueError) as error:
+        raise SettingsError(f"There is no client for the Data API: {error}") from None
+    return Client(client)
+
+
+def _client(settings: Settings) -> "RDSDataServiceClient":
+    client: RDSDataServiceClient = boto3.client(
+        "rds-data", endpoint_url=settings.endpoint_url, config=_CONFIG
+    )
+    return client
+
+
+def _local_client(settings: Settings) -> "RDSDataServiceClient":
+    """Return a client that needs nothing of the developer's own AWS configuration or proxy."""
+    session = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
+    session.set_credentials("local", "local")
+    client: RDSDataServiceClient = boto3.Session(
+        botocore_session=session, region_name="us-east-1"
+    ).client(
+        "rds-data", endpoint_url=settings.endpoint_url, config=_CONFIG.merge(Config(proxies={}))
+    )
+    return client

@@ -1,0 +1,125 @@
+"""What the slim client makes of answers is what botocore makes of them."""
+
+import json
+from base64 import b64encode
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chalicelib.database import DatabaseUnavailable
+from chalicelib.database.clients import ErrorAnswer
+from chalicelib.database.slim import Client, endpoints
+from chalicelib.database.slim.connections import Answer
+from chalicelib.database.slim.credentials import Key
+from tests.slim.botocore_client import KEY, botocore_client
+from tests.slim.requests import TEXT
+
+FIELDS = st.one_of(
+    st.just({"isNull": True}),
+    st.booleans().map(lambda value: {"booleanValue": value}),
+    st.integers(-(2**63), 2**63 - 1).map(lambda value: {"longValue": value, "blobValue": None}),
+    st.floats(allow_nan=False).map(lambda value: {"doubleValue": value}),
+    st.integers(-9, 9).map(lambda value: {"doubleValue": value}),
+    TEXT.map(lambda value: {"stringValue": value}),
+    st.sampled_from(['"blobValue"', "null", '"doubleValue":']).map(lambda v: {"stringValue": v}),
+    st.binary(max_size=40).map(lambda value: {"blobValue": b64encode(value).decode()}),
+)
+COLUMN = {
+    **dict.fromkeys(("label", "name", "tableName", "schemaName", "typeName"), st.none() | TEXT),
+    **dict.fromkeys(
+        ("type", "nullable", "precision", "scale", "arrayBaseColumnType"), st.integers()
+    ),
+    **dict.fromkeys(
+        ("isSigned", "isCurrency", "isAutoIncrement", "isCaseSensitive"), st.booleans()
+    ),
+}
+MEMBERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "records": st.lists(st.lists(FIELDS, max_size=4), max_size=4),
+        "columnMetadata": st.lists(st.fixed_dictionaries(COLUMN), max_size=2),
+        "numberOfRecordsUpdated": st.none() | st.integers(0),
+        "generatedFields": st.lists(
+            st.integers(0).map(lambda value: {"longValue": value}), max_size=3
+        ),
+        "formattedRecords": TEXT,
+    },
+)
+NAMES = st.sampled_from(
+    ["DatabaseErrorException", "aws.rds#NotFound", "Throttling:http://x/y", "a.b#C:d", ""]
+)
+ERRORS = st.fixed_dictionaries(
+    {}, optional={"message": TEXT, "Message": TEXT, "code": NAMES, "__type": NAMES}
+)
+
+
+def answered(status: int, headers: dict[str, str], body: bytes) -> Any:
+    """Return what the slim client makes of an answer."""
+    key = Key(*KEY)
+    client = Client(endpoints.choose({}, "eu-west-1", None), "eu-west-1", lambda: key)
+    with patch.object(
+        client._connections, "send", return_value=Answer(status, headers, body, True)
+    ):
+        return client.execute_statement(sql="SELECT 1")
+
+
+@settings(max_examples=200, deadline=None)
+@given(MEMBERS, st.booleans())
+def test_answers_are_botocores(members: Any, escaped: bool) -> None:  # noqa: FBT001
+    headers = {"content-type": "application/json", "x-amzn-requestid": "7"}
+    body = json.dumps(members, ensure_ascii=escaped).encode()
+
+    ours, theirs = (answer(200, headers, body) for answer in (answered, botocore_client().answer))
+
+    del theirs["ResponseMetadata"]["MaxAttemptsReached"]
+    assert ours == theirs
+    assert repr(ours.get("records")) == repr(theirs.get("records"))  # 1.0 is not 1
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.sampled_from([400, 403, 404, 429, 500, 503, 504]),
+    st.none() | NAMES.filter(bool),
+    ERRORS.map(json.dumps) | st.sampled_from(["", "<html>", "{garbage"]),
+)
+def test_errors_are_botocores(status: int, name: str | None, body: str) -> None:
+    headers = {"x-amzn-requestid": "7", **({"x-amzn-errortype": name} if name else {})}
+    found = []
+    for answer in (answered, botocore_client().answer):
+        with pytest.raises(ErrorAnswer) as caught:
+            answer(status, headers, body.encode())
+        found.append(caught.value.response)
+
+    ours, theirs = (dict(each["Error"]) for each in found)
+    if body.startswith("{"):  # of other bodies, botocore does not look at the header
+        assert ours["Code"] == theirs["Code"]
+    if body.startswith('{"'):  # of what is not the protocol's, botocore makes a message
+        assert ours["Message"] == theirs["Message"]
+    metadata = ("HTTPStatusCode", "HTTPHeaders", "RetryAttempts")
+    ours, theirs = ({name: each["ResponseMetadata"][name] for name in metadata} for each in found)
+    assert ours == theirs
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"7",
+        b"{garbage}",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"records":[[{"blobValue":"a"}]]}',
+        b'{"records":[[{"blobValue":7}]]}',
+        b'{"records":[["blobValue"]]}',
+        b'{"records":7,"x":"blobValue"}',
+    ],
+)
+def test_answer_that_can_not_be_read(body: bytes) -> None:
+    with pytest.raises(DatabaseUnavailable, match="can't be read") as caught:
+        answered(200, {}, body)
+    assert caught.value.__suppress_context__

@@ -1,0 +1,329 @@
+"""HTTP against a server that does what it should not, or what is rare."""
+
+import socket
+import ssl
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from chalicelib.database import DatabaseUnavailable, StatementTimeout
+from chalicelib.database.slim import Client, connections
+from chalicelib.database.slim.connections import Address
+from chalicelib.database.slim.credentials import Key
+from local.processes import free_port
+from tests.slim.server import OK, Play, Server, always, answers, serving
+
+KEY = Key("id", "secret")
+
+
+def client(port: int, host: str = "127.0.0.1", is_https: bool = False) -> Client:  # noqa: FBT001, FBT002
+    return Client(Address(is_https, host, port), "eu-west-1", lambda: KEY)
+
+
+def ask(client: Client) -> Any:
+    answer = client.execute_statement(sql="SELECT 1")
+    del answer["ResponseMetadata"]
+    return answer
+
+
+def answer_to(reply: bytes) -> Any:
+    with serving(answers(reply)) as server:
+        return ask(client(server.port))
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        OK,
+        b"HTTP/1.1 200\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 \r\ncontent-length:2\r\nX-Y:\r\n\r\n{}",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 100 Continue\r\n\r\n" + OK,
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + OK,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1;x=y\r\n}\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n002\r\n{}\r\n0\r\nA: b\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: \xe9\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nX: 1\r\nX: 2\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 60_000 + b"\r\nContent-Length: 2\r\n\r\n{}",
+    ],
+)
+def test_what_http_allows(reply: bytes) -> None:
+    assert answer_to(reply) == {}
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"",
+        b"\r\n\r\n",
+        b"not even HTTP\r\n\r\n",
+        b"SSH-2.0-x\r\n",
+        b"HTTP/2 200\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 20 OK\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 2x0 OK\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\nContent-Length: 2\n\n{}",
+        b"HTTP/1.1 200 OK\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2_0\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: \xb2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 8388609\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{} ",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{}\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0x2\r\n{}\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-2\r\n{}\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffff\r\n{}\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n folded\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length : 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nno colon\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\n: x\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nX: \x00\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000 + b"\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\n" + b"x" * 200_000,
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 8 + OK,
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+        b"HTTP/1.1 204 No Content\r\n\r\n",
+    ],
+)
+def test_what_is_no_answer(reply: bytes) -> None:
+    with pytest.raises(DatabaseUnavailable):
+        answer_to(reply)
+
+
+def test_connection_is_kept() -> None:
+    with serving(always(OK)) as server:
+        ours = client(server.port)
+        for _ in range(3):
+            assert ask(ours) == {}
+        assert (server.connections, len(server.requests)) == (1, 3)
+        ours.close()
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"HTTP/1.1 200 OK\r\nConnection: Close\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+        OK + b"HTTP/1.1 200 OK\r\n",
+    ],
+)
+def test_connection_is_not_kept(reply: bytes) -> None:
+    """The server has said so, or has said more than it was asked."""
+    with serving(always(reply)) as server:
+        ours = client(server.port)
+        for _ in range(2):
+            assert ask(ours) == {}
+        assert server.connections == 2
+
+
+def test_connection_that_was_closed_while_idle_is_made_again() -> None:
+    with serving(answers(OK), always(OK)) as server:
+        ours = client(server.port)
+        ask(ours)
+        server.closed.wait(5)
+        ask(ours)
+        assert (server.connections, len(server.requests)) == (2, 2)
+        ours.close()
+
+
+def test_connection_on_which_somebody_speaks_unasked_is_not_used() -> None:
+    def play(server: Server, connection: socket.socket) -> None:
+        answers(OK)(server, connection)
+        connection.sendall(OK)
+        spoken.wait(5)
+
+    spoken = threading.Event()
+    with serving(play, always(OK)) as server:
+        ours = client(server.port)
+        ask(ours)
+        time.sleep(0.05)
+        ask(ours)
+        spoken.set()
+        assert server.connections == 2
+        ours.close()
+
+
+def test_connection_that_was_idle_for_long_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor one that is from the future: the clock was set, or the function was frozen."""
+    for seconds in (0, -1):
+        with serving(always(OK)) as server:
+            ours = client(server.port)
+            ask(ours)
+            monkeypatch.setattr(connections, "IDLE_SECONDS", seconds)
+            ask(ours)
+            assert server.connections == 2
+            ours.close()
+        monkeypatch.undo()
+
+
+@pytest.mark.parametrize(
+    "reply", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{"]
+)
+def test_nothing_is_sent_twice(reply: bytes) -> None:
+    """The server hung up after it had the request: it may have done what it was asked."""
+    with serving(answers(OK, reply), always(OK)) as server:
+        ours = client(server.port)
+        ask(ours)
+        with pytest.raises(DatabaseUnavailable):
+            ask(ours)
+        assert len(server.requests) == 2
+        assert ask(ours) == {}
+        ours.close()
+
+
+def test_reset_is_no_answer() -> None:
+    def reset(server: Server, connection: socket.socket) -> None:
+        server.ask(connection)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+
+    with serving(reset) as server, pytest.raises(DatabaseUnavailable, match="ConnectionReset"):
+        ask(client(server.port))
+
+
+def dripping(data: bytes, pause: float) -> Play:
+    def play(server: Server, connection: socket.socket) -> None:
+        server.ask(connection)
+        for byte in data:
+            connection.sendall(bytes([byte]))
+            time.sleep(pause)
+
+    return play
+
+
+def test_answer_that_drips() -> None:
+    reply = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n"
+    with serving(dripping(reply, 0.001)) as server:
+        assert ask(client(server.port)) == {}
+
+
+def test_time_is_for_the_whole_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte comes in time; all of them together do not."""
+    monkeypatch.setattr(connections, "READ_SECONDS", 0.3)
+    with serving(dripping(OK, 0.02)) as server:
+        started = time.monotonic()
+        with pytest.raises(StatementTimeout):
+            ask(client(server.port))
+    assert 0.25 < time.monotonic() - started < 0.9
+
+
+def test_nobody_listens() -> None:
+    with pytest.raises(DatabaseUnavailable, match="ConnectionRefused"):
+        ask(client(free_port()))
+
+
+def test_host_that_is_not_known() -> None:
+    with pytest.raises(DatabaseUnavailable, match="gaierror"):
+        ask(client(80, "nowhere.invalid"))
+
+
+def test_connecting_takes_no_longer_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not a statement's time-out: nothing was sent."""
+    monkeypatch.setattr(connections, "CONNECT_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        port = full.getsockname()[1]
+        waiting = [socket.socket() for _ in range(4)]
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex(("127.0.0.1", port))
+        with pytest.raises(DatabaseUnavailable, match="ConnectionError"):
+            ask(client(port))
+        for each in waiting:
+            each.close()
+
+
+def test_next_address_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(always(OK)) as server:
+        nobody, somebody = (
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
+            for port in (free_port(), server.port)
+        )
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [nobody, somebody])
+        ours = client(1)
+        assert ask(ours) == {}
+        ours.close()
+
+
+def test_threads_share_a_client() -> None:
+    """Each has its own answer, over as few connections as there were threads."""
+
+    def echo(server: Server, connection: socket.socket) -> None:
+        while server.ask(connection):
+            body = server.requests[-1].partition(b"\r\n\r\n")[2]
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+    def work(thread: int) -> None:
+        for number in range(100):
+            marker = f"{thread}.{number}"
+            assert ours.execute_statement(sql=marker)["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+    with serving(echo) as server, ThreadPoolExecutor(8) as pool:
+        ours = client(server.port)
+        for done in [pool.submit(work, thread) for thread in range(8)]:
+            done.result()
+        assert (server.connections <= 8, len(server.requests)) == (True, 800)
+        ours.close()
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def tls(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """Give what serves TLS as localhost; the client knows its authority."""
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    return context
+
+
+def test_tls(tls: ssl.SSLContext) -> None:
+    with serving(always(OK), tls=tls) as server:
+        ours = client(server.port, "localhost", is_https=True)
+        for _ in range(3):
+            assert ask(ours) == {}
+        assert server.connections == 1
+        ours.close()
+
+
+def test_tls_of_another_host_is_refused(tls: ssl.SSLContext) -> None:
+    with serving(always(OK), tls=tls) as server:
+        with pytest.raises(DatabaseUnavailable, match="SSLCertVerificationError"):
+            ask(client(server.port, "127.0.0.1", is_https=True))
+        assert server.requests == []
+
+
+def test_tls_of_an_unknown_authority_is_refused(
+    tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_CA_BUNDLE")
+    with serving(always(OK), tls=tls) as server:
+        with pytest.raises(DatabaseUnavailable, match="SSLCertVerificationError"):
+            ask(client(server.port, "localhost", is_https=True))
+        assert server.requests == []
+
+
+def test_tls_that_never_begins(tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    del tls
+    monkeypatch.setattr(connections, "CONNECT_SECONDS", 0.2)
+    with serving(always(OK)) as server, pytest.raises(DatabaseUnavailable):
+        ask(client(server.port, "localhost", is_https=True))
+
+
+def test_file_of_authorities_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_CA_BUNDLE", "/nowhere")
+    with serving(always(OK)) as server, pytest.raises(DatabaseUnavailable, match="FileNotFound"):
+        ask(client(server.port, "localhost", is_https=True))

@@ -1,0 +1,221 @@
+"""Credentials as Lambda provides them, asked for at a real endpoint."""
+
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.database import DatabaseUnavailable, StatementFailed
+from chalicelib.database.slim import credentials
+from chalicelib.database.slim.credentials import Credentials, Key
+from local.processes import free_port
+from tests.slim.server import Play, Server, answers, serving
+
+ENVIRON = {
+    "AWS_ACCESS_KEY_ID": "ASIAEXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "s3cret",
+    "AWS_SESSION_TOKEN": "t0ken",
+}
+HOUR = 3_600
+
+
+def issued(seconds: float, **members: Any) -> Play:
+    """Return what issues a key that ends after so many seconds."""
+    content = {
+        "AccessKeyId": f"ASIA{seconds:.0f}",
+        "SecretAccessKey": "s3cret",
+        "Token": "t0ken",
+        "Expiration": f"{datetime.fromtimestamp(time.time() + seconds, UTC):%Y-%m-%dT%H:%M:%SZ}",
+        **members,
+    }
+    return said(json.dumps(content))
+
+
+def said(body: str, status: int = 200) -> Play:
+    head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n\r\n"
+    return answers(f"{head}{body}".encode())
+
+
+@contextmanager
+def endpoint(*plays: Play) -> Iterator[tuple[Server, Credentials]]:
+    with serving(*plays) as server:
+        url = f"http://127.0.0.1:{server.port}/v1/credentials?x=y"
+        environ = {
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": url,
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN": "Basic-abc",
+        }
+        yield server, Credentials(environ)
+
+
+def test_environment_has_them() -> None:
+    key = Credentials(ENVIRON).current()
+
+    assert (key.id, key.secret, key.token) == ("ASIAEXAMPLE", "s3cret", "t0ken")
+
+
+def test_they_are_not_shown() -> None:
+    held = Credentials(ENVIRON)
+
+    shown = repr(held.current()) + repr(held)
+
+    assert not any(secret in shown for secret in ENVIRON.values())
+
+
+def test_they_are_read_when_they_are_needed_and_once() -> None:
+    """A function that SnapStart restores has other ones than when it was started."""
+    environ: dict[str, str] = {}
+    held = Credentials(environ)
+    environ |= ENVIRON
+
+    assert held.current() is held.current()
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({}, "there are no AWS credentials"),
+        ({"AWS_CONTAINER_CREDENTIALS_FULL_URI": ""}, "there are no AWS credentials"),
+        (ENVIRON | {"AWS_ACCESS_KEY_ID": ""}, "empty"),
+        (ENVIRON | {"AWS_SECRET_ACCESS_KEY": ""}, "empty"),
+        (ENVIRON | {"AWS_SESSION_TOKEN": "t0ken\r\nX: y"}, "no header"),
+        (ENVIRON | {"AWS_SESSION_TOKEN": "t0kén"}, "no header"),
+    ],
+)
+def test_environment_that_has_none(environ: dict[str, str], said: str) -> None:
+    with pytest.raises(StatementFailed, match=said) as caught:
+        Credentials(environ).current()
+    assert "t0k" not in str(caught.value)
+
+
+def test_endpoint_issues_them() -> None:
+    with endpoint(issued(HOUR)) as (server, held):
+        key = held.current()
+        assert held.current() is key
+
+    assert (key.id, key.secret, key.token) == ("ASIA3600", "s3cret", "t0ken")
+    assert key.expiry == pytest.approx(time.time() + HOUR, abs=3)
+    (request,) = server.requests
+    assert request.startswith(b"GET /v1/credentials?x=y HTTP/1.1\r\nHost: 127.0.0.1:")
+    assert b"\r\nAuthorization: Basic-abc\r\n" in request
+
+
+def test_endpoint_is_asked_again_before_they_expire() -> None:
+    with endpoint(issued(credentials.EARLY - 1), issued(HOUR)) as (server, held):
+        first, second = held.current(), held.current()
+        assert held.current() is second
+
+    assert (first.id, second.id) == ("ASIA299", "ASIA3600")
+    assert len(server.requests) == 2
+
+
+def test_they_are_used_to_their_end_if_the_endpoint_is_away() -> None:
+    with endpoint(issued(credentials.EARLY - 1), said("", 500)) as (_, held):
+        assert held.current() is held.current()
+
+
+def test_they_are_not_used_past_their_end() -> None:
+    with endpoint(issued(-1), said("", 500)) as (_, held):
+        held.current()
+        with pytest.raises(DatabaseUnavailable, match="credentials can't be had"):
+            held.current()
+
+
+def test_token_is_read_from_its_file_each_time(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("first")
+    with serving(issued(0)) as server:
+        held = Credentials(
+            {
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://localhost:{server.port}",
+                "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(file),
+            }
+        )
+        held.current()
+        file.write_text("second")
+        held.current()
+    assert [b"Authorization: first\r\n" in server.requests[0]] == [True]
+    assert [b"Authorization: second\r\n" in server.requests[1]] == [True]
+    assert server.requests[0].startswith(b"GET / HTTP/1.1\r\n")
+
+
+def test_threads_ask_the_endpoint_once() -> None:
+    with endpoint(issued(HOUR)) as (server, held), ThreadPoolExecutor(8) as pool:
+        keys = {pool.submit(held.current).result() for _ in range(8)}
+    assert (len(keys), len(server.requests)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "play",
+    [
+        said("", 500),
+        said("{}"),
+        said("[]"),
+        said("{garbage"),
+        said('{"AccessKeyId": "s3cret'),
+        issued(HOUR, Expiration="tomorrow"),
+        issued(HOUR, Expiration=None),
+        answers(b"not HTTP"),
+    ],
+)
+def test_endpoint_that_answers_nonsense(play: Play) -> None:
+    with (
+        endpoint(play) as (_, held),
+        pytest.raises(DatabaseUnavailable, match="credentials can't be had") as caught,
+    ):
+        held.current()
+    assert "s3cret" not in str(caught.value)
+
+
+def test_endpoint_that_can_not_be_reached() -> None:
+    held = Credentials({"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://127.0.0.1:{free_port()}/"})
+
+    with pytest.raises(DatabaseUnavailable, match="ConnectionRefusedError"):
+        held.current()
+
+
+def test_token_file_that_is_missing() -> None:
+    held = Credentials(
+        {
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "/nowhere",
+        }
+    )
+
+    with pytest.raises(DatabaseUnavailable, match="FileNotFoundError"):
+        held.current()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.com/",
+        "http://169.254.169.254/",
+        "http://127.0.0.1.example.com/",
+        "nonsense",
+        "http://localhost/\r\nX: y",
+    ],
+)
+def test_token_is_sent_to_nobody_else(url: str) -> None:
+    with pytest.raises(StatementFailed, match="AWS_CONTAINER_CREDENTIALS_FULL_URI"):
+        Credentials({"AWS_CONTAINER_CREDENTIALS_FULL_URI": url}).current()
+
+
+@pytest.mark.parametrize("token", ["a\r\nX: y", "a\n", "é"])
+def test_authorization_that_is_no_header(token: str) -> None:
+    environ = {
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN": token,
+    }
+
+    with pytest.raises(StatementFailed, match="authorization token"):
+        Credentials(environ).current()
+
+
+def test_key_without_a_token() -> None:
+    assert Key("id", "secret").token == ""

@@ -1,0 +1,86 @@
+"""What the slim client sends is, byte for byte, what botocore would send."""
+
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given, settings
+
+from chalicelib.database import StatementFailed
+from chalicelib.database.slim import Client, endpoints
+from chalicelib.database.slim.credentials import Key
+from tests.slim.botocore_client import KEY, Request, botocore_client
+from tests.slim.requests import CASES
+
+OURS = {"host", "accept-encoding", "user-agent"}
+THEIRS = {"user-agent", "amz-sdk-invocation-id", "amz-sdk-request"}
+ARNS = {"resourceArn": "arn:aws:rds:c", "secretArn": "arn:aws:secret"}
+
+
+def client(region: str, url: str | None, key: tuple[str, str, str]) -> Client:
+    held = Key(*key)
+    return Client(endpoints.choose({}, region, url), region, lambda: held)
+
+
+def sent(client: Client, operation: str, arguments: dict[str, Any], now: float) -> Request:
+    """Return what the client sends, as a bare socket gets it."""
+    with (
+        patch("chalicelib.database.slim.time.time", lambda: now),
+        patch.object(client._connections, "send", side_effect=InterruptedError) as send,
+        patch("chalicelib.database.slim.DatabaseUnavailable", KeyError),
+        pytest.raises(KeyError),
+    ):
+        getattr(client, operation)(**arguments)
+    head, _, body = send.call_args.args[0].partition(b"\r\n\r\n")
+    first, *lines = head.decode("ascii").split("\r\n")
+    method, path, version = first.split(" ")
+    assert version == "HTTP/1.1"
+    headers = dict(line.split(": ", 1) for line in lines)
+    assert len(headers) == len(lines)
+    return method, path, {name.lower(): value for name, value in headers.items()}, body
+
+
+def compare(case: Any) -> None:
+    """Hold one call against botocore's; the header Host is in botocore's signature."""
+    (operation, arguments), key, (region, url), now = case
+    theirs = botocore_client(region, url).request(operation, arguments, key, now)
+    ours = sent(client(region, url, key), operation, arguments, now)
+
+    assert without(ours, OURS) == without(theirs, THEIRS)
+
+
+def without(request: Request, names: set[str]) -> Request:
+    method, path, headers, body = request
+    return method, path, {n: value for n, value in headers.items() if n not in names}, body
+
+
+@settings(max_examples=300, deadline=None)
+@given(CASES)
+def test_requests_are_botocores(case: Any) -> None:
+    compare(case)
+
+
+def test_signing_key_is_made_again_on_the_next_day_and_for_another_key() -> None:
+    """The signer keeps what it can, and no more: each request is still botocore's."""
+    keys = [Key(*KEY), Key("AKIDOTHER", "other", "token")]
+    held = keys[0]
+    address = endpoints.choose({}, "eu-west-1", None)
+    ours = Client(address, "eu-west-1", lambda: held)
+    for held in keys:
+        for now in (0, 86_399, 86_400, 86_399):
+            theirs = botocore_client().request(
+                "begin_transaction", ARNS, (held.id, held.secret, held.token), now
+            )
+            mine = sent(ours, "begin_transaction", ARNS, now)
+            assert without(mine, OURS) == without(theirs, THEIRS)
+
+
+@pytest.mark.parametrize(
+    "value", [{"doubleValue": float("nan")}, {"doubleValue": float("inf")}, {"blobValue": object()}]
+)
+def test_value_that_json_lacks_is_not_sent(value: dict[str, Any]) -> None:
+    ours = client("eu-west-1", None, KEY)
+
+    with pytest.raises(StatementFailed, match="can't be sent") as caught:
+        ours.execute_statement(**ARNS, sql="x", parameters=[{"name": "a", "value": value}])
+    assert caught.value.__suppress_context__
