@@ -10,7 +10,7 @@ after a page; several are united by their ids, and ordered again: that is at mos
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from chalicelib import cursors
@@ -115,13 +115,14 @@ def _position(query: Query, key: bytes) -> Position:
 
 
 def _position_of(row: Row, query: Query) -> Position:
-    position: dict[str, Any] = {column: row[column] for column in query.order}
-    return Position(**position | {"id": UUID(bytes=position["id"])})
+    updated_at = cast("datetime", row["updated_at"]) if "updated_at" in query.order else None
+    return Position(UUID(cast("str", row["hex_id"])), updated_at)
 
 
 def _statement(query: Query, after: Position | None) -> str:
     order = ", ".join(query.order)
-    wanted = f"{order}, {as_json(query.fields)}"
+    # as text, which costs a page less than bytes do
+    wanted = f"{order.replace('id', 'HEX(id) AS hex_id')}, {as_json(query.fields)}"
     branches = [
         f"FROM customers FORCE INDEX (ix_customers_{key})"
         f" WHERE {' AND '.join(conditions)} {_order_and_limit(query)}"

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -530,7 +529,7 @@ def test_wrong_aws_setting_is_explained(
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
 
     with pytest.raises(SettingsError, match=said):
-        connect(replace(settings, data_api_client=client))
+        connect(settings._replace(data_api_client=client))
 
 
 def test_each_thread_has_its_own_connection(mariadb: MariaDB) -> None:

@@ -544,7 +544,8 @@ def is_bounded(names: tuple[str, ...], sort: str) -> bool:
 def middle(database: Database, query: Query) -> str:
     """Return a cursor from the middle of the table."""
     row = database.fetch_one(
-        "SELECT id, updated_at FROM customers WHERE phone = '+4420' ORDER BY id LIMIT 1 OFFSET 250"
+        "SELECT HEX(id) AS hex_id, updated_at FROM customers WHERE phone = '+4420'"
+        " ORDER BY id LIMIT 1 OFFSET 250"
     )
     assert row
     position = listing._position_of(row, query)
@@ -599,7 +600,7 @@ def test_database_has_nothing_to_round(moment: datetime, given_to_the_database: 
 
 
 def test_position_is_of_the_order_only() -> None:
-    row: Row = {"id": bytes(16), "updated_at": START, "email": "ada@example.com"}
+    row: Row = {"hex_id": bytes(16).hex(), "updated_at": START, "email": "ada@example.com"}
 
     assert listing._position_of(row, Query()) == Position(UUID(int=0))
     assert listing._position_of(row, Query(sort="updated_at")) == Position(UUID(int=0), START)

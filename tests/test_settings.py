@@ -1,7 +1,5 @@
 """What the environment says, and what it means where it says nothing."""
 
-from dataclasses import replace
-
 import pytest
 
 from chalicelib.settings import (
@@ -36,7 +34,7 @@ def test_local_stack_may_be_elsewhere() -> None:
 def test_cluster(where: dict[str, str]) -> None:
     settings = Settings.from_environ(CLUSTER | where)
 
-    assert replace(settings, data_api_client="") == Settings(
+    assert settings._replace(data_api_client="") == Settings(
         "arn:cluster", "arn:secret", "customers", None, None, ""
     )
     assert not settings.is_local

@@ -28,7 +28,7 @@ from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_rds_data.type_defs import (
-        ColumnMetadataTypeDef,
+        ExecuteStatementResponseTypeDef,
         FieldOutputTypeDef,
         SqlParameterTypeDef,
     )
@@ -90,9 +90,7 @@ class DataApi(Database):
             includeResultMetadata=True,
             **self._scope,
         )
-        columns = answer.get("columnMetadata", [])
-        rows = [_row(columns, record) for record in answer.get("records", [])]
-        return rows, answer["numberOfRecordsUpdated"]
+        return _rows(answer), answer["numberOfRecordsUpdated"]
 
     def _call(self, operation: str, wanted: str, **arguments: Any) -> Any:
         """Call the operation; an answer without the member `wanted` is none."""
@@ -164,17 +162,21 @@ _FROM_TEXT: Mapping[int, Callable[[str], Value]] = {
 }
 
 
-def _row(columns: "list[ColumnMetadataTypeDef]", record: "list[FieldOutputTypeDef]") -> Row:
-    return {
-        column["label"]: _value(column["type"], field)
-        for column, field in zip(columns, record, strict=True)
-    }
+def _rows(answer: "ExecuteStatementResponseTypeDef") -> list[Row]:
+    readers = [
+        (column["label"], _FROM_TEXT.get(column["type"], str))
+        for column in answer.get("columnMetadata", [])
+    ]
+    return [
+        {label: _value(read, field) for (label, read), field in zip(readers, record, strict=True)}
+        for record in answer.get("records", [])
+    ]
 
 
-def _value(column_type: int, field: "FieldOutputTypeDef") -> Value:
+def _value(read: Callable[[str], Value], field: "FieldOutputTypeDef") -> Value:
+    if (text := field.get("stringValue")) is not None:
+        return read(text)
     if field.get("isNull"):
         return None
-    if (text := field.get("stringValue")) is not None:
-        return _FROM_TEXT.get(column_type, str)(text)
     (value,) = field.values()
     return value  # type: ignore[return-value]  # a long, double, boolean or blob

@@ -115,7 +115,7 @@ def _members(body: bytes) -> dict[str, Any]:
     doubles are in records only.
     """
     try:
-        hook = _without_nulls if b":null" in body or b": null" in body else None
+        hook = _without_nulls if b'":null' in body or b'": null' in body else None
         members = {**json.loads(body.decode(), object_hook=hook)}
         for name, convert in (("blobValue", a2b_base64), ("doubleValue", float)):
             if name.encode() in body:
