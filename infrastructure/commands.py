@@ -23,6 +23,7 @@ FROM_CONFIG = {
     "TOKEN_JWKS_URL": "TokenJwksUrl",
     "CORS_ORIGINS": "CorsOrigins",
     "RETENTION_DAYS": "RetentionDays",
+    "DATA_API_CLIENT": "DataApiClient",
 }
 FROM_DATABASE = {
     "ClusterArn": "DatabaseResourceArn",

@@ -40,14 +40,20 @@ def _if(parameter: str) -> JSONObject:
     return {"Fn::If": [f"Has{parameter}", {"Ref": parameter}, {"Ref": "AWS::NoValue"}]}
 
 
-DATABASE = ("DATABASE_RESOURCE_ARN", "DATABASE_SECRET_ARN", "DATABASE_NAME")
+DATABASE = (
+    "DATABASE_RESOURCE_ARN",
+    "DATABASE_SECRET_ARN",
+    "DATABASE_NAME",
+    "AWS_ENDPOINT_URL_RDS_DATA",
+    "DATA_API_CLIENT",
+)
 FUNCTIONS: Mapping[str, Function] = {
     "api_handler": Function(
         "APIHandler",
         "ApiHandlerRole",
         "ApiHandlerLogGroup",
         ("TracingLayer",),
-        (*DATABASE, "AWS_ENDPOINT_URL_RDS_DATA", "CURSOR_KEY", "CORS_ORIGINS", "RETENTION_DAYS"),
+        (*DATABASE, "CURSOR_KEY", "CORS_ORIGINS", "RETENTION_DAYS"),
         1,
     ),
     "authorize": Function(
@@ -63,7 +69,7 @@ FUNCTIONS: Mapping[str, Function] = {
         "PurgeCustomersRole",
         "PurgeCustomersLogGroup",
         ("TracingLayer",),
-        (*DATABASE, "AWS_ENDPOINT_URL_RDS_DATA"),
+        DATABASE,
         0,
     ),
 }
@@ -80,6 +86,7 @@ SETTINGS: Mapping[str, Any] = {
     "DATABASE_SECRET_ARN": {"Ref": "DatabaseSecretArn"},
     "DATABASE_NAME": {"Ref": "DatabaseName"},
     "AWS_ENDPOINT_URL_RDS_DATA": _if("DataApiEndpoint"),
+    "DATA_API_CLIENT": {"Ref": "DataApiClient"},
     "CURSOR_KEY": {"Fn::Sub": "{{resolve:secretsmanager:${CursorKeySecretArn}:SecretString}}"},
     "CORS_ORIGINS": {"Ref": "CorsOrigins"},
     "RETENTION_DAYS": {"Ref": "RetentionDays"},
@@ -150,6 +157,9 @@ def _parameters(stage: Stage) -> JSONObject:
             "The most that a role may do; an output of the pipeline's stack.", Default=""
         ),
         "DataApiEndpoint": text("The Data API where it is not AWS's own.", Default=""),
+        "DataApiClient": text(
+            "By what functions call the Data API.", Default="slim", AllowedValues=["boto3", "slim"]
+        ),
     }
 
 

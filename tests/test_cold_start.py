@@ -58,3 +58,11 @@ def test_measurement_would_notice() -> None:
     assert {"aws_xray_sdk"} <= imported_by(REQUEST % 1)
     assert {"marshmallow", "email_validator"} <= imported_by("import app, chalicelib.schemas")
     assert {"jwt", "cryptography"} <= imported_by("import chalicelib.auth, jwt")
+
+
+def test_slim_client_imports_no_http_library() -> None:
+    """http.client would bring email along; ssl is imported for https, by the first call."""
+    modules = imported_by("from chalicelib.database import slim")
+
+    assert "socket" in modules
+    assert modules.isdisjoint({*LATER, "email", "ssl", "requests", "urllib3"})
