@@ -42,7 +42,7 @@ def disable() -> None:
     seen = SimpleNamespace(response=None, fail=nothing)
     span = SimpleNamespace(note=nothing)
     observed, statement = nullcontext(seen), nullcontext(span)
-    replace("telemetry", configure=nothing, observed=lambda *_: observed, pseudonym=nothing)
+    replace("telemetry", configure=nothing, Observed=lambda *_: observed, pseudonym=nothing)
     replace("tracing", statement=lambda _: statement, note=nothing)
 
 

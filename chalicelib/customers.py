@@ -47,16 +47,23 @@ class Intent(NamedTuple):
         return mark == self.mark and self.versions is not None and version - 1 in self.versions
 
 
-def get(database: Database, customer_id: UUID, fields: Collection[str] = rows.MEMBERS) -> Customer:
+class Found(NamedTuple):
+    """A customer that was read: its version, and its JSON text."""
+
+    version: int
+    text: str
+
+
+def get(database: Database, customer_id: UUID, fields: Collection[str] = rows.MEMBERS) -> Found:
     """Return the customer, or the members of it that are in `fields`. Raises CustomerNotFound."""
     row = database.fetch_one(
-        f"SELECT {', '.join(rows.columns_of(fields))} FROM customers"
+        f"SELECT version, {rows.as_json(fields)} FROM customers"
         " WHERE id = :id AND deleted_at IS NULL",
         id=customer_id.bytes,
     )
     if row is None:
         raise _not_found()
-    return rows.from_row(row, fields)
+    return Found(cast("int", row["version"]), cast("str", row["customer"]))
 
 
 def change(
@@ -219,18 +226,12 @@ def _set(
 @cache
 def _update(names: tuple[str, ...]) -> str:
     settings = ", ".join(f"{name} = :{name}" for name in ("version", "updated_at", *names))
-    unchanged = " AND ".join(map(_is_same, names))
+    unchanged = " AND ".join(f"{name} COLLATE utf8mb4_bin <=> :{name}" for name in names)
     return (
         f"UPDATE customers SET {settings}, last_write = :mark"
         " WHERE id = :id AND version = :version - 1"
         f" AND deleted_at IS NULL AND NOT ({unchanged})"
     )
-
-
-def _is_same(name: str) -> str:
-    if name in rows.DOCUMENTS:  # JSON in MySQL, and text in MariaDB
-        return f"JSON_EXTRACT({name}, '$') = JSON_EXTRACT(:{name}, '$')"
-    return f"{name} COLLATE utf8mb4_bin <=> :{name}"
 
 
 def _restorable(database: Database, customer_id: UUID) -> tuple[Customer, object]:

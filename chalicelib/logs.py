@@ -7,42 +7,64 @@ an error that is not ours its type, and where it came from.
 import json
 import logging
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import time
+from collections.abc import Mapping
 from contextvars import ContextVar
-from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib import tracing
 
 OURS = {"app", "chalicelib", "customers", "local"}  # loggers whose arguments we have written
 
-_common: ContextVar[Mapping[str, Any]] = ContextVar("common", default={})  # noqa: B039 (never set)
+# what all lines of a request have
+common: ContextVar[Mapping[str, Any]] = ContextVar("common", default={})  # noqa: B039 (never set)
 
 encode = json.JSONEncoder(separators=(",", ":")).encode
+quote = json.encoder.encode_basestring_ascii
 
 
 class Formatter(logging.Formatter):
     """Makes a line of JSON of a record, with what is common to the request that it is of.
 
-    A record may bring `members`, and `metrics`, which are encoded already. An exception's own
-    text is left out, and so are the arguments of others' messages.
+    A record may bring further `members`. An exception's own text is left out, and so are the
+    arguments of others' messages.
     """
 
     def format(self, record: logging.LogRecord) -> str:
+        if isinstance(record, Line):
+            return record.text
         is_ours = record.name.partition(".")[0] in OURS
-        time_of = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line = {
-            "timestamp": time_of.replace("+00:00", "Z"),
+            "timestamp": _rfc3339(record.created),
             "level": record.levelname,
             "message": record.getMessage() if is_ours else _template(record),
-            **_common.get(),
+            **common.get(),
             **getattr(record, "members", {}),
         }
         if record.exc_info and record.exc_info[1]:
             line |= _described(record.exc_info[1])
-        metrics = getattr(record, "metrics", None)
-        return f"{encode(line)[:-1]},{metrics}}}" if metrics else encode(line)
+        return encode(line)
+
+
+_BLANK = vars(logging.LogRecord("", logging.INFO, "", 0, "", None, None))
+
+
+class Line(logging.LogRecord):
+    """A record of which the line is made here, as there is one of every request.
+
+    `members` is encoded already. What LogRecord itself finds out costs more than all of the line.
+    """
+
+    def __init__(self, log: logging.Logger, message: str, members: str) -> None:
+        now = time.time()
+        self.__dict__ = {**_BLANK, "name": log.name, "msg": message, "created": now}
+        head = f'{{"timestamp":"{_rfc3339(now)}","level":"INFO","message":"{message}",'
+        self.text = f"{head}{texts(common.get())},{members}}}"
+
+
+def texts(members: Mapping[str, str]) -> str:
+    """Return members whose values are texts, encoded: a fifth of the cost of an encoder."""
+    return ",".join([f'"{name}":{quote(value)}' for name, value in members.items()])
 
 
 def configure(log: logging.Logger) -> None:
@@ -62,19 +84,14 @@ def configure(log: logging.Logger) -> None:
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
-@contextmanager
-def common(members: Mapping[str, Any]) -> Iterator[None]:
-    """Have all lines that are written meanwhile hold the members."""
-    token = _common.set(members)
-    try:
-        yield
-    finally:
-        _common.reset(token)
-
-
 def log_error(log: logging.Logger, level: int, error: Exception) -> None:
     """Log an error's type, where it was and, if it is ours, what it says."""
     log.log(level, "%s: %s", type(error).__name__, tracing.reason(error), exc_info=error)
+
+
+def _rfc3339(seconds: float) -> str:
+    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    return f"{moment}.{int(seconds * 1000) % 1000:03d}Z"
 
 
 def _template(record: logging.LogRecord) -> str:

@@ -83,7 +83,7 @@ class Operations:
     ) -> None:
         def view(**path_parameters: str) -> Response:
             request = Request(cast("chalice.app.Request", self._app.current_request))
-            with telemetry.observed(self._app.log, name, request, _caller(request)) as seen:
+            with telemetry.Observed(self._app.log, name, request, _caller(request)) as seen:
                 try:
                     response = respond(request, path_parameters)
                 except Exception as error:  # noqa: BLE001
@@ -126,6 +126,16 @@ def answer(
     """Answer with a JSON document."""
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     text = text.encode(errors="replace").decode()  # a path or a name may hold half a pair
+    return document(text, status, extra, media_type)
+
+
+def document(
+    text: str,
+    status: int = 200,
+    extra: Mapping[str, str] | None = None,
+    media_type: str = JSON,
+) -> Response:
+    """Answer with the text of a JSON document."""
     return Response(text, {"Content-Type": media_type, **(extra or {})}, status)
 
 

@@ -21,7 +21,6 @@ Customer = dict[str, Any]
 Fields = Mapping[str, Any]
 """Members of a customer that a client may set."""
 
-ADDRESS = ("type", "line1", "line2", "city", "region", "postal_code", "country")
 DOCUMENTS = ("addresses", "metadata")
 TIMES = ("updated_at", "deleted_at", "purge_at")
 COLUMNS = (
@@ -33,6 +32,7 @@ MEMBERS = (*COLUMNS[: -len(TIMES)], "created_at", *TIMES)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RANDOM_BITS = 62
+_UUID_PARTS = ((1, 4), (5, 2), (7, 2), (9, 2), (11, 6))  # where each begins, and its bytes
 
 
 def new_id() -> UUID:
@@ -71,15 +71,19 @@ def new(fields: Mapping[str, Any], customer_id: UUID | None = None) -> Customer:
     return live(customer_id, 1, fields, created(customer_id))
 
 
-def columns_of(fields: Collection[str]) -> list[str]:
-    """Return the columns that these members of a customer are made of."""
-    return list(dict.fromkeys(_MADE_OF[member][0] for member in MEMBERS if member in fields))
+def from_row(row: Row) -> Customer:
+    """Return the customer of a row that has all `COLUMNS`."""
+    return {member: made(row[column]) for member, (column, made) in _MADE_OF.items()}
 
 
-def from_row(row: Row, fields: Collection[str] = MEMBERS) -> Customer:
-    """Return those members of the customer that are in `fields`; the row has their columns."""
-    made_of = {member: _MADE_OF[member] for member in MEMBERS if member in fields}
-    return {member: made(row[column]) for member, (column, made) in made_of.items()}
+def as_json(fields: Collection[str] = MEMBERS) -> str:
+    """Return the SQL of a customer's JSON text, or of those members of it that are in `fields`.
+
+    What only passes through is written by the database, as reading 50 customers and writing them
+    again took six times what all the rest of a list does.
+    """
+    members = [f"""'"{name}":', {_WRITTEN[name]}""" for name in MEMBERS if name in fields]
+    return f"""CONCAT('{{', {", ',', ".join(members)}, '}}') AS customer"""
 
 
 def to_row(customer: Mapping[str, Any], names: Iterable[str] = STORED) -> dict[str, Value]:
@@ -112,11 +116,6 @@ def rfc3339(moment: datetime | None) -> str | None:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _addresses(text: str) -> list[dict[str, Any]]:
-    # MySQL has an order of its own for the members of a JSON object
-    return [{name: each[name] for name in ADDRESS} for each in json.loads(text)]
-
-
 def _moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
@@ -125,20 +124,32 @@ def _same(value: Any) -> Any:
     return value
 
 
+_AS_JSON = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
 # of each member, the column that it is made of, and how
 _MADE_OF: dict[str, tuple[str, Callable[[Any], Any]]] = {
     **{member: (member, _same) for member in MEMBERS},
     "id": ("id", lambda stored: str(UUID(bytes=stored))),
     "created_at": ("id", lambda stored: rfc3339(created(UUID(bytes=stored)))),
-    "addresses": ("addresses", _addresses),
-    "metadata": ("metadata", lambda text: dict(sorted(json.loads(text).items()))),
+    **{name: (name, json.loads) for name in DOCUMENTS},
     **{name: (name, rfc3339) for name in TIMES},
+}
+_HEX = [f"HEX(SUBSTR(id, {first}, {size}))" for first, size in _UUID_PARTS]
+_MILLISECONDS = "CONV(HEX(SUBSTR(id, 1, 6)), 16, 10)"
+_CREATED_AT = f"TIMESTAMPADD(MICROSECOND, {_MILLISECONDS} * 1000, '1970-01-01 00:00:00.000')"
+# of each member, the SQL of its JSON
+_WRITTEN = {
+    **{member: f"COALESCE(JSON_QUOTE({member}), 'null')" for member in MEMBERS},
+    "id": f"""'"', LOWER(CONCAT_WS('-', {", ".join(_HEX)})), '"'""",
+    "version": "version",
+    "created_at": f"""'"', REPLACE(CAST({_CREATED_AT} AS DATETIME(3)), ' ', 'T'), 'Z"'""",
+    **{name: name for name in DOCUMENTS},
+    **{at: f"""COALESCE(CONCAT('"', REPLACE({at}, ' ', 'T'), 'Z"'), 'null')""" for at in TIMES},
 }
 # of each column, the member that it is made of, and how
 _STORED: dict[str, tuple[str, Callable[[Any], Value]]] = {
     **{name: (name, _same) for name in COLUMNS},
     "id": ("id", lambda text: UUID(text).bytes),
     "email_key": ("email", email_key),
-    **{name: (name, partial(json.dumps, ensure_ascii=False)) for name in DOCUMENTS},
+    **{name: (name, _AS_JSON) for name in DOCUMENTS},
     **{name: (name, _moment) for name in TIMES},
 }

@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 from chalicelib import logs, tracing
@@ -43,7 +43,9 @@ UNITS = {
     "DatabaseRetries": "Count",
 }
 
-_CONFLICTS = {HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED}
+# as numbers: a request looks at each, and a look at an enumeration's member is a search
+_ERROR, _FAULT, _THROTTLED = 400, 500, 429
+_CONFLICTS = {409, 412}
 _cold_starts = itertools.chain([1], itertools.repeat(0))
 
 
@@ -58,8 +60,8 @@ _OF_STATEMENTS = _directive({"DatabaseLatency": "Milliseconds"}, ["Stage", "Oper
 _OF_PROBLEMS = _directive({"Problems": "Count"}, ["Stage", "Problem"])
 
 
-class Observation:
-    """What is seen of one request."""
+class Observed:
+    """What is seen of one request while `with` has it, and told at its end."""
 
     def __init__(
         self, log: logging.Logger, operation: str, request: "Request", caller: str | None
@@ -70,20 +72,27 @@ class Observation:
         self._error: str | None = None
         self._start = time.perf_counter()
         self._trace = tracing.Trace(operation, request.header("x-amzn-trace-id"))
-        self._caller = caller
         self._stage = stage(os.environ)
-
-    @property
-    def common(self) -> dict[str, Any]:
-        """What all lines of the request have."""
-        return _known(
-            request_id=self._request.id,
+        common = _known(
+            request_id=request.id,
             trace_id=self._trace.id,
-            operation=self._operation,
-            method=self._request.method,
-            route=self._request.route,
-            caller=self._caller,
+            operation=operation,
+            method=request.method,
+            route=request.route,
+            caller=caller,
         )
+        self._token = logs.common.set(common)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
+    ) -> None:
+        if error:
+            self.fail(error, InternalError.type)
+        self.end()
+        logs.common.reset(self._token)
 
     def fail(self, error: BaseException, problem: str) -> None:
         """Remember with which error, and which type of problem, the request ends."""
@@ -93,25 +102,15 @@ class Observation:
     def end(self) -> None:
         """Tell logs, metrics and X-Ray; a request without a response has failed."""
         response = self.response
-        status = int(response.status_code if response else HTTPStatus.INTERNAL_SERVER_ERROR)
+        status = response.status_code if response else _FAULT
         is_replay = bool(response and "Idempotency-Replayed" in response.headers)
         if self._trace.recorder:
             self._annotate(status, is_replay=is_replay)
         self._trace.end()
-        if self._request.written and status < HTTPStatus.BAD_REQUEST:
+        if self._request.written and status < _ERROR:
             self._audit(is_replay=is_replay)
-        values = self._values(status, is_replay=is_replay)
-        members = {
-            "status": status,
-            "duration_ms": values["Latency"],
-            "statements": values["Statements"],
-            "Stage": self._stage,
-            "Operation": self._operation,
-            **values,
-        }
-        if self._problem:
-            members |= {"problem": self._problem, "error": self._error, "Problem": self._problem}
-        self._log.info("request", extra={"members": members, "metrics": metrics(values)})
+        if self._log.isEnabledFor(logging.INFO):
+            self._log.handle(logs.Line(self._log, "request", self._members(status, is_replay)))
 
     def _annotate(self, status: int, *, is_replay: bool) -> None:
         self._trace.annotate(
@@ -130,15 +129,29 @@ class Observation:
         )
         self._log.info("audit", extra={"members": written})
 
+    def _members(self, status: int, is_replay: bool) -> str:  # noqa: FBT001
+        values = self._values(status, is_replay=is_replay)
+        texts = {"Stage": self._stage, "Operation": self._operation}
+        if self._problem and self._error:
+            texts |= {"problem": self._problem, "error": self._error, "Problem": self._problem}
+        numbers = {
+            "status": status,
+            "duration_ms": values["Latency"],
+            "statements": values["Statements"],
+            **values,
+        }
+        counted = ",".join([f'"{name}":{value}' for name, value in numbers.items()])
+        return f"{counted},{logs.texts(texts)},{metrics(values)}"
+
     def _values(self, status: int, *, is_replay: bool) -> dict[str, float]:
         """Return the metrics: each of `UNITS` has a value each time, so averages are rates."""
-        trace, is_fault = self._trace, status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        trace, is_fault = self._trace, status >= _FAULT
         values = {
             "Requests": 1,
             "Latency": round((time.perf_counter() - self._start) * 1000, 3),
-            "ClientErrors": int(status >= HTTPStatus.BAD_REQUEST and not is_fault),
+            "ClientErrors": int(_ERROR <= status < _FAULT),
             "Faults": int(is_fault),
-            "Throttles": trace.throttles + (status == HTTPStatus.TOO_MANY_REQUESTS),
+            "Throttles": trace.throttles + (status == _THROTTLED),
             "Conflicts": int(status in _CONFLICTS),
             "Replays": int(is_replay),
             "ColdStarts": next(_cold_starts),
@@ -168,22 +181,6 @@ def metrics(values: Iterable[str]) -> str:
 
 
 @contextmanager
-def observed(
-    log: logging.Logger, operation: str, request: "Request", caller: str | None
-) -> Iterator[Observation]:
-    """Give what is to be told of a request, and tell it at its end."""
-    seen = Observation(log, operation, request, caller)
-    with logs.common(seen.common):
-        try:
-            yield seen
-        except BaseException as error:
-            seen.fail(error, InternalError.type)
-            raise
-        finally:
-            seen.end()
-
-
-@contextmanager
 def purge(log: logging.Logger) -> Iterator[Callable[[Iterable[UUID]], None]]:
     """Give a function that audits which customers a purge has just erased."""
     name = "purge_customers"
@@ -193,8 +190,11 @@ def purge(log: logging.Logger) -> Iterator[Callable[[Iterable[UUID]], None]]:
         def audit(erased: Iterable[UUID]) -> None:
             log.info("audit", extra={"members": {"customers": list(map(str, erased))}})
 
-        with logs.common(_known(trace_id=trace.id, operation=name, caller="schedule")):
+        token = logs.common.set(_known(trace_id=trace.id, operation=name, caller="schedule"))
+        try:
             yield audit
+        finally:
+            logs.common.reset(token)
 
 
 @lru_cache(maxsize=1_000)

@@ -29,6 +29,7 @@ from typing import Any, NamedTuple, Self
 MAX_SQL = 4_000  # characters: a batch has 40,000, and a datagram must hold all of a subsegment
 MAX_FRAMES = 20
 
+_FIELD = re.compile(r"(?:^|;)\s*(Root|Parent|Sampled)=([^;\s]*)", re.ASCII)
 _TRACE_ID = re.compile("1-[0-9a-f]{8}-[0-9a-f]{24}", re.ASCII)
 _SEGMENT_ID = re.compile("[0-9a-f]{16}", re.ASCII)
 _VERB = re.compile(r"\s*(\w+)")
@@ -50,7 +51,7 @@ class Header(NamedTuple):
     @classmethod
     def parse(cls, text: str | None) -> Self:
         """Read `Root=1-<8 hex>-<24 hex>;Parent=<16 hex>;Sampled=1`, in any order."""
-        fields = dict(each.strip().partition("=")[::2] for each in (text or "").split(";"))
+        fields = dict(_FIELD.findall(text or ""))
         root, parent = fields.get("Root", ""), fields.get("Parent", "")
         return cls(
             root if _TRACE_ID.fullmatch(root) else None,
@@ -129,10 +130,10 @@ class Trace(Span):
         self._token = _trace.set(self)
 
     def end(self) -> None:
+        _trace.reset(self._token)  # first: the next request is not to be this one's, if X-Ray fails
         super().end()
         if self.recorder:
             self.recorder.clear_trace_entities()
-        _trace.reset(self._token)
 
 
 class Statement(Span):

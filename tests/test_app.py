@@ -774,3 +774,27 @@ def test_every_type_of_problem_is_documented() -> None:
 
 def numbered(n: int) -> dict[str, Any]:
     return ADA | {"email": f"ada{n}@example.com"}
+
+
+TRICKY = ADA | {
+    "email": "o'hara+x/y@example.com",
+    "given_name": 'Ada "/\\" 𝒜\u00e9',
+    "company_name": "</script> & C:\\temp /",
+    "addresses": [{"line1": '1 "High" St', "country": "GB", "city": "Zürich/West"}],
+    "metadata": {"zz": '\\"/', "a": "✓", "key 2": "x"},
+}
+
+
+@pytest.mark.parametrize("customer", [ADA, TRICKY])
+def test_customer_is_the_same_bytes_however_it_is_read(api: Api, customer: Any) -> None:
+    """The ETag of each answer is the same, and a strong one."""
+    created = api.post("/customers", customer)
+    path = created.headers["Location"]
+
+    read = api.get(path)
+    listed = api.get("/customers")
+    unchanged = api.patch(path, {"given_name": customer["given_name"]})
+
+    assert read.headers["ETag"] == created.headers["ETag"] == unchanged.headers["ETag"]
+    assert read.body == created.body == unchanged.body
+    assert b'{"items":[' + read.body + b"]," in listed.body

@@ -1,6 +1,7 @@
 """The list: against a plain filter over all rows, and against what it may cost."""
 
 import itertools
+import json
 import random
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -213,7 +214,7 @@ def pages(database: Database, query: Query, limits: Iterator[int]) -> list[list[
     found = []
     for limit in limits:
         page = listing.page(database, query._replace(limit=limit), KEY)
-        found.append([customer["id"] for customer in page.items])
+        found.append([json.loads(text)["id"] for text in page.items])
         assert len(page.items) == limit or page.cursor is None
         if page.cursor is None:
             break
@@ -262,7 +263,8 @@ def test_prefixes_find_some_and_not_all() -> None:
 
 
 def whole_list(database: Database, **parameters: str) -> list[Customer]:
-    return listing.page(database, load({"limit": "100", **parameters}), KEY).items
+    page = listing.page(database, load({"limit": "100", **parameters}), KEY)
+    return [json.loads(text) for text in page.items]
 
 
 def new(database: Database, **members: Any) -> str:
@@ -351,20 +353,19 @@ def test_one_field(database: Recorded, member: str, more: dict[str, str]) -> Non
     database.statements.clear()
 
     assert whole_list(database, fields=member, **more) == [{member: whole[member]}]
-    read = database.statements[0].partition(" FROM")[0].split()[1:]
-    assert len(read) <= 1 + 1 + len(load(more).order)
+    read = database.statements[0].partition(" FROM")[0]
+    assert {other for other in MEMBERS if f'"{other}":' in read} == {member}
 
 
 def test_fields_come_in_the_usual_order(database: Recorded) -> None:
     customer_id = UUID(new(database))
-    whole = customers.get(database, customer_id)
+    whole = json.loads(customers.get(database, customer_id).text)
 
     assert list(whole_list(database)[0]) == list(whole)
     (some,) = whole_list(database, fields="updated_at,email,id,email")
     assert list(some.items()) == [(name, whole[name]) for name in ("id", "email", "updated_at")]
-    assert customers.get(database, customer_id, ("email", "created_at")) == {
-        name: whole[name] for name in ("email", "created_at")
-    }
+    found = customers.get(database, customer_id, ("email", "created_at"))
+    assert json.loads(found.text) == {name: whole[name] for name in ("email", "created_at")}
 
 
 def test_members_are_those_of_the_schema() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import requests
+from aws_xray_sdk.core.context import Context
 from chalice.test import Client
 
 import app
@@ -268,6 +269,19 @@ def test_nothing_is_left_for_the_next_request(call: Callable[..., int], daemon: 
     _, first, _, second = daemon.drain()
     assert (first["parent_id"], second["parent_id"]) == (PARENT, "0123456789abcdef")
     assert vars(tracing.recorder().context._local) == {}
+
+
+def test_nothing_is_left_when_the_recorder_fails(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del daemon
+    trace = tracing.Trace("test", SAMPLED)
+    with monkeypatch.context() as patch:
+        patch.setattr(Context, "end_subsegment", None)
+        with pytest.raises(TypeError):
+            trace.end()
+
+    assert tracing._trace.get() is None
 
 
 def test_transaction_goes_on_after_its_statements(migrated: Database, daemon: Daemon) -> None:

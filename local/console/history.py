@@ -67,18 +67,21 @@ class History:
         found = self._traces.request(trace_id)
         if found is None:
             return _error("It is not here: the last 2,000 requests are kept.", 404)
+        try:
+            return _json({"request": found, **self._details(trace_id)})
+        except RecursionError:  # what could be taken is not always what can be told
+            return _error("It is nested too deeply to be shown.", HTTPStatus.UNPROCESSABLE_ENTITY)
+
+    def _details(self, trace_id: str) -> dict[str, Any]:
         lines = self._lines.of(trace_id)
         request_ids = (line["request_id"] for line in lines if "request_id" in line)
-        return _json(
-            {
-                "request": found,
-                "request_id": next(request_ids, None),
-                "segments": self._traces.segments(trace_id),
-                "lines": lines,
-                "metrics": _metrics(lines),
-                "has_plans": self._database_url is not None,
-            }
-        )
+        return {
+            "request_id": next(request_ids, None),
+            "segments": self._traces.segments(trace_id),
+            "lines": lines,
+            "metrics": _metrics(lines),
+            "has_plans": self._database_url is not None,
+        }
 
     def _plan(self, origin: str, request: Request) -> Response:
         # A browser says it of every POST, and no page can have it say another's.

@@ -10,6 +10,8 @@ from chalicelib.database.mysql import connection_arguments
 from chalicelib.database.parameters import TOKEN, to_pyformat
 from chalicelib.tracing import MAX_SQL
 
+PLAN_SECONDS = 3
+
 _EXPLAINED = re.compile(r"\s*\(*\s*(?:SELECT|INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
 _NUMBERED = re.compile(r"_\d+$")
 # A plan by NULLs is mostly that there are no rows: it is made by the values of a row that is there.
@@ -36,8 +38,10 @@ def explain(database_url: str, sql: str) -> dict[str, Any]:
         raise PlanError(f"The trace has only the first {MAX_SQL} characters of the statement.")
     if not _EXPLAINED.match(sql):
         raise PlanError("Only SELECT, INSERT, UPDATE and DELETE have a plan.")
+    # A database may run parts of a statement to plan it, and anybody may have sent this one.
+    arguments = connection_arguments(database_url) | {"read_timeout": PLAN_SECONDS}
     try:
-        with pymysql.connect(**connection_arguments(database_url)) as connection:
+        with pymysql.connect(**arguments) as connection:
             return _explain(connection.cursor(DictCursor), sql)
     except pymysql.MySQLError as error:
         raise PlanError(f"The database says: {error.args[-1]}") from None

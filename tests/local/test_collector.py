@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from starlette.requests import Request
 
 from local.console import lines as lines_module
 from local.console import shelf
 from local.console.collector import Collector
+from local.console.history import History
 from local.console.lines import Lines
 from local.console.traces import Traces
 from local.segments import PROTOCOL
@@ -242,6 +244,22 @@ def test_nothing_that_is_json_is_too_odd(members: Json) -> None:
     traces.take(datagram(gateway(**members)))
 
     json.dumps([traces.since(0), traces.segments(TRACE_ID)])
+
+
+def test_what_is_nested_too_deeply_is_explained(sender: Sender, tmp_path: Path) -> None:
+    """There is a depth at which the collector can just read it, and the page's answer can't."""
+    history = History(sender.traces, sender.collector, Lines(tmp_path / "api.log"), None)
+    (one, _) = history.routes("http://127.0.0.1")
+    statuses = set()
+    for depth in range(600, 1_000):
+        trace_id = new_trace_id()
+        text = json.dumps(gateway(trace_id, metadata=0))
+        nested = text.replace('"metadata": 0', f'"metadata": {"[" * depth}{"]" * depth}')
+        sender.traces.take(PROTOCOL + nested.encode())
+        scope = {"type": "http", "path_params": {"trace_id": trace_id}}
+        statuses.add(one.endpoint(Request(scope)).status_code)
+
+    assert statuses == {200, 404, 422}
 
 
 def test_the_largest_datagram_is_taken(sender: Sender) -> None:

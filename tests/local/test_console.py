@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from chalicelib.database import Database
 from chalicelib.settings import LOCAL_AUDIENCE, TokenSettings
 from chalicelib.tracing import MAX_SQL
 from local import seed
+from local.console import plans
 from local.console.plans import PlanError, explain
 from local.issuer import Issuer
 from local.mariadb import MariaDB
@@ -260,6 +262,20 @@ def test_plans_are_made_by_the_values_of_a_row_that_is_there(
     (row,) = plan["rows"]
     assert dict(zip(plan["columns"], row, strict=True))["key"] == key
     assert len(migrated.fetch_all("SELECT id FROM customers WHERE version = 1")) == 3
+
+
+def test_a_plan_that_runs_the_statement_is_given_up(
+    mariadb: MariaDB, migrated: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MariaDB runs a table of the FROM clause that has one row to plan what is around it."""
+    del migrated
+    monkeypatch.setattr(plans, "PLAN_SECONDS", 1)
+    start = time.monotonic()
+
+    with pytest.raises(PlanError, match="The database says"):
+        explain(mariadb.url, "SELECT * FROM (SELECT SLEEP(5)) AS planted")
+
+    assert time.monotonic() - start < 4
 
 
 def test_without_a_database_there_is_no_plan() -> None:
