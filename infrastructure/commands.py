@@ -79,8 +79,8 @@ def deploy(run: Run) -> None:
     values["Release"] = releases.release(out, values)
     template = releases.upload(run.session.client("s3"), bucket, out, run.say)
     stack = run.stack("api")
-    stack.update(template, values, run.confirm)
-    if stack.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+    # Who does not agree may have rolled back, and is to stay so
+    if stack.update(template, values, run.confirm):
         releases.catch_up(run.session.client("lambda"), stack, run.say)
         run.say(f"{run.stage.name} is at {stack.outputs()['EndpointURL']}")
 

@@ -70,7 +70,7 @@ class Stack:
         values: Mapping[str, str],
         confirm: Callable[[list[Change]], bool],
     ) -> bool:
-        """Create or change the stack; False where nothing is to change, or `confirm` is.
+        """Create or change the stack; return False where `confirm` is, and it stays as it was.
 
         A parameter without a value keeps the one that it has. Raises Failure, also when a change
         failed and was put back.
@@ -80,7 +80,7 @@ class Stack:
         change_set = self._plan(template, known)
         if change_set is None:
             self._say(f"{self.name}: nothing to change")
-            return False
+            return True
         try:
             agreed = self._agree(change_set, confirm)
         except BaseException:

@@ -62,6 +62,8 @@ def test_stack_is_created_changed_and_left() -> None:
     assert any("CREATE_COMPLETE" in line for line in operator.heard)
     assert stack.update(template(second), {}, operator.confirm)
     assert [name for _, name, _ in stack.resources()] == ["A", "B"]
+    assert stack.update(template(second), {}, operator.confirm)
+    assert operator.heard[-1] == "life: nothing to change"
     stack.delete()
     assert stack.status in {None, "DELETE_COMPLETE"}
 

@@ -16,9 +16,10 @@ from botocore.exceptions import (
     UnauthorizedSSOTokenError,
 )
 
-from infrastructure import commands
+from infrastructure import commands, releases
 from infrastructure.changes import Change
 from infrastructure.failures import Failure, explain
+from infrastructure.parameters import FROM_DATABASE
 from infrastructure.run import Run
 from infrastructure.stacks import Stack
 from infrastructure.stages import STAGES
@@ -121,6 +122,22 @@ def test_packages_want_a_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run(Mock(), STAGES["dev"])
     with pytest.raises(Failure, match=r"name a bucket of yours with --bucket\.$"):
         commands.deploy(run)
+
+
+def test_rollback_stays_where_a_deployment_is_not_agreed_to(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "sam.json").write_text('{"Parameters": {"Release": {"Default": ""}}}')
+    outputs = dict.fromkeys((*FROM_DATABASE, "KeyArn"), "")
+    monkeypatch.setattr(Run, "outputs", lambda *_: outputs)
+    monkeypatch.setattr(Stack, "update", lambda *_: False)
+    monkeypatch.setattr(Stack, "status", "UPDATE_COMPLETE")
+    monkeypatch.setattr(commands, "_refuse_both", Mock())
+    monkeypatch.setattr(commands, "_packaged", lambda _: tmp_path)
+    monkeypatch.setattr(releases, "upload", Mock())
+    monkeypatch.setattr(releases, "catch_up", lambda *_: pytest.fail("live was moved"))
+
+    commands.deploy(Run(Mock(), STAGES["prod"], bucket="own"))
 
 
 def test_protected_stage_stays_whole(monkeypatch: pytest.MonkeyPatch) -> None:
