@@ -177,7 +177,7 @@ def get_health(_: Request, *, deep: bool = False) -> Response:
 @operation("/openapi.json", "GET", "HEAD", scope=None)
 def get_openapi(request: Request) -> Response:
     """Describe the API, as OpenAPI 3.1 does."""
-    described = json.loads(resource("openapi.json"))
+    described = json.loads(packaged("openapi.json"))
     described["servers"] = [{"url": request.path.removesuffix("/openapi.json") or "/"}]
     return answer(described, 200, headers.PUBLIC)
 
@@ -186,7 +186,7 @@ def get_openapi(request: Request) -> Response:
 def get_problems(_: Request) -> Response:
     """Explain the problems to people: the `type` of each leads here."""
     return Response(
-        resource("problems.html"), {"Content-Type": f"{HTML}; charset=utf-8", **headers.PUBLIC}, 200
+        packaged("problems.html"), {"Content-Type": f"{HTML}; charset=utf-8", **headers.PUBLIC}, 200
     )
 
 
@@ -204,7 +204,7 @@ def purge_customers(event: CloudWatchEvent) -> None:
 operation.answer_other_methods()
 
 
-def resource(name: str) -> str:
+def packaged(name: str) -> str:
     """Return a file of the package."""
     from importlib.resources import files
 

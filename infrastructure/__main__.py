@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 
 from chalicelib.database import DatabaseError
 from chalicelib.settings import SettingsError
 from infrastructure import commands, stages
-from infrastructure.commands import Run
 from infrastructure.failures import Failure, explain
 from infrastructure.packaging import PackagingError
+from infrastructure.run import Run
 
 COMMANDS: Mapping[str, tuple[Callable[[Run], None], str]] = {
     "provision": (commands.provision, "make or change network, database and operations"),
@@ -76,9 +76,10 @@ def _run(options: argparse.Namespace, stage: stages.Stage) -> None:
 
 def _say_where(session: Any, stage: stages.Stage) -> None:
     """Name the account before anything is done to it: the wrong one is the worst mistake."""
-    client = session.client("sts")
-    account = client.get_caller_identity()["Account"]
-    print(f"{stage.name} in account {account}, region {client.meta.region_name}")
+    if not session.region_name:
+        raise NoRegionError  # STS would do without one
+    account = session.client("sts").get_caller_identity()["Account"]
+    print(f"{stage.name} in account {account}, region {session.region_name}")
 
 
 def _parser() -> argparse.ArgumentParser:

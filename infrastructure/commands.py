@@ -1,90 +1,19 @@
 """What each command does, in the order of a stage's life."""
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from infrastructure import applying, binding, databases, packaging, releases, smoke
-from infrastructure.changes import Change, Template
+from infrastructure import applying, binding, databases, packaging, parameters, releases, smoke
+from infrastructure.changes import Template
 from infrastructure.failures import Failure
-from infrastructure.stacks import Stack
-from infrastructure.stages import CONFIG, FUNCTIONS, ROOT, Stage, read_config, suggest, variables
+from infrastructure.run import Run
+from infrastructure.stages import CONFIG, ROOT, read_config, suggest
 
 HERE = Path(__file__).parent
 OUT = ROOT / "out"
 PIPELINE = "customers-pipeline"
 PARTS = ("network", "database", "api", "operations")
-# The parameters of the API's template that config.json has under the name of a variable.
-FROM_CONFIG = {
-    "TOKEN_ISSUER": "TokenIssuer",
-    "TOKEN_AUDIENCE": "TokenAudience",
-    "TOKEN_JWKS_URL": "TokenJwksUrl",
-    "CORS_ORIGINS": "CorsOrigins",
-    "RETENTION_DAYS": "RetentionDays",
-    "DATA_API_CLIENT": "DataApiClient",
-}
-FROM_DATABASE = {
-    "ClusterArn": "DatabaseResourceArn",
-    "ApplicationSecretArn": "DatabaseSecretArn",
-    "DatabaseName": "DatabaseName",
-    "KeyArn": "DatabaseKeyArn",
-    "CursorKeySecretArn": "CursorKeySecretArn",
-}
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run of a command: where, for which stage, and what the operator has said."""
-
-    session: Any
-    stage: Stage
-    values: Mapping[str, str] = field(default_factory=dict)
-    is_agreed: bool = False
-    bucket: str | None = None
-    url: str | None = None
-    token: Callable[[], str] = str
-    ask: Callable[[str], str] | None = None
-    """Asks the operator; None where there is nobody to answer."""
-    say: Callable[[str], None] = print
-
-    def stack(self, part: str) -> Stack:
-        return self.named_stack(self.stage.stack(part))
-
-    def named_stack(self, name: str) -> Stack:
-        return Stack(self.session.client("cloudformation"), name, self.say)
-
-    def outputs(self, part: str) -> dict[str, str]:
-        """Return a stack's outputs. Raises Failure, which names the command that makes it."""
-        stack = self.stack(part)
-        if stack.status in {None, "REVIEW_IN_PROGRESS"}:
-            command = "deploy" if part == "api" else "provision"
-            raise Failure(
-                f"There is no stack {stack.name} in this account and region: run `python -m"
-                f" infrastructure {command} --stage {self.stage.name}`, or look at AWS_REGION."
-            )
-        return stack.outputs()
-
-    def confirm(self, changes: list[Change]) -> bool:
-        """Ask whether to go on. Raises Failure where somebody has to be asked and nobody is there.
-
-        `--yes` is no answer to what loses state: that is asked for by name.
-        """
-        if lost := [change.name for change in changes if change.loses_state]:
-            return self.confirm_by_name(f"This may lose what is in {', '.join(lost)}.")
-        return self.is_agreed or self._asked("Go on? [y/N] ").lower() in {"y", "yes"}
-
-    def confirm_by_name(self, what: str) -> bool:
-        return self._asked(f"{what} Type {self.stage.name} to go on: ") == self.stage.name
-
-    def _asked(self, question: str) -> str:
-        if self.ask is None:
-            raise Failure(
-                f"{question.strip()} Nobody is here to answer: run it in a terminal, or, where"
-                " nothing is lost, with --yes."
-            )
-        return self.ask(question).strip()
 
 
 def provision(run: Run) -> None:
@@ -105,10 +34,9 @@ def provision(run: Run) -> None:
         given = {name: value for name, value in run.values.items() if name in declared[part]}
         run.stack(part).update(templates[part], {**values, **given}, run.confirm)
 
-    days = str(run.stage.log_retention_days)
-    update("network", {"Stage": run.stage.name, "LogRetentionDays": days})
-    update("database", _dimensions(run.stage) | _network(run.outputs("network")))
-    update("operations", _watched(run.stage, run.outputs("database")["ClusterIdentifier"]))
+    update("network", parameters.network(run.stage))
+    update("database", parameters.database(run.stage, run.outputs("network")))
+    update("operations", parameters.operations(run.stage, run.outputs("database")))
 
 
 def bind(run: Run) -> None:
@@ -144,20 +72,15 @@ def package(run: Run) -> None:
 def deploy(run: Run) -> None:
     """Package, upload, and change the API's stack."""
     _refuse_both(run, is_chalice=False)
-    config = variables(read_config(), run.stage)
-    values = {"Stage": run.stage.name} | {
-        parameter: config[name] for name, parameter in FROM_CONFIG.items() if name in config
-    }
-    database = run.outputs("database")
-    values |= {parameter: database[output] for output, parameter in FROM_DATABASE.items()}
-    values |= {"LogsKeyArn": run.outputs("operations")["KeyArn"], **run.values}
+    bucket = run.bucket or _bucket(run)
+    outputs = run.outputs("database"), run.outputs("operations")
+    values = {**parameters.api(run.stage, read_config(), *outputs), **run.values}
     out = _packaged(run)
     values["Release"] = releases.release(out, values)
-    bucket = run.bucket or run.named_stack(PIPELINE).outputs()["ArtefactBucket"]
     template = releases.upload(run.session.client("s3"), bucket, out, run.say)
     stack = run.stack("api")
-    stack.update(template, values, run.confirm)
-    if stack.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+    # Who does not agree may have rolled back, and is to stay so
+    if stack.update(template, values, run.confirm):
         releases.catch_up(run.session.client("lambda"), stack, run.say)
         run.say(f"{run.stage.name} is at {stack.outputs()['EndpointURL']}")
 
@@ -194,7 +117,7 @@ def status(run: Run) -> None:
             run.say(f"  {stack.reason()}")
     if run.stack("api").status:
         client = run.session.client("lambda")
-        for function in _functions(run.stage):
+        for function in run.stage.lambda_names:
             run.say(f"{function}: live is version {releases.live_version(client, function)}")
         run.say(run.outputs("api")["EndpointURL"])
     elif address := _deployed(run).get("rest_api", {}).get("rest_api_url"):
@@ -206,7 +129,7 @@ def rollback(run: Run) -> None:
     run.outputs("api")  # or it was not deployed this way
     if run.confirm([]):
         client = run.session.client("lambda")
-        releases.roll_back(client, run.stack("api"), _functions(run.stage), run.say)
+        releases.roll_back(client, run.stack("api"), run.stage.lambda_names, run.say)
 
 
 def destroy(run: Run) -> None:
@@ -218,8 +141,20 @@ def destroy(run: Run) -> None:
     if (run.stage.is_protected or not run.is_agreed) and not run.confirm_by_name(what):
         run.say("nothing was deleted")
         return
+    _refuse_protected(run)
     for part in ("operations", "api", "database", "network"):
         run.stack(part).delete()
+
+
+def _bucket(run: Run) -> str:
+    """Return the pipeline's bucket. Raises Failure, which names the other way."""
+    pipeline = run.named_stack(PIPELINE)
+    if not pipeline.is_made:
+        raise Failure(
+            f"There is no stack {PIPELINE}, whose bucket packages go to: make it, as"
+            " docs/deploying.md says, or name a bucket of yours with --bucket."
+        )
+    return pipeline.outputs()["ArtefactBucket"]
 
 
 def _template(part: str) -> Template:
@@ -230,38 +165,6 @@ def _packaged(run: Run) -> Path:
     out = OUT / run.stage.name
     packaging.build(run.stage, out)
     return out
-
-
-def _dimensions(stage: Stage) -> dict[str, str]:
-    pause = stage.seconds_until_pause
-    return {
-        "Stage": stage.name,
-        "MinCapacity": str(stage.min_capacity),
-        "MaxCapacity": str(stage.max_capacity),
-        **({} if pause is None else {"SecondsUntilAutoPause": str(pause)}),
-        "Instances": str(stage.instances),
-        "BackupDays": str(stage.backup_days),
-        "DeletionProtection": str(stage.is_protected).lower(),
-        "LogRetentionDays": str(stage.log_retention_days),
-    }
-
-
-def _network(outputs: Mapping[str, str]) -> dict[str, str]:
-    return {name: outputs[name] for name in ("VpcId", "PrivateSubnets", "DatabaseSecurityGroup")}
-
-
-def _watched(stage: Stage, cluster: str) -> dict[str, str]:
-    names = ("ApiFunctionName", "AuthorizerFunctionName", "PurgeFunctionName")
-    return {
-        "Stage": stage.name,
-        "DatabaseClusterIdentifier": cluster,
-        "LogRetentionDays": str(stage.log_retention_days),
-        **dict(zip(names, _functions(stage), strict=True)),
-    }
-
-
-def _functions(stage: Stage) -> list[str]:
-    return [stage.lambda_name(function) for function in FUNCTIONS]
 
 
 def _deployed(run: Run) -> dict[str, dict[str, str]]:
@@ -278,10 +181,21 @@ def _address(run: Run) -> str:
     return deployed or run.outputs("api")["EndpointURL"]
 
 
+def _refuse_protected(run: Run) -> None:
+    """Raise Failure where the cluster can't be deleted, before what stands on it is."""
+    named = [{"Name": "db-cluster-id", "Values": [f"customers-{run.stage.name}"]}]
+    for cluster in run.session.client("rds").describe_db_clusters(Filters=named)["DBClusters"]:
+        if cluster["DeletionProtection"]:
+            raise Failure(
+                f"The cluster {cluster['DBClusterIdentifier']} is protected, so nothing was"
+                " deleted: switch its DeletionProtection off in the console first."
+            )
+
+
 def _refuse_both(run: Run, *, is_chalice: bool) -> None:
     """Raise Failure where the stage's API was made the other way: two would share its names."""
     name = run.stage.name
-    if is_chalice and run.stack("api").status not in {None, "REVIEW_IN_PROGRESS"}:
+    if is_chalice and run.stack("api").is_made:
         raise Failure(
             f"{name} is deployed as the stack {run.stage.stack('api')}: go on with `deploy`, or"
             " delete that stack first."

@@ -51,7 +51,10 @@ _LOCAL: tuple[tuple[tuple[type[Exception], ...], Callable[[Exception], str]], ..
     ((SSOError, TokenRetrievalError), lambda _: f"The AWS session has expired: {LOG_IN}."),
     (
         (NoRegionError,),
-        lambda _: "No AWS region is named: set AWS_REGION, such as `export AWS_REGION=eu-west-1`.",
+        lambda _: (
+            "No AWS region is named: set AWS_DEFAULT_REGION, as by"
+            " `export AWS_DEFAULT_REGION=eu-west-1`."
+        ),
     ),
     (
         (ProfileNotFound,),
@@ -59,7 +62,7 @@ _LOCAL: tuple[tuple[tuple[type[Exception], ...], Callable[[Exception], str]], ..
     ),
     (
         (EndpointConnectionError, NotConnected),
-        lambda error: f"AWS can't be reached: {error} Look at network, proxy and AWS_REGION.",
+        lambda error: f"AWS can't be reached: {error} Look at network, proxy and region.",
     ),
 )
 

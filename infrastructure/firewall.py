@@ -20,6 +20,8 @@ COUNTED = (
     "SizeRestrictions_QUERYSTRING",  # more than 2,048 bytes: a search and a cursor may have them
     "CrossSiteScripting_BODY",  # a company may be called <3
     "GenericRFI_BODY",  # metadata may hold addresses of the web
+    "GenericLFI_BODY",  # and paths
+    "EC2MetaDataSSRF_BODY",  # which nothing here follows
     "NoUserAgent_HEADER",  # clients are programs, and need not say which
 )
 

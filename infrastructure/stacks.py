@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from infrastructure import events
 from infrastructure.changes import Change, Template
 from infrastructure.failures import Failure
 from infrastructure.stages import suggest
@@ -15,25 +16,8 @@ from infrastructure.stages import suggest
 PAUSE_SECONDS = 3.0
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 NOTHING_CHANGES = ("didn't contain changes", "No updates are to be performed")
-
-STUCK = {
-    "ROLLBACK_COMPLETE": (
-        "could not be created, and nothing is in it. Mend what its events name (`status`), delete"
-        " it with `aws cloudformation delete-stack --stack-name {name}`, and run the command again"
-    ),
-    "UPDATE_ROLLBACK_FAILED": (
-        "could be neither changed nor put back. Mend what its events name (`status`), then `aws"
-        " cloudformation continue-update-rollback --stack-name {name}`, and run the command again"
-    ),
-}
-STUCK |= {
-    "ROLLBACK_FAILED": STUCK["ROLLBACK_COMPLETE"],
-    "CREATE_FAILED": STUCK["ROLLBACK_COMPLETE"],
-    "DELETE_FAILED": (
-        "could not be deleted. `status` names what is in the way: remove that, and run `destroy`"
-        " again"
-    ),
-}
+# The second has had a change set that nobody has agreed to: it keeps no values.
+NOT_MADE = {None, "REVIEW_IN_PROGRESS"}
 
 Say = Callable[[str], None]
 
@@ -55,10 +39,14 @@ class Stack:
         described = self._describe()
         return str(described["StackStatus"]) if described else None
 
+    @property
+    def is_made(self) -> bool:
+        return self.status not in NOT_MADE
+
     def outputs(self) -> dict[str, str]:
         """Return its outputs. Raises Failure when it is not there, or not finished."""
         described = self._describe()
-        if not described or described["StackStatus"] == "REVIEW_IN_PROGRESS":
+        if not described or described["StackStatus"] in NOT_MADE:
             raise Failure(f"There is no stack {self.name} in this account and region.")
         self._check_usable(str(described["StackStatus"]))
         return {each["OutputKey"]: each["OutputValue"] for each in described.get("Outputs", [])}
@@ -74,13 +62,7 @@ class Stack:
 
     def reason(self) -> str:
         """Return why the last change failed, as CloudFormation said it of the first resource."""
-        failed = ""
-        for event in self._events():  # the newest first
-            if event["ResourceStatus"].endswith("FAILED") and "cancelled" not in _why(event):
-                failed = f"{event['LogicalResourceId']}: {_why(event)}"
-            if _is_start(event, self.name):
-                break
-        return failed or "its events do not say why"
+        return events.reason(self._events(), self.name)
 
     def update(
         self,
@@ -88,7 +70,7 @@ class Stack:
         values: Mapping[str, str],
         confirm: Callable[[list[Change]], bool],
     ) -> bool:
-        """Create or change the stack; False where nothing is to change, or `confirm` is.
+        """Create or change the stack; return False where `confirm` is, and it stays as it was.
 
         A parameter without a value keeps the one that it has. Raises Failure, also when a change
         failed and was put back.
@@ -98,7 +80,7 @@ class Stack:
         change_set = self._plan(template, known)
         if change_set is None:
             self._say(f"{self.name}: nothing to change")
-            return False
+            return True
         try:
             agreed = self._agree(change_set, confirm)
         except BaseException:
@@ -153,21 +135,22 @@ class Stack:
             raise
 
     def _check_usable(self, status: str) -> None:
-        if status in STUCK:
-            what = STUCK[status].format(name=self.name)
+        if status in events.STUCK:
+            what = events.STUCK[status].format(name=self.name)
             raise Failure(f"The stack {self.name} {what}. ({status}: {self.reason()})")
 
     def _check_parameters(
         self, template: Template, values: Mapping[str, str]
     ) -> list[dict[str, Any]]:
         """Return the parameters. Raises Failure when the template does not know or lacks one."""
-        described = self._describe() or {"StackStatus": ""}
-        self._check_usable(described["StackStatus"])
+        described = self._describe() or {"StackStatus": None}
+        self._check_usable(str(described["StackStatus"]))
         declared = template.parameters(self._client)
         for name in values:
             if name not in declared:
                 raise Failure(f"{self.name} takes no parameter {name!r}. {suggest(name, declared)}")
-        before = {each["ParameterKey"] for each in described.get("Parameters", [])}
+        is_made = described["StackStatus"] not in NOT_MADE
+        before = {each["ParameterKey"] for each in described.get("Parameters", []) if is_made}
         return list(self._parameters(declared, values, before))
 
     def _parameters(
@@ -182,12 +165,11 @@ class Stack:
                 raise Failure(f"{self.name} needs a value for {name}: add `--set {name}=...`.")
 
     def _plan(self, template: Template, parameters: list[dict[str, Any]]) -> str | None:
-        is_new = self.status in {None, "REVIEW_IN_PROGRESS"}
         change_set = str(
             self._client.create_change_set(
                 StackName=self.name,
                 ChangeSetName=f"run-{secrets.token_hex(6)}",
-                ChangeSetType="CREATE" if is_new else "UPDATE",
+                ChangeSetType="UPDATE" if self.is_made else "CREATE",
                 Capabilities=CAPABILITIES,
                 ImportExistingResources=True,  # logs stay when a stage is deleted, by their names
                 Parameters=parameters,
@@ -236,7 +218,7 @@ class Stack:
             fresh = [event for event in self._events() if event["EventId"] not in seen]
             for event in reversed(fresh):
                 seen.add(event["EventId"])
-                self._say(_line(event))
+                self._say(events.line(event))
             if not (status or "").endswith("_IN_PROGRESS"):
                 return
             time.sleep(self._pause)
@@ -257,18 +239,3 @@ def _role() -> dict[str, str]:
     """Return the role that CloudFormation works with, where it is not the caller's own."""
     role = os.environ.get("CLOUDFORMATION_ROLE_ARN")
     return {"RoleARN": role} if role else {}
-
-
-def _why(event: Mapping[str, Any]) -> str:
-    return str(event.get("ResourceStatusReason", ""))
-
-
-def _is_start(event: Mapping[str, Any], name: str) -> bool:
-    is_own = event["LogicalResourceId"] == name or event["PhysicalResourceId"] == name
-    return is_own and _why(event) == "User Initiated"
-
-
-def _line(event: Mapping[str, Any]) -> str:
-    at = event["Timestamp"].strftime("%H:%M:%S")
-    line = f"  {at} {event['ResourceStatus']:28} {event['LogicalResourceId']}  {_why(event)}"
-    return line.rstrip()

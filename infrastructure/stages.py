@@ -102,6 +102,10 @@ class Stage:
         own = "" if function == "api_handler" else f"-{function}"
         return f"customers-{self.name}{own}"
 
+    @property
+    def lambda_names(self) -> list[str]:
+        return [self.lambda_name(function) for function in FUNCTIONS]
+
 
 STAGES: Mapping[str, Stage] = {
     stage.name: stage

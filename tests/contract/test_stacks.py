@@ -62,6 +62,8 @@ def test_stack_is_created_changed_and_left() -> None:
     assert any("CREATE_COMPLETE" in line for line in operator.heard)
     assert stack.update(template(second), {}, operator.confirm)
     assert [name for _, name, _ in stack.resources()] == ["A", "B"]
+    assert stack.update(template(second), {}, operator.confirm)
+    assert operator.heard[-1] == "life: nothing to change"
     stack.delete()
     assert stack.status in {None, "DELETE_COMPLETE"}
 
@@ -118,6 +120,18 @@ def test_parameters_are_checked_and_kept() -> None:
     stack.update(both, {}, operator.confirm)
 
     assert {"n", "n-2"} <= {each["TopicArn"].rpartition(":")[2] for each in topics()}
+
+
+def test_values_of_a_change_that_was_refused_are_not_kept() -> None:
+    """The stack that stays has never had them, and AWS refuses what uses the previous value."""
+    operator = Operator(agrees=False)
+    stack = operator.stack("refused-first")
+    declared = template({"A": topic("refused")}, Name={"Type": "String"})
+    stack.update(declared, {"Name": "n"}, operator.confirm)
+
+    assert not stack.is_made
+    with pytest.raises(Failure, match="needs a value for Name"):
+        stack.update(declared, {}, operator.confirm)
 
 
 def topics() -> Any:

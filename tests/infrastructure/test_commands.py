@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import (
@@ -15,23 +16,26 @@ from botocore.exceptions import (
     UnauthorizedSSOTokenError,
 )
 
+from infrastructure import commands, releases
 from infrastructure.changes import Change
-from infrastructure.commands import Run
 from infrastructure.failures import Failure, explain
+from infrastructure.parameters import FROM_DATABASE
+from infrastructure.run import Run
+from infrastructure.stacks import Stack
 from infrastructure.stages import STAGES
 
 ROOT = Path(__file__).parents[2]
 
 
-def run(*arguments: str) -> tuple[int, str]:
+def run(*arguments: str, **settings: str) -> tuple[int, str]:
     """Run a command where nobody is logged in; return its exit code and what it says of errors."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    nowhere = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_REGION": "eu-west-1"}
+    nowhere = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_DEFAULT_REGION": "eu-west-1"}
     nowhere |= dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), os.devnull)
     done = subprocess.run(
         [sys.executable, "-m", "infrastructure", *arguments],
         cwd=ROOT,
-        env=kept | nowhere,
+        env=kept | nowhere | settings,
         capture_output=True,
         text=True,
         check=False,
@@ -52,6 +56,13 @@ def test_misspelt_stage() -> None:
     )
 
 
+def test_region_is_not_guessed() -> None:
+    """STS answers without one; AWS_REGION is the AWS CLI's, and neither boto3's nor Chalice's."""
+    code, said = run("status", "--stage", "dev", AWS_DEFAULT_REGION="", AWS_REGION="eu-west-1")
+    assert (code, said.count("\n")) == (1, 1)
+    assert said.startswith("error: No AWS region is named: set AWS_DEFAULT_REGION")
+
+
 def refused(code: str, message: str = "no") -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": message}}, "CreateChangeSet")
 
@@ -60,7 +71,7 @@ def refused(code: str, message: str = "no") -> ClientError:
     ("error", "words"),
     [
         (NoCredentialsError(), "log in"),
-        (NoRegionError(), "set AWS_REGION"),
+        (NoRegionError(), "set AWS_DEFAULT_REGION"),
         (UnauthorizedSSOTokenError(), "session has expired"),
         (EndpointConnectionError(endpoint_url="https://x"), "can't be reached"),
         (refused("ExpiredToken"), "session has expired"),
@@ -97,6 +108,46 @@ def test_loss_is_agreed_to_by_name(typed: str, goes_on: bool) -> None:  # noqa: 
 def test_nobody_there_to_ask() -> None:
     with pytest.raises(Failure, match="Nobody is here to answer"):
         Run(None, STAGES["dev"]).confirm([HARMLESS])
+
+
+def test_end_of_input_is_no() -> None:
+    def ended(_: str) -> str:
+        raise EOFError
+
+    assert not Run(None, STAGES["prod"], ask=ended).confirm([HARMLESS])
+
+
+def test_packages_want_a_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Stack, "status", None)
+    run = Run(Mock(), STAGES["dev"])
+    with pytest.raises(Failure, match=r"name a bucket of yours with --bucket\.$"):
+        commands.deploy(run)
+
+
+def test_rollback_stays_where_a_deployment_is_not_agreed_to(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "sam.json").write_text('{"Parameters": {"Release": {"Default": ""}}}')
+    outputs = dict.fromkeys((*FROM_DATABASE, "KeyArn"), "")
+    monkeypatch.setattr(Run, "outputs", lambda *_: outputs)
+    monkeypatch.setattr(Stack, "update", lambda *_: False)
+    monkeypatch.setattr(Stack, "status", "UPDATE_COMPLETE")
+    monkeypatch.setattr(commands, "_refuse_both", Mock())
+    monkeypatch.setattr(commands, "_packaged", lambda _: tmp_path)
+    monkeypatch.setattr(releases, "upload", Mock())
+    monkeypatch.setattr(releases, "catch_up", lambda *_: pytest.fail("live was moved"))
+
+    commands.deploy(Run(Mock(), STAGES["prod"], bucket="own"))
+
+
+def test_protected_stage_stays_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The API would be gone before AWS refuses to delete the database below it."""
+    monkeypatch.setattr(Stack, "delete", lambda stack: pytest.fail(stack.name))
+    cluster = {"DBClusterIdentifier": "customers-prod", "DeletionProtection": True}
+    session = Mock()
+    session.client.return_value.describe_db_clusters.return_value = {"DBClusters": [cluster]}
+    with pytest.raises(Failure, match="customers-prod is protected, so nothing was deleted"):
+        commands.destroy(Run(session, STAGES["prod"], ask=lambda _: "prod"))
 
 
 @pytest.mark.parametrize("kind", ["AWS::RDS::DBCluster", "AWS::KMS::Key", "AWS::S3::Bucket"])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infrastructure import commands
+from infrastructure import parameters
 from infrastructure.stages import STAGES, Stage
 from local.mariadb import SETTINGS, SQL_MODES
 from tests.infrastructure import rules
@@ -23,7 +23,7 @@ DAYS_OF_PROD = 14
 
 
 def dimensions(stage: Stage) -> dict[str, str]:
-    return NETWORK | commands._dimensions(stage)
+    return parameters.database(stage, NETWORK)
 
 
 PROXY = {"UsesProxy": "true", "PermissionsBoundary": BOUNDARY}

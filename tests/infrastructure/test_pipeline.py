@@ -25,6 +25,7 @@ POLICIES = TEMPLATE.of_type("AWS::IAM::ManagedPolicy")
 BIGGEST_POLICY = 6_144  # characters without white space
 
 SECRET = "secretsmanager:{0}:secret:customers-"
+SERVICES = "iam::{3}:role/aws-service-role/"
 
 each_stage = pytest.mark.parametrize("stage", STAGES)
 
@@ -125,6 +126,16 @@ def test_what_a_workflow_may_do(action: str, resource: str, expected: bool) -> N
         ("iam:PassRole", "iam::{3}:role/customers-{1}-api-Role", True),
         ("lambda:UpdateFunctionCode", "lambda:{0}:function:customers-{1}-api-APIHandler-1", True),
         ("lambda:UpdateFunctionCode", "lambda:{0}:function:customers-{2}-api-APIHandler-1", False),
+        ("rds:CreateDBInstance", "rds:{0}:og:default:aurora-mysql-8-0", True),
+        ("rds:CreateDBInstance", "rds:{0}:pg:default.aurora-mysql8.0", True),
+        ("wafv2:CreateWebACL", "wafv2:{0}:regional/webacl/customers-{1}/1234", True),
+        ("wafv2:UpdateWebACL", "wafv2:{0}:regional/webacl/customers-{2}/1234", False),
+        ("iam:CreateServiceLinkedRole", SERVICES + "rds.amazonaws.com/AWSServiceRoleForRDS", True),
+        ("iam:CreateServiceLinkedRole", "iam::{3}:role/customers-{1}-api-Role", False),
+        # CloudWatch wants these of all alarms from whoever makes a composite one
+        ("cloudwatch:PutCompositeAlarm", "cloudwatch:{0}:alarm:*", True),
+        ("cloudwatch:DescribeAlarms", "cloudwatch:{0}:alarm:*", True),
+        ("cloudwatch:PutMetricAlarm", "cloudwatch:{0}:alarm:customers-{2}-page", False),
         ("logs:CreateLogGroup", "logs:{0}:log-group:/aws/rds/cluster/customers-{1}/audit", True),
         ("logs:DeleteLogGroup", "logs:{0}:log-group:/aws/rds/cluster/customers-{2}/audit", False),
     ],
@@ -198,6 +209,17 @@ def test_boundary_leaves_functions_what_they_need(stage: str) -> None:
                 arn = resource if isinstance(resource, str) else resource["Fn::Sub"]
                 arn = arn.replace("${ServerlessDeploymentApplication}", f"customers-{stage}-api-A")
                 assert _may(f"Boundary{stage.title()}", stage, action, arn), (action, arn)
+
+
+@each_stage
+def test_boundary_leaves_the_flow_log_what_it_needs(stage: str) -> None:
+    network = Template(PATH.with_name("network.yaml"), {"Stage": stage})
+    (document,) = network.of_type("AWS::IAM::Role")["FlowLogRole"]["Policies"]
+    log = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/customers/{stage}/network:log-stream:1"
+
+    for statement in document["PolicyDocument"]["Statement"]:
+        for action in statement["Action"]:
+            assert _may(f"Boundary{stage.title()}", stage, action, log), action
 
 
 def test_templates_that_make_roles_take_the_boundary() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from infrastructure import packaging, releases
-from infrastructure.commands import Run
 from infrastructure.failures import Failure
+from infrastructure.run import Run
 
 MARK = "+rehearsed"
 # What each role may do, of what any of them may: action and output of the database's stack.

