@@ -78,10 +78,12 @@ def deploy(run: Run) -> None:
     out = _packaged(run)
     values["Release"] = releases.release(out, values)
     template = releases.upload(run.session.client("s3"), bucket, out, run.say)
-    stack = run.stack("api")
+    stack, client = run.stack("api"), run.session.client("lambda")
+    before = releases.live_versions(client, run.stage.lambda_names)
     # Who does not agree may have rolled back, and is to stay so
     if stack.update(template, values, run.confirm):
-        releases.catch_up(run.session.client("lambda"), stack, run.say)
+        releases.catch_up(client, stack, run.say)
+        releases.remember(client, before)
         run.say(f"{run.stage.name} is at {stack.outputs()['EndpointURL']}")
 
 

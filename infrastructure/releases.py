@@ -9,6 +9,7 @@ that the stack does not know of it: so each deployment ends with `catch_up`.
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from infrastructure.failures import Failure, code_of
 from infrastructure.stacks import Stack
 
 ALIAS = "live"
+BEFORE = "before: "
 
 Say = Callable[[str], None]
 
@@ -85,10 +87,33 @@ def catch_up(client: Any, stack: Stack, say: Say) -> None:
                 point(client, function, version, say)
 
 
+def remember(client: Any, before: Mapping[str, str]) -> None:
+    """Note at each function's alias which version was live before a deployment, for `roll_back`.
+
+    The number below may be that of a release that a canary refused.
+    """
+    for function, version in before.items():
+        if version != live_version(client, function):
+            client.update_alias(FunctionName=function, Name=ALIAS, Description=f"{BEFORE}{version}")
+
+
+def live_versions(client: Any, functions: Iterable[str]) -> dict[str, str]:
+    """Return what is live of the functions that were deployed before."""
+    found = {}
+    for function in functions:
+        with suppress(Failure):
+            found[function] = live_version(client, function)
+    return found
+
+
 def live_version(client: Any, function: str) -> str:
     """Return the number of the version that `live` names. Raises Failure without an alias."""
+    return str(_alias(client, function)["FunctionVersion"])
+
+
+def _alias(client: Any, function: str) -> dict[str, Any]:
     try:
-        return str(client.get_alias(FunctionName=function, Name=ALIAS)["FunctionVersion"])
+        return dict(client.get_alias(FunctionName=function, Name=ALIAS))
     except ClientError as error:
         if code_of(error) != "ResourceNotFoundException":
             raise
@@ -99,10 +124,13 @@ def live_version(client: Any, function: str) -> str:
 
 
 def _version_before(client: Any, function: str) -> str:
-    present = int(live_version(client, function))
-    before = [number for number in versions(client, function) if number < present]
-    if before:
-        return str(before[-1])
+    alias = _alias(client, function)
+    present, noted = int(alias["FunctionVersion"]), alias.get("Description", "")
+    older = [str(number) for number in versions(client, function) if number < present]
+    if (before := str(noted).removeprefix(BEFORE)) in older:
+        return before
+    if older:
+        return older[-1]
     raise Failure(f"{function} has no version before {present}: deploy the commit before instead.")
 
 

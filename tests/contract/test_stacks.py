@@ -220,6 +220,23 @@ def test_rollback_moves_every_function_to_the_version_before(versions: Any) -> N
         releases.roll_back(versions, stack, FUNCTIONS, print)
 
 
+def test_rollback_passes_over_a_release_that_was_refused(versions: Any) -> None:
+    """Its versions stay, but nobody was served by them."""
+    before = releases.live_versions(versions, [*FUNCTIONS, "no-function"])
+    for name in FUNCTIONS:
+        for text in ("refused", "good"):
+            code = versions.update_function_code(
+                FunctionName=name, ZipFile=archive(text), Publish=True
+            )
+        versions.update_alias(FunctionName=name, Name="live", FunctionVersion=code["Version"])
+    releases.remember(versions, before)
+    assert live(versions) == ["4", "4"]
+
+    releases.roll_back(versions, Operator().stack("none"), FUNCTIONS, print)
+
+    assert live(versions) == ["2", "2"]
+
+
 def test_rollback_moves_all_or_none(versions: Any) -> None:
     versions.update_alias(FunctionName=FUNCTIONS[1], Name="live", FunctionVersion="1")
 
