@@ -67,7 +67,7 @@ def get_customers(request: Request, **query: object) -> Response:
     page = listing.page(database(), wanted, settings().cursor_key)
     following = request.next_page(page.cursor)
     more = json.dumps({"next": following, "has_more": following is not None})
-    text = f'{{"items":[{",".join(page.items)}],{more[1:]}'
+    text = f'{{"items":{page.items},{more[1:]}'
     return document(text, 200, {"Link": f'<{following}>; rel="next"'} if following else {})
 
 

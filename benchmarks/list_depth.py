@@ -107,7 +107,7 @@ def last_pages(database: Database, query: Query) -> list[str | None]:
     """Return the cursors of the last pages, found from behind."""
     opposite = query.sort[1:] if query.sort.startswith("-") else f"-{query.sort}"
     behind = query._replace(sort=opposite, limit=100, fields=("id", "updated_at"))
-    items = [json.loads(text) for text in listing.page(database, behind, KEY).items]
+    items = json.loads(listing.page(database, behind, KEY).items)
     return [
         cursors.encode(KEY, query.listed, position(query, items[n])) for n in range(20, len(items))
     ]

@@ -63,7 +63,7 @@ def get(database: Database, customer_id: UUID, fields: Collection[str] = rows.ME
     )
     if row is None:
         raise _not_found()
-    return Found(cast("int", row["version"]), rows.text(row))
+    return Found(cast("int", row["version"]), rows.texts([row]))
 
 
 def change(

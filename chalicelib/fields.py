@@ -3,7 +3,6 @@
 A message is `code: Detail.`; problem details carry the two apart.
 """
 
-import json
 import re
 import unicodedata
 from datetime import UTC, datetime
@@ -12,6 +11,8 @@ from typing import Any
 import marshmallow
 from email_validator import EmailNotValidError, validate_email
 from marshmallow import fields
+
+from chalicelib.documents import dumps
 
 MAX_METADATA_BYTES = 4_096
 LONGEST_DECOMPOSITION = 4  # characters that become one in normal form C, and spaces around them
@@ -211,4 +212,4 @@ class CommaSeparated(fields.List[str]):
 
 def json_size(document: object) -> int:
     """Return how many bytes the document takes as JSON."""
-    return len(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
+    return len(dumps(document).encode())

@@ -10,6 +10,7 @@ after a page; several are united by their ids, and ordered again: that is at mos
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from chalicelib import cursors
 from chalicelib.cursors import Position
 from chalicelib.database import Database, Row, Value
 from chalicelib.problems import invalid
-from chalicelib.rows import MEMBERS, as_json, email_key, text
+from chalicelib.rows import MEMBERS, as_json, email_key, texts
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -88,9 +89,9 @@ class Query(NamedTuple):
 
 
 class Page(NamedTuple):
-    """The JSON texts of customers, as the query orders them; `cursor` is None at the end."""
+    """The JSON text of customers, as the query orders them; `cursor` is None at the end."""
 
-    items: list[str]
+    items: str
     cursor: str | None
 
 
@@ -98,8 +99,8 @@ def page(database: Database, query: Query, key: bytes) -> Page:
     """Return a page of the list; `key` signs cursors. Raises ValidationError for the cursor."""
     after = _position(query, key) if query.cursor is not None else None
     parameters = _parameters(query, after) | {"rows": query.limit + 1}
-    rows = database.fetch_all(_statement(query, after), **parameters)
-    items = [text(row) for row in rows[: query.limit]]
+    rows = database.fetch_all(_statement(_shape(query)), **parameters)
+    items = f"[{texts(rows[: query.limit])}]"
     if len(rows) <= query.limit:
         return Page(items, None)
     last = _position_of(rows[query.limit - 1], query)
@@ -119,14 +120,22 @@ def _position_of(row: Row, query: Query) -> Position:
     return Position(UUID(cast("str", row["hex_id"])), updated_at)
 
 
-def _statement(query: Query, after: Position | None) -> str:
+def _shape(query: Query) -> Query:
+    """Return the query without its values: those of one shape are asked by one statement."""
+    names = (*query.filters, "q", "cursor")
+    given: dict[str, Any] = {name: "?" for name in names if getattr(query, name) is not None}
+    return query._replace(**given, limit=0, fields=frozenset(query.fields))
+
+
+@lru_cache(maxsize=256)
+def _statement(query: Query) -> str:
     order = ", ".join(query.order)
     # as text, which costs a page less than bytes do
     wanted = f"{order.replace('id', 'HEX(id) AS hex_id')}, {as_json(query.fields)}"
     branches = [
         f"FROM customers FORCE INDEX (ix_customers_{key})"
         f" WHERE {' AND '.join(conditions)} {_order_and_limit(query)}"
-        for key, conditions in _branches(query, after)
+        for key, conditions in _branches(query)
     ]
     if len(branches) == 1:
         return f"SELECT {wanted} {branches[0]}"
@@ -138,14 +147,14 @@ def _statement(query: Query, after: Position | None) -> str:
     )
 
 
-def _branches(query: Query, after: Position | None) -> Iterable[tuple[str, list[str]]]:
+def _branches(query: Query) -> Iterable[tuple[str, list[str]]]:
     """Yield the key and the conditions of each branch.
 
     The key is forced: by statistics of a table whose customers come and go, and of prefixes that
     it has not seen, an optimizer may well read the whole table in the order of the list.
     """
     common = [_FILTERS[name] for name in query.filters]
-    if after:
+    if query.cursor is not None:
         common.append(_behind(query))
     for state in ("live", "deleted")[: 1 + query.include_deleted]:
         for key, more in _ranges(query):

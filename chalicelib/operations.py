@@ -1,6 +1,5 @@
 """How a view becomes a route: who may call it, and what is answered whatever happens."""
 
-import json
 import os
 from collections.abc import Callable, Collection, Mapping
 from functools import cache, partial
@@ -11,7 +10,7 @@ import chalice.app
 from chalice import Chalice, Response
 from chalice.app import ChaliceAuthorizer
 
-from chalicelib import headers, logs, problems, telemetry
+from chalicelib import documents, headers, logs, problems, telemetry
 from chalicelib.database import DatabaseError
 from chalicelib.problems import Problem
 from chalicelib.request import Request
@@ -124,7 +123,7 @@ def answer(
     media_type: str = JSON,
 ) -> Response:
     """Answer with a JSON document."""
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    text = documents.dumps(body)
     text = text.encode(errors="replace").decode()  # a path or a name may hold half a pair
     return document(text, status, extra, media_type)
 

@@ -4,7 +4,7 @@ As `schemas`, it is imported when a request first has one.
 """
 
 from collections.abc import Mapping
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import marshmallow
@@ -125,15 +125,19 @@ def load(operation: str, query: Mapping[str, list[str]]) -> dict[str, Any]:
         raise invalid("parameter", repeated)
     try:
         given = {name: values[0] for name, values in query.items()}
-        return _schema(operation).load(given)  # type: ignore[no-any-return]
+        schema = _schema(operation, frozenset(given))
+        return schema.load(given)  # type: ignore[no-any-return]
     except marshmallow.ValidationError as error:
         wrong: dict[str, list[str]] = error.normalized_messages()  # type: ignore[no-untyped-call]
         raise invalid("parameter", ((name, wrong[name][0]) for name in wrong)) from None
 
 
-@cache
-def _schema(operation: str) -> Schema:
-    return QUERIES.get(operation, NoParameters)()
+@lru_cache(maxsize=64)
+def _schema(operation: str, names: frozenset[str]) -> Schema:
+    """Return a schema that looks at no more than what may be given."""
+    whole = QUERIES.get(operation, NoParameters)
+    declared = whole().fields.items()
+    return whole(only={name for name, field in declared if (field.data_key or name) in names})
 
 
 def _refuse_combination(parameter: str, detail: str) -> None:

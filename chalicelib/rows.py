@@ -10,11 +10,11 @@ import time
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
 from chalicelib.database import Row, Value
+from chalicelib.documents import dumps
 
 Customer = dict[str, Any]
 """JSON values, with a member for everything that `schemas.Customer` names."""
@@ -87,13 +87,13 @@ def as_json(fields: Collection[str] = MEMBERS) -> str:
     return f"""REPLACE({json_text}, '"', CHAR(127 USING utf8mb4)) AS customer"""
 
 
-def text(row: Row) -> str:
-    """Return the JSON text that `as_json` had the database write.
+def texts(rows: Iterable[Row]) -> str:
+    """Return the JSON texts that `as_json` had the database write, with commas between.
 
-    It comes with the character DEL, which no text of a customer has, in the place of quotes: the
+    They come with the character DEL, which no text of a customer has, in the place of quotes: the
     Data API would escape each, and that would be most of what a page costs.
     """
-    return cast("str", row["customer"]).replace("\x7f", '"')
+    return ",".join([cast("str", row["customer"]) for row in rows]).replace("\x7f", '"')
 
 
 def to_row(customer: Mapping[str, Any], names: Iterable[str] = STORED) -> dict[str, Value]:
@@ -134,7 +134,6 @@ def _same(value: Any) -> Any:
     return value
 
 
-_AS_JSON = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
 # of each member, the column that it is made of, and how
 _MADE_OF: dict[str, tuple[str, Callable[[Any], Any]]] = {
     **{member: (member, _same) for member in MEMBERS},
@@ -160,6 +159,6 @@ _STORED: dict[str, tuple[str, Callable[[Any], Value]]] = {
     **{name: (name, _same) for name in COLUMNS},
     "id": ("id", lambda text: UUID(text).bytes),
     "email_key": ("email", email_key),
-    **{name: (name, _AS_JSON) for name in DOCUMENTS},
+    **{name: (name, dumps) for name in DOCUMENTS},
     **{name: (name, _moment) for name in TIMES},
 }

@@ -5,7 +5,6 @@ cold starts are reads.
 """
 
 import importlib.resources
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cache
@@ -15,7 +14,7 @@ import marshmallow
 from marshmallow import Schema, missing, validate, validates_schema
 from marshmallow.fields import Nested
 
-from chalicelib.documents import merge_patch
+from chalicelib.documents import dumps, merge_patch
 from chalicelib.fields import (
     MESSAGES,
     Email,
@@ -207,7 +206,7 @@ def customer_size(customer: Mapping[str, Any]) -> int:
     It sends the two JSON columns as text: their quotes count twice.
     """
     members = {name: value for name, value in customer.items() if name not in DETAILS}
-    as_text = {name: json.dumps(customer[name], ensure_ascii=False) for name in _JSON_MEMBERS}
+    as_text = {name: dumps(customer[name]) for name in _JSON_MEMBERS}
     return json_size({**members, **as_text})
 
 

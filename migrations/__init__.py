@@ -13,7 +13,7 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -92,7 +92,8 @@ def _create_tables(database: Database) -> None:
         "CREATE TABLE IF NOT EXISTS schema_lock (id INT NOT NULL PRIMARY KEY) ENGINE = InnoDB"
     )
     if not database.fetch_one("SELECT id FROM schema_lock"):
-        database.execute("INSERT IGNORE INTO schema_lock (id) VALUES (1)")
+        with suppress(LockTimeout):  # of another run, which has made the row and holds it
+            database.execute("INSERT IGNORE INTO schema_lock (id) VALUES (1)")
 
 
 @contextmanager

@@ -214,11 +214,11 @@ def pages(database: Database, query: Query, limits: Iterator[int]) -> list[list[
     found = []
     for limit in limits:
         page = listing.page(database, query._replace(limit=limit), KEY)
-        found.append([json.loads(text)["id"] for text in page.items])
-        assert len(page.items) == limit or page.cursor is None
+        found.append([customer["id"] for customer in json.loads(page.items)])
+        assert len(found[-1]) == limit or page.cursor is None
         if page.cursor is None:
             break
-        assert page.items
+        assert found[-1]
         assert len(found) <= len(ROWS), "pages go round in a circle"
         query = query._replace(cursor=page.cursor)
     return found
@@ -264,7 +264,8 @@ def test_prefixes_find_some_and_not_all() -> None:
 
 def whole_list(database: Database, **parameters: str) -> list[Customer]:
     page = listing.page(database, load({"limit": "100", **parameters}), KEY)
-    return [json.loads(text) for text in page.items]
+    customers: list[Customer] = json.loads(page.items)
+    return customers
 
 
 def new(database: Database, **members: Any) -> str:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pymysql
 import pytest
@@ -168,6 +169,22 @@ def test_two_runs_at_once_apply_each_once(new_database: Callable[[], Database]) 
     applied = [line for line in said if line.startswith("applied")]
     assert applied == [f"applied {migration.name}" for migration in slow]
     assert len(new_database().fetch_all("SELECT id FROM a")) == 4
+
+
+def test_run_that_has_not_seen_the_lock_of_another_waits_for_it(
+    new_database: Callable[[], Database],
+) -> None:
+    """The other one has made the lock, and taken it, since this one looked for it."""
+    apply(new_database, [MAKE_A])
+
+    class Late(Recorded):
+        def _run(self, sql: str, parameters: Any) -> Any:
+            found = super()._run(sql, parameters)
+            return ([], 0) if sql == "SELECT id FROM schema_lock" else found
+
+    with new_database().transaction() as held:
+        migrations._take(held)
+        migrations._create_tables(Late(new_database()))
 
 
 def test_run_that_waits_says_so_and_gives_up_in_the_end(

@@ -164,19 +164,24 @@ _FROM_TEXT: Mapping[int, Callable[[str], Value]] = {
 
 def _rows(answer: "ExecuteStatementResponseTypeDef") -> list[Row]:
     readers = [
-        (column["label"], _FROM_TEXT.get(column["type"], str))
+        (column["label"], _FROM_TEXT.get(column["type"], _same))
         for column in answer.get("columnMetadata", [])
     ]
     return [
-        {label: _value(read, field) for (label, read), field in zip(readers, record, strict=True)}
+        {
+            label: read(field["stringValue"]) if "stringValue" in field else _value(field)
+            for (label, read), field in zip(readers, record, strict=True)
+        }
         for record in answer.get("records", [])
     ]
 
 
-def _value(read: Callable[[str], Value], field: "FieldOutputTypeDef") -> Value:
-    if (text := field.get("stringValue")) is not None:
-        return read(text)
+def _value(field: "FieldOutputTypeDef") -> Value:
     if field.get("isNull"):
         return None
     (value,) = field.values()
     return value  # type: ignore[return-value]  # a long, double, boolean or blob
+
+
+def _same(text: str) -> str:
+    return text

@@ -34,7 +34,7 @@ def test_load_stores_as_many_as_it_is_told(database: Database, how_many: int) ->
     seed.load(database, how_many)
 
     assert seed.count(database) == how_many
-    newest = json.loads(page(database, Query(limit=1), KEY).items[0])
+    newest = json.loads(page(database, Query(limit=1), KEY).items)[0]
     assert newest.items() >= seed.generate(how_many).items()
 
 
@@ -45,6 +45,6 @@ def test_load_passes_over_what_is_taken(database: Database) -> None:
     seed.load(database, 5)
 
     assert seed.count(database) == 6
-    emails = [json.loads(text)["email"] for text in page(database, Query(), KEY).items]
+    emails = [each["email"] for each in json.loads(page(database, Query(), KEY).items)]
     assert seed.generate(6)["email"] in emails
     assert emails.count(seed.generate(2)["email"]) == 0
