@@ -53,6 +53,9 @@ audit: $(AUDIT)  ## Look for known vulnerabilities in what the lock files name
 rehearse: $(EMULATOR)/.installed  ## Deploy staging into an emulated AWS, test it, change version, go back
 	@$(BIN)/python -m tests.rehearsal $(EMULATOR)/bin/ministack
 
+budget: $(INSTALLED)  ## Check that the service costs no more than its budget (ARGS=--update sets it)
+	@$(BIN)/python -m benchmarks.budget $(ARGS)
+
 check: $(INSTALLED)  ## Check lint, format and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -117,5 +120,5 @@ $(EMULATOR)/.installed: requirements-rehearsal.txt $(INSTALLED)
 	@touch $@
 
 .DEFAULT_GOAL := help
-.PHONY: run stack seed migrate token reset test quick contract rehearse audit check format openapi lock \
+.PHONY: run stack seed migrate token reset test quick contract rehearse audit budget check format openapi lock \
 	provision bind migrate-stage package deploy apply smoke status rollback destroy costs help
