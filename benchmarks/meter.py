@@ -23,6 +23,7 @@ VALGRIND = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out
 INSTRUCTIONS = re.compile(r"I\s+refs:\s+([\d,]+)")
 BEFORE = 50  # requests, until a process does what it always does
 MORE = {"get": 50, "list": 20, "create": 50}
+MORE_BY_CLOCK = dict.fromkeys(KINDS, 500)  # as seconds vary
 LAMBDA = {
     "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
     "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
@@ -81,15 +82,15 @@ class Meter:
         """Return the costs of a program, in instructions or in seconds."""
         for kind in KINDS:
             self._run([], program, kind, 1)  # which compiles
-        counts = {"nothing": ("get", 0), "first": ("get", 1)}
-        for kind in KINDS:
-            counts |= {kind: (kind, BEFORE), f"{kind} more": (kind, BEFORE + MORE[kind])}
-        cost = self._instructions if by_valgrind else self._seconds
+        more = MORE if by_valgrind else MORE_BY_CLOCK
+        count = self._instructions if by_valgrind else self._seconds
         with ThreadPoolExecutor(os.cpu_count() if by_valgrind else 1) as pool:
-            found = pool.map(lambda each: cost(program, *each), counts.values())
-            by_name = dict(zip(counts, found, strict=True))
-        warm = {kind: (by_name[f"{kind} more"] - by_name[kind]) / MORE[kind] for kind in KINDS}
-        return {"cold": by_name["first"] - by_name["nothing"], **warm}
+            counts = pool.map(lambda run: count(program, *run), runs(more))
+            found = dict(zip(runs(more), counts, strict=True))
+        warm = {
+            kind: (found[kind, BEFORE + n] - found[kind, BEFORE]) / n for kind, n in more.items()
+        }
+        return {"cold": found["get", 1] - found["get", 0], **warm}
 
     def told(self, program: Program) -> Told:
         """Return what a process says of itself after its first request."""
@@ -118,6 +119,12 @@ class Meter:
         if done.returncode:
             raise MeasuringError(f"{program.module}, {kind}: {done.stderr.strip()[-2000:]}")
         return done.stderr
+
+
+def runs(more: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Return which processes to compare: of which kind, and how many, their requests are."""
+    warm = [(kind, BEFORE + n) for kind in KINDS for n in (0, more[kind])]
+    return [("get", 0), ("get", 1), *warm]
 
 
 @contextmanager
