@@ -17,11 +17,11 @@ def bars(title: str, values: Mapping[str, float], limit: float) -> str:
     """Return a chart with a bar for each value, and a line at the limit; `ours` stands out."""
     scale = (WIDTH - LEFT - 70) / max(limit, *values.values())
     height = TOP + len(values) * (BAR + GAP)
+    at = LEFT + limit * scale
     drawn = "\n".join(
-        _bar(name, value, scale, TOP + n * (BAR + GAP))
+        _bar(name, value, scale, at, TOP + n * (BAR + GAP))
         for n, (name, value) in enumerate(values.items())
     )
-    at = LEFT + limit * scale
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">\n'
         f"<style>{STYLE}</style>\n"
@@ -33,11 +33,12 @@ def bars(title: str, values: Mapping[str, float], limit: float) -> str:
     )
 
 
-def _bar(name: str, value: float, scale: float, y: int) -> str:
+def _bar(name: str, value: float, scale: float, limit_at: float, y: int) -> str:
     kind = "ours" if name == "ours" else "bar"
-    length = value * scale
+    end = LEFT + value * scale
+    number_at = 6 + max(end, limit_at)  # beside the line, not under it
     return (
         f'<text x="0" y="{y + 14}">{escape(name)}</text>'
-        f'<rect class="{kind}" x="{LEFT}" y="{y}" width="{length:.1f}" height="{BAR}" rx="2"/>'
-        f'<text x="{LEFT + length + 6:.1f}" y="{y + 14}">{value:.3g}</text>'
+        f'<rect class="{kind}" x="{LEFT}" y="{y}" width="{end - LEFT:.1f}" height="{BAR}" rx="2"/>'
+        f'<text x="{number_at:.1f}" y="{y + 14}">{value:.3g}</text>'
     )
