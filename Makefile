@@ -11,6 +11,8 @@ CONTRACT := .venv/.contract
 AUDIT := .venv/audit/.installed
 # Apart from the tests' packages: a layer that lacks one must not find it there.
 EMULATOR := .venv/emulator
+# the same, for what is measured beside the service
+BENCH ?= .venv/bench
 INSTALL := pip install --quiet --disable-pip-version-check --no-compile --require-hashes --requirement
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade
 LOCKED := --constraints requirements.txt
@@ -53,6 +55,12 @@ audit: $(AUDIT)  ## Look for known vulnerabilities in what the lock files name
 rehearse: $(EMULATOR)/.installed  ## Deploy staging into an emulated AWS, test it, change version, go back
 	@$(BIN)/python -m tests.rehearsal $(EMULATOR)/bin/ministack
 
+bench: $(BENCH)/.installed  ## Measure the service beside its peers, and draw docs/performance
+	@$(BIN)/python -m benchmarks --python $(BENCH)/bin/python $(ARGS)
+
+budget: $(INSTALLED)  ## Check that the service costs no more than its budget (ARGS=--update sets it)
+	@$(BIN)/python -m benchmarks.budget $(ARGS)
+
 check: $(INSTALLED)  ## Check lint, format and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -75,6 +83,7 @@ lock: $(INSTALLED)  ## Pin the requirements anew from pyproject.toml
 		--output-file requirements-contract.txt
 	@$(COMPILE) --group audit --output-file requirements-audit.txt
 	@$(COMPILE) --group rehearsal --output-file requirements-rehearsal.txt
+	@$(COMPILE) pyproject.toml --group bench $(LOCKED) --output-file requirements-bench.txt
 
 ##@ Deploy it
 provision: $(INSTALLED)  ## Make or change a stage's network, database and operations (STAGE=dev)
@@ -116,6 +125,11 @@ $(EMULATOR)/.installed: requirements-rehearsal.txt $(INSTALLED)
 	@$(EMULATOR)/bin/$(INSTALL) $<
 	@touch $@
 
+$(BENCH)/.installed: requirements-bench.txt $(INSTALLED)
+	@$(BIN)/python -m venv $(BENCH)
+	@$(BENCH)/bin/$(INSTALL) $<
+	@touch $@
+
 .DEFAULT_GOAL := help
-.PHONY: run stack seed migrate token reset test quick contract rehearse audit check format openapi lock \
+.PHONY: run stack seed migrate token reset test quick contract rehearse audit bench budget check format openapi lock \
 	provision bind migrate-stage package deploy apply smoke status rollback destroy costs help

@@ -1,0 +1,168 @@
+"""The service beside its peers, `make bench`: docs/performance.md has method and limits.
+
+Every program runs in fresh processes in which AWS's runtime client was imported first, gets the
+same events, and talks to the same stub of the Data API. Instructions are counted by valgrind;
+without it, or with `--cpu`, it is CPU seconds: medians of rounds in which all take turns.
+"""
+
+import argparse
+import platform
+import re
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+from tqdm import tqdm
+
+from benchmarks.budget import package_size
+from benchmarks.meter import OURS, ROOT, Costs, Meter, Program, has_valgrind, meter
+from benchmarks.plots import bars
+from benchmarks.sizes import zipped
+
+FIRST = "awslambdaric.bootstrap"
+PAGE = ROOT / "docs" / "performance.md"
+PLOTS = ROOT / "docs" / "performance"
+FIGURES = re.compile("(?<=<!-- make bench -->\n).*(?=<!-- end -->)", re.DOTALL)
+MB = 1_000_000
+CPU_ROUNDS = 21
+COLUMNS = {
+    "cold": "cold start",
+    "get": "warm get",
+    "list": "warm list of 50",
+    "create": "warm create",
+}
+LIMITS = {"cold": 0.25, "get": 0.22, "list": 0.10, "create": 0.28}
+LARGEST_PACKAGE = 1.0  # MB
+BASE, SERVICE = "bare boto3", "ours"
+
+
+class Peer(NamedTuple):
+    """A program, and what its requirements file names: the Lambda runtime has boto3."""
+
+    program: Program
+    requirements: tuple[str, ...] = ()
+
+
+def peer(module: str, *requirements: str) -> Peer:
+    return Peer(Program(f"benchmarks.peers.{module}"), requirements)
+
+
+PEERS = {
+    "floor, raw socket": peer("floor"),
+    "floor, http.client": peer("floor_http"),
+    SERVICE: Peer(OURS),
+    BASE: peer("bare"),
+    "usual Chalice": peer("usual_chalice", "marshmallow", "aws-xray-sdk", "boto3"),
+    "Powertools, pydantic": peer(
+        "powertools", "aws-lambda-powertools", "pydantic", "email-validator"
+    ),
+    "FastAPI, Mangum": peer("fastapi_mangum", "fastapi", "mangum", "email-validator"),
+}
+
+
+class Figures(NamedTuple):
+    """What was measured of a program: costs, megabytes of its package and of memory."""
+
+    costs: Costs
+    package: float
+    memory: float
+
+
+def main() -> None:
+    """Measure all of them; print the table, and bring it and the plots into docs/."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--python", default=str(ROOT / ".venv/bench/bin/python"))
+    parser.add_argument("--cpu", action="store_true", help="CPU seconds, valgrind or not")
+    arguments = parser.parse_args()
+    counts = has_valgrind() and not arguments.cpu
+    with meter(arguments.python, FIRST) as taken:
+        figures = measured(taken, site_of(arguments.python), counts=counts)
+    told = report(figures, "million instructions" if counts else "milliseconds of CPU")
+    print(told)
+    PAGE.write_text(FIGURES.sub(lambda _: f"{told}\n", PAGE.read_text()))
+    draw(figures, "instructions" if counts else "CPU")
+
+
+def draw(figures: Mapping[str, Figures], unit: str) -> None:
+    """Write a plot of each kind of cost."""
+    PLOTS.mkdir(exist_ok=True)
+    for kind, name in COLUMNS.items():
+        title = f"{name.capitalize()}: {unit}, bare boto3 = 1"
+        (PLOTS / f"{kind}.svg").write_text(bars(title, ratios(figures, kind), LIMITS[kind]))
+
+
+def site_of(python: str) -> Path:
+    """Return where the packages of a Python are."""
+    command = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    return Path(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip())  # noqa: S603
+
+
+def measured(taken: Meter, site: Path, *, counts: bool) -> dict[str, Figures]:
+    rounds = 1 if counts else CPU_ROUNDS
+    turns = tqdm([name for _ in range(rounds) for name in PEERS], desc="measuring", unit="program")
+    found: dict[str, list[Costs]] = {name: [] for name in PEERS}
+    for name in turns:
+        turns.set_postfix_str(name)
+        found[name].append(taken.costs(PEERS[name].program, by_valgrind=counts))
+    return {
+        name: Figures(
+            scaled(medians(found[name]), 1e-6 if counts else 1e3),
+            package(each, site) / MB,
+            taken.told(each.program).peak / MB,
+        )
+        for name, each in PEERS.items()
+    }
+
+
+def medians(costs: Iterable[Costs]) -> Costs:
+    rounds = list(costs)
+    return {kind: median(each[kind] for each in rounds) for kind in COLUMNS}
+
+
+def scaled(costs: Costs, factor: float) -> Costs:
+    return {kind: cost * factor for kind, cost in costs.items()}
+
+
+def package(peer: Peer, site: Path) -> int:
+    return package_size() if peer.program == OURS else zipped(peer.requirements, site)
+
+
+def ratios(figures: Mapping[str, Figures], kind: str) -> dict[str, float]:
+    base = figures[BASE].costs[kind]
+    return {name: each.costs[kind] / base for name, each in figures.items()}
+
+
+def report(figures: Mapping[str, Figures], unit: str) -> str:
+    """Return the table, and which limits hold."""
+    lines = [
+        f"| {unit}; ratio to {BASE} | {' | '.join(COLUMNS.values())} | package, MB | peak, MB |",
+        f"|---|{'---|' * (len(COLUMNS) + 2)}",
+        *(line(name, figures) for name in figures),
+        f"| limit for {SERVICE} | {' | '.join(f'{n:.2f}' for n in LIMITS.values())} | 1.0 | |",
+        "",
+        *verdicts(figures),
+        "",
+        f"Python {platform.python_version()}, {platform.system()} on {platform.machine()}.",
+    ]
+    return "\n".join(lines)
+
+
+def line(name: str, figures: Mapping[str, Figures]) -> str:
+    own = figures[name]
+    cells = [f"{own.costs[kind]:.2f} ({ratios(figures, kind)[name]:.2f})" for kind in COLUMNS]
+    return f"| {name} | {' | '.join(cells)} | {own.package:.2f} | {own.memory:.0f} |"
+
+
+def verdicts(figures: Mapping[str, Figures]) -> list[str]:
+    own = {COLUMNS[kind]: (ratios(figures, kind)[SERVICE], LIMITS[kind]) for kind in COLUMNS}
+    own["package"] = (figures[SERVICE].package, LARGEST_PACKAGE)
+    return [
+        f"- {name}: {value:.3f} of {limit:.2f}, {'which holds' if value <= limit else '**missed**'}"
+        for name, (value, limit) in own.items()
+    ]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""The process that is measured: `python -m benchmarks.measured first module handler kind requests`.
+
+It imports `first`, which a Lambda function has before any code of its own (AWS's runtime client),
+then the module, and hands its handler requests of a kind. Without requests it imports only
+`first`: that is what there is to subtract. A further argument has it tell of itself at the end.
+"""
+
+import importlib
+import os
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+from benchmarks.events import TRACE, event
+
+CONTEXT = SimpleNamespace(
+    aws_request_id="9c7e436c-c191-4f6c-9b4c-8602417c11a5",
+    function_name="customers",
+    function_version="1",
+    invoked_function_arn="arn:aws:lambda:eu-central-1:123456789012:function:customers:live",
+    memory_limit_in_mb=512,
+    log_group_name="/aws/lambda/customers",
+    log_stream_name="2026/01/01/[1]0123456789abcdef",
+    get_remaining_time_in_millis=lambda: 28_000,
+)
+
+
+def main() -> None:
+    """Import, and answer."""
+    first, module, name, kind, requests = sys.argv[1:6]
+    os.environ["_X_AMZN_TRACE_ID"] = TRACE
+    importlib.import_module(first)
+    events = [event(kind, number) for number in range(int(requests))]
+    if events:
+        handler = getattr(importlib.import_module(module), name)
+        for each in events:
+            answer(handler, each)
+    if sys.argv[6:]:
+        tell()
+
+
+def answer(handler: Any, request: dict[str, Any]) -> None:
+    """Be the runtime client for one request."""
+    said = handler(request, CONTEXT)
+    if said["statusCode"] not in {200, 201}:
+        sys.exit(f"{request['path']}: {said}")
+
+
+def tell() -> None:
+    """Say what this process is: modules, bytes of their sources, peak of memory, CPU seconds."""
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    files = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+    sources = sum(os.path.getsize(name) for name in files if name and name.endswith(".py"))
+    seconds = used.ru_utime + used.ru_stime
+    print(len(sys.modules), sources, used.ru_maxrss, seconds, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

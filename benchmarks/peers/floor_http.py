@@ -1,0 +1,17 @@
+"""The floor with http.client in the place of the bare socket."""
+
+from http.client import HTTPConnection
+
+from benchmarks.peers import floor
+
+connection = HTTPConnection(floor.HOST)
+handler = floor.handler
+
+
+def send(body):
+    connection.request("POST", floor.PATH, body, floor.signed(body))
+    return connection.getresponse().read()
+
+
+floor.connection.close()
+floor.send = send

@@ -1,0 +1,44 @@
+"""A customer as pydantic has it.
+
+https://docs.pydantic.dev/latest/concepts/models/
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, EmailStr, StringConstraints, model_validator
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
+Company = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+Phone = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{1,14}$")]
+
+
+class NewCustomer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    email: EmailStr
+    given_name: Name | None = None
+    family_name: Name | None = None
+    company_name: Company | None = None
+    phone: Phone | None = None
+    status: Literal["active", "inactive"] = "active"
+
+    @model_validator(mode="after")
+    def has_a_name(self) -> Self:
+        if not (self.given_name or self.family_name or self.company_name):
+            raise ValueError("a name is required")
+        return self
+
+
+class Customer(BaseModel):
+    """What is answered: it comes from the database, and is not validated again."""
+
+    id: str
+    version: int
+    status: str
+    email: str
+    phone: str | None
+    given_name: str | None
+    family_name: str | None
+    company_name: str | None
+    created_at: str | None
+    updated_at: str | None

@@ -1,0 +1,60 @@
+"""Powertools for AWS Lambda: its event handler and logger, validation by pydantic, boto3's client.
+
+https://docs.aws.amazon.com/powertools/python/latest/core/event_handler/api_gateway/
+"""
+
+import os
+import uuid
+from typing import Annotated
+
+import boto3
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.openapi.params import Query
+from aws_lambda_powertools.logging import correlation_paths
+
+from benchmarks.peers.models import Customer, NewCustomer
+from benchmarks.peers.rules import GET, INSERT, LIST, customers, parameters
+
+app = APIGatewayRestResolver(enable_validation=True)
+logger = Logger(service="customers")
+client = boto3.client("rds-data")
+
+
+@app.get("/customers/<customer_id>")
+def get_customer(customer_id: str) -> Customer:
+    found = execute(GET, id=customer_id)
+    if not found:
+        raise NotFoundError
+    return Customer(**found[0])
+
+
+@app.get("/customers")
+def list_customers(limit: Annotated[int, Query(ge=1, le=100)] = 20) -> list[Customer]:
+    return [Customer(**each) for each in execute(LIST, rows=limit)]
+
+
+@app.post("/customers")
+def create_customer(new: NewCustomer) -> tuple[dict, int]:
+    customer = {"id": str(uuid.uuid4()), **new.model_dump()}
+    execute(INSERT, **customer)
+    return customer, 201
+
+
+@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_REST)
+def handler(event, context):
+    answer = app.resolve(event, context)
+    logger.info("answered", extra={"status": answer["statusCode"]})
+    return answer
+
+
+def execute(sql, **values):
+    said = client.execute_statement(
+        resourceArn=os.environ["DATABASE_RESOURCE_ARN"],
+        secretArn=os.environ["DATABASE_SECRET_ARN"],
+        database="customers",
+        sql=sql,
+        parameters=parameters(values),
+    )
+    return customers(said)

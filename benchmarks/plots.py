@@ -1,0 +1,44 @@
+"""Bar charts as SVG, in the colours of the page that they are on, by day and by night."""
+
+from collections.abc import Mapping
+from html import escape
+
+WIDTH, LEFT, BAR, GAP, TOP = 720, 190, 18, 8, 44
+STYLE = """
+text { font: 13px system-ui, sans-serif; fill: #1f2328 } .title { font-weight: 600 }
+.bar { fill: #8c959f } .ours { fill: #0969da } .limit { stroke: #cf222e; stroke-width: 2 }
+@media (prefers-color-scheme: dark) {
+  text { fill: #e6edf3 } .bar { fill: #6e7681 } .ours { fill: #4493f8 } .limit { stroke: #f85149 }
+}
+"""
+
+
+def bars(title: str, values: Mapping[str, float], limit: float) -> str:
+    """Return a chart with a bar for each value, and a line at the limit; `ours` stands out."""
+    scale = (WIDTH - LEFT - 70) / max(limit, *values.values())
+    height = TOP + len(values) * (BAR + GAP)
+    at = LEFT + limit * scale
+    drawn = "\n".join(
+        _bar(name, value, scale, at, TOP + n * (BAR + GAP))
+        for n, (name, value) in enumerate(values.items())
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">\n'
+        f"<style>{STYLE}</style>\n"
+        f"<title>{escape(title)}</title>\n"
+        f'<text class="title" x="0" y="18">{escape(title)}</text>\n'
+        f"{drawn}\n"
+        f'<line class="limit" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP - 6}" y2="{height}"/>\n'
+        f"</svg>\n"
+    )
+
+
+def _bar(name: str, value: float, scale: float, limit_at: float, y: int) -> str:
+    kind = "ours" if name == "ours" else "bar"
+    end = LEFT + value * scale
+    number_at = 6 + max(end, limit_at)  # beside the line, not under it
+    return (
+        f'<text x="0" y="{y + 14}">{escape(name)}</text>'
+        f'<rect class="{kind}" x="{LEFT}" y="{y}" width="{end - LEFT:.1f}" height="{BAR}" rx="2"/>'
+        f'<text x="{number_at:.1f}" y="{y + 14}">{value:.3g}</text>'
+    )

@@ -1,0 +1,51 @@
+"""The budget notices what outgrows it, and is of what is measured."""
+
+import json
+from typing import Any
+
+import pytest
+
+from benchmarks import budget, stub
+from chalicelib import listing
+from chalicelib.rows import MEMBERS
+
+BUDGET = {"cold instructions": 1_000_000, "modules loaded": 100}
+
+
+def test_within_five_percent_is_as_agreed() -> None:
+    assert budget.compare(BUDGET, {"cold instructions": 1_050_000, "modules loaded": 90}) == 0
+
+
+def test_more_than_that_fails_and_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert budget.compare(BUDGET, {"cold instructions": 1_050_001, "modules loaded": 100}) == 1
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines if line.endswith("too much")] == ["cold"]
+
+
+def test_file_has_all_that_is_compared() -> None:
+    names = json.loads(budget.FILE.read_text())
+
+    assert {"python", "bytes of the package", "modules loaded"} <= names.keys()
+    assert {f"{kind} instructions" for kind in ("cold", "get", "list", "create")} <= names.keys()
+
+
+class Asked:
+    """A database that answers as the stub does, and whose statements are the service's own."""
+
+    def fetch_all(self, sql: str, /, **parameters: Any) -> list[dict[str, Any]]:
+        names = stub.columns(stub.COLUMNS.match(sql)[1])  # type: ignore[index]
+        row = {stub.label(name): stub.plain(stub.field(name)) for name in names}
+        return [row] * parameters.get("rows", 1)
+
+    def fetch_one(self, sql: str, /, **parameters: Any) -> dict[str, Any]:
+        return self.fetch_all(sql, **parameters)[0]
+
+
+def test_stub_answers_whole_customers() -> None:
+    """Otherwise less would be measured than is done."""
+    page = listing.page(Asked(), listing.Query(limit=50), b"k" * 32)  # type: ignore[arg-type]
+
+    assert len(page.items) == 50
+    assert page.cursor
+    assert json.loads(page.items[0]).keys() == set(MEMBERS)
