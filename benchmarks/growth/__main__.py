@@ -66,12 +66,12 @@ def warm(url: str) -> None:
 def measure(places: Mapping[int, Place], seconds: float, pid: int) -> tuple[Results, Results]:
     """Measure each request, of one client and of many."""
     by_one, by_many = {}, {}
-    clients = Clients(places)  # first: a process is not forked well once there are connections
+    clients = Clients(places, pid)  # first: a process is not forked well once there are connections
     try:
         for name, prepare in tqdm((REQUESTS | GROWING).items(), desc="requests"):
             by_one[name] = alone(prepare, places, seconds, pid)
             if name in REQUESTS:  # the others take so long that nothing is to be learned
-                by_many[name] = clients.measure(name, seconds)
+                by_many[name] = clients.measure(name, 2 * seconds)
     finally:
         clients.close()
     return by_one, by_many
@@ -80,11 +80,13 @@ def measure(places: Mapping[int, Place], seconds: float, pid: int) -> tuple[Resu
 def table(results: Results) -> str:
     """Return the medians by size, and the ratio of the largest to the smallest."""
     sizes = list(next(iter(results.values())))
-    head = ["request", *(f"{size:,}" for size in sizes), "ratio", "in the database"]
+    head = ["request", *(f"{size:,}" for size in sizes), "ratio", "database's processor"]
     lines = [head, ["---"] * len(head)]
     for name, by_size in results.items():
         medians = [f"{median(each.took):.2f} ms" for each in by_size.values()]
-        lines.append([f"`{name}`", *medians, f"{ratio(by_size):.2f}", _worked_ratio(by_size)])
+        lines.append(
+            [f"`{name}`", *medians, f"{ratio(by_size):.2f}", f"{worked_ratio(by_size):.2f}"]
+        )
     return _markdown(lines)
 
 
@@ -92,11 +94,8 @@ def ratio(by_size: Mapping[int, Measured]) -> float:
     return median(by_size[max(by_size)].took) / median(by_size[min(by_size)].took)
 
 
-def _worked_ratio(by_size: Mapping[int, Measured]) -> str:
-    smallest, largest = by_size[min(by_size)].worked, by_size[max(by_size)].worked
-    if not smallest:
-        return ""
-    return f"{median(largest) / median(smallest):.2f}"
+def worked_ratio(by_size: Mapping[int, Measured]) -> float:
+    return median(by_size[max(by_size)].worked) / median(by_size[min(by_size)].worked)
 
 
 def table_of_keys(directory: Path, sizes: list[int]) -> str:
@@ -140,8 +139,9 @@ Over {target}: {over}
 
 {plans}
 
-Method: medians of calls for {seconds:g} s each, the sizes in turns. {cores} cores, Python {python},
-{database}, all in memory; rows loaded in the order of their ids, keys sorted.
+Method: medians of calls for {seconds:g} s each, of many clients twice that, the sizes in turns.
+{cores} cores, Python {python}, {database}, all in memory; rows loaded in the order of their ids,
+keys sorted.
 """
 
 

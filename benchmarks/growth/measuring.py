@@ -15,7 +15,7 @@ from chalicelib.settings import Settings
 
 CLIENTS = 32
 SAMPLES = 1_000
-SLICE = 20
+SLICE = 4
 """Calls of each client in a turn, where there are many."""
 LEAST = 5
 """Calls that a median is made of, however long they take."""
@@ -82,8 +82,9 @@ def _worked(pid: int) -> float:
 class Clients:
     """Many clients, each a process with a connection to each database, that call at once."""
 
-    def __init__(self, places: Mapping[int, Place]) -> None:
+    def __init__(self, places: Mapping[int, Place], pid: int) -> None:
         self._sizes = list(places)
+        self._pid = pid
         self._pool = multiprocessing.Pool(
             CLIENTS, _become_client, (places, multiprocessing.Barrier(CLIENTS))
         )
@@ -94,8 +95,11 @@ class Clients:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             for size in self._sizes:
+                worked = _worked(self._pid)
                 times = self._pool.map(_call_at_once, [(name, size)] * CLIENTS, chunksize=1)
+                each = (_worked(self._pid) - worked) / (CLIENTS * SLICE)
                 measured[size].took.extend(itertools.chain(*times))
+                measured[size].worked.append(each * 1000)
         return measured
 
     def close(self) -> None:

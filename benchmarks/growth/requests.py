@@ -100,9 +100,7 @@ READING_ALL: dict[str, Callable[[Row], Query]] = {
     "q=a name": lambda one: Query(q=str(one["name"])),
     "q=mar": lambda _: Query(q="mar"),
     "q=mar, status=inactive": lambda _: Query(q="mar", status="inactive"),
-    "created_before, -updated_at": lambda one: Query(
-        created_before=_created(one), sort="-updated_at"
-    ),
+    "created_after, updated_at": lambda one: Query(created_after=_created(one), sort="updated_at"),
 }
 REQUESTS: dict[str, Prepare] = {
     "get": get,
