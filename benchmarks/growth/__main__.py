@@ -63,15 +63,18 @@ def warm(url: str) -> None:
         filling.answer(url, f"SELECT COUNT(*) FROM {along}")  # noqa: S608 (its own key)
 
 
-def measure(places: Mapping[int, Place], seconds: float, pid: int) -> tuple[Results, Results]:
-    """Measure each request, of one client and of many."""
+def measure(
+    places: Mapping[int, Place], arguments: argparse.Namespace, pid: int
+) -> tuple[Results, Results]:
+    """Measure each request that is wanted, of one client and of many."""
+    wanted = {name: each for name, each in (REQUESTS | GROWING).items() if arguments.only in name}
     by_one, by_many = {}, {}
     clients = Clients(places, pid)  # first: a process is not forked well once there are connections
     try:
-        for name, prepare in tqdm((REQUESTS | GROWING).items(), desc="requests"):
-            by_one[name] = alone(prepare, places, seconds, pid)
+        for name, prepare in tqdm(wanted.items(), desc="requests"):
+            by_one[name] = alone(prepare, places, arguments.seconds, pid)
             if name in REQUESTS:  # the others take so long that nothing is to be learned
-                by_many[name] = clients.measure(name, 2 * seconds)
+                by_many[name] = clients.measure(name, 2 * arguments.seconds)
     finally:
         clients.close()
     return by_one, by_many
@@ -152,14 +155,14 @@ def over(results: Results) -> list[str]:
     ]
 
 
-def run(directory: Path, sizes: list[int], seconds: float) -> bool:
+def run(directory: Path, arguments: argparse.Namespace) -> bool:
     """Load, measure and print; return whether all ratios are low enough."""
-    with server(directory, sizes) as (mariadb, urls):
+    with server(directory, arguments.sizes) as (mariadb, urls):
         for url in tqdm(urls.values(), desc="into memory"):
             warm(url)
         places = {size: sample(url) for size, url in urls.items()}
-        walked, trees = table_of_plans(places), table_of_keys(directory, sizes)
-        by_one, by_many = measure(places, seconds, mariadb.pid)
+        walked, trees = table_of_plans(places), table_of_keys(directory, arguments.sizes)
+        by_one, by_many = measure(places, arguments, mariadb.pid)
     too_high = [*over(by_one), *(f"{name}, {CLIENTS} clients" for name in over(by_many))]
     print(
         REPORT.format(
@@ -170,7 +173,7 @@ def run(directory: Path, sizes: list[int], seconds: float) -> bool:
             over="; ".join(too_high) or "none",
             keys=trees,
             plans=walked,
-            seconds=seconds,
+            seconds=arguments.seconds,
             cores=os.cpu_count(),
             python=platform.python_version(),
             database=find_server(),
@@ -186,6 +189,7 @@ def main() -> None:
         "--sizes", type=_sizes, default="10000,1000000,10000000", help="(%(default)s)"
     )
     parser.add_argument("--seconds", type=float, default=6, help="for each request (%(default)s)")
+    parser.add_argument("--only", default="", help="requests that have this in their names")
     parser.add_argument(
         "--directory", type=Path, help="what is loaded is kept there, and found again"
     )
@@ -193,7 +197,7 @@ def main() -> None:
     try:
         with TemporaryDirectory(prefix="benchmark-") as temporary:
             directory = arguments.directory or Path(temporary)
-            is_low = run(directory, arguments.sizes, arguments.seconds)
+            is_low = run(directory, arguments)
     except LocalError as error:
         sys.exit(f"benchmark: {error}")
     sys.exit(not is_low)
