@@ -5,8 +5,8 @@ import sys
 from collections.abc import Iterable
 from typing import NamedTuple
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 640, 60, 220, 20, 40
-LOWEST, HIGHEST = -1, 4  # powers of ten, of milliseconds
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 540, 70, 220, 20, 40
+LOWEST, HIGHEST = -1, 3  # powers of ten, of milliseconds
 NAMED = {
     "get": "get",
     "create": "create",
