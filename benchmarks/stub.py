@@ -39,7 +39,8 @@ def answer(sql: str, rows: int, *, wants_columns: bool, as_json: bool) -> bytes:
             said["columnMetadata"] = [described(name) for name in names]
     else:
         said["generatedFields"] = []
-    return http(json.dumps(said, separators=(",", ":")).encode())
+    text = json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+    return http(text.encode())  # AWS escapes what JSON asks for, and no more
 
 
 def records(names: list[str], rows: int, *, as_json: bool) -> dict[str, Any]:
