@@ -135,6 +135,7 @@ def test_rollback_stays_where_a_deployment_is_not_agreed_to(
     monkeypatch.setattr(commands, "_refuse_both", Mock())
     monkeypatch.setattr(commands, "_packaged", lambda _: tmp_path)
     monkeypatch.setattr(releases, "upload", Mock())
+    monkeypatch.setattr(releases, "live_versions", lambda *_: {})
     monkeypatch.setattr(releases, "catch_up", lambda *_: pytest.fail("live was moved"))
 
     commands.deploy(Run(Mock(), STAGES["prod"], bucket="own"))

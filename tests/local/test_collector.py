@@ -236,7 +236,7 @@ MEMBERS = st.sampled_from(
 )
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(MEMBERS, JSON))
 def test_nothing_that_is_json_is_too_odd(members: Json) -> None:
     traces = Traces()
