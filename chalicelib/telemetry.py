@@ -46,6 +46,7 @@ UNITS = {
 # as numbers: a request looks at each, and a look at an enumeration's member is a search
 _ERROR, _FAULT, _THROTTLED = 400, 500, 429
 _CONFLICTS = {409, 412}
+_COUNTED = ",".join(f'"{name}":%s' for name in ("status", "duration_ms", "statements", *UNITS))
 _cold_starts = itertools.chain([1], itertools.repeat(0))
 
 
@@ -134,19 +135,15 @@ class Observed:
         texts = {"Stage": self._stage, "Operation": self._operation}
         if self._problem and self._error:
             texts |= {"problem": self._problem, "error": self._error, "Problem": self._problem}
-        numbers = {
-            "status": status,
-            "duration_ms": values["Latency"],
-            "statements": values["Statements"],
-            **values,
-        }
-        counted = ",".join([f'"{name}":{value}' for name, value in numbers.items()])
-        return f"{counted},{logs.texts(texts)},{metrics(values)}"
+        counted = _COUNTED % (status, values["Latency"], values["Statements"], *values.values())
+        more = self._more()
+        rare = "".join([f'"{name}":{value},' for name, value in more.items()])
+        return f"{counted},{rare}{logs.texts(texts)},{metrics(more)}"
 
     def _values(self, status: int, *, is_replay: bool) -> dict[str, float]:
-        """Return the metrics: each of `UNITS` has a value each time, so averages are rates."""
+        """Return those of `UNITS`, in its order; as each has a value, averages are rates."""
         trace, is_fault = self._trace, status >= _FAULT
-        values = {
+        return {
             "Requests": 1,
             "Latency": round((time.perf_counter() - self._start) * 1000, 3),
             "ClientErrors": int(_ERROR <= status < _FAULT),
@@ -159,11 +156,15 @@ class Observed:
             "DatabaseErrors": trace.failures,
             "DatabaseRetries": trace.retries,
         }
-        if trace.statements:
-            values["DatabaseLatency"] = round(trace.seconds * 1000, 3)
+
+    def _more(self) -> dict[str, float]:
+        """Return the metrics that not every request has."""
+        more: dict[str, float] = {}
+        if self._trace.statements:
+            more["DatabaseLatency"] = round(self._trace.seconds * 1000, 3)
         if self._problem:
-            values["Problems"] = 1
-        return values
+            more["Problems"] = 1
+        return more
 
 
 def metrics(values: Iterable[str]) -> str:
