@@ -43,7 +43,7 @@ def disable() -> None:
     span = SimpleNamespace(note=nothing)
     observed, statement = nullcontext(seen), nullcontext(span)
     replace("telemetry", configure=nothing, Observed=lambda *_: observed, pseudonym=nothing)
-    replace("tracing", statement=lambda _: statement, note=nothing)
+    replace("tracing", statement=lambda _: statement, attempted=nothing)
 
 
 def nothing(*_: object, **__: object) -> None:
