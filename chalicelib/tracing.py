@@ -170,12 +170,6 @@ def statement(sql: str) -> Span:
     return Statement(trace, sql) if trace else _OFF
 
 
-def note(**values: object) -> None:
-    """Say something of the statement that is being done."""
-    if trace := _trace.get():
-        trace.innermost.note(**values)
-
-
 def attempted(times: int) -> None:
     """Say how often a call of the database was tried."""
     if trace := _trace.get():
