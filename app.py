@@ -19,6 +19,7 @@ from chalice.app import AuthRequest, AuthResponse, CloudWatchEvent
 
 from chalicelib import customers, headers, logs, problems, rows, telemetry
 from chalicelib.database import Database, connect
+from chalicelib.database.retries import Within
 from chalicelib.operations import JSON, Operations, answer, document, no_content, settings
 from chalicelib.request import Request
 from chalicelib.rows import Customer
@@ -193,11 +194,11 @@ def get_problems(_: Request) -> Response:
 @app.schedule(Rate(1, unit=Rate.HOURS))
 def purge_customers(event: CloudWatchEvent) -> None:
     """Erase the customers whose time to be restored is over."""
-    with telemetry.purge(app.log) as audit:
+    milliseconds_left = cast("Any", event.context).get_remaining_time_in_millis
+    with telemetry.purge(app.log) as audit, Within(milliseconds_left() / 1000):
         while erased := customers.purge(database()):
             audit(erased)
-            context = cast("Any", event.context)
-            if context.get_remaining_time_in_millis() < PURGE_SPARE_MS:
+            if milliseconds_left() < PURGE_SPARE_MS:
                 break
 
 

@@ -13,10 +13,11 @@ from uuid import UUID
 
 from chalicelib import conflicts, rows
 from chalicelib.conflicts import ATTEMPTS
-from chalicelib.database import Database, DuplicateKey, Row, Value
+from chalicelib.database import Database, DatabaseError, DuplicateKey, Row, Value
 from chalicelib.problems import IdempotencyKeyReused
 from chalicelib.rows import Customer, Fields
 
+_IS_STORED = "SELECT id FROM customers WHERE id = :id"
 _INSERTED = (*rows.STORED, "idempotency_key", "idempotency_fingerprint")
 
 
@@ -46,7 +47,7 @@ def _create(database: Database, wanted: Mapping[str, Fields], key: bytes | None)
     for _ in range(ATTEMPTS):
         new = _new(rows.new_id(), wanted.values())
         try:
-            database.execute(_insert(len(new)), **_insertion(new, stored, fingerprint))
+            _store(database, new, stored, fingerprint)
         except DuplicateKey:
             rivals = conflicts.rivals(database, wanted.values(), stored)
         else:
@@ -61,6 +62,19 @@ def _create(database: Database, wanted: Mapping[str, Fields], key: bytes | None)
 def _new(first: UUID, batch: Iterable[Fields]) -> list[Customer]:
     """Return new customers with ids that follow each other: the first one tells them all."""
     return [rows.new(fields, UUID(int=first.int + n)) for n, fields in enumerate(batch)]
+
+
+def _store(
+    database: Database, new: Sequence[Customer], key: bytes | None, fingerprint: bytes | None
+) -> None:
+    """Insert all of them or none. What left that unclear is read back: the ids are random."""
+    parameters = _insertion(new, key, fingerprint)
+    try:
+        database.execute_guarded(_insert(len(new)), **parameters)
+    except DatabaseError as error:
+        first = parameters["id_0"]
+        if not error.is_unclear or not database.fetch_one(_IS_STORED, id=first):
+            raise
 
 
 @cache

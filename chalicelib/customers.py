@@ -4,29 +4,31 @@ A change says what it is meant for, its `Intent`. One whose answer was lost can 
 answered as if it had just been made.
 """
 
-from collections.abc import Callable, Collection
-from datetime import timedelta
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime, timedelta
 from functools import cache
 from typing import NamedTuple, cast
 from uuid import UUID
 
 from chalicelib import conflicts, rows
 from chalicelib.conflicts import ATTEMPTS
-from chalicelib.database import Database, DuplicateKey, Value
+from chalicelib.database import Database, DatabaseError, DuplicateKey, Value
 from chalicelib.problems import CustomerNotFound, PreconditionFailed, Problem
 from chalicelib.rows import Customer, Fields
 
 PURGE_BATCH = 500  # customers that a run erases at once
 _READ = ", ".join((*rows.COLUMNS, "last_write"))
+_LEFT = ("id", "updated_at", "mark")  # what tells a write of a customer from any other
 
 # the order matters: a SET sees what those before it have set
 _ERASURE = """
- version = version + (erased_at IS NULL), updated_at = IF(erased_at IS NULL, :now, updated_at),
- last_write = IF(erased_at IS NULL, :mark, last_write),
+ version = version + (erased_at IS NULL), last_write = IF(erased_at IS NULL, :mark, last_write),
+ updated_at = IF(erased_at IS NULL, :updated_at, updated_at),
  status = 'inactive', email = NULL, email_key = NULL, phone = NULL, given_name = NULL,
  family_name = NULL, company_name = NULL, external_id = NULL, addresses = '[]', locale = NULL,
  time_zone = NULL, metadata = '{}', idempotency_key = NULL, idempotency_fingerprint = NULL,
- deleted_at = COALESCE(deleted_at, :now), purge_at = NULL, erased_at = COALESCE(erased_at, :now)
+ deleted_at = COALESCE(deleted_at, :updated_at), purge_at = NULL,
+ erased_at = COALESCE(erased_at, :updated_at)
 """.replace("\n", "")
 
 
@@ -115,16 +117,14 @@ def delete(database: Database, customer_id: UUID, retention: timedelta, intent: 
     """
     now = rows.now()
     guard, named = _guard(intent.versions)
-    matched = database.execute(
-        "UPDATE customers SET deleted_at = :now, updated_at = :now, purge_at = :purge_at,"
-        " version = version + 1, last_write = :mark"
-        f" WHERE id = :id AND deleted_at IS NULL{guard}",
-        id=customer_id.bytes,
-        now=now,
-        purge_at=now + retention,
-        mark=intent.mark,
-        **named,
+    sql = (
+        "UPDATE customers SET deleted_at = :updated_at, updated_at = :updated_at,"
+        " purge_at = :purge_at, version = version + 1, last_write = :mark"
+        f" WHERE id = :id AND deleted_at IS NULL{guard}"
     )
+    named |= {"id": customer_id.bytes, "updated_at": now, "mark": intent.mark}
+    named["purge_at"] = now + retention
+    matched = _write(database, sql, named, is_guarded=bool(guard))
     if not matched:
         _explain(database, customer_id, intent, "deleted_at")
 
@@ -151,13 +151,9 @@ def erase(database: Database, customer_id: UUID, intent: Intent) -> None:
     Raises CustomerNotFound, PreconditionFailed.
     """
     guard, named = _guard(intent.versions)
-    matched = database.execute(
-        f"UPDATE customers SET{_ERASURE} WHERE id = :id{guard}",
-        id=customer_id.bytes,
-        now=rows.now(),
-        mark=intent.mark,
-        **named,
-    )
+    sql = f"UPDATE customers SET{_ERASURE} WHERE id = :id{guard}"
+    named |= {"id": customer_id.bytes, "updated_at": rows.now(), "mark": intent.mark}
+    matched = _write(database, sql, named)
     if not matched:
         _explain(database, customer_id, intent, "erased_at")
 
@@ -172,17 +168,28 @@ def purge(database: Database) -> list[UUID]:
         return []
     ids = {f"id{n}": row["id"] for n, row in enumerate(due)}
     among = f"id IN ({', '.join(f':{name}' for name in ids)})"
-    # a restore that was begun in time may have been quicker
-    database.execute(
-        f"UPDATE customers SET{_ERASURE} WHERE {among} AND purge_at < :now",
-        now=now,
-        mark=None,
-        **ids,
-    )
+    unclear = _erase_due(database, among, now, ids)
     erased = database.fetch_all(
         f"SELECT id FROM customers WHERE {among} AND erased_at = :now", now=now, **ids
     )
+    if unclear and not erased:
+        raise unclear
     return [UUID(bytes=cast("bytes", row["id"])) for row in erased]
+
+
+def _erase_due(
+    database: Database, among: str, now: datetime, ids: Mapping[str, Value]
+) -> DatabaseError | None:
+    """Erase those of the customers that are still due; return an error that left that unclear."""
+    # a restore that was begun in time may have been quicker
+    sql = f"UPDATE customers SET{_ERASURE} WHERE {among} AND purge_at < :updated_at"
+    try:
+        database.execute_guarded(sql, updated_at=now, mark=None, **ids)
+    except DatabaseError as error:
+        if error.is_unclear:
+            return error
+        raise
+    return None
 
 
 def known(customer_id: UUID, version: int) -> Customer:
@@ -214,7 +221,7 @@ def _set(
     names = (*members, "email_key") if "email" in members else tuple(members)
     stored = rows.to_row(changed, ("id", "version", "updated_at", *names))
     try:
-        matched = database.execute(_update(names), mark=mark, **stored)
+        matched = _write(database, _update(names), {**stored, "mark": mark})
     except DuplicateKey:
         rivals = conflicts.rivals(database, [members])
         if problem := conflicts.taken(rivals, {"": members}, customer_id):
@@ -249,21 +256,46 @@ def _restorable(database: Database, customer_id: UUID) -> tuple[Customer, object
 def _undelete(database: Database, deleted: Customer, mark: bytes) -> Customer | None:
     customer_id, version = UUID(deleted["id"]), deleted["version"] + 1
     restored = deleted | rows.live(customer_id, version, {}, rows.now())
-    names = ("id", "version", *rows.TIMES)
+    stored = rows.to_row(restored, ("id", "version", *rows.TIMES))
+    sql = (
+        "UPDATE customers SET version = :version, updated_at = :updated_at,"
+        " deleted_at = :deleted_at, purge_at = :purge_at, last_write = :mark"
+        " WHERE id = :id AND version = :version - 1"
+    )
     try:
-        matched = database.execute(
-            "UPDATE customers SET version = :version, updated_at = :updated_at,"
-            " deleted_at = :deleted_at, purge_at = :purge_at, last_write = :mark"
-            " WHERE id = :id AND version = :version - 1",
-            mark=mark,
-            **rows.to_row(restored, names),
-        )
+        matched = _write(database, sql, {**stored, "mark": mark})
     except DuplicateKey:
         rivals = conflicts.rivals(database, [deleted])
         if problem := conflicts.taken(rivals, {"": deleted}, customer_id):
             raise problem from None
         return None
     return restored if matched else None
+
+
+def _write(
+    database: Database, sql: str, parameters: Mapping[str, Value], *, is_guarded: bool = True
+) -> int:
+    """Run a statement that leaves its time and its mark; return how many customers it matched.
+
+    One that left it unclear whether it took effect is read back. `is_guarded` where it may be sent
+    again, as its version, or what it sets, makes that harmless.
+    """
+    run = database.execute_guarded if is_guarded else database.execute
+    try:
+        return run(sql, **parameters)
+    except DatabaseError as error:
+        if error.is_unclear and _has_left(database, **{n: parameters[n] for n in _LEFT}):
+            return 1
+        raise
+
+
+def _has_left(database: Database, **left: Value) -> bool:
+    row = database.fetch_one(
+        "SELECT id FROM customers"
+        " WHERE id = :id AND updated_at = :updated_at AND last_write = :mark",
+        **left,
+    )
+    return row is not None
 
 
 def _guard(versions: Collection[int] | None) -> tuple[str, dict[str, Value]]:

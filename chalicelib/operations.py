@@ -12,6 +12,7 @@ from chalice.app import ChaliceAuthorizer
 
 from chalicelib import documents, headers, logs, problems, telemetry
 from chalicelib.database import DatabaseError
+from chalicelib.database.retries import Within
 from chalicelib.problems import Problem
 from chalicelib.request import Request
 from chalicelib.settings import ApiSettings, SettingsError
@@ -82,7 +83,10 @@ class Operations:
     ) -> None:
         def view(**path_parameters: str) -> Response:
             request = Request(cast("chalice.app.Request", self._app.current_request))
-            with telemetry.Observed(self._app.log, name, request, _caller(request)) as seen:
+            with (
+                telemetry.Observed(self._app.log, name, request, _caller(request)) as seen,
+                Within(request.seconds_left),
+            ):
                 try:
                     response = respond(request, path_parameters)
                 except Exception as error:  # noqa: BLE001

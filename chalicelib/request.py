@@ -14,6 +14,7 @@ from chalicelib import documents, headers, problems
 from chalicelib.caller import LEEWAY_SECONDS, Caller
 from chalicelib.customers import Intent
 
+LAMBDA_MS = 28_000
 MAX_BODY_BYTES = 65_536
 
 
@@ -44,6 +45,13 @@ class Request:
         fallback = getattr(self._request.lambda_context, "aws_request_id", "unknown")
         own = self._request.context.get("requestId", fallback)
         return headers.request_id(self.header("request-id"), own)
+
+    @property
+    def seconds_left(self) -> float:
+        """How long Lambda still waits for the answer; all of its time if it does not say."""
+        context = self._request.lambda_context
+        milliseconds = getattr(context, "get_remaining_time_in_millis", lambda: LAMBDA_MS)
+        return float(milliseconds() / 1000)
 
     @property
     def path(self) -> str:

@@ -11,7 +11,7 @@ import pytest
 import app
 import migrations
 from chalicelib import logs, operations, tracing
-from chalicelib.database import Database, connect
+from chalicelib.database import Database, connect, retries
 from chalicelib.settings import Settings
 from local.mariadb import MariaDB, find_server, install
 from local.processes import Child, LocalError, answers, free_port
@@ -83,6 +83,12 @@ def database(migrated: Database) -> Iterator[Recorded]:
     recorded = Recorded(migrated)
     yield recorded
     assert {sql: refusal(sql) for sql in recorded.statements} == dict.fromkeys(recorded.statements)
+
+
+@pytest.fixture
+def one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no statement repeated, to see what one attempt at it does."""
+    monkeypatch.setattr(retries.Attempts, "_may_repeat", lambda *_: False)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from chalicelib.database import Database, Row, Value
 class Recorded(Database):
     def __init__(self, database: Database, statements: list[str] | None = None) -> None:
         self._database = database
+        self.is_transaction = database.is_transaction
         self.statements = [] if statements is None else statements
 
     @contextmanager

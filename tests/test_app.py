@@ -658,7 +658,7 @@ def test_database_that_does_not_answer(broken_api: Api, log: pytest.LogCaptureFi
         answer = broken_api.request(method, path, body)
         assert_problem(answer, 503, "service-unavailable")
         assert answer.headers["Retry-After"] == "2"
-    assert "DatabaseUnavailable: the Data API at http://127.0.0.1" in log.text
+    assert "StatementNotBegun: the Data API at http://127.0.0.1" in log.text
     assert broken_api.get("/health").status_code == 200
 
 

@@ -19,12 +19,14 @@ from botocore.config import Config
 from chalicelib.database import (
     Database,
     DatabaseError,
+    DatabaseResuming,
     DatabaseThrottled,
     DatabaseUnavailable,
     Deadlock,
     DuplicateKey,
     LockTimeout,
     StatementFailed,
+    StatementNotBegun,
     StatementTimeout,
     StatementTooLong,
     Value,
@@ -229,6 +231,7 @@ def test_statement_that_is_too_long(database: Database) -> None:
         database.fetch_one(longest.format(filler + "x"))
 
 
+@pytest.mark.usefixtures("one_attempt")
 def test_lock_that_is_held_too_long(database: Database, new_database: Connect) -> None:
     database.execute("INSERT INTO things (id) VALUES (1)")
     other = new_database()
@@ -298,6 +301,7 @@ def test_transaction_goes_on_after_a_duplicate_key(database: Database) -> None:
     assert database.fetch_all("SELECT id FROM things") == [{"id": 1}, {"id": 2}]
 
 
+@pytest.mark.usefixtures("one_attempt")
 def test_statement_that_takes_too_long(
     database: Database, new_database: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -399,6 +403,7 @@ def test_every_attempt_ends_before_the_gateways_29_seconds() -> None:
     assert mysql.CONNECT_SECONDS + mysql.STATEMENT_SECONDS < 29
 
 
+@pytest.mark.usefixtures("one_attempt")
 @pytest.mark.parametrize(
     ("status", "headers", "body", "error"),
     [
@@ -408,7 +413,7 @@ def test_every_attempt_ends_before_the_gateways_29_seconds() -> None:
         (504, "x-amzn-ErrorType: DatabaseUnavailableException\r\n", "{}", DatabaseUnavailable),
         (429, "x-amzn-ErrorType: TooManyRequestsException\r\n", "{}", DatabaseThrottled),
         (400, "x-amzn-ErrorType: ThrottlingException\r\n", "{}", DatabaseThrottled),
-        (400, "x-amzn-ErrorType: DatabaseResumingException\r\n", "{}", DatabaseUnavailable),
+        (400, "x-amzn-ErrorType: DatabaseResumingException\r\n", "{}", DatabaseResuming),
         (400, "x-amzn-ErrorType: StatementTimeoutException\r\n", "{}", StatementTimeout),
         (400, "x-amzn-ErrorType: AccessDeniedException\r\n", '{"message":null}', StatementFailed),
         (
@@ -421,7 +426,7 @@ def test_every_attempt_ends_before_the_gateways_29_seconds() -> None:
             400,
             "x-amzn-ErrorType: DatabaseErrorException\r\n",
             '{"message":"Too many connections; Error code: 1040; SQLState: 08004"}',
-            DatabaseUnavailable,
+            StatementNotBegun,
         ),
     ],
 )
@@ -461,6 +466,7 @@ def serve() -> Iterator[Callable[[bytes], str]]:
         yield start
 
 
+@pytest.mark.usefixtures("one_attempt")
 def test_data_api_that_does_not_answer_in_time(
     serve: Callable[[bytes], str], client: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -471,6 +477,7 @@ def test_data_api_that_does_not_answer_in_time(
         database_at(serve(b""), client).fetch_one("SELECT 1")
 
 
+@pytest.mark.usefixtures("one_attempt")
 @pytest.mark.parametrize(
     "reply",
     [

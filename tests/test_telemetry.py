@@ -335,7 +335,7 @@ def test_numbers_of_a_request(api: Api, lines: Lines, monkeypatch: pytest.Monkey
         {"Requests": 1, "Statements": 2, "Replays": 1},
         {"Requests": 1, "Statements": 2, "ClientErrors": 1, "Conflicts": 1},
         {"Requests": 1, "Statements": 2, "ClientErrors": 1, "Conflicts": 1},
-        {"Requests": 1, "Statements": 1, "Faults": 1, "DatabaseErrors": 1},
+        {"Requests": 1, "Faults": 1, "Statements": 1, "DatabaseErrors": 1, "DatabaseRetries": 2},
     ]
 
 

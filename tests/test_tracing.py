@@ -374,7 +374,7 @@ def test_database_that_does_not_answer_is_a_fault(broken_api: Api, daemon: Daemo
 
     ping, operation, gateway = daemon.take(3)
     assert (marks(ping), marks(operation), marks(gateway)) == ({"fault"}, {"fault"}, {"fault"})
-    assert ping["cause"]["exceptions"][0]["type"] == "DatabaseUnavailable"
+    assert ping["cause"]["exceptions"][0]["type"] == "StatementNotBegun"
 
 
 class Throttling(BaseHTTPRequestHandler):

@@ -1,21 +1,8 @@
 """The database contract: SQL with named parameters in, rows of Python values out.
 
 Two implementations, `data_api` (RDS Data API) and `mysql` (PyMySQL), behave alike; the suite in
-`tests/test_database.py` holds both to it. Errors are the same from both:
-
-    DatabaseError
-    ├── DuplicateKey            a unique key has this value already
-    ├── StatementTooLong        more than 65,536 characters
-    ├── StatementFailed         any other refusal: a bug, a missing table, a missing right
-    └── temporary: `retry_after` says in how many seconds it is worth trying again
-        ├── DatabaseUnavailable     not reachable, resuming, out of connections or gone meanwhile
-        │   └── DatabaseThrottled       more was asked of the Data API than it takes
-        ├── StatementTimeout        took too long, and was stopped
-        ├── LockTimeout             waited too long for another's lock
-        └── Deadlock                chosen to end one; its transaction was rolled back
-
-After DatabaseUnavailable or StatementTimeout it is unknown whether a write took effect.
-No error carries the server's own message: it may hold personal data.
+`tests/test_database.py` holds both to it. What goes wrong is in `errors`, what is repeated in
+`retries`.
 """
 
 from abc import ABC, abstractmethod
@@ -23,90 +10,48 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from decimal import Decimal
-from typing import ClassVar
 
 from chalicelib import tracing
+from chalicelib.database.errors import (
+    DatabaseError,
+    DatabaseResuming,
+    DatabaseThrottled,
+    DatabaseUnavailable,
+    Deadlock,
+    DuplicateKey,
+    LockTimeout,
+    StatementFailed,
+    StatementNotBegun,
+    StatementTimeout,
+    StatementTooLong,
+    error_for,
+)
+from chalicelib.database.retries import Attempts
 from chalicelib.settings import Settings
+
+__all__ = [
+    "Database",
+    "DatabaseError",
+    "DatabaseResuming",
+    "DatabaseThrottled",
+    "DatabaseUnavailable",
+    "Deadlock",
+    "DuplicateKey",
+    "LockTimeout",
+    "Row",
+    "StatementFailed",
+    "StatementNotBegun",
+    "StatementTimeout",
+    "StatementTooLong",
+    "Value",
+    "connect",
+    "error_for",
+]
 
 Value = str | int | float | bool | bytes | Decimal | date | datetime | None
 Row = dict[str, Value]
 
 MAX_STATEMENT_LENGTH = 65_536  # characters: the Data API's limit, kept by both
-
-
-class DatabaseError(Exception):
-    """A statement was not done. `code` is MySQL's error number, where there is one.
-
-    `status` tells traces and metrics, in HTTP's terms, whose fault it is.
-    """
-
-    status: ClassVar[int] = 500
-    retry_after: ClassVar[int | None] = None
-
-    def __init__(self, reason: str, code: int | None = None) -> None:
-        super().__init__(reason)
-        self.code = code
-
-
-class DuplicateKey(DatabaseError):
-    """A unique key has this value already."""
-
-    status = 409
-
-
-class StatementTooLong(DatabaseError):
-    """The statement has more than 65,536 characters."""
-
-
-class StatementFailed(DatabaseError):
-    """The database refused the statement."""
-
-
-class DatabaseUnavailable(DatabaseError):
-    """The database can't be reached, or was lost; a write may or may not have taken effect."""
-
-    retry_after = 2
-
-
-class DatabaseThrottled(DatabaseUnavailable):
-    """The database has more to do than it takes; the statement was not begun."""
-
-    status = 429
-
-
-class StatementTimeout(DatabaseError):
-    """The statement took too long; a write may or may not have taken effect."""
-
-    retry_after = 2
-
-
-class LockTimeout(DatabaseError):
-    """Another transaction held a lock for too long; the statement did nothing."""
-
-    retry_after = 1
-
-
-class Deadlock(DatabaseError):
-    """The transaction was rolled back to end a deadlock."""
-
-    retry_after = 1
-
-
-# https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html; 1927 and 1969 are
-# MariaDB's, 2xxx the client's own.
-_BY_CODE: Mapping[int, type[DatabaseError]] = {
-    1062: DuplicateKey,
-    1205: LockTimeout,
-    3572: LockTimeout,
-    1213: Deadlock,
-    1969: StatementTimeout,
-    3024: StatementTimeout,
-} | dict.fromkeys((1040, 1053, 1152, 1158, 1927, 2002, 2003, 2006, 2013), DatabaseUnavailable)
-
-
-def error_for(code: int) -> DatabaseError:
-    """Return the error that MySQL's number `code` stands for."""
-    return _BY_CODE.get(code, StatementFailed)(f"MySQL error {code}", code)
 
 
 class Database(ABC):
@@ -115,9 +60,11 @@ class Database(ABC):
     Every method raises DatabaseError.
     """
 
+    is_transaction = False
+
     def fetch_all(self, sql: str, /, **parameters: Value) -> list[Row]:
         """Return every row of a query."""
-        return self._checked_run(sql, parameters)[0]
+        return self._checked_run(sql, parameters, Attempts(is_harmless=True))[0]
 
     def fetch_one(self, sql: str, /, **parameters: Value) -> Row | None:
         """Return the first row of a query, or None."""
@@ -125,7 +72,18 @@ class Database(ABC):
 
     def execute(self, sql: str, /, **parameters: Value) -> int:
         """Run a statement; return how many rows it matched, changed or not."""
-        return self._checked_run(sql, parameters)[1]
+        return self._checked_run(sql, parameters, Attempts(is_harmless=False))[1]
+
+    def execute_guarded(self, sql: str, /, **parameters: Value) -> int:
+        """Run one that takes effect once however often it is sent, as a key or a version sees to.
+
+        Where an attempt has left it unclear, and no other one matched a row, it is still unclear.
+        """
+        attempts = Attempts(is_harmless=True)
+        matched = self._checked_run(sql, parameters, attempts)[1]
+        if attempts.unclear and not matched:
+            raise attempts.unclear
+        return matched
 
     def ping(self) -> None:
         """Make sure that the database answers."""
@@ -136,16 +94,32 @@ class Database(ABC):
         """Give a database whose statements take effect together at the end, or not at all.
 
         They don't nest, and the database itself is not to be used until the end. An exception
-        rolls back.
+        rolls back. Nothing is repeated.
         """
 
-    def _checked_run(self, sql: str, parameters: Mapping[str, Value]) -> tuple[list[Row], int]:
+    def _checked_run(
+        self, sql: str, parameters: Mapping[str, Value], attempts: Attempts
+    ) -> tuple[list[Row], int]:
         if len(sql) > MAX_STATEMENT_LENGTH:
             raise StatementTooLong(f"{len(sql)} characters, of at most {MAX_STATEMENT_LENGTH}")
         with tracing.statement(sql) as span:
-            rows, matched = self._run(sql, parameters)
+            rows, matched = self._persist(sql, parameters, attempts)
             span.note(rows=len(rows) or matched)
         return rows, matched
+
+    def _persist(
+        self, sql: str, parameters: Mapping[str, Value], attempts: Attempts
+    ) -> tuple[list[Row], int]:
+        try:
+            while True:
+                try:
+                    return self._run(sql, parameters)
+                except DatabaseError as error:
+                    if self.is_transaction:
+                        raise
+                    attempts.wait(error)
+        finally:
+            tracing.attempted(attempts.number)
 
     @abstractmethod
     def _run(self, sql: str, parameters: Mapping[str, Value]) -> tuple[list[Row], int]:

@@ -12,20 +12,26 @@ from botocore.exceptions import (
     ClientError,
     HTTPClientError,
     ReadTimeoutError,
+    SSLError,
 )
 from botocore.exceptions import (
     ConnectionError as NotConnected,
 )
 from botocore.parsers import ResponseParserError
 
-from chalicelib.database import DatabaseUnavailable, StatementFailed, StatementTimeout
+from chalicelib.database import (
+    DatabaseUnavailable,
+    StatementFailed,
+    StatementNotBegun,
+    StatementTimeout,
+)
 from chalicelib.database.clients import CONNECT_SECONDS, READ_SECONDS, ErrorAnswer
 from chalicelib.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from mypy_boto3_rds_data import RDSDataServiceClient
 
-# One attempt: the SDK would repeat a write whose answer was lost.
+# One attempt: what is repeated is decided in `retries`, and the SDK would repeat lost writes.
 _CONFIG = Config(
     connect_timeout=CONNECT_SECONDS,
     read_timeout=READ_SECONDS,
@@ -49,12 +55,16 @@ class Client:
             raise ErrorAnswer(error.response) from None
         except ReadTimeoutError as error:
             raise StatementTimeout(type(error).__name__) from None
-        except (NotConnected, HTTPClientError, ResponseParserError, UnicodeDecodeError) as error:
-            where = self._client.meta.endpoint_url
-            reason = f"the Data API at {where} can't be reached: {type(error).__name__}"
-            raise DatabaseUnavailable(reason) from None
+        except (SSLError, HTTPClientError, ResponseParserError, UnicodeDecodeError) as error:
+            raise DatabaseUnavailable(self._unreachable(error)) from None
+        except NotConnected as error:
+            raise StatementNotBegun(self._unreachable(error)) from None
         except BotoCoreError as error:
             raise StatementFailed(type(error).__name__) from None
+
+    def _unreachable(self, error: Exception) -> str:
+        where = self._client.meta.endpoint_url
+        return f"the Data API at {where} can't be reached: {type(error).__name__}"
 
 
 def connect(settings: Settings) -> Client:

@@ -10,10 +10,10 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
-from chalicelib import tracing
 from chalicelib.database import (
     Database,
     DatabaseError,
+    DatabaseResuming,
     DatabaseThrottled,
     DatabaseUnavailable,
     Row,
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 _SERVER_ERROR = 500
 _TOO_MANY_REQUESTS = 429
 _TEMPORARY = {
-    "DatabaseResumingException",
     "DatabaseUnavailableException",
     "InternalServerErrorException",
     "ServiceUnavailableError",
@@ -57,6 +56,7 @@ class DataApi(Database):
         self._client = client
         self._cluster = cluster
         self._scope = scope
+        self.is_transaction = "transactionId" in scope
 
     @classmethod
     def connect(cls, settings: Settings) -> Self:
@@ -69,7 +69,7 @@ class DataApi(Database):
 
     @contextmanager
     def transaction(self) -> Iterator[Database]:
-        if "transactionId" in self._scope:
+        if self.is_transaction:
             raise NotImplementedError("Transactions don't nest.")
         answer = self._call("begin_transaction", "transactionId", **self._scope)
         transaction = {"transactionId": answer["transactionId"]}
@@ -97,16 +97,10 @@ class DataApi(Database):
         try:
             answer = getattr(self._client, operation)(**self._cluster, **arguments)
         except ErrorAnswer as error:
-            _note_attempts(error.response)
             raise _from_answer(error) from None
-        _note_attempts(answer)
         if wanted not in answer:
             raise DatabaseUnavailable("the Data API's answer can't be read")
         return answer
-
-
-def _note_attempts(answer: Any) -> None:
-    tracing.attempted(answer["ResponseMetadata"].get("RetryAttempts", 0) + 1)
 
 
 def _from_answer(error: ErrorAnswer) -> DatabaseError:
@@ -115,6 +109,8 @@ def _from_answer(error: ErrorAnswer) -> DatabaseError:
     status = error.response["ResponseMetadata"]["HTTPStatusCode"]
     if name in _THROTTLED or status == _TOO_MANY_REQUESTS:
         return DatabaseThrottled(name)
+    if name == "DatabaseResumingException":
+        return DatabaseResuming(name)
     if name in _TEMPORARY or status >= _SERVER_ERROR:
         return DatabaseUnavailable(name)
     if name == "StatementTimeoutException":

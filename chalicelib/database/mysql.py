@@ -20,7 +20,9 @@ from pymysql.constants import CLIENT, FIELD_TYPE
 from chalicelib.database import (
     Database,
     DatabaseError,
+    DatabaseUnavailable,
     Row,
+    StatementNotBegun,
     StatementTimeout,
     Value,
     error_for,
@@ -66,7 +68,12 @@ class MySQL(Database, threading.local):
             self._in_transaction = False
 
     def _run(self, sql: str, parameters: Mapping[str, Value]) -> tuple[list[Row], int]:
-        result = _run_on(self._live_connection(), sql, parameters)
+        connection = self._live_connection()
+        try:
+            result = _run_on(connection, sql, parameters)
+        except StatementNotBegun:  # by what a failover has made a reader: there is a new writer
+            connection.close()
+            raise
         self._last_used = time.monotonic()
         return result
 
@@ -79,13 +86,14 @@ class MySQL(Database, threading.local):
             with suppress(pymysql.MySQLError):
                 self._connection.ping(reconnect=False)
                 return self._connection
-        with _translated_errors():
-            self._connection = pymysql.connect(**connection_arguments(self._url))
+        self._connection = _connected(self._url)
         return self._connection
 
 
 class _Transaction(Database):
     """A transaction on a connection. Losing the connection ends it: it never reconnects."""
+
+    is_transaction = True
 
     def __init__(self, connection: "pymysql.Connection[Cursor]") -> None:
         self._connection = connection
@@ -95,6 +103,14 @@ class _Transaction(Database):
 
     def _run(self, sql: str, parameters: Mapping[str, Value]) -> tuple[list[Row], int]:
         return _run_on(self._connection, sql, parameters)
+
+
+def _connected(url: str) -> "pymysql.Connection[Cursor]":
+    try:
+        with _translated_errors():
+            return pymysql.connect(**connection_arguments(url))
+    except (DatabaseUnavailable, StatementTimeout) as error:
+        raise StatementNotBegun(str(error), error.code) from None
 
 
 def connection_arguments(url: str) -> dict[str, Any]:

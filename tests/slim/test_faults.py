@@ -9,6 +9,7 @@ import requests
 from chalicelib.database import (
     Database,
     DatabaseError,
+    DatabaseResuming,
     DatabaseThrottled,
     DatabaseUnavailable,
     StatementFailed,
@@ -23,10 +24,10 @@ from tests.local.data_api import serving
 KEY = {"DATA_API_ACCESS_KEY_ID": "local", "DATA_API_SECRET_ACCESS_KEY": "local"}
 EXPECTED = {
     "ThrottlingException": DatabaseThrottled,
+    "DatabaseResumingException": DatabaseResuming,
     "StatementTimeoutException": StatementTimeout,
     **dict.fromkeys(
         (
-            "DatabaseResumingException",
             "DatabaseUnavailableException",
             "InternalServerErrorException",
             "ServiceUnavailableError",
@@ -35,6 +36,7 @@ EXPECTED = {
         DatabaseUnavailable,
     ),
 }
+pytestmark = pytest.mark.usefixtures("one_attempt")
 BROKEN = ("half", "garbage")
 
 

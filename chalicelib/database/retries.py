@@ -1,0 +1,84 @@
+"""What is sent again, and when. Nothing else in the service repeats a statement.
+
+    after an error that says      a query    a guarded write          another write
+    that nothing was done         again      again                    again
+    nothing of the outcome        again      again, then read back    read back
+
+A guarded write takes effect once however often it is sent: a key or a version of its own sees to
+that. Whose it is reads it back (`customers`, `creation`). There are three attempts, or while a
+paused cluster resumes as many as fit into the time that the request has left; then the error is
+raised, and answered 503 with Retry-After. In a transaction nothing is repeated: it is over.
+
+Pauses have "full jitter", so that those who failed together do not come back together:
+https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+"""
+
+import os
+import time
+from contextvars import ContextVar, Token
+from typing import Self
+
+from chalicelib.database.errors import DatabaseError, DatabaseResuming
+
+ATTEMPTS = 3
+FIRST_PAUSE_SECONDS = 0.05
+"""The longest pause before the second attempt; it doubles with each further one."""
+LONGEST_PAUSE_SECONDS = 2.0
+STATEMENT_SECONDS = 27.0
+"""What a statement has, repetitions and all, where no request sets an end."""
+ANSWER_SECONDS = 1.0
+"""What a request keeps for its answer."""
+
+_end: ContextVar[float | None] = ContextVar("end", default=None)
+
+
+class Within:
+    """Has statements end in time for an answer in `seconds`, as long as `with` has it."""
+
+    def __init__(self, seconds: float) -> None:
+        self._token: Token[float | None] = _end.set(time.monotonic() + seconds - ANSWER_SECONDS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _end.reset(self._token)
+
+
+def seconds_left() -> float:
+    """Return how long statements may still take; less than nothing when the time is over."""
+    end = _end.get()
+    return STATEMENT_SECONDS if end is None else end - time.monotonic()
+
+
+class Attempts:
+    """The attempts at one statement. `unclear` is the first error after which nobody knows."""
+
+    def __init__(self, *, is_harmless: bool) -> None:
+        self.number = 1
+        self.unclear: DatabaseError | None = None
+        self._is_harmless = is_harmless
+        self._failures = 0
+        self._end = 0.0
+
+    def wait(self, error: DatabaseError) -> None:
+        """Wait for the next attempt. Raises the error if there is to be none, or `unclear`."""
+        self._end = self._end or time.monotonic() + seconds_left()
+        if error.is_unclear and not self.unclear:
+            self.unclear = error
+        self._failures += not isinstance(error, DatabaseResuming)
+        pause = _pause(self.number)
+        if not self._may_repeat(error) or time.monotonic() + pause > self._end:
+            raise self.unclear or error
+        time.sleep(pause)
+        self.number += 1
+
+    def _may_repeat(self, error: DatabaseError) -> bool:
+        is_allowed = self._is_harmless or not error.is_unclear
+        return error.retry_after is not None and is_allowed and self._failures < ATTEMPTS
+
+
+def _pause(number: int) -> float:
+    longest: float = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (number - 1))
+    # Not `random`, whose state a snapshot of a function would share out
+    return longest * int.from_bytes(os.urandom(4)) / 2**32

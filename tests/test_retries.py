@@ -1,0 +1,322 @@
+"""What is sent again, and what is read back: the Data API server fails on demand."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+import requests
+from chalice.test import HTTPResponse
+
+import app
+from chalicelib import customers
+from chalicelib.database import (
+    DatabaseError,
+    DatabaseResuming,
+    DatabaseThrottled,
+    DatabaseUnavailable,
+    Deadlock,
+    DuplicateKey,
+    LockTimeout,
+    StatementTimeout,
+    connect,
+    retries,
+)
+from chalicelib.database.retries import Attempts, Within
+from chalicelib.settings import DATA_API_CLIENTS, Settings
+from local.mariadb import MariaDB
+from tests.api import ADA, Api, assert_problem
+from tests.conftest import Lines
+from tests.local.data_api import serving
+from tests.recorded import Recorded
+
+KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
+DEADLOCK = "Deadlock found when trying to get lock; Error code: 1213; SQLState: 40001"
+READ_ONLY = "running with the --read-only option; Error code: 1290; SQLState: HY000"
+DROPPED = {"fault": "drop", "when": "after"}
+NOTHING_DONE: list[dict[str, Any]] = [
+    {"fault": "ThrottlingException"},
+    {"fault": "DatabaseResumingException"},
+    {"fault": "DatabaseErrorException", "message": DEADLOCK},
+    {"fault": "DatabaseErrorException", "message": READ_ONLY},
+]
+UNCLEAR: list[dict[str, Any]] = [
+    {"fault": "drop"},
+    DROPPED,
+    {"fault": "DatabaseUnavailableException", "when": "after"},
+    {"fault": "StatementTimeoutException", "when": "after"},
+]
+Plan = Callable[..., None]
+
+
+pytestmark = pytest.mark.usefixtures("database")
+FAULTS = pytest.mark.parametrize("fault", [*NOTHING_DONE, *UNCLEAR], ids=str)
+
+
+@pytest.fixture(scope="module")
+def url(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run a Data API server that fails on demand, on the same database."""
+    with serving(mariadb.url, tmp_path_factory.mktemp("retries"), "--faults") as (url, _):
+        yield url
+
+
+@pytest.fixture(params=DATA_API_CLIENTS)
+def failing(
+    url: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Recorded]:
+    """Have the app use that server, through each client."""
+    failing = Recorded(connect(Settings(endpoint_url=url, data_api_client=request.param)))
+    monkeypatch.setattr(app, "database", lambda: failing)
+    yield failing
+    requests.delete(f"{url}/_faults", timeout=5).raise_for_status()
+
+
+@pytest.fixture
+def api(failing: Recorded) -> Api:
+    """Give a client of the app on that server."""
+    assert app.database() is failing
+    return Api()
+
+
+@pytest.fixture
+def plan(url: str) -> Plan:
+    def plan(*faults: dict[str, Any]) -> None:
+        requests.put(f"{url}/_faults", json=faults, timeout=5).raise_for_status()
+
+    return plan
+
+
+@pytest.fixture
+def customer(api: Api) -> str:
+    """Give the path of a customer."""
+    return str(api.post("/customers", ADA).headers["Location"])
+
+
+@FAULTS
+def test_query_is_sent_again(
+    api: Api, failing: Recorded, plan: Plan, lines: Lines, fault: dict[str, Any]
+) -> None:
+    path = api.post("/customers", ADA).headers["Location"]
+    plan({**fault, "calls": 2})
+
+    assert api.get(path).status_code == 200
+
+    assert len(failing.statements) == 4
+    assert [line["DatabaseRetries"] for line in lines("request")] == [0, 2]
+    assert [line["Statements"] for line in lines("request")] == [1, 1]
+
+
+@FAULTS
+def test_create_is_done_once_and_answered(api: Api, plan: Plan, fault: dict[str, Any]) -> None:
+    for email, headers in (("ada@example.com", {}), ("eve@example.com", {"idempotency_key": KEY})):
+        plan(fault)
+
+        answer = api.post("/customers", {**ADA, "email": email}, **headers)
+
+        assert answer.status_code == 201
+        assert "Idempotency-Replayed" not in answer.headers
+        assert api.get(answer.headers["Location"]).body == answer.body
+    assert len(api.get("/customers").json_body["items"]) == 2
+
+
+@FAULTS
+@pytest.mark.parametrize("headers", [{}, {"if_match": '"v1"'}], ids=["any", "v1"])
+def test_change_is_done_once_and_answered(
+    api: Api, plan: Plan, fault: dict[str, Any], headers: dict[str, str]
+) -> None:
+    for change in (patch, replace, restore, erase):
+        path = api.post("/customers", ADA).headers["Location"]
+        version = headers
+        if change is restore:
+            api.delete(path)
+            version = headers and {"if_match": '"v2"'}
+        plan({**fault, "operation": "Execute"})
+
+        assert change(api, path, version).status_code in {200, 204}, change.__name__
+
+        if change is not erase:
+            assert api.get(path).json_body["version"] == (3 if change is restore else 2)
+            api.post(path + "/erase")
+
+
+def patch(api: Api, path: str, headers: dict[str, str]) -> HTTPResponse:
+    return api.patch(path, {"given_name": "Augusta"}, **headers)
+
+
+def replace(api: Api, path: str, headers: dict[str, str]) -> HTTPResponse:
+    return api.put(path, {**ADA, "given_name": "Augusta"}, **headers or {"if_match": "*"})
+
+
+def restore(api: Api, path: str, headers: dict[str, str]) -> HTTPResponse:
+    return api.post(path + "/restore", **headers)
+
+
+def erase(api: Api, path: str, headers: dict[str, str]) -> HTTPResponse:
+    return api.post(path + "/erase", **headers)
+
+
+@FAULTS
+def test_delete_of_a_version_is_done_once_and_answered(
+    api: Api, plan: Plan, customer: str, fault: dict[str, Any]
+) -> None:
+    plan(fault)
+
+    assert api.delete(customer, if_match='"v1"').status_code == 204
+
+    assert api.post(customer + "/restore").json_body["version"] == 3
+
+
+@pytest.mark.parametrize(("when", "status"), [("after", 204), ("before", 503)])
+def test_delete_of_any_version_is_read_back_and_not_sent_again(
+    failing: Recorded, plan: Plan, customer: str, when: str, status: int
+) -> None:
+    """Somebody may have restored the customer: nothing would tell the second from the first."""
+    failing.statements.clear()
+    plan({"fault": "drop", "when": when})
+
+    assert Api().delete(customer).status_code == status
+
+    assert [sql.split()[0] for sql in failing.statements] == ["UPDATE", "SELECT"]
+
+
+def test_write_that_nobody_answers_is_read_back(
+    api: Api, failing: Recorded, plan: Plan, customer: str
+) -> None:
+    plan({**DROPPED, "calls": 3})
+
+    answer = api.put(customer, {**ADA, "given_name": "Augusta"}, if_match='"v1"')
+
+    assert (answer.status_code, answer.headers["ETag"]) == (200, '"v2"')
+    assert [sql.split()[0] for sql in failing.statements[-4:]] == [*["UPDATE"] * 3, "SELECT"]
+
+
+def test_write_that_another_has_followed_stays_unclear(
+    api: Api, database: Recorded, plan: Plan, customer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was done, and nothing shows it any more: neither a success nor a refusal would be true."""
+
+    def change(_: float) -> None:
+        database.execute("UPDATE customers SET version = version + 1, last_write = NULL")
+
+    monkeypatch.setattr(time, "sleep", change)
+    plan(DROPPED)
+
+    answer = api.put(customer, {**ADA, "given_name": "Augusta"}, if_match='"v1"')
+
+    assert_problem(answer, 503, "service-unavailable")
+    assert answer.headers["Retry-After"] == "2"
+
+
+@pytest.mark.parametrize("fault", [NOTHING_DONE[0], *UNCLEAR], ids=str)
+def test_three_attempts_are_enough(
+    api: Api, failing: Recorded, plan: Plan, customer: str, fault: dict[str, Any]
+) -> None:
+    failing.statements.clear()
+    plan({**fault, "share": 1})
+
+    answer = api.get(customer)
+
+    assert_problem(answer, 503, "service-unavailable")
+    assert answer.headers["Retry-After"] in {"1", "2"}
+    assert len(failing.statements) == 3
+
+
+def test_cluster_that_resumes_is_waited_for(
+    api: Api, plan: Plan, customer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retries, "LONGEST_PAUSE_SECONDS", 0.01)
+    plan({"fault": "DatabaseResumingException", "calls": 20})
+
+    assert api.patch(customer, {"given_name": "Augusta"}).status_code == 200
+
+
+def test_nothing_is_tried_when_the_time_is_over(failing: Recorded, plan: Plan) -> None:
+    """The gateway would answer first, and nobody would know the outcome."""
+    plan({"fault": "DatabaseResumingException", "share": 1})
+    begun = time.monotonic()
+
+    with Within(retries.ANSWER_SECONDS + 0.3), pytest.raises(DatabaseResuming):
+        failing.fetch_one("SELECT 1")
+
+    assert len(failing.statements) > 1
+    assert retries.seconds_left() == retries.STATEMENT_SECONDS
+    assert time.monotonic() - begun < retries.LONGEST_PAUSE_SECONDS
+
+
+def test_nothing_is_repeated_in_a_transaction(failing: Recorded, plan: Plan) -> None:
+    with failing.transaction() as transaction:
+        plan({"fault": "ThrottlingException"})
+        with pytest.raises(DatabaseThrottled):
+            transaction.fetch_one("SELECT 1")
+        assert transaction.fetch_one("SELECT 1 AS one") == {"one": 1}
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_purge_tells_whom_it_erased_all_the_same(
+    api: Api, failing: Recorded, plan: Plan, customer: str, when: str
+) -> None:
+    api.delete(customer)
+    failing.execute("UPDATE customers SET purge_at = '2020-01-01'")
+    plan(*[{"fault": "wait", "seconds": 0.001}, {"fault": "drop", "when": when}])
+
+    erased = customers.purge(failing)
+
+    assert erased == [UUID(customer.rpartition("/")[2])]
+
+
+def test_purge_that_fails_is_not_silent(failing: Recorded, plan: Plan, api: Api) -> None:
+    path = api.post("/customers", ADA).headers["Location"]
+    api.delete(path)
+    failing.execute("UPDATE customers SET purge_at = '2020-01-01'")
+    plan({"fault": "wait", "seconds": 0.001}, {"fault": "drop", "calls": 3})
+
+    with pytest.raises(DatabaseUnavailable):
+        customers.purge(failing)
+
+
+@pytest.mark.parametrize(
+    ("error", "is_harmless", "attempts"),
+    [
+        (DatabaseThrottled("x"), False, 3),
+        (Deadlock("x"), False, 3),
+        (LockTimeout("x"), False, 3),
+        (DatabaseUnavailable("x"), False, 1),
+        (DatabaseUnavailable("x"), True, 3),
+        (StatementTimeout("x"), False, 1),
+        (StatementTimeout("x"), True, 3),
+        (DuplicateKey("x"), True, 1),
+    ],
+    ids=str,
+)
+def test_what_is_repeated(
+    monkeypatch: pytest.MonkeyPatch, error: DatabaseError, *, is_harmless: bool, attempts: int
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    tried = Attempts(is_harmless=is_harmless)
+
+    with pytest.raises(type(error)):
+        deque(map(tried.wait, [error] * 9))
+
+    assert tried.number == attempts
+    assert all(pause <= 0.05 * 2**number for number, pause in enumerate(pauses))
+
+
+def test_pauses_are_all_different_and_bounded() -> None:
+    pauses = [retries._pause(12) for _ in range(1_000)]
+
+    assert len(set(pauses)) > 990
+    assert min(pauses) < 0.1
+    assert 1.9 < max(pauses) <= retries.LONGEST_PAUSE_SECONDS
+
+
+def test_first_unclear_error_is_the_one_that_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is answered later: the first attempt may have taken effect."""
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    attempts = Attempts(is_harmless=True)
+    attempts.wait(DatabaseUnavailable("first"))
+
+    with pytest.raises(DatabaseUnavailable, match="first"):
+        attempts.wait(DuplicateKey("second"))
