@@ -1,0 +1,58 @@
+"""What docs/reliability.md says of waiting is what the code does."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from infrastructure import gateway, stages
+
+RUNNING = [Path("app.py"), *sorted(Path("chalicelib").rglob("*.py"))]
+HOOK = Path("infrastructure/hook/handler.py")
+PAGE = Path("docs/reliability.md").read_text(encoding="utf-8")
+
+
+def limits(path: Path) -> Iterator[tuple[str, float]]:
+    """Yield the constants of seconds that a module sets."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        match node:
+            case ast.Assign(targets=[ast.Name(name)], value=ast.Constant(value)):
+                if name.endswith("_SECONDS") and isinstance(value, int | float):
+                    yield f"{path.stem}.{name}", value
+
+
+def documented() -> dict[str, float]:
+    rows = re.findall(r"^\| (`.*?`) \| ([\d., ]+) \|", PAGE, re.MULTILINE)
+    found: dict[str, float] = {}
+    for names, values in rows:
+        numbers = [float(value) for value in values.split(",")]
+        all_names = re.findall("`(.*?)`", names)
+        if len(numbers) == 1:
+            numbers *= len(all_names)
+        found |= dict(zip(all_names, numbers, strict=True))
+    return found
+
+
+def test_every_limit_on_waiting_is_documented() -> None:
+    set_in_code = dict(limit for path in [*RUNNING, HOOK] for limit in limits(path))
+
+    assert set_in_code | {"lambda_timeout": 28} == documented()
+
+
+def test_each_limit_is_within_the_next_ones() -> None:
+    of = documented()
+    attempt = of["clients.CONNECT_SECONDS"] + of["clients.READ_SECONDS"]
+
+    assert attempt <= of["retries.STATEMENT_SECONDS"]
+    assert attempt + of["retries.ANSWER_SECONDS"] <= of["lambda_timeout"]
+    assert of["lambda_timeout"] * 1000 < gateway.TIMEOUT_MS
+    assert json.loads(stages.CONFIG.read_text())["lambda_timeout"] == of["lambda_timeout"]
+
+
+def test_nothing_else_waits() -> None:
+    """A pause or a limit that is a number of its own would be no rule that anybody knows."""
+    for path in RUNNING:
+        text = path.read_text(encoding="utf-8")
+        assert re.findall(r"sleep\(", text) == ["sleep("] * (path.stem == "retries"), path
+        assert not re.search(r"timeout\w*\s*[=(:]\s*[\d.]+", text), path
