@@ -22,12 +22,24 @@ SPLICES = (
     *("\u0301", "\u2028", "\ud83d", "é", "\u1e9e", "v1", "v9999999999", "q=", "T", "Z", "+00:00"),
     *("0", "9", "-", "@", "[", "]", "{", "}", "xn--", "%00", "true", "null", "\\ud800", "NaN"),
 )
-NAMES = (
+HEADERS = (
     *("Accept", "Content-Type", "Content-Encoding", "If-Match", "If-None-Match", "Prefer"),
-    *("Idempotency-Key", "Request-Id", "Origin", "X-Amzn-Trace-Id", "limit", "cursor", "sort"),
-    *("q", "email", "phone", "external_id", "status", "created_after", "updated_after", "fields"),
-    *("include_deleted", "deep", "addresses", "metadata", "items", "version", "id", "locale"),
-    *("time_zone", "country", "line1", "customer_id", "scopes", "expires", "principalId", "zqm"),
+    *("Idempotency-Key", "Request-Id", "Origin", "X-Amzn-Trace-Id"),
+)
+PARAMETERS = (
+    *("limit", "cursor", "sort", "q", "email", "phone", "external_id", "status", "fields"),
+    *("created_after", "created_before", "updated_after", "include_deleted", "deep"),
+)
+NAMES = (
+    *HEADERS,
+    *PARAMETERS,
+    *("addresses", "metadata", "items", "version", "id", "locale", "time_zone", "country"),
+    *("line1", "customer_id", "scopes", "expires", "principalId", "zqm"),
+)
+VALUES = (
+    *('"v1"', '"v1", "v2"', "*", "return=minimal", "application/json", "a/b;q=0.5, */*;q=0"),
+    *("Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1", "key", "1", "true", "active"),
+    *("2026-01-31T12:00:00Z", "zqm@example.com", "+442079460000", "id,email", "-updated_at"),
 )
 RETRIES = 4
 IMPOSSIBLE = 0.05
@@ -62,7 +74,8 @@ class Mutator:
         return Case(case.function, event)
 
     def _changes(self) -> Sequence[Callable[[JSONValue, Random], JSONValue]]:
-        return (changed, changed, changed, body_changed, body_changed, self._spliced, self._routed)
+        sent = (header_changed, header_changed, query_changed, body_changed, body_changed)
+        return (*sent, changed, changed, self._spliced, self._routed)
 
     def _spliced(self, event: JSONValue, dice: Random) -> JSONValue:
         """Give the event a member of another's."""
@@ -104,6 +117,35 @@ def changed(value: JSONValue, dice: Random) -> JSONValue:
     if isinstance(value, dict) and dice.random() < 0.8:  # noqa: PLR2004
         return {**value, dice.choice(NAMES): dice.choice(ODD)}
     return dice.choice(ODD)
+
+
+def header_changed(event: JSONValue, dice: Random) -> JSONValue:
+    """Change a header, or send another, in both of the forms that the gateway has for headers."""
+    if not isinstance(event, dict) or not isinstance(event.get("headers"), dict):
+        return changed(event, dice)
+    headers = event["headers"]
+    name = dice.choice([*headers, *HEADERS])
+    value = text_changed(str(headers.get(name, dice.choice(VALUES))), dice)
+    lists = event.get("multiValueHeaders")
+    lists = lists if isinstance(lists, dict) else {}
+    return {
+        **event,
+        "headers": {**headers, name: value},
+        "multiValueHeaders": {**lists, name: [value]},
+    }
+
+
+def query_changed(event: JSONValue, dice: Random) -> JSONValue:
+    """Change a parameter of the query, or send another."""
+    if not isinstance(event, dict):
+        return changed(event, dice)
+    query = event.get("multiValueQueryStringParameters")
+    query = query if isinstance(query, dict) else {}
+    name = dice.choice([*query, *PARAMETERS])
+    given = query.get(name)
+    value = given[0] if isinstance(given, list) and given else dice.choice(VALUES)
+    made = {**query, name: [text_changed(str(value), dice)]}
+    return {**event, "multiValueQueryStringParameters": made}
 
 
 def body_changed(event: JSONValue, dice: Random) -> JSONValue:
