@@ -13,6 +13,8 @@ AUDIT := .venv/audit/.installed
 EMULATOR := .venv/emulator
 # the same, for what is measured beside the service
 BENCH ?= .venv/bench
+# the same, for what is instrumented
+FUZZ := .venv/fuzz
 INSTALL := pip install --quiet --disable-pip-version-check --no-compile --require-hashes --requirement
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade
 LOCKED := --constraints requirements.txt
@@ -45,7 +47,7 @@ test: $(INSTALLED)  ## Run every test against the real database, with coverage
 quick: $(INSTALLED)  ## Run the tests that take less than five seconds
 	@$(BIN)/pytest $(WORKERS) -m "not slow" $(ARGS)
 
-contract: $(CONTRACT) $(AUDIT)  ## Fuzz, break and browse the running service, and run a client generated for it
+contract: $(CONTRACT) $(AUDIT) $(FUZZ)/.installed  ## Fuzz, break and browse the running service, and run a client generated for it
 	@$(BIN)/pytest tests/breaking tests/contract --capture=no $(ARGS)
 
 audit: $(AUDIT)  ## Look for known vulnerabilities in what the lock files name
@@ -81,9 +83,18 @@ lock: $(INSTALLED)  ## Pin the requirements anew from pyproject.toml
 	@$(COMPILE) pyproject.toml --group dev $(LOCKED) --output-file requirements-dev.txt
 	@$(COMPILE) pyproject.toml --group contract --constraints requirements-dev.txt \
 		--output-file requirements-contract.txt
+	@$(COMPILE) pyproject.toml --group fuzz --constraints requirements-dev.txt \
+		--output-file requirements-fuzz.txt
 	@$(COMPILE) --group audit --output-file requirements-audit.txt
 	@$(COMPILE) --group rehearsal --output-file requirements-rehearsal.txt
 	@$(COMPILE) pyproject.toml --group bench $(LOCKED) --output-file requirements-bench.txt
+
+##@ Break it
+fuzz: $(FUZZ)/.installed  ## Fuzz the functions for five minutes (ARGS="--runs 1000000", "--replay FILE")
+	@$(BIN)/python -m load.fuzz --python $(FUZZ)/bin/python $(ARGS)
+
+sqlmap: $(FUZZ)/.installed  ## Look for SQL injection in every parameter, by sqlmap
+	@$(BIN)/python -m load.fuzz.injection --sqlmap $(FUZZ)/bin/sqlmap $(ARGS)
 
 ##@ Deploy it
 provision: $(INSTALLED)  ## Make or change a stage's network, database and operations (STAGE=dev)
@@ -130,6 +141,11 @@ $(BENCH)/.installed: requirements-bench.txt $(INSTALLED)
 	@$(BENCH)/bin/$(INSTALL) $<
 	@touch $@
 
+$(FUZZ)/.installed: requirements-fuzz.txt $(INSTALLED)
+	@$(BIN)/python -m venv $(FUZZ)
+	@$(FUZZ)/bin/$(INSTALL) $<
+	@touch $@
+
 .DEFAULT_GOAL := help
-.PHONY: run stack seed migrate token reset test quick contract rehearse audit bench budget check format openapi lock \
+.PHONY: run stack seed migrate token reset test quick contract rehearse audit bench budget fuzz sqlmap check format openapi lock \
 	provision bind migrate-stage package deploy apply smoke status rollback destroy costs help

@@ -123,13 +123,13 @@ DESCRIPTIONS: Mapping[str, Description] = {
     "get_customer": Description(
         "Read a customer",
         "`ETag` is the customer's version. With it in `If-None-Match`, an unchanged customer is"
-        " not sent again.",
+        " not sent again; with it in `If-Match`, no other version is.",
         {
             200: _customer("The customer.", schema=SOME_OF_A_CUSTOMER, links=OF_CUSTOMER[:4]),
             304: Answer("The customer has not changed.", headers=("ETag",)),
         },
-        ("validation-error", "customer-not-found"),
-        ("If-None-Match",),
+        ("validation-error", "customer-not-found", "precondition-failed"),
+        ("If-Match", "If-None-Match"),
     ),
     "replace_customer": Description(
         "Replace a customer",

@@ -12,7 +12,7 @@ from chalicelib.tracing import MAX_SQL
 
 PLAN_SECONDS = 3
 
-_EXPLAINED = re.compile(r"\s*\(*\s*(?:SELECT|INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
+_EXPLAINED = re.compile(r"[\s(]*(?:SELECT|INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
 _NUMBERED = re.compile(r"_\d+$")
 # A plan by NULLs is mostly that there are no rows: it is made by the values of a row that is there.
 _EXAMPLE = "SELECT * FROM customers WHERE deleted_at IS NULL ORDER BY id DESC LIMIT 1"

@@ -125,7 +125,7 @@ def _temporal(type_: str, pattern: str) -> Callable[[str], Temporal]:
 
 
 def _decimal(text: str) -> Decimal:
-    if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text, re.ASCII):
+    if not re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", text, re.ASCII):
         raise ValueError(text)
     number = Decimal(text)
     if abs(number.adjusted()) > LARGEST_EXPONENT:

@@ -1,6 +1,9 @@
-"""The whole service over HTTP, one for all of these tests."""
+"""The whole service over HTTP, one for all of these tests; and what they need of Node's."""
 
+import shutil
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from selenium.webdriver import Chrome
@@ -8,6 +11,8 @@ from selenium.webdriver import Chrome
 from tests.contract.browser import chromium, install, is_installed
 from tests.local.run import Run
 from tests.service import Service, running
+
+NODE = Path(__file__).parent / "node"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -24,6 +29,20 @@ def pytest_configure(config: pytest.Config) -> None:
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with running(tmp_path_factory.mktemp("contract")) as service:
         yield service
+
+
+@pytest.fixture(scope="session")
+def node_modules() -> Path:
+    """Install what is made for Node as it is locked in `node`; return where it is."""
+    if not (shutil.which("node") and shutil.which("npm")):
+        pytest.skip("this takes Node and npm")
+    lock, modules = NODE / "package-lock.json", NODE / "node_modules"
+    installed = modules / ".package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
+        npm = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--omit=optional"]
+        subprocess.run(npm, cwd=NODE, check=True, capture_output=True)
+        installed.touch()
+    return modules
 
 
 @pytest.fixture(scope="module")

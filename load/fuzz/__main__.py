@@ -1,0 +1,204 @@
+"""Fuzz the functions, guided by coverage: `make fuzz`; load/README.md tells what it looks for.
+
+It starts a MariaDB of its own and publishes an issuer's keys, then has libFuzzer (by atheris) make
+events of events. What breaks an invariant is kept, shrunk, and printed with the command that
+repeats it. The folder keeps the corpus: the next run goes on from it.
+"""
+
+import argparse
+import json
+import os
+import re
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+from tqdm import tqdm
+
+import migrations
+from chalicelib.auth import SCOPES
+from chalicelib.database import connect
+from chalicelib.settings import Settings
+from load.fuzz.cases import seeds, written
+from local.mariadb import MariaDB
+from local.processes import PROJECT, Child, LocalError, answers, free_port
+from tests import tokens
+
+FOLDER = PROJECT / "artifacts" / "fuzz"
+SECONDS = 300
+MOST_BYTES = 300_000  # of a case: a body may be 65,536 bytes, escaped
+STALLED_SECONDS = 30  # for one case, before libFuzzer says that it hangs
+MOST_MEMORY = 2_048  # MB
+_PULSE = re.compile(r"^#(\d+)\s+\w+\s+cov: (\d+) ft: \d+ corp: (\d+)", re.MULTILINE)
+_FOUND = re.compile(r"^FOUND (\S+): (.*)$", re.MULTILINE)
+
+
+class Growth(NamedTuple):
+    """Executions, instrumented branches that were reached, and cases in the corpus, by then."""
+
+    executions: int
+    reached: int
+    corpus: int
+
+
+@contextmanager
+def world(directory: Path, *, is_direct: bool) -> Iterator[Mapping[str, str]]:
+    """Run the database and the issuer; give the environment that names them."""
+    mariadb = MariaDB(directory / "mariadb", free_port(), {"innodb-flush-log-at-trx-commit": "0"})
+    data_api = free_port()
+    token = tokens.issuer().token(SCOPES, seconds=30 * 86_400)
+    try:
+        mariadb.start()
+        command = [sys.executable, "-m", "local.data_api", "--port", str(data_api)]
+        environment = {**os.environ, "DATABASE_URL": mariadb.url}
+        with Child("data-api", command, directory / "data-api.log", environment) as server:
+            server.wait_until(lambda: answers(data_api), seconds=20)
+            database = connect(Settings(endpoint_url=f"http://127.0.0.1:{data_api}"))
+            migrations.apply(database, database, migrations.read(), lambda _: None)
+            by_data_api = {
+                "AWS_ENDPOINT_URL_RDS_DATA": f"http://127.0.0.1:{data_api}",
+                "DATA_API_CLIENT": "slim",
+            }
+            way = {"DATABASE_URL": mariadb.url} if is_direct else by_data_api
+            yield {"FUZZ_TOKEN": token, "FUZZ_DATABASE_URL": mariadb.url, **way}
+    finally:
+        mariadb.stop()
+
+
+def options(arguments: argparse.Namespace, folder: Path) -> list[str]:
+    """Return libFuzzer's own options."""
+    limits = {
+        "seed": arguments.seed,
+        "runs": arguments.runs or -1,
+        "max_total_time": 0 if arguments.runs else arguments.seconds,
+        "max_len": MOST_BYTES,
+        "len_control": 0,
+        "timeout": STALLED_SECONDS,
+        "rss_limit_mb": MOST_MEMORY,
+        "print_final_stats": 1,
+        "artifact_prefix": f"{folder / 'found'}/",
+    }
+    return [str(folder / "corpus"), *(f"-{name}={value}" for name, value in limits.items())]
+
+
+def fuzzed(arguments: argparse.Namespace, folder: Path, environment: Mapping[str, str]) -> int:
+    """Run libFuzzer to its end; tell of it, and return the exit code."""
+    command = [arguments.python, "-m", "load.fuzz.target", str(folder), *options(arguments, folder)]
+    log, start = folder / "log.txt", time.monotonic()
+    with Child("fuzzer", command, log, {**os.environ, **environment}) as fuzzer:
+        history = followed(fuzzer, log, arguments)
+    print(report(folder, history, arguments.seed, time.monotonic() - start))
+    if not history:
+        raise LocalError(fuzzer.obituary())
+    return 1 if fuzzer.exit_code or faults(log) else 0
+
+
+def followed(fuzzer: Child, log: Path, arguments: argparse.Namespace) -> list[Growth]:
+    """Show how far it is until it ends; return how it grew."""
+    total = arguments.runs or None
+    history: list[Growth] = []
+    with tqdm(total=total, desc="fuzzing", unit=" cases", disable=None) as bar:
+        while True:
+            has_ended = fuzzer.has_ended
+            told = _PULSE.findall(log.read_text(errors="replace"))
+            history = [Growth(*map(int, each)) for each in told]
+            if history:
+                bar.update(history[-1].executions - bar.n)
+                bar.set_postfix_str(f"{history[-1].reached} branches, {len(faults(log))} faults")
+            if has_ended:
+                return history
+            time.sleep(0.5)
+
+
+def faults(log: Path) -> dict[str, str]:
+    """Return what was found: the file, and what it breaks."""
+    return dict(_FOUND.findall(log.read_text(errors="replace")))
+
+
+def report(folder: Path, history: Sequence[Growth], seed: int, seconds: float) -> str:
+    """Return what was run, how coverage grew, and how to repeat what was found."""
+    told: dict[str, Any] = json.loads((folder / "told.json").read_text())
+    lines = [
+        f"{told['executions']:,} executions in {seconds:,.0f} s, seed {seed}",
+        f"slowest: {told['slowest'][0] * 1000:.0f} ms of processor, instrumented",
+        "what was answered: "
+        + ", ".join(f"{kind} {n:,}" for kind, n in sorted(told["seen"].items())),
+        "executions, branches reached, cases in the corpus:",
+        *(f"  {n:>10,} {reached:>6,} {corpus:>6,}" for n, reached, corpus in _thinned(history)),
+    ]
+    for name, fault in faults(folder / "log.txt").items():
+        file = os.path.relpath(folder / "found" / name)
+        lines += [f"FOUND {fault}", f'  make fuzz ARGS="--replay {file}"']
+    return "\n".join(lines)
+
+
+def _thinned(history: Sequence[Growth]) -> list[Growth]:
+    """Return where executions have doubled, and the end."""
+    kept: list[Growth] = []
+    for each in history:
+        if not kept or each.executions >= 2 * kept[-1].executions:
+            kept.append(each)
+    return [*kept, history[-1]] if history and kept[-1] != history[-1] else kept
+
+
+def replayed(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    """Run the cases in the files once; print what came of each, and return the exit code."""
+    command = [sys.executable, "-m", "load.fuzz.replay", *map(str, arguments.replay)]
+    return subprocess.run(command, env={**os.environ, **environment}, check=False).returncode  # noqa: S603
+
+
+def main() -> int:
+    """Fuzz, or replay; return the exit code: 1 where something is broken."""
+    arguments = _arguments()
+    folder: Path = arguments.folder
+    try:
+        with (
+            TemporaryDirectory() as directory,
+            world(Path(directory), is_direct=arguments.direct) as environment,
+        ):
+            if arguments.replay:
+                return replayed(arguments, environment)
+            for name in ("corpus", "found"):
+                (folder / name).mkdir(parents=True, exist_ok=True)
+            for n, case in enumerate(seeds()):
+                (folder / "corpus" / f"seed-{n:03}").write_bytes(written(case))
+            return fuzzed(arguments, folder, environment)
+    except KeyboardInterrupt:
+        return 130
+    except (LocalError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m load.fuzz", description=__doc__)
+    parser.add_argument("--python", default=str(PROJECT / ".venv/fuzz/bin/python"))
+    parser.add_argument("--seconds", type=_positive, default=SECONDS, help="(%(default)s)")
+    parser.add_argument("--runs", type=_positive, help="so many executions, however long they take")
+    parser.add_argument("--seed", type=_positive, default=1 + secrets.randbelow(2**31 - 1))
+    parser.add_argument("--direct", action="store_true", help="by PyMySQL, which is faster")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="of corpus and finds")
+    parser.add_argument("--replay", type=_file, nargs="+", metavar="FILE", help="run these once")
+    return parser.parse_args()
+
+
+def _positive(text: str) -> int:
+    if not (text.isdecimal() and 0 < int(text) < 2**31):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+def _file(text: str) -> Path:
+    if not Path(text).is_file():
+        raise argparse.ArgumentTypeError(f"there is no file {text}")
+    return Path(text).resolve()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,224 @@
+"""What one run of the fuzzer is, and the seeds that it begins with.
+
+A case is JSON, so that people can read what was found: the name of a function of app.py and its
+event. `{token}` in an event stands for a token that the issuer has signed, as none lasts.
+"""
+
+import base64
+import gzip
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from chalicelib import cursors
+from chalicelib.listing import Query
+from chalicelib.settings import LOCAL_CURSOR_KEY
+
+JSONValue = Any
+TOKEN = "{token}"  # noqa: S105
+MARKER = "zqm"  # of what is personal
+FUNCTIONS = ("app", "authorize", "purge_customers")
+SCOPES = "customers:read customers:write customers:erase"
+LIVE, OTHER, DELETED, ERASED, OVERDUE = (
+    f"019a0b4c-7a1{n}-7cc3-98c4-dc0c0c07398f" for n in range(5)
+)
+PATH = f"/customers/{LIVE}"
+KNOWN = (LIVE, OTHER, DELETED, ERASED, OVERDUE)
+CUSTOMER: dict[str, Any] = {
+    "email": "zqm.ada@example.com",
+    "given_name": "Zqm",
+    "family_name": "Zqm Lovelace",
+    "company_name": "Zqm Engines",
+    "phone": "+447700900123",
+    "external_id": "zqm-1",
+    "addresses": [{"type": "billing", "line1": "Zqm Street 1", "city": "Zqm", "country": "GB"}],
+    "locale": "en-GB",
+    "time_zone": "Europe/London",
+    "metadata": {"zqm": "zqm"},
+    "status": "active",
+}
+NEW = CUSTOMER | {"email": "zqm.new@example.com", "external_id": None}
+KEY = "zqm-key"
+HEADERS = {
+    "Accept": "application/json",
+    "Content-Type": "application/json",
+    "Host": "a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com",
+    "X-Amzn-Trace-Id": "Root=1-5759e988-bd862e3fe1be46a994272793",
+}
+PATCH = {"Content-Type": "application/merge-patch+json"}
+ONE = "/customers/{customer_id}"
+OF_CUSTOMER = re.compile("/customers/(?!batch$)([^/]+)(.*)")
+PURGE = ("version", "account", "region", "detail-type", "source", "time", "id", "detail")
+
+
+class Case(NamedTuple):
+    """A function's name, and the event that it gets."""
+
+    function: str
+    event: JSONValue
+
+
+def read(data: bytes) -> Case | None:
+    """Return the case in the bytes; None where there is none."""
+    try:
+        function, event = json.loads(data)
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return Case(function, event) if function in FUNCTIONS else None
+
+
+def written(case: Case) -> bytes:
+    return json.dumps(case, separators=(",", ":")).encode()
+
+
+def request(
+    method: str,
+    path: str,
+    body: object = None,
+    headers: dict[str, str] | None = None,
+    query: dict[str, list[str]] | None = None,
+) -> Case:
+    """Return a request as API Gateway hands it over (REST API, payload 1.0)."""
+    sent = HEADERS | (headers or {})
+    of_customer = OF_CUSTOMER.fullmatch(path)
+    context = {
+        "authorizer": {"principalId": "zqm@example.com", "scopes": SCOPES, "expires": "4102444800"},
+        "httpMethod": method,
+        "identity": {"sourceIp": "198.51.100.7"},
+        "path": f"/dev{path}",
+        "requestId": "9c7e436c-c191-4f6c-9b4c-8602417c11a5",
+        "resourcePath": f"{ONE}{of_customer[2]}" if of_customer else path,
+        "stage": "dev",
+    }
+    event = {
+        "headers": sent,
+        "multiValueHeaders": {name: [value] for name, value in sent.items()},
+        "multiValueQueryStringParameters": query,
+        "pathParameters": {"customer_id": of_customer[1]} if of_customer else None,
+        "stageVariables": None,
+        "requestContext": context,
+        "body": body if body is None or isinstance(body, str) else json.dumps(body),
+        "isBase64Encoded": False,
+    }
+    return Case("app", event)
+
+
+def encoded(case: Case, body: bytes) -> Case:
+    """Return the request with another body, in the gateway's other encoding."""
+    text = base64.b64encode(body).decode()
+    return Case(case.function, {**case.event, "body": text, "isBase64Encoded": True})
+
+
+def seeds() -> Iterator[Case]:
+    """Yield what to begin with: each operation, each problem, each other function."""
+    yield from _reads()
+    yield from _lists()
+    yield from _writes()
+    yield from _odd_bodies()
+    for method in ("GET", "HEAD", "OPTIONS", "PUT"):
+        for resource in ("/health", "/openapi.json", "/problems", "/customers", PATH):
+            yield request(method, resource)
+    for token in (f"Bearer {TOKEN}", f"bearer   {TOKEN}", TOKEN, "Bearer a.b.c", "Basic eHg6eHg="):
+        yield Case("authorize", authorization(token))
+    for header in ({"alg": "none"}, {"alg": "ES256", "kid": "x"}, {"alg": "HS256", "typ": "JWT"}):
+        parts = (header, {"sub": MARKER, "exp": 4_102_444_800}, "sig")
+        token = ".".join(
+            base64.urlsafe_b64encode(json.dumps(each).encode()).decode().rstrip("=")
+            for each in parts
+        )
+        yield Case("authorize", authorization(f"Bearer {token}"))
+    yield Case("purge_customers", {**dict.fromkeys(PURGE, "x"), "resources": []})
+
+
+def authorization(token: str) -> dict[str, str]:
+    """Return what API Gateway asks an authorizer."""
+    arn = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/dev/GET/customers"
+    return {"type": "TOKEN", "authorizationToken": token, "methodArn": arn}
+
+
+def _reads() -> Iterator[Case]:
+    for customer_id in (LIVE, DELETED, ERASED, LIVE.upper(), "x"):
+        yield request("GET", f"/customers/{customer_id}")
+    yield request("HEAD", PATH)
+    yield request("GET", PATH, query={"fields": ["id,email,created_at"]})
+    for name in ("If-None-Match", "If-Match"):
+        for tag in ('"v1"', 'W/"v1", "x"', "*", '"v9"', '"v1.email.id"'):
+            yield request("GET", PATH, headers={name: tag})
+    yield request("GET", PATH, headers={"Accept": "text/html;q=0.5, */*;q=0"})
+    yield request("GET", PATH, headers={"Origin": "http://127.0.0.1:8003", "Request-Id": "a.b:c-1"})
+    yield request("GET", "/health", query={"deep": ["true"]})
+
+
+def _lists() -> Iterator[Case]:
+    given = {
+        "limit": "1",
+        "sort": "updated_at",
+        "email": CUSTOMER["email"],
+        "phone": CUSTOMER["phone"],
+        "external_id": CUSTOMER["external_id"],
+        "status": "active",
+        "created_after": "2020-01-01T00:00:00.123456789Z",
+        "created_before": "2035-01-01T00:00:00+23:59",
+        "updated_after": "2020-01-01T00:00:00 01:00",
+        "q": "zqm",
+        "include_deleted": "true",
+        "fields": "id,email",
+    }
+    for name, value in given.items():
+        yield request("GET", "/customers", query={name: [value]})
+    several = {name: [given[name]] for name in ("limit", "status", "created_after", "fields")}
+    yield request("GET", "/customers", query=several)
+    position = cursors.Position(UUID(OTHER))
+    cursor = cursors.encode(LOCAL_CURSOR_KEY.encode(), Query().listed, position)
+    yield request("GET", "/customers", query={"cursor": [cursor], "limit": ["1"]})
+    yield request("HEAD", "/customers", query={"limit": ["1", "2"]})
+
+
+def _writes() -> Iterator[Case]:
+    yield request("POST", "/customers", NEW)
+    yield request("POST", "/customers", CUSTOMER)
+    for key in (KEY, f'"{KEY}"', "another"):
+        yield request("POST", "/customers", CUSTOMER, {"Idempotency-Key": key})
+    batch = [NEW, NEW | {"email": "zqm.newer@example.com", "status": "inactive"}]
+    yield request("POST", "/customers/batch", {"items": batch}, {"Idempotency-Key": "batch"})
+    yield request("PUT", PATH, CUSTOMER)
+    for tag in ('"v1"', '"v1", "v2"', "*", '"v9"'):
+        for minimal in ({}, {"Prefer": "return=minimal"}):
+            yield request(
+                "PUT", PATH, NEW | {"version": 1, "id": LIVE}, {"If-Match": tag, **minimal}
+            )
+            yield request(
+                "PATCH", PATH, {"status": "inactive"}, {"If-Match": tag, **PATCH, **minimal}
+            )
+        yield request("DELETE", PATH, headers={"If-Match": tag})
+    yield request("PATCH", PATH, {"metadata": {"a": "b", "zqm": None}, "phone": None}, PATCH)
+    yield request("PATCH", PATH, {"email": "zqm.other@example.com"}, PATCH)
+    for action in ("restore", "erase"):
+        for customer_id in (LIVE, DELETED, ERASED, OVERDUE):
+            yield request("POST", f"/customers/{customer_id}/{action}")
+    yield request("DELETE", PATH, headers={"If-None-Match": "*"})
+
+
+def _odd_bodies() -> Iterator[Case]:
+    create = request("POST", "/customers")
+    yield encoded(create, json.dumps(NEW, ensure_ascii=False).encode())
+    yield encoded(create, b'{"email": "\xff\xfe", "given_name": "\xc3"}')
+    bomb = gzip.compress(b" " * 1_000_000 + b"{}")
+    yield encoded(request("POST", "/customers", headers={"Content-Encoding": "gzip"}), bomb)
+    for body in (
+        "[" * 10_000,
+        '{"a":' * 500 + "1" + "}" * 500,
+        "9" * 5_000,
+        "1e999999",
+        '{"email": NaN}',
+        '{"email": "a@b.c", "email": "a@b.c"}',
+        '"\\ud800"',
+        '{"metadata": {"\\u0000": "\\u0301\\u0301"}, "given_name": "\\ud83d\\ude42"}',
+        "\x00",
+        "",
+        "null",
+    ):
+        yield request("POST", "/customers", body)
+        yield request("PATCH", PATH, body, PATCH)

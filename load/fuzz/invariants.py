@@ -1,0 +1,180 @@
+"""What must hold of any answer, whatever was asked.
+
+An event that API Gateway can't have made (it alone may call the function, infrastructure/policies)
+may fail as it likes, as long as nothing leaks and nothing is allowed.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import app
+from chalicelib import headers
+from load.fuzz.cases import MARKER, TOKEN, Case
+from load.fuzz.possible import HEADER_NAME, HEADER_VALUE, is_possible
+from load.fuzz.world import Outcome
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi.json"
+PROBLEM = "application/problem+json"
+MEMBERS = {"type", "title", "status", "detail", "instance", "request_id"}
+INSIDES = re.compile(r'Traceback|File "|\.py\b|site-packages|\b(SELECT|INSERT|UPDATE|DELETE) .*\b')
+EXPIRED = 2_000_000_000  # no case names a time between the clock's and this
+
+
+def broken(case: Case, outcome: Outcome) -> Iterator[str]:
+    """Yield what does not hold, each in words that are the same for the same fault."""
+    yield from _of_logs(case, outcome)
+    if case.function == "authorize":
+        yield from _of_policies(case, outcome)
+    elif case.function == "purge_customers":
+        yield from _of_purges(case, outcome)
+    else:
+        yield from _of_answers(case, outcome)
+
+
+def _of_logs(case: Case, outcome: Outcome) -> Iterator[str]:
+    for line in outcome.logged.splitlines():
+        try:
+            told = json.loads(line)
+        except ValueError:
+            yield "a logged line is not JSON"
+            continue
+        told.pop("request_id", None)  # which may be the client's own
+        if is_possible(case) and MARKER in json.dumps(told).lower():
+            yield "a logged line has personal data"
+
+
+def _of_policies(case: Case, outcome: Outcome) -> Iterator[str]:
+    if outcome.error:
+        if is_possible(case):
+            yield f"the authorizer raises {type(outcome.error).__name__}"
+        return
+    answer = outcome.answer
+    statement = answer["policyDocument"]["Statement"][0]
+    if statement["Effect"] != "Deny" and TOKEN not in case.event["authorizationToken"]:
+        yield "a token is let in that was not issued"
+    if MARKER in json.dumps(answer["context"]):
+        yield "the authorizer repeats what is in a token"
+
+
+def _of_purges(case: Case, outcome: Outcome) -> Iterator[str]:
+    if outcome.error and is_possible(case):
+        yield f"the purge raises {type(outcome.error).__name__}"
+
+
+def _of_answers(case: Case, outcome: Outcome) -> Iterator[str]:
+    answer, error = outcome.answer, outcome.error
+    if not is_possible(case):
+        if error is None and answer["statusCode"] < 300 and not _is_public(case):  # noqa: PLR2004
+            yield from _of_rights(case)
+        return
+    if error:
+        yield f"the function raises {type(error).__name__}"
+        return
+    context, status = case.event["requestContext"], answer["statusCode"]
+    where = f"{context['httpMethod']} {context['resourcePath']} answers {status}"
+    described = _described(context["resourcePath"], context["httpMethod"])
+    if status >= 500:  # noqa: PLR2004
+        yield f"{where}: {_errors(outcome.logged)}"
+    elif str(status) not in described:
+        yield f"{where}, which is not documented"
+    if status < 400 and not _is_public(case):  # noqa: PLR2004
+        yield from _of_rights(case)
+    yield from (f"{where}, {each}" for each in _of_headers(answer["headers"]))
+    yield from (f"{where}, {each}" for each in _of_body(case, answer, described))
+    if outcome.logged.count('"message":"request"') != 1:
+        yield f"{where}, which is not logged once"
+
+
+def _of_headers(given: dict[str, Any]) -> Iterator[str]:
+    if missing := headers.STANDARD.keys() - given.keys():
+        yield f"without {sorted(missing)}"
+    for name, value in given.items():
+        if not HEADER_NAME.fullmatch(name) or not HEADER_VALUE.fullmatch(value):
+            yield f"with {name} that HTTP can't carry"
+
+
+def _of_body(case: Case, answer: dict[str, Any], described: dict[str, Any]) -> Iterator[str]:
+    body, status = answer["body"], answer["statusCode"]
+    method = case.event["requestContext"]["httpMethod"]
+    if method == "HEAD" or status in {204, 304}:
+        if body:
+            yield "with a body"
+        return
+    media_type = answer["headers"].get("Content-Type", "")
+    if media_type not in described.get(str(status), {PROBLEM}):
+        yield f"as {media_type}"
+    if "json" not in media_type:
+        return
+    try:
+        document = json.loads(body)
+        body.encode()
+    except ValueError:
+        yield "with a body that is not JSON"
+        return
+    if status >= 400:  # noqa: PLR2004
+        yield from _of_problem(document, status)
+
+
+def _of_problem(problem: dict[str, Any], status: int) -> Iterator[str]:
+    if problem.keys() - {"errors"} != MEMBERS or problem["status"] != status:
+        yield "which is not a whole problem"
+    errors = problem.get("errors", [])
+    said = [problem["title"], problem["detail"], *(f"{e['code']} {e['detail']}" for e in errors)]
+    if MARKER in " ".join(said).lower():
+        yield "which repeats what was sent"
+    if INSIDES.search(" ".join(said)):
+        yield "which shows the inside"
+
+
+def _of_rights(case: Case) -> Iterator[str]:
+    """Yield when the caller has not the scope that the operation asks for, or the token is old."""
+    context = case.event["requestContext"]
+    caller = context.get("authorizer") or {}
+    scope = _scope(context["resourcePath"], context["httpMethod"])
+    if scope not in str(caller.get("scopes", "")).split() or int(caller["expires"]) < EXPIRED:
+        yield f"{context['httpMethod']} {context['resourcePath']} is allowed without a right"
+
+
+def _errors(logged: str) -> str:
+    """Return where an error came from."""
+    for line in logged.splitlines():
+        if '"where"' in line:
+            told = json.loads(line)
+            return f"{told['error']} at {told['where'][-1]}"
+    return "nothing is logged"
+
+
+def _is_public(case: Case) -> bool:
+    try:
+        context = case.event["requestContext"]
+        return _scope(context["resourcePath"], context["httpMethod"]) is None
+    except (KeyError, TypeError):
+        return True
+
+
+@cache
+def _scope(route: str, method: str) -> str | None:
+    """Return the scope that the operation's route declares."""
+    for operation in app.operation.table.values():
+        if operation.path == route and method in operation.methods:
+            return operation.scope
+    return None
+
+
+@cache
+def _described(route: str, method: str) -> dict[str, set[str]]:
+    """Return the documented statuses, with their media types."""
+    document = json.loads(DOCUMENT.read_text())
+    operation = document["paths"][route].get(method.lower())
+    if operation is None:
+        return {"204": set()} if method == "OPTIONS" else {"405": {PROBLEM}}
+    shared = document["components"]["responses"]
+    named = {
+        status: shared[answer["$ref"].rpartition("/")[2]] if "$ref" in answer else answer
+        for status, answer in operation["responses"].items()
+    }
+    return {status: set(answer.get("content", ())) for status, answer in named.items()}

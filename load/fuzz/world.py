@@ -1,0 +1,127 @@
+"""The functions of app.py in this process, on a real database with always the same customers."""
+
+import io
+import json
+import logging
+import os
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import pymysql
+
+import app
+from chalicelib import logs, rows
+from chalicelib.database import Value
+from chalicelib.database.mysql import connection_arguments
+from load.fuzz.cases import (
+    CUSTOMER,
+    DELETED,
+    ERASED,
+    KEY,
+    KNOWN,
+    OVERDUE,
+    TOKEN,
+    Case,
+    request,
+)
+
+HOUR_MS = 3_600_000
+_STORED = ", ".join(
+    (*rows.STORED, "idempotency_key", "idempotency_fingerprint", "last_write", "erased_at")
+)
+
+
+class Outcome(NamedTuple):
+    """What came of a case: an answer or an error, and the lines that were logged."""
+
+    answer: Any
+    error: Exception | None
+    logged: str
+
+
+class World:
+    """What a case meets: five customers, one each of every state that there is.
+
+    `token` is what stands for `{token}`. DATABASE_URL is where the customers are kept, by
+    whatever way the functions themselves reach it.
+    """
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+        self._log = io.StringIO()
+        logging.getLogger().setLevel(logging.INFO)
+        for log in (app.app.log, logging.getLogger()):
+            for handler in log.handlers:
+                if isinstance(handler, logging.StreamHandler):
+                    handler.setFormatter(logs.Formatter())
+                    handler.setStream(self._log)
+        self._connection = pymysql.connect(**connection_arguments(os.environ["FUZZ_DATABASE_URL"]))
+        self._write = app.database().execute
+        app.database().execute = self._execute  # type: ignore[method-assign, assignment]
+        self._populate()
+        self._has_written = False
+
+    def run(self, case: Case) -> Outcome:
+        """Give the event to the function; then put the customers back as they were."""
+        self._log.seek(0)
+        self._log.truncate()
+        event = json.loads(json.dumps(case.event).replace(TOKEN, self.token))
+        context = SimpleNamespace(
+            aws_request_id="of-lambda", get_remaining_time_in_millis=lambda: HOUR_MS
+        )
+        try:
+            outcome = Outcome(getattr(app, case.function)(event, context), None, self._logged)
+        except Exception as error:  # noqa: BLE001
+            outcome = Outcome(None, error, self._logged)
+        if self._has_written:
+            self._put_back()
+        return outcome
+
+    @property
+    def _logged(self) -> str:
+        return self._log.getvalue()
+
+    def _populate(self) -> None:
+        """Make the customers by the app itself, but for their ids."""
+        self._statement("DELETE FROM customers")
+        for n, customer_id in enumerate(KNOWN):
+            own = {"email": f"zqm.{n}@example.com", "external_id": f"zqm-of-{n}"} if n else {}
+            made = self._app(request("POST", "/customers", CUSTOMER | own, _key(n)))
+            self._statement(
+                "UPDATE customers SET id = UNHEX(REPLACE(%s, '-', ''))"
+                " WHERE id = UNHEX(REPLACE(%s, '-', ''))",
+                customer_id,
+                json.loads(made["body"])["id"],
+            )
+        for customer_id in (DELETED, OVERDUE):
+            self._app(request("DELETE", f"/customers/{customer_id}"))
+        self._app(request("POST", f"/customers/{ERASED}/erase"))
+        self._statement(
+            "UPDATE customers SET purge_at = '2020-01-01' WHERE id = UNHEX(REPLACE(%s, '-', ''))",
+            OVERDUE,
+        )
+        self._statement("DROP TABLE IF EXISTS known")
+        self._statement(f"CREATE TABLE known AS SELECT {_STORED} FROM customers")  # noqa: S608
+
+    def _execute(self, sql: str, **parameters: Value) -> int:
+        self._has_written = True
+        return self._write(sql, **parameters)
+
+    def _put_back(self) -> None:
+        self._has_written = False
+        self._statement("DELETE FROM customers")
+        self._statement(f"INSERT INTO customers ({_STORED}) SELECT {_STORED} FROM known")  # noqa: S608
+
+    def _app(self, case: Case) -> Any:
+        answer = app.app(case.event, SimpleNamespace(aws_request_id="of-lambda"))
+        if answer["statusCode"] not in {201, 204}:
+            raise RuntimeError(f"The customers can't be made: {answer}")
+        return answer
+
+    def _statement(self, sql: str, *values: str) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql, values)
+
+
+def _key(n: int) -> dict[str, str]:
+    return {"Idempotency-Key": KEY} if n == 0 else {}

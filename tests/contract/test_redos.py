@@ -1,0 +1,107 @@
+"""No regular expression of the running code takes long, whatever it is given (CWE-1333).
+
+recheck judges each of them, by its automaton where it can, else by attacks that it breeds.
+"""
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.contract.regexes import FUNCTIONS, RUNTIME, Regex, Translation, regexes, sources
+
+# What takes the square of the time or more, but gets nothing from a client
+OUR_OWN = {
+    "chalicelib/database/parameters.py": "reads our own SQL, which has parameters for all values",
+    "chalicelib/database/slim/endpoints.py": "reads the address in an operator's environment",
+    "infrastructure/costs.py": "reads a page of our own documentation",
+}
+
+
+def verdicts(found: list[Regex], node_modules: Path) -> list[str]:
+    done = subprocess.run(
+        ["node", node_modules.parent / "recheck.js"],
+        input=json.dumps([regex.javascript for regex in found]),
+        env={**os.environ, "RECHECK_BACKEND": "pure"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    judged: list[str] = json.loads(done.stdout)
+    return judged
+
+
+def test_every_expression_is_linear_or_ours_alone(node_modules: Path) -> None:
+    found = list({regex.javascript: regex for regex in regexes()}.values())
+    judged = verdicts(found, node_modules)
+
+    slow = {
+        regex.place: verdict
+        for regex, verdict in zip(found, judged, strict=True)
+        if verdict != "safe"
+    }
+    assert {place.partition(":")[0] for place in slow} == OUR_OWN.keys(), slow
+    assert not [verdict for verdict in slow.values() if "exponential" in verdict]
+
+
+@pytest.mark.parametrize(
+    ("call", "verdict"),
+    [
+        ("X = re.compile(r'(\\w+\\s?)*')\nX.fullmatch('')", "exponential"),
+        ("re.fullmatch(r'(a|aa)+b?', '')", "exponential"),
+        ("re.search(r'\\s+$', '')", "2nd degree polynomial"),
+        ("import marshmallow\nfrom marshmallow import validate\nvalidate.Regexp('(a*)*b')", "exp"),
+    ],
+)
+def test_planted_expression_is_seen(
+    node_modules: Path, tmp_path: Path, call: str, verdict: str
+) -> None:
+    for name in RUNTIME:
+        (tmp_path / name).mkdir() if not name.endswith(".py") else (tmp_path / name).touch()
+    (tmp_path / "chalicelib" / "planted.py").write_text(f"import re\n{call}\n")
+
+    (found,) = regexes(tmp_path)
+
+    assert found.place.startswith("chalicelib/planted.py:")
+    assert verdicts([found], node_modules)[0].startswith(verdict)
+
+
+@pytest.mark.parametrize("call", ["re.compile(input())", "re.search(pattern, '')"])
+def test_expression_that_can_not_be_read_is_an_error(tmp_path: Path, call: str) -> None:
+    for name in RUNTIME:
+        (tmp_path / name).mkdir() if not name.endswith(".py") else (tmp_path / name).touch()
+    (tmp_path / "app.py").write_text(f"import re\n{call}\n")
+
+    with pytest.raises(LookupError, match=r"app\.py:2"):
+        list(regexes(tmp_path))
+
+
+def test_none_is_missed() -> None:
+    """As text has it, not trees."""
+    calls = re.compile(rf"\b(?:re\.(?:{'|'.join(FUNCTIONS)})|validate\.Regexp|\b_temporal)\(")
+    written = sum(len(calls.findall(path.read_text())) for path in sources())
+
+    assert len(list(regexes())) == written - 2  # _temporal's definition, and its own call
+
+
+def test_translation_means_the_same() -> None:
+    """Python and Node find the same in texts around what each expression is about."""
+    texts = ["", 'W/"v1"', "v1", "/* x */ SELECT", "1-2", "bearer a.b.c", "127.0.0.1", "Root=1;"]
+    found = list(regexes())
+    program = (
+        "const [p, t] = JSON.parse(require('fs').readFileSync(0));"
+        "console.log(JSON.stringify(p.map(([s, f]) => t.map((x) => new RegExp(s, f).test(x)))))"
+    )
+    translated = [(Translation(r.pattern, r.flags).text, r.javascript[1]) for r in found]
+    done = subprocess.run(
+        ["node", "-e", program],
+        input=json.dumps([translated, texts]),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    ours = [[bool(re.search(each.pattern, x, each.flags)) for x in texts] for each in found]
+    assert json.loads(done.stdout) == ours
