@@ -85,6 +85,10 @@ lock: $(INSTALLED)  ## Pin the requirements anew from pyproject.toml
 	@$(COMPILE) --group rehearsal --output-file requirements-rehearsal.txt
 	@$(COMPILE) pyproject.toml --group bench $(LOCKED) --output-file requirements-bench.txt
 
+##@ Break it
+chaos: $(INSTALLED)  ## Kill the database and the API under load for ten minutes, and look for lost writes
+	@$(BIN)/python -m load.chaos $(ARGS)
+
 ##@ Deploy it
 provision: $(INSTALLED)  ## Make or change a stage's network, database and operations (STAGE=dev)
 bind: $(INSTALLED)  ## Write a stage's addresses where `chalice deploy` reads them
@@ -131,5 +135,5 @@ $(BENCH)/.installed: requirements-bench.txt $(INSTALLED)
 	@touch $@
 
 .DEFAULT_GOAL := help
-.PHONY: run stack seed migrate token reset test quick contract rehearse audit bench budget check format openapi lock \
+.PHONY: run stack seed migrate token reset test quick contract rehearse audit bench budget chaos check format openapi lock \
 	provision bind migrate-stage package deploy apply smoke status rollback destroy costs help
