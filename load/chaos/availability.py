@@ -16,7 +16,7 @@ SILENCE = 0.5
 class Outage:
     """Of a kind of fault: how often it came, to how many calls; times are in seconds.
 
-    `unavailable` is the sum of the silences that began with it, `longest` the longest of them;
+    `unavailable` is the sum of silences until the next fault came, `longest` the longest of them;
     `recoveries` are from the end of each fault to the first success after it, in order.
     """
 
@@ -37,9 +37,9 @@ def successes(operations: Sequence[Operation]) -> list[float]:
 def outages(faults: Sequence[Fault], moments: Sequence[float]) -> dict[str, Outage]:
     """Return the outages by kind of fault; `moments` are those of successes, in order.
 
-    What happens from a fault's beginning to that of the next one is laid to it.
+    What happens from a fault's beginning to that of the next one is laid to it, and only to it.
     """
-    nexts = [each.began for each in faults[1:]] + [float("inf")]
+    nexts = [*(each.began for each in faults), float("inf")][1:]
     silences: dict[str, list[float]] = defaultdict(list)
     recoveries: dict[str, list[float]] = defaultdict(list)
     for fault, until in zip(faults, nexts, strict=True):
@@ -60,8 +60,8 @@ def outages(faults: Sequence[Fault], moments: Sequence[float]) -> dict[str, Outa
 
 
 def _silences(begin: float, end: float, moments: Sequence[float]) -> list[float]:
-    """Return the long silences whose first second without success is between begin and end."""
+    """Return the long silences between begin and end, or the parts of them that are."""
     first = max(bisect_right(moments, begin) - 1, 0)
     around = moments[first : bisect_left(moments, end) + 1]
-    gaps = ((max(a, begin), b) for a, b in pairwise(around))
-    return [b - a for a, b in gaps if b - a > SILENCE and a < end]
+    lengths = (min(b, end) - max(a, begin) for a, b in pairwise(around))
+    return [length for length in lengths if length > SILENCE]

@@ -28,6 +28,12 @@ def test_a_silence_is_laid_to_the_fault_before_it() -> None:
     assert found["first"].given == 7
 
 
+def test_a_silence_that_goes_on_into_the_next_fault_is_divided() -> None:
+    found = outages([Fault("first", 0.2, 0.9), Fault("second", 1.0, 3.9)], [0.0, 0.3, 4.0])
+    assert found["first"].unavailable == pytest.approx(0.7)
+    assert found["second"].unavailable == pytest.approx(3.0)
+
+
 def test_faults_of_a_kind_are_added_up() -> None:
     moments = [0.0, 2.0, 2.1, 5.0, 5.1]
     found = outages([Fault("killed", 0.0, 1.9), Fault("killed", 2.1, 4.0)], moments)["killed"]
@@ -44,3 +50,7 @@ def test_a_fault_without_a_success_after_it_has_no_recovery() -> None:
 def test_only_successes_count() -> None:
     operations = [create("k1", 0, version(1, "k1")), change("k2", 5, 1, 0, 412)]
     assert successes(operations) == [EARLY + 1]
+
+
+def test_a_run_without_faults_has_no_outages() -> None:
+    assert outages([], [1.0, 9.0]) == {}
