@@ -96,6 +96,9 @@ fuzz: $(FUZZ)/.installed  ## Fuzz the functions for five minutes (ARGS="--runs 1
 sqlmap: $(FUZZ)/.installed  ## Look for SQL injection in every parameter, by sqlmap
 	@$(BIN)/python -m load.fuzz.injection --sqlmap $(FUZZ)/bin/sqlmap $(ARGS)
 
+chaos: $(INSTALLED)  ## Kill the database and the API under load for ten minutes, and look for lost writes
+	@$(BIN)/python -m load.chaos $(ARGS)
+
 ##@ Deploy it
 provision: $(INSTALLED)  ## Make or change a stage's network, database and operations (STAGE=dev)
 bind: $(INSTALLED)  ## Write a stage's addresses where `chalice deploy` reads them
@@ -147,5 +150,5 @@ $(FUZZ)/.installed: requirements-fuzz.txt $(INSTALLED)
 	@touch $@
 
 .DEFAULT_GOAL := help
-.PHONY: run stack seed migrate token reset test quick contract rehearse audit bench budget fuzz sqlmap check format openapi lock \
+.PHONY: run stack seed migrate token reset test quick contract rehearse audit bench budget fuzz sqlmap check format openapi lock chaos \
 	provision bind migrate-stage package deploy apply smoke status rollback destroy costs help

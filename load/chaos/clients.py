@@ -1,0 +1,253 @@
+"""Clients over real HTTP, who repeat what they got no answer to, as good clients do.
+
+They share a few customers, so that they get in each other's way.
+"""
+
+import json
+import threading
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from random import Random
+from typing import Any
+
+from load.chaos.history import PAGE, SUCCESS, Attempt, Log, Operation, Seen, now
+
+PATIENCE = 3.0
+"""Seconds that a client waits for an answer."""
+HOW_MANY = 10
+POOL = 25
+"""Of the customers created last, so many are changed and read."""
+BATCH = 3
+WAITS = (0.1, 0.5)
+"""Seconds before a repetition: less than `Retry-After` asks for, to meet more faults."""
+THINKING = (0.0, 0.08)
+GIVES_UP = 0.03
+"""The probability with which a client leaves it at an unknown outcome, after each attempt."""
+MIX = {
+    "create": 14,
+    "batch": 3,
+    "replace": 12,
+    "patch": 12,
+    "minimal": 12,
+    "delete": 5,
+    "read": 30,
+    "list": 12,
+}
+JSON = "application/json"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is sent, byte by byte the same in each repetition."""
+
+    method: str
+    path: str
+    body: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back; status 0 is nothing, or less than all."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+NOTHING = Answer(0, {}, b"")
+
+
+class Connection:
+    """A connection that is opened anew after each failure; nothing is sent twice."""
+
+    def __init__(self, port: int, token: str) -> None:
+        self._http = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        self._token = token
+
+    def send(self, request: Request) -> Answer:
+        try:
+            own = {"Authorization": f"Bearer {self._token}"}
+            self._http.request(
+                request.method, request.path, request.body, own | dict(request.headers)
+            )
+            return _read(self._http.getresponse())
+        except (OSError, HTTPException):
+            self._http.close()
+            return NOTHING
+
+    def close(self) -> None:
+        self._http.close()
+
+
+def _read(response: HTTPResponse) -> Answer:
+    body = response.read()
+    headers = {name.lower(): value for name, value in response.getheaders()}
+    return Answer(response.status, headers, body)
+
+
+class Pool:
+    """The customers created last, as they were seen last; all clients know them."""
+
+    def __init__(self) -> None:
+        self._customers: dict[str, Seen] = {}
+        self._lock = threading.Lock()
+
+    def learn(self, seen: Seen) -> None:
+        """Remember the newest version; forget the deleted, and the oldest customer if too many."""
+        with self._lock:
+            known = self._customers.get(seen.id)
+            if seen.deleted:
+                self._customers.pop(seen.id, None)
+            elif seen.version > (known.version if known else 0) and (known or seen.version == 1):
+                self._customers[seen.id] = seen
+            if len(self._customers) > POOL:
+                del self._customers[next(iter(self._customers))]
+
+    def forget(self, customer: str) -> None:
+        with self._lock:
+            self._customers.pop(customer, None)
+
+    def one(self, dice: Random) -> Seen | None:
+        with self._lock:
+            return dice.choice(list(self._customers.values())) if self._customers else None
+
+
+class Client(threading.Thread):
+    """Sends one operation after another until `stopping` is set, and logs each."""
+
+    def __init__(
+        self, number: int, connection: Connection, pool: Pool, log: Log, dice: Random
+    ) -> None:
+        super().__init__(name=f"client {number}")
+        self._number = number
+        self._connection = connection
+        self._pool = pool
+        self._log = log
+        self._dice = dice
+        self._count = 0
+        self.stopping = threading.Event()
+        self.failure: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            while not self.stopping.is_set():
+                self._log.add(self._perform(*self._choose()))
+                self.stopping.wait(self._dice.uniform(*THINKING))
+        except Exception as error:  # noqa: BLE001 (told by whoever waits for the end)
+            self.failure = error
+        finally:
+            self._connection.close()
+
+    def _choose(self) -> tuple[Operation, Request]:
+        """Return an operation, and its request."""
+        self._count += 1
+        key = f"+1{self._number:03d}{self._count:07d}"
+        (kind,) = self._dice.choices(list(MIX), list(MIX.values()))
+        known = self._pool.one(self._dice)
+        if kind in ("create", "batch") or (known is None and kind != "list"):
+            return create(self._number, key, BATCH if kind == "batch" else 0)
+        if kind == "list" or known is None:
+            return Operation(self._number, "list", key), Request("GET", f"/customers?limit={PAGE}")
+        return on_known(self._number, kind, key, known)
+
+    def _perform(self, operation: Operation, request: Request) -> Operation:
+        while True:
+            began = now()
+            answer = self._connection.send(request)
+            retry_after = answer.headers.get("retry-after")
+            attempt = Attempt(began, now(), answer.status, retry_after)
+            operation.attempts.append(attempt)
+            if attempt.is_certain or not operation.is_write or self._gives_up():
+                self._learn(operation, answer)
+                return operation
+
+    def _gives_up(self) -> bool:
+        return self._dice.random() < GIVES_UP or self.stopping.wait(self._dice.uniform(*WAITS))
+
+    def _learn(self, operation: Operation, answer: Answer) -> None:
+        try:
+            operation.seen = shown(operation, answer)
+        except (ValueError, LookupError, TypeError) as error:
+            operation.wrong = f"the answer {answer.status} can't be read: {error!r}"
+        for seen in operation.seen:
+            self._pool.learn(seen)
+        if operation.customer and answer.status == HTTPStatus.NOT_FOUND:
+            self._pool.forget(operation.customer)
+
+
+def create(client: int, key: str, batch: int) -> tuple[Operation, Request]:
+    """Return the creation of a customer, or of so many at once."""
+    name = key.removeprefix("+")
+    emails = [f"{name}.{n}@example.com" for n in range(batch)] or [f"{name}@example.com"]
+    bodies = [_body(email, key) for email in emails]
+    headers = (("Idempotency-Key", key), ("Content-Type", JSON))
+    if batch:
+        operation = Operation(client, "batch", key, emails=emails)
+        body = json.dumps({"items": bodies})
+        return operation, Request("POST", "/customers/batch", body, headers)
+    operation = Operation(client, "create", key, emails=emails)
+    return operation, Request("POST", "/customers", json.dumps(bodies[0]), headers)
+
+
+def on_known(client: int, kind: str, key: str, known: Seen) -> tuple[Operation, Request]:
+    """Return a reading or a change of a customer, on the version that was seen last."""
+    path, tag = f"/customers/{known.id}", ("If-Match", f'"v{known.version}"')
+    if kind == "read":
+        return Operation(client, kind, key, known.id), Request("GET", path)
+    operation = Operation(client, kind, key, known.id, known.version, [known.email])
+    if kind == "delete":
+        return operation, Request("DELETE", path, None, (tag,))
+    headers: tuple[tuple[str, str], ...] = (tag, ("Content-Type", JSON))
+    if kind == "replace":
+        return operation, Request("PUT", path, json.dumps(_body(known.email, key)), headers)
+    if kind == "minimal":
+        headers = (*headers, ("Prefer", "return=minimal"))
+        return operation, Request("PATCH", path, json.dumps({"phone": key}), headers)
+    patch = {"phone": key, "metadata": {"by": key}}  # not only details: another statement
+    return operation, Request("PATCH", path, json.dumps(patch), headers)
+
+
+def _body(email: str, key: str) -> dict[str, Any]:
+    return {"email": email, "phone": key, "given_name": "Ada", "metadata": {"by": key}}
+
+
+def shown(operation: Operation, answer: Answer) -> list[Seen]:
+    """Return what a success shows. Raises ValueError, LookupError, TypeError if it is garbled."""
+    if answer.status != SUCCESS[operation.kind]:
+        return []
+    if operation.kind in ("delete", "minimal"):
+        return [_made(operation, answer)]
+    document = json.loads(answer.body)
+    items = document["items"] if operation.kind in ("batch", "list") else [document]
+    if operation.kind in ("read", "replace", "patch"):
+        _check_tag(answer, document["version"])
+    return [seen(item) for item in items]
+
+
+def seen(customer: dict[str, Any]) -> Seen:
+    """Return what identifies a version. Raises LookupError, ValueError if it is not whole."""
+    if customer["given_name"] != "Ada":
+        raise ValueError("another name than anybody wrote")
+    deleted = customer["deleted_at"] is not None
+    return Seen(customer["id"], customer["version"], customer["email"], customer["phone"], deleted)
+
+
+def _made(operation: Operation, answer: Answer) -> Seen:
+    """Return the version that a change without an answer's body has made."""
+    version = (operation.base or 0) + 1
+    if operation.kind == "minimal":
+        _check_tag(answer, version)
+    return Seen(
+        str(operation.customer),
+        version,
+        operation.emails[0],
+        operation.key,
+        operation.kind == "delete",
+    )
+
+
+def _check_tag(answer: Answer, version: int) -> None:
+    if answer.headers["etag"] != f'"v{version}"':
+        raise ValueError(f"the ETag is {answer.headers['etag']}, the version {version}")

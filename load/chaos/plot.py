@@ -1,0 +1,88 @@
+"""Draws a run: successes per second, and below them the faults, by day and by night."""
+
+from collections import Counter
+from collections.abc import Sequence
+from html import escape
+
+from load.chaos.availability import successes
+from load.chaos.history import Fault, Operation
+from load.chaos.nemesis import API_KILLED, BOTH_KILLED, DATABASE_KILLED, FROZEN
+
+WIDTH, LEFT, RIGHT, TOP, HEIGHT, LANE = 860, 120, 10, 40, 180, 22
+TICKS = 6
+LANES = {
+    "database killed": (DATABASE_KILLED, BOTH_KILLED),
+    "API killed": (API_KILLED, BOTH_KILLED),
+    "database frozen": (FROZEN,),
+}
+OTHERS = "Data API faults"
+STYLE = """
+text { font: 13px system-ui, sans-serif; fill: #1f2328 } .title { font-weight: 600 }
+.line { fill: none; stroke: #0969da; stroke-width: 1 } .grid { stroke: #d1d9e0 }
+.kill { fill: #cf222e } .fault { fill: #bf8700 }
+@media (prefers-color-scheme: dark) {
+  text { fill: #e6edf3 } .line { stroke: #4493f8 } .grid { stroke: #3d444d }
+  .kill { fill: #f85149 } .fault { fill: #d29922 }
+}
+"""
+
+
+def draw(operations: Sequence[Operation], faults: Sequence[Fault]) -> str:
+    """Return the plot as SVG. There must be operations, of a second or more."""
+    begin = min(each.began for each in operations)
+    seconds = max(int(max(each.ended for each in operations) - begin), 1)
+    scale = (WIDTH - LEFT - RIGHT) / seconds
+    marks = [_lane(name, n, faults, begin, scale) for n, name in enumerate([*LANES, OTHERS])]
+    height = TOP + HEIGHT + 30 + LANE * (len(LANES) + 1)
+    title = "Operations that succeed each second, while parts of the service are killed"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">\n'
+        f"<style>{STYLE}</style>\n<title>{title}</title>\n"
+        f'<text class="title" x="0" y="18">{title}</text>\n'
+        f"{_line(successes(operations), begin, seconds, scale)}\n{_axis(seconds, scale)}\n"
+        + "\n".join(marks)
+        + "\n</svg>\n"
+    )
+
+
+def _line(moments: Sequence[float], begin: float, seconds: int, scale: float) -> str:
+    counted = Counter(int(moment - begin) for moment in moments)
+    most = max(counted.values(), default=1)
+    points = " ".join(
+        f"{LEFT + second * scale:.1f},{TOP + HEIGHT * (1 - counted[second] / most):.1f}"
+        for second in range(seconds)
+    )
+    return (
+        f'<text x="{LEFT - 8}" y="{TOP + 10}" text-anchor="end">{most}</text>'
+        f'<text x="{LEFT - 8}" y="{TOP + HEIGHT}" text-anchor="end">0</text>'
+        f'<polyline class="line" points="{points}"/>'
+    )
+
+
+def _axis(seconds: int, scale: float) -> str:
+    y = TOP + HEIGHT
+    times = sorted({seconds * n // TICKS for n in range(TICKS + 1)})
+    ticks = "".join(
+        f'<text x="{LEFT + at * scale:.1f}" y="{y + 18}" '
+        f'text-anchor="{"end" if at == seconds else "middle"}">{at} s</text>'
+        for at in times
+    )
+    return f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>{ticks}'
+
+
+def _lane(name: str, number: int, faults: Sequence[Fault], begin: float, scale: float) -> str:
+    y = TOP + HEIGHT + 30 + number * LANE
+    named = {kind for kinds in LANES.values() for kind in kinds}
+    mine = [
+        each
+        for each in faults
+        if each.kind in LANES.get(name, ()) or (name == OTHERS and each.kind not in named)
+    ]
+    marks = "".join(
+        f'<rect class="{"kill" if name in LANES else "fault"}"'
+        f' x="{LEFT + (each.began - begin) * scale:.1f}" y="{y}"'
+        f' width="{max((each.ended - each.began) * scale, 1.5):.1f}" height="{LANE - 8}">'
+        f"<title>{escape(each.kind)}</title></rect>"
+        for each in mine
+    )
+    return f'<text x="0" y="{y + 12}">{name}</text>{marks}'

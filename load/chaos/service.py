@@ -1,0 +1,194 @@
+"""The whole service with a state folder of its own, and ways to break it.
+
+The client of the Data API is the one of a Lambda function, unless DATA_API_CLIENT says otherwise.
+"""
+
+import http.client
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from uuid import UUID
+
+import pymysql
+
+from chalicelib.database.mysql import connection_arguments
+from chalicelib.settings import LOCAL_AUDIENCE
+from load.chaos.history import Seen
+from local import reaper
+from local.issuer import Issuer
+from local.mariadb import MariaDB
+from local.processes import Child, answers, free_port
+
+READY_SECONDS = 60.0
+ROWS = "SELECT id, version, email, phone, deleted_at IS NOT NULL FROM customers"
+# The email address alone would hide that a create is done twice.
+ALLOW_DUPLICATES = "ALTER TABLE customers DROP KEY uq_customers_email_live"
+
+
+class Service:
+    """MariaDB, the Data API server with faults, and the API; all of it ends with `with`.
+
+    Without idempotency, the API drops the keys of creates, and email addresses need not be unique.
+    """
+
+    def __init__(self, directory: Path, *, idempotency: bool = True) -> None:
+        self._directory = directory
+        self._idempotency = idempotency
+        self._exit = ExitStack()
+        self._mariadb = MariaDB(directory / "mariadb", free_port())
+        self._data_api_port, self.port = free_port(), free_port()
+        self._starts = 0
+        self._api: Child | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self._exit.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._exit.close()
+
+    def _start(self) -> None:
+        issuer = self._exit.enter_context(_publishing(self._directory))
+        self._issuer = issuer
+        self._exit.callback(self._mariadb.stop)
+        self._mariadb.start()
+        self._environment = self._environment_of(issuer.url)
+        port = str(self._data_api_port)
+        data_api = self._child("data-api", "local.data_api", "--port", port, "--faults")
+        self._exit.callback(data_api.stop)
+        data_api.wait_until(lambda: answers(self._data_api_port), READY_SECONDS)
+        self._child("migrations", "migrations").finish()
+        if not self._idempotency:
+            self._ask(ALLOW_DUPLICATES)
+        self._exit.callback(self._stop_api)
+        self.start_api()
+
+    def _environment_of(self, issuer: str) -> dict[str, str]:
+        others = {name: value for name, value in os.environ.items() if "DATABASE_" not in name}
+        return {
+            "DATA_API_CLIENT": "slim",
+            **others,
+            "AWS_ENDPOINT_URL_RDS_DATA": f"http://127.0.0.1:{self._data_api_port}",
+            "TOKEN_ISSUER": issuer,
+            "TOKEN_AUDIENCE": LOCAL_AUDIENCE,
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def _child(self, name: str, *module: str) -> Child:
+        database = {"DATABASE_URL": self._mariadb.url} if name == "data-api" else {}
+        log = self._directory / "logs" / f"{name}.log"
+        return Child(name, [sys.executable, "-m", *module], log, self._environment | database)
+
+    def token(self, subject: str) -> str:
+        """Return a token of a caller: a repetition is only known by its own."""
+        return self._issuer.token(subject=subject)
+
+    def kill_database(self) -> None:
+        """End it as a crash does: nothing is written any more, no connection is closed."""
+        reaper.signal_group(self._mariadb.pid, signal.SIGKILL)
+
+    def start_database(self) -> None:
+        """Return when it takes logins again."""
+        self._mariadb.start()
+
+    @contextmanager
+    def frozen_database(self) -> Iterator[None]:
+        """Have it stand still: it neither answers nor hangs up."""
+        reaper.signal_group(self._mariadb.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            reaper.signal_group(self._mariadb.pid, signal.SIGCONT)
+
+    def kill_api(self) -> None:
+        if self._api:
+            reaper.signal_group(self._api.pid, signal.SIGKILL)
+
+    def start_api(self) -> None:
+        """Return when it takes connections."""
+        self._stop_api()
+        self._starts += 1  # each start has a log of its own
+        module = "local.gateway" if self._idempotency else "load.chaos.broken"
+        self._api = self._child(f"api-{self._starts}", module, "--port", str(self.port))
+        self._api.wait_until(lambda: answers(self.port), READY_SECONDS)
+
+    def _stop_api(self) -> None:
+        if self._api:
+            self._api.stop()
+
+    def give(self, *faults: dict[str, Any]) -> None:
+        """Have the Data API server give these faults, and no others."""
+        self._control("PUT", json.dumps(faults))
+
+    def given(self) -> int:
+        """Return how often its faults were given."""
+        return sum(fault["given"] for fault in self._control("GET"))
+
+    def _control(self, method: str, body: str | None = None) -> Any:
+        connection = http.client.HTTPConnection("127.0.0.1", self._data_api_port, timeout=10)
+        try:
+            connection.request(method, "/_faults", body)
+            answer = connection.getresponse()
+            text = answer.read()
+        finally:
+            connection.close()
+        if answer.status != http.client.OK:
+            raise RuntimeError(f"the Data API server refused a fault: {text.decode()}")
+        return json.loads(text)
+
+    def rows(self) -> list[Seen]:
+        """Return every customer as the database itself has it."""
+        return [
+            Seen(str(UUID(bytes=row[0])), row[1], row[2], row[3], bool(row[4]))
+            for row in self._ask(ROWS)
+        ]
+
+    def _ask(self, sql: str) -> Any:
+        with (
+            pymysql.connect(**connection_arguments(self._mariadb.url)) as connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(sql)
+            return cursor.fetchall()
+
+
+@contextmanager
+def _publishing(directory: Path) -> Iterator[Issuer]:
+    """Publish the keys of a new issuer of tokens; they outlive every kill of the API."""
+    keys: list[bytes] = []
+
+    class Keys(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(keys[0])))
+            self.end_headers()
+            self.wfile.write(keys[0])
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Keys) as server:
+        issuer = Issuer(directory, f"http://127.0.0.1:{server.server_port}")
+        keys.append(json.dumps(issuer.jwks()).encode())
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield issuer
+        finally:
+            server.shutdown()

@@ -1,0 +1,74 @@
+"""The short forms of `make chaos`: the service passes, and one without idempotency does not.
+
+Both are the real thing. That the second one fails tells that the first one could.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+def start(directory: Path, *arguments: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "load.chaos", "--json", str(directory / "figures"), *arguments]
+    return subprocess.Popen(
+        command,
+        env={**os.environ, "TMPDIR": str(directory)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(directory: Path, *arguments: str) -> tuple[int, str, dict[str, Any]]:
+    with start(directory, *arguments) as process:
+        told, errors = process.communicate(timeout=120)
+    assert (directory / "figures").exists(), errors
+    return process.returncode, told, json.loads((directory / "figures").read_text())
+
+
+def test_no_write_is_lost_or_done_twice_when_database_and_api_are_killed(tmp_path: Path) -> None:
+    code, told, figures = run(tmp_path, "--seconds", "12", "--seed", "1")
+
+    assert (code, figures["result"]) == (0, "pass"), told
+    assert set(figures["breaches"].values()) == {0}
+    assert figures["final_read"]
+    assert figures["counts"]["acknowledged"] > 50
+    assert figures["counts"]["repeated"] > 0
+    assert min(figures["kills"].values()) > 0
+    assert [each.name for each in tmp_path.iterdir()] == ["figures"]
+
+
+def test_without_idempotency_creates_are_done_twice(tmp_path: Path) -> None:
+    code, told, figures = run(tmp_path, "--seconds", "5", "--without-idempotency")
+
+    assert (code, figures["result"]) == (1, "fail")
+    assert figures["breaches"]["duplicated"] > 0
+    assert "was created 2 times" in told
+    (kept,) = (each for each in tmp_path.iterdir() if each.is_dir())
+    assert (kept / "history.jsonl").stat().st_size > 0
+
+
+def test_after_ctrl_c_all_is_stopped_and_nothing_passes(tmp_path: Path) -> None:
+    with start(tmp_path, "--seconds", "500") as process:
+        shown = ""
+        while "operations" not in shown and process.stderr:
+            shown += process.stderr.read(1)
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGINT)
+        told, errors = process.communicate(timeout=60)
+
+    assert process.returncode == 130, told + errors
+    assert "unknown: nothing wrong was seen, but the end could not be read." in told
+    assert len(children) > 3  # the reaper, too
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert alive == []
+    assert [each.name for each in tmp_path.iterdir()] == ["figures"]

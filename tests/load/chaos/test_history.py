@@ -1,0 +1,31 @@
+"""A history is read as it was written."""
+
+import time
+from pathlib import Path
+
+from load.chaos.history import Fault, Log, now, read
+from tests.load.chaos.written import change, create, version
+from tests.load.chaos.written import read as reading
+
+
+def test_what_is_logged_is_read_again(tmp_path: Path) -> None:
+    operations = [create("k1", 0, version(1, "k1")), change("k2", 2, 1, 0, 503), reading(5, None)]
+    fault = Fault("database killed", 1.0, 2.0)
+    with Log(tmp_path / "history.jsonl") as log:
+        for each in operations:
+            log.add(each)
+        log.add(fault)
+
+    assert read((tmp_path / "history.jsonl").read_text().splitlines()) == (operations, [fault])
+
+
+def test_a_line_tells_the_outcome_and_the_key(tmp_path: Path) -> None:
+    with Log(tmp_path / "history.jsonl") as log:
+        log.add(change("k2", 2, 1, 0, 412))
+    line = (tmp_path / "history.jsonl").read_text()
+    assert '"key": "k2"' in line
+    assert '"outcome": "unknown"' in line
+
+
+def test_the_clock_is_that_of_the_day() -> None:
+    assert abs(now() - time.time()) < 1

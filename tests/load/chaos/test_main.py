@@ -1,0 +1,22 @@
+"""What is called wrongly is refused before anything starts."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--seconds", "4"], "'4' is not from 5 to 510"),
+        (["--seconds", "long"], "'long' is not from 5 to 510"),
+        (["--seed", "x"], "invalid int value: 'x'"),
+        (["--json", "/no/such/file"], "'/no/such/file' is no file that could be written"),
+    ],
+)
+def test_wrong_use_is_told_in_a_line(arguments: list[str], said: str) -> None:
+    command = [sys.executable, "-m", "load.chaos", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert said in done.stderr.splitlines()[-1]

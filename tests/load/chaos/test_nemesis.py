@@ -1,0 +1,56 @@
+"""The plan: the same from the same seed, every kind in each round, most kills the database's."""
+
+from itertools import islice
+from random import Random
+
+from load.chaos.nemesis import (
+    API_KILLED,
+    BOTH_KILLED,
+    DATA_API,
+    DATABASE_KILLED,
+    KILLS,
+    KINDS,
+    OPENING,
+    ROUND,
+    plan,
+)
+from local.data_api import faults
+
+WHOLE = len(OPENING) + 2 * len(ROUND)
+
+
+def test_a_seed_makes_one_plan() -> None:
+    assert first(WHOLE, seed=7) == first(WHOLE, seed=7)
+    assert first(WHOLE, seed=7) != first(WHOLE, seed=8)
+
+
+def test_two_rounds_have_every_kind_and_fifty_kills() -> None:
+    kinds = first(WHOLE, seed=1)
+    assert set(kinds) == set(KINDS)
+    assert sum(KILLS.get(kind, 0) for kind in kinds) >= 50
+    of_database = sum(kind in (DATABASE_KILLED, BOTH_KILLED) for kind in kinds)
+    of_api = sum(kind in (API_KILLED, BOTH_KILLED) for kind in kinds)
+    assert of_database > 2 * of_api
+
+
+def test_the_shortest_run_cuts_and_kills() -> None:
+    assert {"cut, but done", DATABASE_KILLED, API_KILLED} <= set(first(5, seed=1))
+
+
+def test_every_fault_that_the_server_has_and_the_api_can_meet_is_played() -> None:
+    played = {fault["fault"] for fault in DATA_API.values()}
+    temporary = {
+        "DatabaseResumingException",
+        "DatabaseUnavailableException",
+        "InternalServerErrorException",
+        "ServiceUnavailableError",
+        "StatementTimeoutException",
+        "ThrottlingException",
+        "DatabaseErrorException",
+    }
+    # a transaction that expires: no request of the API has one
+    assert played == temporary | {*faults.ANSWERS, *faults.OTHERS} - {"expire"}
+
+
+def first(count: int, seed: int) -> list[str]:
+    return list(islice(plan(Random(seed)), count))  # noqa: S311 (to be repeated)

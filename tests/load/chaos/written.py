@@ -1,0 +1,67 @@
+"""Histories written by hand: each operation is one line, its times are seconds."""
+
+from dataclasses import replace
+
+from load.chaos.checker import Final
+from load.chaos.history import SUCCESS, Attempt, Operation, Seen
+
+ONE, TWO = "01a20630-0000-7000-8000-000000000001", "01a20630-0000-7000-8000-000000000002"
+EARLY = 1_795_400_700.0
+"""Seconds since 1970, later than those ids were made."""
+
+
+EMAILS = {ONE: "a@example.com", TWO: "b@example.com"}
+
+
+def version(number: int, key: str, customer: str = ONE) -> Seen:
+    return Seen(customer, number, EMAILS[customer], key)
+
+
+def deleted(seen: Seen, key: str | None = None) -> Seen:
+    return replace(seen, version=seen.version + 1, phone=key or seen.phone, deleted=True)
+
+
+def attempt(began: float, ended: float, status: int) -> Attempt:
+    retry_after = "2" if status == 503 else None
+    return Attempt(EARLY + began, EARLY + ended, status, retry_after)
+
+
+def create(key: str, at: float, *shown: Seen, before: tuple[int, ...] = ()) -> Operation:
+    """Answered 201 with what is shown, after attempts that were answered so."""
+    attempts = [*(attempt(at, at, status) for status in before), attempt(at, at + 1, 201)]
+    kind = "create" if len(shown) == 1 else "batch"
+    emails = [seen.email for seen in shown]
+    return Operation(0, kind, key, None, None, emails, attempts, list(shown))
+
+
+def unknown_create(key: str, at: float, *emails: str) -> Operation:
+    kind = "create" if len(emails) == 1 else "batch"
+    return Operation(0, kind, key, emails=list(emails), attempts=[attempt(at, at + 1, 0)])
+
+
+def change(
+    key: str, at: float, base: int, *statuses: int, kind: str = "patch", customer: str = ONE
+) -> Operation:
+    """Answered by the statuses, one after the other; a success shows the version after `base`."""
+    statuses = statuses or (SUCCESS[kind],)
+    attempts = [attempt(at + n, at + n + 1, status) for n, status in enumerate(statuses)]
+    shown = []
+    if statuses[-1] == SUCCESS[kind]:
+        shown = [replace(version(base + 1, key, customer), deleted=kind == "delete")]
+    return Operation(0, kind, key, customer, base, [EMAILS[customer]], attempts, shown)
+
+
+def read(at: float, seen: Seen | None, *, status: int = 200, customer: str = ONE) -> Operation:
+    shown = [seen] if seen else []
+    attempts = [attempt(at, at + 1, status)]
+    return Operation(1, "read", f"read at {at}", customer, attempts=attempts, seen=shown)
+
+
+def listing(at: float, *shown: Seen) -> Operation:
+    attempts = [attempt(at, at + 1, 200)]
+    return Operation(1, "list", f"list at {at}", attempts=attempts, seen=list(shown))
+
+
+def final(*stored: Seen) -> Final:
+    """Return what the list, the reads and the database all tell alike."""
+    return Final(stored, {seen.id: None if seen.deleted else seen for seen in stored}, stored)
