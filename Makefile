@@ -13,6 +13,7 @@ AUDIT := .venv/audit/.installed
 EMULATOR := .venv/emulator
 # the same, for what is measured beside the service
 BENCH ?= .venv/bench
+SIMULATION := .venv/simulation
 INSTALL := pip install --quiet --disable-pip-version-check --no-compile --require-hashes --requirement
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade
 LOCKED := --constraints requirements.txt
@@ -39,10 +40,10 @@ reset: $(INSTALLED)  ## Empty the local database (YES=1 does not ask)
 	@$(BIN)/python -m local reset $(if $(YES),--yes)
 
 ##@ Work on it
-test: $(INSTALLED)  ## Run every test against the real database, with coverage
+test: $(INSTALLED) $(SIMULATION)/.installed  ## Run every test against the real database, with coverage
 	@$(BIN)/pytest $(WORKERS) --cov --cov-report=term $(ARGS)
 
-quick: $(INSTALLED)  ## Run the tests that take less than five seconds
+quick: $(INSTALLED) $(SIMULATION)/.installed  ## Run the tests that take less than five seconds
 	@$(BIN)/pytest $(WORKERS) -m "not slow" $(ARGS)
 
 contract: $(CONTRACT) $(AUDIT)  ## Fuzz, break and browse the running service, and run a client generated for it
@@ -84,6 +85,12 @@ lock: $(INSTALLED)  ## Pin the requirements anew from pyproject.toml
 	@$(COMPILE) --group audit --output-file requirements-audit.txt
 	@$(COMPILE) --group rehearsal --output-file requirements-rehearsal.txt
 	@$(COMPILE) pyproject.toml --group bench $(LOCKED) --output-file requirements-bench.txt
+	@$(COMPILE) --group simulation --output-file requirements-simulation.txt
+
+##@ Break it
+simulate: $(SIMULATION)/.installed  ## Simulate 10 to 100,000 requests a second: docs/scaling.md (MEASURE=1 measures first)
+	$(if $(MEASURE),@$(BIN)/python -m load.simulation.measuring)
+	@$(SIMULATION)/bin/python -m load.simulation $(ARGS)
 
 ##@ Deploy it
 provision: $(INSTALLED)  ## Make or change a stage's network, database and operations (STAGE=dev)
@@ -130,6 +137,11 @@ $(BENCH)/.installed: requirements-bench.txt $(INSTALLED)
 	@$(BENCH)/bin/$(INSTALL) $<
 	@touch $@
 
+$(SIMULATION)/.installed: requirements-simulation.txt $(INSTALLED)
+	@$(BIN)/python -m venv $(SIMULATION)
+	@$(SIMULATION)/bin/$(INSTALL) $<
+	@touch $@
+
 .DEFAULT_GOAL := help
-.PHONY: run stack seed migrate token reset test quick contract rehearse audit bench budget check format openapi lock \
+.PHONY: run stack seed migrate token reset test quick contract rehearse audit bench budget check format openapi lock simulate \
 	provision bind migrate-stage package deploy apply smoke status rollback destroy costs help
