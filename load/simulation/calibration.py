@@ -27,24 +27,29 @@ Sample = Sequence[float]
 
 
 def predicted(
-    samples: Sequence[Sample], rate: float, seconds: float, chance: random.Random
+    single: Mapping[str, Any], load: Mapping[str, float], seconds: float, chance: random.Random
 ) -> dict[str, float]:
-    """Simulate one gateway under a Poisson process of the load's rate, for so many seconds."""
+    """Simulate one gateway under a Poisson process of the load's rate, for so many seconds.
+
+    Other programs had the processors meanwhile, as `slowness` says of each load: it is taken from
+    what single requests took, and put onto what is simulated.
+    """
     env = simpy.Environment()
-    station = Station(env, 1)
+    station = Station(env, 1 / load["slowness"])
     took: list[float] = []
 
     def request(sample: Sample) -> Process:
-        start = env.now
-        yield env.timeout(max(0.0, sample[0] - sample[1]))
+        start, (all_of_it, worked) = env.now, sample
+        elsewhere = max(0.0, all_of_it / single["slowness"] - worked)
+        yield env.timeout(elsewhere * load["slowness"])
         for _ in range(TURNS):
-            yield station.submit(sample[1] / TURNS)
+            yield station.submit(worked / TURNS)
         took.append(env.now - start)
 
     def arrivals() -> Process:
         while env.now < seconds:
-            env.process(request(chance.choice(samples)))
-            yield env.timeout(chance.expovariate(rate))
+            env.process(request(chance.choice(single["samples"])))
+            yield env.timeout(chance.expovariate(load["sent"]))
 
     env.process(arrivals())
     env.run()
@@ -69,8 +74,8 @@ def _row(data: Mapping[str, Any], at: int, seed: str, effort: Effort) -> dict[st
     rounds = [(each, each["loads"][at]) for each in data["rounds"]]
     chance = random.Random(f"{seed} calibration {at}")
     simulated = [
-        predicted(each["samples"], load["sent"], data["seconds"], chance)
-        for each, load in rounds
+        predicted(single, load, data["seconds"], chance)
+        for single, load in rounds
         for _ in range(effort.fewer)
     ]
     row: dict[str, Any] = {"rate": median(load["sent"] for _, load in rounds)}

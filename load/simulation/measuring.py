@@ -4,8 +4,9 @@ It starts a stack of its own (MariaDB, Data API server, gateway) on free ports, 
 the simulation: one request after the other, for the time that each takes by itself, and then as a
 Poisson process of several rates, below and above what one gateway can do. A response time counts
 from when the request was to be sent, so that a slow answer delays no other. All are done in turns,
-`--rounds` times, and again where other programs had more than QUIET of a core meanwhile: it waits
-for that. What was measured is kept in docs/scaling/measured.json.
+`--rounds` times. Other programs may have the processors meanwhile: how long the gateway worked, and
+how long it was ready to and had to wait for a processor, is told by Linux and noted with each load.
+What was measured is kept in docs/scaling/measured.json.
 """
 
 import argparse
@@ -16,15 +17,14 @@ import platform
 import random
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, median
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any
 
-import psutil
 from tqdm import tqdm
 
 from load.simulation import MEASURED
@@ -39,11 +39,6 @@ SHARES = (0.2, 0.4, 0.6, 0.8, 0.9, 1.2)
 ALONE = 150
 """Requests that are sent one after the other in each round."""
 SECONDS = 4.0
-
-QUIET = 0.2
-"""Cores that others may use while something is measured."""
-
-Measured = TypeVar("Measured")
 
 
 @dataclass(frozen=True)
@@ -61,41 +56,24 @@ class Target:
 
 
 class Meter:
-    """Cores that the gateway had since the meter was made, and all that is not of the stack."""
+    """What the gateway had of the processors since the meter was made."""
 
     def __init__(self, target: Target) -> None:
-        self._target, self._start = target, time.perf_counter()
-        self._before = self._read()
+        self._tasks = Path(f"/proc/{target.child.pid}/task")
+        self._start, self._before = time.perf_counter(), self._read()
 
     def _read(self) -> tuple[float, float]:
-        me = psutil.Process()
-        ours = [each.cpu_times() for each in (me, *me.children(recursive=True))]
-        stack = sum(each.user + each.system for each in ours)
-        every = psutil.cpu_times()
-        return self._target.worked, sum(every) - every.idle - every.iowait - stack
+        """Return seconds worked and waited: https://docs.kernel.org/scheduler/sched-stats.html."""
+        lines = [path.read_text().split() for path in self._tasks.glob("*/schedstat")]
+        return sum(int(each[0]) for each in lines) / 1e9, sum(int(each[1]) for each in lines) / 1e9
 
-    def cores(self) -> tuple[float, float]:
-        """Return both, as seconds of work for a second."""
+    def seen(self) -> dict[str, float]:
+        """Return its cores, and `slowness`: how much longer its work took than it worked."""
         span = time.perf_counter() - self._start
-        worked, others = self._read()
-        return (worked - self._before[0]) / span, (others - self._before[1]) / span
-
-
-def in_quiet(target: Target, deadline: float, measured: Callable[[], Measured]) -> Measured:
-    """Measure while others leave the machine alone; again, where they did not.
-
-    Raises LocalError at the deadline, of time.monotonic().
-    """
-    while time.monotonic() < deadline:
-        meter = Meter(target)
-        time.sleep(0.5)
-        if meter.cores()[1] > QUIET:
-            continue
-        meter = Meter(target)
-        found = measured()
-        if meter.cores()[1] <= QUIET:
-            return found
-    raise LocalError("other programs were busy all the time: try again when they are not")
+        worked, waited = (
+            after - before for before, after in zip(self._before, self._read(), strict=True)
+        )
+        return {"utilization": worked / span, "slowness": (worked + waited) / worked}
 
 
 @contextmanager
@@ -170,18 +148,18 @@ def requests(ids: Sequence[str], chance: random.Random) -> Iterator[tuple[str, s
             yield "PATCH", path, json.dumps({"given_name": f"Ada {number}"}).encode()
 
 
-async def alone(target: Target, chance: random.Random) -> list[tuple[float, float]]:
+async def alone(target: Target, chance: random.Random) -> dict[str, Any]:
     """Return of each request the seconds it took, and those that the gateway's process worked."""
     connections = Connections(target)
     await _warm(connections)
     sending = requests(await _ids(connections), chance)
-    found = []
+    samples, meter = [], Meter(target)
     for _ in range(ALONE):
         worked, start = target.worked, time.perf_counter()
         await connections.send(*next(sending))
-        found.append((time.perf_counter() - start, target.worked - worked))
+        samples.append((time.perf_counter() - start, target.worked - worked))
     connections.close()
-    return found
+    return {"samples": samples, "slowness": meter.seen()["slowness"]}
 
 
 async def _warm(connections: Connections) -> None:
@@ -216,43 +194,38 @@ async def open_loop(
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
         tasks.append(asyncio.create_task(one(due)))
     await asyncio.gather(*tasks)
-    utilization, span = meter.cores()[0], max(ended) - start
+    seen, span = meter.seen(), max(ended) - start
     connections.close()
     ordered = sorted(took)
     return {
         "rate": rate,
         "sent": len(took) / seconds,
         "throughput": len(took) / span,
-        "utilization": utilization,
+        **seen,
         "p50": percentile(ordered, 0.5),
         "p95": percentile(ordered, 0.95),
         "errors": mean(status >= 400 for status in statuses),  # noqa: PLR2004 (HTTP's own)
     }
 
 
-def measure(rounds: int, seconds: float, patience: float) -> dict[str, Any]:
+def measure(rounds: int, seconds: float) -> dict[str, Any]:
     """Return the samples of single requests and the figures of each rate, by round."""
-    chance, deadline = random.Random("measuring"), time.monotonic() + patience
+    chance = random.Random("measuring")
     with TemporaryDirectory(prefix="simulation-") as directory, running(Path(directory)) as target:
         asyncio.run(alone(target, chance))  # what is loaded at first is not measured
         found: list[dict[str, Any]] = []
         with tqdm(total=rounds * (1 + len(SHARES)), desc="measuring") as bar:
-
-            def measured(what: Callable[[], Coroutine[Any, Any, Measured]]) -> Measured:
-                seen = in_quiet(target, deadline, lambda: asyncio.run(what()))
-                bar.update()
-                return seen
-
             for _ in range(rounds):
-                samples = measured(lambda: alone(target, chance))
-                most = 1 / mean(worked for _, worked in samples)
-                loads = [
-                    {"share": share}
-                    | measured(lambda: open_loop(target, share * most, seconds, chance))  # noqa: B023
-                    for share in SHARES
-                ]
-                found.append({"samples": samples, "loads": loads})
-    return {"machine": machine(), "quiet": QUIET, "seconds": seconds, "rounds": found}
+                single = asyncio.run(alone(target, chance))
+                bar.update()
+                most = 1 / mean(worked for _, worked in single["samples"])
+                loads = []
+                for share in SHARES:
+                    load = asyncio.run(open_loop(target, share * most, seconds, chance))
+                    loads.append({"share": share} | load)
+                    bar.update()
+                found.append(single | {"loads": loads})
+    return {"machine": machine(), "seconds": seconds, "rounds": found}
 
 
 def machine() -> str:
@@ -266,16 +239,15 @@ def main() -> int:
     )
     parser.add_argument("--rounds", type=int, default=7, help="each of them is told (%(default)s)")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of a rate (%(default)s)")
-    parser.add_argument(
-        "--patience", type=float, default=1_800, help="seconds, for a quiet machine (%(default)s)"
-    )
     arguments = parser.parse_args()
     if arguments.rounds < 1 or arguments.seconds <= 0:
         parser.error("--rounds and --seconds must be more than 0")
     try:
-        measured = measure(arguments.rounds, arguments.seconds, arguments.patience)
+        measured = measure(arguments.rounds, arguments.seconds)
     except (LocalError, OSError) as error:
         sys.exit(f"measuring: {error}")
+    except KeyboardInterrupt:
+        sys.exit("measuring: stopped; nothing was written")
     MEASURED.write_text(json.dumps(rounded(measured), indent=1) + "\n")
     medians = [median(each["loads"][0]["p50"] for each in measured["rounds"])]
     print(f"{MEASURED}: {arguments.rounds} rounds; {medians[0] * 1000:.1f} ms at the lowest rate")

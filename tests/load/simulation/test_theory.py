@@ -7,7 +7,7 @@ import simpy
 
 from load.simulation import theory
 from load.simulation.checks import CHECKS
-from load.simulation.figures import Interval, interval
+from load.simulation.figures import interval
 from load.simulation.queues import Pool, Process, Station, TokenBucket
 
 SEEDS = 30
@@ -35,7 +35,10 @@ def test_erlang_b() -> None:
 
 
 def test_an_interval_of_known_values() -> None:
-    assert interval([1.0, 2.0, 3.0]) == Interval(2.0, pytest.approx(4.303 / 3**0.5))
+    seen = interval([1.0, 2.0, 3.0])
+    assert seen == pytest.approx((2.0, 4.303 / 3**0.5))
+    assert seen.holds(4.4)
+    assert not seen.holds(4.6)
 
 
 def test_one_run_is_no_proof() -> None:
