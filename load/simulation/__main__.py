@@ -31,7 +31,7 @@ def simulate(seed: str, effort: Effort) -> Answer:
     scenarios = {scenario.name: (scenario, seeds) for scenario, seeds in planned(effort)}
     runs: dict[str, dict[int, Run]] = {name: {} for name in scenarios}
     checks: dict[str, Answer] = {}
-    held: list[Answer] = []
+    held = calibration.compared(MEASURED, seed, effort)
     with ProcessPoolExecutor(PROCESSES) as pool:
         work: dict[Future[Any], Any] = {}
         for name, (scenario, seeds) in scenarios.items():
@@ -39,21 +39,17 @@ def simulate(seed: str, effort: Effort) -> Answer:
                 work[pool.submit(run, scenario, f"{seed} {number}")] = runs[name], number
         for name in CHECKS:
             work[pool.submit(_check, name, seed, effort)] = checks, name
-        work[pool.submit(calibration.compared, MEASURED, seed, effort)] = held, None
         try:
             for future in tqdm(as_completed(work), total=len(work), desc="simulating"):
                 into, key = work[future]
-                if key is None:
-                    into.append(future.result())
-                else:
-                    into[key] = future.result()
+                into[key] = future.result()
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
     found = {name: (scenario, _ordered(runs[name])) for name, (scenario, _) in scenarios.items()}
-    told = {"seed": seed, "seeds": effort.seeds, "fewer": effort.fewer, "seconds": effort.seconds}
+    told = {"seed": seed} | vars(effort)
     theory = {name: checks[name] for name in CHECKS}
-    return told | {"theory": theory, "calibration": held[0]} | answers(found)
+    return told | {"theory": theory, "calibration": held} | answers(found)
 
 
 def _ordered(runs: dict[int, Run]) -> list[Run]:

@@ -8,7 +8,7 @@ from load.simulation.assumptions import ASSUMPTIONS
 from load.simulation.demand import needs
 from load.simulation.designs import STEPS
 from load.simulation.figures import rounded
-from load.simulation.plan import OUTAGE, POLICIES, RATES, SCALES
+from load.simulation.plan import OUTAGE, POLICIES, RATES, SCALES, of_bound
 from load.simulation.runs import Run, together
 from load.simulation.scenario import Scenario
 from load.simulation.service import KINDS
@@ -30,7 +30,7 @@ def answers(found: Runs) -> Answer:
         "jumps": _jumps(found),
         "changes": {name: _seen(found[f"change/{name}"][1]) for name in ("greedy", "plan")},
         "not_modified": {str(rate): not_modified(rate, 0.5) for rate in RATES},
-        "outages": {policy: _outage(found[f"outage/{policy}"][1]) for policy in POLICIES},
+        "outages": {policy: _outage(*found[f"outage/{policy}"]) for policy in POLICIES},
         "scales": {f"{each:g}": _seen(found[f"scale/{each:g}"][1]) for each in SCALES},
         "bounds": _bounds(found),
         "day": _series(found["day"][1], found["day"][0].factor),
@@ -92,9 +92,9 @@ def _series(runs: Sequence[Run], scale: float) -> Answer:
     return series | {"acu": [rounded(each.acu, 3) for each in seconds]}
 
 
-def _outage(runs: Sequence[Run]) -> Answer:
+def _outage(scenario: Scenario, runs: Sequence[Run]) -> Answer:
     """Return what was lost, what was sent at most, and when all was well again."""
-    series = _series(runs[:1], 3.0)
+    series = _series(runs[:1], scenario.factor)
     after = range(int(OUTAGE.end) - 4, len(series["attempts"]))  # the series leaves out the warm-up
     bad = [at for at in after if series["refused"][at] > 0.01 * max(1, series["attempts"][at])]
     return _seen(runs) | {
@@ -106,21 +106,17 @@ def _outage(runs: Sequence[Run]) -> Answer:
 
 
 def _bounds(found: Runs) -> Answer:
-    """Return p99, failed and dollars with the assumptions as they are, and at each bound."""
+    """Return what comes of each assumption at its bounds, and of what it is varied in."""
     table = {"base": _bound(found, "bound/base")}
     for name in ASSUMPTIONS:
-        table[name] = {end: _bound(found, f"bound/{name}/{end}") for end in ("low", "high")}
+        ends = {end: _bound(found, f"bound/{name}/{end}") for end in ("low", "high")}
+        table[name] = {"assumed": _bound(found, of_bound(name).name)} | ends
     return table
 
 
 def _bound(found: Runs, name: str) -> Answer:
     scenario, runs = found[name]
     seen = _seen(runs)
-    dollars = sum(monthly(scenario.design, scenario.rate, runs).values())
-    return {
-        "p99": seen["p99"].mean,
-        "failed": seen["failed"].mean,
-        "dollars": dollars,
-        "environments": seen["environments"],
-        "acu": seen["acu"],
-    }
+    told = {key: seen[key] for key in ("environments", "acu")}
+    told |= {key: seen[key].mean for key in ("p99", "failed")}
+    return told | {"dollars": sum(monthly(scenario.design, scenario.rate, runs).values())}

@@ -27,29 +27,23 @@ Sample = Sequence[float]
 
 
 def predicted(
-    single: Mapping[str, Any], load: Mapping[str, float], seconds: float, chance: random.Random
+    samples: Sequence[Sample], rate: float, seconds: float, chance: random.Random
 ) -> dict[str, float]:
-    """Simulate one gateway under a Poisson process of the load's rate, for so many seconds.
-
-    Other programs had the processors meanwhile, as `slowness` says of each load: it is taken from
-    what single requests took, and put onto what is simulated.
-    """
+    """Simulate one gateway under a Poisson process for so many seconds."""
     env = simpy.Environment()
-    station = Station(env, 1 / load["slowness"])
-    took: list[float] = []
+    station, took = Station(env, 1), list[float]()
 
     def request(sample: Sample) -> Process:
         start, (all_of_it, worked) = env.now, sample
-        elsewhere = max(0.0, all_of_it / single["slowness"] - worked)
-        yield env.timeout(elsewhere * load["slowness"])
+        yield env.timeout(max(0.0, all_of_it - worked))
         for _ in range(TURNS):
             yield station.submit(worked / TURNS)
         took.append(env.now - start)
 
     def arrivals() -> Process:
         while env.now < seconds:
-            env.process(request(chance.choice(single["samples"])))
-            yield env.timeout(chance.expovariate(load["sent"]))
+            env.process(request(chance.choice(samples)))
+            yield env.timeout(chance.expovariate(rate))
 
     env.process(arrivals())
     env.run()
@@ -63,24 +57,22 @@ def predicted(
 
 
 def compared(measured: Path, seed: str, effort: Effort) -> dict[str, Any]:
-    """Return medians over the rounds of each rate, measured and simulated, and the error."""
+    """Return medians of each rate, measured and simulated, and the error of what was simulated."""
     data = json.loads(measured.read_text())
-    shares = [load["share"] for load in data["rounds"][0]["loads"]]
-    rows = {f"{share:g}": _row(data, at, seed, effort) for at, share in enumerate(shares)}
-    return {"machine": data["machine"], "rounds": len(data["rounds"]), "rates": rows}
+    rows = {share: _row(data, share, seed, effort) for share in data["loads"]}
+    return {"machine": data["machine"], "samples": len(data["samples"]), "rates": rows}
 
 
-def _row(data: Mapping[str, Any], at: int, seed: str, effort: Effort) -> dict[str, Any]:
-    rounds = [(each, each["loads"][at]) for each in data["rounds"]]
-    chance = random.Random(f"{seed} calibration {at}")
+def _row(data: Mapping[str, Any], share: str, seed: str, effort: Effort) -> dict[str, Any]:
+    loads, chance = data["loads"][share], random.Random(f"{seed} calibration {share}")
     simulated = [
-        predicted(single, load, data["seconds"], chance)
-        for single, load in rounds
-        for _ in range(effort.fewer)
+        predicted(data["samples"], load["sent"], data["seconds"], chance)
+        for load in loads
+        for _ in range(effort.seeds)
     ]
-    row: dict[str, Any] = {"rate": median(load["sent"] for _, load in rounds)}
+    row: dict[str, Any] = {"rounds": len(loads), "rate": median(load["sent"] for load in loads)}
     for name in COMPARED:
-        seen = median(load[name] for _, load in rounds)
+        seen = median(load[name] for load in loads)
         said = median(each[name] for each in simulated)
         row[name] = {"measured": seen, "simulated": said, "error": said / seen - 1}
     return row

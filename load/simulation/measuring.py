@@ -4,9 +4,8 @@ It starts a stack of its own (MariaDB, Data API server, gateway) on free ports, 
 the simulation: one request after the other, for the time that each takes by itself, and then as a
 Poisson process of several rates, below and above what one gateway can do. A response time counts
 from when the request was to be sent, so that a slow answer delays no other. All are done in turns,
-`--rounds` times. Other programs may have the processors meanwhile: how long the gateway worked, and
-how long it was ready to and had to wait for a processor, is told by Linux and noted with each load.
-What was measured is kept in docs/scaling/measured.json.
+`--rounds` times, while other programs leave the processors alone: it waits for that, and what they
+disturbed meanwhile is not kept. The rest is, in docs/scaling/measured.json.
 """
 
 import argparse
@@ -17,14 +16,16 @@ import platform
 import random
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from statistics import mean, median
+from statistics import mean
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import psutil
 from tqdm import tqdm
 
 from load.simulation import MEASURED
@@ -38,7 +39,9 @@ SHARES = (0.2, 0.4, 0.6, 0.8, 0.9, 1.2)
 """Rates, as shares of what a gateway does that is never idle."""
 ALONE = 150
 """Requests that are sent one after the other in each round."""
-SECONDS = 4.0
+SECONDS = 3.0
+QUIET, WATCHED = 0.3, 0.5
+"""Cores that others may use while something is measured, and in how many seconds before it."""
 
 
 @dataclass(frozen=True)
@@ -56,24 +59,34 @@ class Target:
 
 
 class Meter:
-    """What the gateway had of the processors since the meter was made."""
+    """How many cores others have had since it was made: all but this process and its children."""
 
-    def __init__(self, target: Target) -> None:
-        self._tasks = Path(f"/proc/{target.child.pid}/task")
+    def __init__(self) -> None:
         self._start, self._before = time.perf_counter(), self._read()
 
-    def _read(self) -> tuple[float, float]:
-        """Return seconds worked and waited: https://docs.kernel.org/scheduler/sched-stats.html."""
-        lines = [path.read_text().split() for path in self._tasks.glob("*/schedstat")]
-        return sum(int(each[0]) for each in lines) / 1e9, sum(int(each[1]) for each in lines) / 1e9
+    @staticmethod
+    def _read() -> float:
+        me, every = psutil.Process(), psutil.cpu_times()
+        ours = [each.cpu_times() for each in (me, *me.children(recursive=True))]
+        busy = sum(every) - every.idle - every.iowait
+        return float(busy - sum(each.user + each.system for each in ours))
 
-    def seen(self) -> dict[str, float]:
-        """Return its cores, and `slowness`: how much longer its work took than it worked."""
-        span = time.perf_counter() - self._start
-        worked, waited = (
-            after - before for before, after in zip(self._before, self._read(), strict=True)
-        )
-        return {"utilization": worked / span, "slowness": (worked + waited) / worked}
+    def others(self) -> float:
+        return (self._read() - self._before) / (time.perf_counter() - self._start)
+
+
+def in_quiet(what: Callable[[], Any], deadline: float) -> Any:
+    """Do it until others left the processors alone meanwhile; None where the time is over."""
+    while time.monotonic() < deadline:
+        before = Meter()
+        time.sleep(WATCHED)
+        if before.others() > QUIET:
+            continue
+        meanwhile = Meter()
+        found = what()
+        if meanwhile.others() <= QUIET:
+            return found
+    return None
 
 
 @contextmanager
@@ -148,18 +161,18 @@ def requests(ids: Sequence[str], chance: random.Random) -> Iterator[tuple[str, s
             yield "PATCH", path, json.dumps({"given_name": f"Ada {number}"}).encode()
 
 
-async def alone(target: Target, chance: random.Random) -> dict[str, Any]:
+async def alone(target: Target, chance: random.Random) -> list[tuple[float, float]]:
     """Return of each request the seconds it took, and those that the gateway's process worked."""
     connections = Connections(target)
     await _warm(connections)
     sending = requests(await _ids(connections), chance)
-    samples, meter = [], Meter(target)
+    found = []
     for _ in range(ALONE):
         worked, start = target.worked, time.perf_counter()
         await connections.send(*next(sending))
-        samples.append((time.perf_counter() - start, target.worked - worked))
+        found.append((time.perf_counter() - start, target.worked - worked))
     connections.close()
-    return {"samples": samples, "slowness": meter.seen()["slowness"]}
+    return found
 
 
 async def _warm(connections: Connections) -> None:
@@ -188,44 +201,50 @@ async def open_loop(
         took.append(ended[-1] - due)
         statuses.append(status)
 
-    meter, start = Meter(target), time.perf_counter()
+    worked, start = target.worked, time.perf_counter()
     tasks, due = [], start
     while (due := due + chance.expovariate(rate)) < start + seconds:
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
         tasks.append(asyncio.create_task(one(due)))
     await asyncio.gather(*tasks)
-    seen, span = meter.seen(), max(ended) - start
+    span = max(ended) - start
     connections.close()
     ordered = sorted(took)
     return {
         "rate": rate,
         "sent": len(took) / seconds,
         "throughput": len(took) / span,
-        **seen,
+        "utilization": (target.worked - worked) / span,
         "p50": percentile(ordered, 0.5),
         "p95": percentile(ordered, 0.95),
         "errors": mean(status >= 400 for status in statuses),  # noqa: PLR2004 (HTTP's own)
     }
 
 
-def measure(rounds: int, seconds: float) -> dict[str, Any]:
-    """Return the samples of single requests and the figures of each rate, by round."""
-    chance = random.Random("measuring")
+def measure(rounds: int, patience: float) -> dict[str, Any]:
+    """Return the samples of single requests, and the figures of each rate by its share.
+
+    There may be fewer rounds than are wanted. Raises LocalError if there is not even one.
+    """
+    chance, deadline = random.Random("measuring"), time.monotonic() + patience
+    samples: list[tuple[float, float]] = []
+    loads: dict[str, list[dict[str, float]]] = {str(share): [] for share in SHARES}
     with TemporaryDirectory(prefix="simulation-") as directory, running(Path(directory)) as target:
         asyncio.run(alone(target, chance))  # what is loaded at first is not measured
-        found: list[dict[str, Any]] = []
-        with tqdm(total=rounds * (1 + len(SHARES)), desc="measuring") as bar:
-            for _ in range(rounds):
-                single = asyncio.run(alone(target, chance))
-                bar.update()
-                most = 1 / mean(worked for _, worked in single["samples"])
-                loads = []
-                for share in SHARES:
-                    load = asyncio.run(open_loop(target, share * most, seconds, chance))
-                    loads.append({"share": share} | load)
-                    bar.update()
-                found.append(single | {"loads": loads})
-    return {"machine": machine(), "seconds": seconds, "rounds": found}
+        for share in tqdm([None, *SHARES] * rounds, desc="measuring"):
+            if share is None:
+                samples += in_quiet(lambda: asyncio.run(alone(target, chance)), deadline) or []
+            elif samples:
+                rate = share / mean(worked for _, worked in samples)
+                seen = in_quiet(partial(_load, target, rate, chance), deadline)
+                loads[str(share)] += [seen] if seen else []
+    if not all(loads.values()):
+        raise LocalError("other programs were busy nearly all the time: try again without them")
+    return {"machine": machine(), "seconds": SECONDS, "samples": samples, "loads": loads}
+
+
+def _load(target: Target, rate: float, chance: random.Random) -> dict[str, float]:
+    return asyncio.run(open_loop(target, rate, SECONDS, chance))
 
 
 def machine() -> str:
@@ -238,19 +257,20 @@ def main() -> int:
         prog="python -m load.simulation.measuring", description="Measure the local stack."
     )
     parser.add_argument("--rounds", type=int, default=7, help="each of them is told (%(default)s)")
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="of a rate (%(default)s)")
+    parser.add_argument(
+        "--patience", type=float, default=1_800, help="seconds to wait for quiet (%(default)s)"
+    )
     arguments = parser.parse_args()
-    if arguments.rounds < 1 or arguments.seconds <= 0:
-        parser.error("--rounds and --seconds must be more than 0")
+    if arguments.rounds < 1 or arguments.patience <= 0:
+        parser.error("--rounds and --patience must be more than 0")
     try:
-        measured = measure(arguments.rounds, arguments.seconds)
+        measured = measure(arguments.rounds, arguments.patience)
     except (LocalError, OSError) as error:
         sys.exit(f"measuring: {error}")
     except KeyboardInterrupt:
         sys.exit("measuring: stopped; nothing was written")
     MEASURED.write_text(json.dumps(rounded(measured), indent=1) + "\n")
-    medians = [median(each["loads"][0]["p50"] for each in measured["rounds"])]
-    print(f"{MEASURED}: {arguments.rounds} rounds; {medians[0] * 1000:.1f} ms at the lowest rate")
+    print(f"{MEASURED}: {min(map(len, measured['loads'].values()))} rounds or more")
     return 0
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from load.simulation.designs import EXPLAINED
+from load.simulation.plan import CHANGES
 
 MARK = re.compile(r"(<!-- simulated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 NAMES = {"429": "429 gateway", "500": "500 no environment", "503": "503 database", "504": "504"}
@@ -153,16 +154,22 @@ def outages(results: Results) -> str:
 
 
 def changes(results: Results) -> str:
-    from load.simulation.plan import CHANGES
-
-    lines = [
-        "| simulated: what happens | what is done | failed, of all others | p99 of all others |"
-    ]
-    lines.append("|---|---|--:|--:|")
+    """Return what a usage plan does against one key that sends too much."""
+    head = "| simulated: what happens | what is done | failed, of all others | p99 of all others |"
+    lines = [head, "|---|---|--:|--:|"]
     for name, (event, change) in CHANGES.items():
         seen = results["changes"][name]
         lines.append(f"| {event} | {change} | {_percent(seen['failed'][0])} | {_ms(seen['p99'])} |")
     return "\n".join(lines)
+
+
+def not_modified(results: Results) -> str:
+    """Return what answers without a body save of the bill, where half of all are such."""
+    saved = results["not_modified"]
+    lines = ["| half of all answers are 304 | " + " | ".join(f"{int(r):,}" for r in saved) + " |"]
+    lines.append("|---|" + "--:|" * len(saved))
+    cells = " | ".join(f"{each:,.0f}" for each in saved.values())
+    return "\n".join([*lines, f"| dollars a month less, computed | {cells} |"])
 
 
 def theory(results: Results) -> str:
@@ -208,31 +215,29 @@ def assumptions(results: Results) -> str:
 
 def bounds(results: Results) -> str:
     """Return what each assumption does to p99, environments and the bill, the most first."""
-    base = results["bounds"]["base"]
-    lines = [
-        "| assumption | p99, low to high | environments | dollars | failed |",
-        "|---|--:|--:|--:|--:|",
-    ]
-    lines.append(
-        f"| as assumed | {_of_ms(base['p99'])} | {base['environments']:,.0f} "
-        f"| {base['dollars']:,.0f} | {_percent(base['failed'])} |"
-    )
+    lines = ["| assumption | p99 | environments | dollars a month | failed |"]
+    lines += ["|---|--:|--:|--:|--:|", _bound("*as assumed*", results["bounds"]["base"])]
     rows = [(name, each) for name, each in results["bounds"].items() if name != "base"]
-    rows.sort(
-        key=lambda row: -max(_swing(row[1], key) for key in ("p99", "environments", "dollars"))
-    )
+    told = ("p99", "environments", "dollars")
+    rows.sort(key=lambda row: -max(_swing(row[1], key) for key in told))
     for name, each in rows:
-        low, high = each["low"], each["high"]
-        lines.append(
-            f"| {name.replace('_', ' ')} | {_of_ms(low['p99'])} to {_of_ms(high['p99'])} "
-            f"| {low['environments']:,.0f} to {high['environments']:,.0f} "
-            f"| {low['dollars']:,.0f} to {high['dollars']:,.0f} "
-            f"| {_percent(low['failed'])} to {_percent(high['failed'])} |"
-        )
+        lines.append(_bound(name.replace("_", " "), each["low"], each["high"]))
     return "\n".join(lines)
 
 
+def _bound(name: str, *ends: Results) -> str:
+    """Return a row; of two ends, from the low one to the high one."""
+    columns = (
+        [_of_ms(each["p99"]) for each in ends],
+        [f"{each['environments']:,.0f}" for each in ends],
+        [f"{each['dollars']:,.0f}" for each in ends],
+        [_percent(each["failed"]) for each in ends],
+    )
+    return f"| {name} | {' | '.join(' to '.join(column) for column in columns)} |"
+
+
 def _swing(each: Results, key: str) -> float:
+    """Return by how much what is told differs between the bounds."""
     low, high = float(each["low"][key]), float(each["high"][key])
     return max(low, high) / max(1e-9, min(low, high))
 
@@ -248,6 +253,7 @@ TABLES: Mapping[str, Callable[[Results], str]] = {
         jumps,
         outages,
         changes,
+        not_modified,
         theory,
         scales,
         calibration,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from load.simulation.assumptions import ASSUMPTIONS, Parameters
-from load.simulation.designs import ASKED, DEPLOYED, STEPS
+from load.simulation.designs import ASKED, CACHED, DEPLOYED, STEPS
 from load.simulation.scenario import Outage, Scenario
 
 RATES = (10, 1_000, 10_000, 100_000)
@@ -18,12 +18,16 @@ DAY = 600.0
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is done: seeds of what is told in front, and of the rest; seconds of a run."""
+    """How much is done: seeds of what is told in front, of the rest, and of what takes long.
+
+    Seconds are those of a run, and of a long one.
+    """
 
     seeds: int = 30
-    fewer: int = 5
+    fewer: int = 6
+    fewest: int = 2
     seconds: float = 10.0
-    long: float = 90.0
+    long: float = 75.0
     coarser: float = 1.0
     """By how much more everything is scaled down."""
 
@@ -57,7 +61,7 @@ def _planned(effort: Effort) -> Iterator[Planned]:
 def _ladder(effort: Effort) -> Iterator[Planned]:
     for step, design in STEPS.items():
         for rate in RATES:
-            seeds = effort.seeds if design is DEPLOYED else effort.fewer * 2
+            seeds = effort.seeds if design is DEPLOYED else effort.fewer
             seconds = effort.seconds * (6 if rate == min(RATES) else 1)
             yield Scenario(f"ladder/{step}/{rate}", design, rate, seconds=seconds), seeds
 
@@ -68,7 +72,10 @@ def _jumps(effort: Effort) -> Iterator[Planned]:
         for step in ("prod as it is", "quotas raised by AWS", "4 regions of 4 shards"):
             name = f"jump/{step}/{rate}"
             scenario = Scenario(name, STEPS[step], rate, before=rate / 10, seconds=effort.long)
-            yield replace(scenario, scale=max(1.0, rate / scenario.design.cells / 300)), 3
+            yield (
+                replace(scenario, scale=max(1.0, rate / scenario.design.cells / 250)),
+                effort.fewest,
+            )
 
 
 CHANGES: Mapping[str, tuple[str, str]] = {
@@ -86,22 +93,22 @@ def _changes(effort: Effort) -> Iterator[Planned]:
 
 POLICIES: Mapping[str, Parameters] = {
     "client: once": Parameters.assumed(client_attempts=1),
-    "client: 3 times, with jitter": Parameters.assumed(),
-    "client: 3 times, without jitter": Parameters.assumed(client_jitter=0),
-    "client: 10 times, with jitter": Parameters.assumed(client_attempts=10),
-    "function: until its time is over; client: once": Parameters.assumed(
+    "client: 3 times, jitter": Parameters.assumed(),
+    "client: 3 times, no jitter": Parameters.assumed(client_jitter=0),
+    "client: 10 times, jitter": Parameters.assumed(client_attempts=10),
+    "function: till 29 s; client: once": Parameters.assumed(
         client_attempts=1, function_attempts=20
     ),
-    "function: until its time is over; client: 3 times": Parameters.assumed(function_attempts=20),
+    "function: till 29 s; client: 3": Parameters.assumed(function_attempts=20),
 }
 
 
 def _outages(effort: Effort) -> Iterator[Planned]:
     for policy, parameters in POLICIES.items():
         scenario = Scenario(
-            f"outage/{policy}", DEPLOYED, OUTAGE_RATE, parameters, outage=OUTAGE, scale=3
+            f"outage/{policy}", DEPLOYED, OUTAGE_RATE, parameters, outage=OUTAGE, scale=5
         )
-        yield replace(scenario, seconds=effort.long), 3
+        yield replace(scenario, seconds=effort.long), effort.fewest
 
 
 def _scales(effort: Effort) -> Iterator[Planned]:
@@ -111,11 +118,23 @@ def _scales(effort: Effort) -> Iterator[Planned]:
         yield scenario, effort.fewer
 
 
+ELSEWHERE = ("mysql_ms", "mysql_spread", "cached_share")
+"""Assumptions that only matter with another design, which they are varied on."""
+
+
+def of_bound(name: str) -> Scenario:
+    """Return the scenario that an assumption is varied in."""
+    other = name in ELSEWHERE
+    base = "bound/base of another step" if other else "bound/base"
+    return Scenario(base, CACHED if other else ASKED, LOADED, stream="bound")
+
+
 def _bounds(effort: Effort) -> Iterator[Planned]:
-    base = Scenario("bound/base", ASKED, LOADED, seconds=effort.seconds)
-    yield base, effort.fewer
+    seconds = effort.seconds * 0.6
+    for name in ("", ELSEWHERE[0]):
+        yield replace(of_bound(name), seconds=seconds), effort.fewer
     for name, assumption in ASSUMPTIONS.items():
         for bound in ("low", "high"):
             parameters = Parameters.assumed(**{name: getattr(assumption, bound)})
-            scenario = replace(base, name=f"bound/{name}/{bound}", parameters=parameters)
-            yield scenario, max(2, effort.fewer * 2 // 3)
+            scenario = replace(of_bound(name), name=f"bound/{name}/{bound}", parameters=parameters)
+            yield replace(scenario, seconds=seconds), effort.fewest

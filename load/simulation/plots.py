@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 330, 70, 215, 44, 40
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 330, 70, 225, 44, 40
 COLOURS = (
     ("#0969da", "#4493f8"),
     ("#cf222e", "#f85149"),
@@ -149,9 +149,8 @@ def _round_step(step: float) -> float:
 
 def _tornado(bounds: Mapping[str, Any]) -> str:
     """Return bars of how p99 changes when an assumption is at its bounds, the largest first."""
-    base = bounds["base"]["p99"]
     rows = [
-        (name, each["low"]["p99"] / base, each["high"]["p99"] / base)
+        (name, *(each[end]["p99"] / each["assumed"]["p99"] for end in ("low", "high")))
         for name, each in bounds.items()
         if name != "base"
     ]

@@ -37,7 +37,7 @@ class Run:
 def run(scenario: Scenario, seed: str) -> Run:
     """Simulate a scenario once; the same seed gives the same."""
     env = simpy.Environment()
-    chance = random.Random(f"{seed} {scenario.name}")
+    chance = random.Random(f"{seed} {scenario.stream or scenario.name}")
     service = Service(env, scenario, chance)
     share = 1 / scenario.factor / scenario.design.cells
     before = scenario.rate if scenario.before is None else scenario.before

@@ -22,7 +22,8 @@ class Scenario:
     """A load on a design: requests a second, from `before` (warmed up for it) to `rate`.
 
     It is measured for `seconds` after a warm-up at `before`. `greedy` requests a second are sent
-    besides by one API key, and not counted. `scale` None is chosen by SIMULATED_RATE.
+    besides by one API key, and not counted. `scale` None is chosen by SIMULATED_RATE. Scenarios
+    of one `stream` have the same chance, so that they differ by what differs.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Scenario:
     outage: Outage | None = None
     greedy: float = 0.0
     scale: float | None = None
+    stream: str | None = None
     day: float | None = None
     """Seconds in which the rate goes once up and down, as in a day, between a third and all."""
 
