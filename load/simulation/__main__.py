@@ -94,6 +94,8 @@ def main() -> int:
     try:
         if arguments.draw:
             results = json.loads(RESULTS.read_text())
+            held = calibration.compared(MEASURED, results["seed"], Effort())
+            results |= {"calibration": held}
         else:
             results = simulate(arguments.seed, QUICK if arguments.quick else Effort())
         for path in write(results, arguments.output or RESULTS):
@@ -114,9 +116,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", default="1", help="any text (%(default)s)")
     parser.add_argument("--quick", action="store_true", help="seconds instead of minutes")
     parser.add_argument("--output", type=Path, help=f"of the results ({os.path.relpath(RESULTS)})")
-    parser.add_argument(
-        "--draw", action="store_true", help="only the page, of the results there are"
-    )
+    anew = "only compare with what was measured, and draw the results there are"
+    parser.add_argument("--draw", action="store_true", help=anew)
     arguments = parser.parse_args()
     if arguments.quick and arguments.output is None:
         parser.error("--quick needs --output FILE: its figures are not for the page")

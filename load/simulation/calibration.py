@@ -22,6 +22,8 @@ TURNS = 4
 """In which a request's work is done, others' between them: the gateway's event loop reads it, a
 thread asks the Data API and then makes the answer, and the loop writes it."""
 COMPARED = ("throughput", "utilization", "p50", "p95")
+HIGHEST_ERROR = 0.3
+"""Of throughput and utilization: what is further off is not to be extrapolated from."""
 
 Sample = Sequence[float]
 
@@ -57,9 +59,17 @@ def predicted(
 
 
 def compared(measured: Path, seed: str, effort: Effort) -> dict[str, Any]:
-    """Return medians of each rate, measured and simulated, and the error of what was simulated."""
+    """Return medians of each rate, measured and simulated, and the error of what was simulated.
+
+    Raises ValueError where it is too high.
+    """
     data = json.loads(measured.read_text())
     rows = {share: _row(data, share, seed, effort) for share in data["loads"]}
+    for share, row in rows.items():
+        for name in ("throughput", "utilization"):
+            if abs(row[name]["error"]) > HIGHEST_ERROR:
+                error = f"{name} is {row[name]['error']:+.0%} off at {share} of capacity"
+                raise ValueError(f"{measured}: {error}; measure again, or mend the model")
     return {"machine": data["machine"], "samples": len(data["samples"]), "rates": rows}
 
 

@@ -194,15 +194,22 @@ def scales(results: Results) -> str:
 def calibration(results: Results) -> str:
     """Return for each rate what was measured, what the simulation said, and its error."""
     forms = {"throughput": _plain, "utilization": _share, "p50": _of_ms, "p95": _of_ms}
-    lines = ["| sent a second | " + " | ".join(f"{n}: measured | simulated" for n in forms) + " |"]
-    lines.append("|--:|" + "--:|" * 2 * len(forms))
-    for row in results["calibration"]["rates"].values():
-        cells = [f"{row['rate']:.0f}"]
+    head = " | ".join(f"{name}: measured | simulated" for name in forms)
+    lines = [f"| sent a second, measured times | {head} |", "|--:|" + "--:|" * 2 * len(forms)]
+    rows = results["calibration"]["rates"]
+    for row in rows.values():
+        cells = [f"{row['rate']:.0f}, {row['rounds']}"]
         for name, form in forms.items():
             said = f"{form(row[name]['simulated'])} ({row[name]['error']:+.0%})"
             cells += [form(row[name]["measured"]), said]
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    below = [row for share, row in rows.items() if float(share) < 1]
+    errors = (f"{name} {_range([row[name]['error'] for row in below])}" for name in forms)
+    return "\n".join([*lines, "", f"Its error below saturation: {', '.join(errors)}."])
+
+
+def _range(errors: list[float]) -> str:
+    return f"{min(errors):+.0%} to {max(errors):+.0%}"
 
 
 def assumptions(results: Results) -> str:

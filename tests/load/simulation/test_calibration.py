@@ -34,11 +34,20 @@ def test_half_loaded_it_waits_as_theory_says() -> None:
 
 def test_the_error_is_that_of_the_medians(tmp_path: Path) -> None:
     load = {"sent": 100, "throughput": 50, "utilization": 0.4, "p50": 0.012, "p95": 0.02}
-    loads = [load | {"throughput": seen} for seen in (50, 80, 500)]
+    loads = [load | {"throughput": seen} for seen in (50, 90, 500)]
     measured = {"machine": "", "seconds": 20, "samples": SAMPLES, "loads": {"0.4": loads}}
     file = tmp_path / "measured.json"
     file.write_text(json.dumps(measured))
     row = compared(file, "1", QUICK)["rates"]["0.4"]
-    assert row["throughput"]["measured"] == 80
-    assert row["throughput"]["error"] == pytest.approx(row["throughput"]["simulated"] / 80 - 1)
+    assert row["throughput"]["measured"] == 90
+    assert row["throughput"]["error"] == pytest.approx(row["throughput"]["simulated"] / 90 - 1)
     assert row["utilization"]["error"] == pytest.approx(0, abs=0.1)
+
+
+def test_it_refuses_to_extrapolate_from_what_it_is_not_like(tmp_path: Path) -> None:
+    load = {"sent": 100, "throughput": 500, "utilization": 0.4, "p50": 0.012, "p95": 0.02}
+    file = tmp_path / "measured.json"
+    measured = {"machine": "", "seconds": 20, "samples": SAMPLES, "loads": {"0.4": [load]}}
+    file.write_text(json.dumps(measured))
+    with pytest.raises(ValueError, match=r"throughput is -8.% off at 0\.4 of capacity"):
+        compared(file, "1", QUICK)
