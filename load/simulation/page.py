@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from load.simulation.cells import SHOWN, ms, of_ms, percent, plain, share, spread, within
 from load.simulation.designs import EXPLAINED
 from load.simulation.plan import CHANGES
 
 MARK = re.compile(r"(<!-- simulated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 NAMES = {"429": "429 gateway", "500": "500 no environment", "503": "503 database", "504": "504"}
-SHOWN = 0.0005
 
 Results = Mapping[str, Any]
 
@@ -35,7 +35,7 @@ def decisions(results: Results) -> str:
     )
     lines = [f"| {' | '.join(head)} |", "|--:|---|--:|--:|--:|---|--:|--:|--:|--:|"]
     for rate, seen in results["ladder"]["prod as it is"].items():
-        before = [_first(seen["needs"]), _percent(seen["failed"][0]), *_times(seen)]
+        before = [_first(seen["needs"]), percent(seen["failed"][0]), *_times(seen)]
         after = _after(results["ladder"], rate)
         lines.append(f"| {int(rate):,} | {' | '.join([*before, *after])} |")
     return "\n".join(lines)
@@ -52,7 +52,7 @@ def _after(ladder: Results, rate: str) -> list[str]:
 
 
 def _times(seen: Results) -> list[str]:
-    return [_ms(seen["p50"]), _ms(seen["p99"])]
+    return [ms(seen["p50"]), ms(seen["p99"])]
 
 
 def _named(step: str) -> str:
@@ -86,10 +86,10 @@ def ladder(results: Results) -> str:
 def _cell(seen: Results) -> str:
     failed = seen["failed"][0]
     if seen["holds"]:
-        return f"**{_ms(seen['p99'])}**, ${seen['dollars']:,.0f}"
+        return f"**{ms(seen['p99'])}**, ${seen['dollars']:,.0f}"
     kind = max(seen["kinds"], key=lambda each: float(seen["kinds"][each]))
-    why = f", {_percent(failed)} fail ({NAMES[kind]})" if failed > SHOWN else ""
-    return f"{_ms(seen['p99'])}{why}"
+    why = f", {percent(failed)} fail ({NAMES[kind]})" if failed > SHOWN else ""
+    return f"{ms(seen['p99'])}{why}"
 
 
 def steps(_: Results) -> str:
@@ -135,7 +135,7 @@ def jumps(results: Results) -> str:
         length = len(seen["series"]["attempts"])
         until = "not within the run" if seen["until"] >= length else f"{seen['until']} s"
         lines.append(
-            f"| {step} | {int(rate):,} | {_percent(seen['failed'][0])} | {_ms(seen['p99'])} "
+            f"| {step} | {int(rate):,} | {percent(seen['failed'][0])} | {ms(seen['p99'])} "
             f"| {seen['attempts']:.2f} | {until} |"
         )
     return "\n".join(lines)
@@ -147,7 +147,7 @@ def outages(results: Results) -> str:
     lines = [f"| simulated: who repeats | {head} |", "|---|--:|--:|--:|--:|--:|"]
     for policy, seen in results["outages"].items():
         lines.append(
-            f"| {policy} | {_percent(seen['failed'][0])} | {_ms(seen['p99'])} "
+            f"| {policy} | {percent(seen['failed'][0])} | {ms(seen['p99'])} "
             f"| {seen['peak_attempts']:,} | {seen['peak_busy']:,} | {seen['recovered']} s |"
         )
     return "\n".join(lines)
@@ -159,7 +159,7 @@ def changes(results: Results) -> str:
     lines = [head, "|---|---|--:|--:|"]
     for name, (event, change) in CHANGES.items():
         seen = results["changes"][name]
-        lines.append(f"| {event} | {change} | {_percent(seen['failed'][0])} | {_ms(seen['p99'])} |")
+        lines.append(f"| {event} | {change} | {percent(seen['failed'][0])} | {ms(seen['p99'])} |")
     return "\n".join(lines)
 
 
@@ -185,15 +185,15 @@ def scales(results: Results) -> str:
     lines = ["| scaled down by | p50 | p99 | failed |", "|--:|--:|--:|--:|"]
     for scale, seen in results["scales"].items():
         lines.append(
-            f"| {scale} | {_within(seen['p50'])} | {_within(seen['p99'])} "
-            f"| {_percent(seen['failed'][0])} |"
+            f"| {scale} | {within(seen['p50'])} | {within(seen['p99'])} "
+            f"| {percent(seen['failed'][0])} |"
         )
     return "\n".join(lines)
 
 
 def calibration(results: Results) -> str:
     """Return for each rate what was measured, what the simulation said, and its error."""
-    forms = {"throughput": _plain, "utilization": _share, "p50": _of_ms, "p95": _of_ms}
+    forms = {"throughput": plain, "utilization": share, "p50": of_ms, "p95": of_ms}
     head = " | ".join(f"{name}: measured | simulated" for name in forms)
     lines = [f"| sent a second, measured times | {head} |", "|--:|" + "--:|" * 2 * len(forms)]
     rows = results["calibration"]["rates"]
@@ -204,12 +204,8 @@ def calibration(results: Results) -> str:
             cells += [form(row[name]["measured"]), said]
         lines.append(f"| {' | '.join(cells)} |")
     below = [row for share, row in rows.items() if float(share) < 1]
-    errors = (f"{name} {_range([row[name]['error'] for row in below])}" for name in forms)
+    errors = (f"{name} {spread([row[name]['error'] for row in below])}" for name in forms)
     return "\n".join([*lines, "", f"Its error below saturation: {', '.join(errors)}."])
-
-
-def _range(errors: list[float]) -> str:
-    return f"{min(errors):+.0%} to {max(errors):+.0%}"
 
 
 def assumptions(results: Results) -> str:
@@ -235,10 +231,10 @@ def bounds(results: Results) -> str:
 def _bound(name: str, *ends: Results) -> str:
     """Return a row; of two ends, from the low one to the high one."""
     columns = (
-        [_of_ms(each["p99"]) for each in ends],
+        [of_ms(each["p99"]) for each in ends],
         [f"{each['environments']:,.0f}" for each in ends],
         [f"{each['dollars']:,.0f}" for each in ends],
-        [_percent(each["failed"]) for each in ends],
+        [percent(each["failed"]) for each in ends],
     )
     return f"| {name} | {' | '.join(' to '.join(column) for column in columns)} |"
 
@@ -268,30 +264,3 @@ TABLES: Mapping[str, Callable[[Results], str]] = {
         bounds,
     )
 }
-
-
-def _percent(share: float) -> str:
-    return "0" if share < SHOWN / 10 else f"{share:.2%}" if share < 0.01 else f"{share:.0%}"  # noqa: PLR2004
-
-
-def _ms(value: Any) -> str:
-    return _of_ms(value[0])
-
-
-def _within(value: Any) -> str:
-    mean, half = value
-    return f"{_of_ms(mean)} ± {_of_ms(half)}"
-
-
-def _of_ms(seconds: float | None) -> str:
-    if seconds is None:
-        return "-"
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
-
-
-def _share(value: float) -> str:
-    return f"{value:.0%}"
-
-
-def _plain(value: float) -> str:
-    return f"{value:.0f}"
