@@ -15,6 +15,8 @@ EMULATOR := .venv/emulator
 BENCH ?= .venv/bench
 # the same, for what is instrumented
 FUZZ := .venv/fuzz
+
+SIMULATION := .venv/simulation
 INSTALL := pip install --quiet --disable-pip-version-check --no-compile --require-hashes --requirement
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade
 LOCKED := --constraints requirements.txt
@@ -41,10 +43,10 @@ reset: $(INSTALLED)  ## Empty the local database (YES=1 does not ask)
 	@$(BIN)/python -m local reset $(if $(YES),--yes)
 
 ##@ Work on it
-test: $(INSTALLED)  ## Run every test against the real database, with coverage
+test: $(INSTALLED) $(SIMULATION)/.installed  ## Run every test against the real database, with coverage
 	@$(BIN)/pytest $(WORKERS) --cov --cov-report=term $(ARGS)
 
-quick: $(INSTALLED)  ## Run the tests that take less than five seconds
+quick: $(INSTALLED) $(SIMULATION)/.installed  ## Run the tests that take less than five seconds
 	@$(BIN)/pytest $(WORKERS) -m "not slow" $(ARGS)
 
 contract: $(CONTRACT) $(AUDIT) $(FUZZ)/.installed  ## Fuzz, break and browse the running service, and run a client generated for it
@@ -88,6 +90,7 @@ lock: $(INSTALLED)  ## Pin the requirements anew from pyproject.toml
 	@$(COMPILE) --group audit --output-file requirements-audit.txt
 	@$(COMPILE) --group rehearsal --output-file requirements-rehearsal.txt
 	@$(COMPILE) pyproject.toml --group bench $(LOCKED) --output-file requirements-bench.txt
+	@$(COMPILE) --group simulation --output-file requirements-simulation.txt
 
 ##@ Break it
 fuzz: $(FUZZ)/.installed  ## Fuzz the functions for five minutes (ARGS="--runs 1000000", "--replay FILE")
@@ -98,6 +101,10 @@ sqlmap: $(FUZZ)/.installed  ## Look for SQL injection in every parameter, by sql
 
 chaos: $(INSTALLED)  ## Kill the database and the API under load for ten minutes, and look for lost writes
 	@$(BIN)/python -m load.chaos $(ARGS)
+
+simulate: $(SIMULATION)/.installed  ## Simulate 10 to 100,000 requests a second: docs/scaling.md (MEASURE=1 measures first)
+	$(if $(MEASURE),@$(BIN)/python -m load.simulation.measuring)
+	@$(SIMULATION)/bin/python -m load.simulation $(ARGS)
 
 ##@ Deploy it
 provision: $(INSTALLED)  ## Make or change a stage's network, database and operations (STAGE=dev)
@@ -149,6 +156,11 @@ $(FUZZ)/.installed: requirements-fuzz.txt $(INSTALLED)
 	@$(FUZZ)/bin/$(INSTALL) $<
 	@touch $@
 
+$(SIMULATION)/.installed: requirements-simulation.txt $(INSTALLED)
+	@$(BIN)/python -m venv $(SIMULATION)
+	@$(SIMULATION)/bin/$(INSTALL) $<
+	@touch $@
+
 .DEFAULT_GOAL := help
-.PHONY: run stack seed migrate token reset test quick contract rehearse audit bench budget fuzz sqlmap check format openapi lock chaos \
-	provision bind migrate-stage package deploy apply smoke status rollback destroy costs help
+.PHONY: run stack seed migrate token reset test quick contract rehearse audit bench budget check format openapi lock \
+	chaos fuzz sqlmap simulate provision bind migrate-stage package deploy apply smoke status rollback destroy costs help

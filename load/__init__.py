@@ -1,1 +1,1 @@
-"""The service under stress: `load.chaos` breaks it, and looks whether a write was lost."""
+"""The service under stress: broken on purpose, loaded, fed nonsense, and simulated."""

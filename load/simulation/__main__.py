@@ -1,0 +1,128 @@
+"""Simulate the service in AWS from 10 to 100,000 requests a second: `make simulate`.
+
+Writes docs/scaling/results.json, the tables of docs/scaling.md and its plots. The same seed gives
+the same figures. With --quick it shows in seconds that all of it runs, and writes only to --output.
+"""
+
+import argparse
+import json
+import math
+import os
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from load.simulation import MEASURED, PAGE, RESULTS, calibration, page, plots
+from load.simulation.answers import Answer, answers
+from load.simulation.checks import CHECKS, CUSTOMERS
+from load.simulation.figures import rounded
+from load.simulation.plan import QUICK, Effort, planned
+from load.simulation.runs import Run, run
+
+PROCESSES = 2
+
+
+def simulate(seed: str, effort: Effort) -> Answer:
+    """Run everything, with a progress bar, and return all answers."""
+    scenarios = {scenario.name: (scenario, seeds) for scenario, seeds in planned(effort)}
+    runs: dict[str, dict[int, Run]] = {name: {} for name in scenarios}
+    checks: dict[str, Answer] = {}
+    held = calibration.compared(MEASURED, seed, effort)
+    with ProcessPoolExecutor(PROCESSES) as pool:
+        work: dict[Future[Any], Any] = {}
+        for name, (scenario, seeds) in scenarios.items():
+            for number in range(seeds):
+                work[pool.submit(run, scenario, f"{seed} {number}")] = runs[name], number
+        for name in CHECKS:
+            work[pool.submit(_check, name, seed, effort)] = checks, name
+        try:
+            for future in tqdm(as_completed(work), total=len(work), desc="simulating"):
+                into, key = work[future]
+                into[key] = future.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    found = {name: (scenario, _ordered(runs[name])) for name, (scenario, _) in scenarios.items()}
+    told = {"seed": seed} | vars(effort)
+    theory = {name: checks[name] for name in CHECKS}
+    return told | {"theory": theory, "calibration": held} | answers(found)
+
+
+def _ordered(runs: dict[int, Run]) -> list[Run]:
+    return [runs[number] for number in sorted(runs)]
+
+
+def _check(name: str, seed: str, effort: Effort) -> Answer:
+    check, customers = CHECKS[name], CUSTOMERS // 10 if effort.is_quick else CUSTOMERS
+    seen = check.over(name, seed, effort.seeds, customers)
+    return {"theory": check.expected, "simulated": seen, "holds": seen.holds(check.expected)}
+
+
+def text(results: Answer) -> str:
+    """Return the results as the file has them: four digits, and null where there is no number."""
+    return json.dumps(_plain(rounded(results, 4)), indent=1) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list) else value
+
+
+def write(results: Answer, output: Path) -> Iterator[Path]:
+    """Write the file and, where it is that of the page, the page and its plots."""
+    output.write_text(text(results))
+    yield output
+    if output == RESULTS:
+        told = json.loads(output.read_text())
+        PAGE.write_text(page.filled(PAGE.read_text(), told))
+        yield PAGE
+        for name, drawn in plots.drawn(told).items():
+            (RESULTS.parent / name).write_text(drawn)
+            yield RESULTS.parent / name
+
+
+def main() -> int:
+    """Simulate, or draw again what was simulated."""
+    arguments = _arguments()
+    try:
+        if arguments.draw:
+            results = json.loads(RESULTS.read_text())
+            held = calibration.compared(MEASURED, results["seed"], Effort())
+            results |= {"calibration": held}
+        else:
+            results = simulate(arguments.seed, QUICK if arguments.quick else Effort())
+        for path in write(results, arguments.output or RESULTS):
+            print(os.path.relpath(path))
+    except (OSError, ValueError) as error:
+        print(f"simulation: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("simulation: stopped; nothing was written", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="make simulate", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--seed", default="1", help="any text (%(default)s)")
+    parser.add_argument("--quick", action="store_true", help="seconds instead of minutes")
+    parser.add_argument("--output", type=Path, help=f"of the results ({os.path.relpath(RESULTS)})")
+    anew = "only compare with what was measured, and draw the results there are"
+    parser.add_argument("--draw", action="store_true", help=anew)
+    arguments = parser.parse_args()
+    if arguments.quick and arguments.output is None:
+        parser.error("--quick needs --output FILE: its figures are not for the page")
+    return arguments
+
+
+if __name__ == "__main__":
+    sys.exit(main())

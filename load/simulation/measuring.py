@@ -1,0 +1,148 @@
+"""Measure the local stack, to hold the simulation to it: `python -m load.simulation.measuring`.
+
+It starts a stack of its own (MariaDB, Data API server, gateway) on free ports, and sends the mix of
+the simulation: one request after the other, for the time that each takes by itself, and then as a
+Poisson process of several rates, below and above what one gateway can do. A response time counts
+from when the request was to be sent, so that a slow answer delays no other. All are done in turns,
+`--rounds` times, while other programs leave the processors alone: it waits for that, and what they
+disturbed meanwhile is not kept. The rest is, in docs/scaling/measured.json.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from statistics import mean
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import psutil
+from tqdm import tqdm
+
+from load.simulation import MEASURED
+from load.simulation.figures import rounded
+from load.simulation.sending import Target, alone, open_loop
+from local.issuer import Issuer
+from local.processes import Child, LocalError, answers, free_port
+from local.stack import Settings, Stack
+
+SHARES = (0.2, 0.4, 0.6, 0.8, 0.9, 1.2)
+"""Rates, as shares of what a gateway does that is never idle."""
+SECONDS = 3.0
+QUIET, WATCHED = 0.3, 0.5
+"""Cores that others may use while something is measured, and in how many seconds before it."""
+
+
+class Meter:
+    """How many cores others have had since it was made: all but this process and its children."""
+
+    def __init__(self) -> None:
+        self._start, self._before = time.perf_counter(), self._read()
+
+    @staticmethod
+    def _read() -> float:
+        me, every = psutil.Process(), psutil.cpu_times()
+        ours = [each.cpu_times() for each in (me, *me.children(recursive=True))]
+        busy = sum(every) - every.idle - every.iowait
+        return float(busy - sum(each.user + each.system for each in ours))
+
+    def others(self) -> float:
+        return (self._read() - self._before) / (time.perf_counter() - self._start)
+
+
+def in_quiet(what: Callable[[], Any], deadline: float) -> Any:
+    """Do it until others left the processors alone meanwhile; None where the time is over."""
+    while time.monotonic() < deadline:
+        before = Meter()
+        time.sleep(WATCHED)
+        if before.others() > QUIET:
+            continue
+        meanwhile = Meter()
+        found = what()
+        if meanwhile.others() <= QUIET:
+            return found
+    return None
+
+
+@contextmanager
+def running(directory: Path) -> Iterator[Target]:
+    """Run a stack with 200 customers, without traces; its console only has the issuer's keys."""
+    names = ("PORT", "DATA_API_PORT", "DATABASE_PORT", "CONSOLE_PORT", "XRAY_PORT")
+    ports = {name: str(free_port()) for name in names}
+    settings = Settings.from_environ({**ports, "LOCAL_STATE": str(directory)})
+    stack = Stack(settings)
+    environment = {name: v for name, v in os.environ.items() if not name.startswith("DATABASE_")}
+    command = [sys.executable, "-m", "local.gateway", "--port", ports["PORT"]]
+    try:
+        stack.start(api=False)
+        log = directory / "logs" / "gateway.log"
+        with Child("gateway", command, log, environment | settings.api_environment) as child:
+            child.wait_until(lambda: answers(settings.port), seconds=20)
+            yield Target(settings.port, child, Issuer(directory, settings.console_url).token())
+    finally:
+        stack.close()
+
+
+def measure(rounds: int, patience: float) -> dict[str, Any]:
+    """Return the samples of single requests, and the figures of each rate by its share.
+
+    There may be fewer rounds than are wanted. Raises LocalError if there is not even one.
+    """
+    chance, deadline = random.Random("measuring"), time.monotonic() + patience
+    samples: list[tuple[float, float]] = []
+    loads: dict[str, list[dict[str, float]]] = {str(share): [] for share in SHARES}
+    with TemporaryDirectory(prefix="simulation-") as directory, running(Path(directory)) as target:
+        asyncio.run(alone(target, chance))  # what is loaded at first is not measured
+        for share in tqdm([None, *SHARES] * rounds, desc="measuring"):
+            if share is None:
+                samples += in_quiet(lambda: asyncio.run(alone(target, chance)), deadline) or []
+            elif samples:
+                rate = share / mean(worked for _, worked in samples)
+                seen = in_quiet(partial(_load, target, rate, chance), deadline)
+                loads[str(share)] += [seen] if seen else []
+    if not all(loads.values()):
+        raise LocalError("other programs were busy nearly all the time: try again without them")
+    return {"machine": machine(), "seconds": SECONDS, "samples": samples, "loads": loads}
+
+
+def _load(target: Target, rate: float, chance: random.Random) -> dict[str, float]:
+    return asyncio.run(open_loop(target, rate, SECONDS, chance))
+
+
+def machine() -> str:
+    return f"{os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def main() -> int:
+    """Measure, and write the file."""
+    parser = argparse.ArgumentParser(
+        prog="python -m load.simulation.measuring", description="Measure the local stack."
+    )
+    parser.add_argument("--rounds", type=int, default=7, help="each of them is told (%(default)s)")
+    parser.add_argument(
+        "--patience", type=float, default=1_800, help="seconds to wait for quiet (%(default)s)"
+    )
+    arguments = parser.parse_args()
+    if arguments.rounds < 1 or arguments.patience <= 0:
+        parser.error("--rounds and --patience must be more than 0")
+    try:
+        measured = measure(arguments.rounds, arguments.patience)
+    except (LocalError, OSError) as error:
+        sys.exit(f"measuring: {error}")
+    except KeyboardInterrupt:
+        sys.exit("measuring: stopped; nothing was written")
+    MEASURED.write_text(json.dumps(rounded(measured), indent=1) + "\n")
+    print(f"{MEASURED}: {min(map(len, measured['loads'].values()))} rounds or more")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

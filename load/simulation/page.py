@@ -1,0 +1,266 @@
+"""The tables of docs/scaling.md, of docs/scaling/results.json alone: a test compares the two."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from load.simulation.cells import SHOWN, ms, of_ms, percent, plain, share, spread, within
+from load.simulation.designs import EXPLAINED
+from load.simulation.plan import CHANGES
+
+MARK = re.compile(r"(<!-- simulated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+NAMES = {"429": "429 gateway", "500": "500 no environment", "503": "503 database", "504": "504"}
+
+Results = Mapping[str, Any]
+
+
+def filled(text: str, results: Results) -> str:
+    """Return the page with each table anew between its marks."""
+    return MARK.sub(lambda found: found[1] + TABLES[found[2]](results) + "\n" + found[3], text)
+
+
+def decisions(results: Results) -> str:
+    """Return the table in front: for each rate what gives, and the first step that holds."""
+    head = (
+        "requests a second",
+        "gives first, as `prod` is",
+        "failed",
+        "p50",
+        "p99",
+        "change to",
+        "p50 then",
+        "p99 then",
+        "dollars a month",
+        "for a million",
+    )
+    lines = [f"| {' | '.join(head)} |", "|--:|---|--:|--:|--:|---|--:|--:|--:|--:|"]
+    for rate, seen in results["ladder"]["prod as it is"].items():
+        before = [_first(seen["needs"]), percent(seen["failed"][0]), *_times(seen)]
+        after = _after(results["ladder"], rate)
+        lines.append(f"| {int(rate):,} | {' | '.join([*before, *after])} |")
+    return "\n".join(lines)
+
+
+def _after(ladder: Results, rate: str) -> list[str]:
+    """Return the first step that holds at a rate, and what it does and costs."""
+    for step, by_rate in ladder.items():
+        seen = by_rate[rate]
+        if seen["holds"]:
+            dollars = seen["dollars"]
+            return [_named(step), *_times(seen), f"{dollars:,.0f}", _million(dollars, rate)]
+    return ["nothing here holds", "-", "-", "-", "-"]
+
+
+def _times(seen: Results) -> list[str]:
+    return [ms(seen["p50"]), ms(seen["p99"])]
+
+
+def _named(step: str) -> str:
+    return "nothing" if step == "prod as it is" else f"*{step}*"
+
+
+def _million(dollars: float, rate: str) -> str:
+    return f"{dollars / (int(rate) * 730 * 3600 / 1e6):,.2f}"
+
+
+def _first(needs: Mapping[str, float]) -> str:
+    name, share = max(needs.items(), key=lambda each: each[1])
+    return (
+        f"{name}, {share:.1f} times what there is"
+        if share > 1
+        else f"nothing: {name} at {share:.0%}"
+    )
+
+
+def ladder(results: Results) -> str:
+    """Return a row for each step: at each rate p99, what failed, dollars."""
+    rates = list(next(iter(results["ladder"].values())))
+    head = " | ".join(f"{int(rate):,}" for rate in rates)
+    lines = [f"| simulated: step | {head} |", "|---|" + "---|" * len(rates)]
+    for step, by_rate in results["ladder"].items():
+        cells = " | ".join(_cell(by_rate[rate]) for rate in rates)
+        lines.append(f"| {step} | {cells} |")
+    return "\n".join(lines)
+
+
+def _cell(seen: Results) -> str:
+    failed = seen["failed"][0]
+    if seen["holds"]:
+        return f"**{ms(seen['p99'])}**, ${seen['dollars']:,.0f}"
+    kind = max(seen["kinds"], key=lambda each: float(seen["kinds"][each]))
+    why = f", {percent(failed)} fail ({NAMES[kind]})" if failed > SHOWN else ""
+    return f"{ms(seen['p99'])}{why}"
+
+
+def steps(_: Results) -> str:
+    lines = ["| step | what it is; each has all before it |", "|---|---|"]
+    return "\n".join([*lines, *(f"| {step} | {what} |" for step, what in EXPLAINED.items())])
+
+
+def needs(results: Results) -> str:
+    """Return how much of each limit is asked for."""
+    names = ("gateway's rate", "environments", "writer", "readers")
+    lines = ["| step | requests a second | " + " | ".join(names) + " |", "|---|--:|" + "--:|" * 4]
+    for step, by_rate in results["ladder"].items():
+        for rate in list(by_rate)[1:]:
+            asked = by_rate[rate]["needs"]
+            cells = (f"{asked[name]:.0%}" if name in asked else "" for name in names)
+            bold = (f"**{cell}**" if cell and int(cell[:-1]) > 100 else cell for cell in cells)  # noqa: PLR2004
+            lines.append(f"| {step} | {int(rate):,} | {' | '.join(bold)} |")
+    return "\n".join(lines)
+
+
+def bills(results: Results) -> str:
+    """Return the parts of the bill of the step that holds, for each rate."""
+    found: dict[str, Mapping[str, float]] = {}
+    for rate in results["ladder"]["prod as it is"]:
+        held = (by[rate] for by in results["ladder"].values() if by[rate]["holds"])
+        found[rate] = next(held, {"parts": {}})["parts"]
+    parts = list(dict.fromkeys(part for each in found.values() for part in each))
+    lines = ["| dollars a month | " + " | ".join(f"{int(rate):,}" for rate in found) + " |"]
+    lines.append("|---|" + "--:|" * len(found))
+    for part in parts:
+        cells = (f"{each[part]:,.0f}" if part in each else "" for each in found.values())
+        lines.append(f"| {part} | {' | '.join(cells)} |")
+    sums = (f"{sum(each.values()):,.0f}" for each in found.values())
+    return "\n".join([*lines, f"| **together** | {' | '.join(sums)} |"])
+
+
+def jumps(results: Results) -> str:
+    """Return what a load that is ten times as high at once does to three of the steps."""
+    head = "to requests a second | failed for good | p99 | attempts a request | well again after"
+    lines = [f"| simulated: step | {head} |", "|---|--:|--:|--:|--:|--:|"]
+    for name, seen in results["jumps"].items():
+        step, _, rate = name.rpartition("/")
+        length = len(seen["series"]["attempts"])
+        until = "not within the run" if seen["until"] >= length else f"{seen['until']} s"
+        lines.append(
+            f"| {step} | {int(rate):,} | {percent(seen['failed'][0])} | {ms(seen['p99'])} "
+            f"| {seen['attempts']:.2f} | {until} |"
+        )
+    return "\n".join(lines)
+
+
+def outages(results: Results) -> str:
+    """Return what each way of repeating makes of a failover."""
+    head = "failed for good | p99 | most attempts a second | most environments | well again after"
+    lines = [f"| simulated: who repeats | {head} |", "|---|--:|--:|--:|--:|--:|"]
+    for policy, seen in results["outages"].items():
+        lines.append(
+            f"| {policy} | {percent(seen['failed'][0])} | {ms(seen['p99'])} "
+            f"| {seen['peak_attempts']:,} | {seen['peak_busy']:,} | {seen['recovered']} s |"
+        )
+    return "\n".join(lines)
+
+
+def changes(results: Results) -> str:
+    """Return what a usage plan does against one key that sends too much."""
+    head = "| simulated: what happens | what is done | failed, of all others | p99 of all others |"
+    lines = [head, "|---|---|--:|--:|"]
+    for name, (event, change) in CHANGES.items():
+        seen = results["changes"][name]
+        lines.append(f"| {event} | {change} | {percent(seen['failed'][0])} | {ms(seen['p99'])} |")
+    return "\n".join(lines)
+
+
+def not_modified(results: Results) -> str:
+    """Return what answers without a body save of the bill, where half of all are such."""
+    saved = results["not_modified"]
+    lines = ["| half of all answers are 304 | " + " | ".join(f"{int(r):,}" for r in saved) + " |"]
+    lines.append("|---|" + "--:|" * len(saved))
+    cells = " | ".join(f"{each:,.0f}" for each in saved.values())
+    return "\n".join([*lines, f"| dollars a month less, computed | {cells} |"])
+
+
+def theory(results: Results) -> str:
+    lines = ["| what | theory | simulated, 95% interval | within it |", "|---|--:|--:|---|"]
+    for name, each in results["theory"].items():
+        mean, half = each["simulated"]
+        holds = "yes" if each["holds"] else "**no**"
+        lines.append(f"| {name} | {each['theory']:.4g} | {mean:.4g} ± {half:.2g} | {holds} |")
+    return "\n".join(lines)
+
+
+def scales(results: Results) -> str:
+    lines = ["| scaled down by | p50 | p99 | failed |", "|--:|--:|--:|--:|"]
+    for scale, seen in results["scales"].items():
+        lines.append(
+            f"| {scale} | {within(seen['p50'])} | {within(seen['p99'])} "
+            f"| {percent(seen['failed'][0])} |"
+        )
+    return "\n".join(lines)
+
+
+def calibration(results: Results) -> str:
+    """Return for each rate what was measured, what the simulation said, and its error."""
+    forms = {"throughput": plain, "utilization": share, "p50": of_ms, "p95": of_ms}
+    head = " | ".join(f"{name}: measured | simulated" for name in forms)
+    lines = [f"| sent a second, measured times | {head} |", "|--:|" + "--:|" * 2 * len(forms)]
+    rows = results["calibration"]["rates"]
+    for row in rows.values():
+        cells = [f"{row['rate']:.0f}, {row['rounds']}"]
+        for name, form in forms.items():
+            said = f"{form(row[name]['simulated'])} ({row[name]['error']:+.0%})"
+            cells += [form(row[name]["measured"]), said]
+        lines.append(f"| {' | '.join(cells)} |")
+    below = [row for share, row in rows.items() if float(share) < 1]
+    errors = (f"{name} {spread([row[name]['error'] for row in below])}" for name in forms)
+    return "\n".join([*lines, "", f"Its error below saturation: {', '.join(errors)}."])
+
+
+def assumptions(results: Results) -> str:
+    lines = ["| assumption | value | from | to | of what | source |", "|---|--:|--:|--:|---|---|"]
+    for name, each in results["assumptions"].items():
+        values = " | ".join(f"{each[key]:g}" for key in ("value", "low", "high"))
+        lines.append(f"| {name.replace('_', ' ')} | {values} | {each['unit']} | {each['source']} |")
+    return "\n".join(lines)
+
+
+def bounds(results: Results) -> str:
+    """Return what each assumption does to p99, environments and the bill, the most first."""
+    lines = ["| assumption | p99 | environments | dollars a month | failed |"]
+    lines += ["|---|--:|--:|--:|--:|", _bound("*as assumed*", results["bounds"]["base"])]
+    rows = [(name, each) for name, each in results["bounds"].items() if name != "base"]
+    told = ("p99", "environments", "dollars")
+    rows.sort(key=lambda row: -max(_swing(row[1], key) for key in told))
+    for name, each in rows:
+        lines.append(_bound(name.replace("_", " "), each["low"], each["high"]))
+    return "\n".join(lines)
+
+
+def _bound(name: str, *ends: Results) -> str:
+    """Return a row; of two ends, from the low one to the high one."""
+    columns = (
+        [of_ms(each["p99"]) for each in ends],
+        [f"{each['environments']:,.0f}" for each in ends],
+        [f"{each['dollars']:,.0f}" for each in ends],
+        [percent(each["failed"]) for each in ends],
+    )
+    return f"| {name} | {' | '.join(' to '.join(column) for column in columns)} |"
+
+
+def _swing(each: Results, key: str) -> float:
+    """Return by how much what is told differs between the bounds."""
+    low, high = float(each["low"][key]), float(each["high"][key])
+    return max(low, high) / max(1e-9, min(low, high))
+
+
+TABLES: Mapping[str, Callable[[Results], str]] = {
+    each.__name__: each
+    for each in (
+        decisions,
+        ladder,
+        steps,
+        needs,
+        bills,
+        jumps,
+        outages,
+        changes,
+        not_modified,
+        theory,
+        scales,
+        calibration,
+        assumptions,
+        bounds,
+    )
+}

@@ -1,0 +1,114 @@
+"""One run of a scenario by one seed, and what several runs say together."""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import cos, pi
+from statistics import mean
+
+import simpy
+
+from load.simulation.figures import Interval, interval, percentile
+from load.simulation.queues import Process
+from load.simulation.scenario import Scenario
+from load.simulation.service import KINDS, Second, Service
+
+WARM_UP = 4.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one seed gave: seconds, shares of requests, and per request what costs money."""
+
+    requests: int
+    p50: float
+    p99: float
+    failed: dict[int, float]
+    attempts: float
+    billed: float
+    invocations: float
+    cold: float
+    statements: float
+    acu: float
+    busy: float
+    seconds: Sequence[Second]
+
+
+def run(scenario: Scenario, seed: str) -> Run:
+    """Simulate a scenario once; the same seed gives the same."""
+    env = simpy.Environment()
+    chance = random.Random(f"{seed} {scenario.stream or scenario.name}")
+    service = Service(env, scenario, chance)
+    share = 1 / scenario.factor / scenario.design.cells
+    before = scenario.rate if scenario.before is None else scenario.before
+    service.warm(before * share)
+    end = WARM_UP + scenario.seconds
+    env.process(service.watch())
+    rate = _rate(scenario, before)
+    env.process(_arrivals(service, chance, lambda at: rate(at) * share, end))
+    if scenario.greedy:
+        env.process(_arrivals(service, chance, lambda _: scenario.greedy * share, end, greedy=True))
+    env.run(until=end)
+    seen = service.record.seconds[int(WARM_UP) :]
+    acu, busy = mean(each.acu for each in seen), mean(each.busy for each in seen)
+    env.run(until=end + 45)  # until the last request has had its attempts
+    return _run(service, acu, busy * scenario.factor * scenario.design.cells, int(end))
+
+
+def _rate(scenario: Scenario, before: float) -> Callable[[float], float]:
+    day = scenario.day
+
+    def rate(at: float) -> float:
+        if day:
+            return scenario.rate * (2 - cos(2 * pi * (at - WARM_UP) / day)) / 3
+        return before if at < WARM_UP else scenario.rate
+
+    return rate
+
+
+def _arrivals(
+    service: Service,
+    chance: random.Random,
+    rate: Callable[[float], float],
+    end: float,
+    *,
+    greedy: bool = False,
+) -> Process:
+    """Send requests as a Poisson process of a rate that changes, whatever became of those before.
+
+    By thinning: P. A. W. Lewis, G. S. Shedler, 1979.
+    """
+    env = service.env
+    highest = max(rate(at / 10) for at in range(int(end * 10)))
+    while True:
+        yield env.timeout(chance.expovariate(highest))
+        if env.now >= end:
+            return
+        if chance.random() * highest < rate(env.now):
+            is_counted = env.now >= WARM_UP and not greedy
+            env.process(service.request(is_counted=is_counted, is_greedy=greedy))
+
+
+def _run(service: Service, acu: float, busy: float, until: int) -> Run:
+    record = service.record
+    latencies = sorted(record.latencies)
+    requests = max(1, len(latencies) + sum(record.failed.values()))
+    return Run(
+        requests=requests,
+        p50=percentile(latencies, 0.5),
+        p99=percentile(latencies, 0.99),
+        failed={kind: record.failed[kind] / requests for kind in KINDS},
+        attempts=record.attempts / requests,
+        billed=record.billed / max(1, record.invocations),
+        invocations=record.invocations / max(1, sum(s.attempts for s in record.seconds)),
+        cold=record.cold_starts / max(1, record.invocations),
+        statements=record.statements / max(1, record.invocations),
+        acu=acu,
+        busy=busy,
+        seconds=record.seconds[int(WARM_UP) : until],
+    )
+
+
+def together(runs: Sequence[Run], value: Callable[[Run], float]) -> Interval:
+    """Return the mean of a value over runs of different seeds, with its interval."""
+    return interval([value(each) for each in runs])

@@ -1,0 +1,195 @@
+"""The service: a request's way through gateway, function and database, and back to its client.
+
+Everything here is a model. Of a request the clients know; of an attempt the gateway, which may
+refuse it; of a statement the database, which does what it was sent even if nobody waits for it.
+"""
+
+import random
+from dataclasses import dataclass, field
+from itertools import accumulate
+from math import log
+
+import simpy
+
+from load.simulation.assumptions import (
+    RAMP_ENVIRONMENTS,
+    RAMP_SECONDS,
+    READ_TIMEOUT,
+    RETRY_AFTER,
+    TIMEOUT,
+    Operation,
+)
+from load.simulation.database import Instances, mean_work
+from load.simulation.demand import call, function_seconds, shares_of_work
+from load.simulation.queues import Pool, Process, TokenBucket
+from load.simulation.scenario import Scenario
+
+OK, THROTTLED, NO_ENVIRONMENT, NO_DATABASE, TOO_LATE = 200, 429, 500, 503, 504
+KINDS = (THROTTLED, NO_ENVIRONMENT, NO_DATABASE, TOO_LATE)
+IDLE_TOO = 1.3
+"""Environments that there are after a while, by how many are busy in the mean: peaks leave some."""
+
+
+@dataclass
+class Second:
+    """What happened within a second."""
+
+    attempts: int = 0
+    answered: int = 0
+    refused: int = 0
+    busy: int = 0
+    acu: float = 0.0
+
+
+@dataclass
+class Record:
+    """What was seen of the requests that began after the warm-up.
+
+    `latencies` are seconds from a client's first attempt to its 200; `failed` counts by status the
+    requests that never got one, `attempts` all that was sent, `billed` a function's seconds.
+    """
+
+    latencies: list[float] = field(default_factory=list)
+    failed: dict[int, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
+    attempts: int = 0
+    billed: float = 0.0
+    invocations: int = 0
+    cold_starts: int = 0
+    statements: int = 0
+    seconds: list[Second] = field(default_factory=list)
+
+
+class Service:
+    """One cell of a scenario's design, scaled down: so much less of everything, load included."""
+
+    def __init__(self, env: simpy.Environment, scenario: Scenario, chance: random.Random) -> None:
+        self.env, self._chance, self._outage = env, chance, scenario.outage
+        design, parameters = scenario.design, scenario.parameters
+        self._design, self._parameters = design, parameters
+        self.record = Record()
+        share = 1 / design.shards / scenario.factor
+        self._bucket = TokenBucket(env, design.rate * share, max(1.0, design.burst * share))
+        plan = (design.plan_rate or design.rate) * share
+        self._plan = TokenBucket(env, plan, max(1.0, plan * design.burst / design.rate))
+        ramp = TokenBucket(
+            env, RAMP_ENVIRONMENTS / RAMP_SECONDS * share, max(1.0, RAMP_ENVIRONMENTS * share)
+        )
+        self.pool = Pool(env, design.concurrency * share, ramp, parameters.idle_seconds)
+        self.writer = Instances(env, 1, scenario)
+        self.readers = Instances(env, design.readers, scenario) if design.readers else None
+        self._operations = list(parameters.mix)
+        self._shares = list(accumulate(parameters.mix.values()))
+        self._unit = mean_work(parameters)
+        self._call = call(design, parameters)
+
+    def warm(self, rate: float) -> None:
+        """Be as after an hour of so many requests a second."""
+        reads, writes = shares_of_work(self._parameters)
+        if self.readers:
+            self.readers.warm(rate * reads)
+        self.writer.warm(rate * (writes if self.readers else reads + writes))
+        self.pool.warm(rate * function_seconds(self._design, self._parameters) * IDLE_TOO)
+
+    def request(self, *, is_counted: bool = True, is_greedy: bool = False) -> Process:
+        """Send until there is a 200, or as often as a client does."""
+        start, record, status = self.env.now, self.record, OK
+        operation = self._chance.choices(self._operations, cum_weights=self._shares)[0]
+        for attempt in range(int(self._parameters.client_attempts)):
+            if attempt:
+                jitter = self._chance.uniform(0, self._parameters.client_jitter)
+                yield self.env.timeout(RETRY_AFTER[status] * (1 + jitter))
+            record.attempts += is_counted
+            record.seconds[-1].attempts += 1
+            status = yield from self._attempt(operation, is_greedy=is_greedy)
+            if status == OK:
+                break
+        if not is_counted:
+            return
+        if status == OK:
+            record.latencies.append(self.env.now - start)
+        else:
+            record.failed[status] += 1
+
+    def _attempt(self, operation: Operation, *, is_greedy: bool) -> Process:
+        status = self._refusal(is_greedy=is_greedy)
+        yield self.env.timeout(self._parameters.gateway_ms / 1000)
+        if status is None and not self._has_cached(operation):
+            status = yield from self._invocation(operation)
+        second = self.record.seconds[-1]
+        if status in {None, OK}:
+            second.answered += 1
+            return OK
+        second.refused += 1
+        return status
+
+    def _refusal(self, *, is_greedy: bool) -> int | None:
+        if is_greedy and self._design.plan_rate and not self._plan.take():
+            return THROTTLED
+        return None if self._bucket.take() else THROTTLED
+
+    def _has_cached(self, operation: Operation) -> bool:
+        is_candidate = self._design.is_cached and operation.is_read
+        return is_candidate and self._chance.random() < self._parameters.cached_share
+
+    def _invocation(self, operation: Operation) -> Process:
+        is_cold = self.pool.take()
+        if is_cold is None:
+            return NO_ENVIRONMENT
+        start = self.env.now
+        self.record.invocations += 1
+        if is_cold:
+            self.record.cold_starts += 1
+            own = self._parameters
+            cold = self._chance.lognormvariate(log(own.cold_ms), own.cold_spread)
+            yield self.env.timeout(cold / 1000)
+        status = yield from self._function(operation, start + TIMEOUT)
+        self.pool.give_back()
+        self.record.billed += self.env.now - start
+        return status
+
+    def _function(self, operation: Operation, deadline: float) -> Process:
+        yield self.env.timeout(self._parameters.handler_ms / 1000)
+        for _ in range(operation.statements):
+            for attempt in range(int(self._parameters.function_attempts)):
+                if attempt:
+                    wait = RETRY_AFTER[NO_DATABASE] * self._chance.uniform(0.5, 1.5)
+                    if self.env.now + wait > deadline:
+                        return NO_DATABASE
+                    yield self.env.timeout(wait)
+                is_done = yield from self._statement(operation, deadline)
+                if is_done:
+                    break
+            if not is_done:
+                return TOO_LATE if self.env.now >= deadline else NO_DATABASE
+        return OK
+
+    def _statement(self, operation: Operation, deadline: float) -> Process:
+        """Call the database; return whether it answered in time."""
+        self.record.statements += 1
+        median, spread = self._call
+        way = self._chance.lognormvariate(log(median), spread) / 1000
+        yield self.env.timeout(way)
+        reads = operation.is_read and self.readers is not None
+        instances = self.readers if reads and self.readers else self.writer
+        if self._is_out(instances) or instances.is_full:
+            return False
+        done = instances.submit(self._chance.expovariate(1) * operation.work * self._unit)
+        if not instances.has_queue:
+            yield done
+            return True
+        patience = min(READ_TIMEOUT, deadline - self.env.now)
+        if patience <= 0:
+            return False
+        yield done | self.env.timeout(patience)
+        return done.processed
+
+    def _is_out(self, instances: Instances) -> bool:
+        outage = self._outage
+        hit = outage and instances is self.writer and outage.start <= self.env.now < outage.end
+        return bool(hit)
+
+    def watch(self) -> Process:
+        """Keep a line of each second."""
+        while True:
+            self.record.seconds.append(Second(busy=self.pool.busy, acu=self.writer.acu))
+            yield self.env.timeout(1)
