@@ -7,16 +7,6 @@ COUNT ?= 10000
 WORKERS := --numprocesses 3 --dist worksteal
 INSTALLED := .venv/.installed
 CONTRACT := .venv/.contract
-# an environment of its own: checkov wants versions that nothing else does
-AUDIT := .venv/audit/.installed
-# Apart from the tests' packages: a layer that lacks one must not find it there.
-EMULATOR := .venv/emulator
-# the same, for what is measured beside the service
-BENCH ?= .venv/bench
-# the same, for what is instrumented
-FUZZ := .venv/fuzz
-
-SIMULATION := .venv/simulation
 INSTALL := pip install --quiet --disable-pip-version-check --no-compile --require-hashes --requirement
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade
 LOCKED := --constraints requirements.txt
@@ -43,24 +33,24 @@ reset: $(INSTALLED)  ## Empty the local database (YES=1 does not ask)
 	@$(BIN)/python -m local reset $(if $(YES),--yes)
 
 ##@ Work on it
-test: $(INSTALLED) $(SIMULATION)/.installed  ## Run every test against the real database, with coverage
+test: $(INSTALLED) .venv/simulation/.installed  ## Run every test against the real database, with coverage
 	@$(BIN)/pytest $(WORKERS) --cov --cov-report=term $(ARGS)
 
-quick: $(INSTALLED) $(SIMULATION)/.installed  ## Run the tests that take less than five seconds
+quick: $(INSTALLED) .venv/simulation/.installed  ## Run the tests that take less than five seconds
 	@$(BIN)/pytest $(WORKERS) -m "not slow" $(ARGS)
 
-contract: $(CONTRACT) $(AUDIT) $(FUZZ)/.installed  ## Fuzz, break and browse the running service, and run a client generated for it
+contract: $(CONTRACT) .venv/audit/.installed .venv/fuzz/.installed  ## Fuzz, break and browse the running service, and run a client generated for it
 	@$(BIN)/pytest tests/breaking tests/contract --capture=no $(ARGS)
 
-audit: $(AUDIT)  ## Look for known vulnerabilities in what the lock files name
+audit: .venv/audit/.installed  ## Look for known vulnerabilities in what the lock files name
 	@.venv/audit/bin/pip-audit --disable-pip --requirement requirements.txt \
 		--requirement requirements-authorizer.txt --requirement requirements-contract.txt
 
-rehearse: $(EMULATOR)/.installed  ## Deploy staging into an emulated AWS, test it, change version, go back
-	@$(BIN)/python -m tests.rehearsal $(EMULATOR)/bin/ministack
+rehearse: .venv/rehearsal/.installed  ## Deploy staging into an emulated AWS, test it, change version, go back
+	@$(BIN)/python -m tests.rehearsal .venv/rehearsal/bin/ministack
 
-bench: $(BENCH)/.installed  ## Measure the service beside its peers, and draw docs/performance
-	@$(BIN)/python -m benchmarks --python $(BENCH)/bin/python $(ARGS)
+bench: .venv/bench/.installed  ## Measure the service beside its peers, and draw docs/performance
+	@$(BIN)/python -m benchmarks --python .venv/bench/bin/python $(ARGS)
 
 budget: $(INSTALLED)  ## Check that the service costs no more than its budget (ARGS=--update sets it)
 	@$(BIN)/python -m benchmarks.budget $(ARGS)
@@ -93,18 +83,18 @@ lock: $(INSTALLED)  ## Pin the requirements anew from pyproject.toml
 	@$(COMPILE) --group simulation --output-file requirements-simulation.txt
 
 ##@ Break it
-fuzz: $(FUZZ)/.installed  ## Fuzz the functions for five minutes (ARGS="--runs 1000000", "--replay FILE")
-	@$(BIN)/python -m load.fuzz --python $(FUZZ)/bin/python $(ARGS)
+fuzz: .venv/fuzz/.installed  ## Fuzz the functions for five minutes (ARGS="--runs 1000000", "--replay FILE")
+	@$(BIN)/python -m load.fuzz --python .venv/fuzz/bin/python $(ARGS)
 
-sqlmap: $(FUZZ)/.installed  ## Look for SQL injection in every parameter, by sqlmap
-	@$(BIN)/python -m load.fuzz.injection --sqlmap $(FUZZ)/bin/sqlmap $(ARGS)
+sqlmap: .venv/fuzz/.installed  ## Look for SQL injection in every parameter, by sqlmap
+	@$(BIN)/python -m load.fuzz.injection --sqlmap .venv/fuzz/bin/sqlmap $(ARGS)
 
 chaos: $(INSTALLED)  ## Kill the database and the API under load for ten minutes, and look for lost writes
 	@$(BIN)/python -m load.chaos $(ARGS)
 
-simulate: $(SIMULATION)/.installed  ## Simulate 10 to 100,000 requests a second: docs/scaling.md (MEASURE=1 measures first)
+simulate: .venv/simulation/.installed  ## Simulate 10 to 100,000 requests a second: docs/scaling.md (MEASURE=1 measures first)
 	$(if $(MEASURE),@$(BIN)/python -m load.simulation.measuring)
-	@$(SIMULATION)/bin/python -m load.simulation $(ARGS)
+	@.venv/simulation/bin/python -m load.simulation $(ARGS)
 
 ##@ Deploy it
 provision: $(INSTALLED)  ## Make or change a stage's network, database and operations (STAGE=dev)
@@ -136,29 +126,10 @@ $(CONTRACT): requirements-contract.txt $(INSTALLED)
 	@$(BIN)/$(INSTALL) $<
 	@touch $@
 
-$(AUDIT): requirements-audit.txt $(INSTALLED)
-	@$(BIN)/python -m venv .venv/audit
-	@.venv/audit/bin/$(INSTALL) $<
-	@touch $@
-
-$(EMULATOR)/.installed: requirements-rehearsal.txt $(INSTALLED)
-	@$(BIN)/python -m venv $(EMULATOR)
-	@$(EMULATOR)/bin/$(INSTALL) $<
-	@touch $@
-
-$(BENCH)/.installed: requirements-bench.txt $(INSTALLED)
-	@$(BIN)/python -m venv $(BENCH)
-	@$(BENCH)/bin/$(INSTALL) $<
-	@touch $@
-
-$(FUZZ)/.installed: requirements-fuzz.txt $(INSTALLED)
-	@$(BIN)/python -m venv $(FUZZ)
-	@$(FUZZ)/bin/$(INSTALL) $<
-	@touch $@
-
-$(SIMULATION)/.installed: requirements-simulation.txt $(INSTALLED)
-	@$(BIN)/python -m venv $(SIMULATION)
-	@$(SIMULATION)/bin/$(INSTALL) $<
+# Environments of their own: each wants versions, or has packages, that nothing else may see.
+.venv/%/.installed: requirements-%.txt $(INSTALLED)
+	@$(BIN)/python -m venv .venv/$*
+	@.venv/$*/bin/$(INSTALL) $<
 	@touch $@
 
 .DEFAULT_GOAL := help
