@@ -19,7 +19,9 @@ from typing import NoReturn
 from tqdm import tqdm
 
 from load.chaos import checker, final, nemesis, plot, report
-from load.chaos.clients import HOW_MANY, Client, Connection, Pool
+from load.chaos.clients import HOW_MANY, Client, Pool
+from load.chaos.connection import Connection
+from load.chaos.facts import Final
 from load.chaos.history import Log, now
 from load.chaos.service import Service
 from local.processes import PROJECT, LocalError
@@ -121,7 +123,7 @@ def _progress(seconds: float) -> "tqdm[NoReturn]":
     )
 
 
-def _read(service: Service, log: Log) -> checker.Final | None:
+def _read(service: Service, log: Log) -> Final | None:
     """Read everything once no call can take effect any more.
 
     Returns None if the service does not answer.

@@ -7,8 +7,9 @@ from queue import SimpleQueue
 
 from tqdm import tqdm
 
-from load.chaos.checker import Final
-from load.chaos.clients import HOW_MANY, Connection, Request, seen
+from load.chaos.clients import HOW_MANY, seen
+from load.chaos.connection import Connection, Request
+from load.chaos.facts import Final
 from load.chaos.history import Seen
 from load.chaos.service import Service
 

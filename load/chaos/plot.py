@@ -9,7 +9,8 @@ from load.chaos.history import Fault, Operation
 from load.chaos.nemesis import API_KILLED, BOTH_KILLED, DATABASE_KILLED, FROZEN
 
 WIDTH, LEFT, RIGHT, TOP, HEIGHT, LANE = 860, 120, 10, 40, 180, 22
-TICKS = 6
+STEPS = (1, 5, 10, 30, 60)
+MOST_TICKS = 10
 LANES = {
     "database killed": (DATABASE_KILLED, BOTH_KILLED),
     "API killed": (API_KILLED, BOTH_KILLED),
@@ -61,11 +62,10 @@ def _line(moments: Sequence[float], begin: float, seconds: int, scale: float) ->
 
 def _axis(seconds: int, scale: float) -> str:
     y = TOP + HEIGHT
-    times = sorted({seconds * n // TICKS for n in range(TICKS + 1)})
+    step = next((each for each in STEPS if seconds / each <= MOST_TICKS), STEPS[-1])
     ticks = "".join(
-        f'<text x="{LEFT + at * scale:.1f}" y="{y + 18}" '
-        f'text-anchor="{"end" if at == seconds else "middle"}">{at} s</text>'
-        for at in times
+        f'<text x="{LEFT + at * scale:.1f}" y="{y + 18}" text-anchor="middle">{at} s</text>'
+        for at in range(0, seconds, step)
     )
     return f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>{ticks}'
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from load.chaos.checker import Final, check
+from load.chaos.checker import check
+from load.chaos.facts import Final
 from load.chaos.history import PAGE, Attempt, Operation, Seen
 from tests.load.chaos.written import (
     EARLY,
@@ -158,6 +159,11 @@ def test_a_412_is_not_explained_by_what_came_later_or_was_refused_itself() -> No
     assert breaches([CREATED, *both], final(FIRST)) == {"unexpected": 2}
 
 
+def test_a_412_is_not_explained_by_a_write_on_an_older_version() -> None:
+    refused = change("k4", 20, 2, 412)
+    assert breaches([CREATED, CHANGED, refused], final(SECOND)) == {"unexpected": 1}
+
+
 def test_a_repetition_is_not_refused_for_what_the_first_attempt_did() -> None:
     repeated = change("k2", 10, 1, 0, 412)
     assert breaches([CREATED, repeated], final(SECOND)) == {"unexpected": 1}
@@ -188,6 +194,11 @@ def test_a_version_that_was_seen_before_it_was_sent_is_unexpected() -> None:
 def test_a_write_that_was_refused_has_no_effect() -> None:
     history = [CREATED, change("k3", 5, 1), change("k2", 10, 1, 412)]
     assert breaches(history, final(version(2, "k2")))["unexpected"] == 3
+
+
+def test_a_read_of_what_was_refused_is_unexpected() -> None:
+    history = [CREATED, change("k3", 5, 1, 0), change("k2", 10, 1, 412), read(20, SECOND)]
+    assert breaches(history, None) == {"unexpected": 1}
 
 
 def test_list_reads_and_database_must_agree() -> None:

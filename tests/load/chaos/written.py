@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from load.chaos.checker import Final
+from load.chaos.facts import Final
 from load.chaos.history import SUCCESS, Attempt, Operation, Seen
 
 ONE, TWO = "01a20630-0000-7000-8000-000000000001", "01a20630-0000-7000-8000-000000000002"
