@@ -141,6 +141,16 @@ def test_change_is_done_once_and_answered(
             api.post(path + "/erase")
 
 
+@pytest.mark.parametrize("fault", ["garbage", "half"])
+def test_refusal_that_can_not_be_read_is_no_fault_of_ours(api: Api, plan: Plan, fault: str) -> None:
+    """The number of the database's error was in what is lost: nothing is known but that."""
+    api.post("/customers", ADA)
+    plan({"fault": fault})
+
+    assert_problem(api.post("/customers", ADA), 503, "service-unavailable")
+    assert_problem(api.post("/customers", ADA), 409, "email-taken", ("/email", "taken"))
+
+
 def patch(api: Api, path: str, headers: dict[str, str]) -> HTTPResponse:
     return api.patch(path, {"given_name": "Augusta"}, **headers)
 

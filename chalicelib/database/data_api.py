@@ -115,8 +115,10 @@ def _from_answer(error: ErrorAnswer) -> DatabaseError:
         return DatabaseUnavailable(name)
     if name == "StatementTimeoutException":
         return StatementTimeout(name)
-    code = _CODE.search(error.response["Error"].get("Message") or "")
-    return error_for(int(code[1])) if code else StatementFailed(name)
+    if code := _CODE.search(error.response["Error"].get("Message") or ""):
+        return error_for(int(code[1]))
+    # MySQL's errors always have a number: without one, the answer was cut, or garbled
+    return (DatabaseUnavailable if name == "DatabaseErrorException" else StatementFailed)(name)
 
 
 def _parameter(name: str, value: Value) -> "SqlParameterTypeDef":  # noqa: PLR0911 (one a type)

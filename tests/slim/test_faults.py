@@ -28,6 +28,7 @@ EXPECTED = {
     "StatementTimeoutException": StatementTimeout,
     **dict.fromkeys(
         (
+            "DatabaseErrorException",  # without MySQL's number
             "DatabaseUnavailableException",
             "InternalServerErrorException",
             "ServiceUnavailableError",
