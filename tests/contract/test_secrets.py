@@ -1,0 +1,75 @@
+"""No secret is in the repository, nor in what is deployed.
+
+Looked for are keys that have a form: of AWS, private ones, tokens. What only looks random, or
+stands beside a word like `secret`, is not: the templates are full of those.
+"""
+
+import json
+import subprocess
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from infrastructure import packaging
+from infrastructure.stages import STAGES
+from local.processes import PROJECT
+
+SCANNER = PROJECT / ".venv" / "audit" / "bin" / "detect-secrets"
+FORMLESS = (
+    *("KeywordDetector", "BasicAuthDetector"),
+    *("Base64HighEntropyString", "HexHighEntropyString"),
+)
+EXAMPLES = {"benchmarks/meter.py"}  # AWS's own example of a key
+
+
+def found(directory: Path, files: list[str]) -> dict[str, list[str]]:
+    """Return the kinds of secrets by the files that they are in."""
+    options = [option for name in FORMLESS for option in ("--disable-plugin", name)]
+    done = subprocess.run(
+        [SCANNER, "scan", "--no-verify", *options, *files],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    results = json.loads(done.stdout)["results"]
+    return {name: [each["type"] for each in secrets] for name, secrets in results.items()}
+
+
+def test_repository_has_none() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    assert found(PROJECT, listed.stdout.splitlines()).keys() == EXAMPLES
+
+
+def test_repository_has_no_private_key() -> None:
+    form = "-----BEGIN [A-Z ]*PRIVATE KEY-----"
+    grep = ["git", "grep", "--files-with-matches", "--extended-regexp", "-e", form]
+    assert subprocess.run(grep, cwd=PROJECT, capture_output=True, check=False).stdout == b""
+
+
+def test_package_has_none(tmp_path: Path) -> None:
+    packaging.build(STAGES["prod"], tmp_path)
+    names = ["sam.json", "gateway.json"]
+    with ZipFile(tmp_path / "deployment.zip") as archive:
+        archive.extractall(tmp_path)
+        names += [name for name in archive.namelist() if name.endswith((".py", ".json", ".html"))]
+
+    assert len(names) > 50
+    assert found(tmp_path, names) == {}
+
+
+@pytest.mark.parametrize(
+    ("parts", "kind"),
+    [
+        (("AKIA", "IOSFODNN7ABCDEFG"), "AWS Access Key"),
+        (("eyJhbGciOiJIUzI1NiJ9", ".eyJzdWIiOiJhZGEifQ", ".c2lnbmF0dXJl"), "JSON Web Token"),
+        (("ghp_", "a1B2" * 9), "GitHub Token"),
+    ],
+)
+def test_planted_secret_is_seen(tmp_path: Path, parts: tuple[str, ...], kind: str) -> None:
+    (tmp_path / "planted.py").write_text(f'KEY = "{"".join(parts)}"\n')
+
+    assert found(tmp_path, ["planted.py"]) == {"planted.py": [kind]}

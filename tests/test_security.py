@@ -1,0 +1,48 @@
+"""docs/security.md names tests that there are, and says of itself nothing that is not so."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "security.md").read_text()
+NAMED = re.findall(r"^- `(tests/\S+\.py)::(\w+)`$", PAGE, re.MULTILINE)
+
+
+def functions_of(file: str) -> set[str]:
+    tree = ast.parse((ROOT / file).read_text())
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+
+@pytest.mark.parametrize(("file", "name"), NAMED)
+def test_named_test_is_there(file: str, name: str) -> None:
+    assert name in functions_of(file)
+
+
+@pytest.mark.parametrize("number", range(1, 11))
+def test_each_risk_has_a_test(number: int) -> None:
+    (section,) = re.findall(
+        rf"^\*\*API{number}, (.*?)(?=^\*\*API|^## )", PAGE, re.MULTILINE | re.DOTALL
+    )
+
+    assert "\n- `tests/" in section
+
+
+def test_every_line_that_looks_like_a_test_is_one() -> None:
+    assert len(NAMED) == PAGE.count("\n- `tests/") > 40
+
+
+def test_pull_requests_are_audited() -> None:
+    workflow = yaml.safe_load((ROOT / ".github/workflows/checks.yml").read_text())
+    steps = workflow["jobs"]["audit"]["steps"]
+
+    assert "pull_request" in workflow[True]  # YAML's `on`
+    assert [step["run"] for step in steps if "run" in step] == ["make audit"]
+    assert "pip-audit" in (ROOT / "Makefile").read_text()
+
+
+def test_there_is_a_way_to_report() -> None:
+    assert "Report a vulnerability" in (ROOT / "SECURITY.md").read_text()
