@@ -8,6 +8,7 @@ import argparse
 import json
 import math
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -32,7 +33,10 @@ def simulate(seed: str, effort: Effort) -> Answer:
     runs: dict[str, dict[int, Run]] = {name: {} for name in scenarios}
     checks: dict[str, Answer] = {}
     held = calibration.compared(MEASURED, seed, effort)
-    with ProcessPoolExecutor(PROCESSES) as pool:
+    # Ctrl-C is for this process alone: it lets the others end
+    with ProcessPoolExecutor(
+        PROCESSES, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
+    ) as pool:
         work: dict[Future[Any], Any] = {}
         for name, (scenario, seeds) in scenarios.items():
             for number in range(seeds):
@@ -91,6 +95,7 @@ def write(results: Answer, output: Path) -> Iterator[Path]:
 def main() -> int:
     """Simulate, or draw again what was simulated."""
     arguments = _arguments()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # or the processes would go on
     try:
         if arguments.draw:
             results = json.loads(RESULTS.read_text())
