@@ -6,7 +6,7 @@ from typing import Any
 
 from load.simulation.cells import SHOWN, ms, of_ms, percent, plain, share, spread, within
 from load.simulation.designs import EXPLAINED
-from load.simulation.plan import CHANGES
+from load.simulation.plan import CHANGES, SCALED
 
 MARK = re.compile(r"(<!-- simulated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 NAMES = {"429": "429 gateway", "500": "500 no environment", "503": "503 database", "504": "504"}
@@ -182,12 +182,10 @@ def theory(results: Results) -> str:
 
 
 def scales(results: Results) -> str:
-    lines = ["| scaled down by | p50 | p99 | failed |", "|--:|--:|--:|--:|"]
+    lines = ["| scaled down by, to requests a second | p50 | p99 | failed |", "|--:|--:|--:|--:|"]
     for scale, seen in results["scales"].items():
-        lines.append(
-            f"| {scale} | {within(seen['p50'])} | {within(seen['p99'])} "
-            f"| {percent(seen['failed'][0])} |"
-        )
+        left, p50, p99 = SCALED / float(scale), within(seen["p50"]), within(seen["p99"])
+        lines.append(f"| {scale}, {left:.0f} | {p50} | {p99} | {percent(seen['failed'][0])} |")
     return "\n".join(lines)
 
 
