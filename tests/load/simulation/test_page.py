@@ -92,10 +92,17 @@ def test_a_quick_run_gives_the_same_for_the_same_seed(tmp_path: Path) -> None:
     assert json.loads(one).keys() == json.loads(RESULTS.read_text()).keys()
 
 
+def test_a_quick_run_prints_a_table_and_keeps_nothing() -> None:
+    before = RESULTS.read_bytes(), PAGE.read_bytes()
+    done = simulate("--quick")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("| requests a second | gives first")
+    assert (RESULTS.read_bytes(), PAGE.read_bytes()) == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--quick",), "--output"),
         (("--fast",), "--fast"),
         (("--quick", "--output", "/nowhere/at/all"), "/nowhere/at/all"),
     ],
