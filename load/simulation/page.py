@@ -6,7 +6,7 @@ from typing import Any
 
 from load.simulation.cells import SHOWN, ms, of_ms, percent, plain, share, spread, within
 from load.simulation.designs import EXPLAINED
-from load.simulation.plan import CHANGES
+from load.simulation.plan import CHANGES, SCALED
 
 MARK = re.compile(r"(<!-- simulated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 NAMES = {"429": "429 gateway", "500": "500 no environment", "503": "503 database", "504": "504"}
@@ -24,14 +24,14 @@ def decisions(results: Results) -> str:
     head = (
         "requests a second",
         "gives first, as `prod` is",
-        "failed",
-        "p50",
-        "p99",
+        "simulated: failed",
+        "simulated p50",
+        "simulated p99",
         "change to",
-        "p50 then",
-        "p99 then",
+        "simulated p50 then",
+        "simulated p99 then",
         "dollars a month",
-        "for a million",
+        "dollars a million",
     )
     lines = [f"| {' | '.join(head)} |", "|--:|---|--:|--:|--:|---|--:|--:|--:|--:|"]
     for rate, seen in results["ladder"]["prod as it is"].items():
@@ -117,7 +117,11 @@ def bills(results: Results) -> str:
         held = (by[rate] for by in results["ladder"].values() if by[rate]["holds"])
         found[rate] = next(held, {"parts": {}})["parts"]
     parts = list(dict.fromkeys(part for each in found.values() for part in each))
-    lines = ["| dollars a month | " + " | ".join(f"{int(rate):,}" for rate in found) + " |"]
+    lines = [
+        "| dollars a month, of simulated use | "
+        + " | ".join(f"{int(rate):,}" for rate in found)
+        + " |"
+    ]
     lines.append("|---|" + "--:|" * len(found))
     for part in parts:
         cells = (f"{each[part]:,.0f}" if part in each else "" for each in found.values())
@@ -182,12 +186,13 @@ def theory(results: Results) -> str:
 
 
 def scales(results: Results) -> str:
-    lines = ["| scaled down by | p50 | p99 | failed |", "|--:|--:|--:|--:|"]
+    lines = [
+        "| scaled down by, to requests a second | simulated p50 | simulated p99 | failed |",
+        "|--:|--:|--:|--:|",
+    ]
     for scale, seen in results["scales"].items():
-        lines.append(
-            f"| {scale} | {within(seen['p50'])} | {within(seen['p99'])} "
-            f"| {percent(seen['failed'][0])} |"
-        )
+        left, p50, p99 = SCALED / float(scale), within(seen["p50"]), within(seen["p99"])
+        lines.append(f"| {scale}, {left:.0f} | {p50} | {p99} | {percent(seen['failed'][0])} |")
     return "\n".join(lines)
 
 
@@ -218,7 +223,7 @@ def assumptions(results: Results) -> str:
 
 def bounds(results: Results) -> str:
     """Return what each assumption does to p99, environments and the bill, the most first."""
-    lines = ["| assumption | p99 | environments | dollars a month | failed |"]
+    lines = ["| simulated: assumption | p99 | environments | dollars a month | failed |"]
     lines += ["|---|--:|--:|--:|--:|", _bound("*as assumed*", results["bounds"]["base"])]
     rows = [(name, each) for name, each in results["bounds"].items() if name != "base"]
     told = ("p99", "environments", "dollars")

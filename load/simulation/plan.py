@@ -4,12 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from load.simulation.assumptions import ASSUMPTIONS, Parameters
-from load.simulation.designs import ASKED, CACHED, DEPLOYED, STEPS
+from load.simulation.designs import ASKED, CACHED, DEPLOYED, PROXY, REGIONS, STEPS, Design
 from load.simulation.scenario import Outage, Scenario
 
 RATES = (10, 1_000, 10_000, 100_000)
 LOADED = 10_000
 """Requests a second at which the assumptions are varied."""
+SCALED = 1_500
+"""Requests a second that are simulated in full, and scaled down."""
 SCALES = (1.0, 2.0, 5.0, 10.0, 20.0)
 OUTAGE = Outage(20, 50)
 OUTAGE_RATE = 1_000
@@ -66,16 +68,24 @@ def _ladder(effort: Effort) -> Iterator[Planned]:
             yield Scenario(f"ladder/{step}/{rate}", design, rate, seconds=seconds), seeds
 
 
+JUMPS: tuple[tuple[str, Design, int], ...] = (
+    ("prod as it is", DEPLOYED, 1_000),
+    ("prod, 16 ACU at least", replace(DEPLOYED, min_acu=16), 1_000),
+    ("prod as it is", DEPLOYED, 10_000),
+    ("quotas raised by AWS", ASKED, 10_000),
+    ("mysql by RDS Proxy", PROXY, 10_000),
+    ("mysql by RDS Proxy, 160 ACU at least", replace(PROXY, min_acu=160), 10_000),
+    ("4 regions of 4 shards", REGIONS, 10_000),
+    ("4 regions of 4 shards", REGIONS, 100_000),
+)
+"""From a tenth of the load to all of it at once: what a cache that empties does, or a sale."""
+
+
 def _jumps(effort: Effort) -> Iterator[Planned]:
-    """From a tenth of the load to all of it at once: what a cache that empties does, or a sale."""
-    for rate in RATES[1:]:
-        for step in ("prod as it is", "quotas raised by AWS", "4 regions of 4 shards"):
-            name = f"jump/{step}/{rate}"
-            scenario = Scenario(name, STEPS[step], rate, before=rate / 10, seconds=effort.long)
-            yield (
-                replace(scenario, scale=max(1.0, rate / scenario.design.cells / 250)),
-                effort.fewest,
-            )
+    for step, design, rate in JUMPS:
+        scale = max(1.0, rate / design.cells / 250)
+        scenario = Scenario(f"jump/{step}/{rate}", design, rate, before=rate / 10, scale=scale)
+        yield replace(scenario, seconds=effort.long), effort.fewest
 
 
 CHANGES: Mapping[str, tuple[str, str]] = {
@@ -114,7 +124,7 @@ def _outages(effort: Effort) -> Iterator[Planned]:
 def _scales(effort: Effort) -> Iterator[Planned]:
     for scale in SCALES:
         seconds = effort.seconds / 2 * scale**0.5
-        scenario = Scenario(f"scale/{scale:g}", DEPLOYED, 1_500, scale=scale, seconds=seconds)
+        scenario = Scenario(f"scale/{scale:g}", DEPLOYED, SCALED, scale=scale, seconds=seconds)
         yield scenario, effort.fewer
 
 
@@ -132,7 +142,7 @@ def of_bound(name: str) -> Scenario:
 def _bounds(effort: Effort) -> Iterator[Planned]:
     seconds = effort.seconds * 0.6
     for name in ("", ELSEWHERE[0]):
-        yield replace(of_bound(name), seconds=seconds), effort.fewer
+        yield replace(of_bound(name), seconds=seconds), effort.fewest
     for name, assumption in ASSUMPTIONS.items():
         for bound in ("low", "high"):
             parameters = Parameters.assumed(**{name: getattr(assumption, bound)})

@@ -2,12 +2,14 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from load.simulation import MEASURED, PAGE, RESULTS, page, plots
@@ -90,10 +92,17 @@ def test_a_quick_run_gives_the_same_for_the_same_seed(tmp_path: Path) -> None:
     assert json.loads(one).keys() == json.loads(RESULTS.read_text()).keys()
 
 
+def test_a_quick_run_prints_a_table_and_keeps_nothing() -> None:
+    before = RESULTS.read_bytes(), PAGE.read_bytes()
+    done = simulate("--quick")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("| requests a second | gives first")
+    assert (RESULTS.read_bytes(), PAGE.read_bytes()) == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--quick",), "--output"),
         (("--fast",), "--fast"),
         (("--quick", "--output", "/nowhere/at/all"), "/nowhere/at/all"),
     ],
@@ -103,6 +112,27 @@ def test_what_is_wrong_is_told_in_a_line(arguments: tuple[str, ...], said: str) 
     assert done.returncode == 2
     assert said in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_it_leaves_nothing(tmp_path: Path, ending: signal.Signals) -> None:
+    file = tmp_path / "results.json"
+    command = [str(PYTHON), "-m", "load.simulation", "--output", str(file)]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) as running:
+        assert running.stderr
+        seen = b""
+        while b"simulating:   0%" not in seen:
+            seen += running.stderr.read(1)
+        children = psutil.Process(running.pid).children()
+        assert len(children) == 2
+        running.send_signal(ending)
+        said = running.stderr.read().decode()
+    assert running.returncode == 130
+    assert said.splitlines()[-1] == "simulation: stopped; nothing was written"
+    assert "Traceback" not in said
+    assert not any(each.is_running() for each in children)
+    assert not file.exists()
 
 
 def test_the_figures_to_compare_with_can_be_measured_again() -> None:
@@ -115,4 +145,4 @@ def test_the_figures_to_compare_with_can_be_measured_again() -> None:
         check=True,
     ).stdout
     assert "--rounds" in help_text
-    assert json.loads(MEASURED.read_text())["rounds"]
+    assert all(json.loads(MEASURED.read_text())["loads"].values())
