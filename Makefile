@@ -33,10 +33,10 @@ reset: $(INSTALLED)  ## Empty the local database (YES=1 does not ask)
 	@$(BIN)/python -m local reset $(if $(YES),--yes)
 
 ##@ Work on it
-test: $(INSTALLED) .venv/simulation/.installed  ## Run every test against the real database, with coverage
+test: $(INSTALLED)  ## Run every test against the real database, with coverage
 	@$(BIN)/pytest $(WORKERS) --cov --cov-report=term $(ARGS)
 
-quick: $(INSTALLED) .venv/simulation/.installed  ## Run the tests that take less than five seconds
+quick: $(INSTALLED)  ## Run the tests that take less than five seconds
 	@$(BIN)/pytest $(WORKERS) -m "not slow" $(ARGS)
 
 contract: $(CONTRACT) .venv/audit/.installed .venv/fuzz/.installed  ## Fuzz, break and browse the running service, and run a client generated for it
@@ -80,7 +80,6 @@ lock: $(INSTALLED)  ## Pin the requirements anew from pyproject.toml
 	@$(COMPILE) --group audit --output-file requirements-audit.txt
 	@$(COMPILE) --group rehearsal --output-file requirements-rehearsal.txt
 	@$(COMPILE) pyproject.toml --group bench $(LOCKED) --output-file requirements-bench.txt
-	@$(COMPILE) --group simulation --output-file requirements-simulation.txt
 
 ##@ Break it
 fuzz: .venv/fuzz/.installed  ## Fuzz the functions for five minutes (ARGS="--runs 1000000", "--replay FILE")
@@ -92,9 +91,9 @@ sqlmap: .venv/fuzz/.installed  ## Look for SQL injection in every parameter, by 
 chaos: $(INSTALLED)  ## Kill the database and the API under load for ten minutes, and look for lost writes
 	@$(BIN)/python -m load.chaos $(ARGS)
 
-simulate: .venv/simulation/.installed  ## Simulate 10 to 100,000 requests a second: docs/scaling.md (MEASURE=1 measures first)
-	$(if $(MEASURE),@$(BIN)/python -m load.simulation.measuring)
-	@.venv/simulation/bin/python -m load.simulation $(ARGS)
+simulate: $(INSTALLED)  ## Simulate 10 to 100,000 requests a second: docs/scaling.md (MEASURE=1 measures first)
+	@$(if $(MEASURE),$(BIN)/python -m load.simulation.measuring)
+	@$(BIN)/python -m load.simulation $(ARGS)
 
 ##@ Deploy it
 provision: $(INSTALLED)  ## Make or change a stage's network, database and operations (STAGE=dev)

@@ -18,9 +18,6 @@ from load.simulation.calibration import HIGHEST_ERROR, compared
 from load.simulation.designs import EXPLAINED, STEPS
 from load.simulation.figures import rounded
 from load.simulation.plan import Effort
-from tests.load.simulation.conftest import ROOT
-
-PYTHON = ROOT / ".venv" / "simulation" / "bin" / "python"
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +26,8 @@ def results() -> Any:
 
 
 def simulate(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [str(PYTHON), "-m", "load.simulation", *arguments]
-    return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
-    )
+    command = [sys.executable, "-m", "load.simulation", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 def test_the_tables_are_those_of_the_results(results: Any) -> None:
@@ -118,8 +113,8 @@ def test_what_is_wrong_is_told_in_a_line(arguments: tuple[str, ...], said: str) 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_it_leaves_nothing(tmp_path: Path, ending: signal.Signals) -> None:
     file = tmp_path / "results.json"
-    command = [str(PYTHON), "-m", "load.simulation", "--output", str(file)]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) as running:
+    command = [sys.executable, "-m", "load.simulation", "--output", str(file)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as running:
         assert running.stderr
         seen = b""
         while b"simulating:   0%" not in seen:
@@ -138,7 +133,6 @@ def test_stopped_it_leaves_nothing(tmp_path: Path, ending: signal.Signals) -> No
 def test_the_figures_to_compare_with_can_be_measured_again() -> None:
     help_text = subprocess.run(
         [sys.executable, "-m", "load.simulation.measuring", "--help"],
-        cwd=ROOT,
         env=os.environ,
         capture_output=True,
         text=True,
