@@ -110,3 +110,12 @@ def test_document_is_no_secret(api: Any) -> None:
 
     assert answer.status_code == 200
     assert json.loads(answer.body)["paths"] == DOCUMENT["paths"]
+
+
+@pytest.mark.parametrize("method", ["get", "head"])
+def test_condition_of_a_read_is_documented(method: str) -> None:
+    """The fuzzer's first find: it was answered 412, and the document had neither."""
+    described = operation("/customers/{customer_id}", method)
+
+    assert "412" in described["responses"]
+    assert "If-Match" in [each.get("name") for each in described["parameters"]]

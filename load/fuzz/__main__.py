@@ -28,6 +28,7 @@ from chalicelib.settings import Settings
 from load.fuzz.cases import seeds, written
 from local.mariadb import MariaDB
 from local.processes import PROJECT, Child, LocalError, answers, free_port
+from local.state import locked
 from tests import tokens
 
 FOLDER = PROJECT / "artifacts" / "fuzz"
@@ -87,15 +88,23 @@ def options(arguments: argparse.Namespace, folder: Path) -> list[str]:
     return [str(folder / "corpus"), *(f"-{name}={value}" for name, value in limits.items())]
 
 
+def prepare(folder: Path) -> None:
+    """Make what libFuzzer writes into, with the seeds among what is there."""
+    for name in ("corpus", "found"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for n, case in enumerate(seeds()):
+        (folder / "corpus" / f"seed-{n:03}").write_bytes(written(case))
+
+
 def fuzzed(arguments: argparse.Namespace, folder: Path, environment: Mapping[str, str]) -> int:
     """Run libFuzzer to its end; tell of it, and return the exit code."""
     command = [arguments.python, "-m", "load.fuzz.target", str(folder), *options(arguments, folder)]
     log, start = folder / "log.txt", time.monotonic()
     with Child("fuzzer", command, log, {**os.environ, **environment}) as fuzzer:
         history = followed(fuzzer, log, arguments)
-    print(report(folder, history, arguments.seed, time.monotonic() - start))
     if not history:
         raise LocalError(fuzzer.obituary())
+    print(report(folder, history, arguments.seed, time.monotonic() - start))
     return 1 if fuzzer.exit_code or faults(log) else 0
 
 
@@ -124,8 +133,9 @@ def faults(log: Path) -> dict[str, str]:
 def report(folder: Path, history: Sequence[Growth], seed: int, seconds: float) -> str:
     """Return what was run, how coverage grew, and how to repeat what was found."""
     told: dict[str, Any] = json.loads((folder / "told.json").read_text())
+    executions = max(told["executions"], *(each.executions for each in history), 0)
     lines = [
-        f"{told['executions']:,} executions in {seconds:,.0f} s, seed {seed}",
+        f"{executions:,} executions in {seconds:,.0f} s, seed {seed}",
         f"slowest: {told['slowest'][0] * 1000:.0f} ms of processor, instrumented",
         "what was answered: "
         + ", ".join(f"{kind} {n:,}" for kind, n in sorted(told["seen"].items())),
@@ -164,11 +174,9 @@ def main() -> int:
         ):
             if arguments.replay:
                 return replayed(arguments, environment)
-            for name in ("corpus", "found"):
-                (folder / name).mkdir(parents=True, exist_ok=True)
-            for n, case in enumerate(seeds()):
-                (folder / "corpus" / f"seed-{n:03}").write_bytes(written(case))
-            return fuzzed(arguments, folder, environment)
+            with locked(folder):
+                prepare(folder)
+                return fuzzed(arguments, folder, environment)
     except KeyboardInterrupt:
         return 130
     except (LocalError, OSError) as error:

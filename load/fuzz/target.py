@@ -48,6 +48,7 @@ class Fuzzed:
         self._faults: set[str] = set()
         self._slowest = (0.0, "")
         self._executions = 0
+        self._tell()
 
     def __call__(self, data: bytes) -> None:
         self._executions += 1
