@@ -32,6 +32,11 @@ MAX_FRAMES = 20
 _FIELD = re.compile(r"(?:^|;)\s*(Root|Parent|Sampled)=([^;\s]*)", re.ASCII)
 _TRACE_ID = re.compile("1-[0-9a-f]{8}-[0-9a-f]{24}", re.ASCII)
 _SEGMENT_ID = re.compile("[0-9a-f]{16}", re.ASCII)
+# as AWS writes it: to look for each field anywhere costs five times as much
+_USUAL = re.compile(
+    f"Root=({_TRACE_ID.pattern});Parent=({_SEGMENT_ID.pattern});Sampled=([01])(?:;Lineage=[^;]*)?",
+    re.ASCII,
+)
 _VERB = re.compile(r"\s*(\w+)")
 _TABLE = re.compile(r"\b(?:FROM|INTO|UPDATE)\s+(\w+)")
 
@@ -51,6 +56,9 @@ class Header(NamedTuple):
     @classmethod
     def parse(cls, text: str | None) -> Self:
         """Read `Root=1-<8 hex>-<24 hex>;Parent=<16 hex>;Sampled=1`, in any order."""
+        if text and (usual := _USUAL.fullmatch(text)):
+            trace_id, parent_id, sampled = usual.groups()
+            return cls(trace_id, parent_id, sampled == "1")
         fields = dict(_FIELD.findall(text or ""))
         root, parent = fields.get("Root", ""), fields.get("Parent", "")
         return cls(
@@ -63,9 +71,13 @@ class Header(NamedTuple):
 class Span:
     """Something that is done while `with` has it; what is said of it is for X-Ray alone."""
 
-    def __init__(self, recorder: Any, name: str, namespace: str = "local") -> None:
+    _recorder: Any = None
+    _subsegment: Any = None
+
+    def _record(self, recorder: Any, name: str, namespace: str) -> None:
+        """Have X-Ray's recorder begin a subsegment. What is not recorded has none."""
         self._recorder = recorder
-        self._subsegment: Any = recorder and recorder.begin_subsegment(name, namespace)
+        self._subsegment = recorder.begin_subsegment(name, namespace)
 
     def __enter__(self) -> Self:
         return self
@@ -121,18 +133,19 @@ class Trace(Span):
         self.id = found.trace_id
         self.statements = self.failures = self.throttles = self.retries = 0
         self.seconds = 0.0
-        is_recorded = found.is_sampled and found.trace_id and found.parent_id
-        self.recorder = recorder() if is_recorded else None
+        self.recorder: Any = None
+        self.innermost: Span = self
+        if found.is_sampled and found.trace_id and found.parent_id:
+            self.recorder = recorder()
         if self.recorder:
             self.recorder.set_trace_entity(_facade(found))
-        self.innermost: Span = self
-        super().__init__(self.recorder, operation)
+            self._record(self.recorder, operation, "local")
         self._token = _trace.set(self)
 
     def end(self) -> None:
         _trace.reset(self._token)  # first: the next request is not to be this one's, if X-Ray fails
-        super().end()
         if self.recorder:
+            super().end()
             self.recorder.clear_trace_entities()
 
 
@@ -142,7 +155,8 @@ class Statement(Span):
     def __init__(self, trace: Trace, sql: str) -> None:
         self._trace = trace
         self._start = time.perf_counter()
-        super().__init__(trace.recorder, statement_name(sql) if trace.recorder else "", "remote")
+        if trace.recorder:
+            self._record(trace.recorder, statement_name(sql), "remote")
         if self._subsegment:
             self._subsegment.set_sql({"database_type": "MySQL", "sanitized_query": sql[:MAX_SQL]})
         trace.innermost = self
@@ -155,13 +169,14 @@ class Statement(Span):
         super().fail(error)
 
     def end(self) -> None:
-        super().end()
+        if self._subsegment:
+            super().end()
         self._trace.statements += 1
         self._trace.seconds += time.perf_counter() - self._start
         self._trace.innermost = self._trace
 
 
-_OFF = Span(None, "")
+_OFF = Span()
 
 
 def statement(sql: str) -> Span:
