@@ -21,13 +21,14 @@ import threading
 import time
 from contextvars import ContextVar
 from functools import cache
-from http import HTTPStatus
 from traceback import walk_tb
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 MAX_SQL = 4_000  # characters: a batch has 40,000, and a datagram must hold all of a subsegment
 MAX_FRAMES = 20
+# HTTP's, as numbers: a cold start imports nothing else that has their enumeration
+_CONFLICT, _TOO_MANY_REQUESTS, _INTERNAL_SERVER_ERROR = 409, 429, 500
 
 _FIELD = re.compile(r"(?:^|;)\s*(Root|Parent|Sampled)=([^;\s]*)", re.ASCII)
 _TRACE_ID = re.compile("1-[0-9a-f]{8}-[0-9a-f]{24}", re.ASCII)
@@ -164,8 +165,8 @@ class Statement(Span):
     def fail(self, error: BaseException) -> None:
         """Count a failure, unless it is a key that is taken: that is an answer, too."""
         status = _status(error)
-        self._trace.throttles += status == HTTPStatus.TOO_MANY_REQUESTS
-        self._trace.failures += status != HTTPStatus.CONFLICT
+        self._trace.throttles += status == _TOO_MANY_REQUESTS
+        self._trace.failures += status != _CONFLICT
         super().fail(error)
 
     def end(self) -> None:
@@ -239,7 +240,7 @@ def _facade(header: Header) -> Any:
 
 def _status(error: BaseException) -> int:
     status = getattr(error, "status", None)  # another's may be anything
-    return status if isinstance(status, int) else HTTPStatus.INTERNAL_SERVER_ERROR
+    return status if isinstance(status, int) else _INTERNAL_SERVER_ERROR
 
 
 def _cause(error: BaseException) -> dict[str, Any]:
