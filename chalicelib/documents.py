@@ -38,6 +38,11 @@ def parse(raw: bytes) -> object:
     return document
 
 
+def json_size(document: object) -> int:
+    """Return how many bytes the document takes as JSON."""
+    return len(dumps(document).encode())
+
+
 def merge_patch(target: object, patch: object) -> object:
     """Return `target` with the merge patch applied (RFC 7396): null removes a member."""
     if not isinstance(patch, Mapping):
