@@ -7,13 +7,12 @@ an error that is not ours its type, and where it came from.
 import json
 import logging
 import sys
-import time
 from collections.abc import Mapping
 from contextvars import ContextVar
-from functools import lru_cache
 from typing import Any
 
 from chalicelib import tracing
+from chalicelib.times import rfc3339
 
 OURS = {"app", "chalicelib", "customers", "local"}  # loggers whose arguments we have written
 
@@ -36,7 +35,7 @@ class Formatter(logging.Formatter):
             return record.text
         is_ours = record.name.partition(".")[0] in OURS
         line = {
-            "timestamp": _rfc3339(int(record.created * 1000)),
+            "timestamp": rfc3339(int(record.created * 1000)),
             "level": record.levelname,
             "message": record.getMessage() if is_ours else _template(record),
             **common.get(),
@@ -60,7 +59,7 @@ class Line(logging.LogRecord):
     def __init__(self, log: logging.Logger, message: str, now: int, members: str) -> None:
         self.__dict__ = _BLANK.copy()
         self.name, self.msg, self.created = log.name, message, now / 1000
-        head = f'"timestamp":"{_rfc3339(now)}","level":"INFO","message":"{message}"'
+        head = f'"timestamp":"{rfc3339(now)}","level":"INFO","message":"{message}"'
         self.text = f"{{{head},{members}}}"
 
 
@@ -90,16 +89,6 @@ def configure(log: logging.Logger) -> None:
 def log_error(log: logging.Logger, level: int, error: Exception) -> None:
     """Log an error's type, where it was and, if it is ours, what it says."""
     log.log(level, "%s: %s", type(error).__name__, tracing.reason(error), exc_info=error)
-
-
-def _rfc3339(now: int) -> str:
-    minute, rest = divmod(now, 60_000)
-    return f"{_minute(minute)}:{rest // 1000:02d}.{rest % 1000:03d}Z"
-
-
-@lru_cache(maxsize=1)
-def _minute(minutes: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M", time.gmtime(minutes * 60))
 
 
 def _template(record: logging.LogRecord) -> str:

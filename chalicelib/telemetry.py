@@ -90,11 +90,12 @@ class Observed:
         if self._trace.recorder:
             self._annotate(status, is_replay=is_replay)
         self._trace.end()
-        if self._request.written and status < _ERROR:
-            self._audit(is_replay=is_replay)
         if self._log.isEnabledFor(logging.INFO):
-            now = time.time_ns() // 1_000_000
-            members = self._members(now, status, is_replay=is_replay)
+            now, ids = time.time_ns() // 1_000_000, logs.texts(self._ids)
+            if self._request.written and status < _ERROR:
+                audit = f"{ids},{self._audit(is_replay=is_replay)}"
+                self._log.handle(logs.Line(self._log, "audit", now, audit))
+            members = f"{ids},{self._members(now, status, is_replay=is_replay)}"
             self._log.handle(logs.Line(self._log, "request", now, members))
 
     def _annotate(self, status: int, *, is_replay: bool) -> None:
@@ -108,10 +109,13 @@ class Observed:
             self._trace.annotate(problem=self._problem)
         self._trace.be_answered(status)
 
-    def _audit(self, *, is_replay: bool) -> None:
-        written, version = self._request.written, self._request.version
-        members = {"customers": written, "version": version, "replayed": is_replay}
-        self._log.info("audit", extra={"members": members})
+    def _audit(self, *, is_replay: bool) -> str:
+        customers = ",".join(map(logs.quote, self._request.written))
+        version = self._request.version
+        made = f'"version":{version},' if version else ""
+        replayed = "true" if is_replay else "false"
+        about = _about(self._operation, self._request.method, self._request.route)
+        return f'{about},"customers":[{customers}],{made}"replayed":{replayed}'
 
     def _members(self, now: int, status: int, *, is_replay: bool) -> str:
         trace = self._trace
@@ -134,7 +138,12 @@ class Observed:
             trace.throttles,
             trace.retries,
         )
-        return f'{logs.texts(self._ids)},{timed},{_encoded(ended)},"Timestamp":{now}}}'
+        return f'{timed},{_encoded(ended)},"Timestamp":{now}}}'
+
+
+@lru_cache(maxsize=64)
+def _about(operation: str, method: str, route: str) -> str:
+    return logs.texts({"operation": operation, "method": method, "route": route})
 
 
 class _Ended(NamedTuple):

@@ -17,7 +17,7 @@ Rules = dict[str, Any]
 SPECIAL = "|".join(SPECIAL_USE_DOMAIN_NAMES)
 LABEL = "[a-z0-9]+(?:-[a-z0-9]+)*"
 # of lower case, as a domain and some names are brought to it; without `--`, which is of IDNA
-EMAIL = rf"(?!.*\.(?:{SPECIAL})$)[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*@(?:{LABEL}\.)+[a-z]{{2,}}"
+EMAIL = rf"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*@(?:{LABEL}\.)+(?!(?:{SPECIAL})$)[a-z]{{2,}}"
 MOST_OF_EMAIL = 64  # characters, which a local part may have, and one more than a label
 
 

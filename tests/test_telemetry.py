@@ -21,6 +21,7 @@ from chalicelib.database import StatementFailed, connect
 from chalicelib.problems import Problem
 from chalicelib.settings import Settings
 from chalicelib.telemetry import UNITS, pseudonym
+from chalicelib.times import rfc3339
 from local.processes import free_port
 from tests import tokens
 from tests.api import ADA, Api
@@ -64,7 +65,7 @@ def test_line_of_a_request(api: Api, lines: Lines) -> None:
 @given(st.integers(0, 4_102_444_800_000))
 def test_times_of_lines(now: int) -> None:
     moment = EPOCH + timedelta(milliseconds=now)
-    assert logs._rfc3339(now) == f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    assert rfc3339(now) == f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
 def test_time_of_a_record_is_its_own(log: pytest.LogCaptureFixture) -> None:
