@@ -75,10 +75,10 @@ def get_customers(request: Request, **query: object) -> Response:
 @operation("/customers", "POST", scope=WRITE)
 def create_customer(request: Request) -> Response:
     """Create a customer."""
-    from chalicelib import creation, schemas
+    from chalicelib import acceptance, creation
 
     key = request.idempotency_key("create_customer")
-    fields = schemas.load_customer(request.document(JSON))
+    fields = acceptance.load_customer(request.document(JSON))
     created = creation.create(database(), fields, key)
     (customer,) = created.items
     request.wrote([customer["id"]], customer["version"])

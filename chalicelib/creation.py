@@ -6,8 +6,8 @@ docs/decisions/0008 tells how a repetition is known without anything being kept 
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
@@ -59,44 +59,50 @@ def _create(database: Database, wanted: Mapping[str, Fields], key: bytes | None)
     raise conflicts.overtaken()
 
 
-def _new(first: UUID, batch: Iterable[Fields]) -> list[Customer]:
+def _new(first: UUID, batch: Collection[Fields]) -> list[Customer]:
     """Return new customers with ids that follow each other: the first one tells them all."""
-    return [rows.new(fields, UUID(int=first.int + n)) for n, fields in enumerate(batch)]
+    ids = (first, *(UUID(int=first.int + n) for n in range(1, len(batch))))
+    return [rows.new(fields, each) for fields, each in zip(batch, ids, strict=True)]
 
 
 def _store(
     database: Database, new: Sequence[Customer], key: bytes | None, fingerprint: bytes | None
 ) -> None:
     """Insert all of them or none. What left that unclear is read back: the ids are random."""
-    parameters = _insertion(new, key, fingerprint)
+    sql, parameters = _insertion(new, key, fingerprint)
     try:
-        database.execute_guarded(_insert(len(new)), **parameters)
+        database.execute_guarded(sql, **parameters)
     except DatabaseError as error:
         first = parameters["id_0"]
         if not error.is_unclear or not database.fetch_one(_IS_STORED, id=first):
             raise
 
 
-@cache
-def _insert(size: int) -> str:
-    values = (", ".join(f":{name}_{n}" for name in _INSERTED) for n in range(size))
+@lru_cache(maxsize=256)
+def _insert(size: int, columns: Sequence[str]) -> str:
+    values = (", ".join(f":{name}_{n}" for name in columns) for n in range(size))
     return (
-        f"INSERT INTO customers ({', '.join(_INSERTED)})"
+        f"INSERT INTO customers ({', '.join(columns)})"
         f" VALUES {', '.join(f'({each})' for each in values)}"
     )
 
 
+@lru_cache(maxsize=256)
+def _parameters(size: int, columns: Sequence[str]) -> list[str]:
+    return [f"{name}_{n}" for n in range(size) for name in columns]
+
+
 def _insertion(
     new: Sequence[Customer], key: bytes | None, fingerprint: bytes | None
-) -> dict[str, Value]:
-    parameters: dict[str, Value] = {}
-    for n, customer in enumerate(new):
-        row = rows.to_row(customer) | {
-            "idempotency_key": key if n == 0 else None,
-            "idempotency_fingerprint": fingerprint if n == 0 else None,
-        }
-        parameters |= {f"{name}_{n}": value for name, value in row.items()}
-    return parameters
+) -> tuple[str, dict[str, Value]]:
+    """Return the statement, which leaves out what is null in all: each parameter costs."""
+    stored = [rows.to_row(customer) for customer in new]
+    stored[0] |= {"idempotency_key": key, "idempotency_fingerprint": fingerprint}
+    known = {name for row in stored for name, value in row.items() if value is not None}
+    columns = tuple([name for name in _INSERTED if name in known])
+    values = [row.get(name) for row in stored for name in columns]
+    parameters = zip(_parameters(len(new), columns), values, strict=True)
+    return _insert(len(new), columns), dict(parameters)
 
 
 def _marks(key: bytes | None, batch: Iterable[Fields]) -> tuple[bytes | None, bytes | None]:
@@ -110,7 +116,7 @@ def _marks(key: bytes | None, batch: Iterable[Fields]) -> tuple[bytes | None, by
     return hashlib.sha256(key).digest(), hmac.digest(key, body, "sha256")
 
 
-def _replay(earlier: Row, fingerprint: bytes | None, batch: Iterable[Fields]) -> Created:
+def _replay(earlier: Row, fingerprint: bytes | None, batch: Collection[Fields]) -> Created:
     """Return what the earlier request was answered: its body is this one's."""
     if earlier["idempotency_fingerprint"] != fingerprint:
         raise IdempotencyKeyReused("Another body came with this key before. Use a new key.")

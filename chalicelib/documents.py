@@ -19,9 +19,7 @@ def parse(raw: bytes) -> object:
     name given twice, half of a surrogate pair, and more than 16 levels of nesting.
     """
     try:
-        document = json.loads(
-            raw.decode(), parse_constant=_refuse_constant, object_pairs_hook=_object
-        )
+        document = _loads(raw.decode())
         if b"\\u" in raw:
             dumps(document).encode()
     except UnicodeDecodeError as error:
@@ -38,6 +36,11 @@ def parse(raw: bytes) -> object:
     return document
 
 
+def json_size(document: object) -> int:
+    """Return how many bytes the document takes as JSON."""
+    return len(dumps(document).encode())
+
+
 def merge_patch(target: object, patch: object) -> object:
     """Return `target` with the merge patch applied (RFC 7396): null removes a member."""
     if not isinstance(patch, Mapping):
@@ -49,6 +52,12 @@ def merge_patch(target: object, patch: object) -> object:
         else:
             merged[name] = merge_patch(merged.get(name), value)
     return merged
+
+
+def _loads(text: str) -> object:
+    if text.startswith("\ufeff"):  # as json.loads, which makes a decoder each time
+        raise json.JSONDecodeError("Unexpected UTF-8 BOM (decode using utf-8-sig)", text, 0)
+    return _DECODER.decode(text)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -63,10 +72,12 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _deeper_than(levels: int, document: object) -> bool:
-    if isinstance(document, dict):
-        children = list(document.values())
-    elif isinstance(document, list):
-        children = document
-    else:
+    if not isinstance(document, _NESTING):
         return False
-    return levels == 0 or any(_deeper_than(levels - 1, child) for child in children)
+    children = document.values() if isinstance(document, dict) else document
+    nested = [child for child in children if isinstance(child, _NESTING)]
+    return levels == 0 or any(_deeper_than(levels - 1, child) for child in nested)
+
+
+_NESTING = (dict, list)
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_object)

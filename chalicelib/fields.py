@@ -12,8 +12,9 @@ import marshmallow
 from email_validator import EmailNotValidError, validate_email
 from marshmallow import fields
 
-from chalicelib.documents import dumps
+from chalicelib.documents import json_size
 
+MAX_METADATA = 50
 MAX_METADATA_BYTES = 4_096
 LONGEST_DECOMPOSITION = 4  # characters that become one in normal form C, and spaces around them
 
@@ -91,6 +92,7 @@ class Email(Text):
 
 
 class Phone(Text):
+    E164 = r"\+[1-9][0-9]{1,14}"
     default_error_messages = {
         "phone": "phone: Must be an international number, such as +442079460000 (E.164).",
     }
@@ -100,7 +102,7 @@ class Phone(Text):
 
     def _deserialize(self, value: Any, *arguments: Any, **more: Any) -> str:
         text = re.sub(r"[ ().-]", "", super()._deserialize(value, *arguments, **more))
-        if not re.fullmatch(r"\+[1-9][0-9]{1,14}", text):
+        if not re.fullmatch(self.E164, text):
             raise self.make_error("phone")
         return text
 
@@ -116,16 +118,16 @@ class Metadata(fields.Field[dict[str, str]]):
 
     default_error_messages = MESSAGES | {
         "name": "name: Must be named without outer space, in Unicode's normal form C.",
-        "too_many": "too-many: Must have at most 50 members.",
+        "too_many": f"too-many: Must have at most {MAX_METADATA} members.",
         "too_large": f"too-large: Must take at most {MAX_METADATA_BYTES} bytes as JSON.",
     }
-    _name = Text(40)
-    _value = Text(500)
+    name_of = Text(40)
+    value_of = Text(500)
 
     def _deserialize(self, value: Any, *_arguments: Any, **_more: Any) -> dict[str, str]:
         if not isinstance(value, dict):
             raise self.make_error("type")
-        if len(value) > 50:  # noqa: PLR2004
+        if len(value) > MAX_METADATA:
             raise self.make_error("too_many")
         metadata = self._members(value)
         if json_size(metadata) > MAX_METADATA_BYTES:
@@ -136,9 +138,9 @@ class Metadata(fields.Field[dict[str, str]]):
         metadata, wrong = {}, {}
         for name, text in value.items():
             try:
-                if self._name.deserialize(name) != name:
+                if self.name_of.deserialize(name) != name:
                     raise self.make_error("name")
-                metadata[name] = self._value.deserialize(text)
+                metadata[name] = self.value_of.deserialize(text)
             except marshmallow.ValidationError as error:
                 wrong[Member(name)] = error.messages
         if wrong:
@@ -208,8 +210,3 @@ class CommaSeparated(fields.List[str]):
 
     def _deserialize(self, value: Any, *_arguments: Any, **_more: Any) -> list[str | None]:
         return list(dict.fromkeys(self.inner.deserialize(item) for item in value.split(",")))
-
-
-def json_size(document: object) -> int:
-    """Return how many bytes the document takes as JSON."""
-    return len(dumps(document).encode())

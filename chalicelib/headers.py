@@ -40,6 +40,8 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
 
 def etag(version: int, fields: Collection[str] = ()) -> str:
     """Return the strong entity tag of a customer's version, or of some of its members."""
+    if not fields:
+        return f'"v{version}"'
     return f'"{".".join((f"v{version}", *sorted(fields)))}"'
 
 

@@ -7,12 +7,12 @@ an error that is not ours its type, and where it came from.
 import json
 import logging
 import sys
-import time
 from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
 
 from chalicelib import tracing
+from chalicelib.times import rfc3339
 
 OURS = {"app", "chalicelib", "customers", "local"}  # loggers whose arguments we have written
 
@@ -35,7 +35,7 @@ class Formatter(logging.Formatter):
             return record.text
         is_ours = record.name.partition(".")[0] in OURS
         line = {
-            "timestamp": _rfc3339(record.created),
+            "timestamp": rfc3339(int(record.created * 1000)),
             "level": record.levelname,
             "message": record.getMessage() if is_ours else _template(record),
             **common.get(),
@@ -43,7 +43,7 @@ class Formatter(logging.Formatter):
         }
         if record.exc_info and record.exc_info[1]:
             line |= _described(record.exc_info[1])
-        return encode(line)
+        return encode({name: value for name, value in line.items() if value is not None})
 
 
 _BLANK = vars(logging.LogRecord("", logging.INFO, "", 0, "", None, None))
@@ -52,19 +52,21 @@ _BLANK = vars(logging.LogRecord("", logging.INFO, "", 0, "", None, None))
 class Line(logging.LogRecord):
     """A record of which the line is made here, as there is one of every request.
 
-    `members` is encoded already. What LogRecord itself finds out costs more than all of the line.
+    It is of the time `now`, in milliseconds; `members` is all that the line has of the request,
+    encoded. What LogRecord itself finds out costs more than all of the line.
     """
 
-    def __init__(self, log: logging.Logger, message: str, members: str) -> None:
-        now = time.time()
-        self.__dict__ = {**_BLANK, "name": log.name, "msg": message, "created": now}
-        head = f'{{"timestamp":"{_rfc3339(now)}","level":"INFO","message":"{message}",'
-        self.text = f"{head}{texts(common.get())},{members}}}"
+    def __init__(self, log: logging.Logger, message: str, now: int, members: str) -> None:
+        self.__dict__ = _BLANK.copy()
+        self.name, self.msg, self.created = log.name, message, now / 1000
+        head = f'"timestamp":"{rfc3339(now)}","level":"INFO","message":"{message}"'
+        self.text = f"{{{head},{members}}}"
 
 
-def texts(members: Mapping[str, str]) -> str:
+def texts(members: Mapping[str, str | None]) -> str:
     """Return members whose values are texts, encoded: a fifth of the cost of an encoder."""
-    return ",".join([f'"{name}":{quote(value)}' for name, value in members.items()])
+    known = [f'"{name}":{quote(value)}' for name, value in members.items() if value is not None]
+    return ",".join(known)
 
 
 def configure(log: logging.Logger) -> None:
@@ -87,11 +89,6 @@ def configure(log: logging.Logger) -> None:
 def log_error(log: logging.Logger, level: int, error: Exception) -> None:
     """Log an error's type, where it was and, if it is ours, what it says."""
     log.log(level, "%s: %s", type(error).__name__, tracing.reason(error), exc_info=error)
-
-
-def _rfc3339(seconds: float) -> str:
-    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
-    return f"{moment}.{int(seconds * 1000) % 1000:03d}Z"
 
 
 def _template(record: logging.LogRecord) -> str:

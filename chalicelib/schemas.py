@@ -14,7 +14,8 @@ import marshmallow
 from marshmallow import Schema, missing, validate, validates_schema
 from marshmallow.fields import Nested
 
-from chalicelib.documents import dumps, merge_patch
+from chalicelib import rows
+from chalicelib.documents import merge_patch
 from chalicelib.fields import (
     MESSAGES,
     Email,
@@ -24,16 +25,9 @@ from chalicelib.fields import (
     Phone,
     ReadOnly,
     Text,
-    json_size,
 )
 from chalicelib.problems import invalid
-from chalicelib.rows import email_key
-
-# of JSON, without the details: 100 customers then fit the Data API's answer of 1 MiB
-MAX_CUSTOMER_BYTES = 8_000
-# what can be set without knowing the rest of a customer
-DETAILS = ("status", "email", "phone", "external_id", "locale", "time_zone")
-
+from chalicelib.rows import DETAILS, email_key
 
 STATUSES = ("active", "inactive")
 CHOICE = "choice: Must be one of {choices}."
@@ -120,17 +114,16 @@ class Customer(JSONObject):
 
     @validates_schema
     def _has_a_name(self, customer: dict[str, Any], *, partial: bool, **_: Any) -> None:
-        names = ("given_name", "family_name", "company_name")
-        if not partial and not any(customer[name] for name in names):
+        if not partial and not rows.has_a_name(customer):
             raise marshmallow.ValidationError(
                 "name-required: Must have a given_name, a family_name or a company_name."
             )
 
     @validates_schema
     def _fits(self, customer: dict[str, Any], *, partial: bool, **_: Any) -> None:
-        if not partial and customer_size(customer) > MAX_CUSTOMER_BYTES:
+        if not partial and rows.size(customer) > rows.MAX_SIZE:
             raise marshmallow.ValidationError(
-                f"too-large: Must take at most {MAX_CUSTOMER_BYTES} bytes as JSON."
+                f"too-large: Must take at most {rows.MAX_SIZE} bytes as JSON."
             )
 
 
@@ -152,9 +145,6 @@ class Batch(JSONObject):
                 wrong.setdefault(n, {})[name] = [f"repeated: Is item {first}'s, too."]
         if wrong:
             raise marshmallow.ValidationError({"items": wrong})
-
-
-_JSON_MEMBERS = ("addresses", "metadata")
 
 
 def load_customer(document: object, current: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -198,16 +188,6 @@ def load_patch(patch: object, current: Mapping[str, Any]) -> dict[str, Any]:
         nulls = {name for name, value in patch.items() if value is None}
         merged |= dict.fromkeys(nulls - _may_be_empty())
     return load_customer(merged, current)
-
-
-def customer_size(customer: Mapping[str, Any]) -> int:
-    """Return how many bytes of JSON the Data API sends for the customer, without its details.
-
-    It sends the two JSON columns as text: their quotes count twice.
-    """
-    members = {name: value for name, value in customer.items() if name not in DETAILS}
-    as_text = {name: dumps(customer[name]) for name in _JSON_MEMBERS}
-    return json_size({**members, **as_text})
 
 
 def _load(schema: Schema, document: object) -> dict[str, Any]:

@@ -11,11 +11,11 @@ import itertools
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 from uuid import UUID
 
 from chalicelib import logs, tracing
@@ -46,19 +46,7 @@ UNITS = {
 # as numbers: a request looks at each, and a look at an enumeration's member is a search
 _ERROR, _FAULT, _THROTTLED = 400, 500, 429
 _CONFLICTS = {409, 412}
-_COUNTED = ",".join(f'"{name}":%s' for name in ("status", "duration_ms", "statements", *UNITS))
 _cold_starts = itertools.chain([1], itertools.repeat(0))
-
-
-def _directive(units: dict[str, str], *dimensions: Sequence[str]) -> str:
-    metrics = [{"Name": name, "Unit": unit} for name, unit in units.items()]
-    return logs.encode({"Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": metrics})
-
-
-# encoded once: each would cost a request more than all of its other members
-_OF_OPERATIONS = _directive(UNITS, ["Stage", "Operation"], ["Stage"])
-_OF_STATEMENTS = _directive({"DatabaseLatency": "Milliseconds"}, ["Stage", "Operation"], ["Stage"])
-_OF_PROBLEMS = _directive({"Problems": "Count"}, ["Stage", "Problem"])
 
 
 class Observed:
@@ -74,15 +62,9 @@ class Observed:
         self._start = time.perf_counter()
         self._trace = tracing.Trace(operation, request.header("x-amzn-trace-id"))
         self._stage = stage(os.environ)
-        common = _known(
-            request_id=request.id,
-            trace_id=self._trace.id,
-            operation=operation,
-            method=request.method,
-            route=request.route,
-            caller=caller,
-        )
-        self._token = logs.common.set(common)
+        self._ids = {"request_id": request.id, "trace_id": self._trace.id, "caller": caller}
+        about = {"operation": operation, "method": request.method, "route": request.route}
+        self._token = logs.common.set({**self._ids, **about})
 
     def __enter__(self) -> Self:
         return self
@@ -108,10 +90,13 @@ class Observed:
         if self._trace.recorder:
             self._annotate(status, is_replay=is_replay)
         self._trace.end()
-        if self._request.written and status < _ERROR:
-            self._audit(is_replay=is_replay)
         if self._log.isEnabledFor(logging.INFO):
-            self._log.handle(logs.Line(self._log, "request", self._members(status, is_replay)))
+            now, ids = time.time_ns() // 1_000_000, logs.texts(self._ids)
+            if self._request.written and status < _ERROR:
+                audit = f"{ids},{self._audit(is_replay=is_replay)}"
+                self._log.handle(logs.Line(self._log, "audit", now, audit))
+            members = f"{ids},{self._members(now, status, is_replay=is_replay)}"
+            self._log.handle(logs.Line(self._log, "request", now, members))
 
     def _annotate(self, status: int, *, is_replay: bool) -> None:
         self._trace.annotate(
@@ -124,61 +109,109 @@ class Observed:
             self._trace.annotate(problem=self._problem)
         self._trace.be_answered(status)
 
-    def _audit(self, *, is_replay: bool) -> None:
-        written = _known(
-            customers=self._request.written, version=self._request.version, replayed=is_replay
+    def _audit(self, *, is_replay: bool) -> str:
+        customers = ",".join(map(logs.quote, self._request.written))
+        version = self._request.version
+        made = f'"version":{version},' if version else ""
+        replayed = "true" if is_replay else "false"
+        about = _about(self._operation, self._request.method, self._request.route)
+        return f'{about},"customers":[{customers}],{made}"replayed":{replayed}'
+
+    def _members(self, now: int, status: int, *, is_replay: bool) -> str:
+        trace = self._trace
+        latency = f"{(time.perf_counter() - self._start) * 1000:.3f}"
+        timed = f'"duration_ms":{latency},"Latency":{latency}'
+        if trace.statements:
+            timed += f',"DatabaseLatency":{trace.seconds * 1000:.3f}'
+        ended = _Ended(
+            self._operation,
+            self._request.method,
+            self._request.route,
+            self._stage,
+            self._problem,
+            self._error,
+            status,
+            is_replay,
+            next(_cold_starts),
+            trace.statements,
+            trace.failures,
+            trace.throttles,
+            trace.retries,
         )
-        self._log.info("audit", extra={"members": written})
-
-    def _members(self, status: int, is_replay: bool) -> str:  # noqa: FBT001
-        values = self._values(status, is_replay=is_replay)
-        texts = {"Stage": self._stage, "Operation": self._operation}
-        if self._problem and self._error:
-            texts |= {"problem": self._problem, "error": self._error, "Problem": self._problem}
-        counted = _COUNTED % (status, values["Latency"], values["Statements"], *values.values())
-        more = self._more()
-        rare = "".join([f'"{name}":{value},' for name, value in more.items()])
-        return f"{counted},{rare}{logs.texts(texts)},{metrics(more)}"
-
-    def _values(self, status: int, *, is_replay: bool) -> dict[str, float]:
-        """Return those of `UNITS`, in its order; as each has a value, averages are rates."""
-        trace, is_fault = self._trace, status >= _FAULT
-        return {
-            "Requests": 1,
-            "Latency": round((time.perf_counter() - self._start) * 1000, 3),
-            "ClientErrors": int(_ERROR <= status < _FAULT),
-            "Faults": int(is_fault),
-            "Throttles": trace.throttles + (status == _THROTTLED),
-            "Conflicts": int(status in _CONFLICTS),
-            "Replays": int(is_replay),
-            "ColdStarts": next(_cold_starts),
-            "Statements": trace.statements,
-            "DatabaseErrors": trace.failures,
-            "DatabaseRetries": trace.retries,
-        }
-
-    def _more(self) -> dict[str, float]:
-        """Return the metrics that not every request has."""
-        more: dict[str, float] = {}
-        if self._trace.statements:
-            more["DatabaseLatency"] = round(self._trace.seconds * 1000, 3)
-        if self._problem:
-            more["Problems"] = 1
-        return more
+        return f'{timed},{_encoded(ended)},"Timestamp":{now}}}'
 
 
-def metrics(values: Iterable[str]) -> str:
-    """Return the member, encoded, by which CloudWatch makes metrics of a log line's members.
+@lru_cache(maxsize=64)
+def _about(operation: str, method: str, route: str) -> str:
+    return logs.texts({"operation": operation, "method": method, "route": route})
 
-    Each operation and each type of problem is a dimension, and costs: both are bounded.
+
+class _Ended(NamedTuple):
+    """How a request has ended, as far as many others end alike."""
+
+    operation: str
+    method: str
+    route: str
+    stage: str
+    problem: str | None
+    error: str | None
+    status: int
+    replays: int
+    cold_starts: int
+    statements: int
+    failures: int
+    throttles: int
+    retries: int
+
+
+@lru_cache(maxsize=256)
+def _encoded(ended: _Ended) -> str:
+    """Return the members that tell of it, with the beginning of `_aws`.
+
+    Each metric has a value, so averages are rates. Each operation and each type of problem is a
+    dimension, and costs: both are bounded.
     """
-    directives = [_OF_OPERATIONS]
-    if "DatabaseLatency" in values:
-        directives.append(_OF_STATEMENTS)
-    if "Problems" in values:
-        directives.append(_OF_PROBLEMS)
-    now = time.time_ns() // 1_000_000
-    return f'"_aws":{{"Timestamp":{now},"CloudWatchMetrics":[{",".join(directives)}]}}'
+    status = ended.status
+    members: dict[str, str | int] = {
+        "operation": ended.operation,
+        "method": ended.method,
+        "route": ended.route,
+        "status": status,
+        "statements": ended.statements,
+        "Stage": ended.stage,
+        "Operation": ended.operation,
+        "Requests": 1,
+        "ClientErrors": int(_ERROR <= status < _FAULT),
+        "Faults": int(status >= _FAULT),
+        "Throttles": ended.throttles + (status == _THROTTLED),
+        "Conflicts": int(status in _CONFLICTS),
+        "Replays": int(ended.replays),
+        "ColdStarts": ended.cold_starts,
+        "Statements": ended.statements,
+        "DatabaseErrors": ended.failures,
+        "DatabaseRetries": ended.retries,
+    }
+    if ended.problem and ended.error:
+        members |= {"problem": ended.problem, "error": ended.error}
+        members |= {"Problem": ended.problem, "Problems": 1}
+    described = directives(has_statements=ended.statements > 0, has_problem="Problem" in members)
+    return f'{logs.encode(members)[1:-1]},"_aws":{{"CloudWatchMetrics":{described}'
+
+
+def directives(*, has_statements: bool, has_problem: bool) -> str:
+    """Return, encoded, what CloudWatch is to make metrics of, and with which dimensions."""
+    by_operation = [["Stage", "Operation"], ["Stage"]]
+    wanted = [(UNITS, by_operation)]
+    if has_statements:
+        wanted.append(({"DatabaseLatency": "Milliseconds"}, by_operation))
+    if has_problem:
+        wanted.append(({"Problems": "Count"}, [["Stage", "Problem"]]))
+    return logs.encode([_directive(units, dimensions) for units, dimensions in wanted])
+
+
+def _directive(units: dict[str, str], dimensions: list[list[str]]) -> dict[str, object]:
+    metrics = [{"Name": name, "Unit": unit} for name, unit in units.items()]
+    return {"Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": metrics}
 
 
 @contextmanager
@@ -191,7 +224,7 @@ def purge(log: logging.Logger) -> Iterator[Callable[[Iterable[UUID]], None]]:
         def audit(erased: Iterable[UUID]) -> None:
             log.info("audit", extra={"members": {"customers": list(map(str, erased))}})
 
-        token = logs.common.set(_known(trace_id=trace.id, operation=name, caller="schedule"))
+        token = logs.common.set({"trace_id": trace.id, "operation": name, "caller": "schedule"})
         try:
             yield audit
         finally:
@@ -208,7 +241,3 @@ def pseudonym(subject: str | None, key: bytes) -> str | None:
         return None
     text = f"caller:{subject}".encode(errors="backslashreplace")
     return hmac.digest(key, text, "sha256")[:PSEUDONYM_BYTES].hex()
-
-
-def _known(**members: Any) -> dict[str, Any]:
-    return {name: value for name, value in members.items() if value is not None}

@@ -21,17 +21,23 @@ import threading
 import time
 from contextvars import ContextVar
 from functools import cache
-from http import HTTPStatus
 from traceback import walk_tb
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 MAX_SQL = 4_000  # characters: a batch has 40,000, and a datagram must hold all of a subsegment
 MAX_FRAMES = 20
+# HTTP's, as numbers: a cold start imports nothing else that has their enumeration
+_CONFLICT, _TOO_MANY_REQUESTS, _INTERNAL_SERVER_ERROR = 409, 429, 500
 
 _FIELD = re.compile(r"(?:^|;)\s*(Root|Parent|Sampled)=([^;\s]*)", re.ASCII)
 _TRACE_ID = re.compile("1-[0-9a-f]{8}-[0-9a-f]{24}", re.ASCII)
 _SEGMENT_ID = re.compile("[0-9a-f]{16}", re.ASCII)
+# as AWS writes it: to look for each field anywhere costs five times as much
+_USUAL = re.compile(
+    f"Root=({_TRACE_ID.pattern});Parent=({_SEGMENT_ID.pattern});Sampled=([01])(?:;Lineage=[^;]*)?",
+    re.ASCII,
+)
 _VERB = re.compile(r"\s*(\w+)")
 _TABLE = re.compile(r"\b(?:FROM|INTO|UPDATE)\s+(\w+)")
 
@@ -51,6 +57,9 @@ class Header(NamedTuple):
     @classmethod
     def parse(cls, text: str | None) -> Self:
         """Read `Root=1-<8 hex>-<24 hex>;Parent=<16 hex>;Sampled=1`, in any order."""
+        if text and (usual := _USUAL.fullmatch(text)):
+            trace_id, parent_id, sampled = usual.groups()
+            return cls(trace_id, parent_id, sampled == "1")
         fields = dict(_FIELD.findall(text or ""))
         root, parent = fields.get("Root", ""), fields.get("Parent", "")
         return cls(
@@ -63,9 +72,13 @@ class Header(NamedTuple):
 class Span:
     """Something that is done while `with` has it; what is said of it is for X-Ray alone."""
 
-    def __init__(self, recorder: Any, name: str, namespace: str = "local") -> None:
+    _recorder: Any = None
+    _subsegment: Any = None
+
+    def _record(self, recorder: Any, name: str, namespace: str) -> None:
+        """Have X-Ray's recorder begin a subsegment. What is not recorded has none."""
         self._recorder = recorder
-        self._subsegment: Any = recorder and recorder.begin_subsegment(name, namespace)
+        self._subsegment = recorder.begin_subsegment(name, namespace)
 
     def __enter__(self) -> Self:
         return self
@@ -121,18 +134,19 @@ class Trace(Span):
         self.id = found.trace_id
         self.statements = self.failures = self.throttles = self.retries = 0
         self.seconds = 0.0
-        is_recorded = found.is_sampled and found.trace_id and found.parent_id
-        self.recorder = recorder() if is_recorded else None
+        self.recorder: Any = None
+        self.innermost: Span = self
+        if found.is_sampled and found.trace_id and found.parent_id:
+            self.recorder = recorder()
         if self.recorder:
             self.recorder.set_trace_entity(_facade(found))
-        self.innermost: Span = self
-        super().__init__(self.recorder, operation)
+            self._record(self.recorder, operation, "local")
         self._token = _trace.set(self)
 
     def end(self) -> None:
         _trace.reset(self._token)  # first: the next request is not to be this one's, if X-Ray fails
-        super().end()
         if self.recorder:
+            super().end()
             self.recorder.clear_trace_entities()
 
 
@@ -142,7 +156,8 @@ class Statement(Span):
     def __init__(self, trace: Trace, sql: str) -> None:
         self._trace = trace
         self._start = time.perf_counter()
-        super().__init__(trace.recorder, statement_name(sql) if trace.recorder else "", "remote")
+        if trace.recorder:
+            self._record(trace.recorder, statement_name(sql), "remote")
         if self._subsegment:
             self._subsegment.set_sql({"database_type": "MySQL", "sanitized_query": sql[:MAX_SQL]})
         trace.innermost = self
@@ -150,18 +165,19 @@ class Statement(Span):
     def fail(self, error: BaseException) -> None:
         """Count a failure, unless it is a key that is taken: that is an answer, too."""
         status = _status(error)
-        self._trace.throttles += status == HTTPStatus.TOO_MANY_REQUESTS
-        self._trace.failures += status != HTTPStatus.CONFLICT
+        self._trace.throttles += status == _TOO_MANY_REQUESTS
+        self._trace.failures += status != _CONFLICT
         super().fail(error)
 
     def end(self) -> None:
-        super().end()
+        if self._subsegment:
+            super().end()
         self._trace.statements += 1
         self._trace.seconds += time.perf_counter() - self._start
         self._trace.innermost = self._trace
 
 
-_OFF = Span(None, "")
+_OFF = Span()
 
 
 def statement(sql: str) -> Span:
@@ -224,7 +240,7 @@ def _facade(header: Header) -> Any:
 
 def _status(error: BaseException) -> int:
     status = getattr(error, "status", None)  # another's may be anything
-    return status if isinstance(status, int) else HTTPStatus.INTERNAL_SERVER_ERROR
+    return status if isinstance(status, int) else _INTERNAL_SERVER_ERROR
 
 
 def _cause(error: BaseException) -> dict[str, Any]:

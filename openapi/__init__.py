@@ -16,7 +16,7 @@ from apispec import APISpec
 import app
 from chalicelib import listing, parameters
 from chalicelib.operations import Operation
-from openapi import components, page, shapes
+from openapi import accepted, components, page, shapes
 from openapi.operations import (
     DESCRIPTIONS,
     EVERY_ANSWER,
@@ -29,6 +29,7 @@ from openapi.texts import ABOUT, BEARER, QUERIES, TAGS
 
 ROOT = Path(__file__).parent.parent
 SERVED, SHOWN = ROOT / "chalicelib" / "openapi.json", ROOT / "docs" / "openapi.json"
+ACCEPTED = ROOT / "chalicelib" / "accepted.json"
 PAGE, PROBLEMS = ROOT / "chalicelib" / "problems.html", ROOT / "docs" / "problems.md"
 
 JSONObject = dict[str, Any]
@@ -52,12 +53,13 @@ def document() -> JSONObject:
 
 
 def texts() -> dict[Path, str]:
-    """Return what `make openapi` writes, by file: what is served, and what is read in `docs`."""
+    """Return what `make openapi` writes, by file: what is served, read in `docs`, or accepted."""
     found = document()
     compact = json.dumps(found, separators=(",", ":"), ensure_ascii=False)
     return {
         SERVED: compact,
         SHOWN: json.dumps(found, indent=2, ensure_ascii=False) + "\n",
+        ACCEPTED: json.dumps(accepted.rules(), indent=1) + "\n",
         PAGE: page.html(PROBLEMS.read_text(encoding="utf-8")),
     }
 

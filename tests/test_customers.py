@@ -265,12 +265,10 @@ def test_hundred_of_the_largest_customers_fit_one_answer_of_the_data_api(
     details = {"phone": "+442079460000", "time_zone": "America/Argentina/ComodRivadavia"}
     address = {"line1": quotes, "line2": quotes, "city": quotes, "region": quotes, "country": "GB"}
     second = {"line1": "x", "country": "GB"}
-    unused = schemas.MAX_CUSTOMER_BYTES - schemas.customer_size(new(addresses=[address, second]))
+    unused = rows.MAX_SIZE - rows.size(new(addresses=[address, second]))
     for member in ("line1", "line2", "city", "region", "postal_code"):
         second[member] = '"' * max(1, min(200, unused // 4 - 2))
-        unused = schemas.MAX_CUSTOMER_BYTES - schemas.customer_size(
-            new(addresses=[address, second])
-        )
+        unused = rows.MAX_SIZE - rows.size(new(addresses=[address, second]))
     largest = new(addresses=[address, second])
     assert unused < 500
     for n in range(100):

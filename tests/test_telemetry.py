@@ -6,11 +6,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import app
 from chalicelib import logs, operations, telemetry
@@ -18,6 +21,7 @@ from chalicelib.database import StatementFailed, connect
 from chalicelib.problems import Problem
 from chalicelib.settings import Settings
 from chalicelib.telemetry import UNITS, pseudonym
+from chalicelib.times import rfc3339
 from local.processes import free_port
 from tests import tokens
 from tests.api import ADA, Api
@@ -25,6 +29,7 @@ from tests.conftest import Lines
 
 UNKNOWN = "/customers/0190a5f0-1c2d-7e3f-8a4b-5c6d7e8f9a0b"
 ROOT = "1-5759e988-bd862e3fe1be46a994272793"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
 Line = dict[str, Any]
@@ -53,6 +58,22 @@ def test_line_of_a_request(api: Api, lines: Lines) -> None:
     }
     assert {name: line[name] for name in expected} == expected
     assert not {"problem", "error", "where"} & line.keys()
+    moment = datetime.fromisoformat(line["timestamp"])
+    assert (moment - EPOCH) // timedelta(milliseconds=1) == line["_aws"]["Timestamp"]
+
+
+@given(st.integers(0, 4_102_444_800_000))
+def test_times_of_lines(now: int) -> None:
+    moment = EPOCH + timedelta(milliseconds=now)
+    assert rfc3339(now) == f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def test_time_of_a_record_is_its_own(log: pytest.LogCaptureFixture) -> None:
+    app.app.log.info("said")
+
+    (record,) = log.records
+    record.created = 1_767_225_600.5
+    assert json.loads(log.handler.format(record))["timestamp"] == "2026-01-01T00:00:00.500Z"
 
 
 OTHERS: dict[str, tuple[Callable[[Api], Any], tuple[int, str, str | None]]] = {
@@ -215,6 +236,7 @@ def test_write_is_audited(api: Api, lines: Lines, send: Any, version: int | None
     customer_id = path.removeprefix("/customers/")
     assert (created["customers"], created["version"]) == ([customer_id], 1)
     assert (audit["customers"], audit.get("version")) == ([customer_id], version)
+    assert None not in audit.values()
     assert audit["replayed"] is False
     same = ("request_id", "operation", "route", "caller")
     assert [audit[name] for name in same] == [request[name] for name in same]

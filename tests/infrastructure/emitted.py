@@ -8,9 +8,9 @@ from chalicelib import telemetry
 
 Dimensions = frozenset[str]
 
-_LINE = json.loads(f"{{{telemetry.metrics(['DatabaseLatency', 'Problems'])}}}")
+_DIRECTIVES = json.loads(telemetry.directives(has_statements=True, has_problem=True))
 OURS: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
-for _directive in _LINE["_aws"]["CloudWatchMetrics"]:
+for _directive in _DIRECTIVES:
     for _dimensions in _directive["Dimensions"]:
         OURS[tuple(_dimensions)].update(metric["Name"] for metric in _directive["Metrics"])
 

@@ -1,0 +1,181 @@
+"""What is taken without marshmallow is what marshmallow takes, and makes the same of."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from chalicelib import acceptance, rows, schemas
+from chalicelib.acceptance import Unsure
+from chalicelib.problems import ValidationError
+from tests.api import ADA
+
+NAMES = ("given_name", "family_name", "company_name")
+ADDRESS = {"line1": "1 Main St", "country": "GB"}
+WHOLE: dict[str, Any] = {
+    "status": "inactive",
+    "email": "ada.lovelace+1@mail-2.example.co",
+    "phone": "+442079460000",
+    "given_name": "José",
+    "family_name": "Œuvre-Ñandú",
+    "company_name": 'Søn & "Co" \\ Ltd',
+    "external_id": "A-1",
+    "addresses": [ADDRESS | {"type": "home", "line2": None}, ADDRESS | {"city": "Łódź"}],
+    "locale": "zh-Hant-TW",
+    "time_zone": None,
+    "metadata": {"b": "2", "a": "1"},
+}
+
+# --- values near to what is taken --------------------------------------------------------------
+
+ALPHABET = 'aZé\u0301ﬁ0_.@+- ()"\\\x7f\x00\n\xa0\u200b\u2028\ud800\u0130ßK'
+TEXTS = st.text(st.sampled_from(ALPHABET), max_size=6) | st.text(max_size=4)
+LONG = st.builds(
+    lambda text, times: text * times, st.sampled_from("aé\u0301 \U0001f600"), st.integers(30, 502)
+)
+LABELS = st.from_regex(r"[a-z0-9-]{1,5}|xn--[a-z0-9]{1,4}|test|local|A|é|b{62,65}", fullmatch=True)
+LOCALS = st.from_regex(r"[a-z0-9._+-]{1,6}|[A-Z]{1,2}|INFO|a{63,65}|é|\"a\"", fullmatch=True)
+TOPS = st.sampled_from(["com", "co", "c", "c0", "test", "local", "onion", "arpa", "invalid", "zw"])
+EMAILS = st.builds(
+    lambda local, labels, top: f"{local}@{'.'.join([*labels, top])}",
+    LOCALS,
+    st.lists(LABELS, max_size=3),
+    TOPS,
+)
+OTHERS = st.none() | st.booleans() | st.integers() | st.lists(TEXTS, max_size=2)
+SOME: dict[str, st.SearchStrategy[Any]] = {
+    "status": st.sampled_from(["active", "inactive", "Active", "deleted"]),
+    "email": EMAILS,
+    "phone": st.from_regex(r"\+[0-9 ()-]{1,17}|[0-9]{3}", fullmatch=True),
+    "locale": st.from_regex(r"[a-zA-Z0-9-]{1,10}", fullmatch=True),
+    "time_zone": st.sampled_from(["Europe/London", "UTC", "utc"]),
+    "country": st.from_regex(r"[A-Za-z]{1,3}", fullmatch=True),
+    "type": st.sampled_from(["billing", "other", "Home"]),
+    "metadata": st.dictionaries(TEXTS | LONG, TEXTS | LONG, max_size=3)
+    | st.integers(45, 55).map(lambda size: {f"k{n}": "v" for n in range(size)})
+    | st.integers(5, 10).map(lambda size: {f"k{n}": "é" * 240 for n in range(size)}),
+}
+
+
+def members(names: list[str], likely: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Return objects that are all right but for what one or two members are."""
+    of_each = {name: SOME.get(name, TEXTS | LONG) for name in names}
+    changes = st.one_of(
+        [st.fixed_dictionaries({name: value | OTHERS}) for name, value in of_each.items()]
+    )
+    left_out = st.sets(st.sampled_from([*names, "nothing"]), max_size=3)
+    return st.builds(
+        lambda one, two, out: {
+            name: value for name, value in (likely | one | two).items() if name not in out
+        },
+        changes | st.just({}),
+        changes | st.just({}),
+        left_out,
+    )
+
+
+ADDRESSES = members([*schemas.Address().fields, "unknown"], ADDRESS)
+SOME["addresses"] = st.lists(ADDRESSES | st.just(ADDRESS | {"line1": "é" * 200}), max_size=6)
+DOCUMENTS = members([*schemas.Customer().fields, "unknown"], WHOLE)
+
+
+def both(document: object) -> tuple[Any, Any]:
+    """Return what acceptance makes of a document, and schemas; None where it takes it not."""
+    try:
+        taken = acceptance.accepted(document)
+    except Unsure:
+        taken = None
+    try:
+        loaded = schemas.load_customer(document)
+    except ValidationError:
+        loaded = None
+    return taken, loaded
+
+
+@given(DOCUMENTS)
+@settings(max_examples=1_000, deadline=None)
+@example(WHOLE)
+@example(ADA | {"addresses": [dict.fromkeys(ADDRESS, "é" * 200) | {"country": "GB"}] * 5})
+def test_what_is_taken_is_what_the_schemas_take(document: object) -> None:
+    taken, loaded = both(document)
+
+    if taken is not None:
+        assert loaded is not None
+        assert json.dumps(taken) == json.dumps(loaded)  # in the same order, too
+
+
+@given(EMAILS)
+@settings(max_examples=1_000, deadline=None)
+@example("info@example.com")
+@example("-a@0.example.zw")
+@example("a@example.test")
+@example(f"{'a' * 63}@b.co")
+def test_emails_are_taken_as_they_are(email: str) -> None:
+    taken, loaded = both({"email": email, "given_name": "Ada"})
+
+    if taken is not None:
+        assert taken == loaded
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"email": "ada@example.com", "given_name": "Ada"},
+        {"email": "a@b.co", "company_name": "日本 株式会社"},
+        {"email": "ada_l-o.v+e@x-1.example.museum", "family_name": "x" * 300},
+        WHOLE,
+        ADA | {"metadata": {f"k{n}": "v" for n in range(50)}},
+        ADA | {"addresses": [ADDRESS] * 5},
+    ],
+)
+def test_usual_customer_needs_no_schemas(document: dict[str, Any]) -> None:
+    assert acceptance.accepted(document) == schemas.load_customer(document)
+
+
+@pytest.mark.parametrize("name", schemas.Customer().fields)
+@pytest.mark.parametrize("value", [7, True, {}, [], "", " a", "a ", "e\u0301", "a\x7f", {"a": "b"}])
+def test_what_is_not_plain_is_left_to_the_schemas(name: str, value: object) -> None:
+    taken, loaded = both(ADA | {name: value})
+
+    assert taken in (None, loaded)
+    if isinstance(value, str) or loaded is None:
+        assert taken is None
+
+
+@pytest.mark.parametrize("document", [None, [], "a", {}, {"email": "a@b.co"}, ADA | {"id": None}])
+def test_schemas_refuse(document: object) -> None:
+    with pytest.raises(ValidationError) as refused:
+        schemas.load_customer(document)
+    with pytest.raises(ValidationError) as told:
+        acceptance.load_customer(document)
+
+    assert told.value.errors == refused.value.errors
+
+
+def test_each_customer_has_documents_of_its_own() -> None:
+    one, other = (acceptance.accepted(ADA) for _ in range(2))
+
+    assert one["addresses"] is not other["addresses"]
+    assert one["metadata"] is not other["metadata"]
+
+
+def test_customer_without_documents_always_fits() -> None:
+    """So that is not looked at."""
+    most: dict[str, Any] = dict.fromkeys(NAMES, '"' * 500) | {"addresses": [], "metadata": {}}
+    wide: dict[str, Any] = dict.fromkeys(NAMES, "😀" * 500) | {"addresses": [], "metadata": {}}
+
+    assert max(rows.size(most), rows.size(wide)) <= rows.MAX_SIZE
+
+
+def test_marshmallow_is_not_imported_for_it() -> None:
+    program = (
+        "import sys; from chalicelib import acceptance;"
+        f"acceptance.load_customer({WHOLE!r});"
+        "assert not {'marshmallow', 'email_validator', 'importlib.resources'} & sys.modules.keys()"
+    )
+
+    subprocess.run([sys.executable, "-c", program], check=True)
