@@ -1,5 +1,6 @@
 """What the slim client sends is, byte for byte, what botocore would send."""
 
+import time
 from typing import Any
 from unittest.mock import patch
 
@@ -25,7 +26,7 @@ def client(region: str, url: str | None, key: tuple[str, str, str]) -> Client:
 def sent(client: Client, operation: str, arguments: dict[str, Any], now: float) -> Request:
     """Return what the client sends, as a bare socket gets it."""
     with (
-        patch("chalicelib.database.slim.signatures.time.time", lambda: now),
+        patch("chalicelib.database.slim.signatures.gmtime", lambda: time.gmtime(now)),
         patch.object(client._connections, "send", side_effect=InterruptedError) as send,
         patch("chalicelib.database.slim.DatabaseUnavailable", KeyError),
         pytest.raises(KeyError),

@@ -11,7 +11,7 @@ import json
 import os
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable
-from functools import partial, partialmethod
+from functools import partial
 from typing import Any
 
 from chalicelib.database import DatabaseUnavailable, StatementFailed, StatementTimeout
@@ -23,6 +23,10 @@ from chalicelib.database.slim.signatures import signed
 from chalicelib.settings import Settings
 
 
+def _operation(path: str) -> Callable[..., Any]:
+    return lambda client, **arguments: client.call(path, arguments)
+
+
 class Client:
     """Calls the Data API at a URL. Several threads may share it."""
 
@@ -31,7 +35,7 @@ class Client:
         self._connections = Connections(url)
         self._signed = partial(signed, url.partition("://")[2], region)
 
-    def _call(self, path: str, **arguments: Any) -> Any:
+    def call(self, path: str, arguments: dict[str, Any]) -> Any:
         request = self._signed(path, _encoded(arguments), self._credentials())
         try:
             answer = self._connections.send(request)
@@ -42,11 +46,11 @@ class Client:
             raise DatabaseUnavailable(reason) from None
         return _result(answer)
 
-    execute_statement = partialmethod(_call, "/Execute")
-    batch_execute_statement = partialmethod(_call, "/BatchExecute")
-    begin_transaction = partialmethod(_call, "/BeginTransaction")
-    commit_transaction = partialmethod(_call, "/CommitTransaction")
-    rollback_transaction = partialmethod(_call, "/RollbackTransaction")
+    execute_statement = _operation("/Execute")
+    batch_execute_statement = _operation("/BatchExecute")
+    begin_transaction = _operation("/BeginTransaction")
+    commit_transaction = _operation("/CommitTransaction")
+    rollback_transaction = _operation("/RollbackTransaction")
 
     def close(self) -> None:
         """Close what is kept, which another call would make anew."""
@@ -95,7 +99,7 @@ def _result(answer: Answer) -> dict[str, Any]:
 def _members(body: bytes) -> Any:
     """Read an answer; the text says whether there is anything in it that JSON has otherwise."""
     special = (b'":null', b'": null', b'"blobValue"', b'"doubleValue"')
-    hook = _converted if any(each in body for each in special) else None
+    hook = _converted if any(map(body.__contains__, special)) else None
     return json.loads(body.decode(), object_hook=hook)
 
 

@@ -12,7 +12,6 @@ import select
 import socket
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import cached_property
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -55,8 +54,7 @@ class Connections:
             connection.settimeout(_left(deadline))
             connection.sendall(request)
             answer = reader.answer()
-            ends = answer.headers.get("connection", "").lower() == "close"
-            is_usable = not (ends or reader.data)
+            is_usable = not reader.data and answer.headers.get("connection", "").lower() != "close"
         finally:
             if is_usable:
                 self._idle.append((connection, time.time()))
@@ -72,7 +70,7 @@ class Connections:
 
     def _take(self) -> socket.socket | None:
         """Return an idle connection; one that can be read was closed, or is out of step."""
-        with suppress(IndexError):  # where none is left
+        try:
             while True:
                 connection, since = self._idle.pop()
                 is_readable = select.select([connection], [], [], 0)[0]
@@ -80,7 +78,8 @@ class Connections:
                 if 0 <= time.time() - since < IDLE_SECONDS and not is_readable:
                     return connection
                 connection.close()
-        return None
+        except IndexError:  # none is left
+            return None
 
     def _connect(self, seconds: float) -> socket.socket:
         """Connect to the first of the host's addresses that answers."""

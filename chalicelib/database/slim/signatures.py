@@ -4,16 +4,16 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 """
 
 import hmac
-import time
 from functools import lru_cache, reduce
 from hashlib import sha256
+from time import gmtime, strftime
 
 from chalicelib.database.slim.credentials import Key
 
 
 def signed(host: str, region: str, path: str, body: bytes, key: Key) -> bytes:
     """Return a whole request. The headers that are signed are sent as they are signed."""
-    date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(time.time()))
+    date = strftime("%Y%m%dT%H%M%SZ", gmtime())
     scope = f"{date[:8]}/{region}/rds-data/aws4_request"
     names = "content-type;host;x-amz-date"
     headers = f"content-type:application/json\nhost:{host}\nx-amz-date:{date}\n"
