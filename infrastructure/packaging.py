@@ -2,7 +2,8 @@
 
 Chalice packages a clean copy of what it needs, with the hashes of requirements.txt checked; then
 the template is completed, and the archives are made anew. Two machines get the same archives
-if their zlib compresses alike, as every zlib 1.2 and 1.3 does; zlib-ng compresses otherwise.
+if their zlib compresses alike, as every zlib 1.2 and 1.3 does (zlib-ng compresses otherwise), and
+if it is the same Python that made the bytecode.
 """
 
 import hashlib
@@ -32,6 +33,7 @@ INTERPRETER = ("--implementation", "cp", "--python-version", template.PYTHON)
 # Never imported: email-validator asks no DNS, and only the names of time zones are looked at.
 LEFT_OUT = ("dns/", "tzdata/zoneinfo/")
 OF_PIP = {"RECORD", "INSTALLER", "REQUESTED", "WHEEL", "METADATA", "direct_url.json"}
+CHECKED = ("--invalidation-mode", "checked-hash")
 OLDEST = (1980, 1, 1, 0, 0, 0)  # what a ZIP archive can say of time
 
 
@@ -49,6 +51,7 @@ def build(stage: Stage, out: Path) -> None:
         _package(stage, Path(place, "source"), made)
         for name, requirements in LAYERS.items():
             _install(ROOT / requirements, Path(place, name, "python"))
+            _compile(Path(place, name), "/opt")
             write_zip(made / f"{name}.zip", _files(Path(place, name)))
         _name_release(made)
         out.mkdir(parents=True, exist_ok=True)
@@ -64,9 +67,11 @@ def _package(stage: Stage, source: Path, made: Path) -> None:
     packaged = json.loads((made / "sam.json").read_text())
     _write_json(made / "gateway.json", document)
     _write_json(made / "sam.json", template.complete(packaged, stage, document))
+    code = source / "code"
     with ZipFile(made / "deployment.zip") as archive:
-        files = {name: archive.read(name) for name in archive.namelist() if _is_needed(name)}
-    write_zip(made / "deployment.zip", files)
+        archive.extractall(code, [name for name in archive.namelist() if _is_needed(name)])
+    _compile(code, "/var/task")
+    write_zip(made / "deployment.zip", _files(code))
 
 
 def _name_release(made: Path) -> None:
@@ -98,6 +103,18 @@ def _install(requirements: Path, target: Path) -> None:
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--no-deps"]
     checked = ["--require-hashes", "--requirement", str(requirements), "--target", str(target)]
     _run([*pip, *PLATFORM, *INTERPRETER, *checked], ROOT)
+
+
+def _compile(directory: Path, place: str) -> None:
+    """Write the bytecode of what is in the directory, and will be at `place` in the function.
+
+    A function can't write it where its code is, and would compile at each cold start. By any other
+    Python than the functions' it is left out, as theirs would not read it. It goes with the
+    content of the source, not with its time, which is not kept.
+    """
+    if f"{sys.version_info.major}.{sys.version_info.minor}" == template.PYTHON:
+        where = ["-s", str(directory), "-p", place, str(directory)]
+        _run([sys.executable, "-I", "-m", "compileall", "-q", *CHECKED, *where], directory)
 
 
 def _run(command: list[str], directory: Path) -> None:

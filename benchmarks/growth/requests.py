@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
+from benchmarks import list_depth
+from benchmarks.list_depth import KEY
 from chalicelib import creation, cursors, customers, listing, rows
 from chalicelib.cursors import Position
 from chalicelib.customers import Intent
@@ -13,7 +15,6 @@ from chalicelib.database import Database, Row
 from chalicelib.listing import Query
 from local import seed
 
-KEY = b"signs the cursors of the benchmark"
 CREATED_LATER = range(10**8, 10**10)
 
 Call = Callable[[Database], object]
@@ -72,18 +73,8 @@ def _created(one: Row) -> datetime:
     return rows.created(_id(one))
 
 
-LISTS = {
-    "-created_at": Query(),
-    "created_at": Query(sort="created_at"),
-    "-updated_at": Query(sort="-updated_at"),
-    "updated_at": Query(sort="updated_at"),
-    "status=active": Query(status="active"),
-    "status=inactive": Query(status="inactive"),
-    "status=inactive, -updated_at": Query(status="inactive", sort="-updated_at"),
-    "include_deleted": Query(include_deleted=True),
-    "include_deleted, updated_at": Query(include_deleted=True, sort="updated_at"),
-    "fields=id,email": Query(fields=("id", "email")),
-    "limit=100": Query(limit=100),
+LISTS = {name: query for name, query in list_depth.LISTS.items() if not query.q} | {
+    "limit=100": Query(limit=100)
 }
 FILTERED: dict[str, Callable[[Row], Query]] = {
     "email": lambda one: Query(email=str(one["email"])),

@@ -36,6 +36,15 @@ for path in ("/health", "/openapi.json", "/problems"):
     assert answer["statusCode"] == 200, answer
 assert "dns" not in sys.modules and "boto3" not in sys.modules
 """
+# Fails when Python compiles anything but what it has itself
+COMPILES_NOTHING = """
+import sys
+from importlib.machinery import SourceFileLoader
+def compiling(self, data, path, **more):
+    assert not path.startswith(tuple(sys.argv[1:])), path
+    return compile(data, path, "exec")
+SourceFileLoader.source_to_code = compiling
+"""
 CHECKS_TOKENS = """
 import sys
 sys.path[:0] = sys.argv[1:]
@@ -115,7 +124,7 @@ def test_code_is_small_and_ours(package: Path) -> None:
     assert {"app.py", "chalice", "chalicelib", "marshmallow", "pymysql"} <= top
     unwanted = {"boto3", "botocore", "tests", "local", "jwt", "cryptography", "dns", "migrations"}
     assert not top & unwanted
-    assert not [name for name in names if name.endswith((".pyc", ".so", ".env"))]
+    assert not [name for name in names if name.endswith((".so", ".env"))]
     assert "chalicelib/openapi.json" in names
 
 
@@ -133,6 +142,19 @@ def test_layers_hold_what_the_runtime_lacks_and_no_more(package: Path) -> None:
 
 def test_package_serves_by_itself(package: Path, tmp_path: Path) -> None:
     run(SERVES, unpacked(package / "deployment.zip", tmp_path))
+
+
+def test_nothing_is_compiled_in_a_function(package: Path, tmp_path: Path) -> None:
+    """It could not keep the bytecode, where its code can't be written to."""
+    code = unpacked(package / "deployment.zip", tmp_path)
+    layer = unpacked(package / "authorizer.zip", tmp_path) / "python"
+
+    run(COMPILES_NOTHING + SERVES, code)
+    run(COMPILES_NOTHING + CHECKS_TOKENS, layer, code)
+    with (code / "app.py").open("a") as file:
+        file.write("# another content\n")
+    with pytest.raises(AssertionError, match=r"AssertionError: .*app\.py"):
+        run(COMPILES_NOTHING + SERVES, code)
 
 
 def test_authorizer_checks_tokens_with_its_layer(package: Path, tmp_path: Path) -> None:

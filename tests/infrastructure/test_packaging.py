@@ -9,7 +9,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from infrastructure import packaging
+from infrastructure import packaging, template
 from infrastructure.stages import STAGES
 
 FILES = {"b/c.py": b"1", "a.py": b"2" * 999, "b/a.py": b""}
@@ -64,6 +64,46 @@ def test_what_is_left_out_is_not_imported() -> None:
 
     assert "email_validator" in modules
     assert not {each for each in modules if each.split(".")[0] in {"dns", "zoneinfo"}}
+
+
+def test_bytecode_depends_on_names_and_contents_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of modules whose constants are sets, too, and of any age."""
+    source = "SET = frozenset('abc')\ndef is_in(x): return x in {'a', 'bb', 'ccc', 'dddd', None}\n"
+    made = []
+    for number, directory in enumerate((tmp_path / "first", tmp_path / "second")):
+        monkeypatch.setenv("PYTHONHASHSEED", str(number))
+        (directory / "of").mkdir(parents=True)
+        for name in ("it.py", "of/it.py"):
+            (directory / name).write_text(source)
+            os.utime(directory / name, (number, number))
+        packaging._compile(directory, "/var/task")
+        made.append(packaging._files(directory))
+
+    first, second = made
+    assert first == second
+    cached = f"__pycache__/it.{sys.implementation.cache_tag}.pyc"
+    assert set(first) == {"it.py", "of/it.py", cached, f"of/{cached}"}
+    assert b"/var/task/of/it.py" in first[f"of/{cached}"]
+
+
+def test_bytecode_that_functions_would_not_read_is_not_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(template, "PYTHON", "3.99")
+    (tmp_path / "it.py").touch()
+
+    packaging._compile(tmp_path, "/var/task")
+
+    assert set(packaging._files(tmp_path)) == {"it.py"}
+
+
+def test_module_that_can_not_be_compiled_is_not_packaged(tmp_path: Path) -> None:
+    (tmp_path / "it.py").write_text("this is no Python")
+
+    with pytest.raises(packaging.PackagingError, match=r"(?s)compileall.*it\.py"):
+        packaging._compile(tmp_path, "/var/task")
 
 
 def test_failure_says_what_failed_and_leaves_nothing(

@@ -51,6 +51,7 @@ MEMBERS = st.fixed_dictionaries(
 NAMES = st.sampled_from(
     ["DatabaseErrorException", "aws.rds#NotFound", "Throttling:http://x/y", "a.b#C:d", ""]
 )
+METADATA = ("HTTPStatusCode", "HTTPHeaders")
 ERRORS = st.fixed_dictionaries(
     {}, optional={"message": TEXT, "Message": TEXT, "code": NAMES, "__type": NAMES}
 )
@@ -60,9 +61,7 @@ def answered(status: int, headers: dict[str, str], body: bytes) -> Any:
     """Return what the slim client makes of an answer."""
     key = Key(*KEY)
     client = Client(endpoints.choose({}, "eu-west-1", None), "eu-west-1", lambda: key)
-    with patch.object(
-        client._connections, "send", return_value=Answer(status, headers, body, True)
-    ):
+    with patch.object(client._connections, "send", return_value=Answer(status, headers, body)):
         return client.execute_statement(sql="SELECT 1")
 
 
@@ -74,8 +73,8 @@ def test_answers_are_botocores(members: Any, escaped: bool) -> None:  # noqa: FB
 
     ours, theirs = (answer(200, headers, body) for answer in (answered, botocore_client().answer))
 
-    del theirs["ResponseMetadata"]["MaxAttemptsReached"]
-    assert ours == theirs
+    kept = {name: theirs["ResponseMetadata"][name] for name in METADATA}
+    assert ours == {**theirs, "ResponseMetadata": kept}
     assert repr(ours.get("records")) == repr(theirs.get("records"))  # 1.0 is not 1
 
 
@@ -98,8 +97,7 @@ def test_errors_are_botocores(status: int, name: str | None, body: str) -> None:
         assert ours["Code"] == theirs["Code"]
     if body.startswith('{"'):  # of what is not the protocol's, botocore makes a message
         assert ours["Message"] == theirs["Message"]
-    metadata = ("HTTPStatusCode", "HTTPHeaders", "RetryAttempts")
-    ours, theirs = ({name: each["ResponseMetadata"][name] for name in metadata} for each in found)
+    ours, theirs = ({name: each["ResponseMetadata"][name] for name in METADATA} for each in found)
     assert ours == theirs
 
 
@@ -115,8 +113,6 @@ def test_errors_are_botocores(status: int, name: str | None, body: str) -> None:
         b"[" * 100_000,
         b'{"records":[[{"blobValue":"a"}]]}',
         b'{"records":[[{"blobValue":7}]]}',
-        b'{"records":[["blobValue"]]}',
-        b'{"records":7,"x":"blobValue"}',
     ],
 )
 def test_answer_that_can_not_be_read(body: bytes) -> None:

@@ -34,7 +34,7 @@ def test_every_region() -> None:
             for name, is_set in zip(FLAGS, (is_fips, is_dual), strict=True)
             if is_set
         }
-        assert str(endpoints.choose(environ, region, None)) == wanted.url
+        assert endpoints.choose(environ, region, None) == wanted.url
 
 
 @pytest.mark.parametrize(
@@ -48,10 +48,14 @@ def test_every_region() -> None:
         ),
         ({"AWS_ENDPOINT_URL_RDS_DATA": "http://b"}, "https://c:443/", "https://c"),
         ({"AWS_USE_FIPS_ENDPOINT": "false"}, "http://[::1]:8001", "http://[::1]:8001"),
+        ({}, "HTTP://A.example.com:80", "http://a.example.com"),
+        ({}, "http://a:443", "http://a:443"),
+        ({}, "http://a:8080", "http://a:8080"),
+        ({}, "https://a:65535", "https://a:65535"),
     ],
 )
 def test_address_that_is_said(environ: dict[str, str], url: str | None, expected: str) -> None:
-    assert str(endpoints.choose(environ, "eu-west-1", url)) == expected
+    assert endpoints.choose(environ, "eu-west-1", url) == expected
 
 
 @pytest.mark.parametrize("flag", FLAGS)
@@ -67,7 +71,8 @@ def test_address_that_is_said_is_neither_fips_nor_dual_stack(flag: str) -> None:
         "nonsense",
         "ftp://a",
         "http://",
-        "http://a:99999",
+        "http://a:65536",
+        "http://a:",
         "http://a:b",
         "http://a..b",
         "http://user:password@a",

@@ -1,5 +1,6 @@
 """What the slim client sends is, byte for byte, what botocore would send."""
 
+import time
 from typing import Any
 from unittest.mock import patch
 
@@ -25,7 +26,7 @@ def client(region: str, url: str | None, key: tuple[str, str, str]) -> Client:
 def sent(client: Client, operation: str, arguments: dict[str, Any], now: float) -> Request:
     """Return what the client sends, as a bare socket gets it."""
     with (
-        patch("chalicelib.database.slim.time.time", lambda: now),
+        patch("chalicelib.database.slim.signatures.gmtime", lambda: time.gmtime(now)),
         patch.object(client._connections, "send", side_effect=InterruptedError) as send,
         patch("chalicelib.database.slim.DatabaseUnavailable", KeyError),
         pytest.raises(KeyError),
@@ -35,7 +36,7 @@ def sent(client: Client, operation: str, arguments: dict[str, Any], now: float) 
     first, *lines = head.decode("ascii").split("\r\n")
     method, path, version = first.split(" ")
     assert version == "HTTP/1.1"
-    headers = dict(line.split(": ", 1) for line in lines)
+    headers = dict(line.split(":", 1) for line in lines)
     assert len(headers) == len(lines)
     return method, path, {name.lower(): value for name, value in headers.items()}, body
 
@@ -64,8 +65,7 @@ def test_signing_key_is_made_again_on_the_next_day_and_for_another_key() -> None
     """The signer keeps what it can, and no more: each request is still botocore's."""
     keys = [Key(*KEY), Key("AKIDOTHER", "other", "token")]
     held = keys[0]
-    address = endpoints.choose({}, "eu-west-1", None)
-    ours = Client(address, "eu-west-1", lambda: held)
+    ours = Client(endpoints.choose({}, "eu-west-1", None), "eu-west-1", lambda: held)
     for held in keys:
         for now in (0, 86_399, 86_400, 86_399):
             theirs = botocore_client().request(

@@ -9,77 +9,52 @@ https://docs.aws.amazon.com/rdsdataservice/latest/APIReference/Welcome.html
 
 import json
 import os
-import time
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from chalicelib.database import DatabaseUnavailable, StatementFailed, StatementTimeout
 from chalicelib.database.clients import ErrorAnswer
 from chalicelib.database.slim import endpoints
-from chalicelib.database.slim.connections import Address, Answer, Connections
+from chalicelib.database.slim.connections import Answer, Connections
 from chalicelib.database.slim.credentials import Credentials, Key
-from chalicelib.database.slim.signatures import Signer
+from chalicelib.database.slim.signatures import signed
 from chalicelib.settings import Settings
 
-_FIRST_ERROR = 300
+
+def _operation(path: str) -> Callable[..., Any]:
+    return lambda client, **arguments: client.call(path, arguments)
 
 
 class Client:
-    """Calls the Data API at one address. Several threads may share it."""
+    """Calls the Data API at a URL. Several threads may share it."""
 
-    def __init__(self, address: Address, region: str, credentials: Callable[[], Key]) -> None:
-        self._address = address
-        self._region = region
-        self._credentials = credentials
-        self._connections = Connections(address)
-        self._signer: Signer | None = None
+    def __init__(self, url: str, region: str, credentials: Callable[[], Key]) -> None:
+        self._url, self._credentials = url, credentials
+        self._connections = Connections(url)
+        self._signed = partial(signed, url.partition("://")[2], region)
 
-    def execute_statement(self, **arguments: Any) -> Any:
-        return self._call("/Execute", arguments)
-
-    def batch_execute_statement(self, **arguments: Any) -> Any:
-        return self._call("/BatchExecute", arguments)
-
-    def begin_transaction(self, **arguments: Any) -> Any:
-        return self._call("/BeginTransaction", arguments)
-
-    def commit_transaction(self, **arguments: Any) -> Any:
-        return self._call("/CommitTransaction", arguments)
-
-    def rollback_transaction(self, **arguments: Any) -> Any:
-        return self._call("/RollbackTransaction", arguments)
-
-    def close(self) -> None:
-        """Close what is kept, which another call would make anew."""
-        self._connections.close()
-
-    def request(self, path: str, arguments: Mapping[str, Any]) -> bytes:
-        """Return a call's signed request."""
-        body = _encoded(arguments)
-        key, signer = self._credentials(), self._signer
-        if signer is None or signer.key is not key:
-            signer = self._signer = Signer(key, self._region, self._address.host_header)
-        return signer.head(path, body, time.time()) + body
-
-    def _call(self, path: str, arguments: Mapping[str, Any]) -> Any:
-        request = self.request(path, arguments)
+    def call(self, path: str, arguments: dict[str, Any]) -> Any:
+        request = self._signed(path, _encoded(arguments), self._credentials())
         try:
             answer = self._connections.send(request)
         except TimeoutError as error:
             raise StatementTimeout(type(error).__name__) from None
-        except OSError as error:
-            reason = f"the Data API at {self._address} can't be reached: {type(error).__name__}"
+        except (OSError, ValueError) as error:
+            reason = f"the Data API at {self._url} can't be reached: {type(error).__name__}"
             raise DatabaseUnavailable(reason) from None
-        metadata = {
-            "RequestId": answer.headers.get("x-amzn-requestid", ""),
-            "HTTPStatusCode": answer.status,
-            "HTTPHeaders": answer.headers,
-            "RetryAttempts": 0,
-        }
-        if answer.status >= _FIRST_ERROR:
-            raise ErrorAnswer({"Error": _error(answer), "ResponseMetadata": metadata})
-        return {"ResponseMetadata": metadata, **_members(answer.body)}
+        return _result(answer)
+
+    execute_statement = _operation("/Execute")
+    batch_execute_statement = _operation("/BatchExecute")
+    begin_transaction = _operation("/BeginTransaction")
+    commit_transaction = _operation("/CommitTransaction")
+    rollback_transaction = _operation("/RollbackTransaction")
+
+    def close(self) -> None:
+        """Close what is kept, which another call would make anew."""
+        self._connections.close()
 
 
 def connect(settings: Settings) -> Client:
@@ -88,67 +63,62 @@ def connect(settings: Settings) -> Client:
         key = Key("local", "local")
         return Client(endpoints.parse(settings.endpoint_url), "us-east-1", lambda: key)
     region = endpoints.region(os.environ)
-    address = endpoints.choose(os.environ, region, settings.endpoint_url)
-    return Client(address, region, Credentials(os.environ).current)
+    url = endpoints.choose(os.environ, region, settings.endpoint_url)
+    return Client(url, region, Credentials(os.environ).current)
 
 
-def _blob(value: object) -> str:
-    if isinstance(value, bytes):
-        return b2a_base64(value, newline=False).decode()
-    raise TypeError(f"no value of the Data API: {type(value).__name__}")
+def _base64(value: Any) -> str:
+    return b2a_base64(value, newline=False).decode()
 
 
-_encode = json.JSONEncoder(default=_blob, allow_nan=False).encode
+_encode = json.JSONEncoder(default=_base64, allow_nan=False).encode
 
 
-def _encoded(arguments: Mapping[str, Any]) -> bytes:
+def _encoded(arguments: dict[str, Any]) -> bytes:
     try:
         return _encode(arguments).encode()
     except (ValueError, TypeError) as error:  # whose text may repeat the value
         raise StatementFailed(f"a value can't be sent: {type(error).__name__}") from None
 
 
-def _members(body: bytes) -> dict[str, Any]:
-    """Return an answer's members as botocore does: blobs as bytes, and nothing that is null.
-
-    The text says whether there is any to look for: it seldom is null, but in `nullable`. Blobs and
-    doubles are in records only.
-    """
+def _result(answer: Answer) -> dict[str, Any]:
+    """Return what an answer says, as botocore does. Raises ErrorAnswer, DatabaseUnavailable."""
+    is_error = answer.status >= 300  # noqa: PLR2004 (RFC 9110, 15)
     try:
-        hook = _without_nulls if b'":null' in body or b'": null' in body else None
-        members = {**json.loads(body.decode(), object_hook=hook)}
-        for name, convert in (("blobValue", a2b_base64), ("doubleValue", float)):
-            if name.encode() in body:
-                _convert(members.get("records", ()), name, convert)
-    except (ValueError, TypeError, AttributeError, RecursionError):
-        raise DatabaseUnavailable("the Data API's answer can't be read") from None
+        members = {**_members(answer.body)}
+    except (ValueError, TypeError, RecursionError):
+        if not is_error:
+            raise DatabaseUnavailable("the Data API's answer can't be read") from None
+        members = {}
+    members["ResponseMetadata"] = {"HTTPStatusCode": answer.status, "HTTPHeaders": answer.headers}
+    if is_error:
+        raise ErrorAnswer({**members, "Error": _error(answer, members)})
     return members
 
 
-def _without_nulls(members: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in members.items() if value is not None}
+def _members(body: bytes) -> Any:
+    """Read an answer; the text says whether there is anything in it that JSON has otherwise."""
+    special = (b'":null', b'": null', b'"blobValue"', b'"doubleValue"')
+    hook = _converted if any(map(body.__contains__, special)) else None
+    return json.loads(body.decode(), object_hook=hook)
 
 
-def _convert(records: list[list[dict[str, Any]]], name: str, convert: Callable[[Any], Any]) -> None:
-    for record in records:
-        for field in record:
-            if name in field:
-                field[name] = convert(field[name])
+def _converted(members: dict[str, Any]) -> dict[str, Any]:
+    """Return an object's members with blobs as bytes, and without what is null."""
+    kept = {name: value for name, value in members.items() if value is not None}
+    if "blobValue" in kept:
+        kept["blobValue"] = a2b_base64(kept["blobValue"])
+    if "doubleValue" in kept:
+        kept["doubleValue"] = float(kept["doubleValue"])
+    return kept
 
 
-def _error(answer: Answer) -> dict[str, str]:
+def _error(answer: Answer, body: dict[str, Any]) -> dict[str, str]:
     """Return what an error answer says; its name is in a header, or in the body.
 
     https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html#operation-error-serialization
     """
-    try:
-        body = {**json.loads(answer.body)}
-    except (ValueError, TypeError, RecursionError):
-        body = {}
-    names = (answer.headers.get("x-amzn-errortype"), body.get("code"), body.get("__type"))
-    name = next((name for name in names if isinstance(name, str)), str(answer.status))
-    message = body.get("message", body.get("Message"))
-    return {
-        "Code": name.partition(":")[0].rpartition("#")[2],
-        "Message": message if isinstance(message, str) else "",
-    }
+    named = body.get("code", body.get("__type", answer.status))
+    name = str(answer.headers.get("x-amzn-errortype", named))
+    message = body.get("message", body.get("Message", ""))
+    return {"Code": name.partition(":")[0].rpartition("#")[2], "Message": str(message)}

@@ -6,13 +6,10 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
 
 import re
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
-from chalicelib.database.slim.connections import Address
 from chalicelib.settings import SettingsError
 
-_DEFAULT = ("amazonaws.com", "api.aws")
-# By how regions' names begin: the domain, and that of dual stack. GovCloud has the default ones.
+# By how regions' names begin: the domain, and that of dual stack.
 _DOMAINS: Mapping[str, tuple[str, str]] = {
     "cn-": ("amazonaws.com.cn", "api.amazonwebservices.com.cn"),
     "eusc-": ("amazonaws.eu", "api.amazonwebservices.eu"),
@@ -20,7 +17,10 @@ _DOMAINS: Mapping[str, tuple[str, str]] = {
     "us-isob-": ("sc2s.sgov.gov", "api.aws.scloud"),
     "eu-isoe-": ("cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
     "us-isof-": ("csp.hci.ic.gov", "api.aws.hci.ic.gov"),
+    "": ("amazonaws.com", "api.aws"),
 }
+_NAME = r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*"
+_URL = rf"((https?)://(?:{_NAME}|\[[0-9a-f:.]+\])(?::(\d{{1,5}}))?)/?"
 
 
 def region(environ: Mapping[str, str]) -> str:
@@ -31,41 +31,26 @@ def region(environ: Mapping[str, str]) -> str:
     raise SettingsError("The environment variable AWS_REGION must name a region, as eu-west-1.")
 
 
-def choose(environ: Mapping[str, str], region: str, url: str | None) -> Address:
-    """Return the address at `url`, or else the environment's. Raises SettingsError."""
+def choose(environ: Mapping[str, str], region: str, url: str | None) -> str:
+    """Return the address `url`, or else the environment's. Raises SettingsError."""
     url = url or environ.get("AWS_ENDPOINT_URL_RDS_DATA") or environ.get("AWS_ENDPOINT_URL")
-    is_fips = _is_set(environ, "AWS_USE_FIPS_ENDPOINT")
-    is_dual = _is_set(environ, "AWS_USE_DUALSTACK_ENDPOINT")
+    is_fips = environ.get("AWS_USE_FIPS_ENDPOINT", "").lower() == "true"
+    is_dual = environ.get("AWS_USE_DUALSTACK_ENDPOINT", "").lower() == "true"
     if url and (is_fips or is_dual):  # which would be neither
-        raise SettingsError(
-            "AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT can't be used with an endpoint's"
-            " own address, AWS_ENDPOINT_URL_RDS_DATA or AWS_ENDPOINT_URL."
-        )
+        flags = "AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT"
+        raise SettingsError(f"{flags} can't be used with an AWS_ENDPOINT_URL of one's own.")
     if url:
         return parse(url)
-    domains = (pair for start, pair in _DOMAINS.items() if region.startswith(start))
-    domain = next(domains, _DEFAULT)[is_dual]
-    return Address(True, f"rds-data{'-fips' * is_fips}.{region}.{domain}", 443)
+    domains = next(pair for start, pair in _DOMAINS.items() if region.startswith(start))
+    return f"https://rds-data{'-fips' * is_fips}.{region}.{domains[is_dual]}"
 
 
-def parse(url: str) -> Address:
-    """Return the address that `http://host:port` or `https://host` is. Raises SettingsError."""
-    try:
-        parts = urlsplit(url)
-        is_https, host = parts.scheme == "https", parts.hostname or ""
-        port = parts.port or (443 if is_https else 80)
-    except ValueError:
-        host = ""
-    named = re.fullmatch(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*|[0-9a-f:]*:[0-9a-f:.]*", host)
-    if (
-        not named
-        or parts.scheme not in {"http", "https"}
-        or "@" in parts.netloc
-        or url != (f"{url.partition(':')[0]}://{parts.netloc}{'/' * url.endswith('/')}")
-    ):
+def parse(url: str) -> str:
+    """Return `http://host:port` or `https://host` without what it need not say.
+
+    Raises SettingsError where it is neither.
+    """
+    match = re.fullmatch(_URL, url.lower())
+    if not match or int(match[3] or 0) > 65_535:  # noqa: PLR2004 (the last port)
         raise SettingsError("The Data API's address must be of the form https://host:port.")
-    return Address(is_https, host, port)
-
-
-def _is_set(environ: Mapping[str, str], name: str) -> bool:
-    return environ.get(name, "").lower() == "true"
+    return match[1].removesuffix(":443" if match[2] == "https" else ":80")
