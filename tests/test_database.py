@@ -34,8 +34,8 @@ from chalicelib.database import (
     clients,
     connect,
     mysql,
+    slim,
 )
-from chalicelib.database.slim import connections
 from chalicelib.settings import DATA_API_CLIENTS, Settings, SettingsError
 from local.mariadb import MariaDB
 from local.processes import free_port
@@ -471,7 +471,7 @@ def test_data_api_that_does_not_answer_in_time(
     serve: Callable[[bytes], str], client: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(boto, "_CONFIG", boto._CONFIG.merge(Config(read_timeout=0.2)))
-    monkeypatch.setattr(connections, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(slim, "READ_SECONDS", 0.2)
 
     with pytest.raises(StatementTimeout):
         database_at(serve(b""), client).fetch_one("SELECT 1")

@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from chalicelib.database.clients import CONNECT_SECONDS, READ_SECONDS
+from chalicelib.database.clients import CONNECT_SECONDS
 
 IDLE_SECONDS = 50
 """A connection that was idle for longer is not used again: AWS may be about to close it."""
@@ -25,6 +25,10 @@ MAX_BYTES = 8 * 1024 * 1024  # of an answer; the Data API's own limit is 1 MiB
 
 class BadAnswer(ValueError):
     """What came is not HTTP, or not all of it."""
+
+
+class NotConnected(OSError):
+    """There is no connection, so nothing was sent."""
 
 
 class Answer(NamedTuple):
@@ -42,12 +46,12 @@ class Connections:
         self._url = url
         self._idle: list[tuple[socket.socket, float]] = []  # with the time they were last used
 
-    def send(self, request: bytes, seconds: float | None = None) -> Answer:
+    def send(self, request: bytes, seconds: float) -> Answer:
         """Send a request once, and return the answer: within `seconds`, connecting included.
 
-        Raises TimeoutError where the answer takes longer, otherwise OSError, or ValueError.
+        Raises NotConnected, TimeoutError where the answer takes longer, OSError, ValueError.
         """
-        deadline = time.monotonic() + (READ_SECONDS if seconds is None else seconds)
+        deadline = time.monotonic() + seconds
         connection = self._take() or self._connect(_left(deadline))
         reader, is_usable = _Reader(connection, deadline), False
         try:
@@ -91,8 +95,8 @@ class Connections:
             connection = socket.create_connection(place, min(seconds, CONNECT_SECONDS))
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return tls.wrap_socket(connection, server_hostname=host) if tls else connection
-        except TimeoutError:
-            raise ConnectionError("no connection in time") from None
+        except OSError as error:
+            raise NotConnected(type(error).__name__) from None
 
     @cached_property
     def _tls(self) -> Any:

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-from chalicelib.database import DatabaseUnavailable, StatementFailed
+from chalicelib.database import StatementFailed, StatementNotBegun
 from chalicelib.database.slim.connections import Connections
 
-EARLY = 300
+EARLY_SECONDS = 300
 """So many seconds before they end, credentials are asked for anew."""
-SECONDS = 2
+ENDPOINT_SECONDS = 2
 """How long the endpoint may take to answer: it is on the same machine."""
 
 _ENDPOINT = r"(http://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?)(/[!-~]*)?"
@@ -39,10 +39,15 @@ class Credentials:
     def current(self) -> Key:
         """Return the key.
 
-        Raises StatementFailed where there is none, DatabaseUnavailable where there is none now.
+        Raises StatementFailed where there is none, StatementNotBegun where there is none now.
         """
-        if self._key is None or time.time() > self._key.expiry - EARLY:
-            self._key = _read(self._environ)
+        left = self._key.expiry - time.time() if self._key else 0
+        if not self._key or left < EARLY_SECONDS:
+            try:
+                self._key = _read(self._environ)
+            except StatementNotBegun:
+                if not self._key or left < 0:
+                    raise
         return self._key
 
 
@@ -61,12 +66,12 @@ def _ask(environ: Mapping[str, str]) -> Key:
     head = f"GET {match[2] or '/'} HTTP/1.1\r\nhost:{match[1][7:]}\r\nauthorization:"
     try:
         request = f"{head}{_token(environ)}\r\n\r\n".encode("ascii")
-        issued = json.loads(Connections(match[1]).send(request, SECONDS).body)
+        issued = json.loads(Connections(match[1]).send(request, ENDPOINT_SECONDS).body)
         expiry = datetime.fromisoformat(issued["Expiration"]).timestamp()
         return Key(issued["AccessKeyId"], issued["SecretAccessKey"], issued["Token"], expiry)
     except (OSError, ValueError, KeyError, TypeError) as error:  # whose text may have the key
         reason = f"AWS credentials can't be had of {match[1]}: {type(error).__name__}"
-        raise DatabaseUnavailable(reason) from None
+        raise StatementNotBegun(reason) from None
 
 
 def _token(environ: Mapping[str, str]) -> str:
