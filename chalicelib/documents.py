@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any, NoReturn
 
 from chalicelib.problems import MalformedJSON
@@ -63,10 +64,12 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _deeper_than(levels: int, document: object) -> bool:
-    if isinstance(document, dict):
-        children = list(document.values())
-    elif isinstance(document, list):
-        children = document
-    else:
-        return False
-    return levels == 0 or any(_deeper_than(levels - 1, child) for child in children)
+    """Whether more are within each other. Level by level: there may be very many in one."""
+    level: list[object] = [document]
+    for _ in range(levels + 1):
+        nested = [each for each in level if isinstance(each, (dict, list))]
+        if not nested:
+            return False
+        members = (each.values() if isinstance(each, dict) else each for each in nested)
+        level = list(chain.from_iterable(members))
+    return True
