@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
-from unicodedata import is_normalized
+from unicodedata import combining, is_normalized
 
 from chalicelib import rows
 from chalicelib.documents import json_size
@@ -86,7 +86,7 @@ def _text(
             and 0 < len(value) <= most
             and value.isprintable()
             and value == value.strip()
-            and is_normalized("NFC", value)
+            and (value.isascii() or _is_composed(value))
             and (choices is None or value in choices)
             and (pattern is None or _compiled(pattern).fullmatch(value))
         ):
@@ -94,6 +94,10 @@ def _text(
         raise Unsure
 
     return check
+
+
+def _is_composed(text: str) -> bool:
+    return is_normalized("NFC", text) and not any(map(combining, text))
 
 
 @cache

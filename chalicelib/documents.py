@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any, NoReturn
 
 from chalicelib.problems import MalformedJSON
@@ -72,11 +73,15 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _deeper_than(levels: int, document: object) -> bool:
-    if not isinstance(document, _NESTING):
-        return False
-    children = document.values() if isinstance(document, dict) else document
-    nested = [child for child in children if isinstance(child, _NESTING)]
-    return levels == 0 or any(_deeper_than(levels - 1, child) for child in nested)
+    """Whether more are within each other. Level by level: there may be very many in one."""
+    level: list[object] = [document]
+    for _ in range(levels + 1):
+        nested = [each for each in level if isinstance(each, _NESTING)]
+        if not nested:
+            return False
+        members = (each.values() if isinstance(each, dict) else each for each in nested)
+        level = list(chain.from_iterable(members))
+    return True
 
 
 _NESTING = (dict, list)

@@ -6,6 +6,7 @@ A message is `code: Detail.`; problem details carry the two apart.
 import re
 import unicodedata
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any
 
 import marshmallow
@@ -16,6 +17,7 @@ from chalicelib.documents import json_size
 
 MAX_METADATA = 50
 MAX_METADATA_BYTES = 4_096
+MOST_MARKS = 30  # on a letter, as Unicode's Stream-Safe Text Format has it (UAX 15, section 13)
 LONGEST_DECOMPOSITION = 4  # characters that become one in normal form C, and spaces around them
 
 # Line breaks, other controls, and halves of surrogate pairs
@@ -34,6 +36,7 @@ class Text(fields.String):
     default_error_messages = MESSAGES | {
         "invalid": "type: Must be a string.",
         "control": "control-character: Must not have control characters or line breaks.",
+        "marks": f"marks: Must have at most {MOST_MARKS} combining characters in a row.",
         "blank": "blank: Must not be empty.",
         "too_long": "too-long: Must have at most {most} characters.",
     }
@@ -47,6 +50,9 @@ class Text(fields.String):
         # before it is normalized, which takes the square of the time
         if len(text) > self.most * LONGEST_DECOMPOSITION:
             raise self.make_error("too_long", most=self.most)
+        # they are sorted, which takes the square of the time
+        if not text.isascii() and _most_marks(text) > MOST_MARKS:
+            raise self.make_error("marks")
         text = unicodedata.normalize("NFC", text).strip()
         if len(text) > self.most:
             raise self.make_error("too_long", most=self.most)
@@ -210,3 +216,9 @@ class CommaSeparated(fields.List[str]):
 
     def _deserialize(self, value: Any, *_arguments: Any, **_more: Any) -> list[str | None]:
         return list(dict.fromkeys(self.inner.deserialize(item) for item in value.split(",")))
+
+
+def _most_marks(text: str) -> int:
+    """Return how many combining characters the text has in a row."""
+    runs = groupby(map(bool, map(unicodedata.combining, text)))
+    return max((len(list(run)) for are_marks, run in runs if are_marks), default=0)

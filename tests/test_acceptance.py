@@ -99,6 +99,7 @@ def both(document: object) -> tuple[Any, Any]:
 @given(DOCUMENTS)
 @settings(max_examples=1_000, deadline=None)
 @example(WHOLE)
+@example(ADA | {"given_name": "a" + "\u0316" * 31})
 @example(ADA | {"addresses": [dict.fromkeys(ADDRESS, "é" * 200) | {"country": "GB"}] * 5})
 def test_what_is_taken_is_what_the_schemas_take(document: object) -> None:
     taken, loaded = both(document)

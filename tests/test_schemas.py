@@ -83,6 +83,8 @@ def test_value_is_taken(member: str, sent: Any, stored: Any) -> None:
         ("given_name", "a\u2028b", "control-character"),
         ("given_name", "a\ud800b", "control-character"),
         ("given_name", "a\x1bb", "control-character"),
+        ("given_name", "a" + "\u0316" * 30, None),
+        ("given_name", "a" + "\u0316" * 31, "marks"),
         ("given_name", ["Ada"], "type"),
         ("given_name", True, "type"),
         ("family_name", "x" * 301, "too-long"),
