@@ -405,3 +405,26 @@ def test_of_a_long_log_the_end_is_read(log: Path, monkeypatch: pytest.MonkeyPatc
 
     assert found == list(range(1_000 - len(found), 1_000))
     assert len(found) > 10
+
+
+def test_line_that_is_nested_too_deeply_is_passed_over(tmp_path: Path) -> None:
+    """The parser gives up in a way of its own, and what comes after is read."""
+    log = tmp_path / "api.log"
+    deep = '{"trace_id":"1-a","a":' + "[" * 100_000 + "]" * 100_000 + "}"
+    with pytest.raises(RecursionError):
+        json.loads(deep)
+    log.write_text(f'{deep}\n{{"trace_id":"1-a"}}\n')
+
+    assert Lines(log).of("1-a") == [{"trace_id": "1-a"}]
+
+
+def test_lines_beyond_what_a_trace_may_have_hide_no_others(tmp_path: Path) -> None:
+    log = tmp_path / "api.log"
+    first, second = {"trace_id": "1-a"}, {"trace_id": "1-b"}
+    large = {"trace_id": "1-a", "message": "x" * shelf.MAX_TRACE_SIZE}
+    log.write_text("".join(f"{json.dumps(each)}\n" for each in (first, large, second, first)))
+
+    lines = Lines(log)
+
+    assert lines.of("1-b") == [second]
+    assert lines.of("1-a") == [first, first]
