@@ -123,6 +123,8 @@ def _from_answer(error: ErrorAnswer) -> DatabaseError:
 
 def _parameter(name: str, value: Value) -> "SqlParameterTypeDef":  # noqa: PLR0911 (one a type)
     match value:
+        case str():  # the most of them
+            return {"name": name, "value": {"stringValue": value}}
         case None:
             return {"name": name, "value": {"isNull": True}}
         case bool():
@@ -142,8 +144,6 @@ def _parameter(name: str, value: Value) -> "SqlParameterTypeDef":  # noqa: PLR09
         case Decimal() | int():
             text = format(value, "f" if isinstance(value, Decimal) else "d")
             return {"name": name, "value": {"stringValue": text}, "typeHint": "DECIMAL"}
-        case str():
-            return {"name": name, "value": {"stringValue": value}}
 
 
 def _utc(text: str) -> datetime:
