@@ -1,0 +1,1 @@
+"""What breaks the service on purpose: traffic, chaos, fuzzing; and the simulation of a larger one."""

@@ -1,0 +1,64 @@
+"""The customers that the load is about: it makes them, changes them, and knows what they should be."""
+
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+from local import seed
+
+
+@dataclass
+class Known:
+    """A customer, and the last version that the service has confirmed."""
+
+    id: str
+    version: int
+    document: dict[str, Any]
+
+
+@dataclass
+class Customers:
+    """Those of a run, told from all others by `mark`, which is in every email address.
+
+    `settled` are read and changed, and stay until the end. `young` were created by the load, and
+    only deleted: so nobody reads what is gone, and a 404 is never due to chance.
+    """
+
+    mark: str
+    chance: random.Random
+    settled: list[Known] = field(default_factory=list)
+    young: list[Known] = field(default_factory=list)
+    made: list[str] = field(default_factory=list)
+    """The ids of all, also of those that are deleted."""
+    _busy: set[str] = field(default_factory=set)
+    _count: int = 0
+
+    def new(self) -> dict[str, Any]:
+        """Return a customer that is nowhere yet, with a reserved domain (RFC 2606)."""
+        self._count += 1
+        customer = seed.generate(self.chance.randrange(10**6))
+        unique = f"{self.mark}-{self._count}"
+        return customer | {"email": f"{unique}@example.com", "external_id": unique}
+
+    def add(self, document: dict[str, Any], *, settled: bool) -> None:
+        """Remember a customer that the service has created."""
+        self.made.append(document["id"])
+        known = Known(document["id"], document["version"], document)
+        (self.settled if settled else self.young).append(known)
+
+    def any(self) -> Known:
+        return self.chance.choice(self.settled)
+
+    def take(self) -> Known | None:
+        """Return one that nobody else changes until `give_back`, or None if there is hardly any."""
+        for _ in range(10):
+            if (known := self.any()).id not in self._busy:
+                self._busy.add(known.id)
+                return known
+        return None
+
+    def give_back(self, known: Known, version: int | None) -> None:
+        """Remember the version that was confirmed; None keeps a customer of unclear version away."""
+        if version is not None:
+            known.version = version
+            self._busy.discard(known.id)
