@@ -13,6 +13,8 @@ AUDIT := .venv/audit/.installed
 EMULATOR := .venv/emulator
 # the same, for what is measured beside the service
 BENCH ?= .venv/bench
+# the same, for who sends load
+LOAD := .venv/load
 INSTALL := pip install --quiet --disable-pip-version-check --no-compile --require-hashes --requirement
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade
 LOCKED := --constraints requirements.txt
@@ -83,7 +85,16 @@ lock: $(INSTALLED)  ## Pin the requirements anew from pyproject.toml
 		--output-file requirements-contract.txt
 	@$(COMPILE) --group audit --output-file requirements-audit.txt
 	@$(COMPILE) --group rehearsal --output-file requirements-rehearsal.txt
+	@$(COMPILE) pyproject.toml --group load --constraints requirements-dev.txt \
+		--output-file requirements-load.txt
 	@$(COMPILE) pyproject.toml --group bench $(LOCKED) --output-file requirements-bench.txt
+
+##@ Break it
+load: $(LOAD)/.installed  ## Send load, with marks to hold, to a stack of its own or to BASE_URL (TOKEN=...)
+	@$(LOAD)/bin/python -m load.traffic $(ARGS)
+
+soak: $(LOAD)/.installed  ## Send steady load for an hour, and see whether anything grows (ARGS="--minutes 5")
+	@$(LOAD)/bin/python -m load.traffic.soak $(ARGS)
 
 ##@ Deploy it
 provision: $(INSTALLED)  ## Make or change a stage's network, database and operations (STAGE=dev)
@@ -125,11 +136,16 @@ $(EMULATOR)/.installed: requirements-rehearsal.txt $(INSTALLED)
 	@$(EMULATOR)/bin/$(INSTALL) $<
 	@touch $@
 
+$(LOAD)/.installed: requirements-load.txt $(INSTALLED)
+	@$(BIN)/python -m venv $(LOAD)
+	@$(LOAD)/bin/$(INSTALL) $<
+	@touch $@
+
 $(BENCH)/.installed: requirements-bench.txt $(INSTALLED)
 	@$(BIN)/python -m venv $(BENCH)
 	@$(BENCH)/bin/$(INSTALL) $<
 	@touch $@
 
 .DEFAULT_GOAL := help
-.PHONY: run stack seed migrate token reset test quick contract rehearse audit bench budget check format openapi lock \
+.PHONY: run stack seed migrate token reset test quick contract rehearse audit bench budget load soak check format openapi lock \
 	provision bind migrate-stage package deploy apply smoke status rollback destroy costs help

@@ -1,1 +1,1 @@
-"""What breaks the service on purpose: traffic, chaos, fuzzing; and the simulation of a larger one."""
+"""What breaks the service on purpose, and what simulates a larger one."""

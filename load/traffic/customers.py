@@ -1,10 +1,13 @@
-"""The customers that the load is about: it makes them, changes them, and knows what they should be."""
+"""The customers of a run: made up, and known to be what the service has confirmed."""
 
 import random
 from dataclasses import dataclass, field
 from typing import Any
 
 from local import seed
+
+NOBODYS_PHONE = "+447700900123"
+"""Of the numbers kept for drama: https://www.ofcom.org.uk/phones-and-broadband/phone-numbers."""
 
 
 @dataclass
@@ -38,7 +41,8 @@ class Customers:
         self._count += 1
         customer = seed.generate(self.chance.randrange(10**6))
         unique = f"{self.mark}-{self._count}"
-        return customer | {"email": f"{unique}@example.com", "external_id": unique}
+        own = {"email": f"{unique}@example.com", "external_id": unique, "phone": NOBODYS_PHONE}
+        return customer | own
 
     def add(self, document: dict[str, Any], *, settled: bool) -> None:
         """Remember a customer that the service has created."""
@@ -58,7 +62,7 @@ class Customers:
         return None
 
     def give_back(self, known: Known, version: int | None) -> None:
-        """Remember the version that was confirmed; None keeps a customer of unclear version away."""
+        """Remember the confirmed version; None is an unclear one, and nobody takes it again."""
         if version is not None:
             known.version = version
             self._busy.discard(known.id)

@@ -2,20 +2,21 @@
 
 import asyncio
 import json
-import sys
 from http import HTTPStatus
+from typing import Any
 
 import aiohttp
 from tqdm import tqdm
 
 from load.traffic.customers import Customers
 from load.traffic.mix import JSON, Request
-from load.traffic.sending import Sender
+from load.traffic.sending import REFUSALS, Sender
 from load.traffic.target import TargetError
 
 BATCH = 100  # the API's most
 AT_ONCE = 4
 ATTEMPTS = 5
+GONE = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_FOUND})
 
 
 async def make(sender: Sender, customers: Customers, count: int) -> None:
@@ -38,31 +39,28 @@ async def make(sender: Sender, customers: Customers, count: int) -> None:
             customers.add(document, settled=True)
 
 
-async def erase(sender: Sender, customers: Customers) -> int:
+async def erase(sender: Sender, customers: Customers, stop: asyncio.Event) -> int:
     """Erase all that the run has made; return how many of them are left.
 
-    Stops at the first answer that the token may not.
+    Ends when `stop` is set, and at the first answer that the token may not.
     """
-    left, gone = list(customers.made), {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_FOUND}
-    forbidden = asyncio.Event()
+    waiting, left = list(customers.made), 0
 
-    async def work(bar: "tqdm[None]") -> None:
-        while left and not forbidden.is_set():
-            customer = left.pop()
-            request = Request("erase", "POST", f"/customers/{customer}/erase", frozenset())
-            status, _ = await _persistently(sender, request)
-            if status not in gone:
-                failed.append(customer)
-                if status == HTTPStatus.FORBIDDEN:
-                    forbidden.set()
+    async def work(bar: "tqdm[Any]") -> None:
+        nonlocal left
+        while waiting and not stop.is_set():
+            path = f"/customers/{waiting.pop()}/erase"
+            status, _ = await _persistently(sender, Request("erase", "POST", path, frozenset()))
+            left += status not in GONE
+            if status == HTTPStatus.FORBIDDEN:
+                stop.set()
             bar.update()
 
-    failed: list[str] = []
-    with tqdm(total=len(left), desc="erasing customers", leave=False, disable=None) as bar:
+    with tqdm(total=len(waiting), desc="erasing customers", leave=False, disable=None) as bar:
         async with asyncio.TaskGroup() as tasks:
             for _ in range(AT_ONCE):
                 tasks.create_task(work(bar))
-    return len(left) + len(failed)
+    return len(waiting) + left
 
 
 async def _persistently(sender: Sender, request: Request) -> tuple[int, bytes]:
@@ -75,7 +73,7 @@ async def _persistently(sender: Sender, request: Request) -> tuple[int, bytes]:
             body = type(error).__name__.encode()
         else:
             status, body = answer.status, answer.body
-            if status not in {429, 503}:
+            if status not in REFUSALS:
                 break
         await asyncio.sleep(0.2 * 2**attempt)
     return status, body
@@ -87,12 +85,3 @@ def _why(status: int, body: bytes) -> str:
         return f"{status} {problem['title']}"
     except (ValueError, KeyError, TypeError):
         return f"status {status}, {body[:100]!r}"
-
-
-def tell_what_is_left(left: int, mark: str) -> None:
-    """Say what could not be erased, and how to find it."""
-    print(
-        f"{left} customers are left, named {mark}-1@example.com and so on:"
-        " erase them with a token of the scope customers:erase",
-        file=sys.stderr,
-    )

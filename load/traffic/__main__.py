@@ -1,0 +1,163 @@
+"""Send a realistic load, and tell whether the service held the marks: `python -m load.traffic`."""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from types import FrameType
+
+from load.traffic import report
+from load.traffic.arrivals import Phase
+from load.traffic.marks import RECOVERY, SPIKE, STEADY, Marks
+from load.traffic.running import traffic
+from load.traffic.sending import Outcome
+from load.traffic.target import Target, TargetError, given, own
+from local.processes import LocalError
+
+INTERRUPTED = 130
+
+
+def main() -> int:
+    """Run, report, judge; return the exit code."""
+    parser = _parser()
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, _leave)
+    try:
+        there = given(os.environ)
+    except TargetError as error:
+        parser.error(str(error))
+    running: AbstractContextManager[Target] = nullcontext(there) if there else own()
+    try:
+        arguments.output.mkdir(parents=True, exist_ok=True)
+        with running as target:
+            outcomes, was_cut = asyncio.run(_run(arguments, target))
+    except (TargetError, LocalError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted: nothing was measured", file=sys.stderr)
+        return INTERRUPTED
+    is_held = _tell(arguments, outcomes)
+    return INTERRUPTED if was_cut else int(not is_held)
+
+
+async def _run(arguments: argparse.Namespace, target: Target) -> tuple[list[Outcome], bool]:
+    phases = _phases(arguments)
+    _announce(arguments, target, phases)
+    async with traffic(target, arguments.customers, arguments.seed) as sending:
+        outcomes = await sending.send(phases)
+        return outcomes, sending.is_stopped
+
+
+def _phases(arguments: argparse.Namespace) -> list[Phase]:
+    rate, peak = arguments.rate, arguments.rate * arguments.spike
+    phases = [
+        Phase("ramp", arguments.ramp, rate / 10, rate),
+        Phase(STEADY, arguments.steady, rate, rate),
+    ]
+    if arguments.spike > 1:
+        phases += [
+            Phase(SPIKE, 1, rate, peak),
+            Phase(SPIKE, arguments.spike_seconds, peak, peak),
+            Phase(RECOVERY, arguments.after, rate, rate),
+        ]
+    return [phase for phase in phases if phase.seconds]
+
+
+def _announce(arguments: argparse.Namespace, target: Target, phases: Sequence[Phase]) -> None:
+    seconds = sum(phase.seconds for phase in phases)
+    requests = sum(phase.seconds * (phase.first + phase.last) / 2 for phase in phases)
+    most = max(phase.last for phase in phases)
+    end = "go with the stack" if target.is_own else "are erased at the end, if the token may"
+    print(
+        f"To {target.base_url}: {arguments.customers} made-up customers of example.com, then some"
+        f" {requests:,.0f} requests in {seconds:g} s, up to {most:g} a second; a tenth of them"
+        f" create customers, all of which {end}.",
+        file=sys.stderr,
+    )
+
+
+def _tell(arguments: argparse.Namespace, outcomes: Sequence[Outcome]) -> bool:
+    """Print the tables and write the page; return whether all marks are held."""
+    if not outcomes:
+        print("nothing was sent", file=sys.stderr)
+        return False
+    marks = Marks(arguments.limit, arguments.unexpected, arguments.quick, arguments.recovery)
+    judged = marks.judge(outcomes)
+    tables = [
+        report.phases(outcomes),
+        report.operations(outcomes),
+        report.faults(outcomes),
+        report.marks(judged),
+    ]
+    print("\n\n".join(report.markdown(table) for table in tables if len(table) > 1))
+    file = arguments.output / "report.html"
+    words = " ".join(
+        f"--{name.replace('_', '-')} {value}" for name, value in vars(arguments).items()
+    )
+    file.write_text(report.page(f"python -m load.traffic {words}", outcomes, tables))
+    print(f"\nplots: {file}", file=sys.stderr)
+    return all(mark.is_held for mark in judged)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m load.traffic",
+        description=__doc__,
+        epilog="Environment: BASE_URL and TOKEN name a running service; without them a private one"
+        " is started. Exit code: 0 if all marks were held, 1 if one was missed, 2 for wrong use.",
+    )
+    option = parser.add_argument
+    option("--rate", type=_positive, default=20, help="requests a second (%(default)s)")
+    option("--ramp", type=_seconds, default=10, help="seconds until then (%(default)s)")
+    option("--steady", type=_seconds, default=30, help="seconds at that rate (%(default)s)")
+    option("--spike", type=_seconds, default=10, help="times that rate, within a second; 0: none")
+    option("--spike-seconds", type=_seconds, default=5, help="how long (%(default)s)")
+    option("--after", type=_seconds, default=20, help="seconds at the rate again (%(default)s)")
+    option("--customers", type=_count, default=200, help="made before (%(default)s)")
+    option("--seed", type=int, default=1, help="of chance (%(default)s)")
+    option(
+        "--limit",
+        type=_positive,
+        default=100,
+        help="ms, a read's median (%(default)s); others follow",
+    )
+    option("--unexpected", type=_seconds, default=0, help="percent of answers (%(default)s)")
+    option("--quick", type=_positive, default=1, help="seconds to a 429 or 503 (%(default)s)")
+    option("--recovery", type=_seconds, default=15, help="seconds after the spike (%(default)s)")
+    option("--output", type=Path, default=Path("artifacts/load"), help="directory (%(default)s)")
+    return parser
+
+
+def _positive(text: str) -> float:
+    if (number := _seconds(text)) == 0:
+        raise argparse.ArgumentTypeError("must be more than 0")
+    return number
+
+
+def _seconds(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number, and is {text!r}") from None
+    if not 0 <= number < 1_000_000:
+        raise argparse.ArgumentTypeError("must be 0 or more, and below a million")
+    return number
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 10_000:
+        raise argparse.ArgumentTypeError("must be a whole number from 1 to 10000")
+    return int(text)
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""A run from its customers to their end, which Ctrl-C cuts short and never leaves undone."""
+
+import asyncio
+import random
+import secrets
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+from tqdm import tqdm
+
+from load.traffic.arrivals import Arrival, Phase, arrivals
+from load.traffic.customers import Customers
+from load.traffic.lifecycle import erase, make
+from load.traffic.mix import Mix
+from load.traffic.sending import Outcome, Sender, sender
+from load.traffic.target import Target
+
+
+class Traffic:
+    """Sends phases of load, and keeps what came of each request."""
+
+    def __init__(self, sending: Sender, mix: Mix, seed: int, stop: asyncio.Event) -> None:
+        self._sending = sending
+        self._mix = mix
+        self._seed = seed
+        self._stop = stop
+
+    @property
+    def is_stopped(self) -> bool:
+        return self._stop.is_set()
+
+    async def send(self, phases: Sequence[Phase]) -> list[Outcome]:
+        """Send all phases, under a bar of seconds; return what came of them, in order of time."""
+        outcomes: list[Outcome] = []
+        schedule = arrivals(phases, random.Random(self._seed))
+        with tqdm(
+            total=round(sum(phase.seconds for phase in phases)), unit=" s", disable=None
+        ) as bar:
+            watched = Watched(bar, outcomes)
+            shown = map(watched.pass_on, schedule)
+            await self._sending.run(shown, self._mix.draw, outcomes.append, self._stop)
+        return sorted(outcomes)
+
+
+class Watched(NamedTuple):
+    """Moves the bar on with the arrivals."""
+
+    bar: "tqdm[Any]"
+    outcomes: list[Outcome]
+
+    def pass_on(self, arrival: Arrival) -> Arrival:
+        if int(arrival.due) > self.bar.n:
+            faults = sum(bool(outcome.fault) for outcome in self.outcomes)
+            self.bar.set_postfix_str(
+                f"{arrival.phase}, {len(self.outcomes)} answers, {faults} faults"
+            )
+            self.bar.update(int(arrival.due) - self.bar.n)
+        return arrival
+
+
+@asynccontextmanager
+async def traffic(target: Target, customers: int, seed: int) -> AsyncIterator[Traffic]:
+    """Make so many customers, and erase at the end what the run has made; its own stack forgets."""
+    stop = _stopped_by_signals()
+    made = Customers(f"load-{secrets.token_hex(4)}", random.Random(seed))
+    async with sender(target.base_url, target.token) as sending:
+        try:
+            await make(sending, made, customers)
+            yield Traffic(sending, Mix(made, random.Random(seed)), seed, stop)
+        finally:
+            if not target.is_own:
+                stop.clear()  # the next Ctrl-C ends this, too
+                await _erase(sending, made, stop)
+
+
+async def _erase(sending: Sender, made: Customers, stop: asyncio.Event) -> None:
+    if left := await erase(sending, made, stop):
+        print(
+            f"{left} customers are left, {made.mark}-1@example.com and so on: erase them with a"
+            " token of the scope customers:erase",
+            file=sys.stderr,
+        )
+
+
+def _stopped_by_signals() -> asyncio.Event:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop.set)
+    return stop
