@@ -3,18 +3,17 @@
 import argparse
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from types import FrameType
 
 from load.traffic import report
+from load.traffic.arguments import count, not_negative, positive, signals_end
 from load.traffic.arrivals import Phase
 from load.traffic.marks import RECOVERY, SPIKE, STEADY, Marks
+from load.traffic.outcomes import Outcome
 from load.traffic.running import traffic
-from load.traffic.sending import Outcome
 from load.traffic.target import Target, TargetError, given, own
 from local.processes import LocalError
 
@@ -25,7 +24,7 @@ def main() -> int:
     """Run, report, judge; return the exit code."""
     parser = _parser()
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, _leave)
+    signals_end()
     try:
         there = given(os.environ)
     except TargetError as error:
@@ -49,8 +48,9 @@ async def _run(arguments: argparse.Namespace, target: Target) -> tuple[list[Outc
     phases = _phases(arguments)
     _announce(arguments, target, phases)
     async with traffic(target, arguments.customers, arguments.seed) as sending:
-        outcomes = await sending.send(phases)
-        return outcomes, sending.is_stopped
+        outcomes: list[Outcome] = []
+        await sending.send(phases, outcomes.append)
+        return sorted(outcomes), sending.is_stopped
 
 
 def _phases(arguments: argparse.Namespace) -> list[Phase]:
@@ -62,7 +62,7 @@ def _phases(arguments: argparse.Namespace) -> list[Phase]:
     if arguments.spike > 1:
         phases += [
             Phase(SPIKE, 1, rate, peak),
-            Phase(SPIKE, arguments.spike_seconds, peak, peak),
+            Phase(SPIKE, arguments.spikenot_negative, peak, peak),
             Phase(RECOVERY, arguments.after, rate, rate),
         ]
     return [phase for phase in phases if phase.seconds]
@@ -112,51 +112,25 @@ def _parser() -> argparse.ArgumentParser:
         " is started. Exit code: 0 if all marks were held, 1 if one was missed, 2 for wrong use.",
     )
     option = parser.add_argument
-    option("--rate", type=_positive, default=20, help="requests a second (%(default)s)")
-    option("--ramp", type=_seconds, default=10, help="seconds until then (%(default)s)")
-    option("--steady", type=_seconds, default=30, help="seconds at that rate (%(default)s)")
-    option("--spike", type=_seconds, default=10, help="times that rate, within a second; 0: none")
-    option("--spike-seconds", type=_seconds, default=5, help="how long (%(default)s)")
-    option("--after", type=_seconds, default=20, help="seconds at the rate again (%(default)s)")
-    option("--customers", type=_count, default=200, help="made before (%(default)s)")
+    option("--rate", type=positive, default=20, help="requests a second (%(default)s)")
+    option("--ramp", type=not_negative, default=10, help="seconds until then (%(default)s)")
+    option("--steady", type=not_negative, default=30, help="seconds at that rate (%(default)s)")
+    option("--spike", type=not_negative, default=10, help="times that rate (%(default)s); 0: none")
+    option("--spike-seconds", type=not_negative, default=5, help="how long (%(default)s)")
+    option("--after", type=not_negative, default=20, help="seconds after it (%(default)s)")
+    option("--customers", type=count, default=200, help="made before (%(default)s)")
     option("--seed", type=int, default=1, help="of chance (%(default)s)")
     option(
         "--limit",
-        type=_positive,
+        type=positive,
         default=100,
         help="ms, a read's median (%(default)s); others follow",
     )
-    option("--unexpected", type=_seconds, default=0, help="percent of answers (%(default)s)")
-    option("--quick", type=_positive, default=1, help="seconds to a 429 or 503 (%(default)s)")
-    option("--recovery", type=_seconds, default=15, help="seconds after the spike (%(default)s)")
+    option("--unexpected", type=not_negative, default=0, help="percent of answers (%(default)s)")
+    option("--quick", type=positive, default=1, help="seconds to a 429 or 503 (%(default)s)")
+    option("--recovery", type=not_negative, default=15, help="seconds after a spike (%(default)s)")
     option("--output", type=Path, default=Path("artifacts/load"), help="directory (%(default)s)")
     return parser
-
-
-def _positive(text: str) -> float:
-    if (number := _seconds(text)) == 0:
-        raise argparse.ArgumentTypeError("must be more than 0")
-    return number
-
-
-def _seconds(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a number, and is {text!r}") from None
-    if not 0 <= number < 1_000_000:
-        raise argparse.ArgumentTypeError("must be 0 or more, and below a million")
-    return number
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 10_000:
-        raise argparse.ArgumentTypeError("must be a whole number from 1 to 10000")
-    return int(text)
-
-
-def _leave(number: int, _frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)
 
 
 if __name__ == "__main__":

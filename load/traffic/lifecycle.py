@@ -10,7 +10,8 @@ from tqdm import tqdm
 
 from load.traffic.customers import Customers
 from load.traffic.mix import JSON, Request
-from load.traffic.sending import REFUSALS, Sender
+from load.traffic.outcomes import REFUSALS
+from load.traffic.sending import Sender
 from load.traffic.target import TargetError
 
 BATCH = 100  # the API's most

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from load.traffic.sending import Outcome
+from load.traffic.outcomes import Outcome
 from load.traffic.trend import quantile
 
 STEADY, SPIKE, RECOVERY = "steady", "spike", "recovery"

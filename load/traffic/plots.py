@@ -31,7 +31,8 @@ class Panel(NamedTuple):
 
 def draw(title: str, panels: Sequence[Panel], marks: dict[str, float], unit: str) -> str:
     """Return all panels, whose times are in `unit`; `marks` are moments with a name."""
-    end = max(at for panel in panels for line in panel.lines.values() for at, _ in line)
+    end = max((at for each in panels for line in each.lines.values() for at, _ in line), default=0)
+    end = max(end, 1)  # a run may be cut off at once
     height = TITLE + len(panels) * (HEIGHT + GAP)
     drawn = "\n".join(
         _panel(panel, end, TITLE + number * (HEIGHT + GAP), marks)
@@ -46,7 +47,7 @@ def draw(title: str, panels: Sequence[Panel], marks: dict[str, float], unit: str
 
 
 def _panel(panel: Panel, end: float, top: float, marks: dict[str, float]) -> str:
-    most = max(value for line in panel.lines.values() for _, value in line) or 1
+    most = max((value for line in panel.lines.values() for _, value in line), default=0) or 1
     floor = top + GAP / 2 + HEIGHT
     across, up = (WIDTH - LEFT - RIGHT) / end, HEIGHT / most
     parts = [

@@ -7,8 +7,8 @@ from html import escape
 from typing import TypeVar
 
 from load.traffic.marks import Mark
+from load.traffic.outcomes import Outcome
 from load.traffic.plots import Panel, Points, draw
-from load.traffic.sending import Outcome
 from load.traffic.trend import quantile
 
 PAGE = """<!doctype html>

@@ -5,9 +5,9 @@ import random
 import secrets
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 from tqdm import tqdm
 
@@ -15,12 +15,13 @@ from load.traffic.arrivals import Arrival, Phase, arrivals
 from load.traffic.customers import Customers
 from load.traffic.lifecycle import erase, make
 from load.traffic.mix import Mix
-from load.traffic.sending import Outcome, Sender, sender
+from load.traffic.outcomes import Outcome
+from load.traffic.sending import Sender, sender
 from load.traffic.target import Target
 
 
 class Traffic:
-    """Sends phases of load, and keeps what came of each request."""
+    """Sends phases of load until `stop` is set."""
 
     def __init__(self, sending: Sender, mix: Mix, seed: int, stop: asyncio.Event) -> None:
         self._sending = sending
@@ -32,32 +33,36 @@ class Traffic:
     def is_stopped(self) -> bool:
         return self._stop.is_set()
 
-    async def send(self, phases: Sequence[Phase]) -> list[Outcome]:
-        """Send all phases, under a bar of seconds; return what came of them, in order of time."""
-        outcomes: list[Outcome] = []
+    async def send(self, phases: Sequence[Phase], record: Callable[[Outcome], None]) -> None:
+        """Send all phases, under a bar of seconds, and record what comes of each request."""
         schedule = arrivals(phases, random.Random(self._seed))
         with tqdm(
             total=round(sum(phase.seconds for phase in phases)), unit=" s", disable=None
         ) as bar:
-            watched = Watched(bar, outcomes)
+            watched = Watched(bar, record)
             shown = map(watched.pass_on, schedule)
-            await self._sending.run(shown, self._mix.draw, outcomes.append, self._stop)
-        return sorted(outcomes)
+            await self._sending.run(shown, self._mix.draw, watched.record, self._stop)
 
 
-class Watched(NamedTuple):
-    """Moves the bar on with the arrivals."""
+class Watched:
+    """Moves a bar of seconds on with the arrivals, and counts what comes of them."""
 
-    bar: "tqdm[Any]"
-    outcomes: list[Outcome]
+    def __init__(self, bar: "tqdm[Any]", record: Callable[[Outcome], None]) -> None:
+        self._bar = bar
+        self._record = record
+        self._faults = 0
+        self._answers = 0
+
+    def record(self, outcome: Outcome) -> None:
+        self._answers += 1
+        self._faults += bool(outcome.fault)
+        self._record(outcome)
 
     def pass_on(self, arrival: Arrival) -> Arrival:
-        if int(arrival.due) > self.bar.n:
-            faults = sum(bool(outcome.fault) for outcome in self.outcomes)
-            self.bar.set_postfix_str(
-                f"{arrival.phase}, {len(self.outcomes)} answers, {faults} faults"
-            )
-            self.bar.update(int(arrival.due) - self.bar.n)
+        if int(arrival.due) > self._bar.n:
+            words = f"{arrival.phase}: {self._answers} answers, {self._faults} faults"
+            self._bar.set_postfix_str(words, refresh=False)
+            self._bar.update(int(arrival.due) - self._bar.n)
         return arrival
 
 

@@ -1,13 +1,13 @@
 """What the programs of the service hold at a moment, and what their clients saw since the last."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
 import psutil
 
-from load.traffic.sending import Outcome
+from load.traffic.outcomes import Outcome
 from load.traffic.trend import quantile
 
 MIB = 1 << 20
@@ -37,7 +37,7 @@ def held(programs: Mapping[str, psutil.Process]) -> dict[str, float]:
     return values
 
 
-def seen(outcomes: list[Outcome]) -> dict[str, float]:
+def seen(outcomes: Sequence[Outcome]) -> dict[str, float]:
     """Return milliseconds that clients waited."""
     times = [outcome.latency * 1000 for outcome in outcomes]
     return {

@@ -4,40 +4,18 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from load.traffic.arrivals import Arrival
 from load.traffic.mix import Answer, Request
+from load.traffic.outcomes import Outcome
 
 TIMEOUT = 30.0
 """Seconds from sending; the gateway has 29 for an answer."""
 CONNECTIONS = 1_000
 """The most at once; who waits for one is already due."""
-REFUSALS = frozenset({429, 503})
-
-
-class Outcome(NamedTuple):
-    """What came of a request: seconds from the start, and from when it was due to its answer.
-
-    `status` is 0 where there was none; `fault` is empty where all was right.
-    """
-
-    due: float
-    phase: str
-    operation: str
-    latency: float
-    late: float
-    """Seconds after it was due until it was sent: those of whoever measures."""
-    status: int
-    fault: str
-
-    @property
-    def is_refusal(self) -> bool:
-        """Whether the service said that it has too much to do."""
-        return self.status in REFUSALS
 
 
 class Sender:
