@@ -21,7 +21,7 @@ class Known:
 
 @dataclass
 class Customers:
-    """Those of a run, told from all others by `mark`, which is in every email address.
+    """Those of a run, told from all others by `mark`, with which their email addresses begin.
 
     `settled` are read and changed, and stay until the end. `young` were created by the load, and
     only deleted: so nobody reads what is gone, and a 404 is never due to chance.
@@ -31,8 +31,6 @@ class Customers:
     chance: random.Random
     settled: list[Known] = field(default_factory=list)
     young: list[Known] = field(default_factory=list)
-    made: list[str] = field(default_factory=list)
-    """The ids of all, also of those that are deleted."""
     _busy: set[str] = field(default_factory=set)
     _count: int = 0
 
@@ -46,7 +44,6 @@ class Customers:
 
     def add(self, document: dict[str, Any], *, settled: bool) -> None:
         """Remember a customer that the service has created."""
-        self.made.append(document["id"])
         known = Known(document["id"], document["version"], document)
         (self.settled if settled else self.young).append(known)
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from http import HTTPStatus
-from typing import Any
 
 import aiohttp
 from tqdm import tqdm
@@ -40,28 +39,35 @@ async def make(sender: Sender, customers: Customers, count: int) -> None:
             customers.add(document, settled=True)
 
 
-async def erase(sender: Sender, customers: Customers, stop: asyncio.Event) -> int:
-    """Erase all that the run has made; return how many of them are left.
+async def erase(sender: Sender, mark: str, stop: asyncio.Event) -> bool:
+    """Erase all that the run has made; return whether nobody is left.
 
-    Ends when `stop` is set, and at the first answer that the token may not.
+    Those are asked for who are there, not who was answered 201: of a write whose answer was lost,
+    nobody knows. Ends when `stop` is set, and when nothing can be erased.
     """
-    waiting, left = list(customers.made), 0
+    listed = Request(
+        "list", "GET", f"/customers?q={mark}&include_deleted=true&limit={BATCH}", frozenset()
+    )
+    with tqdm(desc="erasing", unit=" customers", leave=False, disable=None) as bar:
+        while not stop.is_set():
+            status, body = await _persistently(sender, listed)
+            if status != HTTPStatus.OK:
+                return False
+            if not (found := [customer["id"] for customer in json.loads(body)["items"]]):
+                return True
+            limit = asyncio.Semaphore(AT_ONCE)
+            erased = await asyncio.gather(*(_erase(sender, each, limit) for each in found))
+            bar.update(sum(erased))
+            if not any(erased):
+                return False
+    return False
 
-    async def work(bar: "tqdm[Any]") -> None:
-        nonlocal left
-        while waiting and not stop.is_set():
-            path = f"/customers/{waiting.pop()}/erase"
-            status, _ = await _persistently(sender, Request("erase", "POST", path, frozenset()))
-            left += status not in GONE
-            if status == HTTPStatus.FORBIDDEN:
-                stop.set()
-            bar.update()
 
-    with tqdm(total=len(waiting), desc="erasing customers", leave=False, disable=None) as bar:
-        async with asyncio.TaskGroup() as tasks:
-            for _ in range(AT_ONCE):
-                tasks.create_task(work(bar))
-    return len(waiting) + left
+async def _erase(sender: Sender, customer_id: str, limit: asyncio.Semaphore) -> bool:
+    path = f"/customers/{customer_id}/erase"
+    async with limit:
+        status, _ = await _persistently(sender, Request("erase", "POST", path, frozenset()))
+    return status in GONE
 
 
 async def _persistently(sender: Sender, request: Request) -> tuple[int, bytes]:

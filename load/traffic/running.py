@@ -78,14 +78,14 @@ async def traffic(target: Target, customers: int, seed: int) -> AsyncIterator[Tr
         finally:
             if not target.is_own:
                 stop.clear()  # the next Ctrl-C ends this, too
-                await _erase(sending, made, stop)
+                await _erase(sending, made.mark, stop)
 
 
-async def _erase(sending: Sender, made: Customers, stop: asyncio.Event) -> None:
-    if left := await erase(sending, made, stop):
+async def _erase(sending: Sender, mark: str, stop: asyncio.Event) -> None:
+    if not await erase(sending, mark, stop):
         print(
-            f"{left} customers are left, {made.mark}-1@example.com and so on: erase them with a"
-            " token of the scope customers:erase",
+            f"customers are left, {mark}-1@example.com and so on: find them by q={mark}, and erase"
+            " them with a token of the scope customers:erase",
             file=sys.stderr,
         )
 
