@@ -11,6 +11,7 @@ from pathlib import Path
 from load.traffic import report
 from load.traffic.arguments import count, not_negative, positive, signals_end
 from load.traffic.arrivals import Phase
+from load.traffic.limit import find, table
 from load.traffic.marks import RECOVERY, SPIKE, STEADY, Marks
 from load.traffic.outcomes import Outcome
 from load.traffic.running import traffic
@@ -40,7 +41,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("interrupted: nothing was measured", file=sys.stderr)
         return INTERRUPTED
-    is_held = _tell(arguments, outcomes)
+    is_held = arguments.find_limit or _tell(arguments, outcomes)
     return INTERRUPTED if was_cut else int(not is_held)
 
 
@@ -48,6 +49,10 @@ async def _run(arguments: argparse.Namespace, target: Target) -> tuple[list[Outc
     phases = _phases(arguments)
     _announce(arguments, target, phases)
     async with traffic(target, arguments.customers, arguments.seed) as sending:
+        if arguments.find_limit:
+            steps = await find(sending, target, arguments.rate, _marks(arguments))
+            print(report.markdown(table(steps)))
+            return [], sending.is_stopped
         outcomes: list[Outcome] = []
         await sending.send(phases, outcomes.append)
         return sorted(outcomes), sending.is_stopped
@@ -62,13 +67,16 @@ def _phases(arguments: argparse.Namespace) -> list[Phase]:
     if arguments.spike > 1:
         phases += [
             Phase(SPIKE, 1, rate, peak),
-            Phase(SPIKE, arguments.spikenot_negative, peak, peak),
+            Phase(SPIKE, arguments.spike_seconds, peak, peak),
             Phase(RECOVERY, arguments.after, rate, rate),
         ]
     return [phase for phase in phases if phase.seconds]
 
 
 def _announce(arguments: argparse.Namespace, target: Target, phases: Sequence[Phase]) -> None:
+    if arguments.find_limit:
+        print(f"To {target.base_url}: more and more until it does not hold", file=sys.stderr)
+        return
     seconds = sum(phase.seconds for phase in phases)
     requests = sum(phase.seconds * (phase.first + phase.last) / 2 for phase in phases)
     most = max(phase.last for phase in phases)
@@ -86,8 +94,7 @@ def _tell(arguments: argparse.Namespace, outcomes: Sequence[Outcome]) -> bool:
     if not outcomes:
         print("nothing was sent", file=sys.stderr)
         return False
-    marks = Marks(arguments.limit, arguments.unexpected, arguments.quick, arguments.recovery)
-    judged = marks.judge(outcomes)
+    judged = _marks(arguments).judge(outcomes)
     tables = [
         report.phases(outcomes),
         report.operations(outcomes),
@@ -102,6 +109,10 @@ def _tell(arguments: argparse.Namespace, outcomes: Sequence[Outcome]) -> bool:
     file.write_text(report.page(f"python -m load.traffic {words}", outcomes, tables))
     print(f"\nplots: {file}", file=sys.stderr)
     return all(mark.is_held for mark in judged)
+
+
+def _marks(arguments: argparse.Namespace) -> Marks:
+    return Marks(arguments.limit, arguments.unexpected, arguments.quick, arguments.recovery)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -119,6 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     option("--spike-seconds", type=not_negative, default=5, help="how long (%(default)s)")
     option("--after", type=not_negative, default=20, help="seconds after it (%(default)s)")
     option("--customers", type=count, default=200, help="made before (%(default)s)")
+    option("--find-limit", action="store_true", help="go up in steps until it does not hold")
     option("--seed", type=int, default=1, help="of chance (%(default)s)")
     option(
         "--limit",

@@ -76,10 +76,13 @@ def _customers(service: Service) -> list[str]:
 
 
 def test_a_stack_of_its_own_holds_the_marks(load: Load, tmp_path: Path) -> None:
-    run = load(*BRIEF, *SLOW)
+    spike = ["--spike", "5", "--spike-seconds", "1", "--after", "2"]
+
+    run = load(*BRIEF, *spike, *SLOW)
 
     assert run.returncode == 0, run.stdout + run.stderr
     assert "| steady: unexpected answers" in run.stdout
+    assert "| recovery after the spike" in run.stdout
     assert "MISSED" not in run.stdout
     page = (tmp_path / "report.html").read_text()
     assert page.count("<svg") == 1
