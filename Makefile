@@ -47,14 +47,14 @@ test: $(INSTALLED)  ## Run every test against the real database, with coverage
 quick: $(INSTALLED)  ## Run the tests that take less than five seconds
 	@$(BIN)/pytest $(WORKERS) -m "not slow" $(ARGS)
 
-contract: $(CONTRACT) $(AUDIT)  ## Fuzz, break and browse the running service, and run a client generated for it
+contract: $(CONTRACT) $(AUDIT) $(LOAD)/.installed  ## Fuzz, break and browse the running service, and run a client generated for it
 	@$(BIN)/pytest tests/breaking tests/contract --capture=no $(ARGS)
 
 audit: $(AUDIT)  ## Look for known vulnerabilities in what the lock files name
 	@.venv/audit/bin/pip-audit --disable-pip --requirement requirements.txt \
 		--requirement requirements-authorizer.txt --requirement requirements-contract.txt
 
-rehearse: $(EMULATOR)/.installed  ## Deploy staging into an emulated AWS, test it, change version, go back
+rehearse: $(EMULATOR)/.installed $(LOAD)/.installed  ## Deploy staging into an emulated AWS, test it, change version, go back
 	@$(BIN)/python -m tests.rehearsal $(EMULATOR)/bin/ministack
 
 bench: $(BENCH)/.installed  ## Measure the service beside its peers, and draw docs/performance

@@ -18,7 +18,7 @@ from infrastructure import applying, commands
 from infrastructure.run import Run
 from infrastructure.stages import STAGES
 from local.mariadb import MariaDB
-from local.processes import Child, answers, free_port
+from local.processes import PROJECT, Child, answers, free_port
 from tests import tokens
 from tests.rehearsal import checks, emulator, front
 from tests.rehearsal.filters import Filter
@@ -116,6 +116,14 @@ class Play:
         tests.finish()
         return tests.log.read_text().splitlines()[-1]
 
+    def bear_load(self) -> str:
+        """Hold the marks of `make load`, shortly."""
+        there = {"BASE_URL": self._url, "TOKEN": self._token}
+        load = self._child("load", ["load.traffic", *LOAD], LOAD_PYTHON, **there)
+        load.finish()
+        lines = load.log.read_text().splitlines()
+        return next(line for line in lines if line.startswith("| steady "))
+
     def smoke(self) -> None:
         """`smoke`: a customer's life."""
         commands.live(replace(self._run, url=self._url, token=lambda: self._token))
@@ -178,16 +186,21 @@ class Play:
         client = self._run.session.client("apigateway")
         applying.apply(applying.Gateway(client, api, self._run.say), STAGE.name, document, log)
 
-    def _child(self, name: str, module: list[str], **more: str) -> Child:
+    def _child(
+        self, name: str, module: list[str], python: str = sys.executable, **more: str
+    ) -> Child:
         child = Child(
             name,
-            [sys.executable, "-m", *module],
+            [python, "-m", *module],
             self._directory / f"{name}.log",
             {**os.environ, "TMPDIR": str(self._directory), "PYTHONDONTWRITEBYTECODE": "1", **more},
         )
         return self._exit.enter_context(child)
 
 
+LOAD_PYTHON = str(PROJECT / ".venv" / "load" / "bin" / "python")
+# A function of the emulator has few processes: what counts here is that all is answered rightly.
+LOAD = "--rate 4 --ramp 3 --steady 9 --spike 0 --customers 20 --limit 2000".split()
 E2E = ["tests/e2e", "--quiet", "-p", "no:cacheprovider"]
 GONE = {None, "DELETE_COMPLETE"}
 
