@@ -38,6 +38,8 @@ class Step(NamedTuple):
         """Whether 95 % were answered in the time that 95 % of lists may take, and 99 % rightly."""
         times = [each.latency * 1000 for each in self.outcomes]
         faults = sum(bool(each.fault) for each in self.outcomes)
+        if not times:
+            return False
         is_quick = quantile(times, 0.95) <= marks.milliseconds("list", "p95")
         return is_quick and faults <= 0.01 * len(times)
 

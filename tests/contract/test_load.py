@@ -12,6 +12,7 @@ import requests
 
 from local.processes import PROJECT, Child, answers, free_port
 from tests import tokens
+from tests.local.support import eventually
 from tests.service import Service, running
 
 PYTHON = PROJECT / ".venv/load/bin/python"
@@ -120,7 +121,7 @@ def test_ctrl_c_tells_what_there_is_and_erases_what_was_made(
     before = _customers(service)
     arguments = [*BRIEF, "--steady", "60", *SLOW, "--output", str(tmp_path)]
     with _started(arguments, _there(service)) as process:
-        _until_changed(service, before)
+        eventually(lambda: _is_changed(service, before), seconds=60)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
 
@@ -129,12 +130,10 @@ def test_ctrl_c_tells_what_there_is_and_erases_what_was_made(
     assert _customers(service) == before
 
 
-def _until_changed(service: Service, before: list[str]) -> None:
-    """Wait until the load has changed a customer."""
-    listed = (each for page in iter(lambda: list(service.pages()), None) for each in page)
-    for customers in listed:
-        if any(each["version"] > 1 and each["email"] not in before for each in customers):
-            return
+def _is_changed(service: Service, before: list[str]) -> bool:
+    """Whether the load has changed a customer of its own."""
+    customers = (each for page in service.pages() for each in page)
+    return any(each["version"] > 1 and each["email"] not in before for each in customers)
 
 
 @pytest.mark.parametrize(
