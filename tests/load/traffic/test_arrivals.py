@@ -8,8 +8,11 @@ from load.traffic.arrivals import Phase, arrivals
 def test_arrivals_are_as_many_as_the_rate_says() -> None:
     phases = [Phase("ramp", 100, 0, 50), Phase("steady", 100, 50, 50)]
 
-    counted = [arrival.phase for arrival in arrivals(phases, random.Random(7))]
+    drawn = list(arrivals(phases, random.Random(7)))
 
+    assert drawn == sorted(drawn)
+    assert 199 < drawn[-1].due < 200
+    counted = [arrival.phase for arrival in drawn]
     assert abs(counted.count("ramp") - 2_500) < 4 * 2_500**0.5
     assert abs(counted.count("steady") - 5_000) < 4 * 5_000**0.5
 

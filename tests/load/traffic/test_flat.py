@@ -53,6 +53,8 @@ def test_the_warm_up_does_not_count() -> None:
     for sample in warming:
         sample["values"]["API: memory, MiB"] -= max(0, 600 - sample["at"])
 
+    memory, *_ = flat.judge(warming)
+    assert memory.first == pytest.approx(100, abs=1)
     assert grown(warming) == []
 
 
