@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -102,11 +103,9 @@ def _tell(arguments: argparse.Namespace, outcomes: Sequence[Outcome]) -> bool:
         report.marks(judged),
     ]
     print("\n\n".join(report.markdown(table) for table in tables if len(table) > 1))
-    file = arguments.output / "report.html"
-    words = " ".join(
-        f"--{name.replace('_', '-')} {value}" for name, value in vars(arguments).items()
-    )
-    file.write_text(report.page(f"python -m load.traffic {words}", outcomes, tables))
+    file, command = arguments.output / "report.html", shlex.join(sys.argv[1:])
+    file.write_text(report.page(f"python -m load.traffic {command}", outcomes, tables))
+    file.with_name("plots.svg").write_text(report.plots(outcomes))
     print(f"\nplots: {file}", file=sys.stderr)
     return all(mark.is_held for mark in judged)
 
