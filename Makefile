@@ -95,6 +95,12 @@ simulate: $(INSTALLED)  ## Simulate 10 to 100,000 requests a second: docs/scalin
 	@$(if $(MEASURE),$(BIN)/python -m load.simulation.measuring)
 	@$(BIN)/python -m load.simulation $(ARGS)
 
+load: $(INSTALLED)  ## Send load, with marks to hold, to a stack of its own or to BASE_URL (TOKEN=...)
+	@$(BIN)/python -m load.traffic $(ARGS)
+
+soak: $(INSTALLED)  ## Send steady load for an hour, and see whether anything grows (ARGS="--minutes 5")
+	@$(BIN)/python -m load.traffic.soak $(ARGS)
+
 ##@ Deploy it
 provision: $(INSTALLED)  ## Make or change a stage's network, database and operations (STAGE=dev)
 bind: $(INSTALLED)  ## Write a stage's addresses where `chalice deploy` reads them
@@ -133,4 +139,4 @@ $(CONTRACT): requirements-contract.txt $(INSTALLED)
 
 .DEFAULT_GOAL := help
 .PHONY: run stack seed migrate token reset test quick contract rehearse audit bench budget check format openapi lock \
-	chaos fuzz sqlmap simulate provision bind migrate-stage package deploy apply smoke status rollback destroy costs help
+	chaos fuzz sqlmap simulate load soak provision bind migrate-stage package deploy apply smoke status rollback destroy costs help

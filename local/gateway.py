@@ -41,6 +41,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from infrastructure.gateway_responses import render
 from local.segments import NAME as TRACE_HEADER
 from local.segments import Segment
+from local.throttle import Throttle
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 # Longer than a client keeps an idle connection, so that none is closed under a request.
@@ -151,8 +152,9 @@ class Gateway(LocalGateway):
 class Server:
     """A gateway as an ASGI application; its log has a line for each request."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, throttle: Throttle | None) -> None:
         self._gateway = gateway
+        self._throttle = throttle
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         start = time.perf_counter()
@@ -161,7 +163,11 @@ class Server:
             body = await _read(request)
         except ClientDisconnect:
             return
-        response = await run_in_threadpool(self._answer, request, body)
+        if self._throttle and not self._throttle.lets_pass():
+            # here, not in a thread: those may all be busy
+            response = _response(request.method, own_answer("THROTTLED", _target(scope)))
+        else:
+            response = await run_in_threadpool(self._answer, request, body)
         await response(scope, receive, send)
         path, milliseconds = _target(scope).partition("?")[0], (time.perf_counter() - start) * 1000
         line = f"{request.method} {path} {response.status_code} {milliseconds:.0f} ms\n"
@@ -275,12 +281,13 @@ def main() -> None:
     """Serve until SIGTERM or Ctrl-C."""
     arguments = _arguments()
     try:
+        throttle = Throttle.parse(os.environ.get("THROTTLE", ""))
         gateway = load(os.getcwd(), arguments.stage)  # noqa: PTH109 (Chalice takes text)
         listener = _listen(arguments.port)
     except (RuntimeError, ValueError, OSError) as error:
         sys.exit(f"gateway: {error}")
     config = uvicorn.Config(
-        Server(gateway),
+        Server(gateway, throttle),
         interface="asgi3",
         http=Protocol,
         ws="none",
@@ -302,6 +309,8 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m local.gateway",
         description="Serve the API as API Gateway does, on this machine.",
+        epilog="Environment: THROTTLE (rate/burst, such as 50/100 of a dev stage) answers 429 to"
+        " what is more than so many requests a second, and so many at once; without it none is.",
     )
     parser.add_argument(
         "--port", type=int, default=8000, help="0 takes a free one (default: %(default)s)"

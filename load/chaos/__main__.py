@@ -85,7 +85,7 @@ def _torment(service: Service, log: Log, arguments: argparse.Namespace) -> None:
             bar.set_postfix_str(f"{len(log.operations):,} operations", refresh=True)
             return bool(time.monotonic() >= deadline)
 
-        nemesis.torment(service, log, Random(arguments.seed), wait)  # noqa: S311 (to be repeated)
+        nemesis.torment(service, log, Random(arguments.seed), wait)
 
 
 @contextmanager
@@ -98,7 +98,7 @@ def _clients(service: Service, log: Log, seed: int) -> Iterator[None]:
             Connection(service.port, service.token(f"client-{n}")),
             pool,
             log,
-            Random(f"{seed}.{n}"),  # noqa: S311 (to be repeated)
+            Random(f"{seed}.{n}"),
         )
         for n in range(HOW_MANY)
     ]

@@ -58,6 +58,6 @@ def _get(connection: Connection, path: str) -> bytes | None:
     for _ in range(ATTEMPTS):
         answer = connection.send(Request("GET", path))
         if answer.status in (200, 404):
-            return answer.body if answer.status == 200 else None  # noqa: PLR2004 (HTTP's)
+            return answer.body if answer.status == 200 else None
         time.sleep(PAUSE)
     raise NoReading(f"GET {path.partition('?')[0]} was answered {answer.status or 'nothing'}")

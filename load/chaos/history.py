@@ -53,7 +53,7 @@ class Attempt:
     @property
     def is_certain(self) -> bool:
         """Whether the answer tells that the operation was done, or that it was not."""
-        return 0 < self.status < 500  # noqa: PLR2004 (HTTP's server errors)
+        return 0 < self.status < 500
 
 
 @dataclass

@@ -160,7 +160,7 @@ def _thinned(history: Sequence[Growth]) -> list[Growth]:
 def replayed(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Run the cases in the files once; print what came of each, and return the exit code."""
     command = [sys.executable, "-m", "load.fuzz.replay", *map(str, arguments.replay)]
-    return subprocess.run(command, env={**os.environ, **environment}, check=False).returncode  # noqa: S603
+    return subprocess.run(command, env={**os.environ, **environment}, check=False).returncode
 
 
 def main() -> int:

@@ -111,7 +111,7 @@ class Sqlmap:
         file.write_text(request)
         options = ("--batch", "--flush-session", "--disable-coloring", "--skip-waf")
         limits = (f"--level={self._level}", "--risk=2", "--time-sec=2", "--ignore-code=*")
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             [self._program, "-r", str(file), "--dbms=MySQL", *options, *limits],
             env={"HOME": str(self._directory), "PATH": "/usr/bin:/bin"},
             cwd=self._directory,

@@ -68,7 +68,7 @@ def _of_purges(case: Case, outcome: Outcome) -> Iterator[str]:
 def _of_answers(case: Case, outcome: Outcome) -> Iterator[str]:
     answer, error = outcome.answer, outcome.error
     if not is_possible(case):
-        if error is None and answer["statusCode"] < 300 and not _is_public(case):  # noqa: PLR2004
+        if error is None and answer["statusCode"] < 300 and not _is_public(case):
             yield from _of_rights(case)
         return
     if error:
@@ -77,11 +77,11 @@ def _of_answers(case: Case, outcome: Outcome) -> Iterator[str]:
     context, status = case.event["requestContext"], answer["statusCode"]
     where = f"{context['httpMethod']} {context['resourcePath']} answers {status}"
     described = _described(context["resourcePath"], context["httpMethod"])
-    if status >= 500:  # noqa: PLR2004
+    if status >= 500:
         yield f"{where}: {_errors(outcome.logged)}"
     elif str(status) not in described:
         yield f"{where}, which is not documented"
-    if status < 400 and not _is_public(case):  # noqa: PLR2004
+    if status < 400 and not _is_public(case):
         yield from _of_rights(case)
     yield from (f"{where}, {each}" for each in _of_headers(answer["headers"]))
     yield from (f"{where}, {each}" for each in _of_body(case, answer, described))
@@ -115,7 +115,7 @@ def _of_body(case: Case, answer: dict[str, Any], described: dict[str, Any]) -> I
     except ValueError:
         yield "with a body that is not JSON"
         return
-    if status >= 400:  # noqa: PLR2004
+    if status >= 400:
         yield from _of_problem(document, status)
 
 

@@ -110,11 +110,11 @@ class Mutator:
 
 def changed(value: JSONValue, dice: Random) -> JSONValue:
     """Return the value with something in it changed, at any depth."""
-    if isinstance(value, dict | list) and value and dice.random() < 0.9:  # noqa: PLR2004
+    if isinstance(value, dict | list) and value and dice.random() < 0.9:
         return _with_a_member_changed(value, dice)
-    if isinstance(value, str) and dice.random() < 0.9:  # noqa: PLR2004
+    if isinstance(value, str) and dice.random() < 0.9:
         return text_changed(value, dice)
-    if isinstance(value, dict) and dice.random() < 0.8:  # noqa: PLR2004
+    if isinstance(value, dict) and dice.random() < 0.8:
         return {**value, dice.choice(NAMES): dice.choice(ODD)}
     return dice.choice(ODD)
 
@@ -154,7 +154,7 @@ def body_changed(event: JSONValue, dice: Random) -> JSONValue:
         return changed(event, dice)
     raw, is_encoded = _opened(event["body"], event.get("isBase64Encoded") is True)
     raw = dice.choice((_document_changed, _document_changed, _bytes_changed))(raw, dice)
-    if is_encoded != (dice.random() < 0.1):  # noqa: PLR2004
+    if is_encoded != (dice.random() < 0.1):
         return {**event, "body": base64.b64encode(raw).decode(), "isBase64Encoded": True}
     return {**event, "body": raw.decode(errors="replace"), "isBase64Encoded": False}
 
@@ -170,12 +170,12 @@ def text_changed(text: str, dice: Random) -> str:
             return text[:end] + text[start:end] * dice.choice((1, 2, 20)) + text[end:]
         case 2:
             return text[:start] + chr(dice.choice((0x7F, 0xFF, 0xFFFF, 0x10FFFF))) + text[end:]
-        case 3 if dice.random() < 0.05:  # noqa: PLR2004
+        case 3 if dice.random() < 0.05:
             piece = text[start:end] or dice.choice(SPLICES)
             return (piece * (LONGEST // len(piece)))[: dice.choice((300, 8_200, LONGEST))]
         case 4:
             return dice.choice((text.upper(), text.lower(), text.strip(), f" {text} ", text[::-1]))
-    return text[:start] + dice.choice(SPLICES) + text[end if dice.random() < 0.5 else start :]  # noqa: PLR2004
+    return text[:start] + dice.choice(SPLICES) + text[end if dice.random() < 0.5 else start :]
 
 
 def _with_a_member_changed(value: JSONValue, dice: Random) -> JSONValue:
@@ -185,7 +185,7 @@ def _with_a_member_changed(value: JSONValue, dice: Random) -> JSONValue:
         case 0:
             del copy[key]
         case 1 if isinstance(copy, dict):
-            copy[dice.choice(NAMES) if dice.random() < 0.8 else text_changed(key, dice)] = copy[key]  # noqa: PLR2004
+            copy[dice.choice(NAMES) if dice.random() < 0.8 else text_changed(key, dice)] = copy[key]
         case 1 if isinstance(copy, list):
             copy.extend([copy[key]] * dice.choice((1, 5, 100)))
         case _:
@@ -198,7 +198,7 @@ def _document_changed(raw: bytes, dice: Random) -> bytes:
         document = json.loads(raw)
     except (ValueError, RecursionError):
         return _bytes_changed(raw, dice)
-    return json.dumps(changed(document, dice), ensure_ascii=dice.random() < 0.5).encode(  # noqa: PLR2004
+    return json.dumps(changed(document, dice), ensure_ascii=dice.random() < 0.5).encode(
         errors="surrogatepass"
     )
 

@@ -94,7 +94,7 @@ def main() -> None:
     fuzzed = Fuzzed(World(os.environ["FUZZ_TOKEN"]), folder)
 
     def mutate(data: bytes, most: int, seed: int) -> bytes:
-        changed = written(mutator(read(data), Random(seed)))  # noqa: S311
+        changed = written(mutator(read(data), Random(seed)))
         return changed if len(changed) <= most else data
 
     atheris.Setup([sys.argv[0], *sys.argv[2:]], fuzzed, custom_mutator=mutate)

@@ -7,7 +7,7 @@ SHOWN = 0.0005
 
 
 def percent(share: float) -> str:
-    return "0" if share < SHOWN / 10 else f"{share:.2%}" if share < 0.01 else f"{share:.0%}"  # noqa: PLR2004
+    return "0" if share < SHOWN / 10 else f"{share:.2%}" if share < 0.01 else f"{share:.0%}"
 
 
 def ms(value: Any) -> str:

@@ -105,7 +105,7 @@ def needs(results: Results) -> str:
         for rate in list(by_rate)[1:]:
             asked = by_rate[rate]["needs"]
             cells = (f"{asked[name]:.0%}" if name in asked else "" for name in names)
-            bold = (f"**{cell}**" if cell and int(cell[:-1]) > 100 else cell for cell in cells)  # noqa: PLR2004
+            bold = (f"**{cell}**" if cell and int(cell[:-1]) > 100 else cell for cell in cells)
             lines.append(f"| {step} | {int(rate):,} | {' | '.join(bold)} |")
     return "\n".join(lines)
 

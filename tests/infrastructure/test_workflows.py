@@ -117,6 +117,14 @@ def test_migrations_run_before_the_code() -> None:
     assert order == ["provision", "migrate", "deploy", "smoke", "rollback"]
 
 
+def test_staging_is_under_load_before_prod() -> None:
+    [loaded] = [step for step in _steps("deploy.yml") if "make load" in step.get("run", "")]
+
+    assert loaded["if"] == "inputs.stage == 'staging'"
+    assert loaded["id"] == "e2e"  # so that it is taken back, if it does not hold
+    assert loaded["run"].index("pytest tests/e2e") < loaded["run"].index("make load")
+
+
 def test_what_fails_its_tests_is_taken_back() -> None:
     *_, last = _steps("deploy.yml")
     ids = {step["id"] for step in _steps("deploy.yml") if "id" in step}

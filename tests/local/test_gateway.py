@@ -486,6 +486,32 @@ def test_client_may_ask_before_it_sends(gateway: Gateway) -> None:
     assert parse(data, "POST")[0].json["body"] == "abc"
 
 
+def test_what_is_too_much_is_throttled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THROTTLE", "1/3")
+    with serving(tmp_path / "project") as gateway:
+        answered = parse(
+            gateway.exchange(
+                b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}" * 5
+                + b"GET /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+            ),
+            *["POST"] * 5,
+            "GET",
+        )
+        assert [answer.status for answer in answered[:3]] == [200] * 3
+        refused = next(answer for answer in answered if answer.status == 429)
+        refused.assert_problem(429, "too-many-requests")
+        assert refused.headers["Retry-After"] == "1"
+        eventually(lambda: gateway.get("/echo").status == 200, seconds=10)
+
+
+def test_throttle_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THROTTLE", "many")
+    program = start(tmp_path, free_port())
+
+    errors = program.communicate(timeout=30)[1].decode()
+    assert errors == "gateway: THROTTLE must be rate/burst, such as 50/100, and is 'many'\n"
+
+
 def test_body_at_the_limit_and_beyond(gateway: Gateway) -> None:
     binary = {"Content-Type": "application/octet-stream"}
     body = bytes(MAX_BODY_BYTES)

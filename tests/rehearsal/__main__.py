@@ -58,6 +58,7 @@ def rehearse(program: Path, directory: Path) -> None:
             play.deploy,
             play.check_roles,
             play.run_e2e_tests,
+            play.bear_load,
             play.smoke,
             play.deploy_next_version,
             play.roll_back,

@@ -116,6 +116,14 @@ class Play:
         tests.finish()
         return tests.log.read_text().splitlines()[-1]
 
+    def bear_load(self) -> str:
+        """Hold the marks of `make load`, shortly."""
+        there = {"BASE_URL": self._url, "TOKEN": self._token}
+        load = self._child("load", ["load.traffic", *LOAD], **there)
+        load.finish()
+        lines = load.log.read_text().splitlines()
+        return next(line for line in lines if line.startswith("| steady "))
+
     def smoke(self) -> None:
         """`smoke`: a customer's life."""
         commands.live(replace(self._run, url=self._url, token=lambda: self._token))
@@ -188,6 +196,8 @@ class Play:
         return self._exit.enter_context(child)
 
 
+# A function of the emulator has few processes: what counts here is that all is answered rightly.
+LOAD = "--rate 4 --ramp 3 --steady 9 --spike 0 --customers 20 --limit 2000".split()
 E2E = ["tests/e2e", "--quiet", "-p", "no:cacheprovider"]
 GONE = {None, "DELETE_COMPLETE"}
 

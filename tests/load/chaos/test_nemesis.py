@@ -53,4 +53,4 @@ def test_every_fault_that_the_server_has_and_the_api_can_meet_is_played() -> Non
 
 
 def first(count: int, seed: int) -> list[str]:
-    return list(islice(plan(Random(seed)), count))  # noqa: S311 (to be repeated)
+    return list(islice(plan(Random(seed)), count))

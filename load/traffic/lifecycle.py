@@ -1,0 +1,94 @@
+"""Makes the customers of a run before it, and erases them after it."""
+
+import asyncio
+import json
+from http import HTTPStatus
+
+import aiohttp
+from tqdm import tqdm
+
+from load.traffic.customers import Customers
+from load.traffic.mix import JSON, Request
+from load.traffic.outcomes import REFUSALS
+from load.traffic.sending import Sender
+from load.traffic.target import TargetError
+
+BATCH = 100  # the API's most
+AT_ONCE = 4
+ATTEMPTS = 5
+GONE = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_FOUND})
+
+
+async def make(sender: Sender, customers: Customers, count: int) -> None:
+    """Create so many customers. Raises TargetError if the service does not."""
+    for done in tqdm(range(0, count, BATCH), desc="making customers", leave=False, disable=None):
+        batch = {"items": [customers.new() for _ in range(min(BATCH, count - done))]}
+        key = {"Idempotency-Key": f"{customers.mark}-{done}"}
+        request = Request(
+            "batch",
+            "POST",
+            "/customers/batch",
+            frozenset({HTTPStatus.CREATED}),
+            JSON | key,
+            json.dumps(batch).encode(),
+        )
+        status, body = await _persistently(sender, request)
+        if status != HTTPStatus.CREATED:
+            raise TargetError(f"no customers could be made: {_why(status, body)}")
+        for document in json.loads(body)["items"]:
+            customers.add(document, settled=True)
+
+
+async def erase(sender: Sender, mark: str, stop: asyncio.Event) -> bool:
+    """Erase all that the run has made; return whether nobody is left.
+
+    Those are asked for who are there, not who was answered 201: of a write whose answer was lost,
+    nobody knows. Ends when `stop` is set, and when nothing can be erased.
+    """
+    listed = Request(
+        "list", "GET", f"/customers?q={mark}&include_deleted=true&limit={BATCH}", frozenset()
+    )
+    with tqdm(desc="erasing", unit=" customers", leave=False, disable=None) as bar:
+        while not stop.is_set():
+            status, body = await _persistently(sender, listed)
+            if status != HTTPStatus.OK:
+                return False
+            if not (found := [customer["id"] for customer in json.loads(body)["items"]]):
+                return True
+            limit = asyncio.Semaphore(AT_ONCE)
+            erased = await asyncio.gather(*(_erase(sender, each, limit) for each in found))
+            bar.update(sum(erased))
+            if not any(erased):
+                return False
+    return False
+
+
+async def _erase(sender: Sender, customer_id: str, limit: asyncio.Semaphore) -> bool:
+    path = f"/customers/{customer_id}/erase"
+    async with limit:
+        status, _ = await _persistently(sender, Request("erase", "POST", path, frozenset()))
+    return status in GONE
+
+
+async def _persistently(sender: Sender, request: Request) -> tuple[int, bytes]:
+    """Send until the answer is not that it is too much for now, or five times."""
+    status, body = 0, b"no answer"
+    for attempt in range(ATTEMPTS):
+        try:
+            answer = await sender.answer(request)
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            body = type(error).__name__.encode()
+        else:
+            status, body = answer.status, answer.body
+            if status not in REFUSALS:
+                break
+        await asyncio.sleep(0.2 * 2**attempt)
+    return status, body
+
+
+def _why(status: int, body: bytes) -> str:
+    try:
+        problem = json.loads(body)
+        return f"{status} {problem['title']}"
+    except (ValueError, KeyError, TypeError):
+        return f"status {status}, {body[:100]!r}"

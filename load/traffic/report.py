@@ -1,0 +1,149 @@
+"""What a run was: tables that can be pasted, and a page with plots."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from html import escape
+from typing import TypeVar
+
+from load.traffic.marks import Mark
+from load.traffic.outcomes import Outcome
+from load.traffic.plots import Panel, Points, draw
+from load.traffic.trend import quantile
+
+PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Load</title>
+<meta name="color-scheme" content="light dark">
+<style>
+body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto }}
+td, th {{ padding: 2px 12px 2px 0; text-align: left }} pre {{ white-space: pre-wrap }}
+</style>
+<h1>Load</h1><pre>{head}</pre>
+{plots}
+{tables}
+</html>
+"""
+
+Row = Sequence[str]
+Key = TypeVar("Key")
+
+
+def phases(outcomes: Sequence[Outcome]) -> list[Row]:
+    """Return a table of what happened in each phase."""
+    return [
+        ("phase", "requests", "a second", "p50", "p95", "p99", "slowest", "429, 503", "faults"),
+        *(_row(name, each) for name, each in _grouped(outcomes, lambda each: each.phase).items()),
+    ]
+
+
+def operations(outcomes: Sequence[Outcome]) -> list[Row]:
+    """Return a table of what happened to each operation."""
+    grouped = _grouped(outcomes, lambda each: each.operation)
+    return [
+        ("operation", "requests", "a second", "p50", "p95", "p99", "slowest", "429, 503", "faults"),
+        *(_row(name, grouped[name]) for name in sorted(grouped)),
+    ]
+
+
+def faults(outcomes: Sequence[Outcome]) -> list[Row]:
+    """Return a table of what was not as it should be."""
+    counted = Counter((each.phase, each.operation, each.fault) for each in outcomes if each.fault)
+    rows = [(*names, str(times)) for names, times in counted.most_common(20)]
+    return [("phase", "operation", "fault", "times"), *rows]
+
+
+def marks(judged: Iterable[Mark]) -> list[Row]:
+    """Return a table of the marks."""
+    rows = [(*mark[:3], "held" if mark.is_held else "MISSED") for mark in judged]
+    return [("mark", "allowed", "measured", ""), *rows]
+
+
+def markdown(table: Sequence[Row]) -> str:
+    """Return a table for a terminal, which is one of Markdown as well."""
+    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+        for row in table
+    ]
+    return "\n".join(
+        [lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]]
+    )
+
+
+def page(head: str, outcomes: Sequence[Outcome], tables: Iterable[Sequence[Row]]) -> str:
+    """Return the whole report as HTML, which needs nothing else."""
+    rendered = "\n".join(_html(table) for table in tables if len(table) > 1)
+    return PAGE.format(head=escape(head), plots=plots(outcomes), tables=rendered)
+
+
+def plots(outcomes: Sequence[Outcome]) -> str:
+    """Return throughput, latency and errors of each second, as SVG."""
+    seconds = _grouped(outcomes, lambda each: int(each.due))
+    answered = Counter(int(each.due + each.latency) for each in outcomes)
+    begins: dict[str, float] = {}
+    for each in outcomes:
+        begins[each.phase] = min(each.due, begins.get(each.phase, each.due))
+    latencies = {
+        f"p{share * 100:g}": _points(seconds, partial(_quantile, share))
+        for share in (0.5, 0.95, 0.99)
+    }
+    panels = [
+        Panel(
+            "requests a second",
+            {"due": _points(seconds, len), "answered": sorted(answered.items())},
+        ),
+        Panel("latency by when it was due, ms", latencies),
+        Panel(
+            "not as it should be, a second",
+            {
+                "faults": _points(seconds, lambda each: _count(each, refusals=False)),
+                "429 and 503": _points(seconds, lambda each: _count(each, refusals=True)),
+            },
+        ),
+        Panel(
+            "sent late by the sender, ms",
+            {"most": _points(seconds, lambda each: 1000 * max(o.late for o in each))},
+        ),
+    ]
+    return draw("Load", panels, begins, "s")
+
+
+def _row(name: str, outcomes: Sequence[Outcome]) -> Row:
+    span = max(each.due for each in outcomes) - min(each.due for each in outcomes)
+    return (
+        name,
+        f"{len(outcomes):,}",
+        f"{len(outcomes) / max(span, 1):.1f}",
+        *(f"{_quantile(share, outcomes):.0f} ms" for share in (0.5, 0.95, 0.99, 1)),
+        str(_count(outcomes, refusals=True)),
+        str(_count(outcomes, refusals=False)),
+    )
+
+
+def _quantile(share: float, outcomes: Sequence[Outcome]) -> float:
+    return 1000 * quantile([each.latency for each in outcomes], share)
+
+
+def _count(outcomes: Sequence[Outcome], *, refusals: bool) -> int:
+    return sum(bool(each.fault) and each.is_refusal == refusals for each in outcomes)
+
+
+def _grouped(
+    outcomes: Sequence[Outcome], key: Callable[[Outcome], Key]
+) -> dict[Key, list[Outcome]]:
+    grouped: dict[Key, list[Outcome]] = {}
+    for each in outcomes:
+        grouped.setdefault(key(each), []).append(each)
+    return grouped
+
+
+def _points(seconds: dict[int, list[Outcome]], value: Callable[[list[Outcome]], float]) -> Points:
+    return [(second, value(seconds[second])) for second in sorted(seconds)]
+
+
+def _html(table: Sequence[Row]) -> str:
+    head, *rows = (
+        "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in row) + "</tr>"
+        for tag, row in zip(["th"] + ["td"] * len(table), table, strict=False)
+    )
+    return f"<table>{head}{''.join(rows)}</table>"

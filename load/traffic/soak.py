@@ -1,0 +1,158 @@
+"""Send steady load for an hour, and tell whether anything grows: `python -m load.traffic.soak`."""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import psutil
+
+from load.traffic import flat, samples
+from load.traffic.arguments import count, positive, signals_end
+from load.traffic.arrivals import Phase
+from load.traffic.flat import Trend
+from load.traffic.outcomes import Outcome
+from load.traffic.report import markdown
+from load.traffic.running import traffic
+from load.traffic.samples import Sample
+from load.traffic.target import Target, TargetError, own
+from local.processes import LocalError
+
+EVERY = 5.0
+"""Seconds from one sample to the next."""
+INTERRUPTED = 130
+
+
+def main() -> int:
+    """Soak, and say whether all stayed flat; return the exit code."""
+    parser = _parser()
+    arguments = parser.parse_args()
+    signals_end()
+    was_cut, file = False, arguments.judge or arguments.output / "samples.jsonl"
+    try:
+        if not arguments.judge:
+            was_cut = _soak(arguments, file)
+        is_flat = _tell(file, arguments.output)
+    except ValueError as error:
+        print(f"error: {file} can't be judged: {error}", file=sys.stderr)
+        return 2 if arguments.judge else INTERRUPTED
+    except (TargetError, LocalError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return INTERRUPTED if was_cut else int(not is_flat)
+
+
+def _soak(arguments: argparse.Namespace, path: Path) -> bool:
+    """Send and sample; return whether it was cut short."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with own() as target, path.open("w") as file:
+        file.write(json.dumps(_head(arguments)) + "\n")
+        return asyncio.run(_run(arguments, target, file))
+
+
+async def _run(arguments: argparse.Namespace, target: Target, file: IO[str]) -> bool:
+    phase = Phase("steady", arguments.minutes * 60, arguments.rate, arguments.rate)
+    window: list[Outcome] = []
+    async with traffic(target, arguments.customers, arguments.seed) as sending:
+        sampling = asyncio.create_task(_sample(target, window, file))
+        await sending.send([phase], window.append)
+        sampling.cancel()
+        return sending.is_stopped
+
+
+async def _sample(target: Target, window: list[Outcome], file: IO[str]) -> None:
+    """Write what is seen and held every few seconds, at once: a run that is killed has it, too."""
+    start = time.monotonic()
+    while True:
+        await asyncio.sleep(EVERY)
+        outcomes, window[:] = list(window), []
+        if outcomes:
+            line = _line(time.monotonic() - start, target, outcomes)
+            print(json.dumps(line), file=file, flush=True)
+
+
+def _line(at: float, target: Target, outcomes: Sequence[Outcome]) -> Sample:
+    return Sample(
+        at=round(at, 1),
+        requests=len(outcomes),
+        faults=Counter(f"{each.operation}: {each.fault}" for each in outcomes if each.fault),
+        values={
+            **samples.held(target.programs),
+            **samples.seen(outcomes),
+            "machine: load": round(os.getloadavg()[0], 2),
+        },
+    )
+
+
+def _tell(file: Path, output: Path) -> bool:
+    """Print and write what the samples say; return whether all is flat and as it should be."""
+    head, lines = samples.read(file)
+    trends = flat.judge(lines)
+    faults = sum((Counter(line["faults"]) for line in lines), Counter[str]())
+    requests = sum(line["requests"] for line in lines)
+    minutes = lines[-1]["at"] / 60
+    print(f"{requests:,} requests in {minutes:.1f} minutes; faults: {dict(faults) or 'none'}")
+    print(markdown(_table(trends)))
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "soak.svg").write_text(flat.plot(lines))
+    figures = head | {
+        "minutes": round(minutes, 1),
+        "requests": requests,
+        "faults": faults,
+        "trends": [_rounded(trend) for trend in trends],
+    }
+    (output / "soak.json").write_text(json.dumps(figures, indent=1) + "\n")
+    return not faults and all(trend.is_flat for trend in trends)
+
+
+def _table(trends: Sequence[Trend]) -> list[Sequence[str]]:
+    rows = [
+        (name, *(f"{number:.1f}" for number in numbers), "flat" if is_flat else "NOT FLAT")
+        for (name, *numbers), is_flat in ((trend, trend.is_flat) for trend in trends)
+    ]
+    return [("", "first tenth", "last tenth", "trend adds", "allowed", ""), *rows]
+
+
+def _rounded(trend: Trend) -> Mapping[str, object]:
+    named = trend._asdict()
+    numbers = {name: round(named[name], 2) for name in ("first", "last", "added", "allowed")}
+    return {"name": trend.name, **numbers, "is_flat": trend.is_flat}
+
+
+def _head(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "rate": arguments.rate,
+        "seed": arguments.seed,
+        "customers": arguments.customers,
+        "machine": f"{os.cpu_count()} cores, {psutil.virtual_memory().total >> 30} GiB",
+        "python": platform.python_version(),
+    }
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m load.traffic.soak",
+        description=__doc__,
+        epilog="Exit code: 0 if all is flat, 1 if not, 2 for wrong use.",
+    )
+    option = parser.add_argument
+    option("--minutes", type=positive, default=60, help="how long (%(default)s)")
+    option("--rate", type=positive, default=20, help="requests a second (%(default)s)")
+    option("--customers", type=count, default=200, help="made before (%(default)s)")
+    option("--seed", type=int, default=1, help="of chance (%(default)s)")
+    option("--output", type=Path, default=Path("artifacts/soak"), help="directory (%(default)s)")
+    option("--judge", type=Path, metavar="FILE", help="only judge the samples of a run, so far")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+import random
+import statistics
+from itertools import pairwise
+
+from load.traffic.arrivals import Phase, arrivals
+
+
+def test_arrivals_are_as_many_as_the_rate_says() -> None:
+    phases = [Phase("ramp", 100, 0, 50), Phase("steady", 100, 50, 50)]
+
+    drawn = list(arrivals(phases, random.Random(7)))
+
+    assert drawn == sorted(drawn)
+    assert 199 < drawn[-1].due < 200
+    counted = [arrival.phase for arrival in drawn]
+    assert abs(counted.count("ramp") - 2_500) < 4 * 2_500**0.5
+    assert abs(counted.count("steady") - 5_000) < 4 * 5_000**0.5
+
+
+def test_they_come_as_poisson_has_it() -> None:
+    """Pauses of an exponential distribution deviate as much as they last, on average."""
+    dues = [a.due for a in arrivals([Phase("steady", 500, 20, 20)], random.Random(7))]
+    pauses = [after - before for before, after in pairwise(dues)]
+
+    assert min(pauses) > 0
+    assert 0.95 < statistics.stdev(pauses) / statistics.mean(pauses) < 1.05
+
+
+def test_a_ramp_is_even() -> None:
+    dues = [a.due for a in arrivals([Phase("ramp", 100, 0, 100)], random.Random(7))]
+
+    first_half = sum(due < 50 for due in dues)
+
+    assert 0.23 < first_half / len(dues) < 0.27
+
+
+def test_one_seed_is_one_run() -> None:
+    def run(seed: int) -> list[tuple[float, str]]:
+        return list(arrivals([Phase("steady", 10, 10, 10)], random.Random(seed)))
+
+    assert run(1) == run(1) != run(2)

@@ -1,0 +1,140 @@
+import json
+import random
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from chalicelib.schemas import load_customer
+from load.traffic.customers import Customers
+from load.traffic.mix import Answer, Mix, Request
+
+NOBODY = {
+    "id": "0",
+    "version": 1,
+    "updated_at": "2026-01-01T00:00:00Z",
+    "email": "a@example.com",
+    "external_id": "a",
+    "family_name": "Abc",
+}
+
+
+@pytest.fixture
+def customers() -> Customers:
+    made = Customers("load-test", random.Random(7))
+    for number in range(5):
+        add(made, number, settled=True)
+    return made
+
+
+@pytest.fixture
+def mix(customers: Customers) -> Mix:
+    return Mix(customers, random.Random(7))
+
+
+def add(customers: Customers, number: int, *, settled: bool) -> None:
+    own = {"id": f"{number}", "version": 1, "updated_at": "2026-01-01T00:00:00Z"}
+    customers.add(customers.new() | own, settled=settled)
+
+
+def answer(version: int, document: dict[str, Any] | None = None, status: int = 200) -> Answer:
+    return Answer(status, {"etag": f'"v{version}"'}, json.dumps(document).encode())
+
+
+def test_half_are_reads_and_all_operations_come(mix: Mix) -> None:
+    drawn: Counter[str] = Counter()
+    for _ in range(2_000):
+        request = mix.draw()
+        drawn[request.operation] += 1
+        if request.operation in {"patch", "put"}:
+            request.then(answer(int(request.headers["If-Match"][2:-1]) + 1, NOBODY))
+        elif request.operation == "create":
+            request.then(answer(1, NOBODY, status=201))
+
+    assert {name: round(100 * times / 2_000) for name, times in drawn.items()} == pytest.approx(
+        {
+            "get": 42,
+            "get, known": 8,
+            "list": 20,
+            "create": 10,
+            "patch": 8,
+            "put": 4,
+            "delete": 4,
+            "wrong input": 4,
+        },
+        abs=3,
+    )
+
+
+def test_what_is_created_is_as_the_service_wants_it(mix: Mix) -> None:
+    emails = set()
+    for _ in range(50):
+        body = json.loads(mix.create().body or b"")
+        emails.add(load_customer(body)["email"])
+
+    assert len(emails) == 50
+    assert all(email.startswith("load-test-") for email in emails)
+    assert all(email.endswith("@example.com") for email in emails)
+
+
+def test_who_is_created_is_deleted_once_and_not_read(mix: Mix, customers: Customers) -> None:
+    request = mix.create()
+    document = json.loads(request.body or b"") | {"id": "new", "version": 1}
+
+    assert request.then(answer(1, document, status=201))
+    assert mix.delete().path == "/customers/new"
+    assert mix.delete().operation == "create"
+    assert "new" not in {known.id for known in customers.settled}
+
+
+def test_another_customer_than_was_created_is_noticed(mix: Mix) -> None:
+    request = mix.create()
+
+    assert not request.then(answer(1, {"id": "new", "version": 1, "email": "other@example.com"}))
+
+
+def test_a_version_older_than_the_confirmed_one_is_noticed(mix: Mix, customers: Customers) -> None:
+    for known in customers.settled:
+        known.version = 5
+
+    for request in (mix.get(), mix.get_if_changed()):
+        assert request.then(answer(5))
+        assert request.then(answer(6))
+        assert not request.then(answer(4))
+
+
+@pytest.mark.parametrize("operation", ["patch", "put"])
+def test_a_change_makes_the_next_version(mix: Mix, customers: Customers, operation: str) -> None:
+    def change() -> Request:
+        made: Request = getattr(mix, operation)()
+        assert made.headers["If-Match"] == '"v1"'
+        return made
+
+    assert change().then(answer(2, {}))
+    customers.settled[:] = [known for known in customers.settled if known.version == 1]
+    assert not change().then(answer(3, {}))
+    customers.settled[:] = [known for known in customers.settled if known.version == 1]
+    assert not change().then(answer(1, {}))
+
+
+def test_nobody_changes_whom_another_changes(mix: Mix, customers: Customers) -> None:
+    busy = {mix.patch().path for _ in range(30)} - {mix.get().path}
+
+    assert len(busy) <= len(customers.settled)
+    assert mix.patch().operation == "get"
+
+
+def test_who_is_of_unclear_version_is_changed_no_more(mix: Mix, customers: Customers) -> None:
+    del customers.settled[1:]
+
+    mix.patch().then(None)
+
+    assert mix.patch().operation == "get"
+
+
+def test_pages_go_on_where_the_list_says(mix: Mix) -> None:
+    following = "/customers?limit=20&cursor=abc"
+    for _ in range(20):
+        mix.list().then(Answer(200, {}, json.dumps({"next": following}).encode()))
+
+    assert following in {mix.list().path for _ in range(20)}
