@@ -40,7 +40,8 @@ quick: $(INSTALLED)  ## Run the tests that take less than five seconds
 	@$(BIN)/pytest $(WORKERS) -m "not slow" $(ARGS)
 
 contract: $(CONTRACT) .venv/audit/.installed .venv/fuzz/.installed  ## Fuzz, break and browse the running service, and run a client generated for it
-	@$(BIN)/pytest tests/breaking tests/contract --capture=no $(ARGS)
+	@$(BIN)/pytest tests/breaking --capture=no $(ARGS)
+	@$(BIN)/pytest tests/contract --numprocesses 2 --dist loadfile --durations 10 $(ARGS)
 
 audit: .venv/audit/.installed  ## Look for known vulnerabilities in what the lock files name
 	@.venv/audit/bin/pip-audit --disable-pip --requirement requirements.txt \
