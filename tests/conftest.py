@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -26,6 +27,8 @@ Lines = Callable[[str], list[dict[str, Any]]]
 
 def pytest_configure(config: pytest.Config) -> None:
     """Install MariaDB where there is none, once, before several processes would at once."""
+    # Where the tests run in the background, SIGINT is ignored, and would be by what they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "workerinput") or find_server():
         return
     try:

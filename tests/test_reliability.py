@@ -9,17 +9,21 @@ from pathlib import Path
 from infrastructure import gateway, stages
 
 RUNNING = [Path("app.py"), *sorted(Path("chalicelib").rglob("*.py"))]
-HOOK = Path("infrastructure/hook/handler.py")
+COMMANDS = [
+    Path("migrations/__init__.py"),
+    *sorted(Path("infrastructure").rglob("*.py")),
+]
 PAGE = Path("docs/reliability.md").read_text(encoding="utf-8")
 
 
 def limits(path: Path) -> Iterator[tuple[str, float]]:
-    """Yield the constants of seconds that a module sets."""
+    """Yield the constants of seconds and of attempts that a module sets."""
+    module = path.parent.name if path.stem == "__init__" else path.stem
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         match node:
             case ast.Assign(targets=[ast.Name(name)], value=ast.Constant(value)):
-                if name.endswith("_SECONDS") and isinstance(value, int | float):
-                    yield f"{path.stem}.{name}", value
+                if name.endswith(("_SECONDS", "ATTEMPTS")) and isinstance(value, int | float):
+                    yield f"{module}.{name}", value
 
 
 def documented() -> dict[str, float]:
@@ -35,7 +39,7 @@ def documented() -> dict[str, float]:
 
 
 def test_every_limit_on_waiting_is_documented() -> None:
-    set_in_code = dict(limit for path in [*RUNNING, HOOK] for limit in limits(path))
+    set_in_code = dict(limit for path in [*RUNNING, *COMMANDS] for limit in limits(path))
 
     assert set_in_code | {"lambda_timeout": 28} == documented()
 

@@ -65,7 +65,7 @@ def test_header(text: str | None, header: Header) -> None:
     ("sql", "name"),
     [
         ("SELECT id, email FROM customers WHERE id = :id", "SELECT customers"),
-        (_insert(2), "INSERT customers"),
+        (_insert(2, ("id", "email")), "INSERT customers"),
         ("UPDATE customers SET version = 1 WHERE id = :id", "UPDATE customers"),
         ("SELECT 1", "SELECT"),
         ("  (", "statement"),

@@ -175,7 +175,7 @@ def test_endpoint_that_answers_nonsense(play: Play) -> None:
 def test_endpoint_that_can_not_be_reached() -> None:
     held = Credentials({"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://127.0.0.1:{free_port()}/"})
 
-    with pytest.raises(DatabaseUnavailable, match="NotConnected"):
+    with pytest.raises(DatabaseUnavailable, match="ConnectionRefusedError"):
         held.current()
 
 

@@ -14,16 +14,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from chalicelib.database import (
-    DatabaseUnavailable,
-    StatementFailed,
-    StatementNotBegun,
-    StatementTimeout,
-)
+from chalicelib.database import DatabaseUnavailable, StatementFailed, StatementTimeout
 from chalicelib.database.clients import READ_SECONDS, ErrorAnswer
 from chalicelib.database.retries import seconds_left
 from chalicelib.database.slim import endpoints
-from chalicelib.database.slim.connections import Answer, Connections, NotConnected
+from chalicelib.database.slim.connections import Answer, Connections
 from chalicelib.database.slim.credentials import Credentials, Key
 from chalicelib.database.slim.signatures import signed
 from chalicelib.settings import Settings
@@ -45,9 +40,6 @@ class Client:
         request = self._signed(path, _encoded(arguments), self._credentials())
         try:
             answer = self._connections.send(request, min(READ_SECONDS, seconds_left()))
-        except NotConnected as error:
-            reason = f"the Data API at {self._url} can't be reached: {error}"
-            raise StatementNotBegun(reason) from None
         except TimeoutError as error:
             raise StatementTimeout(type(error).__name__) from None
         except (OSError, ValueError) as error:

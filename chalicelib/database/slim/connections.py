@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from chalicelib.database import StatementNotBegun
 from chalicelib.database.clients import CONNECT_SECONDS
 
 IDLE_SECONDS = 50
@@ -25,10 +26,6 @@ MAX_BYTES = 8 * 1024 * 1024  # of an answer; the Data API's own limit is 1 MiB
 
 class BadAnswer(ValueError):
     """What came is not HTTP, or not all of it."""
-
-
-class NotConnected(OSError):
-    """There is no connection, so nothing was sent."""
 
 
 class Answer(NamedTuple):
@@ -49,7 +46,7 @@ class Connections:
     def send(self, request: bytes, seconds: float) -> Answer:
         """Send a request once, and return the answer: within `seconds`, connecting included.
 
-        Raises NotConnected, TimeoutError where the answer takes longer, OSError, ValueError.
+        Raises StatementNotBegun, TimeoutError where it takes longer, OSError, ValueError.
         """
         deadline = time.monotonic() + seconds
         connection = self._take() or self._connect(_left(deadline))
@@ -96,7 +93,8 @@ class Connections:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return tls.wrap_socket(connection, server_hostname=host) if tls else connection
         except OSError as error:
-            raise NotConnected(type(error).__name__) from None
+            reason = f"{self._url} can't be reached: {type(error).__name__}"
+            raise StatementNotBegun(reason) from None
 
     @cached_property
     def _tls(self) -> Any:

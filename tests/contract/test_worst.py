@@ -4,7 +4,7 @@ Costs are this process's processor time, the least of a few runs, beside that of
 the same process: a ratio, so that neither a slow machine nor a busy one matters. Counting calls or
 lines would not do: a text that takes the square of the time to normalize is one call.
 
-`pytest tests/test_worst.py -s` prints what docs/security.md has a table of.
+`pytest tests/contract/test_worst.py -s` prints what docs/security.md has a table of.
 """
 
 import sys
@@ -13,7 +13,7 @@ import time
 import pytest
 
 from tests.api import Api
-from tests.worst import CASES, PLAIN, Sent
+from tests.contract.worst import CASES, PLAIN, Sent
 
 MOST = 30  # times what a plain request costs: under 100 ms, where that takes 3
 MOST_OF_A_BATCH = 100  # 100 customers in one request, and 1 MiB
