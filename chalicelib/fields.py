@@ -15,6 +15,7 @@ from marshmallow import fields
 
 from chalicelib.documents import json_size
 
+E164 = r"\+[1-9][0-9]{1,14}"
 MAX_METADATA = 50
 MAX_METADATA_BYTES = 4_096
 MOST_MARKS = 30  # on a letter, as Unicode's Stream-Safe Text Format has it (UAX 15, section 13)
@@ -98,7 +99,6 @@ class Email(Text):
 
 
 class Phone(Text):
-    E164 = r"\+[1-9][0-9]{1,14}"
     default_error_messages = {
         "phone": "phone: Must be an international number, such as +442079460000 (E.164).",
     }
@@ -108,7 +108,7 @@ class Phone(Text):
 
     def _deserialize(self, value: Any, *arguments: Any, **more: Any) -> str:
         text = re.sub(r"[ ().-]", "", super()._deserialize(value, *arguments, **more))
-        if not re.fullmatch(self.E164, text):
+        if not re.fullmatch(E164, text):
             raise self.make_error("phone")
         return text
 

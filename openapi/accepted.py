@@ -54,7 +54,7 @@ def _text(field: fields.Text) -> Rules:
         case fields.Email(), []:
             return {"most": min(field.most, MOST_OF_EMAIL), "pattern": EMAIL, **null}
         case fields.Phone(), []:
-            return {"most": field.most, "pattern": field.E164, **null}
+            return {"most": field.most, "pattern": fields.E164, **null}
         case _, []:
             return {"most": field.most, **null}
         case _, [OneOf(choices=choices)]:

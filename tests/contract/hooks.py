@@ -21,6 +21,7 @@ BEYOND_THE_SCHEMA = {
     "repeated": "two customers of a batch must not have the same email or external id",
     "too-short": "text is measured when it is trimmed",
     "too-large": "it is counted in bytes of the whole",
+    "marks": "how many combining characters follow each other, no pattern counts",
     "name": "a name of the metadata must be in Unicode's normal form C",
 }
 

@@ -6,6 +6,7 @@ ours, so that flags, comments and possessive repetitions mean what they mean her
 
 import ast
 import importlib
+import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,6 +21,8 @@ FUNCTIONS = {
 }
 # functions that get a pattern as an argument: which one
 HANDED_OVER = {"local/data_api/parameters.py": {"_temporal": 1}}
+# what a file has of JSON, and the module that compiles it
+READ = {"chalicelib/acceptance.py": "chalicelib/accepted.json"}
 parser: Any = re._parser  # type: ignore[attr-defined]
 
 
@@ -50,6 +53,22 @@ def regexes(root: Path = PROJECT) -> Iterator[Regex]:
     """Yield all of them. Raises LookupError for one that can't be read where it stands."""
     for path in sources(root):
         yield from File(root, path).regexes()
+    for name in READ.values():
+        if (root / name).exists():
+            yield from _read(root, name)
+
+
+def _read(root: Path, name: str) -> Iterator[Regex]:
+    """Yield the patterns of a JSON document, wherever they are in it."""
+    found: list[str] = []
+
+    def collect(members: dict[str, Any]) -> None:
+        if isinstance(pattern := members.get("pattern"), str):
+            found.append(pattern)
+
+    json.loads((root / name).read_text(), object_hook=collect)
+    for pattern in found:
+        yield Regex(name, pattern, 0, frozenset({"fullmatch"}))
 
 
 class File:
@@ -84,8 +103,8 @@ class File:
             case ast.Attribute(value=ast.Name(id="re" | "validate"), attr=name) if (
                 name in FUNCTIONS
             ):
-                is_its_callers = self._handed_over and isinstance(call.args[0], ast.Name)
-                return None if is_its_callers else name
+                is_elsewhere = self._handed_over or self._name in READ
+                return None if is_elsewhere and isinstance(call.args[0], ast.Name) else name
             case ast.Name(id=name) if name in {"Regexp", *self._handed_over}:
                 return "Regexp" if name == "Regexp" else "fullmatch"
         return None
