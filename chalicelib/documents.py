@@ -62,6 +62,8 @@ def _loads(text: str) -> object:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if not pairs:
+        return {}
     document = dict(pairs)
     if len(document) < len(pairs):
         raise MalformedJSON("The body is not JSON that can be relied on: a member is given twice.")
@@ -79,7 +81,7 @@ def _deeper_than(levels: int, document: object) -> bool:
         nested = [each for each in level if isinstance(each, _NESTING)]
         if not nested:
             return False
-        members = (each.values() if isinstance(each, dict) else each for each in nested)
+        members = [each.values() if isinstance(each, dict) else each for each in nested if each]
         level = list(chain.from_iterable(members))
     return True
 
