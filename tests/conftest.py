@@ -4,10 +4,13 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
+from hypothesis import is_hypothesis_test
 
 import app
 import migrations
@@ -24,6 +27,10 @@ from tests.recorded import Recorded
 
 Lines = Callable[[str], list[dict[str, Any]]]
 
+NOT_OF_CHALICELIB = ("tests/infrastructure/", "tests/load/", "tests/test_compatibility.py")
+# Most tests make clients of their own, and botocore would read its megabyte of JSON for each.
+botocore.session.create_loader = cache(botocore.session.create_loader)
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Install MariaDB where there is none, once, before several processes would at once."""
@@ -35,6 +42,14 @@ def pytest_configure(config: pytest.Config) -> None:
         install(Path(tempfile.mkdtemp()))
     except LocalError as error:
         pytest.exit(str(error), returncode=1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have coverage look away where it finds nothing new: it takes as long again as the test."""
+    for item in items:
+        is_of_examples = isinstance(item, pytest.Function) and is_hypothesis_test(item.obj)
+        if is_of_examples or item.nodeid.startswith(NOT_OF_CHALICELIB):
+            item.add_marker("no_cover")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -77,7 +77,7 @@ def connect(settings: Settings) -> Client:
 
 
 def _client(settings: Settings) -> "RDSDataServiceClient":
-    client: RDSDataServiceClient = boto3.client(
+    client: RDSDataServiceClient = boto3.Session().client(
         "rds-data", endpoint_url=settings.endpoint_url, config=_CONFIG
     )
     return client
