@@ -44,8 +44,8 @@ contract: $(CONTRACT) .venv/audit/.installed .venv/fuzz/.installed  ## Fuzz, bre
 	@$(BIN)/pytest tests/contract --numprocesses 2 --dist loadfile --durations 10 $(ARGS)
 
 audit: .venv/audit/.installed  ## Look for known vulnerabilities in what the lock files name
-	@.venv/audit/bin/pip-audit --disable-pip --requirement requirements.txt \
-		--requirement requirements-authorizer.txt --requirement requirements-contract.txt
+	@for lock in requirements*.txt; do \
+		echo $$lock; .venv/audit/bin/pip-audit --strict --disable-pip --requirement $$lock || exit; done
 
 rehearse: .venv/rehearsal/.installed  ## Deploy staging into an emulated AWS, test it, change version, go back
 	@$(BIN)/python -m tests.rehearsal .venv/rehearsal/bin/ministack
