@@ -142,6 +142,18 @@ def test_botocore_knows_each_modelled_error(shape: Any) -> None:
     assert ("message" in shape.members) == (response["Error"]["Message"] == str(error))
 
 
+def test_what_nobody_foresaw_is_our_fault(api: DataApi) -> None:
+    """An internal error has no message, keeps the client's connection, and spoils no later call."""
+    # A text that the database sends in another character set than all else cannot be read.
+    sql = "SET STATEMENT character_set_results = latin1 FOR SELECT 'é'"
+    with pytest.raises(api.errors.InternalServerErrorException) as caught:
+        api.execute(sql)
+    response: Any = caught.value.response
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == 500
+    assert response["Error"]["Message"] == ""
+    assert api.value("SELECT 'é'") == {"stringValue": "é"}
+
+
 def test_an_unknown_database_is_a_database_error(api: DataApi) -> None:
     """MySQL's own error says that a database does not exist, or is not ours to see."""
     for database in ("customers_nowhere", "mysql"):

@@ -1,11 +1,16 @@
 """Result sets: the shapes that a call may ask for, and how large they may be."""
 
+import gc
 import json
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from local.data_api import results, statements
+from local.data_api.connections import Address, Connection
+from local.data_api.errors import UnsupportedResultException
 from local.mariadb import MariaDB
 from tests.local.data_api import DataApi, connect, parameter, serving
 
@@ -177,6 +182,21 @@ def test_what_is_refused_is_not_read_to_its_end(api: DataApi, sql: str) -> None:
     with pytest.raises(api.errors.UnsupportedResultException):
         api.execute(sql)
     assert api.value("SELECT 1") == {"longValue": 1}
+
+
+def test_what_is_refused_is_not_read_at_its_deletion(
+    mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyMySQL reads a result to its end when it is deleted, also from a connection that is gone."""
+    unraisable: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
+    connection = Connection(Address.parse(mariadb.url), "customers")
+    with pytest.raises(UnsupportedResultException):
+        statements.execute(connection, "SELECT POINT(1, 1)", {}, results.Shape())
+    connection.discard()
+    del connection
+    gc.collect()
+    assert unraisable == []
 
 
 def test_rows_add_up(api: DataApi) -> None:
