@@ -110,6 +110,25 @@ def test_members_are_checked(api: DataApi, path: str, members: dict[str, Any]) -
     assert answer["message"]
 
 
+@pytest.mark.parametrize(
+    ("path", "members", "error"),
+    [
+        ("Execute", {"resourceArn": "a" * 11, "secretArn": "a" * 11}, None),
+        ("Execute", {"resourceArn": "é" * 570, "secretArn": "a" * 570}, None),
+        ("Execute", {"database": "é" * 64}, "DatabaseErrorException"),
+        ("Execute", {"transactionId": "x" * 192}, "TransactionNotFoundException"),
+        ("CommitTransaction", {"transactionId": ""}, "TransactionNotFoundException"),
+    ],
+)
+def test_lengths_at_their_limits_are_taken(
+    api: DataApi, path: str, members: dict[str, Any], error: str | None
+) -> None:
+    """The shortest and the longest value that AWS's model allows get past the checks."""
+    call = {**ARNS, "sql": "SELECT 1", **members}
+    answer = requests.post(f"{api.url}/{path}", json=call, timeout=10)
+    assert answer.headers.get("x-amzn-ErrorType") == error
+
+
 def test_unknown_members_are_ignored(api: DataApi) -> None:
     """A member that no operation has changes nothing, and null is as good as absent."""
     body = {**ARNS, "sql": "SELECT 1", "transactionId": None, "unknown": {"a": 1}}

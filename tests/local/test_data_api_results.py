@@ -16,6 +16,7 @@ from tests.local.data_api import DataApi, connect, parameter, serving
 
 ROW = 64 * 1024
 RESPONSE = 1024 * 1024
+JSON = 10 * 1024 * 1024
 NUMBERS: dict[str, Any] = {"resultSetOptions": {"decimalReturnType": "DOUBLE_OR_LONG"}}
 STRINGS: dict[str, Any] = {"resultSetOptions": {"longReturnType": "STRING"}}
 BIG = "18446744073709551615"
@@ -134,14 +135,14 @@ def test_json_has_a_largest(api: DataApi) -> None:
     """10 MB of JSON are returned, more is a BadRequestException."""
     labels = [f"label_{number:058}" for number in range(64)]
     columns = ", ".join(f"NULL AS {label}" for label in labels)
-    sql = f"SELECT {columns} FROM seq_1_to_{{}}"
     # A row, with the comma or the bracket after it.
-    each = len(json.dumps(dict.fromkeys(labels), separators=(",", ":"))) + 1
-    most = (10 * 1024 * 1024 - 1) // each
-    response = api.execute(sql.format(most), formatRecordsAs="JSON")
-    assert len(response["formattedRecords"]) == most * each + 1
+    each = len(json.dumps({"rest": "", **dict.fromkeys(labels)}, separators=(",", ":"))) + 1
+    rows, rest = divmod(JSON - 1, each)
+    sql = f"SELECT IF(seq = 1, REPEAT('x', :n), '') AS rest, {columns} FROM seq_1_to_{rows}"
+    response = api.execute(sql, [parameter("n", longValue=rest)], formatRecordsAs="JSON")
+    assert len(response["formattedRecords"]) == JSON
     with pytest.raises(api.errors.BadRequestException, match="larger than 10 MB"):
-        api.execute(sql.format(most + 1), formatRecordsAs="JSON")
+        api.execute(sql, [parameter("n", longValue=rest + 1)], formatRecordsAs="JSON")
 
 
 @pytest.mark.parametrize(("text", "size"), [("x", 1), ("é", 2), ("𐐷", 4)])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.local.data_api import DataApi, connect, parameter
+from tests.local.data_api import ARNS, DataApi, connect, parameter
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +40,16 @@ def names(api: DataApi) -> list[str]:
         ("CONCAT(:v, ':v', :v)", "V:vV"),
         ("CASE WHEN 7 % 4 = 3 THEN :v END", "V"),
         ("DATE_FORMAT('2024-02-29', '%Y:%m:%d')", "2024:02:29"),
+        ("@x := :v", "V"),
+        ("@x:=:v", "V"),
+        ("/*! ':v' */", ":v"),
+        ("/* /* :v */ :v", "V"),
+        ("\"it's\" ' \":v'", "it's \":v"),
+        (":v AS `v:v`", "V"),
+        (":v AS v FROM (SELECT ':v') AS `é:v`", "V"),
+        ("'é:v' 'x'", "é:vx"),
+        (":v--", "V"),
+        (":v#", "V"),
     ],
 )
 def test_parameters_are_found_where_they_are(api: DataApi, expression: str, expected: str) -> None:
@@ -52,6 +62,16 @@ def test_quoted_identifiers_keep_their_colons(api: DataApi) -> None:
     """A colon in a quoted identifier names nothing."""
     response = api.execute("SELECT 1 AS `a:v`", includeResultMetadata=True)
     assert response["columnMetadata"][0]["label"] == "a:v"
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT 1::v", "SELECT :é", "SELECT : v", "SELECT 1 :=v", "SELECT :"]
+)
+def test_what_is_no_placeholder_reaches_the_database(api: DataApi, sql: str) -> None:
+    """A colon that names nothing is passed on, for the database to refuse."""
+    near = sql[sql.index(":") :]
+    with pytest.raises(api.errors.DatabaseErrorException, match=f"near '{near}'"):
+        api.execute(sql, [parameter("v", longValue=1)])
 
 
 def test_a_parameter_name_may_be_a_number_and_occur_twice(api: DataApi) -> None:
@@ -73,12 +93,14 @@ def test_an_unused_parameter_is_ignored(api: DataApi) -> None:
 
 def test_a_value_cannot_become_sql(api: DataApi) -> None:
     """Quotes and backslashes in a value stay in it, whatever escapes the session has been set."""
-    value = parameter("v", stringValue=r"\' OR 1=1 -- ")
+    text, data = r"\' OR 1=1 -- ", b"\\' OR 1=1 -- \x00\xff"
+    values = [parameter("text", stringValue=text), parameter("data", blobValue=data)]
+    expected = [{"stringValue": text}, {"blobValue": data}]
     api.execute("SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES'")
-    assert value["value"] == api.value("SELECT :v", [value])
+    assert expected == api.row("SELECT :text, :data", values)
     transaction = api.begin()
     api.execute("SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES'", transactionId=transaction)
-    assert value["value"] == api.value("SELECT :v", [value], transactionId=transaction)
+    assert expected == api.row("SELECT :text, :data", values, transactionId=transaction)
     api.rollback(transaction)
 
 
@@ -145,6 +167,36 @@ def test_a_batch_without_sets_does_nothing(api: DataApi) -> None:
     assert api.batch("INSERT INTO pets (name) VALUES ('Rex')", []) == []
     assert api.batch("INSERT INTO pets (name) VALUES ('Ada')", [[]])
     assert names(api) == ["Ada"]
+
+
+def test_each_set_has_parameters_of_its_own(api: DataApi) -> None:
+    """A set need not name what another does, but all that the statement names."""
+    sql = "INSERT INTO pets (name) VALUES (:name)"
+    rex, unused = parameter("name", stringValue="Rex"), parameter("age", longValue=3)
+    api.batch(sql, [[rex], [unused, parameter("name", stringValue="Ada")]])
+    assert names(api) == ["Ada", "Rex"]
+    for sets in ([[parameter("name", stringValue="Tom")], [unused]], [[]]):
+        with pytest.raises(api.errors.BadRequestException, match="Cannot find parameter: name"):
+            api.batch(sql, sets)
+    assert names(api) == ["Ada", "Rex"]
+
+
+def test_a_batch_need_not_have_sets(api: DataApi) -> None:
+    """The member parameterSets may be missing, which is as good as empty."""
+    answer = api.client.batch_execute_statement(**ARNS, sql="INSERT INTO pets VALUES ()")
+    assert answer["updateResults"] == []
+
+
+def test_a_batch_in_a_transaction_is_the_transactions(api: DataApi) -> None:
+    """What the sets before a failing one did stays, for the transaction to commit or to undo."""
+    sql = "INSERT INTO pets (name) VALUES (:name)"
+    sets = [[parameter("name", stringValue=name)] for name in ("Rex", "Rex", "Ada")]
+    for end, expected in ((api.rollback, []), (api.commit, ["Rex"])):
+        transaction = api.begin()
+        with pytest.raises(api.errors.DatabaseErrorException):
+            api.batch(sql, sets, transactionId=transaction)
+        end(transaction)
+        assert names(api) == expected
 
 
 def test_a_batch_is_all_or_nothing(api: DataApi) -> None:
