@@ -87,6 +87,7 @@ def test_what_is_no_json_object_is_refused(api: DataApi, path: str, body: bytes)
         ("Execute", {"parameters": [{"name": "a", "value": {"longValue": "1"}}]}),
         ("Execute", {"parameters": [{"name": "a", "value": {"longValue": True}}]}),
         ("Execute", {"parameters": [{"name": "a", "value": {"longValue": 2**63}}]}),
+        ("Execute", {"parameters": [{"name": "a", "value": {"longValue": -(2**63) - 1}}]}),
         ("Execute", {"parameters": [{"name": "a", "value": {"doubleValue": "1"}}]}),
         ("Execute", {"parameters": [{"name": "a", "value": {"doubleValue": 10**400}}]}),
         ("Execute", {"parameters": [{"name": "a", "value": {"booleanValue": 1}}]}),
