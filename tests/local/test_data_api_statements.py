@@ -175,7 +175,8 @@ def test_each_set_has_parameters_of_its_own(api: DataApi) -> None:
     rex, unused = parameter("name", stringValue="Rex"), parameter("age", longValue=3)
     api.batch(sql, [[rex], [unused, parameter("name", stringValue="Ada")]])
     assert names(api) == ["Ada", "Rex"]
-    for sets in ([[parameter("name", stringValue="Tom")], [unused]], [[]]):
+    tom = parameter("name", stringValue="Tom")
+    for sets in ([[tom], [unused]], [[tom], []]):
         with pytest.raises(api.errors.BadRequestException, match="Cannot find parameter: name"):
             api.batch(sql, sets)
     assert names(api) == ["Ada", "Rex"]
