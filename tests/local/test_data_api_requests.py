@@ -69,6 +69,7 @@ def test_what_is_no_json_object_is_refused(api: DataApi, path: str, body: bytes)
         ("Execute", {"sql": ["SELECT 1"]}),
         ("Execute", {"sql": "SELECT '\ud800'", "transactionId": None}),
         ("Execute", {"resourceArn": "arn:aws:rd"}),
+        ("Execute", {"resourceArn": "x" * 571}),
         ("Execute", {"secretArn": "x" * 571}),
         ("Execute", {"database": "x" * 65}),
         ("Execute", {"transactionId": "x" * 193}),
