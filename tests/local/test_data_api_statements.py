@@ -13,9 +13,8 @@ def api(data_api: str) -> DataApi:
 @pytest.fixture(autouse=True)
 def _pets(api: DataApi) -> None:
     """Make an empty table `pets`: id, unique name, age."""
-    api.execute("DROP TABLE IF EXISTS pets")
     api.execute(
-        "CREATE TABLE pets (id INT UNSIGNED AUTO_INCREMENT PRIMARY KEY,"
+        "CREATE OR REPLACE TABLE pets (id INT UNSIGNED AUTO_INCREMENT PRIMARY KEY,"
         " name VARCHAR(20) NOT NULL UNIQUE, age INT NOT NULL DEFAULT 0)"
     )
 

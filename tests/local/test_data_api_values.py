@@ -17,10 +17,10 @@ def api(data_api: str) -> DataApi:
 
 @pytest.fixture(scope="module", autouse=True)
 def _table(api: DataApi) -> None:
-    """Make a table `every_type` with a column of every type, named after the type."""
-    columns = [f"`{type_}` {type_} NULL" for type_ in {type_ for type_, *_ in COLUMNS}]
-    api.execute("DROP TABLE IF EXISTS every_type")
-    api.execute(f"CREATE TABLE every_type ({', '.join(columns)}) CHARACTER SET utf8mb4")
+    """Make a table `every_type`: a key, and a column of every type, named after the type."""
+    columns = [f", `{type_}` {type_} NULL" for type_ in {type_ for type_, *_ in COLUMNS}]
+    table = f"every_type (id INT PRIMARY KEY {''.join(columns)})"
+    api.execute(f"CREATE OR REPLACE TABLE {table} CHARACTER SET utf8mb4")
 
 
 # Column type, a parameter's value, the Field that comes back (the same where it is left out).
@@ -94,18 +94,18 @@ COLUMNS: list[tuple[Any, ...]] = [
 def test_a_column_keeps_what_a_parameter_puts_in(api: DataApi, case: Any) -> None:
     """What goes into a column comes back in the Field of its type, exactly."""
     column, value, *rest = case
-    api.execute("DELETE FROM every_type")
-    insert = f"INSERT INTO every_type (`{column}`) VALUES (:v)"
-    api.execute(insert, [parameter("v", **value)])
+    api.execute(
+        f"REPLACE INTO every_type (id, `{column}`) VALUES (1, :v)", [parameter("v", **value)]
+    )
     select = f"SELECT `{column}` FROM every_type"
     assert api.value(select) == (rest[0] if rest else value)
 
 
 def test_null_is_null_in_every_column(api: DataApi) -> None:
     """A NULL is isNull whatever its column's type."""
-    api.execute("DELETE FROM every_type")
-    api.execute("INSERT INTO every_type (`INT`) VALUES (:v)", [parameter("v", isNull=True)])
-    fields = api.row("SELECT * FROM every_type")
+    null = [parameter("v", isNull=True)]
+    api.execute("REPLACE INTO every_type (id, `INT`) VALUES (1, :v)", null)
+    _, *fields = api.row("SELECT * FROM every_type")
     assert len({type_ for type_, *_ in COLUMNS}) == len(fields)
     assert all(field == {"isNull": True} for field in fields)
 
@@ -288,13 +288,14 @@ def test_json_is_known_as_json(api: DataApi) -> None:
 
 def test_metadata_of_joins_and_expressions(api: DataApi) -> None:
     """A column keeps its own name and table through aliases; an expression has its text."""
-    api.execute("CREATE OR REPLACE TABLE owners (id BIGINT AUTO_INCREMENT PRIMARY KEY)")
+    owners = "id BIGINT AUTO_INCREMENT PRIMARY KEY, city CHAR(3) NOT NULL"
+    api.execute(f"CREATE OR REPLACE TABLE owners ({owners})")
     api.execute(
         "CREATE OR REPLACE TABLE dogs (owner BIGINT, name VARCHAR(9) COLLATE utf8mb4_bin NOT NULL)"
     )
     sql = (
-        "SELECT o.id, o.id AS number, d.name, d.owner * 1.50, (SELECT COUNT(*) FROM dogs) AS dogs,"
-        " NULL FROM owners AS o LEFT JOIN dogs AS d ON d.owner = o.id"
+        "SELECT o.id, o.id AS number, o.city, d.name, d.owner * 1.50, (SELECT COUNT(*) FROM dogs)"
+        " AS dogs, NULL FROM owners AS o LEFT JOIN dogs AS d ON d.owner = o.id"
     )
     metadata = api.execute(sql, includeResultMetadata=True)["columnMetadata"]
     same = {"arrayBaseColumnType": 0, "isCurrency": False, "schemaName": ""}
@@ -305,6 +306,7 @@ def test_metadata_of_joins_and_expressions(api: DataApi) -> None:
     expected = [
         ["id", "id", "owners", -5, "BIGINT", 19, 0, 0, True, True, False],
         ["number", "id", "owners", -5, "BIGINT", 19, 0, 0, True, True, False],
+        ["city", "city", "owners", 1, "CHAR", 3, 0, 0, False, False, False],
         ["name", "name", "dogs", 12, "VARCHAR", 9, 0, 1, False, False, True],
         ["d.owner * 1.50", "d.owner * 1.50", "", 3, "DECIMAL", 22, 2, 1, True, False, False],
         ["dogs", "dogs", "", -5, "BIGINT", 19, 0, 1, True, False, False],
