@@ -164,6 +164,17 @@ def test_what_nobody_foresaw_is_our_fault(api: DataApi) -> None:
         api.commit(transaction)
 
 
+def test_a_connection_that_is_killed_is_lost(api: DataApi) -> None:
+    """Whoever's statement it ended is told that the database is not available; the next is not."""
+    transaction = api.begin()
+    for members in ({}, {"transactionId": transaction}):
+        with pytest.raises(api.errors.DatabaseUnavailableException):
+            api.execute("KILL CONNECTION_ID()", **members)
+        assert api.value("SELECT 1") == {"longValue": 1}
+    with pytest.raises(api.errors.TransactionNotFoundException, match="aborted"):
+        api.commit(transaction)
+
+
 def test_an_unknown_database_is_a_database_error(api: DataApi) -> None:
     """MySQL's own error says that a database does not exist, or is not ours to see."""
     for database in ("customers_nowhere", "mysql"):

@@ -177,7 +177,8 @@ def test_a_hint_is_checked(api: DataApi, hint: str, text: str) -> None:
 
 def test_a_hinted_null_is_null(api: DataApi) -> None:
     """A typeHint on a null value does nothing, nor does the value that it has itself."""
-    for value in (parameter("v", "DATE", isNull=True), parameter("v", isNull=False)):
+    for itself in (True, False):
+        value = parameter("v", "DATE", isNull=itself)
         assert api.value("SELECT :v", [value]) == {"isNull": True}
 
 
