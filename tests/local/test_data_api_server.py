@@ -7,12 +7,16 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from local.data_api.connections import CONNECT_TIMEOUT
+from local.data_api.service import KILL_GRACE
 from local.mariadb import MariaDB
 from local.processes import free_port
 from tests.local.data_api import ARNS, DataApi, connect, serving, wait_until
@@ -138,10 +142,15 @@ def test_a_database_that_hangs_hangs_nobody(private: MariaDB, tmp_path: Path) ->
     """A database that no longer answers costs a call its time and no more, and may come back."""
     with serving(private.url, tmp_path, "--statement-timeout", "1") as (url, _):
         api = connect(url)
+        api.execute("SELECT 1")  # so that one of the two calls need not log in
         os.kill(private.pid, signal.SIGSTOP)
+        started = time.monotonic()
         try:
-            with pytest.raises(api.errors.StatementTimeoutException):
-                api.execute("SELECT 1")
+            with ThreadPoolExecutor(2) as threads:
+                for call in [threads.submit(api.execute, "SELECT 1") for _ in range(2)]:
+                    with pytest.raises(api.errors.StatementTimeoutException):
+                        call.result()
+            assert time.monotonic() - started < CONNECT_TIMEOUT + KILL_GRACE
         finally:
             os.kill(private.pid, signal.SIGCONT)
         assert api.value("SELECT 1") == {"longValue": 1}
