@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.local.data_api import ARNS, DataApi, connect, parameter
+from tests.local.data_api import ARNS, DataApi, connect, parameter, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -229,6 +229,12 @@ def test_a_session_does_not_leak_into_the_next_call(api: DataApi) -> None:
     ):
         api.execute(sql)
         assert expected == api.row("SELECT @@sql_mode, DATABASE(), @x, @@autocommit"), sql
+
+
+def test_a_lock_ends_with_its_call(api: DataApi) -> None:
+    """What GET_LOCK took is free again when its call is over."""
+    assert api.value("SELECT GET_LOCK('leak', 0)") == {"longValue": 1}
+    wait_until(lambda: api.value("SELECT IS_FREE_LOCK('leak')") == {"longValue": 1})
 
 
 def test_a_transactions_session_does_not_leak(api: DataApi) -> None:
