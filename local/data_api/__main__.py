@@ -2,9 +2,11 @@
 
 import argparse
 import asyncio
+import math
 import os
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
@@ -47,7 +49,8 @@ def main() -> None:
         plan = read_file(Path(arguments.faults)) if arguments.faults else []
         listener = _listen(arguments.host, arguments.port)
     except (SettingsError, FaultsError, OSError) as error:
-        sys.exit(f"data-api: {error}")
+        print(f"data-api: {error}", file=sys.stderr)
+        sys.exit(2)
     limits = Limits(
         arguments.statement_timeout,
         arguments.transaction_idle_timeout,
@@ -68,12 +71,14 @@ def main() -> None:
         timeout_graceful_shutdown=GRACE,
     )
     host, port = listener.getsockname()[:2]
+    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     print(
-        f"RDS Data API on http://{host}:{port} for the database {address.database}"
+        f"RDS Data API on http://{place} for the database {address.database}"
         f" at {address.host}:{address.port}",
         flush=True,
     )
-    Server(config, service).run(sockets=[listener])
+    with suppress(KeyboardInterrupt):  # uvicorn passes it on when all has ended
+        Server(config, service).run(sockets=[listener])
 
 
 def _arguments() -> argparse.Namespace:
@@ -101,7 +106,7 @@ def _arguments() -> argparse.Namespace:
     ):
         parser.add_argument(
             f"--{name}-timeout",
-            type=float,
+            type=_seconds,
             default=seconds,
             metavar="SECONDS",
             help=f"that {what} (default: %(default)s)",
@@ -125,6 +130,13 @@ def _arguments() -> argparse.Namespace:
         help="give the faults of this JSON file, and of PUT /_faults: docs/data-api-server.md",
     )
     return parser.parse_args()
+
+
+def _seconds(text: str) -> float:
+    with suppress(ValueError):
+        if 0 < (seconds := float(text)) < math.inf:
+            return seconds
+    raise argparse.ArgumentTypeError(f"must be seconds, more than 0: {text}")
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -50,9 +50,14 @@ class Access:
         Without a key, whoever reaches the port may call, but not a web page in a browser.
         """
         if self.key:
-            verify(request, body, self.key)
+            verify(request, body, self.key, self._regions)
         elif "origin" in request.headers:
             raise ForbiddenException("A web page may call only where signatures are checked")
+
+    @property
+    def _regions(self) -> frozenset[str]:
+        """Those of the clusters, `arn:aws:rds:REGION:...`."""
+        return frozenset(part for arn in self.resource_arns for part in arn.split(":")[3:4])
 
     def check_arns(self, members: Members) -> None:
         """Raise HttpEndpointNotEnabledException or SecretsErrorException for an unknown ARN."""

@@ -6,9 +6,10 @@ Source: https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html
 import asyncio
 import contextlib
 import json
+import logging
 import random
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, cast
 
 from starlette.applications import Starlette
@@ -27,6 +28,8 @@ from local.data_api.errors import (
 from local.data_api.requests import Members, parse
 from local.data_api.service import Service
 
+logger = logging.getLogger(__name__)
+
 REQUEST_LIMIT = 4 * 1024 * 1024
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -41,10 +44,11 @@ def create_app(service: Service, access: Access = EVERYONE) -> Starlette:
     def route(path: str, operation: Operation, *required: str) -> Route:
         async def endpoint(request: Request) -> Response:
             body = await _body(request)
-            access.check_signature(request, body)
-            members = parse(body, *required)
-            access.check_arns(members)
-            return _answer(await operation(members))
+            with _our_faults():
+                access.check_signature(request, body)
+                members = parse(body, *required)
+                access.check_arns(members)
+                return _answer(await operation(members))
 
         return Route(path, endpoint, methods=["POST"])
 
@@ -66,12 +70,26 @@ def create_app(service: Service, access: Access = EVERYONE) -> Starlette:
             DataApiError: _refuse,
             HTTPException: _unknown,
             ClientDisconnect: _nobody,
-            Exception: _fail,
         },
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # AWS knows no other path
     return app
+
+
+@contextlib.contextmanager
+def _our_faults() -> Iterator[None]:
+    """Log an exception that nobody foresaw, and raise InternalServerErrorException instead.
+
+    Starlette's own handler would raise it again, and uvicorn hang up under the client's next call.
+    """
+    try:
+        yield
+    except DataApiError:
+        raise
+    except Exception as error:
+        logger.exception("a call failed")
+        raise InternalServerErrorException("An internal error occurred") from error
 
 
 async def _body(request: Request) -> bytes:
@@ -111,8 +129,3 @@ async def _unknown(request: Request, _: Exception) -> Response:
 async def _nobody(_: Request, __: Exception) -> Response:
     """Answer a client that has hung up while it was sending."""
     return Response(status_code=400)
-
-
-async def _fail(_: Request, __: Exception) -> Response:
-    # Starlette raises the exception again after this, so that it is logged.
-    return error_response(InternalServerErrorException("An internal error occurred"))

@@ -53,8 +53,10 @@ class Signature:
     date: str
 
 
-def verify(request: Request, body: bytes, key: Key) -> None:
+def verify(request: Request, body: bytes, key: Key, regions: frozenset[str] = frozenset()) -> None:
     """Check that `request` has been signed with `key`, within five minutes from now.
+
+    The region that it is signed for must be one of `regions`; with none, any is.
 
     Raises MissingAuthenticationTokenException, IncompleteSignatureException,
     InvalidSignatureException or UnrecognizedClientException.
@@ -63,7 +65,7 @@ def verify(request: Request, body: bytes, key: Key) -> None:
     _check_time(signature.date)
     if "host" not in signature.signed:
         raise InvalidSignatureException("'Host' must be a 'SignedHeader' in the AWS Authorization.")
-    _check_scope(signature)
+    _check_scope(signature, regions)
     if signature.key_id != key.id:
         raise UnrecognizedClientException("The security token included in the request is invalid.")
     expected = _sign(request, body, signature, key.secret)
@@ -116,15 +118,17 @@ def _check_time(date: str) -> None:
         )
 
 
-def _check_scope(signature: Signature) -> None:
+def _check_scope(signature: Signature, regions: frozenset[str]) -> None:
     try:
-        day, _, service, terminator = signature.scope.split("/")
+        day, region, service, terminator = signature.scope.split("/")
     except ValueError:
         raise IncompleteSignatureException(
             "Credential must have exactly 5 slash-delimited elements, e.g."
             f" keyid/date/region/service/term, got '{signature.key_id}/{signature.scope}'"
         ) from None
     wrong = []
+    if regions and region not in regions:
+        wrong.append(f"Credential should be scoped to a valid region, not '{region}'.")
     if service != SERVICE:
         wrong.append(f"Credential should be scoped to correct service: '{SERVICE}'.")
     if terminator != TERMINATOR:

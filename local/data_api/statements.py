@@ -91,10 +91,16 @@ def _cursor(connection: Connection) -> Iterator[SSCursor]:
         raise
     finally:
         if unread or not connection.open:
-            # PyMySQL would go on reading from the connection that it has lost.
-            cursor._result = None  # type: ignore[attr-defined]  # noqa: SLF001
+            _forget(cursor)
         else:
             cursor.close()
+
+
+def _forget(cursor: SSCursor) -> None:
+    """Leave a result unread; PyMySQL would read on from a lost connection, at its deletion too."""
+    if result := cursor._result:  # type: ignore[attr-defined]  # noqa: SLF001
+        result.unbuffered_active = False
+    cursor._result = None  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _run(connection: Connection, cursor: SSCursor, sql: str, parameters: Parameters) -> None:

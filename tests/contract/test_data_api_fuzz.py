@@ -20,7 +20,7 @@ import pytest
 from local.data_api.errors import DataApiError
 from local.data_api.faults import errors
 from local.mariadb import MariaDB
-from tests.local.data_api import ARNS, DATABASE, DataApi, connect, serving
+from tests.local.data_api import ARNS, DATABASE, DataApi, connect, serving, wait_until
 
 SEED = 20_260_817
 REQUESTS = 20_000
@@ -271,6 +271,13 @@ def test_fuzzed_requests_leave_nothing(api: DataApi, data_api: str) -> None:
     assert len(database.sessions()) - before <= CONNECTIONS * (HELD + 2)
     for transaction in [api.begin() for _ in range(64)]:  # as many as there can be
         api.rollback(transaction)
+    gate = api.begin()
+    api.execute("SELECT GET_LOCK('gate', 0)", transactionId=gate)
+    with ThreadPoolExecutor(32) as threads:  # so many calls run at once, if no slot was lost
+        calls = [threads.submit(api.value, "SELECT GET_LOCK('gate', 20)") for _ in range(32)]
+        wait_until(lambda: len(database.sessions("info LIKE '%gate%'")) == len(calls), seconds=15)
+        api.rollback(gate)
+    assert [call.result() for call in calls] == [{"longValue": 1}] * len(calls)
 
 
 def test_what_is_not_http_leaves_nothing(api: DataApi) -> None:

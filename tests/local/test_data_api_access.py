@@ -1,11 +1,12 @@
 """Who may call: signatures, and the clusters and secrets that are known."""
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import pytest
 import requests
@@ -20,7 +21,7 @@ from tests.local.test_data_api_server import run
 
 ID, SECRET = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 KEY = {"DATA_API_ACCESS_KEY_ID": ID, "DATA_API_SECRET_ACCESS_KEY": SECRET}
-OTHER = "arn:aws:rds:eu-central-1:123456789012:cluster:other"
+OTHER = "arn:aws:rds:eu-west-1:123456789012:cluster:other"
 BODY = b'{"resourceArn": "%b", "secretArn": "%b", "sql": "SELECT 1"}' % tuple(
     arn.encode() for arn in ARNS.values()
 )
@@ -41,13 +42,14 @@ def url(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def signed(
     url: str,
     change: Callable[[Headers], Any] = lambda _: None,
-    service: str = "rds-data",
+    scope: tuple[str, str] = ("rds-data", "eu-central-1"),
     late: timedelta = timedelta(),
+    more: Headers | None = None,
 ) -> Headers:
-    """Return the headers of a signed call, changed after that; it is signed `late`."""
-    request = AWSRequest("POST", f"{url}/Execute", {"X-Test": " a   b "}, BODY)
+    """Return the headers of a signed call, with some `more`, changed after that; signed `late`."""
+    request = AWSRequest("POST", _call(url).geturl(), {"X-Test": " a   b ", **(more or {})}, BODY)
     request.context["timestamp"] = format(datetime.now(UTC) + late, BASIC_FORMAT)
-    signer = SigV4Auth(Credentials(ID, SECRET), service, "eu-central-1")
+    signer = SigV4Auth(Credentials(ID, SECRET), *scope)
     request.headers["X-Amz-Date"] = request.context["timestamp"]
     request.headers["Authorization"] = ", ".join(
         [
@@ -61,6 +63,11 @@ def signed(
     return headers
 
 
+def _call(url: str) -> SplitResult:
+    """Return the URL of a call; that of the server may have a query."""
+    return urlsplit(url)._replace(path="/Execute")
+
+
 def _signature(signer: SigV4Auth, request: AWSRequest) -> str:
     return signer.signature(
         signer.string_to_sign(request, signer.canonical_request(request)), request
@@ -69,8 +76,9 @@ def _signature(signer: SigV4Auth, request: AWSRequest) -> str:
 
 def send(url: str, headers: Headers, body: bytes = BODY) -> tuple[int, str, str]:
     """Send a call as it is; returns status, error type and message."""
-    connection = HTTPConnection(urlsplit(url).netloc, timeout=10)
-    connection.request("POST", "/Execute", body, headers)
+    call = _call(url)
+    connection = HTTPConnection(call.netloc, timeout=10)
+    connection.request("POST", f"{call.path}?{call.query}", body, headers)
     answer = connection.getresponse()
     text = answer.read().decode()
     connection.close()
@@ -160,9 +168,43 @@ def test_the_body_is_signed(url: str) -> None:
     assert (status, error) == (403, "InvalidSignatureException")
 
 
+def test_the_body_may_not_be_left_unsigned(url: str) -> None:
+    """A client may name its body's hash in a header, as the SDK for JavaScript does, not none."""
+    right = {"X-Amz-Content-SHA256": hashlib.sha256(BODY).hexdigest()}
+    assert send(url, signed(url, more=right))[0] == 200
+    none = {"X-Amz-Content-SHA256": "UNSIGNED-PAYLOAD"}
+    status, error, _ = send(url, signed(url, more=none))
+    assert (status, error) == (403, "InvalidSignatureException")
+
+
+def test_a_session_token_is_signed(url: str) -> None:
+    """The token of temporary credentials goes with the signature, and cannot be another."""
+    token = {"X-Amz-Security-Token": "FwoGZXIvYXdzEXAMPLE=="}
+    assert send(url, signed(url, more=token))[0] == 200
+    other = replace("X-Amz-Security-Token", "EXAMPLE", "OTHER")
+    status, error, _ = send(url, signed(url, other, more=token))
+    assert (status, error) == (403, "InvalidSignatureException")
+
+
+def test_the_query_is_signed(url: str) -> None:
+    """A query that was added or changed on its way does not fit the signature."""
+    query = f"{url}?b=2&a=%20&a=1"
+    assert send(query, signed(query))[0] == 200
+    for other in (url, f"{url}?a=%20&a=2&b=2", f"{query}&c=3"):
+        status, error, _ = send(other, signed(query))
+        assert (status, error) == (403, "InvalidSignatureException"), other
+
+
+def test_the_region_is_the_clusters(url: str) -> None:
+    """A server that knows its clusters takes no signature for another region than theirs."""
+    status, error, answer = send(url, signed(url, scope=("rds-data", "us-east-1")))
+    assert (status, error) == (403, "InvalidSignatureException")
+    assert "Credential should be scoped to a valid region, not 'us-east-1'." in answer
+
+
 def test_the_service_is_signed(url: str) -> None:
     """A signature for another service is not taken."""
-    status, error, answer = send(url, signed(url, service="dynamodb"))
+    status, error, answer = send(url, signed(url, scope=("dynamodb", "eu-central-1")))
     assert (status, error) == (403, "InvalidSignatureException")
     assert "Credential should be scoped to correct service: 'rds-data'." in answer
 
@@ -220,5 +262,5 @@ def test_half_a_key_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """An access key without its secret ends the program, and does not open it to everyone."""
     monkeypatch.setenv("DATA_API_ACCESS_KEY_ID", ID)
     told = run(url="mysql://user:hidden@127.0.0.1/customers")
-    assert told.returncode == 1
+    assert told.returncode == 2
     assert told.stderr.startswith("data-api: set both DATA_API_ACCESS_KEY_ID")

@@ -1,15 +1,20 @@
 """Errors: each comes out of botocore as its own class, with its status and its words."""
 
+import getpass
 from collections.abc import Iterator
+from contextlib import closing
 from io import BytesIO
 from typing import Any
 
 import botocore.session
+import pymysql
 import pytest
 import requests
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
-from local.data_api import errors
+from local.data_api import errors, statements
+from local.data_api.connections import Address, Connection
+from local.data_api.results import Shape
 from local.data_api.server import error_response
 from local.data_api.service import Limits
 from local.mariadb import MariaDB
@@ -142,6 +147,35 @@ def test_botocore_knows_each_modelled_error(shape: Any) -> None:
     assert ("message" in shape.members) == (response["Error"]["Message"] == str(error))
 
 
+def test_what_nobody_foresaw_is_our_fault(api: DataApi) -> None:
+    """An internal error has no message, keeps the client's connection, and spoils no later call."""
+    # A text that the database sends in another character set than all else cannot be read.
+    sql = "SET STATEMENT character_set_results = latin1 FOR SELECT 'é'"
+    with pytest.raises(api.errors.InternalServerErrorException) as caught:
+        api.execute(sql)
+    response: Any = caught.value.response
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == 500
+    assert response["Error"]["Message"] == ""
+    assert api.value("SELECT 'é'") == {"stringValue": "é"}
+    transaction = api.begin()
+    with pytest.raises(api.errors.InternalServerErrorException):
+        api.execute(sql, transactionId=transaction)
+    with pytest.raises(api.errors.TransactionNotFoundException, match="aborted"):
+        api.commit(transaction)
+
+
+def test_a_connection_that_is_killed_is_lost(api: DataApi) -> None:
+    """Whoever's statement it ended is told that the database is not available; the next is not."""
+    transaction = api.begin()
+    calls: list[dict[str, Any]] = [{}, {"transactionId": transaction}]
+    for members in calls:
+        with pytest.raises(api.errors.DatabaseUnavailableException):
+            api.execute("KILL CONNECTION_ID()", **members)
+        assert api.value("SELECT 1") == {"longValue": 1}
+    with pytest.raises(api.errors.TransactionNotFoundException, match="aborted"):
+        api.commit(transaction)
+
+
 def test_an_unknown_database_is_a_database_error(api: DataApi) -> None:
     """MySQL's own error says that a database does not exist, or is not ours to see."""
     for database in ("customers_nowhere", "mysql"):
@@ -179,7 +213,8 @@ def test_a_statement_over_its_time_is_killed(impatient: DataApi) -> None:
     assert response["ResponseMetadata"]["HTTPStatusCode"] == 400
     assert response["dbConnectionId"] > 0
     assert not impatient.sessions("info LIKE '%too long%'")
-    assert impatient.value("SELECT 1") == {"longValue": 1}
+    # A kill that comes late must not hit what another call runs.
+    assert impatient.value("SELECT CONNECTION_ID()") != {"longValue": response["dbConnectionId"]}
 
 
 def test_a_statement_over_its_time_leaves_nothing(impatient: DataApi) -> None:
@@ -192,6 +227,28 @@ def test_a_statement_over_its_time_leaves_nothing(impatient: DataApi) -> None:
     with pytest.raises(impatient.errors.TransactionNotFoundException, match="aborted"):
         impatient.commit(transaction)
     assert impatient.value("SELECT COUNT(*) FROM slow_ids") == {"longValue": 0}
+
+
+def test_no_statement_begins_after_its_time(mariadb: MariaDB) -> None:
+    """KILL QUERY ends only what runs: a batch between two of its sets must see for itself."""
+    connection = Connection(Address.parse(mariadb.url), "customers")
+    connection.expired = True
+    with pytest.raises(errors.StatementTimeoutException):
+        statements.execute(connection, "SELECT 1", {}, Shape())
+    connection.discard()
+
+
+def test_a_commit_over_its_time_is_not_killed(impatient: DataApi, mariadb: MariaDB) -> None:
+    """Killed half-way, it would be neither done nor undone."""
+    impatient.execute("CREATE OR REPLACE TABLE late_commits (id INT)")
+    transaction = impatient.begin()
+    impatient.execute("INSERT INTO late_commits VALUES (1)", transactionId=transaction)
+    socket = str(mariadb.directory / "data" / "server.sock")
+    with closing(pymysql.connect(unix_socket=socket, user=getpass.getuser())) as root:
+        root.query("FLUSH TABLES WITH READ LOCK")  # which every commit waits for
+        with pytest.raises(impatient.errors.StatementTimeoutException):
+            impatient.commit(transaction)
+    wait_until(lambda: impatient.value("SELECT COUNT(*) FROM late_commits") == {"longValue": 1})
 
 
 def test_a_statement_may_continue_after_its_time(impatient: DataApi) -> None:

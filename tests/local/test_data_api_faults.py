@@ -473,7 +473,7 @@ def test_a_broken_file_is_one_line(tmp_path: Path, text: str | None, reason: str
     if text is not None:
         file.write_text(text)
     ended = start("--faults", str(file))
-    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (1, "", 1)
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
     assert ended.stderr.startswith(f"data-api: {file}: ")
     assert reason in ended.stderr
 

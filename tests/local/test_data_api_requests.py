@@ -69,6 +69,7 @@ def test_what_is_no_json_object_is_refused(api: DataApi, path: str, body: bytes)
         ("Execute", {"sql": ["SELECT 1"]}),
         ("Execute", {"sql": "SELECT '\ud800'", "transactionId": None}),
         ("Execute", {"resourceArn": "arn:aws:rd"}),
+        ("Execute", {"resourceArn": "x" * 571}),
         ("Execute", {"secretArn": "x" * 571}),
         ("Execute", {"database": "x" * 65}),
         ("Execute", {"transactionId": "x" * 193}),
@@ -87,6 +88,7 @@ def test_what_is_no_json_object_is_refused(api: DataApi, path: str, body: bytes)
         ("Execute", {"parameters": [{"name": "a", "value": {"longValue": "1"}}]}),
         ("Execute", {"parameters": [{"name": "a", "value": {"longValue": True}}]}),
         ("Execute", {"parameters": [{"name": "a", "value": {"longValue": 2**63}}]}),
+        ("Execute", {"parameters": [{"name": "a", "value": {"longValue": -(2**63) - 1}}]}),
         ("Execute", {"parameters": [{"name": "a", "value": {"doubleValue": "1"}}]}),
         ("Execute", {"parameters": [{"name": "a", "value": {"doubleValue": 10**400}}]}),
         ("Execute", {"parameters": [{"name": "a", "value": {"booleanValue": 1}}]}),
@@ -108,6 +110,25 @@ def test_members_are_checked(api: DataApi, path: str, members: dict[str, Any]) -
     status, error, answer = post(api.url, path, json.dumps(body).encode())
     assert (status, error) == (400, "BadRequestException")
     assert answer["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "members", "error"),
+    [
+        ("Execute", {"resourceArn": "a" * 11, "secretArn": "a" * 11}, None),
+        ("Execute", {"resourceArn": "é" * 570, "secretArn": "a" * 570}, None),
+        ("Execute", {"database": "é" * 64}, "DatabaseErrorException"),
+        ("Execute", {"transactionId": "x" * 192}, "TransactionNotFoundException"),
+        ("CommitTransaction", {"transactionId": ""}, "TransactionNotFoundException"),
+    ],
+)
+def test_lengths_at_their_limits_are_taken(
+    api: DataApi, path: str, members: dict[str, Any], error: str | None
+) -> None:
+    """The shortest and the longest value that AWS's model allows get past the checks."""
+    call = {**ARNS, "sql": "SELECT 1", **members}
+    answer = requests.post(f"{api.url}/{path}", json=call, timeout=10)
+    assert answer.headers.get("x-amzn-ErrorType") == error
 
 
 def test_unknown_members_are_ignored(api: DataApi) -> None:

@@ -1,16 +1,22 @@
 """Result sets: the shapes that a call may ask for, and how large they may be."""
 
+import gc
 import json
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from local.data_api import results, statements
+from local.data_api.connections import Address, Connection
+from local.data_api.errors import UnsupportedResultException
 from local.mariadb import MariaDB
 from tests.local.data_api import DataApi, connect, parameter, serving
 
 ROW = 64 * 1024
 RESPONSE = 1024 * 1024
+JSON = 10 * 1024 * 1024
 NUMBERS: dict[str, Any] = {"resultSetOptions": {"decimalReturnType": "DOUBLE_OR_LONG"}}
 STRINGS: dict[str, Any] = {"resultSetOptions": {"longReturnType": "STRING"}}
 BIG = "18446744073709551615"
@@ -129,14 +135,14 @@ def test_json_has_a_largest(api: DataApi) -> None:
     """10 MB of JSON are returned, more is a BadRequestException."""
     labels = [f"label_{number:058}" for number in range(64)]
     columns = ", ".join(f"NULL AS {label}" for label in labels)
-    sql = f"SELECT {columns} FROM seq_1_to_{{}}"
     # A row, with the comma or the bracket after it.
-    each = len(json.dumps(dict.fromkeys(labels), separators=(",", ":"))) + 1
-    most = (10 * 1024 * 1024 - 1) // each
-    response = api.execute(sql.format(most), formatRecordsAs="JSON")
-    assert len(response["formattedRecords"]) == most * each + 1
+    each = len(json.dumps({"rest": "", **dict.fromkeys(labels)}, separators=(",", ":"))) + 1
+    rows, rest = divmod(JSON - 1, each)
+    sql = f"SELECT IF(seq = 1, REPEAT('x', :n), '') AS rest, {columns} FROM seq_1_to_{rows}"
+    response = api.execute(sql, [parameter("n", longValue=rest)], formatRecordsAs="JSON")
+    assert len(response["formattedRecords"]) == JSON
     with pytest.raises(api.errors.BadRequestException, match="larger than 10 MB"):
-        api.execute(sql.format(most + 1), formatRecordsAs="JSON")
+        api.execute(sql, [parameter("n", longValue=rest + 1)], formatRecordsAs="JSON")
 
 
 @pytest.mark.parametrize(("text", "size"), [("x", 1), ("é", 2), ("𐐷", 4)])
@@ -151,18 +157,11 @@ def test_a_response_has_a_largest(api: DataApi, text: str, size: int) -> None:
         api.execute(sql, [*text_and, parameter("times", longValue=times + 1)])
 
 
-@pytest.fixture(scope="module")
-def patient(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataApi]:
-    """Talk to a server whose statements may take as long as AWS's."""
-    with serving(mariadb.url, tmp_path_factory.mktemp("patient")) as (url, _):
-        yield connect(url)
-
-
 @pytest.mark.parametrize("value", ["NULL", "''", "1"])
-def test_small_values_add_up(patient: DataApi, value: str) -> None:
+def test_small_values_add_up(strict: DataApi, value: str) -> None:
     """What the database sends for each value counts, also where that holds nothing."""
-    with pytest.raises(patient.errors.UnsupportedResultException):
-        patient.execute(f"SELECT {value} FROM seq_1_to_300000")
+    with pytest.raises(strict.errors.UnsupportedResultException):
+        strict.execute(f"SELECT {value} FROM seq_1_to_300000")
 
 
 @pytest.mark.parametrize(
@@ -177,6 +176,21 @@ def test_what_is_refused_is_not_read_to_its_end(api: DataApi, sql: str) -> None:
     with pytest.raises(api.errors.UnsupportedResultException):
         api.execute(sql)
     assert api.value("SELECT 1") == {"longValue": 1}
+
+
+def test_what_is_refused_is_not_read_at_its_deletion(
+    mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyMySQL reads a result to its end when it is deleted, also from a connection that is gone."""
+    unraisable: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
+    connection = Connection(Address.parse(mariadb.url), "customers")
+    with pytest.raises(UnsupportedResultException):
+        statements.execute(connection, "SELECT POINT(1, 1)", {}, results.Shape())
+    connection.discard()
+    del connection
+    gc.collect()
+    assert unraisable == []
 
 
 def test_rows_add_up(api: DataApi) -> None:

@@ -7,12 +7,16 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from local.data_api.connections import CONNECT_TIMEOUT
+from local.data_api.service import KILL_GRACE
 from local.mariadb import MariaDB
 from local.processes import free_port
 from tests.local.data_api import ARNS, DataApi, connect, serving, wait_until
@@ -20,8 +24,9 @@ from tests.local.data_api import ARNS, DataApi, connect, serving, wait_until
 
 @pytest.fixture(scope="module")
 def private(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
-    """Run a database that a test may kill, if it starts it again."""
-    database = MariaDB(tmp_path_factory.mktemp("private") / "mariadb", free_port())
+    """Run a database that a test may kill, if it starts it again; it commits nothing by itself."""
+    directory = tmp_path_factory.mktemp("private") / "mariadb"
+    database = MariaDB(directory, free_port(), {"autocommit": "0"})
     try:
         database.start()
         yield database
@@ -62,7 +67,7 @@ def test_help_tells_the_options_and_no_password() -> None:
 def test_a_bad_url_is_one_line(url: str) -> None:
     """A URL that is none ends the program with one line, which does not repeat it."""
     told = run(url=url)
-    assert (told.returncode, told.stderr.count("\n"), told.stdout) == (1, 1, "")
+    assert (told.returncode, told.stderr.count("\n"), told.stdout) == (2, 1, "")
     assert told.stderr.startswith("data-api: ")
     assert "hidden" not in told.stderr
 
@@ -72,8 +77,17 @@ def test_a_port_in_use_is_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         told = run("--port", str(port), url="mysql://user:hidden@127.0.0.1/customers")
-    assert told.returncode == 1
+    assert told.returncode == 2
     assert f"data-api: cannot listen on 127.0.0.1:{port}: Address already in use\n" == told.stderr
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "soon"])
+def test_a_time_must_be_able_to_pass(seconds: str) -> None:
+    """A timeout that can never come, or is always over, ends the program with what is wrong."""
+    told = run(f"--transaction-idle-timeout={seconds}", url="mysql://user:hidden@127.0.0.1/shop")
+    assert (told.returncode, told.stdout) == (2, "")
+    reason = f"argument --transaction-idle-timeout: must be seconds, more than 0: {seconds}\n"
+    assert told.stderr.endswith(reason)
 
 
 def test_it_starts_before_its_database(private: MariaDB, tmp_path: Path) -> None:
@@ -86,7 +100,7 @@ def test_it_starts_before_its_database(private: MariaDB, tmp_path: Path) -> None
                 call()
             assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 504
         private.start()
-        assert api.value("SELECT 1", database="customers") == {"longValue": 1}
+        assert api.value("SELECT @@autocommit", database="customers") == {"longValue": 1}
 
 
 def test_it_survives_the_death_of_its_database(private: MariaDB, tmp_path: Path) -> None:
@@ -128,10 +142,15 @@ def test_a_database_that_hangs_hangs_nobody(private: MariaDB, tmp_path: Path) ->
     """A database that no longer answers costs a call its time and no more, and may come back."""
     with serving(private.url, tmp_path, "--statement-timeout", "1") as (url, _):
         api = connect(url)
+        api.execute("SELECT 1")  # so that one of the two calls need not log in
         os.kill(private.pid, signal.SIGSTOP)
+        started = time.monotonic()
         try:
-            with pytest.raises(api.errors.StatementTimeoutException):
-                api.execute("SELECT 1")
+            with ThreadPoolExecutor(2) as threads:
+                for call in [threads.submit(api.execute, "SELECT 1") for _ in range(2)]:
+                    with pytest.raises(api.errors.StatementTimeoutException):
+                        call.result()
+            assert time.monotonic() - started < CONNECT_TIMEOUT + KILL_GRACE
         finally:
             os.kill(private.pid, signal.SIGCONT)
         assert api.value("SELECT 1") == {"longValue": 1}
@@ -164,8 +183,13 @@ def test_clients_that_leave_leave_nothing(mariadb: MariaDB, tmp_path: Path) -> N
         assert "Traceback" not in server.log.read_text()
 
 
-def test_sigterm_rolls_back_and_ends(mariadb: MariaDB, tmp_path: Path, data_api: str) -> None:
-    """SIGTERM ends the program in a moment, with what runs and what is open."""
+@pytest.mark.parametrize(
+    ("signal_", "expected"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 0)]
+)
+def test_a_signal_rolls_back_and_ends(
+    mariadb: MariaDB, tmp_path: Path, data_api: str, signal_: signal.Signals, expected: int
+) -> None:
+    """SIGTERM and Ctrl-C end the program in a moment, with what runs and what is open."""
     other = connect(data_api)
     other.execute("CREATE OR REPLACE TABLE farewell (id INT PRIMARY KEY)")
     body = json.dumps({**ARNS, "sql": "SELECT SLEEP(30), 'farewell'"}).encode()
@@ -179,8 +203,9 @@ def test_sigterm_rolls_back_and_ends(mariadb: MariaDB, tmp_path: Path, data_api:
                 + body
             )
             wait_until(lambda: other.sessions("info LIKE '%farewell%'"))
-            server.stop()
-        assert server.exit_code == -signal.SIGTERM
+            os.kill(server.pid, signal_)
+            wait_until(lambda: server.has_ended)
+        assert server.exit_code == expected
         assert not other.sessions("info LIKE '%farewell%'")
         assert "Traceback" not in server.log.read_text()
     other.execute("INSERT INTO farewell VALUES (1)")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.local.data_api import DataApi, connect, parameter
+from tests.local.data_api import ARNS, DataApi, connect, parameter, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -13,9 +13,8 @@ def api(data_api: str) -> DataApi:
 @pytest.fixture(autouse=True)
 def _pets(api: DataApi) -> None:
     """Make an empty table `pets`: id, unique name, age."""
-    api.execute("DROP TABLE IF EXISTS pets")
     api.execute(
-        "CREATE TABLE pets (id INT UNSIGNED AUTO_INCREMENT PRIMARY KEY,"
+        "CREATE OR REPLACE TABLE pets (id INT UNSIGNED AUTO_INCREMENT PRIMARY KEY,"
         " name VARCHAR(20) NOT NULL UNIQUE, age INT NOT NULL DEFAULT 0)"
     )
 
@@ -40,6 +39,16 @@ def names(api: DataApi) -> list[str]:
         ("CONCAT(:v, ':v', :v)", "V:vV"),
         ("CASE WHEN 7 % 4 = 3 THEN :v END", "V"),
         ("DATE_FORMAT('2024-02-29', '%Y:%m:%d')", "2024:02:29"),
+        ("@x := :v", "V"),
+        ("@x:=:v", "V"),
+        ("/*! ':v' */", ":v"),
+        ("/* /* :v */ :v", "V"),
+        ("\"it's\" ' \":v'", "it's \":v"),
+        (":v AS `v:v`", "V"),
+        (":v AS v FROM (SELECT ':v') AS `é:v`", "V"),
+        ("'é:v' 'x'", "é:vx"),
+        (":v--", "V"),
+        (":v#", "V"),
     ],
 )
 def test_parameters_are_found_where_they_are(api: DataApi, expression: str, expected: str) -> None:
@@ -52,6 +61,16 @@ def test_quoted_identifiers_keep_their_colons(api: DataApi) -> None:
     """A colon in a quoted identifier names nothing."""
     response = api.execute("SELECT 1 AS `a:v`", includeResultMetadata=True)
     assert response["columnMetadata"][0]["label"] == "a:v"
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT 1::v", "SELECT :é", "SELECT : v", "SELECT 1 :=v", "SELECT :"]
+)
+def test_what_is_no_placeholder_reaches_the_database(api: DataApi, sql: str) -> None:
+    """A colon that names nothing is passed on, for the database to refuse."""
+    near = sql[sql.index(":") :]
+    with pytest.raises(api.errors.DatabaseErrorException, match=f"near '{near}'"):
+        api.execute(sql, [parameter("v", longValue=1)])
 
 
 def test_a_parameter_name_may_be_a_number_and_occur_twice(api: DataApi) -> None:
@@ -73,12 +92,14 @@ def test_an_unused_parameter_is_ignored(api: DataApi) -> None:
 
 def test_a_value_cannot_become_sql(api: DataApi) -> None:
     """Quotes and backslashes in a value stay in it, whatever escapes the session has been set."""
-    value = parameter("v", stringValue=r"\' OR 1=1 -- ")
+    text, data = r"\' OR 1=1 -- ", b"\\' OR 1=1 -- \x00\xff"
+    values = [parameter("text", stringValue=text), parameter("data", blobValue=data)]
+    expected = [{"stringValue": text}, {"blobValue": data}]
     api.execute("SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES'")
-    assert value["value"] == api.value("SELECT :v", [value])
+    assert expected == api.row("SELECT :text, :data", values)
     transaction = api.begin()
     api.execute("SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES'", transactionId=transaction)
-    assert value["value"] == api.value("SELECT :v", [value], transactionId=transaction)
+    assert expected == api.row("SELECT :text, :data", values, transactionId=transaction)
     api.rollback(transaction)
 
 
@@ -147,6 +168,37 @@ def test_a_batch_without_sets_does_nothing(api: DataApi) -> None:
     assert names(api) == ["Ada"]
 
 
+def test_each_set_has_parameters_of_its_own(api: DataApi) -> None:
+    """A set need not name what another does, but all that the statement names."""
+    sql = "INSERT INTO pets (name) VALUES (:name)"
+    rex, unused = parameter("name", stringValue="Rex"), parameter("age", longValue=3)
+    api.batch(sql, [[rex], [unused, parameter("name", stringValue="Ada")]])
+    assert names(api) == ["Ada", "Rex"]
+    tom = parameter("name", stringValue="Tom")
+    for sets in ([[tom], [unused]], [[tom], []]):
+        with pytest.raises(api.errors.BadRequestException, match="Cannot find parameter: name"):
+            api.batch(sql, sets)
+    assert names(api) == ["Ada", "Rex"]
+
+
+def test_a_batch_need_not_have_sets(api: DataApi) -> None:
+    """The member parameterSets may be missing, which is as good as empty."""
+    answer = api.client.batch_execute_statement(**ARNS, sql="INSERT INTO pets VALUES ()")
+    assert answer["updateResults"] == []
+
+
+def test_a_batch_in_a_transaction_is_the_transactions(api: DataApi) -> None:
+    """What the sets before a failing one did stays, for the transaction to commit or to undo."""
+    sql = "INSERT INTO pets (name) VALUES (:name)"
+    sets = [[parameter("name", stringValue=name)] for name in ("Rex", "Rex", "Ada")]
+    for end, expected in ((api.rollback, []), (api.commit, ["Rex"])):
+        transaction = api.begin()
+        with pytest.raises(api.errors.DatabaseErrorException):
+            api.batch(sql, sets, transactionId=transaction)
+        end(transaction)
+        assert names(api) == expected
+
+
 def test_a_batch_is_all_or_nothing(api: DataApi) -> None:
     """When a set fails outside a transaction, the sets before it leave nothing."""
     sets = [[parameter("name", stringValue=name)] for name in ("Rex", "Rex")]
@@ -177,6 +229,12 @@ def test_a_session_does_not_leak_into_the_next_call(api: DataApi) -> None:
     ):
         api.execute(sql)
         assert expected == api.row("SELECT @@sql_mode, DATABASE(), @x, @@autocommit"), sql
+
+
+def test_a_lock_ends_with_its_call(api: DataApi) -> None:
+    """What GET_LOCK took is free again when its call is over."""
+    assert api.value("SELECT GET_LOCK('leak', 0)") == {"longValue": 1}
+    wait_until(lambda: api.value("SELECT IS_FREE_LOCK('leak')") == {"longValue": 1})
 
 
 def test_a_transactions_session_does_not_leak(api: DataApi) -> None:
@@ -245,5 +303,8 @@ def test_sessions_are_like_auroras(api: DataApi) -> None:
     time_zone, modes = api.row("SELECT @@time_zone, @@sql_mode")
     assert time_zone == {"stringValue": "+00:00"}
     assert api.value("SELECT @@group_concat_max_len") == {"longValue": 1024}
-    for mode in ("ONLY_FULL_GROUP_BY", "STRICT_TRANS_TABLES", "NO_ZERO_DATE"):
-        assert mode in modes["stringValue"]
+    mysql8 = {
+        *["ONLY_FULL_GROUP_BY", "STRICT_TRANS_TABLES", "NO_ZERO_IN_DATE", "NO_ZERO_DATE"],
+        *["ERROR_FOR_DIVISION_BY_ZERO", "NO_ENGINE_SUBSTITUTION"],
+    }
+    assert set(modes["stringValue"].split(",")) == mysql8 | {"TIME_ROUND_FRACTIONAL"}

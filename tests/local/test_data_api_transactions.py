@@ -6,6 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from local.data_api.connections import Address, Pool
+from local.data_api.errors import TransactionNotFoundException
+from local.data_api.transactions import ENDED, EXPIRED, REMEMBERED, Transactions
 from local.mariadb import MariaDB
 from tests.local.data_api import ARNS, DataApi, connect, parameter, serving, wait_until
 
@@ -222,6 +225,20 @@ def test_a_transaction_lives_while_it_is_used(hasty: DataApi) -> None:
 
     with pytest.raises(hasty.errors.TransactionNotFoundException, match="may be expired"):
         used()
+
+
+def test_only_the_last_ends_are_remembered() -> None:
+    """Of a server that runs for months, it is no more than these that grow; others are expired."""
+    pool = Pool(Address.parse("mysql://nobody:x@127.0.0.1/nowhere"), 1)
+    transactions = Transactions(pool, limit=1, idle=1, total=1)
+    begun = [transactions.open("here", "nowhere")]
+    for _ in range(REMEMBERED):
+        transactions.end(begun[-1], ENDED)
+        begun.append(transactions.open("here", "nowhere"))
+    transactions.end(begun[-1], ENDED)
+    for each, cause in ((begun[0], EXPIRED), (begun[1], ENDED), (begun[-1], ENDED)):
+        with pytest.raises(TransactionNotFoundException, match=cause):
+            transactions.claim(each.id, "here", None)
 
 
 def test_an_empty_database_is_the_default_one(api: DataApi) -> None:

@@ -17,10 +17,10 @@ def api(data_api: str) -> DataApi:
 
 @pytest.fixture(scope="module", autouse=True)
 def _table(api: DataApi) -> None:
-    """Make a table `every_type` with a column of every type, named after the type."""
-    columns = [f"`{type_}` {type_} NULL" for type_ in {type_ for type_, *_ in COLUMNS}]
-    api.execute("DROP TABLE IF EXISTS every_type")
-    api.execute(f"CREATE TABLE every_type ({', '.join(columns)}) CHARACTER SET utf8mb4")
+    """Make a table `every_type`: a key, and a column of every type, named after the type."""
+    columns = [f", `{type_}` {type_} NULL" for type_ in {type_ for type_, *_ in COLUMNS}]
+    table = f"every_type (id INT PRIMARY KEY {''.join(columns)})"
+    api.execute(f"CREATE OR REPLACE TABLE {table} CHARACTER SET utf8mb4")
 
 
 # Column type, a parameter's value, the Field that comes back (the same where it is left out).
@@ -45,22 +45,28 @@ COLUMNS: list[tuple[Any, ...]] = [
     ("BIT(1)", {"booleanValue": True}),
     ("BIT(1)", {"booleanValue": False}),
     ("BIT(9)", {"longValue": 257}, {"blobValue": b"\x01\x01"}),
+    ("BIT(9)", {"blobValue": b"\x01\x02"}),
+    ("BIT(64)", {"blobValue": b"\xff" * 8}),
     ("FLOAT", {"doubleValue": 3.14159}),
     ("DOUBLE", {"doubleValue": 0.1}),
     ("DOUBLE", {"doubleValue": -1.7976931348623157e308}),
     ("DECIMAL(10,4)", {STRING: "0.0000"}),
+    ("DECIMAL(5)", {STRING: "-3"}),
+    ("DECIMAL(10,4) UNSIGNED", {STRING: "2.5000"}),
     ("DECIMAL(65,30)", {STRING: "-" + "9" * 35 + "." + "1" * 30}),
     ("DECIMAL(10,4)", {STRING: "1.5"}, {STRING: "1.5000"}),
     ("CHAR(10)", {STRING: "Zürich"}),
     ("VARCHAR(100)", {STRING: "e\u0301 👩‍👩‍👧 שלום 𐐷"}),
     ("VARCHAR(100)", {STRING: "' \" \\ % %s %(a)s :a -- # /* \x00 \n \x1a"}),
     ("VARCHAR(100)", {STRING: ""}),
+    ("VARCHAR(9) CHARACTER SET latin1", {STRING: "é"}),
     ("TINYTEXT", {STRING: "tiny"}),
     ("TEXT", {STRING: "text"}),
     ("MEDIUMTEXT", {STRING: "medium"}),
     ("LONGTEXT", {STRING: "long"}),
     ("ENUM('new','old')", {STRING: "old"}),
     ("SET('a','b','c')", {STRING: "a,c"}),
+    ("SET('a','b','c')", {STRING: ""}),
     ("JSON", {STRING: '{"b": [1, 2.50, null], "a": "ü"}'}),
     ("BINARY(4)", {"blobValue": b"\x00\xff'\\"}),
     ("VARBINARY(100)", {"blobValue": bytes(range(100))}),
@@ -80,6 +86,7 @@ COLUMNS: list[tuple[Any, ...]] = [
     ("TIMESTAMP", {STRING: "2038-01-19 03:14:07"}),
     ("TIMESTAMP(6)", {STRING: "2024-02-29 23:59:59.999999"}),
     ("YEAR", {STRING: "2155"}),
+    ("YEAR", {"longValue": 1901}, {STRING: "1901"}),
 ]
 
 
@@ -87,18 +94,18 @@ COLUMNS: list[tuple[Any, ...]] = [
 def test_a_column_keeps_what_a_parameter_puts_in(api: DataApi, case: Any) -> None:
     """What goes into a column comes back in the Field of its type, exactly."""
     column, value, *rest = case
-    api.execute("DELETE FROM every_type")
-    insert = f"INSERT INTO every_type (`{column}`) VALUES (:v)"
-    api.execute(insert, [parameter("v", **value)])
+    api.execute(
+        f"REPLACE INTO every_type (id, `{column}`) VALUES (1, :v)", [parameter("v", **value)]
+    )
     select = f"SELECT `{column}` FROM every_type"
     assert api.value(select) == (rest[0] if rest else value)
 
 
 def test_null_is_null_in_every_column(api: DataApi) -> None:
     """A NULL is isNull whatever its column's type."""
-    api.execute("DELETE FROM every_type")
-    api.execute("INSERT INTO every_type (`INT`) VALUES (:v)", [parameter("v", isNull=True)])
-    fields = api.row("SELECT * FROM every_type")
+    null = [parameter("v", isNull=True)]
+    api.execute("REPLACE INTO every_type (id, `INT`) VALUES (1, :v)", null)
+    _, *fields = api.row("SELECT * FROM every_type")
     assert len({type_ for type_, *_ in COLUMNS}) == len(fields)
     assert all(field == {"isNull": True} for field in fields)
 
@@ -114,6 +121,8 @@ def test_null_is_null_in_every_column(api: DataApi) -> None:
         ("DECIMAL", "-1.50", "-1.50"),
         ("DECIMAL", "12E+2", "1200"),
         ("DECIMAL", "-0", "0"),
+        ("DECIMAL", "9" * 65, "9" * 65),
+        ("TIME", "-838:59:59", "-838:59:59"),
         ("JSON", '{"a": [1]}', '{"a": [1]}'),
         ("UUID", "0190b2a0-0000-7000-8000-000000000000", "0190b2a0-0000-7000-8000-000000000000"),
     ],
@@ -144,6 +153,7 @@ def test_hints_are_typed_values_not_strings(api: DataApi) -> None:
         ("DATE", "2024-2-1"),
         ("DATE", "2024-02-01' OR '1"),
         ("TIME", "noon"),
+        ("TIME", "23:59:59.1234567"),
         ("TIMESTAMP", "2024-02-01T00:00:00"),
         ("TIMESTAMP", "2024-02-01 00:00:00+00:00"),
         ("DECIMAL", "1,5"),
@@ -166,9 +176,10 @@ def test_a_hint_is_checked(api: DataApi, hint: str, text: str) -> None:
 
 
 def test_a_hinted_null_is_null(api: DataApi) -> None:
-    """A typeHint on a null value does nothing."""
-    value = parameter("v", "DATE", isNull=True)
-    assert api.value("SELECT :v", [value]) == {"isNull": True}
+    """A typeHint on a null value does nothing, nor does the value that it has itself."""
+    for itself in (True, False):
+        value = parameter("v", "DATE", isNull=itself)
+        assert api.value("SELECT :v", [value]) == {"isNull": True}
 
 
 def test_arrays_are_refused(api: DataApi) -> None:
@@ -224,16 +235,23 @@ METADATA: dict[str, tuple[str | None, int, int, int, bool]] = {
     "INT": (None, 4, 10, 0, True),
     "BIGINT": (None, -5, 19, 0, True),
     "BIGINT UNSIGNED": (None, -5, 20, 0, False),
+    "INT(5) ZEROFILL": ("INT UNSIGNED", 4, 10, 0, False),
+    "TINYINT(1) UNSIGNED": ("TINYINT UNSIGNED", -6, 3, 0, False),
+    "BIT(9)": ("BIT", -7, 9, 0, False),
     "BOOL": ("BIT", -7, 1, 0, False),
     "BIT(1)": ("BIT", -7, 1, 0, False),
     "FLOAT": (None, 7, 12, 0, True),
     "DOUBLE": (None, 8, 22, 0, True),
     "DECIMAL(10,4)": ("DECIMAL", 3, 10, 4, True),
+    "DECIMAL(5)": ("DECIMAL", 3, 5, 0, True),
+    "DECIMAL(10,4) UNSIGNED": ("DECIMAL UNSIGNED", 3, 10, 4, False),
     "CHAR(10)": ("CHAR", 1, 10, 0, False),
     "VARCHAR(100)": ("VARCHAR", 12, 100, 0, False),
     "TINYTEXT": (None, 12, 255, 0, False),
     "TEXT": (None, -1, 65535, 0, False),
     "MEDIUMTEXT": (None, -1, 16777215, 0, False),
+    "LONGTEXT": (None, -1, 2**30 - 1, 0, False),
+    "JSON": (None, -1, 2**30 - 1, 0, False),
     "ENUM('new','old')": ("ENUM", 1, 3, 0, False),
     "SET('a','b','c')": ("SET", 1, 5, 0, False),
     "BINARY(4)": ("BINARY", -2, 4, 0, False),
@@ -267,6 +285,35 @@ def test_json_is_known_as_json(api: DataApi) -> None:
     sql = "SELECT `JSON`, `LONGTEXT` FROM every_type"
     metadata = api.execute(sql, includeResultMetadata=True)["columnMetadata"]
     assert [column["typeName"] for column in metadata] == ["JSON", "LONGTEXT"]
+
+
+def test_metadata_of_joins_and_expressions(api: DataApi) -> None:
+    """A column keeps its own name and table through aliases; an expression has its text."""
+    owners = "id BIGINT AUTO_INCREMENT PRIMARY KEY, city CHAR(3) NOT NULL"
+    api.execute(f"CREATE OR REPLACE TABLE owners ({owners})")
+    api.execute(
+        "CREATE OR REPLACE TABLE dogs (owner BIGINT, name VARCHAR(9) COLLATE utf8mb4_bin NOT NULL)"
+    )
+    sql = (
+        "SELECT o.id, o.id AS number, o.city, d.name, d.owner * 1.50, (SELECT COUNT(*) FROM dogs)"
+        " AS dogs, NULL FROM owners AS o LEFT JOIN dogs AS d ON d.owner = o.id"
+    )
+    metadata = api.execute(sql, includeResultMetadata=True)["columnMetadata"]
+    same = {"arrayBaseColumnType": 0, "isCurrency": False, "schemaName": ""}
+    members = [
+        *["label", "name", "tableName", "type", "typeName", "precision", "scale"],
+        *["nullable", "isSigned", "isAutoIncrement", "isCaseSensitive"],
+    ]
+    expected = [
+        ["id", "id", "owners", -5, "BIGINT", 19, 0, 0, True, True, False],
+        ["number", "id", "owners", -5, "BIGINT", 19, 0, 0, True, True, False],
+        ["city", "city", "owners", 1, "CHAR", 3, 0, 0, False, False, False],
+        ["name", "name", "dogs", 12, "VARCHAR", 9, 0, 1, False, False, True],
+        ["d.owner * 1.50", "d.owner * 1.50", "", 3, "DECIMAL", 22, 2, 1, True, False, False],
+        ["dogs", "dogs", "", -5, "BIGINT", 19, 0, 1, True, False, False],
+        ["NULL", "NULL", "", 0, "NULL", 0, 0, 1, False, False, False],
+    ]
+    assert metadata == [same | dict(zip(members, each, strict=True)) for each in expected]
 
 
 def test_metadata_only_when_asked_for(api: DataApi) -> None:
