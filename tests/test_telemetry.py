@@ -5,6 +5,7 @@ import logging
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -68,6 +69,16 @@ def test_times_of_lines(now: int) -> None:
     assert rfc3339(now) == f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
+def test_times_of_lines_are_in_utc_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "Asia/Kathmandu")
+        time.tzset()
+        said = rfc3339(1_767_225_600_000)
+    time.tzset()
+
+    assert said == "2026-01-01T00:00:00.000Z"
+
+
 def test_time_of_a_record_is_its_own(log: pytest.LogCaptureFixture) -> None:
     app.app.log.info("said")
 
@@ -82,6 +93,10 @@ OTHERS: dict[str, tuple[Callable[[Api], Any], tuple[int, str, str | None]]] = {
     "scope": (
         lambda _: Api(tokens.token("customers:read")).post("/customers", ADA),
         (403, "create_customer", "insufficient-scope"),
+    ),
+    "query": (
+        lambda api: api.get("/customers?limit=0"),
+        (400, "get_customers", "validation-error"),
     ),
     "id": (lambda api: api.get(UNKNOWN), (404, "get_customer", "customer-not-found")),
     "accept": (
