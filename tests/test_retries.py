@@ -359,9 +359,10 @@ def test_first_unclear_error_is_the_one_that_counts(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(time, "sleep", lambda _: None)
     attempts = Attempts(is_harmless=True)
     attempts.wait(DatabaseUnavailable("first"))
+    attempts.wait(StatementTimeout("second"))
 
     with pytest.raises(DatabaseUnavailable, match="first"):
-        attempts.wait(DuplicateKey("second"))
+        attempts.wait(DuplicateKey("third"))
 
 
 def test_error_after_which_nothing_was_done_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,6 +87,24 @@ def test_time_of_a_record_is_its_own(log: pytest.LogCaptureFixture) -> None:
     assert json.loads(log.handler.format(record))["timestamp"] == "2026-01-01T00:00:00.500Z"
 
 
+def test_record_of_no_error_names_none(lines: Lines) -> None:
+    app.app.log.error("said", exc_info=True)
+
+    (line,) = lines("said")
+    assert not {"error", "where"} & line.keys()
+
+
+@pytest.mark.parametrize(("level", "told"), [(logging.INFO, 1), (logging.WARNING, 0)])
+def test_level_of_the_log_holds_for_requests(lines: Lines, level: int, told: int) -> None:
+    app.app.log.setLevel(level)
+    try:
+        Api().get("/health")
+    finally:
+        app.app.log.setLevel(logging.INFO)
+
+    assert len(lines("request")) == told
+
+
 OTHERS: dict[str, tuple[Callable[[Api], Any], tuple[int, str, str | None]]] = {
     "preflight": (lambda api: api.request("OPTIONS", "/customers"), (204, "other", None)),
     "method": (lambda api: api.delete("/health"), (405, "other", "method-not-allowed")),
