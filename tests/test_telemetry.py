@@ -1,5 +1,6 @@
 """What logs and metrics say of a request, and in which form CloudWatch takes it."""
 
+import hmac
 import json
 import logging
 import re
@@ -87,11 +88,19 @@ def test_time_of_a_record_is_its_own(log: pytest.LogCaptureFixture) -> None:
     assert json.loads(log.handler.format(record))["timestamp"] == "2026-01-01T00:00:00.500Z"
 
 
-def test_record_of_no_error_names_none(lines: Lines) -> None:
+def test_record_leaves_out_what_there_is_not(lines: Lines) -> None:
+    token = logs.common.set({"caller": None})
     app.app.log.error("said", exc_info=True)
+    logs.common.reset(token)
 
     (line,) = lines("said")
-    assert not {"error", "where"} & line.keys()
+    assert line.keys() == {"timestamp", "level", "message"}
+
+
+def test_pseudonym_is_of_callers_only() -> None:
+    digest = hmac.digest(b"key", b"caller:ada", "sha256")
+
+    assert telemetry.pseudonym("ada", b"key") == digest[:8].hex()
 
 
 @pytest.mark.parametrize(("level", "told"), [(logging.INFO, 1), (logging.WARNING, 0)])
@@ -453,6 +462,7 @@ def test_all_loggers_write_such_lines(in_lambda: bool) -> None:  # noqa: FBT001
 
     ours = [json.loads(line) for line in done.stdout.splitlines()]
     libraries = [json.loads(line) for line in done.stderr.splitlines()] if in_lambda else ours[2:]
+    assert len(ours) == (2 if in_lambda else 6)
     assert [line["message"] for line in ours[:2]] == ["request", "request"]
     assert [line["ColdStarts"] for line in ours[:2]] == [1, 0]
     assert [line["message"] for line in libraries] == [
