@@ -165,6 +165,7 @@ def metadata(size: int) -> dict[str, str]:
         ("company_name", "a" * 500, "a" * 501),
         ("external_id", "a" * 100, "a" * 101),
         ("metadata", metadata(4_096), metadata(4_097)),
+        ("metadata", {f"k{n}": "v" for n in range(50)}, {f"k{n}": "v" for n in range(51)}),
     ],
 )
 def test_largest_that_is_taken(name: str, largest: object, too_large: object) -> None:
