@@ -14,7 +14,7 @@ from typing import Any
 from chalicelib import tracing
 from chalicelib.times import rfc3339
 
-OURS = {"app", "chalicelib", "customers", "local"}  # loggers whose arguments we have written
+OURS = {"chalicelib", "customers"}  # loggers whose arguments we have written
 
 # what all lines of a request have
 common: ContextVar[Mapping[str, Any]] = ContextVar("common", default={})  # noqa: B039 (never set)

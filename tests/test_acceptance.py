@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from chalicelib import acceptance, rows, schemas
 from chalicelib.acceptance import Unsure
+from chalicelib.documents import json_size
 from chalicelib.problems import ValidationError
 from tests.api import ADA
 
@@ -100,6 +101,8 @@ def both(document: object) -> tuple[Any, Any]:
 @settings(max_examples=1_000, deadline=None)
 @example(WHOLE)
 @example(ADA | {"given_name": "a" + "\u0316" * 31})
+@example(ADA | {"addresses": [ADDRESS] * 6})
+@example(ADA | {"phone": "+44 20"})
 @example(ADA | {"addresses": [dict.fromkeys(ADDRESS, "é" * 200) | {"country": "GB"}] * 5})
 def test_what_is_taken_is_what_the_schemas_take(document: object) -> None:
     taken, loaded = both(document)
@@ -138,13 +141,56 @@ def test_usual_customer_needs_no_schemas(document: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("name", schemas.Customer().fields)
-@pytest.mark.parametrize("value", [7, True, {}, [], "", " a", "a ", "e\u0301", "a\x7f", {"a": "b"}])
+@pytest.mark.parametrize(
+    "value", [7, None, True, {}, [], "", " a", "a ", "e\u0301", "\u212b", "a\x7f", {"a": "b"}]
+)
 def test_what_is_not_plain_is_left_to_the_schemas(name: str, value: object) -> None:
     taken, loaded = both(ADA | {name: value})
 
     assert taken in (None, loaded)
     if isinstance(value, str) or loaded is None:
         assert taken is None
+
+
+def metadata(size: int) -> dict[str, str]:
+    """Return as much as takes so many bytes."""
+    values = {f"k{n}": "v" * 500 for n in range(8)} | {"last": ""}
+    return values | {"last": "v" * (size - json_size(values))}
+
+
+@pytest.mark.parametrize(
+    ("name", "largest", "too_large"),
+    [
+        ("given_name", "a" * 300, "a" * 301),
+        ("company_name", "a" * 500, "a" * 501),
+        ("external_id", "a" * 100, "a" * 101),
+        ("metadata", metadata(4_096), metadata(4_097)),
+        ("metadata", {f"k{n}": "v" for n in range(50)}, {f"k{n}": "v" for n in range(51)}),
+    ],
+)
+def test_largest_that_is_taken(name: str, largest: object, too_large: object) -> None:
+    taken, loaded = both(ADA | {name: largest})
+
+    assert taken == loaded
+    assert taken[name] == largest
+    assert both(ADA | {name: too_large}) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "documents",
+    [
+        {"metadata": {f"k{n}": '"' * 500 for n in range(3)}},
+        {
+            "addresses": [dict.fromkeys(("line1", "line2", "city"), '"' * 200) | {"country": "GB"}]
+            * 3
+        },
+    ],
+)
+def test_documents_count_with_the_names(documents: dict[str, Any]) -> None:
+    names = dict.fromkeys(NAMES, '"' * 300) | {"company_name": '"' * 500}
+
+    assert acceptance.accepted(ADA | documents)
+    assert both(ADA | documents | names) == (None, None)
 
 
 @pytest.mark.parametrize("document", [None, [], "a", {}, {"email": "a@b.co"}, ADA | {"id": None}])

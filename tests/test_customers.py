@@ -78,7 +78,13 @@ def test_each_operation_takes_as_few_statements_as_it_can(database: Recorded) ->
     assert statements(lambda: listing.page(database, Query(), KEY)) == 1
     assert statements(lambda: customers.change(database, customer_id, rename("Augusta"), ANY)) == 2
     assert statements(lambda: customers.change(database, customer_id, rename("Augusta"), ANY)) == 1
+    assert statements(partial(take, database, customer_id, email)) == 3
     assert statements(lambda: customers.delete(database, customer_id, RETENTION, ANY)) == 1
+
+
+def take(database: Database, customer_id: UUID, email: str) -> None:
+    with pytest.raises(EmailTaken):
+        customers.change(database, customer_id, lambda each: {**each, "email": email}, ANY)
 
 
 def test_change_that_was_overtaken_is_made_on_what_the_other_left(database: Database) -> None:

@@ -33,6 +33,7 @@ from chalicelib.database import (
     boto,
     clients,
     connect,
+    error_for,
     mysql,
     slim,
 )
@@ -444,6 +445,24 @@ def test_error_answer_of_the_data_api(  # noqa: PLR0913, PLR0917 (a table's colu
         database_at(serve(reply.encode()), client).fetch_one("SELECT 1")
 
     assert type(caught.value) is error
+
+
+@pytest.mark.parametrize(
+    ("error", "codes"),
+    [
+        (DuplicateKey, [1062]),
+        (LockTimeout, [1205, 3572]),
+        (Deadlock, [1213]),
+        (StatementTimeout, [1969, 3024]),
+        # before anything was sent; 1290 and 1836: a writer that has become a reader
+        (StatementNotBegun, [1040, 2002, 2003, 1290, 1836]),
+        (DatabaseUnavailable, [1053, 1152, 1158, 1927, 2006, 2013]),
+        (StatementFailed, [1064, 1142, 1146, 1406]),
+    ],
+)
+def test_numbers_of_mysqls_errors(error: type[DatabaseError], codes: list[int]) -> None:
+    assert {type(error_for(code)) for code in codes} == {error}
+    assert [error_for(code).code for code in codes] == codes
 
 
 @pytest.fixture

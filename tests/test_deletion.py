@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from chalice.test import Client
 
 import app
 from chalicelib import customers, operations
-from chalicelib.database import Database
+from chalicelib.database import Database, retries
 from tests.api import ADA, Api, assert_problem
 from tests.conftest import Lines
 from tests.recorded import Recorded
@@ -336,3 +337,15 @@ def test_purge_stops_before_its_time_is_over(
     purge()
 
     assert erased(database) == 3
+
+
+def test_statements_of_the_purge_end_within_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lambda would end one that is repeated for longer, and nobody would be told why."""
+    left: list[float] = []
+    monkeypatch.setattr(app, "database", lambda: None)
+    monkeypatch.setattr(customers, "purge", lambda _: left.append(retries.seconds_left()))
+    event = Client(app.app).events.generate_cw_event("aws.events", "Scheduled Event", {}, [])
+
+    app.purge_customers(event, SimpleNamespace(get_remaining_time_in_millis=lambda: 9_000))
+
+    assert left == [pytest.approx(9 - retries.ANSWER_SECONDS, abs=0.5)]

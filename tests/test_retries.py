@@ -1,8 +1,10 @@
 """What is sent again, and what is read back: the Data API server fails on demand."""
 
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -242,6 +244,11 @@ def test_cluster_that_resumes_is_waited_for(
     assert api.patch(customer, {"given_name": "Augusta"}).status_code == 200
 
 
+def test_request_keeps_time_for_its_answer() -> None:
+    with Within(10):
+        assert retries.seconds_left() == pytest.approx(10 - retries.ANSWER_SECONDS, abs=0.5)
+
+
 def test_nothing_is_tried_when_the_time_is_over(failing: Recorded, plan: Plan) -> None:
     """The gateway would answer first, and nobody would know the outcome."""
     plan({"fault": "DatabaseResumingException", "share": 1})
@@ -311,7 +318,32 @@ def test_what_is_repeated(
         deque(map(tried.wait, [error] * 9))
 
     assert tried.number == attempts
-    assert all(pause <= 0.05 * 2**number for number, pause in enumerate(pauses))
+    assert len(pauses) == attempts - 1
+
+
+@pytest.fixture
+def longest_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "urandom", lambda size: b"\xff" * size)
+
+
+@pytest.mark.usefixtures("longest_pauses")
+def test_time_is_counted_from_the_first_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    clock = SimpleNamespace(monotonic=lambda: sum(now), sleep=now.append)
+    monkeypatch.setattr(retries, "time", clock)
+    attempts = Attempts(is_harmless=True)
+
+    with pytest.raises(DatabaseResuming):
+        deque(map(attempts.wait, [DatabaseResuming("x")] * 99))
+
+    assert 25 < sum(now) <= retries.STATEMENT_SECONDS
+
+
+@pytest.mark.usefixtures("longest_pauses")
+def test_pauses_double_up_to_two_seconds() -> None:
+    pauses = [retries._pause(number) for number in range(1, 9)]
+
+    assert pauses == pytest.approx([0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2, 2])
 
 
 def test_pauses_are_all_different_and_bounded() -> None:
@@ -327,6 +359,17 @@ def test_first_unclear_error_is_the_one_that_counts(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(time, "sleep", lambda _: None)
     attempts = Attempts(is_harmless=True)
     attempts.wait(DatabaseUnavailable("first"))
+    attempts.wait(StatementTimeout("second"))
 
     with pytest.raises(DatabaseUnavailable, match="first"):
+        attempts.wait(DuplicateKey("third"))
+
+
+def test_error_after_which_nothing_was_done_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    attempts = Attempts(is_harmless=True)
+    attempts.wait(Deadlock("first"))
+
+    assert attempts.unclear is None
+    with pytest.raises(DuplicateKey, match="second"):
         attempts.wait(DuplicateKey("second"))

@@ -11,6 +11,8 @@ from chalicelib.problems import ValidationError
 from tests.api import ADA
 
 ADDRESS = {"line1": "1 Main St", "country": "GB"}
+LONGEST_EMAIL = "a" * 64 + "@" + ("b" * 61 + ".") * 3 + "com"
+CONTROLS = "\x01\x1b\x1f\x7f\x80\x85\x9f\u2028\u2029\ud800\udfff"  # each range from end to end
 
 
 def load(**members: Any) -> dict[str, Any]:
@@ -30,10 +32,15 @@ def errors(document: object, current: dict[str, Any] | None = None) -> list[tupl
         ("email", "zoe\u0308@example.com", "zoë@example.com"),
         ("email", "ada@bücher.example.com", "ada@bücher.example.com"),
         ("email", "ada+tag@example.com", "ada+tag@example.com"),
+        ("email", LONGEST_EMAIL, LONGEST_EMAIL),
         ("phone", "+44 (20) 7946-0000", "+442079460000"),
         ("phone", "+1.202.555.0143", "+12025550143"),
+        ("phone", "+123456789012345", "+123456789012345"),
+        ("phone", "+1" + " " * 37 + "2", "+12"),
         ("given_name", "  Zoe\u0308 ", "Zoë"),
         ("given_name", "x" * 300, "x" * 300),
+        ("given_name", "\u03b1\u0313\u0300\u0345" * 300, "\u1f82" * 300),
+        ("given_name", "a\xa0\u2027\u202ab", "a\xa0\u2027\u202ab"),
         ("given_name", "👩🏽‍🚀 שָׁלוֹם", "👩🏽‍🚀 שָׁלוֹם"),
         ("company_name", 'O\'Neil & Søns \\ "Ltd"', 'O\'Neil & Søns \\ "Ltd"'),
         ("external_id", "A-1", "A-1"),
@@ -68,21 +75,18 @@ def test_value_is_taken(member: str, sent: Any, stored: Any) -> None:
         ("email", "Ada <ada@example.com>", "email"),
         ("email", "ada@example.com\n", None),
         ("email", "ada\n@example.com", "control-character"),
-        ("email", "a" * 64 + "@" + "b" * 200 + ".com", "too-long"),
+        ("email", LONGEST_EMAIL + "m", "too-long"),
         ("email", 7, "type"),
         ("phone", "020 7946 0000", "phone"),
         ("phone", "+0123", "phone"),
         ("phone", "+1234567890123456", "phone"),
         ("phone", "+44٢٠", "phone"),
-        ("phone", "+1" + " " * 50 + "2", "too-long"),
+        ("phone", "+1" + " " * 38 + "2", "too-long"),
         ("given_name", "", "blank"),
         ("given_name", " \t ", "blank"),
         ("given_name", "x" * 301, "too-long"),
         ("given_name", "a\u0000b", "control-character"),
-        ("given_name", "a\u0085b", "control-character"),
-        ("given_name", "a\u2028b", "control-character"),
-        ("given_name", "a\ud800b", "control-character"),
-        ("given_name", "a\x1bb", "control-character"),
+        *[("given_name", f"a{each}b", "control-character") for each in CONTROLS],
         ("given_name", "a" + "\u0316" * 30, None),
         ("given_name", "a" + "\u0316" * 31, "marks"),
         ("given_name", ["Ada"], "type"),
@@ -215,6 +219,8 @@ def test_patch_is_refused(patch: object, pointer: str, code: str) -> None:
         ("2026-01-31T12:00:00.1Z", 100_000),
         ("2026-01-31T12:00:00.000001Z", 1),
         ("2026-01-31T12:00:00.0000010000Z", 1),
+        ("2026-01-31T12:00:00.0000001Z", 1),
+        ("2026-01-31T12:00:00.1230000000Z", 123_000),
         ("2026-01-31T12:00:00.0000000001Z", 1),
         ("2026-01-31T12:00:00.123000000001Z", 123_001),
         ("2026-01-31T12:00:00.123999999999Z", 123_999),

@@ -10,6 +10,7 @@ from chalicelib.settings import (
     Settings,
     SettingsError,
     TokenSettings,
+    stage,
 )
 
 CLUSTER = {"DATABASE_RESOURCE_ARN": "arn:cluster", "DATABASE_SECRET_ARN": "arn:secret"}
@@ -39,6 +40,10 @@ def test_cluster(where: dict[str, str]) -> None:
     )
     assert not settings.is_local
     assert Settings.from_environ(CLUSTER | {"DATABASE_NAME": "x"}).database_name == "x"
+    elsewhere = {"AWS_ENDPOINT_URL_RDS_DATA": "https://vpce.example.com"}
+    assert Settings.from_environ(CLUSTER | elsewhere | where).endpoint_url == (
+        "https://vpce.example.com"
+    )
 
 
 def test_function_has_the_slim_client_and_a_laptop_boto3s() -> None:
@@ -154,6 +159,22 @@ def test_cursor_key_that_is_missing_or_short_is_an_error(environ: dict[str, str]
     with pytest.raises(SettingsError, match="CURSOR_KEY") as refusal:
         ApiSettings.from_environ(environ)
     assert "kkk" not in str(refusal.value)
+
+
+def test_shortest_key_and_retention() -> None:
+    settings = ApiSettings.from_environ({"CURSOR_KEY": "k" * 32, "RETENTION_DAYS": "1"})
+
+    assert (settings.cursor_key, settings.retention_days) == (b"k" * 32, 1)
+
+
+def test_what_is_empty_is_as_if_it_was_not_set() -> None:
+    database = {"DATABASE_URL": "", "DATA_API_CLIENT": ""}
+    api = {"CURSOR_KEY": "", "RETENTION_DAYS": ""}
+
+    assert Settings.from_environ(database) == Settings.from_environ({})
+    assert TokenSettings.from_environ({"TOKEN_JWKS_URL": ""}) == TokenSettings.from_environ({})
+    assert ApiSettings.from_environ(api) == ApiSettings.from_environ({})
+    assert stage({"STAGE": ""}) == stage({}) == "local"
 
 
 @pytest.mark.parametrize("days", ["0", "-1", "3651", "1.5", "a month", "٣٠"])

@@ -1,10 +1,12 @@
 """What logs and metrics say of a request, and in which form CloudWatch takes it."""
 
+import hmac
 import json
 import logging
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -68,6 +70,16 @@ def test_times_of_lines(now: int) -> None:
     assert rfc3339(now) == f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
+def test_times_of_lines_are_in_utc_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "Asia/Kathmandu")
+        time.tzset()
+        said = rfc3339(1_767_225_600_000)
+    time.tzset()
+
+    assert said == "2026-01-01T00:00:00.000Z"
+
+
 def test_time_of_a_record_is_its_own(log: pytest.LogCaptureFixture) -> None:
     app.app.log.info("said")
 
@@ -76,12 +88,42 @@ def test_time_of_a_record_is_its_own(log: pytest.LogCaptureFixture) -> None:
     assert json.loads(log.handler.format(record))["timestamp"] == "2026-01-01T00:00:00.500Z"
 
 
+def test_record_leaves_out_what_there_is_not(lines: Lines) -> None:
+    token = logs.common.set({"caller": None})
+    app.app.log.error("said", exc_info=True)
+    logs.common.reset(token)
+
+    (line,) = lines("said")
+    assert line.keys() == {"timestamp", "level", "message"}
+
+
+def test_pseudonym_is_of_callers_only() -> None:
+    digest = hmac.digest(b"key", b"caller:ada", "sha256")
+
+    assert telemetry.pseudonym("ada", b"key") == digest[:8].hex()
+
+
+@pytest.mark.parametrize(("level", "told"), [(logging.INFO, 1), (logging.WARNING, 0)])
+def test_level_of_the_log_holds_for_requests(lines: Lines, level: int, told: int) -> None:
+    app.app.log.setLevel(level)
+    try:
+        Api().get("/health")
+    finally:
+        app.app.log.setLevel(logging.INFO)
+
+    assert len(lines("request")) == told
+
+
 OTHERS: dict[str, tuple[Callable[[Api], Any], tuple[int, str, str | None]]] = {
     "preflight": (lambda api: api.request("OPTIONS", "/customers"), (204, "other", None)),
     "method": (lambda api: api.delete("/health"), (405, "other", "method-not-allowed")),
     "scope": (
         lambda _: Api(tokens.token("customers:read")).post("/customers", ADA),
         (403, "create_customer", "insufficient-scope"),
+    ),
+    "query": (
+        lambda api: api.get("/customers?limit=0"),
+        (400, "get_customers", "validation-error"),
     ),
     "id": (lambda api: api.get(UNKNOWN), (404, "get_customer", "customer-not-found")),
     "accept": (
@@ -420,6 +462,7 @@ def test_all_loggers_write_such_lines(in_lambda: bool) -> None:  # noqa: FBT001
 
     ours = [json.loads(line) for line in done.stdout.splitlines()]
     libraries = [json.loads(line) for line in done.stderr.splitlines()] if in_lambda else ours[2:]
+    assert len(ours) == (2 if in_lambda else 6)
     assert [line["message"] for line in ours[:2]] == ["request", "request"]
     assert [line["ColdStarts"] for line in ours[:2]] == [1, 0]
     assert [line["message"] for line in libraries] == [

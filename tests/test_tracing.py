@@ -160,6 +160,7 @@ def test_purge_is_traced(
 
     select, operation = daemon.take(2)
     assert (operation["name"], operation["parent_id"]) == ("purge_customers", PARENT)
+    assert operation["annotations"] == {"operation": "purge_customers", "stage": "dev"}
     assert (select["name"], select["parent_id"]) == ("SELECT customers", operation["id"])
 
 
