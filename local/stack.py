@@ -62,6 +62,19 @@ class Settings:
         )
 
     @property
+    def variables(self) -> dict[str, str]:
+        """What `from_environ` makes these settings of, wherever it runs."""
+        return {
+            "LOCAL_STATE": str(self.state.absolute()),
+            "PORT": str(self.port),
+            "DATA_API_PORT": str(self.data_api_port),
+            "DATABASE_PORT": str(self.database_port),
+            "CONSOLE_PORT": str(self.console_port),
+            "XRAY_PORT": str(self.xray_port),
+            "DATABASE_URL": self.database_url or "",
+        }
+
+    @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
@@ -184,11 +197,8 @@ class Stack:
     def _start_console(self, database_url: str) -> None:
         port = self._settings.console_port
         command = [sys.executable, "-m", "local.console", "--port", str(port)]
-        known = {
-            "LOCAL_STATE": str(self._settings.state.absolute()),
-            DATABASE_VARIABLE: database_url,
-        }
-        child = self._child("console", command, {**os.environ, **known})
+        environment = {**os.environ, **self._settings.variables, DATABASE_VARIABLE: database_url}
+        child = self._child("console", command, environment)
         child.wait_until(lambda: answers(port), READY_SECONDS)
         self._children.append(child)
 

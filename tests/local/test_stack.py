@@ -1,0 +1,50 @@
+"""The stack is where its settings say, whatever the shell that starts it has set."""
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import requests
+
+from local.mariadb import MariaDB
+from local.processes import free_port
+from local.stack import Settings, Stack
+
+
+@pytest.fixture
+def settings(tmp_path: Path, mariadb: MariaDB) -> Settings:
+    port, data_api_port, database_port, console_port, xray_port = (free_port() for _ in range(5))
+    return Settings(
+        tmp_path, port, data_api_port, database_port, console_port, xray_port, mariadb.url
+    )
+
+
+@pytest.fixture
+def console(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Start the console of a stack in a shell that names other parts; yield its base URL."""
+    elsewhere = replace(settings, port=free_port(), xray_port=free_port(), database_url=None)
+    for name, value in elsewhere.variables.items():
+        monkeypatch.setenv(name, value)
+    with closing(Stack(settings)) as stack:
+        stack._start_console(settings.database_url or "")
+        yield settings.console_url
+
+
+def test_variables_make_the_same_settings(settings: Settings) -> None:
+    private = replace(settings, database_url=None)
+
+    assert Settings.from_environ(settings.variables) == settings
+    assert Settings.from_environ(private.variables) == private
+
+
+def test_the_console_speaks_of_its_own_stack(settings: Settings, console: str) -> None:
+    page = requests.get(console, timeout=9)
+
+    assert f'data-api="{settings.url}"' in page.text
+    assert settings.database_address in page.text
+    assert settings.url in page.headers["Content-Security-Policy"]
+    own = {settings.url, console}
+    assert set(re.findall(r"http://127\.0\.0\.1:\d+", page.text)) <= own
