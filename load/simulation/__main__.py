@@ -123,10 +123,18 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--seed", default="1", help="any text (%(default)s)")
     parser.add_argument("--quick", action="store_true", help="seconds instead of minutes")
-    parser.add_argument("--output", type=Path, help=f"of the results ({os.path.relpath(RESULTS)})")
+    where = f"of the results ({os.path.relpath(RESULTS)})"
+    parser.add_argument("--output", type=_writable, metavar="FILE", help=where)
     anew = "only compare with what was measured, and draw the results there are"
     parser.add_argument("--draw", action="store_true", help=anew)
     return parser.parse_args()
+
+
+def _writable(name: str) -> Path:
+    path = Path(name)
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{name} can't be written: name a file in a folder")
+    return path
 
 
 if __name__ == "__main__":
