@@ -88,6 +88,7 @@ def test_none_is_missed() -> None:
     assert len(found) == written - 3
 
 
+@pytest.mark.usefixtures("node_modules")
 def test_translation_means_the_same() -> None:
     """Python and Node find the same in texts around what each expression is about."""
     texts = ["", 'W/"v1"', "v1", "/* x */ SELECT", "1-2", "bearer a.b.c", "127.0.0.1", "Root=1;"]

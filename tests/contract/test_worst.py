@@ -46,11 +46,14 @@ def test_it_costs_little(api: Api, name: str) -> None:
 def test_what_takes_the_square_of_the_time_would_be_seen(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Text that is normalized before it is looked at, as it once was."""
+    """Text of any length, read once for each of its characters.
+
+    As to normalize marks did: Python 3.11.7 takes the square of the time, Debian's 3.11.2 does not.
+    """
     from chalicelib import fields
 
     monkeypatch.setattr(fields, "LONGEST_DECOMPOSITION", 1_000)
-    monkeypatch.setattr(fields, "MOST_MARKS", 100_000)
+    monkeypatch.setattr(fields, "_most_marks", lambda text: sum(map(text.count, text)) and 0)
     usual, _ = cost(api, PLAIN, 15)
 
     own, _ = cost(api, CASES["a text of combining characters"], 1)
