@@ -150,6 +150,8 @@ def test_restore_when_another_has_the_email_by_now(api: Api, path: str) -> None:
     other = api.post("/customers", ADA).headers["Location"]
 
     assert_problem(api.post(path + "/restore"), 409, "email-taken", ("/email", "taken"))
+    # whose external id is free: only the deleted customer has it
+    assert_problem(api.post("/customers", FULL), 409, "email-taken", ("/email", "taken"))
 
     api.delete(other)
     assert api.post(path + "/restore").status_code == 200

@@ -1,11 +1,16 @@
 """Creates that are repeated with their Idempotency-Key are done once."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 import pytest
 
+from chalicelib import creation, customers, schemas
+from chalicelib.customers import Intent
+from chalicelib.database import Database
 from tests import tokens
 from tests.api import ADA, Api, assert_problem
 from tests.recorded import Recorded
@@ -107,6 +112,19 @@ def test_keys_are_the_callers_own(api: Api) -> None:
     other = Api(tokens.issuer().token(sub="another"))
 
     assert other.post("/customers", GRACE, idempotency_key=KEY).status_code == 201
+
+
+def test_what_is_stored_tells_neither_key_nor_body(database: Database) -> None:
+    """Without the key nobody can try out bodies: the same one has another fingerprint with each."""
+    keys = [b"a" * 32, b"b" * 32]
+    for key in keys:
+        (customer,) = creation.create(database, schemas.load_customer(ADA), key).items
+        customers.delete(database, UUID(customer["id"]), timedelta(days=30), Intent(None, b""))
+
+    rows = database.fetch_all("SELECT idempotency_key, idempotency_fingerprint FROM customers")
+
+    assert not {row["idempotency_key"] for row in rows} & {*keys}
+    assert len({row["idempotency_fingerprint"] for row in rows}) == 2
 
 
 def test_keys_are_the_operations_own(api: Api) -> None:

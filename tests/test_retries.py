@@ -123,6 +123,14 @@ def test_create_is_done_once_and_answered(api: Api, plan: Plan, fault: dict[str,
     assert len(api.get("/customers").json_body["items"]) == 2
 
 
+def test_create_that_was_not_done_is_not_answered_as_if(api: Api, plan: Plan) -> None:
+    plan({"fault": "drop", "calls": 3})
+
+    assert_problem(api.post("/customers", ADA), 503, "service-unavailable")
+
+    assert api.get("/customers").json_body["items"] == []
+
+
 @FAULTS
 @pytest.mark.parametrize("headers", [{}, {"if_match": '"v1"'}], ids=["any", "v1"])
 def test_change_is_done_once_and_answered(
