@@ -168,6 +168,14 @@ def test_email_is_unique_whatever_its_case(api: Api) -> None:
     assert b"ada@" not in answer.body.lower()
 
 
+def test_email_of_a_letter_that_is_one_only_when_small_is_unique_too(api: Api) -> None:
+    api.post("/customers", ADA | {"email": "J\u030cane@example.com"})
+
+    answer = api.post("/customers", ADA | {"email": "\u01f0ane@example.com"})
+
+    assert_problem(answer, 409, "email-taken")
+
+
 def test_emails_that_only_look_alike_are_two(api: Api) -> None:
     assert api.post("/customers", ADA | {"email": "jose@example.com"}).status_code == 201
     assert api.post("/customers", ADA | {"email": "josé@example.com"}).status_code == 201
@@ -624,6 +632,11 @@ def test_wrong_method(api: Api, path: str, allowed: set[str]) -> None:
         answer = api.request(method, f"{path}?x=1", b"{}")
         assert_problem(answer, 405, "method-not-allowed", head=method == "HEAD")
         assert set(answer.headers["Allow"].split(", ")) == allowed
+
+
+@pytest.mark.usefixtures("api")
+def test_wrong_method_takes_no_token_to_be_told() -> None:
+    assert_problem(Api("").request("PUT", "/customers"), 405, "method-not-allowed")
 
 
 def test_head_answers_as_get_without_the_body(api: Api) -> None:
