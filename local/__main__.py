@@ -1,10 +1,14 @@
 """Run the customers API on this machine: `python -m local run`."""
 
+import signal
+
+if __name__ == "__main__":  # while the rest is imported, Ctrl-C says nothing
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import argparse
 import errno
 import os
 import shutil
-import signal
 import sys
 from contextlib import closing
 from pathlib import Path

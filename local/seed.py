@@ -1,5 +1,10 @@
 """Load generated customers, the same ones each time, many in a statement."""
 
+import signal
+
+if __name__ == "__main__":  # while the rest is imported, Ctrl-C says nothing
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import argparse
 import itertools
 import os
@@ -19,6 +24,7 @@ from chalicelib.problems import EmailTaken, ExternalIdTaken
 from chalicelib.settings import Settings, SettingsError
 
 BATCH = 100  # customers of one statement
+FULL = {1021, 1114}  # ER_DISK_FULL, ER_RECORD_FILE_FULL
 
 WORDS = 500  # of each kind, in each locale
 KINDS = (
@@ -42,6 +48,7 @@ PLACES = (
 
 def main() -> int:
     arguments = parse_arguments()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         database = connect(Settings.from_environ(os.environ))
         there = count(database)
@@ -50,12 +57,18 @@ def main() -> int:
         load(database, arguments.count, first=there + 1)
         print(f"{arguments.count} customers loaded; {count(database)} are there")
     except (DatabaseError, SettingsError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {explain(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted: what the bar shows is stored", file=sys.stderr)
+        print("interrupted: what is loaded stays; run it again for more", file=sys.stderr)
         return 130
     return 0
+
+
+def explain(error: Exception) -> str:
+    if isinstance(error, DatabaseError) and error.code in FULL:
+        return "the database's disk is full: free some space and run it again; nothing is lost"
+    return str(error)
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -277,10 +277,11 @@ def _check_login(database_url: str) -> None:
     try:
         pymysql.connect(**connection_arguments(database_url)).close()
     except SettingsError as error:
-        raise LocalError(str(error)) from None
+        raise LocalError(f"DATABASE_URL is wrong: {error}") from None
     except pymysql.MySQLError as error:
         raise LocalError(
-            f"the database of DATABASE_URL does not answer: {error.args[-1]}"
+            f"the database of DATABASE_URL does not answer: {error.args[-1]}; start or mend it, or "
+            "unset DATABASE_URL for a private one"
         ) from None
 
 

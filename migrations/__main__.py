@@ -1,5 +1,10 @@
 """`python -m migrations`: bring the schema of the configured database up to date."""
 
+import signal
+
+if __name__ == "__main__":  # while the rest is imported, Ctrl-C says nothing
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import argparse
 import os
 import sys
@@ -10,6 +15,7 @@ from chalicelib.settings import Settings, SettingsError
 
 
 def main() -> int:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     argparse.ArgumentParser(prog="python -m migrations", description=__doc__).parse_args()
     try:
         settings = Settings.from_environ(os.environ)
@@ -18,6 +24,9 @@ def main() -> int:
     except (migrations.MigrationError, DatabaseError, SettingsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted: the next `make migrate` goes on from here", file=sys.stderr)
+        return 130
     print(f"the schema is up to date at {files[-1].name}")
     return 0
 

@@ -260,7 +260,34 @@ def test_another_database_that_refuses_is_explained(tmp_path: Path, mariadb: Mar
 
     assert code == 1
     assert errors.startswith("error: the database of DATABASE_URL does not answer: Access denied")
+    assert errors.endswith("; start or mend it, or unset DATABASE_URL for a private one\n")
     assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize("module", ["local", "local.seed", "migrations"])
+def test_ctrl_c_while_a_command_is_imported_is_quiet(module: str, tmp_path: Path) -> None:
+    """`argparse` stands for what is imported: it interrupts."""
+    interrupts = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
+    (tmp_path / "argparse.py").write_text(interrupts)
+    path = os.pathsep.join((str(tmp_path), str(PROJECT)))
+
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", module],
+        cwd=PROJECT,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
+
+
+def test_a_wrong_address_of_another_database_is_explained(tmp_path: Path) -> None:
+    code, errors = Run(tmp_path, "run", environment={"DATABASE_URL": "localhost"}).finish()
+
+    form = "mysql://user:password@host:port/database"
+    assert code == 1
+    assert errors == f"error: DATABASE_URL is wrong: A database's address is of the form {form}.\n"
 
 
 def test_reset_empties_the_database(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from chalicelib import creation, schemas
-from chalicelib.database import Database
+from chalicelib.database import Database, DatabaseError
 from chalicelib.listing import Query, page
 from local import seed
 from tests.api import ADA
@@ -48,3 +48,11 @@ def test_load_passes_over_what_is_taken(database: Database) -> None:
     emails = [each["email"] for each in json.loads(page(database, Query(), KEY).items)]
     assert seed.generate(6)["email"] in emails
     assert emails.count(seed.generate(2)["email"]) == 0
+
+
+@pytest.mark.parametrize("code", sorted(seed.FULL))
+def test_full_disk_is_explained(code: int) -> None:
+    error = DatabaseError(f"MySQL error {code}", code)
+
+    assert seed.explain(error).startswith("the database's disk is full: free some space")
+    assert "disk" not in seed.explain(DatabaseError("MySQL error 1064", 1064))
