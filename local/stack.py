@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pymysql
 
-from chalicelib.database.mysql import connection_arguments
+from chalicelib.database.mysql import CONNECT_SECONDS, connection_arguments
 from chalicelib.settings import LOCAL_AUDIENCE, SettingsError
 from local.mariadb import MariaDB, find_server, install
 from local.processes import PROJECT, Child, LocalError, answers, is_free
@@ -275,7 +275,8 @@ def _in_use(name: str, port: int) -> LocalError:
 
 def _check_login(database_url: str) -> None:
     try:
-        pymysql.connect(**connection_arguments(database_url)).close()
+        arguments = connection_arguments(database_url) | {"read_timeout": CONNECT_SECONDS}
+        pymysql.connect(**arguments).close()
     except SettingsError as error:
         raise LocalError(f"DATABASE_URL is wrong: {error}") from None
     except pymysql.MySQLError as error:

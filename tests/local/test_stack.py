@@ -1,6 +1,7 @@
-"""The stack is where its settings say, whatever the shell that starts it has set."""
+"""The stack is where its settings say, whatever the shell that starts it has set, or not at all."""
 
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -9,8 +10,9 @@ from pathlib import Path
 import pytest
 import requests
 
+from local import stack
 from local.mariadb import MariaDB
-from local.processes import free_port
+from local.processes import LocalError, free_port
 from local.stack import Settings, Stack
 
 
@@ -48,3 +50,12 @@ def test_the_console_speaks_of_its_own_stack(settings: Settings, console: str) -
     assert settings.url in page.headers["Content-Security-Policy"]
     own = {settings.url, console}
     assert set(re.findall(r"http://127\.0\.0\.1:\d+", page.text)) <= own
+
+
+def test_a_port_that_says_nothing_is_no_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stack, "CONNECT_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"mysql://customers:secret@127.0.0.1:{silent.getsockname()[1]}/customers"
+
+        with pytest.raises(LocalError, match=r"does not answer: .*timed out"):
+            stack._check_login(url)
