@@ -8,7 +8,7 @@ WORKERS := --numprocesses 3 --dist worksteal
 INSTALLED := .venv/.installed
 CONTRACT := .venv/.contract
 INSTALL := pip install --quiet --disable-pip-version-check --no-compile --require-hashes --requirement
-COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade
+COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --upgrade
 LOCKED := --constraints requirements.txt
 
 seed migrate: export AWS_ENDPOINT_URL_RDS_DATA ?= http://127.0.0.1:$(or $(DATA_API_PORT),8001)
@@ -44,7 +44,7 @@ contract: $(CONTRACT) .venv/audit/.installed .venv/fuzz/.installed  ## Fuzz, bre
 	@$(BIN)/pytest tests/contract --numprocesses 2 --dist loadfile --durations 10 $(ARGS)
 
 audit: .venv/audit/.installed  ## Look for known vulnerabilities in what the lock files name
-	@for lock in requirements*.txt; do \
+	@for lock in requirements*.txt requirements/*.txt; do \
 		echo $$lock; .venv/audit/bin/pip-audit --strict --disable-pip --requirement $$lock || exit; done
 
 rehearse: .venv/rehearsal/.installed  ## Deploy staging into an emulated AWS, test it, change version, go back
@@ -71,16 +71,16 @@ openapi: $(INSTALLED)  ## Write the OpenAPI document anew, from schemas and rout
 lock: $(INSTALLED)  ## Pin the requirements anew from pyproject.toml
 	@$(BIN)/pip install --quiet uv==0.13.9
 	@$(COMPILE) pyproject.toml --output-file requirements.txt
-	@$(COMPILE) --group authorizer $(LOCKED) --output-file requirements-authorizer.txt
-	@$(COMPILE) --group tracing --no-deps $(LOCKED) --output-file requirements-tracing.txt
+	@$(COMPILE) --group authorizer $(LOCKED) --output-file requirements/authorizer.txt
+	@$(COMPILE) --group tracing --no-deps $(LOCKED) --output-file requirements/tracing.txt
 	@$(COMPILE) pyproject.toml --group dev $(LOCKED) --output-file requirements-dev.txt
 	@$(COMPILE) pyproject.toml --group contract --constraints requirements-dev.txt \
-		--output-file requirements-contract.txt
+		--output-file requirements/contract.txt
 	@$(COMPILE) pyproject.toml --group fuzz --constraints requirements-dev.txt \
-		--output-file requirements-fuzz.txt
-	@$(COMPILE) --group audit --output-file requirements-audit.txt
-	@$(COMPILE) --group rehearsal --output-file requirements-rehearsal.txt
-	@$(COMPILE) pyproject.toml --group bench $(LOCKED) --output-file requirements-bench.txt
+		--output-file requirements/fuzz.txt
+	@$(COMPILE) --group audit --output-file requirements/audit.txt
+	@$(COMPILE) --group rehearsal --output-file requirements/rehearsal.txt
+	@$(COMPILE) pyproject.toml --group bench $(LOCKED) --output-file requirements/bench.txt
 
 ##@ Break it
 fuzz: .venv/fuzz/.installed  ## Fuzz the functions for five minutes (ARGS="--runs 1000000", "--replay FILE")
@@ -128,12 +128,12 @@ $(INSTALLED): requirements-dev.txt
 	@$(PYTHON) local/bootstrap.py
 	@touch $@
 
-$(CONTRACT): requirements-contract.txt $(INSTALLED)
+$(CONTRACT): requirements/contract.txt $(INSTALLED)
 	@$(BIN)/$(INSTALL) $<
 	@touch $@
 
 # Environments of their own: each wants versions, or has packages, that nothing else may see.
-.venv/%/.installed: requirements-%.txt $(INSTALLED)
+.venv/%/.installed: requirements/%.txt $(INSTALLED)
 	@$(BIN)/python -m venv .venv/$*
 	@.venv/$*/bin/$(INSTALL) $<
 	@touch $@

@@ -24,8 +24,8 @@ ROOT = Path(__file__).parent.parent
 SOURCES = ("app.py", "requirements.txt", "chalicelib", ".chalice")
 # The packages of each layer: whose requirements, and without what the runtime or the app has.
 LAYERS: Mapping[str, str] = {
-    "authorizer": "requirements-authorizer.txt",
-    "tracing": "requirements-tracing.txt",
+    "authorizer": "requirements/authorizer.txt",
+    "tracing": "requirements/tracing.txt",
 }
 # The functions' Amazon Linux, whatever builds for it
 PLATFORM = ("--platform", "manylinux2014_x86_64", "--only-binary", ":all:")
