@@ -1,75 +1,79 @@
 # The customers API. `make help` lists what there is.
 
-PYTHON ?= python3
 BIN := .venv/bin
 COUNT ?= 10000
 # each has a MariaDB of its own, and is often waiting
 WORKERS := --numprocesses 3 --dist worksteal
-INSTALLED := .venv/.installed
-CONTRACT := .venv/.contract
-INSTALL := pip install --quiet --disable-pip-version-check --no-compile --require-hashes --requirement
-COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --upgrade
+# Creates or repairs an environment; prints nothing if there is nothing to do.
+SETUP = @$(or $(PYTHON),python3) local/bootstrap.py $(if $(PYTHON),--exact)
+ENVIRONMENTS := $(addprefix .venv/,audit bench fuzz rehearsal)
+COMPILE := .venv/audit/bin/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --upgrade
 LOCKED := --constraints requirements.txt
 
 seed migrate: export AWS_ENDPOINT_URL_RDS_DATA ?= http://127.0.0.1:$(or $(DATA_API_PORT),8001)
 
 ##@ Run it
-run: $(INSTALLED)  ## Start everything on 127.0.0.1:8000, over a real database (PORT=8010 for another)
+run: setup  ## Start everything on 127.0.0.1:8000, over a real database (PORT=8010 for another)
 	@$(BIN)/python -m local run
 
-stack: $(INSTALLED)  ## Start everything but the API, to run `chalice local` beside it
+stack: setup  ## Start everything but the API, to run `chalice local` beside it
 	@$(BIN)/python -m local run --no-api
 
-seed: $(INSTALLED)  ## Load generated customers into the running stack (COUNT=10000)
+seed: setup  ## Load generated customers into the running stack (COUNT=10000)
 	@$(BIN)/python -m local.seed --count $(COUNT)
 
-migrate: $(INSTALLED)  ## Bring the running stack's schema up to date
+migrate: setup  ## Bring the running stack's schema up to date
 	@$(BIN)/python -m migrations
 
-token: $(INSTALLED)  ## Print a token for the running stack (SCOPE="customers:read", or all)
+token: setup  ## Print a token for the running stack (SCOPE="customers:read", or all)
 	@$(BIN)/python -m local.issuer $(if $(SCOPE),--scope "$(SCOPE)")
 
-reset: $(INSTALLED)  ## Empty the local database (YES=1 does not ask)
+reset: setup  ## Empty the local database (YES=1 does not ask)
 	@$(BIN)/python -m local reset $(if $(YES),--yes)
 
 ##@ Work on it
-test: $(INSTALLED)  ## Run every test against the real database, with coverage
+setup:  ## Create or repair .venv with the development tools (PYTHON=python3.13 for another Python)
+	$(SETUP) requirements-dev.txt .venv
+
+test: setup  ## Run every test against the real database, with coverage
 	@$(BIN)/pytest $(WORKERS) --cov --cov-report=term $(ARGS)
 
-quick: $(INSTALLED)  ## Run the tests that take less than five seconds
+quick: setup  ## Run the tests that take less than five seconds
 	@$(BIN)/pytest $(WORKERS) -m "not slow" $(ARGS)
 
-contract: $(CONTRACT) .venv/audit/.installed .venv/fuzz/.installed  ## Fuzz, break and browse the running service, and run a client generated for it
+contract: contract-tools .venv/audit .venv/fuzz  ## Fuzz, break and browse the running service, and run a client generated for it
 	@$(BIN)/pytest tests/breaking --capture=no $(ARGS)
 	@$(BIN)/pytest tests/contract --numprocesses 2 --dist loadfile --durations 10 $(ARGS)
 
-audit: .venv/audit/.installed  ## Look for known vulnerabilities in what the lock files name
+installation: setup  ## Install every lock file into fresh environments, and break environments
+	@$(BIN)/pytest tests/installation $(WORKERS) -o faulthandler_timeout=600 $(ARGS)
+
+audit: .venv/audit  ## Look for known vulnerabilities in what the lock files name
 	@for lock in requirements*.txt requirements/*.txt; do \
 		echo $$lock; .venv/audit/bin/pip-audit --strict --disable-pip --requirement $$lock || exit; done
 
-rehearse: .venv/rehearsal/.installed  ## Deploy staging into an emulated AWS, test it, change version, go back
+rehearse: .venv/rehearsal  ## Deploy staging into an emulated AWS, test it, change version, go back
 	@$(BIN)/python -m tests.rehearsal .venv/rehearsal/bin/ministack
 
-bench: .venv/bench/.installed  ## Measure the service beside its peers, and draw docs/performance
+bench: .venv/bench  ## Measure the service beside its peers, and draw docs/performance
 	@$(BIN)/python -m benchmarks --python .venv/bench/bin/python $(ARGS)
 
-budget: $(INSTALLED)  ## Check that the service costs no more than its budget (ARGS=--update sets it)
+budget: setup  ## Check that the service costs no more than its budget (ARGS=--update sets it)
 	@$(BIN)/python -m benchmarks.budget $(ARGS)
 
-check: $(INSTALLED)  ## Check lint, format and types
+check: setup  ## Check lint, format and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-format: $(INSTALLED)  ## Format the code, and mend what lint can
+format: setup  ## Format the code, and mend what lint can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-openapi: $(INSTALLED)  ## Write the OpenAPI document anew, from schemas and routes
+openapi: setup  ## Write the OpenAPI document anew, from schemas and routes
 	@$(BIN)/python -m openapi
 
-lock: $(INSTALLED)  ## Pin the requirements anew from pyproject.toml
-	@$(BIN)/pip install --quiet uv==0.13.9
+lock: .venv/audit  ## Pin the requirements anew from pyproject.toml
 	@$(COMPILE) pyproject.toml --output-file requirements.txt
 	@$(COMPILE) --group authorizer $(LOCKED) --output-file requirements/authorizer.txt
 	@$(COMPILE) --group tracing --no-deps $(LOCKED) --output-file requirements/tracing.txt
@@ -83,40 +87,40 @@ lock: $(INSTALLED)  ## Pin the requirements anew from pyproject.toml
 	@$(COMPILE) pyproject.toml --group bench $(LOCKED) --output-file requirements/bench.txt
 
 ##@ Break it
-fuzz: .venv/fuzz/.installed  ## Fuzz the functions for five minutes (ARGS="--runs 1000000", "--replay FILE")
+fuzz: .venv/fuzz  ## Fuzz the functions for five minutes (ARGS="--runs 1000000", "--replay FILE")
 	@$(BIN)/python -m load.fuzz --python .venv/fuzz/bin/python $(ARGS)
 
-sqlmap: .venv/fuzz/.installed  ## Look for SQL injection in every parameter, by sqlmap
+sqlmap: .venv/fuzz  ## Look for SQL injection in every parameter, by sqlmap
 	@$(BIN)/python -m load.fuzz.injection --sqlmap .venv/fuzz/bin/sqlmap $(ARGS)
 
-chaos: $(INSTALLED)  ## Kill the database and the API under load for ten minutes, and look for lost writes
+chaos: setup  ## Kill the database and the API under load for ten minutes, and look for lost writes
 	@$(BIN)/python -m load.chaos $(ARGS)
 
-simulate: $(INSTALLED)  ## Simulate 10 to 100,000 requests a second: docs/scaling.md (MEASURE=1 measures first)
+simulate: setup  ## Simulate 10 to 100,000 requests a second: docs/scaling.md (MEASURE=1 measures first)
 	@$(if $(MEASURE),$(BIN)/python -m load.simulation.measuring)
 	@$(BIN)/python -m load.simulation $(ARGS)
 
-load: $(INSTALLED)  ## Send load, with marks to hold, to a stack of its own or to BASE_URL (TOKEN=...)
+load: setup  ## Send load, with marks to hold, to a stack of its own or to BASE_URL (TOKEN=...)
 	@$(BIN)/python -m load.traffic $(ARGS)
 
-soak: $(INSTALLED)  ## Send steady load for an hour, and see whether anything grows (ARGS="--minutes 5")
+soak: setup  ## Send steady load for an hour, and see whether anything grows (ARGS="--minutes 5")
 	@$(BIN)/python -m load.traffic.soak $(ARGS)
 
 ##@ Deploy it
-provision: $(INSTALLED)  ## Make or change a stage's network, database and operations (STAGE=dev)
-bind: $(INSTALLED)  ## Write a stage's addresses where `chalice deploy` reads them
-migrate-stage: $(INSTALLED)  ## Make a stage's database users, and bring its schema up to date
-package: $(INSTALLED)  ## Build what is deployed into out/
-deploy: $(INSTALLED)  ## Package, upload, and change the API's stack
-apply: $(INSTALLED)  ## Put the gateway's settings onto what `chalice deploy` made
-smoke: $(INSTALLED)  ## Live a customer's life against a stage (TOKEN=...)
-status: $(INSTALLED)  ## Tell how a stage's stacks are, and what is live
-rollback: $(INSTALLED)  ## Make the version before live again
-destroy: $(INSTALLED)  ## Delete a stage; a snapshot of its database stays
+provision: setup  ## Make or change a stage's network, database and operations (STAGE=dev)
+bind: setup  ## Write a stage's addresses where `chalice deploy` reads them
+migrate-stage: setup  ## Make a stage's database users, and bring its schema up to date
+package: setup  ## Build what is deployed into out/
+deploy: setup  ## Package, upload, and change the API's stack
+apply: setup  ## Put the gateway's settings onto what `chalice deploy` made
+smoke: setup  ## Live a customer's life against a stage (TOKEN=...)
+status: setup  ## Tell how a stage's stacks are, and what is live
+rollback: setup  ## Make the version before live again
+destroy: setup  ## Delete a stage; a snapshot of its database stays
 provision bind migrate-stage package deploy apply smoke status rollback destroy:
 	@$(BIN)/python -m infrastructure $(@:-stage=) --stage $(or $(STAGE),$(error Say which: STAGE=dev)) $(ARGS)
 
-costs: $(INSTALLED)  ## Compute the tables of docs/costs.md anew
+costs: setup  ## Compute the tables of docs/costs.md anew
 	@$(BIN)/python -m infrastructure.costs
 
 ##@ About
@@ -124,20 +128,13 @@ help:  ## Show this
 	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} \
 		/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(INSTALLED): requirements-dev.txt
-	@$(PYTHON) local/bootstrap.py
-	@touch $@
+contract-tools: setup
+	$(SETUP) requirements/contract.txt .venv
 
-$(CONTRACT): requirements/contract.txt $(INSTALLED)
-	@$(BIN)/$(INSTALL) $<
-	@touch $@
-
-# Environments of their own: each wants versions, or has packages, that nothing else may see.
-.venv/%/.installed: requirements/%.txt $(INSTALLED)
-	@$(BIN)/python -m venv .venv/$*
-	@.venv/$*/bin/$(INSTALL) $<
-	@touch $@
+# Environments of their own: each needs versions, or has packages, that nothing else may see.
+$(ENVIRONMENTS): .venv/%: setup
+	$(SETUP) requirements/$*.txt $@
 
 .DEFAULT_GOAL := help
-.PHONY: run stack seed migrate token reset test quick contract rehearse audit bench budget check format openapi lock \
+.PHONY: $(ENVIRONMENTS) contract-tools setup installation run stack seed migrate token reset test quick contract rehearse audit bench budget check format openapi lock \
 	chaos fuzz sqlmap simulate load soak provision bind migrate-stage package deploy apply smoke status rollback destroy costs help

@@ -1,0 +1,54 @@
+"""Every lock file installs into a fresh environment, with old and new versions of pip.
+
+Unlike in `make setup`, pip resolves the requirements here, as other tools do. A requirement that a
+lock file lacks is therefore an error.
+"""
+
+import subprocess
+import sys
+from importlib.metadata import distributions
+from pathlib import Path
+
+import pytest
+from packaging.utils import canonicalize_name
+
+from local import bootstrap
+from tests.lockfiles import LOCK_FILES, find_gaps, is_complete, pins
+
+DEBIAN_12 = (
+    "pip==23.0.1 --hash=sha256:236bcb61156d76c4b8a05821b988c7b8c35bf0da28a4b614e8d6ab5212c25c6f"
+)
+PINNED = next(line for line in bootstrap.pins(bootstrap.TOOLS).values() if line.startswith("pip=="))
+PIPS = {"bundled": "", "debian-12": DEBIAN_12, "pinned": PINNED}
+if sys.version_info >= (3, 12):
+    del PIPS["debian-12"]  # it needs Python 3.11 or older
+
+
+@pytest.mark.parametrize("pip", PIPS)
+@pytest.mark.parametrize("lock", LOCK_FILES, ids=lambda lock: lock.name)
+def test_lock_file_installs_and_is_complete(lock: Path, pip: str, tmp_path: Path) -> None:
+    environment = tmp_path / "environment"
+    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    if PIPS[pip]:
+        (tmp_path / "pip.txt").write_text(PIPS[pip])
+        install(environment, tmp_path / "pip.txt")
+    install(environment, lock)
+    (packages,) = environment.glob("lib/python*/site-packages")
+    installed = {
+        canonicalize_name(found.name): found for found in distributions(path=[str(packages)])
+    }
+    pinned = pins(lock)
+    assert not is_complete(lock) or find_gaps(pinned, installed) == set()
+    assert installed.keys() - {"pip", "setuptools"} <= {
+        canonicalize_name(pin.name) for pin in pinned
+    }
+
+
+def install(environment: Path, lock: Path) -> None:
+    options = ["--require-hashes", "--no-compile", "--quiet", "--disable-pip-version-check"]
+    if not is_complete(lock):
+        options.append("--no-deps")
+    python = str(environment / "bin/python")
+    command = [python, "-m", "pip", "install", *options, "--requirement", str(lock)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
