@@ -29,8 +29,8 @@ class Price:
 
 
 UNCHECKED = "unchecked"
-AWS_PAGE = "AWS's page"
-BLOG = "others' pages"
+AWS_PAGE = "AWS's price page"
+BLOG = "third-party pages"
 PRICES: Mapping[str, Price] = {
     "lambda_request": Price(0.20, "million invocations", BLOG),
     "lambda_duration": Price(0.0000166667, "GB-second", BLOG),
@@ -38,16 +38,16 @@ PRICES: Mapping[str, Price] = {
     "data_api": Price(0.35, "million calls", UNCHECKED),
     "storage": Price(0.10, "GB-month", UNCHECKED),
     "io": Price(0.20, "million I/O", UNCHECKED),
-    "logs": Price(0.57, "GB taken in", UNCHECKED),
+    "logs": Price(0.57, "GB ingested", UNCHECKED),
     "waf": Price(0.60, "million requests", UNCHECKED),
-    "waf_fixed": Price(8.00, "month: a web ACL and its rules", UNCHECKED),
-    "alarms": Price(0.10, "alarm and month", UNCHECKED),
-    "dashboard": Price(3.00, "dashboard and month", UNCHECKED),
-    "metric": Price(0.30, "custom metric and month", UNCHECKED),
-    "secret": Price(0.40, "secret and month", UNCHECKED),
-    "key": Price(1.00, "KMS key and month", UNCHECKED),
+    "waf_fixed": Price(8.00, "month, for a web ACL and its rules", UNCHECKED),
+    "alarms": Price(0.10, "alarm per month", UNCHECKED),
+    "dashboard": Price(3.00, "dashboard per month", UNCHECKED),
+    "metric": Price(0.30, "custom metric per month", UNCHECKED),
+    "secret": Price(0.40, "secret per month", UNCHECKED),
+    "key": Price(1.00, "KMS key per month", UNCHECKED),
     "trace": Price(5.00, "million traces", UNCHECKED),
-    "transfer": Price(0.09, "GB out", UNCHECKED),
+    "transfer": Price(0.09, "GB sent", UNCHECKED),
 }
 # REST API requests: dollars a million, and up to how many millions a month.
 GATEWAY: tuple[tuple[float, float], ...] = (
@@ -157,13 +157,13 @@ def _months() -> list[str]:
         for requests in (1e4, 1e7, 1e9)
     ]
     months = [month(usage) for usage in usages]
-    lines = ["| requests a month | 10 thousand | 10 million | 1 billion |", "|---|--:|--:|--:|"]
+    lines = ["| requests per month | 10 thousand | 10 million | 1 billion |", "|---|--:|--:|--:|"]
     lines += [_row(part, [each[part] for each in months]) for part in PARTS]
     totals = [sum(each.values()) for each in months]
-    lines.append(_row("**dollars a month**", totals))
+    lines.append(_row("**total**", totals))
     each = [total / usage.millions for total, usage in zip(totals, usages, strict=True)]
-    lines.append(_row("dollars a million requests", each))
-    lines.append(f"| ACU of an instance | {' | '.join(f'{u.capacity:.1f}' for u in usages)} |")
+    lines.append(_row("per million requests", each))
+    lines.append(f"| ACU per instance | {' | '.join(f'{u.capacity:.1f}' for u in usages)} |")
     return lines
 
 
@@ -172,11 +172,11 @@ def _row(name: str, dollars: list[float]) -> str:
 
 
 def _prices() -> list[str]:
-    lines = ["| price | dollars | for a | from |", "|---|--:|---|---|"]
+    lines = ["| price | US dollars | unit | source |", "|---|--:|---|---|"]
     before = 0.0
     for upper, dollars in GATEWAY:
-        to = f"to {upper:,.0f}" if upper != float("inf") else "on"
-        unit = f"million requests, from {before:,.0f} {to} million"
+        tier = f"{before:,.0f} to {upper:,.0f}" if upper < float("inf") else f"over {before:,.0f}"
+        unit = f"million requests ({tier} million per month)"
         lines.append(f"| API Gateway, REST | {dollars} | {unit} | {AWS_PAGE} |")
         before = upper
     for name, price in PRICES.items():
