@@ -134,8 +134,8 @@ class Environment:
 
     def _create(self, defect: str) -> None:
         if self.folder.exists():
-            say(f"Recreating {self.name}, because {defect}.")
             shutil.rmtree(self.folder)
+            say(f"Recreating {self.name}, because {defect}.")
         self.folder.mkdir()
         if not importlib.util.find_spec("ensurepip"):
             self._install_ensurepip()
