@@ -17,16 +17,18 @@ from uuid import UUID
 from chalice import Chalice, Rate, Response
 from chalice.app import AuthRequest, AuthResponse, CloudWatchEvent
 
-from chalicelib import customers, headers, logs, problems, rows, telemetry
+from chalicelib.customers import rows, updates
+from chalicelib.customers.rows import Customer
 from chalicelib.database import Database, connect
 from chalicelib.database.retries import Within
-from chalicelib.operations import JSON, Operations, answer, document, no_content, settings
-from chalicelib.request import Request
-from chalicelib.rows import Customer
+from chalicelib.http import headers, problems
+from chalicelib.http.requests import Request
+from chalicelib.http.routing import JSON, Operations, answer, document, no_content, settings
+from chalicelib.observability import logs, telemetry
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
-    from chalicelib import creation
+    from chalicelib.customers import creates
 
 HTML = "text/html"
 MERGE_PATCH = "application/merge-patch+json"
@@ -49,9 +51,9 @@ def database() -> Database:
 @app.authorizer(ttl_seconds=TOKEN_SECONDS)
 def authorize(request: AuthRequest) -> AuthResponse | dict[str, Any]:
     """Check the bearer token of a request."""
-    from chalicelib import auth
+    from chalicelib.tokens import authorizer
 
-    return auth.authorize(request)
+    return authorizer.authorize(request)
 
 
 operation = Operations(app, authorize)
@@ -60,12 +62,12 @@ operation = Operations(app, authorize)
 @operation("/customers", "GET", "HEAD", scope=READ)
 def get_customers(request: Request, **query: object) -> Response:
     """List customers: filtered, ordered, a page at a time."""
-    from chalicelib import listing
+    from chalicelib.customers import lists
 
-    wanted = listing.Query(**query)  # type: ignore[arg-type]
+    wanted = lists.Query(**query)  # type: ignore[arg-type]
     if wanted.include_deleted:
         request.require(WRITE)
-    page = listing.page(database(), wanted, settings().cursor_key)
+    page = lists.page(database(), wanted, settings().cursor_key)
     following = request.next_page(page.cursor)
     more = json.dumps({"next": following, "has_more": following is not None})
     text = f'{{"items":{page.items},{more[1:]}'
@@ -75,11 +77,11 @@ def get_customers(request: Request, **query: object) -> Response:
 @operation("/customers", "POST", scope=WRITE)
 def create_customer(request: Request) -> Response:
     """Create a customer."""
-    from chalicelib import acceptance, creation
+    from chalicelib.customers import acceptance, creates
 
     key = request.idempotency_key("create_customer")
     fields = acceptance.load_customer(request.document(JSON))
-    created = creation.create(database(), fields, key)
+    created = creates.create(database(), fields, key)
     (customer,) = created.items
     request.wrote([customer["id"]], customer["version"])
     extra = {
@@ -92,11 +94,11 @@ def create_customer(request: Request) -> Response:
 @operation("/customers/batch", "POST", scope=WRITE)
 def create_customers(request: Request) -> Response:
     """Create up to 100 customers, all or none."""
-    from chalicelib import creation, schemas
+    from chalicelib.customers import creates, schemas
 
     key = request.idempotency_key("create_customers")
     batch = schemas.load_batch(request.document(JSON, most=MAX_BATCH_BYTES))
-    created = creation.create_all(database(), batch, key)
+    created = creates.create_all(database(), batch, key)
     request.wrote((customer["id"] for customer in created.items), created.items[0]["version"])
     return answer({"items": created.items}, 201, replay(created))
 
@@ -106,7 +108,7 @@ def get_customer(
     request: Request, customer_id: str, fields: Collection[str] | None = None
 ) -> Response:
     """Read a customer, or some of its members."""
-    found = customers.get(database(), known_id(customer_id), fields or rows.MEMBERS)
+    found = updates.get(database(), known_id(customer_id), fields or rows.MEMBERS)
     if (versions := request.versions) is not None and found.version not in versions:
         raise problems.PreconditionFailed("It has another version by now.")
     extra = {**headers.REVALIDATED, "ETag": headers.etag(found.version, fields or ())}
@@ -118,7 +120,7 @@ def get_customer(
 @operation("/customers/{customer_id}", "PUT", scope=WRITE)
 def replace_customer(request: Request, customer_id: str) -> Response:
     """Replace what a client may set of a customer, all of it."""
-    from chalicelib import schemas
+    from chalicelib.customers import schemas
 
     document, wanted = request.document(JSON), known_id(customer_id)
     if request.header("if-match") is None:
@@ -126,44 +128,44 @@ def replace_customer(request: Request, customer_id: str) -> Response:
     intent = request.intent
     if (version := only(intent.versions)) is None:
         edit = partial(schemas.load_customer, document)
-        return written(request, customers.change(database(), wanted, edit, intent))
-    fields = schemas.load_customer(document, customers.known(wanted, version))
-    return written(request, customers.write(database(), wanted, version, fields, intent.mark))
+        return written(request, updates.change(database(), wanted, edit, intent))
+    fields = schemas.load_customer(document, updates.known(wanted, version))
+    return written(request, updates.write(database(), wanted, version, fields, intent.mark))
 
 
 @operation("/customers/{customer_id}", "PATCH", scope=WRITE)
 def patch_customer(request: Request, customer_id: str) -> Response:
     """Change what a merge patch names, and nothing else."""
-    from chalicelib import schemas
+    from chalicelib.customers import schemas
 
     patch, wanted = request.document(MERGE_PATCH, JSON), known_id(customer_id)
     intent = request.intent
     version = only(intent.versions)
     if version and request.wants_minimal and schemas.is_of_details(patch):
         fields = schemas.load_details(patch)
-        return written(request, customers.write(database(), wanted, version, fields, intent.mark))
+        return written(request, updates.write(database(), wanted, version, fields, intent.mark))
     edit = partial(schemas.load_patch, patch)
-    return written(request, customers.change(database(), wanted, edit, intent))
+    return written(request, updates.change(database(), wanted, edit, intent))
 
 
 @operation("/customers/{customer_id}", "DELETE", scope=WRITE)
 def delete_customer(request: Request, customer_id: str) -> Response:
     """Delete a customer, who can be restored until the time of the purge."""
     retention = timedelta(days=settings().retention_days)
-    customers.delete(database(), known_id(customer_id), retention, request.intent)
+    updates.delete(database(), known_id(customer_id), retention, request.intent)
     return removed(request, customer_id)
 
 
 @operation("/customers/{customer_id}/restore", "POST", scope=WRITE)
 def restore_customer(request: Request, customer_id: str) -> Response:
     """Bring a deleted customer back."""
-    return written(request, customers.restore(database(), known_id(customer_id), request.intent))
+    return written(request, updates.restore(database(), known_id(customer_id), request.intent))
 
 
 @operation("/customers/{customer_id}/erase", "POST", scope=ERASE)
 def erase_customer(request: Request, customer_id: str) -> Response:
     """Erase all that is known of a customer, for good; the id and the times stay."""
-    customers.erase(database(), known_id(customer_id), request.intent)
+    updates.erase(database(), known_id(customer_id), request.intent)
     return removed(request, customer_id)
 
 
@@ -196,7 +198,7 @@ def purge_customers(event: CloudWatchEvent) -> None:
     """Erase the customers whose time to be restored is over."""
     milliseconds_left = cast("Any", event.context).get_remaining_time_in_millis
     with telemetry.purge(app.log) as audit, Within(milliseconds_left() / 1000):
-        while erased := customers.purge(database()):
+        while erased := updates.purge(database()):
             audit(erased)
             if milliseconds_left() < PURGE_SPARE_MS:
                 break
@@ -223,7 +225,7 @@ def only(versions: Collection[int] | None) -> int | None:
     return next(iter(versions)) if versions and len(versions) == 1 else None
 
 
-def replay(created: "creation.Created") -> dict[str, str]:
+def replay(created: "creates.Created") -> dict[str, str]:
     return {"Idempotency-Replayed": "true"} if created.replayed else {}
 
 

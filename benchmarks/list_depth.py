@@ -3,8 +3,8 @@
 It fills a private MariaDB with customers, walks a few pages of each list, and measures pages at
 its start and at its end: the first page is always the list's, the last one ends it. The end is
 found by walking the list in the opposite order and turning back. Both places take turns, page by
-page, so that a disturbance meets them alike; each page is asked for as `chalicelib.listing` asks,
-through PyMySQL, so that it is the database that is measured. A ratio is that of the medians.
+page, so that a disturbance meets them alike. `chalicelib.customers.lists` reads each page through
+PyMySQL, so that the database is measured. A ratio is that of the medians.
 Searches are not the same at any depth but by their number of matches: they are listed with it.
 """
 
@@ -26,10 +26,11 @@ from uuid import UUID
 from tqdm import tqdm
 
 import migrations
-from chalicelib import cursors, listing
-from chalicelib.cursors import Position
+from chalicelib.customers import lists
+from chalicelib.customers.lists import Query
 from chalicelib.database import Database, connect
-from chalicelib.listing import Query
+from chalicelib.http import pagination
+from chalicelib.http.pagination import Position
 from chalicelib.settings import Settings
 from local import seed
 from local.mariadb import MariaDB, find_server
@@ -107,9 +108,10 @@ def last_pages(database: Database, query: Query) -> list[str | None]:
     """Return the cursors of the last pages, found from behind."""
     opposite = query.sort[1:] if query.sort.startswith("-") else f"-{query.sort}"
     behind = query._replace(sort=opposite, limit=100, fields=("id", "updated_at"))
-    items = json.loads(listing.page(database, behind, KEY).items)
+    items = json.loads(lists.page(database, behind, KEY).items)
     return [
-        cursors.encode(KEY, query.listed, position(query, items[n])) for n in range(20, len(items))
+        pagination.encode(KEY, query.listed, position(query, items[n]))
+        for n in range(20, len(items))
     ]
 
 
@@ -123,7 +125,7 @@ def first_pages(database: Database, query: Query, count: int) -> list[str | None
     """Return the cursors of the first pages; the very first has none."""
     found: list[str | None] = [None]
     while len(found) < count and (
-        following := listing.page(database, query._replace(cursor=found[-1]), KEY).cursor
+        following := lists.page(database, query._replace(cursor=found[-1]), KEY).cursor
     ):
         found.append(following)
     return found
@@ -136,7 +138,7 @@ def measure(database: Database, query: Query, pages: int) -> Measured:
         for times, places in zip(measured, (starts, ends), strict=True):
             at = query._replace(cursor=places[n % len(places)])
             started = time.perf_counter()
-            listing.page(database, at, KEY)
+            lists.page(database, at, KEY)
             times.append((time.perf_counter() - started) * 1000)
     return measured
 
@@ -147,7 +149,7 @@ def search(database: Database, q: str) -> tuple[str, int, float]:
     times = []
     for _ in range(15):
         started = time.perf_counter()
-        listing.page(database, Query(q=q), KEY)
+        lists.page(database, Query(q=q), KEY)
         times.append((time.perf_counter() - started) * 1000)
     return q, int(str(row and row["matches"])), median(times)
 

@@ -139,7 +139,7 @@ def meter(unit: str) -> Iterator[Meter]:
     """Run what the function needs, with a customer to read."""
     import migrations
     from benchmarks.data_api import servers
-    from chalicelib import creation, schemas
+    from chalicelib.customers import creates, schemas
     from chalicelib.database import connect
     from chalicelib.settings import Settings
 
@@ -149,7 +149,7 @@ def meter(unit: str) -> Iterator[Meter]:
         database = connect(settings)
         migrations.apply(database, connect(settings), migrations.read(), nothing)
         fields = schemas.load_customer({"email": "ada@example.com", "given_name": "Ada"})
-        (created,) = creation.create(database, fields).items
+        (created,) = creates.create(database, fields).items
         address = f"127.0.0.1:{daemon.getsockname()[1]}"
         yield Meter(unit, port, address, created["id"])
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import app
 import openapi
-from chalicelib.fields import LONGEST_DECOMPOSITION
-from chalicelib.operations import Operation
+from chalicelib.http.fields import LONGEST_DECOMPOSITION
+from chalicelib.http.routing import Operation
 from infrastructure import firewall, gateway_responses
 from infrastructure.stages import Stage
 from openapi.operations import DESCRIPTIONS

@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from chalicelib import problems
-from chalicelib.problems import Problem
+from chalicelib.http import problems
+from chalicelib.http.problems import Problem
 
 PATH = "$context.path"
 REQUEST_ID = "$context.requestId"

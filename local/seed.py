@@ -18,9 +18,9 @@ from typing import Any
 from faker import Faker
 from tqdm import tqdm
 
-from chalicelib import creation
+from chalicelib.customers import creates
 from chalicelib.database import Database, DatabaseError, connect
-from chalicelib.problems import EmailTaken, ExternalIdTaken
+from chalicelib.http.problems import EmailTaken, ExternalIdTaken
 from chalicelib.settings import Settings, SettingsError
 
 BATCH = 100  # customers of one statement
@@ -104,7 +104,7 @@ def store(
 ) -> None:
     """Store as many customers as the batch has; one that is taken is replaced by another."""
     try:
-        creation.create_all(database, batch)
+        creates.create_all(database, batch)
     except (EmailTaken, ExternalIdTaken):
         store_each(database, itertools.chain(batch, others), len(batch))
 
@@ -112,7 +112,7 @@ def store(
 def store_each(database: Database, generated: Iterator[dict[str, Any]], size: int) -> None:
     while size:
         try:
-            creation.create(database, next(generated))
+            creates.create(database, next(generated))
             size -= 1
         except (EmailTaken, ExternalIdTaken):
             continue

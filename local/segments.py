@@ -17,7 +17,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
-from chalicelib.tracing import Header
+from chalicelib.observability.tracing import Header
 
 NAME = "x-amzn-trace-id"
 PROTOCOL = b'{"format":"json","version":1}\n'

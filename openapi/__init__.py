@@ -14,8 +14,8 @@ from typing import Any
 from apispec import APISpec
 
 import app
-from chalicelib import listing, parameters
-from chalicelib.operations import Operation
+from chalicelib.customers import lists, queries
+from chalicelib.http.routing import Operation
 from openapi import accepted, components, page, shapes
 from openapi.operations import (
     DESCRIPTIONS,
@@ -29,7 +29,7 @@ from openapi.texts import ABOUT, BEARER, QUERIES, TAGS
 
 ROOT = Path(__file__).parent.parent
 SERVED, SHOWN = ROOT / "chalicelib" / "openapi.json", ROOT / "docs" / "openapi.json"
-ACCEPTED = ROOT / "chalicelib" / "accepted.json"
+ACCEPTED = ROOT / "chalicelib" / "customers" / "accepted.json"
 PAGE, PROBLEMS = ROOT / "chalicelib" / "problems.html", ROOT / "docs" / "problems.md"
 
 JSONObject = dict[str, Any]
@@ -118,7 +118,7 @@ def _without_body(answer: JSONObject) -> JSONObject:
 def _parameters(operation: Operation, description: Description) -> Iterator[JSONObject]:
     if "{customer_id}" in operation.path:
         yield components.CUSTOMER_ID
-    schema = parameters.QUERIES.get(operation.name)
+    schema = queries.QUERIES.get(operation.name)
     for name, rules in (shapes.query_parameters(schema) if schema else {}).items():
         text = rules.pop("description", None) or QUERIES[operation.name][name]
         known = rules | _default(operation, name)
@@ -130,7 +130,7 @@ def _parameters(operation: Operation, description: Description) -> Iterator[JSON
 
 def _default(operation: Operation, parameter: str) -> JSONObject:
     """Return the parameter's default, where it is always the same, and JSON."""
-    takes = {"get_customers": listing.Query}.get(operation.name, operation.view)
+    takes = {"get_customers": lists.Query}.get(operation.name, operation.view)
     found = inspect.signature(takes).parameters.get(parameter)
     is_known = found and parameter != "sort" and isinstance(found.default, bool | int)
     return {"default": found.default} if found and is_known else {}

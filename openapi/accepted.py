@@ -1,6 +1,6 @@
 """The rules of values that are taken as they are, made of the marshmallow schemas.
 
-`chalicelib.acceptance` reads them: what they do not take is left to the schemas themselves.
+`chalicelib.customers.acceptance` reads them. The schemas decide about all other values.
 """
 
 from typing import Any
@@ -10,7 +10,8 @@ from marshmallow import Schema, missing
 from marshmallow.fields import Field, Nested
 from marshmallow.validate import OneOf, Regexp
 
-from chalicelib import fields, schemas
+from chalicelib.customers import schemas
+from chalicelib.http import fields
 
 Rules = dict[str, Any]
 
@@ -22,7 +23,7 @@ MOST_OF_EMAIL = 64  # characters, which a local part may have, and one more than
 
 
 def rules() -> Rules:
-    """Return the rule of each member that a client may set, as `chalicelib.acceptance` has them."""
+    """Return the rule of each writable field, for `chalicelib.customers.acceptance`."""
     return _members(schemas.Customer())
 
 

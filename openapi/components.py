@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from chalicelib.problems import TYPE_BASE, InputError, Problem
+from chalicelib.http.problems import TYPE_BASE, InputError, Problem
 from openapi import examples
 from openapi.texts import PROBLEMS
 

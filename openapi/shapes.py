@@ -11,7 +11,8 @@ from marshmallow import Schema
 from marshmallow.fields import Field
 from marshmallow.validate import OneOf, Regexp
 
-from chalicelib import fields, schemas
+from chalicelib.customers import schemas
+from chalicelib.http import fields
 from openapi import examples
 from openapi.components import ref
 from openapi.texts import MEMBERS

@@ -14,8 +14,9 @@ from hypothesis import is_hypothesis_test
 
 import app
 import migrations
-from chalicelib import logs, operations, tracing
 from chalicelib.database import Database, connect, retries
+from chalicelib.http import routing
+from chalicelib.observability import logs, tracing
 from chalicelib.settings import Settings
 from local.mariadb import MariaDB, find_server, install
 from local.processes import Child, LocalError, answers, free_port
@@ -128,7 +129,7 @@ def broken_api(monkeypatch: pytest.MonkeyPatch) -> Api:
 def _settings_anew() -> Iterator[None]:
     """Have the app read its environment again after a test that changed it."""
     yield
-    operations.settings.cache_clear()
+    routing.settings.cache_clear()
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chalicelib import acceptance, rows, schemas
-from chalicelib.acceptance import Unsure
-from chalicelib.documents import json_size
-from chalicelib.problems import ValidationError
+from chalicelib.customers import acceptance, rows, schemas
+from chalicelib.customers.acceptance import Unsure
+from chalicelib.http.documents import json_size
+from chalicelib.http.problems import ValidationError
 from tests.api import ADA
 
 NAMES = ("given_name", "family_name", "company_name")
@@ -220,7 +220,7 @@ def test_customer_without_documents_always_fits() -> None:
 
 def test_marshmallow_is_not_imported_for_it() -> None:
     program = (
-        "import sys; from chalicelib import acceptance;"
+        "import sys; from chalicelib.customers import acceptance;"
         f"acceptance.load_customer({WHOLE!r});"
         "assert not {'marshmallow', 'email_validator', 'importlib.resources'} & sys.modules.keys()"
     )

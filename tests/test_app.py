@@ -11,10 +11,11 @@ from uuid import UUID
 import pytest
 
 import app
-from chalicelib import operations, problems, rows
+from chalicelib.customers import rows
 from chalicelib.database import Database, StatementFailed
-from chalicelib.operations import METHODS
-from chalicelib.request import MAX_BODY_BYTES
+from chalicelib.http import problems, routing
+from chalicelib.http.requests import MAX_BODY_BYTES
+from chalicelib.http.routing import METHODS
 from tests import tokens
 from tests.api import ADA, Api, assert_problem
 
@@ -415,7 +416,7 @@ def test_cursor_of_another_key(api: Api, monkeypatch: pytest.MonkeyPatch) -> Non
         api.post("/customers", numbered(n))
     path = api.get("/customers?limit=1").json_body["next"]
     monkeypatch.setenv("CURSOR_KEY", "another key, of 32 characters or more")
-    operations.settings.cache_clear()
+    routing.settings.cache_clear()
 
     assert_problem(api.get(path), 400, "validation-error")
 

@@ -24,11 +24,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from chalicelib import auth, keys
-from chalicelib.auth import InvalidToken, Verifier, authorize
-from chalicelib.caller import Caller
-from chalicelib.keys import Keys, KeysUnavailable
+from chalicelib.http.caller import Caller
 from chalicelib.settings import SettingsError, TokenSettings
+from chalicelib.tokens import authorizer, keys
+from chalicelib.tokens.authorizer import InvalidToken, Verifier, authorize
+from chalicelib.tokens.keys import Keys, KeysUnavailable
 from local.processes import free_port
 
 ISSUER = "https://issuer.example.com/pool"
@@ -236,8 +236,8 @@ def test_clocks_may_differ_a_little(verifier: Verifier, claim: str) -> None:
         ({"exp": 1_700_000_000}, "The token has expired."),
         ({"nbf": 4_000_000_000}, "The token is not valid yet."),
         ({"iat": 4_000_000_000}, "The token is not valid yet."),
-        ({"iss": "https://elsewhere.example.com"}, auth.REASONS["InvalidIssuerError"]),
-        ({"iss": ISSUER + "/"}, auth.REASONS["InvalidIssuerError"]),
+        ({"iss": "https://elsewhere.example.com"}, authorizer.REASONS["InvalidIssuerError"]),
+        ({"iss": ISSUER + "/"}, authorizer.REASONS["InvalidIssuerError"]),
         ({"aud": "other"}, "The token is for another audience."),
         ({"aud": ["other", "another"]}, "The token is for another audience."),
         ({"aud": []}, "The token is for another audience."),
@@ -835,9 +835,9 @@ def environment(server: KeyServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     monkeypatch.setenv("TOKEN_ISSUER", ISSUER)
     monkeypatch.setenv("TOKEN_AUDIENCE", f"{AUDIENCE} other")
     monkeypatch.setenv("TOKEN_JWKS_URL", server.url)
-    auth.verifier.cache_clear()
+    authorizer.verifier.cache_clear()
     yield
-    auth.verifier.cache_clear()
+    authorizer.verifier.cache_clear()
 
 
 @pytest.mark.usefixtures("environment")
@@ -919,4 +919,4 @@ def test_chalice_asks_it_before_a_view() -> None:
 
 
 def test_reasons_are_of_errors_that_pyjwt_has() -> None:
-    assert all(issubclass(getattr(jwt, name), jwt.InvalidTokenError) for name in auth.REASONS)
+    assert all(issubclass(getattr(jwt, name), jwt.InvalidTokenError) for name in authorizer.REASONS)

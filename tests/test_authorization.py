@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.utils import base64url_encode
 
 import app
-from chalicelib.auth import SCOPES
+from chalicelib.tokens.authorizer import SCOPES
 from tests import tokens
 from tests.api import ADA, Api, assert_problem
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from benchmarks import budget, stub
-from chalicelib import listing
-from chalicelib.rows import MEMBERS
+from chalicelib.customers import lists
+from chalicelib.customers.rows import MEMBERS
 
 BUDGET = {"cold instructions": 1_000_000, "modules loaded": 100}
 
@@ -44,7 +44,7 @@ class Asked:
 
 def test_stub_answers_whole_customers() -> None:
     """Otherwise less would be measured than is done."""
-    page = listing.page(Asked(), listing.Query(limit=50), b"k" * 32)  # type: ignore[arg-type]
+    page = lists.page(Asked(), lists.Query(limit=50), b"k" * 32)  # type: ignore[arg-type]
 
     items = json.loads(page.items)
     assert len(items) == 50

@@ -14,9 +14,9 @@ LATER = (
     "zoneinfo",
     "dataclasses",
     "importlib.resources",
-    "chalicelib.auth",
-    "chalicelib.creation",
-    "chalicelib.listing",
+    "chalicelib.tokens.authorizer",
+    "chalicelib.customers.creates",
+    "chalicelib.customers.lists",
     "jwt",
     "cryptography",
 )
@@ -36,7 +36,9 @@ def test_app_imports_nothing_heavy() -> None:
 
 
 def test_authorizer_starts_without_its_libraries() -> None:
-    assert imported_by("import app, chalicelib.auth").isdisjoint({"jwt", "cryptography", "ssl"})
+    assert imported_by("import app, chalicelib.tokens.authorizer").isdisjoint(
+        {"jwt", "cryptography", "ssl"}
+    )
 
 
 REQUEST = """
@@ -56,8 +58,10 @@ def test_request_imports_what_it_needs() -> None:
 
 def test_measurement_would_notice() -> None:
     assert {"aws_xray_sdk"} <= imported_by(REQUEST % 1)
-    assert {"marshmallow", "email_validator"} <= imported_by("import app, chalicelib.schemas")
-    assert {"jwt", "cryptography"} <= imported_by("import chalicelib.auth, jwt")
+    assert {"marshmallow", "email_validator"} <= imported_by(
+        "import app, chalicelib.customers.schemas"
+    )
+    assert {"jwt", "cryptography"} <= imported_by("import chalicelib.tokens.authorizer, jwt")
 
 
 def test_slim_client_imports_no_http_library() -> None:

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from chalicelib import cursors
-from chalicelib.cursors import Position, decode, encode
+from chalicelib.http import pagination
+from chalicelib.http.pagination import Position, decode, encode
 
 KEY = b"signs the cursors"
 LISTED = {"status": "active", "sort": "-created_at"}
@@ -39,7 +39,7 @@ def test_cursor_holds_the_position_only_and_is_short() -> None:
     assert [len(encode(KEY, listed, position)) for position in POSITIONS] == [44, 52]
     assert set(encode(KEY, listed, BY_UPDATE)) <= set(LETTERS)
     assert urlsafe_b64decode(encode(KEY, listed, BY_CREATION))[:17] == (
-        bytes([cursors.FORMAT]) + BY_CREATION.id.bytes
+        bytes([pagination.FORMAT]) + BY_CREATION.id.bytes
     )
 
 
@@ -83,7 +83,7 @@ def test_cursor_of_another_key_is_refused() -> None:
 
 
 def test_cursor_of_another_format_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cursors, "FORMAT", cursors.FORMAT + 1)
+    monkeypatch.setattr(pagination, "FORMAT", pagination.FORMAT + 1)
     newer = encode(KEY, LISTED, BY_CREATION)
     monkeypatch.undo()
 

@@ -11,12 +11,12 @@ from uuid import UUID
 
 import pytest
 
-from chalicelib import creation, customers, listing, rows, schemas
-from chalicelib.customers import Intent
+from chalicelib.customers import creates, lists, rows, schemas, updates
+from chalicelib.customers.lists import Query
+from chalicelib.customers.rows import Customer
+from chalicelib.customers.updates import Intent
 from chalicelib.database import Database, Row, Value
-from chalicelib.listing import Query
-from chalicelib.problems import CustomerNotFound, EmailTaken, ServiceUnavailable
-from chalicelib.rows import Customer
+from chalicelib.http.problems import CustomerNotFound, EmailTaken, ServiceUnavailable
 from tests.api import ADA
 from tests.recorded import Recorded
 
@@ -30,16 +30,16 @@ def new(**members: Any) -> dict[str, Any]:
 
 
 def create(database: Database, **members: Any) -> Customer:
-    (customer,) = creation.create(database, new(**members)).items
+    (customer,) = creates.create(database, new(**members)).items
     return customer
 
 
 def delete(database: Database, customer_id: UUID) -> None:
-    customers.delete(database, customer_id, RETENTION, ANY)
+    updates.delete(database, customer_id, RETENTION, ANY)
 
 
 def read(database: Database, customer_id: UUID) -> Customer:
-    customer: Customer = json.loads(customers.get(database, customer_id).text)
+    customer: Customer = json.loads(updates.get(database, customer_id).text)
     return customer
 
 
@@ -73,18 +73,18 @@ def test_each_operation_takes_as_few_statements_as_it_can(database: Recorded) ->
     customer_id = UUID(create(database)["id"])
     email = "grace@example.com"
 
-    assert statements(lambda: creation.create(database, new(email=email))) == 1
-    assert statements(lambda: customers.get(database, customer_id)) == 1
-    assert statements(lambda: listing.page(database, Query(), KEY)) == 1
-    assert statements(lambda: customers.change(database, customer_id, rename("Augusta"), ANY)) == 2
-    assert statements(lambda: customers.change(database, customer_id, rename("Augusta"), ANY)) == 1
+    assert statements(lambda: creates.create(database, new(email=email))) == 1
+    assert statements(lambda: updates.get(database, customer_id)) == 1
+    assert statements(lambda: lists.page(database, Query(), KEY)) == 1
+    assert statements(lambda: updates.change(database, customer_id, rename("Augusta"), ANY)) == 2
+    assert statements(lambda: updates.change(database, customer_id, rename("Augusta"), ANY)) == 1
     assert statements(partial(take, database, customer_id, email)) == 3
-    assert statements(lambda: customers.delete(database, customer_id, RETENTION, ANY)) == 1
+    assert statements(lambda: updates.delete(database, customer_id, RETENTION, ANY)) == 1
 
 
 def take(database: Database, customer_id: UUID, email: str) -> None:
     with pytest.raises(EmailTaken):
-        customers.change(database, customer_id, lambda each: {**each, "email": email}, ANY)
+        updates.change(database, customer_id, lambda each: {**each, "email": email}, ANY)
 
 
 def test_change_that_was_overtaken_is_made_on_what_the_other_left(database: Database) -> None:
@@ -93,10 +93,10 @@ def test_change_that_was_overtaken_is_made_on_what_the_other_left(database: Data
 
     def edit(current: Customer) -> Customer:
         if next(overtake, None):
-            customers.change(database, customer_id, rename("Augusta"), ANY)
+            updates.change(database, customer_id, rename("Augusta"), ANY)
         return schemas.load_customer(current | {"phone": "+442079460000"}, current)
 
-    changed = customers.change(database, customer_id, edit, ANY)
+    changed = updates.change(database, customer_id, edit, ANY)
 
     assert changed == read(database, customer_id)
     assert (changed["given_name"], changed["phone"]) == ("Augusta", "+442079460000")
@@ -108,11 +108,11 @@ def test_change_that_is_overtaken_each_time_gives_up(database: Database) -> None
     times = iter(range(100))
 
     def edit(current: Customer) -> Customer:
-        customers.change(database, customer_id, rename(f"Ada {next(times)}"), ANY)
+        updates.change(database, customer_id, rename(f"Ada {next(times)}"), ANY)
         return rename("Augusta")(current)
 
     with pytest.raises(ServiceUnavailable) as caught:
-        customers.change(database, customer_id, edit, ANY)
+        updates.change(database, customer_id, edit, ANY)
 
     assert caught.value.headers == {"Retry-After": "1"}
     assert next(times) == 5
@@ -122,11 +122,11 @@ def test_change_of_a_customer_deleted_meanwhile(database: Database) -> None:
     customer_id = UUID(create(database)["id"])
 
     def edit(current: Customer) -> Customer:
-        customers.delete(database, customer_id, RETENTION, ANY)
+        updates.delete(database, customer_id, RETENTION, ANY)
         return rename("Augusta")(current)
 
     with pytest.raises(CustomerNotFound):
-        customers.change(database, customer_id, edit, ANY)
+        updates.change(database, customer_id, edit, ANY)
 
 
 def test_no_change_is_lost_when_many_are_made_at_once(database: Database) -> None:
@@ -140,7 +140,7 @@ def test_no_change_is_lost_when_many_are_made_at_once(database: Database) -> Non
 
         while True:
             try:
-                done.append(customers.change(database, customer_id, edit, ANY)["version"])
+                done.append(updates.change(database, customer_id, edit, ANY)["version"])
             except ServiceUnavailable:
                 continue
             return
@@ -164,12 +164,12 @@ def test_email_that_is_freed_while_it_is_looked_for_is_taken_after_all(
     class Freeing(Recorded):
         def _run(self, sql: str, parameters: Mapping[str, Value]) -> tuple[list[Row], int]:
             if "is_earlier" in sql:
-                customers.delete(database, first, RETENTION, ANY)
+                updates.delete(database, first, RETENTION, ANY)
             return super()._run(sql, parameters)
 
     second = create(Freeing(database))
 
-    assert json.loads(listing.page(database, Query(), KEY).items) == [second]
+    assert json.loads(lists.page(database, Query(), KEY).items) == [second]
 
 
 def test_change_to_an_email_that_is_freed_while_it_is_looked_for(database: Database) -> None:
@@ -177,7 +177,7 @@ def test_change_to_an_email_that_is_freed_while_it_is_looked_for(database: Datab
     second = UUID(create(database, email="grace@example.com")["id"])
     freeing = Meddled(database, "is_earlier", partial(delete, database, first))
 
-    changed = customers.change(
+    changed = updates.change(
         freeing, second, lambda current: current | {"email": ADA["email"]}, ANY
     )
 
@@ -187,22 +187,22 @@ def test_change_to_an_email_that_is_freed_while_it_is_looked_for(database: Datab
 
 def test_restore_of_an_email_that_is_freed_while_it_is_looked_for(database: Database) -> None:
     first = UUID(create(database)["id"])
-    customers.delete(database, first, RETENTION, ANY)
+    updates.delete(database, first, RETENTION, ANY)
     second = UUID(create(database)["id"])
     freeing = Meddled(database, "is_earlier", partial(delete, database, second))
 
-    assert customers.restore(freeing, first, ANY) == read(database, first)
+    assert updates.restore(freeing, first, ANY) == read(database, first)
 
 
 def test_restore_that_was_overtaken_undoes_nothing(database: Database) -> None:
     customer_id = UUID(create(database)["id"])
-    customers.delete(database, customer_id, RETENTION, ANY)
+    updates.delete(database, customer_id, RETENTION, ANY)
 
     def overtake() -> None:
-        customers.restore(database, customer_id, ANY)
-        customers.change(database, customer_id, rename("Augusta"), ANY)
+        updates.restore(database, customer_id, ANY)
+        updates.change(database, customer_id, rename("Augusta"), ANY)
 
-    restored = customers.restore(Meddled(database, "UPDATE", overtake), customer_id, ANY)
+    restored = updates.restore(Meddled(database, "UPDATE", overtake), customer_id, ANY)
 
     assert restored == read(database, customer_id)
     assert (restored["given_name"], restored["version"]) == ("Augusta", 4)
@@ -219,7 +219,7 @@ def test_create_that_is_overtaken_each_time_gives_up(database: Database) -> None
 
     elusive = Elusive(database)
     with pytest.raises(ServiceUnavailable):
-        creation.create(elusive, new())
+        creates.create(elusive, new())
 
     assert len(elusive.statements) == 10
 
@@ -246,7 +246,7 @@ def test_deleted_customer_keeps_its_row(database: Database) -> None:
     """It is hidden, to be restored or purged; what it was unique by is free."""
     customer_id = UUID(create(database, external_id="crm-1")["id"])
 
-    customers.delete(database, customer_id, RETENTION, ANY)
+    updates.delete(database, customer_id, RETENTION, ANY)
 
     row = database.fetch_one(
         "SELECT email, email_live, external_id_live, deleted_at, version FROM customers"
@@ -280,9 +280,9 @@ def test_hundred_of_the_largest_customers_fit_one_answer_of_the_data_api(
     for n in range(100):
         details["email"] = f"{'a' * 60}{n}@{'example.' * 23}com"
         details["external_id"] = f"{n:02}{quotes[:98]}"
-        creation.create(database, largest | details)
+        creates.create(database, largest | details)
 
-    assert len(json.loads(listing.page(database, Query(limit=100), KEY).items)) == 100
+    assert len(json.loads(lists.page(database, Query(limit=100), KEY).items)) == 100
 
 
 def test_ids_are_uuids_of_version_7_that_sort_by_time() -> None:

@@ -10,8 +10,9 @@ import pytest
 from chalice.test import Client
 
 import app
-from chalicelib import customers, operations
+from chalicelib.customers import updates
 from chalicelib.database import Database, retries
+from chalicelib.http import routing
 from tests.api import ADA, Api, assert_problem
 from tests.conftest import Lines
 from tests.recorded import Recorded
@@ -78,7 +79,7 @@ def test_deleted_customer_is_kept_for_as_long_as_is_set(
     api: Api, path: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RETENTION_DAYS", "7")
-    operations.settings.cache_clear()
+    routing.settings.cache_clear()
 
     api.delete(path)
 
@@ -258,7 +259,7 @@ def purge(api: Api, monkeypatch: pytest.MonkeyPatch) -> Callable[[], object]:
     """Give the scheduled function, with time enough and batches of three."""
     del api  # for its database
     monkeypatch.setattr(app, "PURGE_SPARE_MS", 0)
-    monkeypatch.setattr(customers, "PURGE_BATCH", 3)
+    monkeypatch.setattr(updates, "PURGE_BATCH", 3)
     client = Client(app.app)
     event = client.events.generate_cw_event("aws.events", "Scheduled Event", {}, [])
     return lambda: client.lambda_.invoke("purge_customers", event)
@@ -325,7 +326,7 @@ def test_restore_may_be_quicker_than_the_purge(database: Recorded) -> None:
                 super()._run(restore, {"id": UUID(kept).bytes})
             return super()._run(sql, parameters)
 
-    assert {str(each) for each in customers.purge(Overtaken(database))} == due
+    assert {str(each) for each in updates.purge(Overtaken(database))} == due
     assert erased(database) == 6
 
 
@@ -345,7 +346,7 @@ def test_statements_of_the_purge_end_within_its_time(monkeypatch: pytest.MonkeyP
     """Lambda would end one that is repeated for longer, and nobody would be told why."""
     left: list[float] = []
     monkeypatch.setattr(app, "database", lambda: None)
-    monkeypatch.setattr(customers, "purge", lambda _: left.append(retries.seconds_left()))
+    monkeypatch.setattr(updates, "purge", lambda _: left.append(retries.seconds_left()))
     event = Client(app.app).events.generate_cw_event("aws.events", "Scheduled Event", {}, [])
 
     app.purge_customers(event, SimpleNamespace(get_remaining_time_in_millis=lambda: 9_000))

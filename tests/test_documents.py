@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from chalicelib.documents import merge_patch, parse
-from chalicelib.problems import MalformedJSON
+from chalicelib.http.documents import merge_patch, parse
+from chalicelib.http.problems import MalformedJSON
 
 
 @pytest.mark.parametrize(

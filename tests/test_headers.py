@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from chalicelib import operations
+from chalicelib.http import routing
 from tests.api import ADA, Api, assert_problem
 
 UNKNOWN = "/customers/0190a5f0-1c2d-7e3f-8a4b-5c6d7e8f9a0b"
@@ -120,7 +120,7 @@ def test_json_is_not_acceptable(api: Api, accept: str) -> None:
 def origins(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let pages of two origins use the API."""
     monkeypatch.setenv("CORS_ORIGINS", f"https://admin.example.com {ORIGIN}")
-    operations.settings.cache_clear()
+    routing.settings.cache_clear()
 
 
 @pytest.mark.usefixtures("origins")

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from chalicelib import creation, customers, schemas
-from chalicelib.customers import Intent
+from chalicelib.customers import creates, schemas, updates
+from chalicelib.customers.updates import Intent
 from chalicelib.database import Database
 from tests import tokens
 from tests.api import ADA, Api, assert_problem
@@ -118,8 +118,8 @@ def test_what_is_stored_tells_neither_key_nor_body(database: Database) -> None:
     """Without the key nobody can try out bodies: the same one has another fingerprint with each."""
     keys = [b"a" * 32, b"b" * 32]
     for key in keys:
-        (customer,) = creation.create(database, schemas.load_customer(ADA), key).items
-        customers.delete(database, UUID(customer["id"]), timedelta(days=30), Intent(None, b""))
+        (customer,) = creates.create(database, schemas.load_customer(ADA), key).items
+        updates.delete(database, UUID(customer["id"]), timedelta(days=30), Intent(None, b""))
 
     rows = database.fetch_all("SELECT idempotency_key, idempotency_fingerprint FROM customers")
 

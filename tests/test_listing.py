@@ -15,13 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import migrations
-from chalicelib import creation, cursors, customers, listing, parameters, schemas
-from chalicelib.cursors import Position
-from chalicelib.customers import Intent
+from chalicelib.customers import creates, lists, queries, schemas, updates
+from chalicelib.customers.lists import Query
+from chalicelib.customers.rows import MEMBERS, Customer, email_key
+from chalicelib.customers.updates import Intent
 from chalicelib.database import Database, Row, Value, connect, mysql
-from chalicelib.listing import Query
-from chalicelib.problems import ValidationError
-from chalicelib.rows import MEMBERS, Customer, email_key
+from chalicelib.http import pagination
+from chalicelib.http.pagination import Position
+from chalicelib.http.problems import ValidationError
 from chalicelib.settings import Settings
 from local import seed
 from local.mariadb import MariaDB
@@ -207,13 +208,13 @@ def as_sent(value: str | bool | int) -> str:  # noqa: FBT001
 
 def load(query: Mapping[str, str]) -> Query:
     values = {name: [value] for name, value in query.items()}
-    return Query(**parameters.load("get_customers", values))
+    return Query(**queries.load("get_customers", values))
 
 
 def pages(database: Database, query: Query, limits: Iterator[int]) -> list[list[str]]:
     found = []
     for limit in limits:
-        page = listing.page(database, query._replace(limit=limit), KEY)
+        page = lists.page(database, query._replace(limit=limit), KEY)
         found.append([customer["id"] for customer in json.loads(page.items)])
         assert len(found[-1]) == limit or page.cursor is None
         if page.cursor is None:
@@ -263,13 +264,13 @@ def test_prefixes_find_some_and_not_all() -> None:
 
 
 def whole_list(database: Database, **parameters: str) -> list[Customer]:
-    page = listing.page(database, load({"limit": "100", **parameters}), KEY)
+    page = lists.page(database, load({"limit": "100", **parameters}), KEY)
     customers: list[Customer] = json.loads(page.items)
     return customers
 
 
 def new(database: Database, **members: Any) -> str:
-    (customer,) = creation.create(database, schemas.load_customer(ADA | members)).items
+    (customer,) = creates.create(database, schemas.load_customer(ADA | members)).items
     return str(customer["id"])
 
 
@@ -335,7 +336,7 @@ def test_deleted_and_erased(database: Recorded) -> None:
     """Deleted ones are listed on demand only, and erased ones never."""
     first, second, third = (new(database, email=f"ada{n}@example.com") for n in range(3))
     for customer_id in (second, third):
-        customers.delete(database, UUID(customer_id), timedelta(days=30), Intent(None, b""))
+        updates.delete(database, UUID(customer_id), timedelta(days=30), Intent(None, b""))
     database.execute(
         "UPDATE customers SET erased_at = :now WHERE id = :id",
         now=datetime.now(UTC),
@@ -363,12 +364,12 @@ def test_one_field(database: Recorded, member: str, more: dict[str, str]) -> Non
 
 def test_fields_come_in_the_usual_order(database: Recorded) -> None:
     customer_id = UUID(new(database))
-    whole = json.loads(customers.get(database, customer_id).text)
+    whole = json.loads(updates.get(database, customer_id).text)
 
     assert list(whole_list(database)[0]) == list(whole)
     (some,) = whole_list(database, fields="updated_at,email,id,email")
     assert list(some.items()) == [(name, whole[name]) for name in ("id", "email", "updated_at")]
-    found = customers.get(database, customer_id, ("email", "created_at"))
+    found = updates.get(database, customer_id, ("email", "created_at"))
     assert json.loads(found.text) == {name: whole[name] for name in ("email", "created_at")}
 
 
@@ -391,7 +392,7 @@ def test_cursor_of_another_list(database: Recorded, other: dict[str, str]) -> No
     for n in range(2):
         new(database, email=f"ada{n}@example.com")
     given_ = {"q": "ada"} if "q" in other else {}
-    cursor = listing.page(database, load({"limit": "1", **given_}), KEY).cursor
+    cursor = lists.page(database, load({"limit": "1", **given_}), KEY).cursor
     assert cursor
 
     with pytest.raises(ValidationError) as caught:
@@ -481,7 +482,7 @@ def is_searched(names: tuple[str, ...]) -> bool:
     return "q" in names and not {"email", "phone", "external_id"} & set(names)
 
 
-PREFIX_KEYS = {f"ix_customers_{key}" for key in listing._PREFIXES}
+PREFIX_KEYS = {f"ix_customers_{key}" for key in lists._PREFIXES}
 UNIQUE_KEYS = {"ix_customers_external_id", "ix_customers_email"}
 
 
@@ -509,7 +510,7 @@ def sortable(names: tuple[str, ...], sort: str) -> set[str]:
 
 
 CHOICES = [names for n in (0, 1, 2) for names in itertools.combinations(
-    [*listing._FILTERS, "q"], n
+    [*lists._FILTERS, "q"], n
 )] + [("phone", "status", "q"), ("status", "created_after", "created_before", "q")]  # fmt: skip
 
 
@@ -524,7 +525,7 @@ def test_every_list_walks_a_key(
             **{name: values[name] for name in names}, sort=sort, include_deleted=include_deleted
         )
         for query in (asked, asked._replace(cursor=middle(explained, asked))):
-            page = listing.page(explained, query, KEY)
+            page = lists.page(explained, query, KEY)
 
             assert "customers" in {row["table"] for row in explained.plan}
             assert objections(explained.plan, *sortable(names, sort)) == []
@@ -552,8 +553,8 @@ def middle(database: Database, query: Query) -> str:
         " ORDER BY id LIMIT 1 OFFSET 250"
     )
     assert row
-    position = listing._position_of(row, query)
-    return cursors.encode(KEY, query.listed, position)
+    position = lists._position_of(row, query)
+    return pagination.encode(KEY, query.listed, position)
 
 
 @pytest.mark.parametrize(
@@ -600,11 +601,11 @@ def test_database_has_nothing_to_round(moment: datetime, given_to_the_database: 
     """MySQL makes a constant as precise as its column, by rounding; DATETIME begins in 1000."""
     query = Query(sort="updated_at", updated_after=moment)
 
-    assert listing._parameters(query, None) == {"updated_after": given_to_the_database}
+    assert lists._parameters(query, None) == {"updated_after": given_to_the_database}
 
 
 def test_position_is_of_the_order_only() -> None:
     row: Row = {"hex_id": bytes(16).hex(), "updated_at": START, "email": "ada@example.com"}
 
-    assert listing._position_of(row, Query()) == Position(UUID(int=0))
-    assert listing._position_of(row, Query(sort="updated_at")) == Position(UUID(int=0), START)
+    assert lists._position_of(row, Query()) == Position(UUID(int=0))
+    assert lists._position_of(row, Query(sort="updated_at")) == Position(UUID(int=0), START)

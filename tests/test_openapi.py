@@ -9,7 +9,7 @@ import pytest
 
 import app
 import openapi
-from chalicelib.problems import TYPE_BASE, Problem
+from chalicelib.http.problems import TYPE_BASE, Problem
 from openapi import page
 from openapi.operations import DESCRIPTIONS
 

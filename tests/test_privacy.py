@@ -16,10 +16,10 @@ import pytest
 from chalice.test import Client, HTTPResponse
 
 import app
-from chalicelib import logs
-from chalicelib.auth import SCOPES
 from chalicelib.database import connect
+from chalicelib.observability import logs
 from chalicelib.settings import Settings
+from chalicelib.tokens.authorizer import SCOPES
 from local.processes import free_port
 from tests import tokens
 from tests.api import Api
@@ -345,13 +345,13 @@ def test_markers_would_be_found(seen: Seen) -> None:
 
 
 def test_keys_that_can_not_be_had_show_nothing(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
-    from chalicelib import auth
+    from chalicelib.tokens import authorizer
 
     monkeypatch.setenv("TOKEN_JWKS_URL", f"http://127.0.0.1:{free_port()}/keys")
-    auth.verifier.cache_clear()
+    authorizer.verifier.cache_clear()
 
     assert seen.send("GET", UNKNOWN).status_code == 503
 
-    auth.verifier.cache_clear()
+    authorizer.verifier.cache_clear()
     assert "can't be had" in seen.logged
     assert seen.found == []

@@ -13,7 +13,7 @@ import requests
 from chalice.test import HTTPResponse
 
 import app
-from chalicelib import customers
+from chalicelib.customers import updates
 from chalicelib.database import (
     DatabaseError,
     DatabaseResuming,
@@ -286,7 +286,7 @@ def test_purge_tells_whom_it_erased_all_the_same(
     failing.execute("UPDATE customers SET purge_at = '2020-01-01'")
     plan(*[{"fault": "wait", "seconds": 0.001}, {"fault": "drop", "when": when}])
 
-    erased = customers.purge(failing)
+    erased = updates.purge(failing)
 
     assert erased == [UUID(customer.rpartition("/")[2])]
 
@@ -298,7 +298,7 @@ def test_purge_that_fails_is_not_silent(failing: Recorded, plan: Plan, api: Api)
     plan({"fault": "wait", "seconds": 0.001}, {"fault": "drop", "calls": 3})
 
     with pytest.raises(DatabaseUnavailable):
-        customers.purge(failing)
+        updates.purge(failing)
 
 
 @pytest.mark.parametrize(

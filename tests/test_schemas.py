@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib import parameters, schemas
-from chalicelib.problems import ValidationError
+from chalicelib.customers import queries, schemas
+from chalicelib.http.problems import ValidationError
 from tests.api import ADA
 
 ADDRESS = {"line1": "1 Main St", "country": "GB"}
@@ -228,7 +228,7 @@ def test_patch_is_refused(patch: object, pointer: str, code: str) -> None:
 )
 def test_moment(sent: str, microsecond: int) -> None:
     """What is more precise than microseconds stays on its side of the millisecond."""
-    query = parameters.load("get_customers", {"created_after": [sent]})
+    query = queries.load("get_customers", {"created_after": [sent]})
 
     assert query["created_after"] == datetime(2026, 1, 31, 12, 0, 0, microsecond, UTC)
 
@@ -236,14 +236,14 @@ def test_moment(sent: str, microsecond: int) -> None:
 def test_default_order_depends_on_the_filters() -> None:
     moment = ["2026-01-31T12:00:00Z"]
 
-    assert parameters.load("get_customers", {"limit": ["7"]})["sort"] == "-created_at"
-    assert parameters.load("get_customers", {"updated_after": moment})["sort"] == "updated_at"
-    assert parameters.load("get_customers", {"created_after": moment})["sort"] == "-created_at"
+    assert queries.load("get_customers", {"limit": ["7"]})["sort"] == "-created_at"
+    assert queries.load("get_customers", {"updated_after": moment})["sort"] == "updated_at"
+    assert queries.load("get_customers", {"created_after": moment})["sort"] == "-created_at"
 
 
 def test_every_parameter_is_described() -> None:
     """The descriptions are the documentation."""
-    fields = parameters.GetCustomers().fields.values()
+    fields = queries.GetCustomers().fields.values()
 
     assert [field for field in fields if not field.metadata["description"].endswith(".")] == []
 

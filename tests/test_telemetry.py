@@ -18,12 +18,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import app
-from chalicelib import logs, operations, telemetry
 from chalicelib.database import StatementFailed, connect
-from chalicelib.problems import Problem
+from chalicelib.http import routing
+from chalicelib.http.problems import Problem
+from chalicelib.observability import logs, telemetry
+from chalicelib.observability.telemetry import UNITS, pseudonym
+from chalicelib.observability.times import rfc3339
 from chalicelib.settings import Settings
-from chalicelib.telemetry import UNITS, pseudonym
-from chalicelib.times import rfc3339
 from local.processes import free_port
 from tests import tokens
 from tests.api import ADA, Api
@@ -204,7 +205,7 @@ def test_answer_that_can_not_be_made_has_a_line(
     def fail(_: object, __: object) -> None:
         raise KeyError("ada@example.com")
 
-    monkeypatch.setattr(operations, "_complete", fail)
+    monkeypatch.setattr(routing, "_complete", fail)
 
     assert api.get("/health").status_code == 500
 
@@ -222,7 +223,7 @@ def test_wrong_settings_leave_the_caller_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("CURSOR_KEY", "short")
-    operations.settings.cache_clear()
+    routing.settings.cache_clear()
 
     assert api.get("/customers").status_code == 500
 
@@ -238,7 +239,7 @@ def test_callers_can_be_told_apart_without_their_names(lines: Lines) -> None:
 
     callers = {line["caller"] for line in lines("request")}
     assert len(callers) == 1
-    key = operations.settings().cursor_key
+    key = routing.settings().cursor_key
     assert pseudonym("ada@example.com", key) == pseudonym("ada@example.com", key)
     assert pseudonym("ada@example.com", key) != pseudonym("ada@example.org", key)
     assert pseudonym("ada@example.com", key) != pseudonym("ada@example.com", key[:-1])
@@ -420,7 +421,7 @@ def test_each_stage_names_itself() -> None:
 
 def test_dimensions_are_bounded(lines: Lines) -> None:
     """Whatever a client sends, CloudWatch has metrics of what is known here only."""
-    names = {*app.operation.table, operations.OTHER}
+    names = {*app.operation.table, routing.OTHER}
     types = {each.type for each in Problem.__subclasses__()}
     client = Api()
     for method in ("GET", "DELETE", "PROPFIND", "OPTIONS"):
@@ -444,7 +445,7 @@ for _ in range(2):
     Api("").get("/health")
 logging.getLogger("botocore.x").warning("%s is %d", "ada@example.com", 1)
 logging.getLogger("botocore.x").error(ValueError("ada@example.com"))
-logging.getLogger("chalicelib.keys").warning("the status is %d", 500)
+logging.getLogger("chalicelib.tokens.keys").warning("the status is %d", 500)
 try:
     int("ada@example.com")
 except ValueError:

@@ -18,12 +18,12 @@ from aws_xray_sdk.core.context import Context
 from chalice.test import Client
 
 import app
-from chalicelib import tracing
-from chalicelib.auth import SCOPES
-from chalicelib.creation import _insert
+from chalicelib.customers.creates import _insert
 from chalicelib.database import Database, connect
+from chalicelib.observability import tracing
+from chalicelib.observability.tracing import Header, statement_name
 from chalicelib.settings import Settings
-from chalicelib.tracing import Header, statement_name
+from chalicelib.tokens.authorizer import SCOPES
 from local.processes import Child, answers, free_port
 from tests import tokens
 from tests.api import ADA, Api
@@ -354,7 +354,7 @@ def test_error_of_the_client_is_an_error(api: Api, daemon: Daemon) -> None:
     (exception,) = operation["cause"]["exceptions"]
     assert exception["type"] == "CustomerNotFound"
     assert exception["message"] == "No customer has this id, or it was deleted."
-    assert exception["stack"][-1]["path"] == "customers.py"
+    assert exception["stack"][-1]["path"] == "updates.py"
 
 
 def test_taken_key_is_an_error_of_the_statement(api: Api, daemon: Daemon) -> None:
@@ -462,7 +462,7 @@ def test_missing_sdk_is_told_of_once(
     for _ in range(3):
         assert api.get("/health").status_code == 200
 
-    (record,) = [each for each in caplog.records if each.name == "chalicelib.tracing"]
+    (record,) = [each for each in caplog.records if each.name == "chalicelib.observability.tracing"]
     assert record.levelno == logging.WARNING
     assert "X-Ray's SDK can't be used" in record.getMessage()
     assert "ModuleNotFoundError" in record.getMessage()

@@ -1,9 +1,10 @@
 """What a request costs at ten thousand and at ten million customers: `python -m benchmarks.growth`.
 
 It fills a private MariaDB with a database of each size, all of them in memory, and calls what the
-API calls: `chalicelib.listing`, `customers` and `creation`. Each request is for another customer,
-chosen at random, and each list goes on from another place. The sizes take turns, call by call, so
-that a disturbance meets them alike; a ratio is that of the medians of the largest and the smallest.
+API calls: `chalicelib.customers.lists`, `updates` and `creates`. Each request is for another
+customer, chosen at random, and each list starts at another place. The sizes take turns, call by
+call, so that a disturbance meets them alike. A ratio is that of the medians of the largest and the
+smallest.
 
 The calls go through PyMySQL. Through the Data API they would take longer by the same few
 milliseconds at each size, in which growth would hide. For the same reason the processor time of the

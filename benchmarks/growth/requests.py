@@ -8,11 +8,12 @@ from uuid import UUID
 
 from benchmarks import list_depth
 from benchmarks.list_depth import KEY
-from chalicelib import creation, cursors, customers, listing, rows
-from chalicelib.cursors import Position
-from chalicelib.customers import Intent
+from chalicelib.customers import creates, lists, rows, updates
+from chalicelib.customers.lists import Query
+from chalicelib.customers.updates import Intent
 from chalicelib.database import Database, Row
-from chalicelib.listing import Query
+from chalicelib.http import pagination
+from chalicelib.http.pagination import Position
 from local import seed
 
 CREATED_LATER = range(10**8, 10**10)
@@ -28,8 +29,8 @@ def anywhere(query: Query) -> Prepare:
     def prepare(one: Row) -> Call:
         by_update = query.order[0] == "updated_at"
         position = Position(_id(one), _moment(one) if by_update else None)
-        cursor = cursors.encode(KEY, query.listed, position)
-        return lambda database: listing.page(database, query._replace(cursor=cursor), KEY)
+        cursor = pagination.encode(KEY, query.listed, position)
+        return lambda database: lists.page(database, query._replace(cursor=cursor), KEY)
 
     return prepare
 
@@ -39,24 +40,24 @@ def first_page(make: Callable[[Row], Query]) -> Prepare:
 
     def prepare(one: Row) -> Call:
         query = make(one)
-        return lambda database: listing.page(database, query, KEY)
+        return lambda database: lists.page(database, query, KEY)
 
     return prepare
 
 
 def get(one: Row) -> Call:
-    return lambda database: customers.get(database, _id(one))
+    return lambda database: updates.get(database, _id(one))
 
 
 def create(_: Row) -> Call:
     fields = seed.generate(random.choice(CREATED_LATER))  # noqa: S311 (no secret)
     key = secrets.token_bytes(16)
-    return lambda database: creation.create(database, fields, key)
+    return lambda database: creates.create(database, fields, key)
 
 
 def patch(one: Row) -> Call:
     name, intent = secrets.token_hex(6), Intent(None, secrets.token_bytes(32))
-    return lambda database: customers.change(
+    return lambda database: updates.change(
         database, _id(one), lambda _: {"family_name": name}, intent
     )
 

@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager
 from datetime import date, datetime
 from decimal import Decimal
 
-from chalicelib import tracing
 from chalicelib.database.errors import (
     DatabaseError,
     DatabaseResuming,
@@ -27,6 +26,7 @@ from chalicelib.database.errors import (
     error_for,
 )
 from chalicelib.database.retries import Attempts
+from chalicelib.observability import tracing
 from chalicelib.settings import Settings
 
 __all__ = [

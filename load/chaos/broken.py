@@ -6,10 +6,10 @@ which nobody knows the outcome sent again or read back: the client is told, and 
 
 from collections.abc import Sequence
 
-from chalicelib import creation
+from chalicelib.customers import creates
+from chalicelib.customers.rows import Customer
 from chalicelib.database import Database
-from chalicelib.request import Request
-from chalicelib.rows import Customer
+from chalicelib.http.requests import Request
 from local import gateway
 
 
@@ -22,11 +22,11 @@ def insert(
     database: Database, new: Sequence[Customer], key: bytes | None, fingerprint: bytes | None
 ) -> None:
     """Stand for `creation._store`, which makes sure."""
-    sql, parameters = creation._insertion(new, key, fingerprint)  # noqa: SLF001
+    sql, parameters = creates._insertion(new, key, fingerprint)  # noqa: SLF001
     database.execute(sql, **parameters)
 
 
 if __name__ == "__main__":
     Request.idempotency_key = no_key  # type: ignore[method-assign]
-    creation._store = insert  # noqa: SLF001
+    creates._store = insert  # noqa: SLF001
     gateway.main()

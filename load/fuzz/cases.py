@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from chalicelib import cursors
-from chalicelib.listing import Query
+from chalicelib.customers.lists import Query
+from chalicelib.http import pagination
 from chalicelib.settings import LOCAL_CURSOR_KEY
 
 JSONValue = Any
@@ -170,8 +170,8 @@ def _lists() -> Iterator[Case]:
         yield request("GET", "/customers", query={name: [value]})
     several = {name: [given[name]] for name in ("limit", "status", "created_after", "fields")}
     yield request("GET", "/customers", query=several)
-    position = cursors.Position(UUID(OTHER))
-    cursor = cursors.encode(LOCAL_CURSOR_KEY.encode(), Query().listed, position)
+    position = pagination.Position(UUID(OTHER))
+    cursor = pagination.encode(LOCAL_CURSOR_KEY.encode(), Query().listed, position)
     yield request("GET", "/customers", query={"cursor": [cursor], "limit": ["1"]})
     yield request("HEAD", "/customers", query={"limit": ["1", "2"]})
 

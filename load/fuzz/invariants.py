@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import app
-from chalicelib import headers
+from chalicelib.http import headers
 from load.fuzz.cases import MARKER, TOKEN, Case
 from load.fuzz.possible import HEADER_NAME, HEADER_VALUE, is_possible
 from load.fuzz.world import Outcome

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 from random import Random
 
-from chalicelib.operations import METHODS
+from chalicelib.http.routing import METHODS
 from load.fuzz.cases import KNOWN, SCOPES, Case, JSONValue
 from load.fuzz.possible import is_possible
 

@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import app
-from chalicelib.operations import METHODS
+from chalicelib.http.routing import METHODS
 from load.fuzz.cases import PURGE, Case
 
 ROUTES = frozenset(app.app.routes)  # Chalice adds those that it is asked for

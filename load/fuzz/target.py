@@ -19,13 +19,6 @@ import atheris  # type: ignore[import-untyped]
 
 with atheris.instrument_imports(include=["app", "chalice", "chalicelib", "marshmallow"]):
     import app
-    from chalicelib import (  # noqa: F401 (what app imports late is to be instrumented, too)
-        auth,
-        creation,
-        listing,
-        parameters,
-        schemas,
-    )
     from chalicelib.database import boto, data_api, mysql, slim  # noqa: F401
 
 from load.fuzz.cases import Case, read, seeds, written

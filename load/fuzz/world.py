@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import pymysql
 
 import app
-from chalicelib import logs, rows
+from chalicelib.customers import rows
 from chalicelib.database import Value
 from chalicelib.database.mysql import connection_arguments
+from chalicelib.observability import logs
 from load.fuzz.cases import (
     CUSTOMER,
     DELETED,

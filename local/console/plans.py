@@ -8,7 +8,7 @@ from pymysql.cursors import DictCursor
 
 from chalicelib.database.mysql import connection_arguments
 from chalicelib.database.parameters import TOKEN, to_pyformat
-from chalicelib.tracing import MAX_SQL
+from chalicelib.observability.tracing import MAX_SQL
 
 PLAN_SECONDS = 3
 

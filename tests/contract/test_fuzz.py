@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.headers import STANDARD
+from chalicelib.http.headers import STANDARD
 from load.fuzz.cases import MARKER, Case, authorization, request, seeds
 from load.fuzz.invariants import broken
 from load.fuzz.possible import is_possible
@@ -17,7 +17,7 @@ from local.processes import PROJECT
 
 PYTHON = PROJECT / ".venv" / "fuzz" / "bin" / "python"
 RUNS = 2_000
-PLANTED_IN = Path("chalicelib/fields.py")
+PLANTED_IN = Path("chalicelib/http/fields.py")
 SANE = "        if not text:\n"
 FAULT = '        if "\\xff" in text:\n            raise KeyError(text)\n'  # which no seed has
 
@@ -56,7 +56,7 @@ def test_planted_fault_is_found_and_can_be_repeated(tmp_path: Path) -> None:
     done = fuzz(copy, folder)
 
     assert done.returncode == 1
-    assert "answers 500: KeyError at chalicelib/fields.py" in done.stdout
+    assert "answers 500: KeyError at chalicelib/http/fields.py" in done.stdout
     (found, *_) = (folder / "found").glob("*.json")
     assert f'{found.name}"' in done.stdout
     again = subprocess.run(
@@ -67,7 +67,7 @@ def test_planted_fault_is_found_and_can_be_repeated(tmp_path: Path) -> None:
         check=False,
     )
     assert again.returncode == 1
-    assert "answers 500: KeyError at chalicelib/fields.py" in again.stdout
+    assert "answers 500: KeyError at chalicelib/http/fields.py" in again.stdout
 
 
 def test_every_seed_could_have_been_sent() -> None:

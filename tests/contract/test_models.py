@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 
-from chalicelib import schemas
-from chalicelib.problems import ValidationError
+from chalicelib.customers import schemas
+from chalicelib.http.problems import ValidationError
 from infrastructure import gateway
 from openapi import examples
 

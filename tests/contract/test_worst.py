@@ -50,7 +50,7 @@ def test_what_takes_the_square_of_the_time_would_be_seen(
 
     As to normalize marks did: Python 3.11.7 takes the square of the time, Debian's 3.11.2 does not.
     """
-    from chalicelib import fields
+    from chalicelib.http import fields
 
     monkeypatch.setattr(fields, "LONGEST_DECOMPOSITION", 1_000)
     monkeypatch.setattr(fields, "_most_marks", lambda text: sum(map(text.count, text)) and 0)

@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 
-from chalicelib import telemetry
+from chalicelib.observability import telemetry
 
 Dimensions = frozenset[str]
 

@@ -8,7 +8,7 @@ import botocore.session
 import pytest
 from botocore.model import StringShape
 
-from chalicelib import problems
+from chalicelib.http import problems
 from infrastructure.gateway_responses import RESPONSES, properties, render
 
 EXPECTED = {

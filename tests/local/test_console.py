@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from chalicelib.auth import SCOPES, Verifier
 from chalicelib.database import Database
+from chalicelib.observability.tracing import MAX_SQL
 from chalicelib.settings import LOCAL_AUDIENCE, TokenSettings
-from chalicelib.tracing import MAX_SQL
+from chalicelib.tokens.authorizer import SCOPES, Verifier
 from local import seed
 from local.console import plans
 from local.console.plans import PlanError, explain

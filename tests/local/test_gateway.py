@@ -21,7 +21,7 @@ from typing import Any, cast
 import psutil
 import pytest
 
-from chalicelib.problems import TYPE_BASE
+from chalicelib.http.problems import TYPE_BASE
 from local.gateway import MAX_BODY_BYTES
 from local.processes import answers, free_port
 from tests.api import Api, assert_problem

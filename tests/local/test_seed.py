@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from chalicelib import creation, schemas
+from chalicelib.customers import creates, schemas
+from chalicelib.customers.lists import Query, page
 from chalicelib.database import Database, DatabaseError
-from chalicelib.listing import Query, page
 from local import seed
 from tests.api import ADA
 
@@ -40,7 +40,7 @@ def test_load_stores_as_many_as_it_is_told(database: Database, how_many: int) ->
 
 def test_load_passes_over_what_is_taken(database: Database) -> None:
     taken = seed.generate(2)["email"].upper()
-    creation.create(database, schemas.load_customer(ADA | {"email": taken}))
+    creates.create(database, schemas.load_customer(ADA | {"email": taken}))
 
     seed.load(database, 5)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.schemas import load_customer
+from chalicelib.customers.schemas import load_customer
 from load.traffic.customers import Customers
 from load.traffic.mix import Answer, Mix, Request
 

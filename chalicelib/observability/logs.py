@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
 
-from chalicelib import tracing
-from chalicelib.times import rfc3339
+from chalicelib.observability import tracing
+from chalicelib.observability.times import rfc3339
 
 OURS = {"chalicelib", "customers"}  # loggers whose arguments we have written
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 from unicodedata import combining, is_normalized
 
-from chalicelib import rows
-from chalicelib.documents import json_size
+from chalicelib.customers import rows
+from chalicelib.http.documents import json_size
 
 Rule = Mapping[str, Any]
 Check = Callable[[Any], Any]
@@ -29,7 +29,7 @@ def load_customer(document: object) -> dict[str, Any]:
     try:
         return accepted(document)
     except Unsure:
-        from chalicelib import schemas
+        from chalicelib.customers import schemas
 
         return schemas.load_customer(document)
 

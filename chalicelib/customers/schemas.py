@@ -14,9 +14,10 @@ import marshmallow
 from marshmallow import Schema, missing, validate, validates_schema
 from marshmallow.fields import Nested
 
-from chalicelib import rows
-from chalicelib.documents import merge_patch
-from chalicelib.fields import (
+from chalicelib.customers import rows
+from chalicelib.customers.rows import DETAILS, email_key
+from chalicelib.http.documents import merge_patch
+from chalicelib.http.fields import (
     MESSAGES,
     Email,
     Items,
@@ -26,8 +27,7 @@ from chalicelib.fields import (
     ReadOnly,
     Text,
 )
-from chalicelib.problems import invalid
-from chalicelib.rows import DETAILS, email_key
+from chalicelib.http.problems import invalid
 
 STATUSES = ("active", "inactive")
 CHOICE = "choice: Must be one of {choices}."

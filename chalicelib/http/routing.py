@@ -10,11 +10,12 @@ import chalice.app
 from chalice import Chalice, Response
 from chalice.app import ChaliceAuthorizer
 
-from chalicelib import documents, headers, logs, problems, telemetry
 from chalicelib.database import DatabaseError
 from chalicelib.database.retries import Within
-from chalicelib.problems import Problem
-from chalicelib.request import Request
+from chalicelib.http import documents, headers, problems
+from chalicelib.http.problems import Problem
+from chalicelib.http.requests import Request
+from chalicelib.observability import logs, telemetry
 from chalicelib.settings import ApiSettings, SettingsError
 
 JSON = "application/json"
@@ -157,9 +158,9 @@ def _call(operation: Operation, request: Request, path: Mapping[str, str]) -> Re
 def _query(operation: str, request: Request) -> dict[str, Any]:
     if not request.query:
         return {}
-    from chalicelib import parameters
+    from chalicelib.customers import queries
 
-    return parameters.load(operation, request.query)
+    return queries.load(operation, request.query)
 
 
 def _problem_answer(request: Request, problem: Problem) -> Response:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from chalice.app import AuthRequest, AuthResponse
 
-from chalicelib.caller import LEEWAY_SECONDS, Caller
-from chalicelib.keys import ALGORITHMS, Keys
+from chalicelib.http.caller import LEEWAY_SECONDS, Caller
 from chalicelib.settings import TokenSettings
+from chalicelib.tokens.keys import ALGORITHMS, Keys
 
 if TYPE_CHECKING:
     from jwt import PyJWK

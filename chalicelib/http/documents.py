@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from itertools import chain
 from typing import Any, NoReturn
 
-from chalicelib.problems import MalformedJSON
+from chalicelib.http.problems import MalformedJSON
 
 MAX_DEPTH = 16  # a customer needs 3
 

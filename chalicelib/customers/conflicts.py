@@ -3,15 +3,15 @@
 from collections.abc import Collection, Iterable, Mapping
 from uuid import UUID
 
+from chalicelib.customers.rows import Fields, email_key
 from chalicelib.database import Database, Row
-from chalicelib.problems import (
+from chalicelib.http.problems import (
     EmailTaken,
     ExternalIdTaken,
     InputError,
     Problem,
     ServiceUnavailable,
 )
-from chalicelib.rows import Fields, email_key
 
 ATTEMPTS = 5  # of a write that others overtake
 

@@ -10,11 +10,11 @@ from functools import cache
 from typing import NamedTuple, cast
 from uuid import UUID
 
-from chalicelib import conflicts, rows
-from chalicelib.conflicts import ATTEMPTS
+from chalicelib.customers import conflicts, rows
+from chalicelib.customers.conflicts import ATTEMPTS
+from chalicelib.customers.rows import Customer, Fields
 from chalicelib.database import Database, DatabaseError, DuplicateKey, Value
-from chalicelib.problems import CustomerNotFound, PreconditionFailed, Problem
-from chalicelib.rows import Customer, Fields
+from chalicelib.http.problems import CustomerNotFound, PreconditionFailed, Problem
 
 PURGE_BATCH = 500  # customers that a run erases at once
 _READ = ", ".join((*rows.COLUMNS, "last_write"))

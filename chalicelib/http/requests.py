@@ -10,9 +10,9 @@ from urllib.parse import quote, urlencode
 
 import chalice.app
 
-from chalicelib import documents, headers, problems
-from chalicelib.caller import LEEWAY_SECONDS, Caller
-from chalicelib.customers import Intent
+from chalicelib.customers.updates import Intent
+from chalicelib.http import documents, headers, problems
+from chalicelib.http.caller import LEEWAY_SECONDS, Caller
 
 LAMBDA_MS = 28_000
 MAX_BODY_BYTES = 65_536

@@ -18,14 +18,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 from uuid import UUID
 
-from chalicelib import logs, tracing
-from chalicelib.problems import InternalError
+from chalicelib.http.problems import InternalError
+from chalicelib.observability import logs, tracing
 from chalicelib.settings import stage
 
 if TYPE_CHECKING:
     from chalice import Response
 
-    from chalicelib.request import Request
+    from chalicelib.http.requests import Request
 
 NAMESPACE = "Customers"
 PSEUDONYM_BYTES = 8

@@ -11,11 +11,11 @@ from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
-from chalicelib import conflicts, rows
-from chalicelib.conflicts import ATTEMPTS
+from chalicelib.customers import conflicts, rows
+from chalicelib.customers.conflicts import ATTEMPTS
+from chalicelib.customers.rows import Customer, Fields
 from chalicelib.database import Database, DatabaseError, DuplicateKey, Row, Value
-from chalicelib.problems import IdempotencyKeyReused
-from chalicelib.rows import Customer, Fields
+from chalicelib.http.problems import IdempotencyKeyReused
 
 _IS_STORED = "SELECT id FROM customers WHERE id = :id"
 _INSERTED = (*rows.STORED, "idempotency_key", "idempotency_fingerprint")

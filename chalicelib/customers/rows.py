@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
-from chalicelib import times
 from chalicelib.database import Row, Value
-from chalicelib.documents import dumps, json_size
+from chalicelib.http.documents import dumps, json_size
+from chalicelib.observability import times
 
 Customer = dict[str, Any]
 """JSON values, with a member for everything that `schemas.Customer` names."""

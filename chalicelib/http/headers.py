@@ -7,7 +7,7 @@ the draft draft-ietf-httpapi-idempotency-key-header.
 import re
 from collections.abc import Collection, Mapping
 
-from chalicelib.problems import PreconditionFailed, invalid
+from chalicelib.http.problems import PreconditionFailed, invalid
 
 STANDARD = {
     "Cache-Control": "no-store",

@@ -11,10 +11,10 @@ import marshmallow
 from marshmallow import Schema, post_load, validate, validates_schema
 from marshmallow.fields import Boolean, String
 
-from chalicelib.fields import CommaSeparated, Email, Moment, PhoneInQuery, Text, WholeNumber
-from chalicelib.problems import invalid
-from chalicelib.rows import MEMBERS
-from chalicelib.schemas import CHOICE, STATUSES
+from chalicelib.customers.rows import MEMBERS
+from chalicelib.customers.schemas import CHOICE, STATUSES
+from chalicelib.http.fields import CommaSeparated, Email, Moment, PhoneInQuery, Text, WholeNumber
+from chalicelib.http.problems import invalid
 
 _CREATED_SORTS = ("-created_at", "created_at")
 _UPDATED_SORTS = ("-updated_at", "updated_at")

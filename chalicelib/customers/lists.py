@@ -14,11 +14,11 @@ from functools import lru_cache
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from chalicelib import cursors
-from chalicelib.cursors import Position
+from chalicelib.customers.rows import MEMBERS, as_json, email_key, texts
 from chalicelib.database import Database, Row, Value
-from chalicelib.problems import invalid
-from chalicelib.rows import MEMBERS, as_json, email_key, texts
+from chalicelib.http import pagination
+from chalicelib.http.pagination import Position
+from chalicelib.http.problems import invalid
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -104,12 +104,12 @@ def page(database: Database, query: Query, key: bytes) -> Page:
     if len(rows) <= query.limit:
         return Page(items, None)
     last = _position_of(rows[query.limit - 1], query)
-    return Page(items, cursors.encode(key, query.listed, last))
+    return Page(items, pagination.encode(key, query.listed, last))
 
 
 def _position(query: Query, key: bytes) -> Position:
     try:
-        return cursors.decode(key, query.listed, query.cursor or "")
+        return pagination.decode(key, query.listed, query.cursor or "")
     except ValueError:
         message = "cursor: Must be the cursor of a page's `next`, with its other parameters."
         raise invalid("parameter", [("cursor", message)]) from None

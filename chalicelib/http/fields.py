@@ -13,7 +13,7 @@ import marshmallow
 from email_validator import EmailNotValidError, validate_email
 from marshmallow import fields
 
-from chalicelib.documents import json_size
+from chalicelib.http.documents import json_size
 
 E164 = r"\+[1-9][0-9]{1,14}"
 MAX_METADATA = 50

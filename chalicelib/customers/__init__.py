@@ -1,0 +1,1 @@
+"""The resource: fields, schemas, rows, reads and writes, with all of its SQL."""

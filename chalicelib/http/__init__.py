@@ -1,0 +1,1 @@
+"""HTTP for any resource: routing, requests, responses, preconditions, pagination, problems."""

@@ -1,0 +1,1 @@
+"""Bearer tokens: from the Authorization header to a caller and its scopes."""
