@@ -25,7 +25,7 @@ from types import SimpleNamespace
 sys.path[:0] = sys.argv[1:]
 os.environ |= {"AWS_LAMBDA_FUNCTION_NAME": "x", "CURSOR_KEY": "k" * 64}
 import app
-from chalicelib import schemas, parameters
+from chalicelib.customers import queries, schemas
 document = {"email": "ada@ex\\u00e4mple.com", "given_name": "Ada", "time_zone": "Europe/London"}
 assert schemas.load_customer(document)["time_zone"] == "Europe/London"
 route = {"httpMethod": "GET", "path": "/", "requestId": "x"}
@@ -59,7 +59,7 @@ assert jwt.__file__.startswith(sys.argv[1])
 TRACES = """
 import sys
 sys.path[:0] = sys.argv[1:]
-from chalicelib import tracing
+from chalicelib.observability import tracing
 assert tracing.recorder()
 import aws_xray_sdk
 assert aws_xray_sdk.__file__.startswith(sys.argv[1])
