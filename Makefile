@@ -61,9 +61,10 @@ check: $(INSTALLED)  ## Check lint, format and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-format: $(INSTALLED)  ## Format the code, and mend what lint can
-	@$(BIN)/ruff check --fix .
+format: $(INSTALLED)  ## Format the code, apply lint fixes, and report the remaining findings
+	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format .
+	@$(BIN)/ruff check .
 
 openapi: $(INSTALLED)  ## Write the OpenAPI document anew, from schemas and routes
 	@$(BIN)/python -m openapi
