@@ -1,6 +1,10 @@
 # The customers API. `make help` lists what there is.
 
-PYTHON ?= python3
+# pyenv's python3 fails, or is the system's, if the version in .python-version is not installed. Outside of
+# this folder it is the user's global version.
+NAME_PYTHON := python3 -c 'import shlex, sys; sys.version_info < (3, 11) and sys.exit(1); \
+	print(shlex.quote(sys.executable))' 2>/dev/null
+PYTHON ?= $(shell $(NAME_PYTHON) || (cd / && $(NAME_PYTHON)) || echo python3)
 BIN := .venv/bin
 COUNT ?= 10000
 # each has a MariaDB of its own, and is often waiting
