@@ -12,7 +12,9 @@ WORKERS := --numprocesses 3 --dist worksteal
 INSTALLED := .venv/.installed
 CONTRACT := .venv/.contract
 INSTALL := pip install --quiet --disable-pip-version-check --no-compile --require-hashes --requirement
-COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --upgrade
+# Lock files must install on every supported Python. Without it, uv drops what only older ones need.
+OLDEST := 3.11
+COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --upgrade --python-version $(OLDEST)
 LOCKED := --constraints requirements.txt
 
 seed migrate: export AWS_ENDPOINT_URL_RDS_DATA ?= http://127.0.0.1:$(or $(DATA_API_PORT),8001)
