@@ -22,7 +22,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def _make_format(checkout: Path) -> subprocess.CompletedProcess[str]:
-    # --old-file: the environment is complete, whatever its stamp says
+    # --old-file: keep the environment, even if its stamp is older than the lock file
     command = ["make", "--old-file=.venv/.installed", "format"]
     return subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
 
@@ -76,7 +76,7 @@ def _python(checkout: Path) -> str:
     return (done.stdout or done.stderr).strip()
 
 
-@pytest.mark.parametrize("inside", [MISSING, TOO_OLD])
+@pytest.mark.parametrize("inside", [MISSING, TOO_OLD], ids=["missing", "too old"])
 def test_python_without_the_version_of_the_checkout_is_the_global_one(
     checkout: Path, inside: str
 ) -> None:
