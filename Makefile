@@ -1,7 +1,7 @@
 # The customers API. `make help` lists what there is.
 
-# pyenv's python3 fails, or is the system's, if the version in .python-version is not installed. Outside of
-# this folder it is the user's global version.
+# If the version in .python-version is not installed, pyenv's python3 fails or is the system's Python. In
+# another folder, pyenv's python3 is the user's global version.
 NAME_PYTHON := python3 -c 'import shlex, sys; sys.version_info < (3, 11) and sys.exit(1); \
 	print(shlex.quote(sys.executable))' 2>/dev/null
 PYTHON ?= $(shell $(NAME_PYTHON) || (cd / && $(NAME_PYTHON)) || echo python3)
@@ -12,9 +12,11 @@ WORKERS := --numprocesses 3 --dist worksteal
 INSTALLED := .venv/.installed
 CONTRACT := .venv/.contract
 INSTALL := pip install --quiet --disable-pip-version-check --no-compile --require-hashes --requirement
-# Lock files must install on every supported Python. Without it, uv drops what only older ones need.
+# Lock files must install on every supported Python. By default, uv omits releases that only Python versions
+# older than .venv's need.
 OLDEST := 3.11
-COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --upgrade --python-version $(OLDEST)
+COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --upgrade \
+	--python-version $(OLDEST)
 LOCKED := --constraints requirements.txt
 
 seed migrate: export AWS_ENDPOINT_URL_RDS_DATA ?= http://127.0.0.1:$(or $(DATA_API_PORT),8001)

@@ -108,7 +108,8 @@ def test_next_week_updates_the_open_pull_request(github: GitHub) -> None:
 
     github.run("git", "fetch", "--quiet", "origin")
     assert github.run("git", "show", "origin/update-lock-files:requirements.txt") == "a==3\n"
-    assert github.run("git", "rev-list", "--count", "origin/main..origin/update-lock-files") == "1\n"
+    new_commits = "origin/main..origin/update-lock-files"
+    assert github.run("git", "rev-list", "--count", new_commits) == "1\n"
     assert [call[:2] for call in github.calls()].count(["pr", "create"]) == 1
 
 
