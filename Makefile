@@ -1,13 +1,23 @@
 # The customers API. `make help` lists what there is.
 
+# If the version in .python-version is not installed, pyenv's python3 fails or is the system's Python. In
+# another folder, pyenv's python3 is the user's global version.
+NAME_PYTHON := python3 -c 'import shlex, sys; sys.version_info < (3, 11) and sys.exit(1); \
+	print(shlex.quote(sys.executable))' 2>/dev/null
+PYTHON ?= $(shell $(NAME_PYTHON) || (cd / && $(NAME_PYTHON)) || echo python3)
 BIN := .venv/bin
 COUNT ?= 10000
 # each has a MariaDB of its own, and is often waiting
 WORKERS := --numprocesses 3 --dist worksteal
-# Creates or repairs an environment; prints nothing if there is nothing to do.
-SETUP = @$(or $(PYTHON),python3) local/bootstrap.py $(if $(PYTHON),--exact)
+# Creates or repairs an environment; prints nothing if there is nothing to do. A PYTHON that the user names
+# replaces an environment of another version.
+SETUP = @$(PYTHON) local/bootstrap.py $(if $(filter command environment,$(origin PYTHON)),--exact)
 ENVIRONMENTS := $(addprefix .venv/,audit bench fuzz rehearsal)
-COMPILE := .venv/audit/bin/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --upgrade
+# Lock files must install on every supported Python. By default, uv omits releases that only Python versions
+# older than .venv's need.
+OLDEST := 3.11
+COMPILE := .venv/audit/bin/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --upgrade \
+	--python-version $(OLDEST)
 LOCKED := --constraints requirements.txt
 
 seed migrate: export AWS_ENDPOINT_URL_RDS_DATA ?= http://127.0.0.1:$(or $(DATA_API_PORT),8001)
@@ -66,9 +76,10 @@ check: setup  ## Check lint, format and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-format: setup  ## Format the code, and mend what lint can
-	@$(BIN)/ruff check --fix .
+format: setup  ## Format the code, apply lint fixes, and report the remaining findings
+	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format .
+	@$(BIN)/ruff check .
 
 openapi: setup  ## Write the OpenAPI document anew, from schemas and routes
 	@$(BIN)/python -m openapi

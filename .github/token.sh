@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints a token with every scope, for the tests of a stage: OAuth's client credentials.
+# Prints an access token with every scope, for the tests of a stage (OAuth 2.0 client credentials grant).
 set -euo pipefail
 
 curl --fail --silent --show-error --retry 3 --user "$TOKEN_CLIENT_ID:$TOKEN_CLIENT_SECRET" \

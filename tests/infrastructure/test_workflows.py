@@ -1,6 +1,7 @@
-"""What GitHub runs: the same commands as on a laptop, with no more rights than they need."""
+"""GitHub's workflows: the commands of the Makefile, with the least privileges that they need."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,19 @@ PATHS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 # YAML 1.1 reads the key `on` as true.
 WORKFLOWS = {path.name: yaml.safe_load(path.read_text()) for path in PATHS}
 PINNED = re.compile(r"uses: (?P<action>[\w-]+/[\w-]+)@(?P<digest>[0-9a-f]{40}) # v\d+\.\d+\.\d+$")
-WRITING = {"write", "write-all"}
+FROM_FILE = {"python-version-file": ".python-version"}
+FROM_MATRIX = {"python-version": "${{ matrix.python }}"}
+READS = {"contents": "read"}
+DEPLOYS = {"contents": "read", "id-token": "write"}
+# Jobs that may do more than to read the repository.
+PERMISSIONS = {
+    ("deploy.yml", "deploy"): DEPLOYS,
+    ("main.yml", "dev"): DEPLOYS,
+    ("main.yml", "staging"): DEPLOYS,
+    ("main.yml", "prod"): DEPLOYS,
+    ("weekly.yml", "update"): {"actions": "write", "contents": "write", "pull-requests": "write"},
+    ("weekly.yml", "report"): {"contents": "read", "issues": "write"},
+}
 
 each_workflow = pytest.mark.parametrize("name", WORKFLOWS)
 
@@ -30,7 +43,7 @@ def _steps(name: str) -> Iterator[dict[str, Any]]:
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
 def test_actions_are_pinned(path: Path) -> None:
-    """A tag can be moved to other code; a digest can't."""
+    """Tags can move to other code, digests can't."""
     for line in path.read_text().splitlines():
         if "uses:" in line and "./.github/" not in line:
             assert PINNED.search(line), line
@@ -48,18 +61,43 @@ def test_an_action_has_one_digest() -> None:
 
 
 @each_workflow
-def test_jobs_have_the_rights_they_need(name: str) -> None:
+def test_jobs_have_the_least_privileges(name: str) -> None:
     assert WORKFLOWS[name]["permissions"] == {}
-    for job in _jobs(name).values():
-        rights = dict(job["permissions"])
-        is_deploying = "deploy.yml" in (name, str(job.get("uses", "")).rpartition("/")[2])
-        assert rights.pop("id-token", None) == ("write" if is_deploying else None)
-        assert rights == {"contents": "read"}
+    for job_name, job in _jobs(name).items():
+        assert job["permissions"] == PERMISSIONS.get((name, job_name), READS)
+
+
+def test_python_version_has_one_home() -> None:
+    """Either `.python-version`, or the matrix of all supported versions."""
+    for name in WORKFLOWS:
+        for job in _jobs(name).values():
+            for step in job.get("steps", []):
+                if "actions/setup-python@" in step.get("uses", ""):
+                    is_matrix = "python" in job.get("strategy", {}).get("matrix", {})
+                    assert step["with"] == (FROM_MATRIX if is_matrix else FROM_FILE)
+
+
+def test_matrix_has_every_supported_python() -> None:
+    strategy = _jobs("checks.yml")["test"]["strategy"]
+    versions = strategy["matrix"]["python"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    oldest = int(versions[0].removeprefix("3."))
+
+    assert project["requires-python"] == f">={versions[0]}"
+    assert versions == [f"3.{minor}" for minor in range(oldest, oldest + len(versions))]
+    assert (ROOT / ".python-version").read_text().strip() in versions
+    assert strategy["fail-fast"] is False
+
+
+def test_lock_files_are_compiled_for_the_oldest_python() -> None:
+    oldest = _jobs("checks.yml")["test"]["strategy"]["matrix"]["python"][0]
+
+    assert re.search(rf"(?m)^OLDEST := {re.escape(oldest)}$", (ROOT / "Makefile").read_text())
 
 
 @each_workflow
-def test_nothing_is_run_that_others_wrote(name: str) -> None:
-    """Neither with our secrets (pull_request_target), nor as a part of a command."""
+def test_untrusted_input_is_not_run(name: str) -> None:
+    """Neither with secrets (pull_request_target), nor as a part of a command."""
     assert "pull_request_target" not in WORKFLOWS[name][True]
     for step in _steps(name):
         assert "${{" not in step.get("run", "")
@@ -73,22 +111,40 @@ def test_checkout_leaves_no_credentials(name: str) -> None:
 
 
 @each_workflow
-def test_jobs_end(name: str) -> None:
+def test_jobs_have_a_timeout(name: str) -> None:
     for job in _jobs(name).values():
         assert "uses" in job or job["timeout-minutes"] <= 110
 
 
-def test_commands_are_the_makefiles() -> None:
+def test_commands_are_targets_of_the_makefile() -> None:
     makefile = (ROOT / "Makefile").read_text()
     targets = set(re.findall(r"(?m)^([a-z]+):", makefile))
     commands = "\n".join(step.get("run", "") for name in WORKFLOWS for step in _steps(name))
     used = set(re.findall(r"(?<![\w-])make (?:--silent )?([a-z]+)", commands))
 
-    assert used >= {"check", "test", "contract", "openapi", "audit"}
+    assert used >= {"check", "test", "contract", "openapi", "audit", "lock"}
     assert used <= targets
+    assert set(_jobs("weekly.yml")["newest"]["strategy"]["matrix"]["target"]) <= targets
 
 
-def test_stages_follow_each_other() -> None:
+def test_weekly_failures_are_reported() -> None:
+    jobs = _jobs("weekly.yml")
+    report = jobs.pop("report")
+
+    assert "schedule" in WORKFLOWS["weekly.yml"][True]
+    assert report["needs"] == list(jobs)
+    assert report["if"].startswith("always()")
+    assert re.findall(r"needs\.\*\.result, '(\w+)'", report["if"]) == ["failure", "cancelled"]
+
+
+def test_weekly_releases_are_tested_without_a_token() -> None:
+    """Code of this week's releases may be malicious."""
+    assert "token" not in str(_jobs("weekly.yml")["newest"])
+    update = [step for step in _jobs("weekly.yml")["update"]["steps"] if "run" in step]
+    assert [step["run"] for step in update if "token" in str(step)] == [".github/propose.sh"]
+
+
+def test_stages_are_deployed_in_order() -> None:
     jobs = _jobs("main.yml")
 
     assert {name: job.get("needs") for name, job in jobs.items()} == {
@@ -102,7 +158,7 @@ def test_stages_follow_each_other() -> None:
     assert WORKFLOWS["main.yml"][True] == {"push": {"branches": ["main"]}}
 
 
-def test_deployments_do_not_overtake_each_other() -> None:
+def test_deployments_run_one_at_a_time() -> None:
     assert WORKFLOWS["main.yml"]["concurrency"] == {"group": "main", "cancel-in-progress": False}
 
 
@@ -117,15 +173,15 @@ def test_migrations_run_before_the_code() -> None:
     assert order == ["provision", "migrate", "deploy", "smoke", "rollback"]
 
 
-def test_staging_is_under_load_before_prod() -> None:
+def test_load_test_on_staging_precedes_prod() -> None:
     [loaded] = [step for step in _steps("deploy.yml") if "make load" in step.get("run", "")]
 
     assert loaded["if"] == "inputs.stage == 'staging'"
-    assert loaded["id"] == "e2e"  # so that it is taken back, if it does not hold
+    assert loaded["id"] == "e2e"  # a failure rolls back
     assert loaded["run"].index("pytest tests/e2e") < loaded["run"].index("make load")
 
 
-def test_what_fails_its_tests_is_taken_back() -> None:
+def test_failed_tests_roll_back() -> None:
     *_, last = _steps("deploy.yml")
     ids = {step["id"] for step in _steps("deploy.yml") if "id" in step}
 
