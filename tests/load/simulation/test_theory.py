@@ -5,10 +5,10 @@ import random
 import pytest
 import simpy
 
-from load.simulation import theory
-from load.simulation.checks import CHECKS
 from load.simulation.figures import interval
 from load.simulation.queues import Pool, Process, Station, TokenBucket
+from tests.load.simulation import theory
+from tests.load.simulation.checks import CHECKS
 
 SEEDS = 30
 
