@@ -159,7 +159,7 @@ def verdicts(figures: Mapping[str, Figures]) -> list[str]:
     own = {COLUMNS[kind]: (ratios(figures, kind)[SERVICE], LIMITS[kind]) for kind in COLUMNS}
     own["package"] = (figures[SERVICE].package, LARGEST_PACKAGE)
     return [
-        f"- {name}: {value:.3f} of {limit:.2f}, {'which holds' if value <= limit else '**missed**'}"
+        f"- {name}: {value:.3f} (limit {limit:.2f}): {'pass' if value <= limit else '**fail**'}"
         for name, (value, limit) in own.items()
     ]
 

@@ -84,7 +84,7 @@ def measure(
 def table(results: Results) -> str:
     """Return the medians by size, and the ratio of the largest to the smallest."""
     sizes = list(next(iter(results.values())))
-    head = ["request", *(f"{size:,}" for size in sizes), "ratio", "database's processor"]
+    head = ["request", *(f"{size:,}" for size in sizes), "ratio", "ratio of database CPU time"]
     lines = [head, ["---"] * len(head)]
     for name, by_size in results.items():
         medians = [f"{median(each.took):.2f} ms" for each in by_size.values()]
@@ -105,18 +105,18 @@ def worked_ratio(by_size: Mapping[int, Measured]) -> float:
 def table_of_keys(directory: Path, sizes: list[int]) -> str:
     """Return what each key takes of each customer, and how deep it is."""
     found = {size: keys.read(directory / "mariadb", f"customers_{size}") for size in sizes}
-    head = ["key", *(f"{size:,}: bytes a customer; levels" for size in sizes)]
+    head = ["index", *(f"{size:,}: bytes per customer; levels" for size in sizes)]
     lines = [head, ["---"] * len(head)]
     for name in found[sizes[0]]:
         told = [f"{found[n][name].size / n:.0f}; {found[n][name].depth}" for n in sizes]
         lines.append([name, *told])
     sums = [f"{sum(key.size for key in found[n].values()) / n:.0f}" for n in sizes]
-    return _markdown([*lines, ["together", *sums]])
+    return _markdown([*lines, ["total", *sums]])
 
 
 def table_of_plans(places: Mapping[int, Place]) -> str:
     """Return the keys of each request, and how many entries it reads."""
-    head = ["request", "keys (EXPLAIN's type)", *(f"{size:,}: entries read" for size in places)]
+    head = ["request", "indexes (EXPLAIN type)", *(f"{size:,}: entries read" for size in places)]
     lines = [head, ["---"] * len(head)]
     for name, prepare in REQUESTS.items():
         found = [plans.explain(prepare, place) for place in places.values()]

@@ -146,7 +146,6 @@ def _tell(run: report.Run, directory: Path, arguments: argparse.Namespace) -> No
     if arguments.plot and run.operations:
         PLOT.parent.mkdir(exist_ok=True)
         PLOT.write_text(plot.draw(run.operations, run.faults))
-        PLOT.with_suffix(".json").write_text(figures)
 
 
 def _arguments() -> argparse.Namespace:
@@ -169,9 +168,7 @@ def _arguments() -> argparse.Namespace:
         help="the API drops the keys of creates, which is to fail",
     )
     parser.add_argument("--json", type=_file, help="write the figures into this file, too")
-    parser.add_argument(
-        "--plot", action="store_true", help="draw docs/reliability/chaos.svg, its figures beside it"
-    )
+    parser.add_argument("--plot", action="store_true", help="draw docs/reliability/chaos.svg")
     return parser.parse_args()
 
 

@@ -1,10 +1,13 @@
-"""Capacity on paper: the service in AWS, simulated from 10 to 100,000 requests a second.
+"""Simulate the service in AWS, from 10 to 100,000 requests per second.
 
-Nothing here calls AWS, and nothing here was measured there: docs/scaling.md says what follows.
+The simulation calls no AWS service and uses no measurement from AWS. docs/scaling.md reports the
+results.
 """
 
 from pathlib import Path
 
-PAGE = Path(__file__).parents[2] / "docs" / "scaling.md"
-RESULTS = PAGE.with_suffix("") / "results.json"
-MEASURED = PAGE.with_suffix("") / "measured.json"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "scaling.md"
+PLOTS = PAGE.with_suffix("")
+RESULTS = ROOT / "out" / "simulation" / "results.json"
+MEASURED = Path(__file__).with_name("measured.json")

@@ -1,6 +1,6 @@
-"""Simulate the service in AWS from 10 to 100,000 requests a second: `make simulate`.
+"""Simulate the service in AWS from 10 to 100,000 requests per second: `make simulate`.
 
-Writes docs/scaling/results.json, the tables of docs/scaling.md and its plots. The same seed gives
+Writes out/simulation/results.json, the tables of docs/scaling.md and its plots. The same seed gives
 the same figures. With --quick it prints a coarse table in seconds, and writes only to --output.
 """
 
@@ -17,9 +17,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from load.simulation import MEASURED, PAGE, RESULTS, calibration, page, plots
+from load.simulation import MEASURED, PAGE, PLOTS, RESULTS, calibration, page, plots
 from load.simulation.answers import Answer, answers
-from load.simulation.checks import CHECKS, CUSTOMERS
 from load.simulation.figures import rounded
 from load.simulation.plan import QUICK, Effort, planned
 from load.simulation.runs import Run, run
@@ -28,46 +27,36 @@ PROCESSES = 2
 
 
 def simulate(seed: str, effort: Effort) -> Answer:
-    """Run everything, with a progress bar, and return all answers."""
+    """Run all scenarios with a progress bar, and return the results."""
     scenarios = {scenario.name: (scenario, seeds) for scenario, seeds in planned(effort)}
     runs: dict[str, dict[int, Run]] = {name: {} for name in scenarios}
-    checks: dict[str, Answer] = {}
     held = calibration.compared(MEASURED, seed, effort)
-    # Ctrl-C is for this process alone: it lets the others end
+    # Only this process handles Ctrl-C, and stops the others
     with ProcessPoolExecutor(
         PROCESSES, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
     ) as pool:
-        work: dict[Future[Any], Any] = {}
+        work: dict[Future[Run], tuple[str, int]] = {}
         for name, (scenario, seeds) in scenarios.items():
             for number in range(seeds):
-                work[pool.submit(run, scenario, f"{seed} {number}")] = runs[name], number
-        for name in CHECKS:
-            work[pool.submit(_check, name, seed, effort)] = checks, name
+                work[pool.submit(run, scenario, f"{seed} {number}")] = name, number
         try:
             for future in tqdm(as_completed(work), total=len(work), desc="simulating"):
-                into, key = work[future]
-                into[key] = future.result()
+                name, number = work[future]
+                runs[name][number] = future.result()
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
     found = {name: (scenario, _ordered(runs[name])) for name, (scenario, _) in scenarios.items()}
     told = {"seed": seed} | vars(effort)
-    theory = {name: checks[name] for name in CHECKS}
-    return told | {"theory": theory, "calibration": held} | answers(found)
+    return told | {"calibration": held} | answers(found)
 
 
 def _ordered(runs: dict[int, Run]) -> list[Run]:
     return [runs[number] for number in sorted(runs)]
 
 
-def _check(name: str, seed: str, effort: Effort) -> Answer:
-    check, customers = CHECKS[name], CUSTOMERS // 10 if effort.is_quick else CUSTOMERS
-    seen = check.over(name, seed, effort.seeds, customers)
-    return {"theory": check.expected, "simulated": seen, "holds": seen.holds(check.expected)}
-
-
 def text(results: Answer) -> str:
-    """Return the results as the file has them: four digits, and null where there is no number."""
+    """Return the results as JSON, with four digits, and null for infinity and NaN."""
     return json.dumps(_plain(rounded(results, 4)), indent=1) + "\n"
 
 
@@ -80,7 +69,8 @@ def _plain(value: Any) -> Any:
 
 
 def write(results: Answer, output: Path) -> Iterator[Path]:
-    """Write the file and, where it is that of the page, the page and its plots."""
+    """Write the results. With the default output, also update the page and its plots."""
+    output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(text(results))
     yield output
     if output == RESULTS:
@@ -88,23 +78,25 @@ def write(results: Answer, output: Path) -> Iterator[Path]:
         PAGE.write_text(page.filled(PAGE.read_text(), told))
         yield PAGE
         for name, drawn in plots.drawn(told).items():
-            (RESULTS.parent / name).write_text(drawn)
-            yield RESULTS.parent / name
+            (PLOTS / name).write_text(drawn)
+            yield PLOTS / name
 
 
 def main() -> int:
-    """Simulate, or draw again what was simulated."""
+    """Simulate, or update the page from earlier results."""
     arguments = _arguments()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # or the processes would go on
+    signal.signal(
+        signal.SIGTERM, signal.default_int_handler
+    )  # otherwise the worker processes continue
     try:
         if arguments.draw:
-            results = json.loads(RESULTS.read_text())
+            results = _earlier()
             held = calibration.compared(MEASURED, results["seed"], Effort())
             results |= {"calibration": held}
         else:
             results = simulate(arguments.seed, QUICK if arguments.quick else Effort())
         if arguments.quick and not arguments.output:
-            print(page.decisions(results))  # too coarse to be kept
+            print(page.decisions(results))  # too coarse to keep
         else:
             for path in write(results, arguments.output or RESULTS):
                 print(os.path.relpath(path))
@@ -117,23 +109,31 @@ def main() -> int:
     return 0
 
 
+def _earlier() -> Any:
+    if not RESULTS.exists():
+        raise ValueError(f"{os.path.relpath(RESULTS)} is missing; run without --draw first")
+    return json.loads(RESULTS.read_text())
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="make simulate", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--seed", default="1", help="any text (%(default)s)")
-    parser.add_argument("--quick", action="store_true", help="seconds instead of minutes")
-    where = f"of the results ({os.path.relpath(RESULTS)})"
+    parser.add_argument("--quick", action="store_true", help="take seconds instead of minutes")
+    where = f"file for the results ({os.path.relpath(RESULTS)})"
     parser.add_argument("--output", type=_writable, metavar="FILE", help=where)
-    anew = "only compare with what was measured, and draw the results there are"
-    parser.add_argument("--draw", action="store_true", help=anew)
+    draw = "don't simulate: update the page and its plots from earlier results"
+    parser.add_argument("--draw", action="store_true", help=draw)
     return parser.parse_args()
 
 
 def _writable(name: str) -> Path:
     path = Path(name)
     if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise argparse.ArgumentTypeError(f"{name} can't be written: name a file in a folder")
+        raise argparse.ArgumentTypeError(
+            f"{name} can't be written. Name a file in a writable folder"
+        )
     return path
 
 

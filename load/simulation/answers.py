@@ -1,6 +1,7 @@
-"""From runs to answers: what docs/scaling/results.json holds."""
+"""Combine runs into results: the content of out/simulation/results.json."""
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 from statistics import mean
 from typing import Any
 
@@ -8,37 +9,34 @@ from load.simulation.assumptions import ASSUMPTIONS
 from load.simulation.demand import needs
 from load.simulation.designs import STEPS
 from load.simulation.figures import rounded
-from load.simulation.plan import OUTAGE, POLICIES, RATES, SCALES, of_bound
-from load.simulation.runs import Run, together
+from load.simulation.plan import CHANGES, OUTAGES, POLICIES, RATES, of_bound
+from load.simulation.runs import WARM_UP, Run, together
 from load.simulation.scenario import Scenario
 from load.simulation.service import KINDS
-from load.simulation.spending import monthly, not_modified
+from load.simulation.spending import monthly
 
 MOST_FAILED = 0.001
 LONGEST = 1.0
-"""What holds: fewer requests fail for good than one in a thousand, and p99 is less, in seconds."""
+"""Targets: a smaller share of requests fails, and p99 is shorter, in seconds."""
 
 Runs = Mapping[str, tuple[Scenario, Sequence[Run]]]
 Answer = dict[str, Any]
 
 
 def answers(found: Runs) -> Answer:
-    """Return everything that the page tells of the scenarios."""
+    """Return the results of all scenarios."""
     return {
         "assumptions": {name: vars(each) for name, each in ASSUMPTIONS.items()},
         "ladder": {step: _of_rates(found, f"ladder/{step}") for step in STEPS},
         "jumps": _jumps(found),
-        "changes": {name: _seen(found[f"change/{name}"][1]) for name in ("greedy", "plan")},
-        "not_modified": {str(rate): not_modified(rate, 0.5) for rate in RATES},
-        "outages": {policy: _outage(*found[f"outage/{policy}"]) for policy in POLICIES},
-        "scales": {f"{each:g}": _seen(found[f"scale/{each:g}"][1]) for each in SCALES},
+        "changes": {name: _seen(found[f"change/{name}"][1]) for name in CHANGES},
+        "outages": {event: _of_policies(found, f"outage/{event}") for event in OUTAGES},
         "bounds": _bounds(found),
-        "day": _series(found["day"][1], found["day"][0].factor),
     }
 
 
 def _seen(runs: Sequence[Run]) -> Answer:
-    """Return seconds and shares, each as a mean and half of its 95% interval."""
+    """Return latencies and shares, each as a mean and half of its 95% interval."""
     kinds = {str(kind): mean(each.failed[kind] for each in runs) for kind in KINDS}
     return {
         "seeds": len(runs),
@@ -92,21 +90,26 @@ def _series(runs: Sequence[Run], scale: float) -> Answer:
     return series | {"acu": [rounded(each.acu, 3) for each in seconds]}
 
 
+def _of_policies(found: Runs, name: str) -> Answer:
+    return {policy: _outage(*found[f"{name}/{policy}"]) for policy in POLICIES}
+
+
 def _outage(scenario: Scenario, runs: Sequence[Run]) -> Answer:
-    """Return what was lost, what was sent at most, and when all was well again."""
+    """Return failures, peaks, and the seconds until fewer than 1% of attempts fail again."""
     series = _series(runs[:1], scenario.factor)
-    after = range(int(OUTAGE.end) - 4, len(series["attempts"]))  # the series leaves out the warm-up
+    end = ceil(scenario.outage.end - WARM_UP) if scenario.outage else 0
+    after = range(end, len(series["attempts"]))
     bad = [at for at in after if series["refused"][at] > 0.01 * max(1, series["attempts"][at])]
     return _seen(runs) | {
         "peak_attempts": max(series["attempts"]),
         "peak_busy": max(series["busy"]),
-        "recovered": (bad[-1] + 1 - after[0]) if bad else 0,
+        "recovered": (bad[-1] + 1 - end) if bad else 0,
         "series": series,
     }
 
 
 def _bounds(found: Runs) -> Answer:
-    """Return what comes of each assumption at its bounds, and of what it is varied in."""
+    """Return the results with each assumption at its bounds, and with all as assumed."""
     table = {"base": _bound(found, "bound/base")}
     for name in ASSUMPTIONS:
         ends = {end: _bound(found, f"bound/{name}/{end}") for end in ("low", "high")}

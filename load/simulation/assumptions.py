@@ -1,32 +1,31 @@
-"""All that the simulation takes for granted, each value once, with its source and its bounds.
+"""Input values of the simulation, each with its source.
 
-What is documented by AWS or follows from this project's code is a constant; what nobody measured
-for this service is an `Assumption`, with the bounds between which docs/scaling.md varies it.
+Values that AWS documents, or that this project's code defines, are constants. Unmeasured
+values are an `Assumption`, with the bounds between which docs/scaling.md varies them.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Self
 
+from chalicelib.database.retries import ATTEMPTS
 from infrastructure.costs import Price, Usage
 
-TIMEOUT = 29.0
-"""Seconds that API Gateway waits for an answer: infrastructure/gateway.py."""
-READ_TIMEOUT = 24.0
-"""Seconds that the function waits for a statement: chalicelib/database/clients.py."""
-RETRY_AFTER: Mapping[int, float] = {429: 1.0, 500: 1.0, 503: 2.0, 504: 1.0}
-"""Seconds that our answers ask for: infrastructure/gateway_responses.py, chalicelib/database; 500
-and 504 have no Retry-After, and clients are taken to wait for a second."""
+RETRY_AFTER: Mapping[int, float] = {429: 1.0, 500: 1.0, 503: 2.0}
+"""Seconds in Retry-After: infrastructure/gateway_responses.py, chalicelib/database/errors.py.
+
+A 500 has no Retry-After. The simulated clients then wait for one second.
+"""
 RAMP_ENVIRONMENTS, RAMP_SECONDS = 1_000.0, 10.0
-"""Environments that Lambda adds to a function, in so many seconds.
+"""Lambda adds at most this many environments to a function in this many seconds.
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html"""
 ACCOUNT_RATE, ACCOUNT_BURST = 10_000, 5_000
-"""Requests a second of an account in a region, before anybody asked AWS for more.
+"""Default quota of an account in a region: requests per second, and burst.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html"""
 ACCOUNT_CONCURRENCY = 1_000
-"""Environments of an account in a region, before anybody asked for more: the page of Lambda."""
+"""Default quota of an account in a region; source: the Lambda page above."""
 HIGHEST_ACU = 256.0
-"""Of one instance. https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.html"""
+"""Maximum of one instance. https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.html"""
 
 PROXY = Price(0.015, "ACU-hour of RDS Proxy", "unchecked")
 CACHE = Price(3.80, "hour of API Gateway's largest cache", "unchecked")
@@ -34,10 +33,10 @@ CACHE = Price(3.80, "hour of API Gateway's largest cache", "unchecked")
 
 @dataclass(frozen=True)
 class Operation:
-    """One kind of request: its share, its statements, and the database's work for each of them.
+    """One kind of request: its number of statements, and the database's work for each of them.
 
-    `work` is relative to a get: medians of one client in docs/growth.md, ten million customers.
-    Statements are those of tests/test_statements.py.
+    `work` is relative to a get. Its values are the medians of one client in docs/growth.md, with
+    ten million customers. tests/test_statements.py asserts the number of statements.
     """
 
     name: str
@@ -54,7 +53,7 @@ PATCH = Operation("patch", 2, 1.6, False)
 
 @dataclass(frozen=True)
 class Assumption:
-    """A value that nobody measured for this service, and the bounds of what it may be."""
+    """An unmeasured value, and its plausible bounds."""
 
     value: float
     low: float
@@ -69,46 +68,66 @@ ASSUMPTIONS: Mapping[str, Assumption] = {
         105, 30, 200, "ms, median of a Data API call", "one blog: warm function, Java, PostgreSQL"
     ),
     "data_api_spread": Assumption(
-        0.73, 0.4, 1.0, "of its logarithm", "the same: p90 271 ms, p99 572 ms fit it"
+        0.73,
+        0.4,
+        1.0,
+        "standard deviation of the logarithm",
+        "same blog: fits p90 271 ms, p99 572 ms",
     ),
     "mysql_ms": Assumption(
         3, 1, 10, "ms, median of a statement through RDS Proxy", "one blog: 2 to 3 ms, psycopg2"
     ),
-    "mysql_spread": Assumption(0.5, 0.3, 0.8, "of its logarithm", ASSUMED),
+    "mysql_spread": Assumption(0.5, 0.3, 0.8, "standard deviation of the logarithm", ASSUMED),
     "per_acu": Assumption(
-        Usage.per_acu, 25, 400, "statements a second of one ACU", "assumed, as in docs/costs.md"
+        Usage.per_acu, 25, 400, "statements per second of one ACU", "assumed, as in docs/costs.md"
     ),
     "vcpu_per_acu": Assumption(
-        0.25, 0.125, 0.5, "processors of one ACU", "assumed: 2 of 16 GiB, as Aurora's r classes"
+        0.25, 0.125, 0.5, "processors of one ACU", "assumed: 2 per 16 GiB, like Aurora's r classes"
     ),
-    "scaling_target": Assumption(0.7, 0.5, 0.9, "of capacity: above it, Aurora adds", ASSUMED),
-    "scaling_lag": Assumption(5, 1, 30, "s of load before Aurora adds", ASSUMED),
-    "scaling_doubling": Assumption(15, 5, 60, "s in which capacity doubles", ASSUMED),
-    "scaling_halving": Assumption(300, 60, 900, "s in which idle capacity halves", ASSUMED),
-    "connections": Assumption(2_000, 500, 5_000, "statements at once in a database", ASSUMED),
+    "scaling_target": Assumption(
+        0.7, 0.5, 0.9, "of capacity: above this, Aurora scales up", ASSUMED
+    ),
+    "scaling_lag": Assumption(5, 1, 30, "s of load before Aurora scales up", ASSUMED),
+    "scaling_doubling": Assumption(15, 5, 60, "s for capacity to double", ASSUMED),
+    "scaling_halving": Assumption(300, 60, 900, "s for idle capacity to halve", ASSUMED),
+    "connections": Assumption(
+        2_000, 500, 5_000, "concurrent statements per database instance", ASSUMED
+    ),
     "handler_ms": Assumption(
-        5, 2, 15, "ms of the function itself", "docs/performance.md at 0.29 of a core, rounded up"
+        5,
+        2,
+        15,
+        "ms of the function's own work",
+        "docs/performance.md at 0.29 of a core, rounded up",
     ),
-    "gateway_ms": Assumption(10, 3, 30, "ms of gateway and network within AWS", ASSUMED),
+    "gateway_ms": Assumption(10, 3, 30, "ms of gateway and network inside AWS", ASSUMED),
     "cold_ms": Assumption(
         225, 150, 400, "ms, median of a cold start", "one page: p50 150 to 300 ms, Python"
     ),
-    "cold_spread": Assumption(0.38, 0.2, 0.6, "of its logarithm", "the same: p99 400 to 700 ms"),
-    "idle_seconds": Assumption(300, 60, 900, "s that an idle environment is kept", ASSUMED),
+    "cold_spread": Assumption(
+        0.38, 0.2, 0.6, "standard deviation of the logarithm", "same page: p99 400 to 700 ms"
+    ),
+    "idle_seconds": Assumption(300, 60, 900, "s until Lambda removes an idle environment", ASSUMED),
     "write_share": Assumption(0.2, 0.05, 0.5, "of requests; half create, half patch", ASSUMED),
     "list_share": Assumption(0.25, 0.0, 0.6, "of reads", ASSUMED),
-    "cached_share": Assumption(0.5, 0.2, 0.9, "of reads, where there is a cache", ASSUMED),
-    "client_attempts": Assumption(3, 1, 5, "times that a client sends at most", ASSUMED),
-    "client_jitter": Assumption(1.0, 0.0, 2.0, "of Retry-After, at most, added to it", ASSUMED),
+    "cached_share": Assumption(0.5, 0.2, 0.9, "of reads, in steps with a cache", ASSUMED),
+    "client_attempts": Assumption(3, 1, 5, "attempts of a client at each request", ASSUMED),
+    "client_jitter": Assumption(
+        1.0, 0.0, 2.0, "of Retry-After: maximum random delay added to it", ASSUMED
+    ),
     "function_attempts": Assumption(
-        1, 1, 3, "times that the function sends a statement", "chalicelib/database/clients.py: once"
+        ATTEMPTS,
+        1,
+        5,
+        "attempts of the function at each statement",
+        "chalicelib/database/retries.py",
     ),
 }
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """The values of a run, by the names of ASSUMPTIONS; times in seconds where named `_seconds`."""
+    """The values of a run, named like ASSUMPTIONS."""
 
     data_api_ms: float
     data_api_spread: float
@@ -135,7 +154,7 @@ class Parameters:
 
     @classmethod
     def assumed(cls, **others: float) -> Self:
-        """Return the assumed values, but for the others that are given."""
+        """Return the assumed values, except the given ones."""
         values = {each.name: ASSUMPTIONS[each.name].value for each in fields(cls)}
         return replace(cls(**values), **others)
 
@@ -152,5 +171,5 @@ class Parameters:
 
     @property
     def statements(self) -> float:
-        """Statements of a request, in the mean."""
+        """Mean number of statements per request."""
         return sum(share * each.statements for each, share in self.mix.items())

@@ -1,8 +1,8 @@
-"""The simulation of the local stack against what was measured of it.
+"""Compare a simulation of the local stack with measurements.
 
-The queue is the one that the simulation of AWS has; the gateway is one process of Python, so one
-server. What goes in was measured of single requests: how long each took, and how much of that the
-gateway's processor worked. What comes out is compared with the loads that were measured after it.
+The queue is that of the AWS simulation. It has one server, because the gateway is one Python
+process. The input is the duration of single requests, and the CPU time of the gateway for each. The
+output is compared with measurements under load.
 """
 
 import json
@@ -19,11 +19,11 @@ from load.simulation.plan import Effort
 from load.simulation.queues import Process, Station
 
 TURNS = 4
-"""In which a request's work is done, others' between them: the gateway's event loop reads it, a
-thread asks the Data API and then makes the answer, and the loop writes it."""
+"""Parts of a request's CPU time, between which other requests run: the gateway's event loop reads
+the request, a thread calls the Data API and then builds the response, and the loop writes it."""
 COMPARED = ("throughput", "utilization", "p50", "p95")
 HIGHEST_ERROR = 0.3
-"""Of throughput and utilization: what is further off is not to be extrapolated from."""
+"""Maximum error of throughput and utilization. A larger error invalidates the simulation."""
 
 Sample = Sequence[float]
 
@@ -31,7 +31,7 @@ Sample = Sequence[float]
 def predicted(
     samples: Sequence[Sample], rate: float, seconds: float, chance: random.Random
 ) -> dict[str, float]:
-    """Simulate one gateway under a Poisson process for so many seconds."""
+    """Simulate one gateway with Poisson traffic."""
     env = simpy.Environment()
     station, took = Station(env, 1), list[float]()
 
@@ -59,9 +59,9 @@ def predicted(
 
 
 def compared(measured: Path, seed: str, effort: Effort) -> dict[str, Any]:
-    """Return medians of each rate, measured and simulated, and the error of what was simulated.
+    """Return measured and simulated medians for each rate, and the error of the simulation.
 
-    Raises ValueError where it is too high.
+    Raises ValueError if an error exceeds HIGHEST_ERROR.
     """
     data = json.loads(measured.read_text())
     rows = {share: _row(data, share, seed, effort) for share in data["loads"]}
@@ -69,7 +69,7 @@ def compared(measured: Path, seed: str, effort: Effort) -> dict[str, Any]:
         for name in ("throughput", "utilization"):
             if abs(row[name]["error"]) > HIGHEST_ERROR:
                 error = f"{name} is {row[name]['error']:+.0%} off at {share} of capacity"
-                raise ValueError(f"{measured}: {error}; measure again, or mend the model")
+                raise ValueError(f"{measured}: {error}; measure again, or fix the model")
     return {"machine": data["machine"], "samples": len(data["samples"]), "rates": rows}
 
 

@@ -1,9 +1,9 @@
-"""How figures are written in the tables of docs/scaling.md."""
+"""Format values for the tables of docs/scaling.md."""
 
 from typing import Any
 
 SHOWN = 0.0005
-"""What is less is told as nothing."""
+"""Smaller shares of failures are not shown."""
 
 
 def percent(share: float) -> str:
@@ -12,11 +12,6 @@ def percent(share: float) -> str:
 
 def ms(value: Any) -> str:
     return of_ms(value[0])
-
-
-def within(value: Any) -> str:
-    mean, half = value
-    return f"{of_ms(mean)} ± {of_ms(half)}"
 
 
 def of_ms(seconds: float | None) -> str:

@@ -1,6 +1,6 @@
 """Aurora Serverless v2: instances whose capacity follows their load, with a lag.
 
-How fast it follows is not documented but as "the larger, the faster", so the rates are assumed.
+AWS only documents that larger instances scale faster, so the rates are assumed.
 https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.how-it-works.html
 """
 
@@ -14,27 +14,27 @@ SMALLEST_STEP = 0.5
 
 
 def mean_work(parameters: Parameters) -> float:
-    """Return a processor's seconds for a statement of `work` 1, so that the mix takes `per_acu`."""
+    """Return the CPU seconds of a statement with `work` 1. One ACU then runs `per_acu`."""
     of_mix = sum(share * each.statements * each.work for each, share in parameters.mix.items())
     relative = of_mix / parameters.statements
     return parameters.vcpu_per_acu / parameters.per_acu / relative
 
 
 class Instances:
-    """So many instances as one queue: the endpoint is taken to spread statements perfectly."""
+    """Several instances with one queue, because the endpoint is assumed to balance perfectly."""
 
     def __init__(self, env: simpy.Environment, count: int, scenario: Scenario) -> None:
         self._env, self._count, self._scale = env, count, scenario.factor
         self._design, self._parameters = scenario.design, scenario.parameters
         self.acu = self._design.min_acu
-        """Of each instance."""
+        """Capacity of each instance."""
         self._station = Station(env, self._processors)
         self._room = self._parameters.connections * count / self._scale
         env.process(self._follow())
 
     @property
     def _processors(self) -> float:
-        """How many there are, scaled down."""
+        """Number of processors, scaled down."""
         return self.acu * self._count * self._parameters.vcpu_per_acu / self._scale
 
     @property
@@ -49,7 +49,7 @@ class Instances:
         return self._station.submit(work)
 
     def warm(self, statements: float) -> None:
-        """Have the capacity of so many statements a second, scaled down as the load is."""
+        """Start with the capacity for this load, in statements per second (scaled down)."""
         of_one = statements * self._scale / self._count / self._parameters.per_acu
         self._resize(of_one / self._parameters.scaling_target)
 
@@ -58,7 +58,7 @@ class Instances:
         self._station.set_capacity(self._processors)
 
     def _follow(self) -> Process:
-        """Look every second: grow when busy for as long as the lag, shrink when not."""
+        """Check every second: grow after the lag if busy, shrink if not."""
         own, busy_for, before = self._parameters, 0, 0.0
         while True:
             yield self._env.timeout(1)

@@ -1,4 +1,4 @@
-"""What a load asks of a design, by arithmetic: which limit it reaches first."""
+"""Compute the utilization of each limit of a design under a load."""
 
 from math import exp
 
@@ -7,14 +7,14 @@ from load.simulation.designs import Design
 
 
 def call(design: Design, parameters: Parameters) -> tuple[float, float]:
-    """Return the median, in ms, and the spread of a statement's way to the database and back."""
+    """Return the median latency of a call to the database, in ms, and its spread."""
     if design.backend == "mysql":
         return parameters.mysql_ms, parameters.mysql_spread
     return parameters.data_api_ms, parameters.data_api_spread
 
 
 def function_seconds(design: Design, parameters: Parameters) -> float:
-    """Return how long a function is busy with a request, where nothing is overloaded."""
+    """Return the duration of a function invocation without overload."""
     median, spread = call(design, parameters)
     of_a_call = median * exp(spread**2 / 2)  # the mean of a log-normal time
     served = parameters.vcpu_per_acu / parameters.per_acu / (1 - parameters.scaling_target)
@@ -24,7 +24,7 @@ def function_seconds(design: Design, parameters: Parameters) -> float:
 
 
 def shares_of_work(parameters: Parameters) -> tuple[float, float]:
-    """Return the statements of a request that are reads, and writes, in mean statements' work."""
+    """Return the work of reads and of writes per request, in units of a mean statement."""
     work = {each: share * each.statements * each.work for each, share in parameters.mix.items()}
     unit = sum(work.values()) / parameters.statements
     reads = sum(done for each, done in work.items() if each.is_read) / unit
@@ -32,7 +32,7 @@ def shares_of_work(parameters: Parameters) -> tuple[float, float]:
 
 
 def needs(design: Design, rate: float, parameters: Parameters) -> dict[str, float]:
-    """Return how much of each limit so many requests a second ask for; above 1, it gives."""
+    """Return the utilization of each limit at a rate per second; above 1 is overload."""
     behind = rate
     if design.is_cached:
         behind = rate * (1 - (1 - parameters.write_share) * parameters.cached_share)
@@ -40,7 +40,7 @@ def needs(design: Design, rate: float, parameters: Parameters) -> dict[str, floa
     environments = behind * function_seconds(design, parameters)
     of_an_instance = design.max_acu * parameters.per_acu * design.cells
     found = {
-        "gateway's rate": rate / design.regions / design.rate,
+        "gateway rate": rate / design.regions / design.rate,
         "environments": environments / design.regions / design.concurrency,
     }
     if not design.readers:

@@ -1,4 +1,4 @@
-"""What can be changed about the service, as steps: each has all those before it."""
+"""Designs of the service, as steps. Each step includes all previous steps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,12 +17,12 @@ PROD = STAGES["prod"]
 
 @dataclass(frozen=True)
 class Design:
-    """What bounds the service: requests a second, environments, ACU of an instance.
+    """Limits of the service.
 
-    Rate, burst and environments are those of a region; each region has as many `shards`, which are
-    clusters of their own: tenants are spread evenly over all of them. `readers` take the reads of
-    a shard. With `is_cached` the gateway answers some reads by itself; `plan_rate` is what one API
-    key may take.
+    `rate` (requests per second), `burst` and `concurrency` (environments) apply to a region.
+    `min_acu` and `max_acu` apply to a database instance. Each region has `shards` clusters, and
+    tenants are spread evenly over all clusters. `readers` serve the reads of a shard. With
+    `is_cached`, the gateway responds to some reads itself. `plan_rate` limits one API key.
     """
 
     rate: float
@@ -37,16 +37,16 @@ class Design:
     regions: int = 1
     plan_rate: float | None = None
     spare_instances: int = PROD.instances - 1
-    """Instances that take no requests, as large as the writer, for when it fails."""
+    """Standby instances, as large as the writer."""
 
     @property
     def cells(self) -> int:
-        """Parts that share nothing but the gateway and the environments of their region."""
+        """Number of parts that share only the gateway and the environments of their region."""
         return self.shards * self.regions
 
     @property
     def instances(self) -> int:
-        """Of all clusters; a reader takes over as a spare does."""
+        """Instances of all clusters. If there are readers, one of them replaces a failed writer."""
         return self.cells * (1 + max(self.readers, self.spare_instances))
 
 
@@ -72,24 +72,26 @@ SHARDED = replace(READERS, shards=8, readers=4)
 REGIONS = replace(SHARDED, shards=4, regions=4, rate=37_500, burst=18_750)
 
 STEPS: Mapping[str, Design] = {
-    "prod as it is": DEPLOYED,
-    "what an account has": QUOTAS,
-    "quotas raised by AWS": ASKED,
-    "mysql by RDS Proxy": PROXY,
+    "prod as deployed": DEPLOYED,
+    "default quotas": QUOTAS,
+    "raised quotas": ASKED,
+    "mysql through RDS Proxy": PROXY,
     "15 readers": READERS,
-    "gateway's cache": CACHED,
+    "gateway cache": CACHED,
     "8 shards, 4 readers each": SHARDED,
-    "4 regions of 4 shards": REGIONS,
+    "4 regions, 4 shards each": REGIONS,
 }
-"""The ladder. Shards and regions leave the cache out again: it would keep personal data."""
+"""The ladder. Shards and regions have no cache, because a cache would store personal data."""
 
 EXPLAINED: Mapping[str, str] = {
-    "prod as it is": "`infrastructure/stages.py`: 2,000 a second, 400 environments, up to 64 ACU",
-    "what an account has": "10,000 a second, burst 5,000, 1,000 environments, up to 256 ACU",
-    "quotas raised by AWS": "150,000 a second, 25,000 environments: AWS has to agree",
-    "mysql by RDS Proxy": "`DATABASE_URL`, in the VPC: milliseconds instead of a hundred of them",
-    "15 readers": "the most of a cluster; reads go to the reader endpoint, and may be behind",
-    "gateway's cache": "of reads, with `Authorization` in the key; answers may be stale",
-    "8 shards, 4 readers each": "a cluster for each eighth of the tenants, without the cache",
-    "4 regions of 4 shards": "the same 16 ways, each region with quotas of its own",
+    "prod as deployed": "`infrastructure/stages.py`: 2,000 requests per second, 400 environments, "
+    "up to 64 ACU",
+    "default quotas": "10,000 requests per second, burst 5,000, 1,000 environments, up to 256 ACU",
+    "raised quotas": "150,000 requests per second, 25,000 environments; AWS must approve",
+    "mysql through RDS Proxy": "`DATABASE_URL`, in the VPC: a statement takes milliseconds instead "
+    "of about a hundred",
+    "15 readers": "the maximum of a cluster; reads go to the reader endpoint and may be stale",
+    "gateway cache": "caches reads, with `Authorization` in the cache key; responses may be stale",
+    "8 shards, 4 readers each": "one cluster for each eighth of the tenants; no cache",
+    "4 regions, 4 shards each": "16 shards; each region has its own quotas",
 }

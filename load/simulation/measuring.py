@@ -1,11 +1,11 @@
-"""Measure the local stack, to hold the simulation to it: `python -m load.simulation.measuring`.
+"""Measure the local stack for the calibration: `python -m load.simulation.measuring`.
 
-It starts a stack of its own (MariaDB, Data API server, gateway) on free ports, and sends the mix of
-the simulation: one request after the other, for the time that each takes by itself, and then as a
-Poisson process of several rates, below and above what one gateway can do. A response time counts
-from when the request was to be sent, so that a slow answer delays no other. All are done in turns,
-`--rounds` times, while other programs leave the processors alone: it waits for that, and what they
-disturbed meanwhile is not kept. The rest is, in docs/scaling/measured.json.
+Starts a separate stack (MariaDB, Data API server, gateway) on free ports, and sends the request mix
+of the simulation. Single requests come first, one after the other. Then follows Poisson traffic at
+several rates, below and above the capacity of one gateway. A response time starts when the request
+was due, so a slow response delays no other request. These measurements alternate, `--rounds` times.
+Each waits until other programs are idle, and is discarded if they become busy meanwhile. The
+results are written to load/simulation/measured.json.
 """
 
 import argparse
@@ -35,14 +35,14 @@ from local.processes import Child, LocalError, answers, free_port
 from local.stack import Settings, Stack
 
 SHARES = (0.2, 0.4, 0.6, 0.8, 0.9, 1.2)
-"""Rates, as shares of what a gateway does that is never idle."""
+"""Rates, as shares of the capacity of a gateway."""
 SECONDS = 3.0
 QUIET, WATCHED = 0.3, 0.5
-"""Cores that others may use while something is measured, and in how many seconds before it."""
+"""Maximum cores that other programs use during a measurement, and in how many seconds before."""
 
 
 class Meter:
-    """How many cores others have had since it was made: all but this process and its children."""
+    """Cores used since creation by other programs: all except this process and its children."""
 
     def __init__(self) -> None:
         self._start, self._before = time.perf_counter(), self._read()
@@ -59,7 +59,7 @@ class Meter:
 
 
 def in_quiet(what: Callable[[], Any], deadline: float) -> Any:
-    """Do it until others left the processors alone meanwhile; None where the time is over."""
+    """Repeat a measurement until other programs were idle; return None at the deadline."""
     while time.monotonic() < deadline:
         before = Meter()
         time.sleep(WATCHED)
@@ -74,7 +74,7 @@ def in_quiet(what: Callable[[], Any], deadline: float) -> Any:
 
 @contextmanager
 def running(directory: Path) -> Iterator[Target]:
-    """Run a stack with 200 customers, without traces; its console only has the issuer's keys."""
+    """Run a stack with 200 customers and no traces. Its console only serves the issuer's keys."""
     names = ("PORT", "DATA_API_PORT", "DATABASE_PORT", "CONSOLE_PORT", "XRAY_PORT")
     ports = {name: str(free_port()) for name in names}
     settings = Settings.from_environ({**ports, "LOCAL_STATE": str(directory)})
@@ -92,15 +92,15 @@ def running(directory: Path) -> Iterator[Target]:
 
 
 def measure(rounds: int, patience: float) -> dict[str, Any]:
-    """Return the samples of single requests, and the figures of each rate by its share.
+    """Return the samples of single requests, and the measurements of each rate.
 
-    There may be fewer rounds than are wanted. Raises LocalError if there is not even one.
+    There may be fewer rounds than requested. Raises LocalError if no round succeeded.
     """
     chance, deadline = random.Random("measuring"), time.monotonic() + patience
     samples: list[tuple[float, float]] = []
     loads: dict[str, list[dict[str, float]]] = {str(share): [] for share in SHARES}
     with TemporaryDirectory(prefix="simulation-") as directory, running(Path(directory)) as target:
-        asyncio.run(alone(target, chance))  # what is loaded at first is not measured
+        asyncio.run(alone(target, chance))  # discarded: the first requests import modules
         for share in tqdm([None, *SHARES] * rounds, desc="measuring"):
             if share is None:
                 samples += in_quiet(lambda: asyncio.run(alone(target, chance)), deadline) or []
@@ -109,7 +109,7 @@ def measure(rounds: int, patience: float) -> dict[str, Any]:
                 seen = in_quiet(partial(_load, target, rate, chance), deadline)
                 loads[str(share)] += [seen] if seen else []
     if not all(loads.values()):
-        raise LocalError("other programs were busy nearly all the time: try again without them")
+        raise LocalError("other programs were busy. Stop them and try again")
     return {"machine": machine(), "seconds": SECONDS, "samples": samples, "loads": loads}
 
 
@@ -122,24 +122,29 @@ def machine() -> str:
 
 
 def main() -> int:
-    """Measure, and write the file."""
+    """Measure, and write the results."""
     parser = argparse.ArgumentParser(
         prog="python -m load.simulation.measuring", description="Measure the local stack."
     )
-    parser.add_argument("--rounds", type=int, default=7, help="each of them is told (%(default)s)")
     parser.add_argument(
-        "--patience", type=float, default=1_800, help="seconds to wait for quiet (%(default)s)"
+        "--rounds", type=int, default=7, help="number of measurements per rate (%(default)s)"
+    )
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=1_800,
+        help="seconds to wait for other programs to become idle (%(default)s)",
     )
     arguments = parser.parse_args()
     if arguments.rounds < 1 or arguments.patience <= 0:
-        parser.error("--rounds and --patience must be more than 0")
+        parser.error("--rounds and --patience must be greater than 0")
     try:
         measured = measure(arguments.rounds, arguments.patience)
     except (LocalError, OSError) as error:
         sys.exit(f"measuring: {error}")
     except KeyboardInterrupt:
         sys.exit("measuring: stopped; nothing was written")
-    MEASURED.write_text(json.dumps(rounded(measured), indent=1) + "\n")
+    MEASURED.write_text(json.dumps(rounded(measured)) + "\n")
     print(f"{MEASURED}: {min(map(len, measured['loads'].values()))} rounds or more")
     return 0
 

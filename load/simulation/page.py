@@ -1,40 +1,43 @@
-"""The tables of docs/scaling.md, of docs/scaling/results.json alone: a test compares the two."""
+"""Tables of docs/scaling.md, made from the results of a simulation."""
 
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from load.simulation.cells import SHOWN, ms, of_ms, percent, plain, share, spread, within
+from load.simulation.cells import SHOWN, ms, of_ms, percent, plain, share, spread
 from load.simulation.designs import EXPLAINED
-from load.simulation.plan import CHANGES, SCALED
+from load.simulation.plan import CHANGES, LOADED, OUTAGES
+from load.simulation.spending import per_million
 
-MARK = re.compile(r"(<!-- simulated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
-NAMES = {"429": "429 gateway", "500": "500 no environment", "503": "503 database", "504": "504"}
+MARK = re.compile(r"(<!-- simulated: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+NAMES = {"429": "429 gateway", "500": "500 no environment", "503": "503 database"}
+SHOWN_SWING = 1.05
+"""An assumption is in the table if it changes a value by more than this factor."""
 
 Results = Mapping[str, Any]
 
 
 def filled(text: str, results: Results) -> str:
-    """Return the page with each table anew between its marks."""
-    return MARK.sub(lambda found: found[1] + TABLES[found[2]](results) + "\n" + found[3], text)
+    """Return the page with each table replaced between its marks."""
+    return MARK.sub(lambda found: found[1] + TABLES[found[2]](results) + "\n" + found[4], text)
 
 
 def decisions(results: Results) -> str:
-    """Return the table in front: for each rate what gives, and the first step that holds."""
+    """Return, for each rate, the bottleneck of `prod` and the first step that meets the targets."""
     head = (
-        "requests a second",
-        "gives first, as `prod` is",
+        "requests per second",
+        "largest utilization in `prod`",
         "simulated: failed",
-        "simulated p50",
-        "simulated p99",
-        "change to",
-        "simulated p50 then",
-        "simulated p99 then",
-        "dollars a month",
-        "dollars a million",
+        "p50",
+        "p99",
+        "first step that passes",
+        "p50 in this step",
+        "p99 in this step",
+        "$ per month",
+        "$ per million requests",
     )
     lines = [f"| {' | '.join(head)} |", "|--:|---|--:|--:|--:|---|--:|--:|--:|--:|"]
-    for rate, seen in results["ladder"]["prod as it is"].items():
+    for rate, seen in results["ladder"]["prod as deployed"].items():
         before = [_first(seen["needs"]), percent(seen["failed"][0]), *_times(seen)]
         after = _after(results["ladder"], rate)
         lines.append(f"| {int(rate):,} | {' | '.join([*before, *after])} |")
@@ -42,13 +45,13 @@ def decisions(results: Results) -> str:
 
 
 def _after(ladder: Results, rate: str) -> list[str]:
-    """Return the first step that holds at a rate, and what it does and costs."""
+    """Return the first step that meets the targets at a rate, with its latency and costs."""
     for step, by_rate in ladder.items():
         seen = by_rate[rate]
         if seen["holds"]:
             dollars = seen["dollars"]
-            return [_named(step), *_times(seen), f"{dollars:,.0f}", _million(dollars, rate)]
-    return ["nothing here holds", "-", "-", "-", "-"]
+            return [_named(step), *_times(seen), f"{dollars:,.0f}", _per_million(dollars, rate)]
+    return ["none", "-", "-", "-", "-"]
 
 
 def _times(seen: Results) -> list[str]:
@@ -56,24 +59,20 @@ def _times(seen: Results) -> list[str]:
 
 
 def _named(step: str) -> str:
-    return "nothing" if step == "prod as it is" else f"*{step}*"
+    return step
 
 
-def _million(dollars: float, rate: str) -> str:
-    return f"{dollars / (int(rate) * 730 * 3600 / 1e6):,.2f}"
+def _per_million(dollars: float, rate: str) -> str:
+    return f"{per_million(dollars, int(rate)):,.2f}"
 
 
 def _first(needs: Mapping[str, float]) -> str:
     name, share = max(needs.items(), key=lambda each: each[1])
-    return (
-        f"{name}, {share:.1f} times what there is"
-        if share > 1
-        else f"nothing: {name} at {share:.0%}"
-    )
+    return f"{name}: {share:.0%}"
 
 
 def ladder(results: Results) -> str:
-    """Return a row for each step: at each rate p99, what failed, dollars."""
+    """Return a row for each step: p99, failures and costs at each rate."""
     rates = list(next(iter(results["ladder"].values())))
     head = " | ".join(f"{int(rate):,}" for rate in rates)
     lines = [f"| simulated: step | {head} |", "|---|" + "---|" * len(rates)]
@@ -93,46 +92,46 @@ def _cell(seen: Results) -> str:
 
 
 def steps(_: Results) -> str:
-    lines = ["| step | what it is; each has all before it |", "|---|---|"]
+    lines = ["| step | change |", "|---|---|"]
     return "\n".join([*lines, *(f"| {step} | {what} |" for step, what in EXPLAINED.items())])
 
 
 def needs(results: Results) -> str:
-    """Return how much of each limit is asked for."""
-    names = ("gateway's rate", "environments", "writer", "readers")
-    lines = ["| step | requests a second | " + " | ".join(names) + " |", "|---|--:|" + "--:|" * 4]
+    """Return the utilization of each limit at one rate. It is proportional to the rate."""
+    names = ("gateway rate", "environments", "writer", "readers")
+    lines = [f"| at {LOADED:,} requests per second | {' | '.join(names)} |", "|---|" + "--:|" * 4]
     for step, by_rate in results["ladder"].items():
-        for rate in list(by_rate)[1:]:
-            asked = by_rate[rate]["needs"]
-            cells = (f"{asked[name]:.0%}" if name in asked else "" for name in names)
-            bold = (f"**{cell}**" if cell and int(cell[:-1]) > 100 else cell for cell in cells)
-            lines.append(f"| {step} | {int(rate):,} | {' | '.join(bold)} |")
+        used = by_rate[str(LOADED)]["needs"]
+        cells = (_utilization(used[name]) if name in used else "" for name in names)
+        lines.append(f"| {step} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
+def _utilization(share: float) -> str:
+    return f"**{share:.0%}**" if share > 1 else f"{share:.1%}"
+
+
 def bills(results: Results) -> str:
-    """Return the parts of the bill of the step that holds, for each rate."""
+    """Return, for each rate, the bill of the first step that meets the targets."""
     found: dict[str, Mapping[str, float]] = {}
-    for rate in results["ladder"]["prod as it is"]:
+    for rate in results["ladder"]["prod as deployed"]:
         held = (by[rate] for by in results["ladder"].values() if by[rate]["holds"])
         found[rate] = next(held, {"parts": {}})["parts"]
     parts = list(dict.fromkeys(part for each in found.values() for part in each))
     lines = [
-        "| dollars a month, of simulated use | "
-        + " | ".join(f"{int(rate):,}" for rate in found)
-        + " |"
+        "| $ per month, simulated usage | " + " | ".join(f"{int(rate):,}" for rate in found) + " |"
     ]
     lines.append("|---|" + "--:|" * len(found))
     for part in parts:
         cells = (f"{each[part]:,.0f}" if part in each else "" for each in found.values())
         lines.append(f"| {part} | {' | '.join(cells)} |")
     sums = (f"{sum(each.values()):,.0f}" for each in found.values())
-    return "\n".join([*lines, f"| **together** | {' | '.join(sums)} |"])
+    return "\n".join([*lines, f"| **total** | {' | '.join(sums)} |"])
 
 
 def jumps(results: Results) -> str:
-    """Return what a load that is ten times as high at once does to three of the steps."""
-    head = "to requests a second | failed for good | p99 | attempts a request | well again after"
+    """Return the effect of a load that rises to ten times as much at once."""
+    head = "requests per second | failed | p99 | attempts per request | recovered after"
     lines = [f"| simulated: step | {head} |", "|---|--:|--:|--:|--:|--:|"]
     for name, seen in results["jumps"].items():
         step, _, rate = name.rpartition("/")
@@ -146,108 +145,81 @@ def jumps(results: Results) -> str:
 
 
 def outages(results: Results) -> str:
-    """Return what each way of repeating makes of a failover."""
-    head = "failed for good | p99 | most attempts a second | most environments | well again after"
-    lines = [f"| simulated: who repeats | {head} |", "|---|--:|--:|--:|--:|--:|"]
-    for policy, seen in results["outages"].items():
-        lines.append(
-            f"| {policy} | {percent(seen['failed'][0])} | {ms(seen['p99'])} "
-            f"| {seen['peak_attempts']:,} | {seen['peak_busy']:,} | {seen['recovered']} s |"
-        )
+    """Return the effect of each retry policy on both kinds of outage."""
+    head = "failed | p99 | peak attempts per second | peak environments | recovered after"
+    lines = [f"| simulated: outage | maximum attempts | {head} |", "|---|---|--:|--:|--:|--:|--:|"]
+    for event, by_policy in results["outages"].items():
+        length = f"{OUTAGES[event].end - OUTAGES[event].start:.2g} s"
+        for policy, seen in by_policy.items():
+            lines.append(
+                f"| {length} | {policy} | {percent(seen['failed'][0])} | {ms(seen['p99'])} "
+                f"| {seen['peak_attempts']:,} | {seen['peak_busy']:,} | {seen['recovered']} s |"
+            )
     return "\n".join(lines)
 
 
 def changes(results: Results) -> str:
-    """Return what a usage plan does against one key that sends too much."""
-    head = "| simulated: what happens | what is done | failed, of all others | p99 of all others |"
-    lines = [head, "|---|---|--:|--:|"]
-    for name, (event, change) in CHANGES.items():
+    """Return the effect of a usage plan on one key that sends too much."""
+    head = "| simulated: limit per key | failed, other clients | p99, other clients |"
+    lines = [head, "|---|--:|--:|"]
+    for name, limit in CHANGES.items():
         seen = results["changes"][name]
-        lines.append(f"| {event} | {change} | {percent(seen['failed'][0])} | {ms(seen['p99'])} |")
-    return "\n".join(lines)
-
-
-def not_modified(results: Results) -> str:
-    """Return what answers without a body save of the bill, where half of all are such."""
-    saved = results["not_modified"]
-    lines = ["| half of all answers are 304 | " + " | ".join(f"{int(r):,}" for r in saved) + " |"]
-    lines.append("|---|" + "--:|" * len(saved))
-    cells = " | ".join(f"{each:,.0f}" for each in saved.values())
-    return "\n".join([*lines, f"| dollars a month less, computed | {cells} |"])
-
-
-def theory(results: Results) -> str:
-    lines = ["| what | theory | simulated, 95% interval | within it |", "|---|--:|--:|---|"]
-    for name, each in results["theory"].items():
-        mean, half = each["simulated"]
-        holds = "yes" if each["holds"] else "**no**"
-        lines.append(f"| {name} | {each['theory']:.4g} | {mean:.4g} ± {half:.2g} | {holds} |")
-    return "\n".join(lines)
-
-
-def scales(results: Results) -> str:
-    lines = [
-        "| scaled down by, to requests a second | simulated p50 | simulated p99 | failed |",
-        "|--:|--:|--:|--:|",
-    ]
-    for scale, seen in results["scales"].items():
-        left, p50, p99 = SCALED / float(scale), within(seen["p50"]), within(seen["p99"])
-        lines.append(f"| {scale}, {left:.0f} | {p50} | {p99} | {percent(seen['failed'][0])} |")
+        lines.append(f"| {limit} | {percent(seen['failed'][0])} | {ms(seen['p99'])} |")
     return "\n".join(lines)
 
 
 def calibration(results: Results) -> str:
-    """Return for each rate what was measured, what the simulation said, and its error."""
+    """Return, for each rate, measured and simulated values, and the error of the simulation."""
     forms = {"throughput": plain, "utilization": share, "p50": of_ms, "p95": of_ms}
     head = " | ".join(f"{name}: measured | simulated" for name in forms)
-    lines = [f"| sent a second, measured times | {head} |", "|--:|" + "--:|" * 2 * len(forms)]
+    lines = [f"| requests per second (runs) | {head} |", "|--:|" + "--:|" * 2 * len(forms)]
     rows = results["calibration"]["rates"]
     for row in rows.values():
-        cells = [f"{row['rate']:.0f}, {row['rounds']}"]
+        cells = [f"{row['rate']:.0f} ({row['rounds']})"]
         for name, form in forms.items():
             said = f"{form(row[name]['simulated'])} ({row[name]['error']:+.0%})"
             cells += [form(row[name]["measured"]), said]
         lines.append(f"| {' | '.join(cells)} |")
     below = [row for share, row in rows.items() if float(share) < 1]
     errors = (f"{name} {spread([row[name]['error'] for row in below])}" for name in forms)
-    return "\n".join([*lines, "", f"Its error below saturation: {', '.join(errors)}."])
-
-
-def assumptions(results: Results) -> str:
-    lines = ["| assumption | value | from | to | of what | source |", "|---|--:|--:|--:|---|---|"]
-    for name, each in results["assumptions"].items():
-        values = " | ".join(f"{each[key]:g}" for key in ("value", "low", "high"))
-        lines.append(f"| {name.replace('_', ' ')} | {values} | {each['unit']} | {each['source']} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", f"Errors below saturation: {', '.join(errors)}."])
 
 
 def bounds(results: Results) -> str:
-    """Return what each assumption does to p99, environments and the bill, the most first."""
-    lines = ["| simulated: assumption | p99 | environments | dollars a month | failed |"]
-    lines += ["|---|--:|--:|--:|--:|", _bound("*as assumed*", results["bounds"]["base"])]
-    rows = [(name, each) for name, each in results["bounds"].items() if name != "base"]
-    told = ("p99", "environments", "dollars")
-    rows.sort(key=lambda row: -max(_swing(row[1], key) for key in told))
-    for name, each in rows:
-        lines.append(_bound(name.replace("_", " "), each["low"], each["high"]))
+    """Return the effect of each assumption at its bounds, the largest effect first."""
+    lines = ["| assumption | value | p99 | environments | $ per month | failed |"]
+    lines += [
+        "|---|---|--:|--:|--:|--:|",
+        _bound("*all as assumed*", "", results["bounds"]["base"]),
+    ]
+    swings = {name: _swing(each) for name, each in results["bounds"].items() if name != "base"}
+    for name in sorted(swings, key=lambda name: -swings[name]):
+        if swings[name] > SHOWN_SWING:
+            ends, assumed = results["bounds"][name], assumption(results["assumptions"][name])
+            lines.append(_bound(f"`{name}`", assumed, ends["low"], ends["high"]))
     return "\n".join(lines)
 
 
-def _bound(name: str, *ends: Results) -> str:
-    """Return a row; of two ends, from the low one to the high one."""
+def assumption(told: Results) -> str:
+    """Return the value and the bounds of an assumption, with their unit."""
+    return f"{told['value']:g} ({told['low']:g} to {told['high']:g}) {told['unit']}"
+
+
+def _bound(name: str, value: str, *ends: Results) -> str:
+    """Return a row; with two ends, from the low one to the high one."""
     columns = (
         [of_ms(each["p99"]) for each in ends],
         [f"{each['environments']:,.0f}" for each in ends],
         [f"{each['dollars']:,.0f}" for each in ends],
         [percent(each["failed"]) for each in ends],
     )
-    return f"| {name} | {' | '.join(' to '.join(column) for column in columns)} |"
+    return f"| {name} | {value} | {' | '.join(' to '.join(column) for column in columns)} |"
 
 
-def _swing(each: Results, key: str) -> float:
-    """Return by how much what is told differs between the bounds."""
-    low, high = float(each["low"][key]), float(each["high"][key])
-    return max(low, high) / max(1e-9, min(low, high))
+def _swing(ends: Results) -> float:
+    """Return the largest ratio of a value between the bounds."""
+    pairs = [(ends["low"][key], ends["high"][key]) for key in ("p99", "environments", "dollars")]
+    return max(float(max(pair) / max(1e-9, min(pair))) for pair in pairs)
 
 
 TABLES: Mapping[str, Callable[[Results], str]] = {
@@ -261,11 +233,7 @@ TABLES: Mapping[str, Callable[[Results], str]] = {
         jumps,
         outages,
         changes,
-        not_modified,
-        theory,
-        scales,
         calibration,
-        assumptions,
         bounds,
     )
 }

@@ -1,28 +1,26 @@
-"""What is asked of the simulation: every scenario by its name, and how many seeds it gets."""
+"""Scenarios of the simulation, by name, and the number of seeds of each."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from chalicelib.database.retries import ATTEMPTS
 from load.simulation.assumptions import ASSUMPTIONS, Parameters
 from load.simulation.designs import ASKED, CACHED, DEPLOYED, PROXY, REGIONS, STEPS, Design
 from load.simulation.scenario import Outage, Scenario
 
 RATES = (10, 1_000, 10_000, 100_000)
 LOADED = 10_000
-"""Requests a second at which the assumptions are varied."""
-SCALED = 1_500
-"""Requests a second that are simulated in full, and scaled down."""
-SCALES = (1.0, 2.0, 5.0, 10.0, 20.0)
-OUTAGE = Outage(20, 50)
+"""Requests per second at which the assumptions are varied."""
+OUTAGES: Mapping[str, Outage] = {"blip": Outage(20, 20.2), "failover": Outage(20, 50)}
 OUTAGE_RATE = 1_000
-DAY = 600.0
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is done: seeds of what is told in front, of the rest, and of what takes long.
+    """Size of a simulation.
 
-    Seconds are those of a run, and of a long one.
+    `seeds` applies to `prod` and to the calibration, `fewer` to most other scenarios,
+    `fewest` to the long ones. `seconds` is the length of a run, `long` that of a long run.
     """
 
     seeds: int = 30
@@ -31,7 +29,7 @@ class Effort:
     seconds: float = 10.0
     long: float = 75.0
     coarser: float = 1.0
-    """By how much more everything is scaled down."""
+    """Additional factor by which every scenario is scaled down."""
 
     @property
     def is_quick(self) -> bool:
@@ -54,10 +52,7 @@ def _planned(effort: Effort) -> Iterator[Planned]:
     yield from _jumps(effort)
     yield from _changes(effort)
     yield from _outages(effort)
-    yield from _scales(effort)
     yield from _bounds(effort)
-    day = DAY if not effort.is_quick else 10.0
-    yield Scenario("day", DEPLOYED, 1_000, seconds=day, day=day, scale=5), 1
 
 
 def _ladder(effort: Effort) -> Iterator[Planned]:
@@ -69,16 +64,16 @@ def _ladder(effort: Effort) -> Iterator[Planned]:
 
 
 JUMPS: tuple[tuple[str, Design, int], ...] = (
-    ("prod as it is", DEPLOYED, 1_000),
-    ("prod, 16 ACU at least", replace(DEPLOYED, min_acu=16), 1_000),
-    ("prod as it is", DEPLOYED, 10_000),
-    ("quotas raised by AWS", ASKED, 10_000),
-    ("mysql by RDS Proxy", PROXY, 10_000),
-    ("mysql by RDS Proxy, 160 ACU at least", replace(PROXY, min_acu=160), 10_000),
-    ("4 regions of 4 shards", REGIONS, 10_000),
-    ("4 regions of 4 shards", REGIONS, 100_000),
+    ("prod as deployed", DEPLOYED, 1_000),
+    ("prod, minimum 16 ACU", replace(DEPLOYED, min_acu=16), 1_000),
+    ("prod as deployed", DEPLOYED, 10_000),
+    ("raised quotas", ASKED, 10_000),
+    ("mysql through RDS Proxy", PROXY, 10_000),
+    ("mysql through RDS Proxy, minimum 160 ACU", replace(PROXY, min_acu=160), 10_000),
+    ("4 regions, 4 shards each", REGIONS, 10_000),
+    ("4 regions, 4 shards each", REGIONS, 100_000),
 )
-"""From a tenth of the load to all of it at once: what a cache that empties does, or a sale."""
+"""The load rises from a tenth to all of it at once, for example when a sale starts."""
 
 
 def _jumps(effort: Effort) -> Iterator[Planned]:
@@ -88,52 +83,46 @@ def _jumps(effort: Effort) -> Iterator[Planned]:
         yield replace(scenario, seconds=effort.long), effort.fewest
 
 
-CHANGES: Mapping[str, tuple[str, str]] = {
-    "greedy": ("one API key sends 6,000 a second besides", "nothing"),
-    "plan": ("one API key sends 6,000 a second besides", "usage plan of 200 a second for a key"),
+CHANGES: Mapping[str, str] = {
+    "greedy": "none",
+    "plan": "usage plan: 200 requests per second for each key",
 }
 
 
 def _changes(effort: Effort) -> Iterator[Planned]:
     limited = replace(DEPLOYED, plan_rate=DEPLOYED.rate * 0.1)
-    for name, design in (("greedy", DEPLOYED), ("plan", limited)):
+    for name, design in zip(CHANGES, (DEPLOYED, limited), strict=True):
         scenario = Scenario(f"change/{name}", design, 500, greedy=6_000, seconds=effort.seconds)
         yield replace(scenario, scale=5), effort.fewer
 
 
+UNLIMITED = 100
+"""More attempts at a statement than fit before the deadline."""
 POLICIES: Mapping[str, Parameters] = {
-    "client: once": Parameters.assumed(client_attempts=1),
-    "client: 3 times, jitter": Parameters.assumed(),
-    "client: 3 times, no jitter": Parameters.assumed(client_jitter=0),
-    "client: 10 times, jitter": Parameters.assumed(client_attempts=10),
-    "function: till 29 s; client: once": Parameters.assumed(
-        client_attempts=1, function_attempts=20
-    ),
-    "function: till 29 s; client: 3": Parameters.assumed(function_attempts=20),
+    "client 1, function 1": Parameters.assumed(client_attempts=1, function_attempts=1),
+    "client 3, function 1": Parameters.assumed(function_attempts=1),
+    f"client 1, function {ATTEMPTS}": Parameters.assumed(client_attempts=1),
+    f"client 3, function {ATTEMPTS}": Parameters.assumed(),
+    f"client 10, function {ATTEMPTS}": Parameters.assumed(client_attempts=10),
+    "client 3, function unlimited": Parameters.assumed(function_attempts=UNLIMITED),
 }
+"""Maximum attempts: of a client at a request, and of the function at each statement."""
 
 
 def _outages(effort: Effort) -> Iterator[Planned]:
-    for policy, parameters in POLICIES.items():
-        scenario = Scenario(
-            f"outage/{policy}", DEPLOYED, OUTAGE_RATE, parameters, outage=OUTAGE, scale=5
-        )
-        yield replace(scenario, seconds=effort.long), effort.fewest
-
-
-def _scales(effort: Effort) -> Iterator[Planned]:
-    for scale in SCALES:
-        seconds = effort.seconds / 2 * scale**0.5
-        scenario = Scenario(f"scale/{scale:g}", DEPLOYED, SCALED, scale=scale, seconds=seconds)
-        yield scenario, effort.fewer
+    for event, outage in OUTAGES.items():
+        for policy, parameters in POLICIES.items():
+            name = f"outage/{event}/{policy}"
+            scenario = Scenario(name, DEPLOYED, OUTAGE_RATE, parameters, outage=outage, scale=5)
+            yield replace(scenario, seconds=effort.long), effort.fewest
 
 
 ELSEWHERE = ("mysql_ms", "mysql_spread", "cached_share")
-"""Assumptions that only matter with another design, which they are varied on."""
+"""Assumptions that matter only in another design, and are varied in that design."""
 
 
 def of_bound(name: str) -> Scenario:
-    """Return the scenario that an assumption is varied in."""
+    """Return the scenario in which an assumption is varied."""
     other = name in ELSEWHERE
     base = "bound/base of another step" if other else "bound/base"
     return Scenario(base, CACHED if other else ASKED, LOADED, stream="bound")

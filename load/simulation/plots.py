@@ -1,4 +1,4 @@
-"""The plots of docs/scaling.md: SVG for day and night, each of simulated figures alone."""
+"""Plots of docs/scaling.md: SVG for light and dark mode, with simulated values only."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -33,56 +33,48 @@ Points = Sequence[tuple[float, float]]
 
 
 def drawn(results: Mapping[str, Any]) -> dict[str, str]:
-    """Return the plots by the names of their files."""
+    """Return the plots by file name."""
     return {
         "ladder.svg": _ladder(results["ladder"]),
         "jump.svg": _jump(results["jumps"]),
         "outage.svg": _outage(results["outages"]),
-        "day.svg": _day(results["day"]),
         "tornado.svg": _tornado(results["bounds"]),
     }
 
 
 def _ladder(ladder: Mapping[str, Any]) -> str:
-    """Return p99 of each step, by the rate; what fails is in the page's table."""
+    """Return p99 of each step by rate. The share of failures is in a table of the page."""
     lines = {
         step: [(float(rate), seen["p99"][0]) for rate, seen in by_rate.items() if seen["p99"][0]]
         for step, by_rate in ladder.items()
-        if step not in {"gateway's cache", "15 readers"}
+        if step not in {"gateway cache", "15 readers"}
     }
-    title = "Simulated: p99 in seconds, retries included, by requests a second"
+    title = "Simulated: p99 in seconds, retries included, by requests per second"
     return lines_plot(title, lines, is_log_x=True, is_log_y=True)
 
 
 def _jump(jumps: Mapping[str, Any]) -> str:
-    series = jumps["quotas raised by AWS/10000"]["series"]
+    series = jumps["raised quotas/10000"]["series"]
     lines = {
         "sent": _by_second(series["attempts"]),
-        "answered 200": _by_second(series["answered"]),
-        "refused": _by_second(series["refused"]),
+        "200": _by_second(series["answered"]),
+        "failed": _by_second(series["refused"]),
         "environments busy": _by_second(series["busy"]),
     }
-    title = "Simulated: from 1,000 to 10,000 requests a second at once, quotas raised; a second"
+    title = "Simulated: 1,000 to 10,000 requests per second at once, raised quotas; per second"
     return lines_plot(title, lines)
 
 
 def _outage(outages: Mapping[str, Any]) -> str:
-    lines = {name: _by_second(each["series"]["attempts"]) for name, each in outages.items()}
-    title = "Simulated: attempts a second around a failover of 30 s, 1,000 requests a second"
+    lines = {
+        name: _by_second(each["series"]["attempts"]) for name, each in outages["failover"].items()
+    }
+    title = "Simulated: clients' attempts per second, failover of 30 s, 1,000 requests per second"
     return lines_plot(title, lines)
 
 
-def _day(day: Mapping[str, Any]) -> str:
-    lines = {
-        "requests a second": _by_second(day["attempts"]),
-        "environments busy": _by_second(day["busy"]),
-        "writer's ACU, times 10": [(at, 10 * acu) for at, acu in enumerate(day["acu"])],
-    }
-    return lines_plot("Simulated: a day in ten minutes, by seconds", lines)
-
-
 def _by_second(values: Sequence[float]) -> Points:
-    """Return points of five seconds each, where there are many."""
+    """Return the points of each second; if there are many, the means of several seconds."""
     step = max(1, len(values) // 120)
     return [
         (at, sum(values[at : at + step]) / step) for at in range(0, len(values) - step + 1, step)
@@ -92,7 +84,7 @@ def _by_second(values: Sequence[float]) -> Points:
 def lines_plot(
     title: str, lines: Mapping[str, Points], *, is_log_x: bool = False, is_log_y: bool = False
 ) -> str:
-    """Return a plot with a line for each name, which stands at its end."""
+    """Return a plot with one line for each name, and the name at its end."""
     xs = [x for points in lines.values() for x, _ in points]
     ys = [y for points in lines.values() for _, y in points]
     ticks_x, x = _axis(min(xs), max(xs), LEFT, WIDTH - RIGHT, is_log=is_log_x)
@@ -119,7 +111,7 @@ def _label(number: int, name: str, at: float) -> str:
 
 
 def _apart(heights: Sequence[float], least: float = 15) -> list[float]:
-    """Return places for labels near those heights that are not on each other."""
+    """Return positions for labels near the heights, without overlap."""
     order = sorted(range(len(heights)), key=lambda number: heights[number])
     placed, last = [0.0] * len(heights), -math.inf
     for number in order:
@@ -131,7 +123,7 @@ def _apart(heights: Sequence[float], least: float = 15) -> list[float]:
 def _axis(
     low: float, high: float, start: float, end: float, *, is_log: bool
 ) -> tuple[list[float], Callable[[float], float]]:
-    """Return the ticks, and what places a value between start and end."""
+    """Return the ticks, and a function that converts a value to a coordinate."""
     if is_log:
         first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
         ticks = [10.0**power for power in range(first, last + 1)]
@@ -148,7 +140,7 @@ def _round_step(step: float) -> float:
 
 
 def _tornado(bounds: Mapping[str, Any]) -> str:
-    """Return bars of how p99 changes when an assumption is at its bounds, the largest first."""
+    """Return bars for the change of p99 with each assumption at its bounds, the largest first."""
     rows = [
         (name, *(each[end]["p99"] / each["assumed"]["p99"] for end in ("low", "high")))
         for name, each in bounds.items()
@@ -165,7 +157,7 @@ def _tornado(bounds: Mapping[str, Any]) -> str:
         content.append(
             _text(max(x(low), x(high), x(1)) + 6, height + 12, f"{low:.2f} to {high:.2f}", "start")
         )
-    title = "Simulated p99 at 10,000 a second, assumption low (blue) and high (red), 1 as assumed"
+    title = "Simulated p99 at 10,000 per second: assumption low (blue), high (red); 1 is as assumed"
     return _svg(title, TOP + 20 * len(rows) + 10, content)
 
 

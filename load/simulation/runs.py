@@ -1,9 +1,8 @@
-"""One run of a scenario by one seed, and what several runs say together."""
+"""Run a scenario with one seed, and combine several runs."""
 
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import cos, pi
 from statistics import mean
 
 import simpy
@@ -18,7 +17,7 @@ WARM_UP = 4.0
 
 @dataclass(frozen=True)
 class Run:
-    """What one seed gave: seconds, shares of requests, and per request what costs money."""
+    """Result of one seed: seconds, shares of requests, and usage per request."""
 
     requests: int
     p50: float
@@ -35,7 +34,7 @@ class Run:
 
 
 def run(scenario: Scenario, seed: str) -> Run:
-    """Simulate a scenario once; the same seed gives the same."""
+    """Simulate a scenario once. The same seed gives the same result."""
     env = simpy.Environment()
     chance = random.Random(f"{seed} {scenario.stream or scenario.name}")
     service = Service(env, scenario, chance)
@@ -44,26 +43,18 @@ def run(scenario: Scenario, seed: str) -> Run:
     service.warm(before * share)
     end = WARM_UP + scenario.seconds
     env.process(service.watch())
-    rate = _rate(scenario, before)
-    env.process(_arrivals(service, chance, lambda at: rate(at) * share, end))
+
+    def rate(at: float) -> float:
+        return (before if at < WARM_UP else scenario.rate) * share
+
+    env.process(_arrivals(service, chance, rate, end))
     if scenario.greedy:
         env.process(_arrivals(service, chance, lambda _: scenario.greedy * share, end, greedy=True))
     env.run(until=end)
     seen = service.record.seconds[int(WARM_UP) :]
     acu, busy = mean(each.acu for each in seen), mean(each.busy for each in seen)
-    env.run(until=end + 45)  # until the last request has had its attempts
+    env.run(until=end + 45)  # until the last requests end
     return _run(service, acu, busy * scenario.factor * scenario.design.cells, int(end))
-
-
-def _rate(scenario: Scenario, before: float) -> Callable[[float], float]:
-    day = scenario.day
-
-    def rate(at: float) -> float:
-        if day:
-            return scenario.rate * (2 - cos(2 * pi * (at - WARM_UP) / day)) / 3
-        return before if at < WARM_UP else scenario.rate
-
-    return rate
 
 
 def _arrivals(
@@ -74,9 +65,9 @@ def _arrivals(
     *,
     greedy: bool = False,
 ) -> Process:
-    """Send requests as a Poisson process of a rate that changes, whatever became of those before.
+    """Send requests as a Poisson process with a changing rate (an open loop).
 
-    By thinning: P. A. W. Lewis, G. S. Shedler, 1979.
+    Method: thinning, P. A. W. Lewis, G. S. Shedler, 1979.
     """
     env = service.env
     highest = max(rate(at / 10) for at in range(int(end * 10)))
@@ -110,5 +101,5 @@ def _run(service: Service, acu: float, busy: float, until: int) -> Run:
 
 
 def together(runs: Sequence[Run], value: Callable[[Run], float]) -> Interval:
-    """Return the mean of a value over runs of different seeds, with its interval."""
+    """Return the mean of a value over several runs, with its interval."""
     return interval([value(each) for each in runs])

@@ -6,12 +6,12 @@ from load.simulation.assumptions import Parameters
 from load.simulation.designs import Design
 
 SIMULATED_RATE = 600.0
-"""Requests a second that a run has at most: more are scaled down, with all that bounds them."""
+"""Maximum requests per second of a run. A higher load is scaled down, with all its limits."""
 
 
 @dataclass(frozen=True)
 class Outage:
-    """From when to when the writer takes no statement, in seconds: it fails over."""
+    """Period in which the writer rejects statements, in seconds."""
 
     start: float
     end: float
@@ -19,11 +19,12 @@ class Outage:
 
 @dataclass(frozen=True)
 class Scenario:
-    """A load on a design: requests a second, from `before` (warmed up for it) to `rate`.
+    """A load on a design, in requests per second.
 
-    It is measured for `seconds` after a warm-up at `before`. `greedy` requests a second are sent
-    besides by one API key, and not counted. `scale` None is chosen by SIMULATED_RATE. Scenarios
-    of one `stream` have the same chance, so that they differ by what differs.
+    After a warm-up at `before` (default: `rate`), the run is measured at `rate` for `seconds`.
+    One API key sends `greedy` further requests per second, which are not counted. `scale` is the
+    factor by which the run is scaled down (default: according to SIMULATED_RATE). Scenarios with
+    the same `stream` use the same random numbers, so that only their parameters differ.
     """
 
     name: str
@@ -36,11 +37,9 @@ class Scenario:
     greedy: float = 0.0
     scale: float | None = None
     stream: str | None = None
-    day: float | None = None
-    """Seconds in which the rate goes once up and down, as in a day, between a third and all."""
 
     @property
     def factor(self) -> float:
-        """By how much less is simulated, of a cell of the design."""
+        """Factor by which one cell of the design is scaled down."""
         most = max(self.rate, self.before or 0) + self.greedy
         return self.scale or max(1.0, most / self.design.cells / SIMULATED_RATE)

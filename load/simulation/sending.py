@@ -1,4 +1,4 @@
-"""Requests to a local gateway: one after the other, or as a Poisson process."""
+"""Send requests to a local gateway, one after the other or as a Poisson process."""
 
 import asyncio
 import json
@@ -14,12 +14,12 @@ from load.simulation.figures import percentile
 from local.processes import Child
 
 ALONE = 150
-"""Requests that are sent one after the other in each round."""
+"""Number of single requests in each round."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A running gateway, and a token for it."""
+    """A running gateway and an access token."""
 
     port: int
     child: Child
@@ -27,19 +27,19 @@ class Target:
 
     @property
     def worked(self) -> float:
-        """Seconds of processor time that the gateway's process has had: clock_getcpuclockid's."""
+        """CPU seconds of the gateway's process, from the clock of clock_getcpuclockid."""
         return time.clock_gettime(~self.child.pid << 3 | 2)
 
 
 class Connections:
-    """Kept connections to the gateway: as little of HTTP as it takes, to leave it the processor."""
+    """Persistent connections with minimal HTTP, to leave the CPU to the gateway."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
         self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
     async def send(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
-        """Return status and body of the answer."""
+        """Send a request; return status and body of the response."""
         pair = self._idle.pop() if self._idle else await self._connect()
         reader, writer = pair
         kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
@@ -68,7 +68,7 @@ def _length(head: bytes) -> int:
 
 
 def requests(ids: Sequence[str], chance: random.Random) -> Iterator[tuple[str, str, bytes]]:
-    """Yield requests of the simulation's mix, without end."""
+    """Yield an endless stream of requests in the simulation's mix."""
     mix = Parameters.assumed().mix
     for number in range(sys.maxsize):
         operation = chance.choices(list(mix), list(mix.values()))[0]
@@ -85,7 +85,7 @@ def requests(ids: Sequence[str], chance: random.Random) -> Iterator[tuple[str, s
 
 
 async def alone(target: Target, chance: random.Random) -> list[tuple[float, float]]:
-    """Return of each request the seconds it took, and those that the gateway's process worked."""
+    """Return duration and CPU seconds of the gateway for each of several single requests."""
     connections = Connections(target)
     await _warm(connections)
     sending = requests(await _ids(connections), chance)
@@ -111,7 +111,7 @@ async def _ids(connections: Connections) -> list[str]:
 async def open_loop(
     target: Target, rate: float, seconds: float, chance: random.Random
 ) -> dict[str, float]:
-    """Send so many a second, whatever comes back; return what was seen."""
+    """Send Poisson traffic regardless of responses; return the measurements."""
     connections = Connections(target)
     sending = requests(await _ids(connections), chance)
     took: list[float] = []

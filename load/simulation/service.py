@@ -1,38 +1,39 @@
-"""The service: a request's way through gateway, function and database, and back to its client.
+"""Model of the service: clients, gateway, function and database.
 
-Everything here is a model. Of a request the clients know; of an attempt the gateway, which may
-refuse it; of a statement the database, which does what it was sent even if nobody waits for it.
+A client makes several attempts at a request. The gateway accepts or throttles each attempt. The
+function runs the statements, and retries them under the policy of `chalicelib.database.retries`.
+The database completes every statement that it received, even after the function stopped waiting.
 """
 
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
 from math import log
 
 import simpy
 
-from load.simulation.assumptions import (
-    RAMP_ENVIRONMENTS,
-    RAMP_SECONDS,
-    READ_TIMEOUT,
-    RETRY_AFTER,
-    TIMEOUT,
-    Operation,
+from chalicelib.database.clients import READ_SECONDS
+from chalicelib.database.retries import (
+    FIRST_PAUSE_SECONDS,
+    LONGEST_PAUSE_SECONDS,
+    STATEMENT_SECONDS,
 )
+from load.simulation.assumptions import RAMP_ENVIRONMENTS, RAMP_SECONDS, RETRY_AFTER, Operation
 from load.simulation.database import Instances, mean_work
 from load.simulation.demand import call, function_seconds, shares_of_work
 from load.simulation.queues import Pool, Process, TokenBucket
 from load.simulation.scenario import Scenario
 
-OK, THROTTLED, NO_ENVIRONMENT, NO_DATABASE, TOO_LATE = 200, 429, 500, 503, 504
-KINDS = (THROTTLED, NO_ENVIRONMENT, NO_DATABASE, TOO_LATE)
+OK, THROTTLED, NO_ENVIRONMENT, NO_DATABASE = 200, 429, 500, 503
+KINDS = (THROTTLED, NO_ENVIRONMENT, NO_DATABASE)
 IDLE_TOO = 1.3
-"""Environments that there are after a while, by how many are busy in the mean: peaks leave some."""
+"""Ratio of existing to busy environments in a steady state, because peaks leave idle ones."""
 
 
 @dataclass
 class Second:
-    """What happened within a second."""
+    """Counters of one second."""
 
     attempts: int = 0
     answered: int = 0
@@ -43,10 +44,11 @@ class Second:
 
 @dataclass
 class Record:
-    """What was seen of the requests that began after the warm-up.
+    """Counters for the requests that began after the warm-up.
 
-    `latencies` are seconds from a client's first attempt to its 200; `failed` counts by status the
-    requests that never got one, `attempts` all that was sent, `billed` a function's seconds.
+    `latencies` are the seconds from a client's first attempt to its 200. `failed` counts, by
+    status, the requests that never got a 200. `attempts` counts the attempts of clients. `billed`
+    are the seconds of all function invocations.
     """
 
     latencies: list[float] = field(default_factory=list)
@@ -59,8 +61,15 @@ class Record:
     seconds: list[Second] = field(default_factory=list)
 
 
+def backoffs(attempts: int, chance: random.Random) -> Iterator[float]:
+    """Yield the pause before each retry of a statement: full jitter, as in the service."""
+    for retry in range(attempts - 1):
+        longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**retry)
+        yield chance.uniform(0, longest)
+
+
 class Service:
-    """One cell of a scenario's design, scaled down: so much less of everything, load included."""
+    """One cell of a scenario's design. Its load and all its limits are scaled down equally."""
 
     def __init__(self, env: simpy.Environment, scenario: Scenario, chance: random.Random) -> None:
         self.env, self._chance, self._outage = env, chance, scenario.outage
@@ -83,7 +92,7 @@ class Service:
         self._call = call(design, parameters)
 
     def warm(self, rate: float) -> None:
-        """Be as after an hour of so many requests a second."""
+        """Start in the steady state of this rate, in requests per second."""
         reads, writes = shares_of_work(self._parameters)
         if self.readers:
             self.readers.warm(rate * reads)
@@ -91,7 +100,7 @@ class Service:
         self.pool.warm(rate * function_seconds(self._design, self._parameters) * IDLE_TOO)
 
     def request(self, *, is_counted: bool = True, is_greedy: bool = False) -> Process:
-        """Send until there is a 200, or as often as a client does."""
+        """Send a request until it gets a 200 or the client's attempts are exhausted."""
         start, record, status = self.env.now, self.record, OK
         operation = self._chance.choices(self._operations, cum_weights=self._shares)[0]
         for attempt in range(int(self._parameters.client_attempts)):
@@ -142,29 +151,35 @@ class Service:
             own = self._parameters
             cold = self._chance.lognormvariate(log(own.cold_ms), own.cold_spread)
             yield self.env.timeout(cold / 1000)
-        status = yield from self._function(operation, start + TIMEOUT)
+        status = yield from self._function(operation)
         self.pool.give_back()
         self.record.billed += self.env.now - start
         return status
 
-    def _function(self, operation: Operation, deadline: float) -> Process:
+    def _function(self, operation: Operation) -> Process:
+        deadline = self.env.now + STATEMENT_SECONDS
         yield self.env.timeout(self._parameters.handler_ms / 1000)
         for _ in range(operation.statements):
-            for attempt in range(int(self._parameters.function_attempts)):
-                if attempt:
-                    wait = RETRY_AFTER[NO_DATABASE] * self._chance.uniform(0.5, 1.5)
-                    if self.env.now + wait > deadline:
-                        return NO_DATABASE
-                    yield self.env.timeout(wait)
-                is_done = yield from self._statement(operation, deadline)
-                if is_done:
-                    break
+            is_done = yield from self._retried(operation, deadline)
             if not is_done:
-                return TOO_LATE if self.env.now >= deadline else NO_DATABASE
+                return NO_DATABASE
         return OK
 
+    def _retried(self, operation: Operation, deadline: float) -> Process:
+        """Run a statement with retries; return whether an attempt succeeded.
+
+        Every statement of the mix is a query or a guarded write, so each may be retried.
+        """
+        pauses = backoffs(int(self._parameters.function_attempts), self._chance)
+        while not (yield from self._statement(operation, deadline)):
+            pause = next(pauses, None)
+            if pause is None or self.env.now + pause > deadline:
+                return False
+            yield self.env.timeout(pause)
+        return True
+
     def _statement(self, operation: Operation, deadline: float) -> Process:
-        """Call the database; return whether it answered in time."""
+        """Call the database once; return whether it responded in time."""
         self.record.statements += 1
         median, spread = self._call
         way = self._chance.lognormvariate(log(median), spread) / 1000
@@ -177,7 +192,7 @@ class Service:
         if not instances.has_queue:
             yield done
             return True
-        patience = min(READ_TIMEOUT, deadline - self.env.now)
+        patience = min(READ_SECONDS, deadline - self.env.now)
         if patience <= 0:
             return False
         yield done | self.env.timeout(patience)
@@ -189,7 +204,7 @@ class Service:
         return bool(hit)
 
     def watch(self) -> Process:
-        """Keep a line of each second."""
+        """Record each second."""
         while True:
             self.record.seconds.append(Second(busy=self.pool.busy, acu=self.writer.acu))
             yield self.env.timeout(1)

@@ -1,4 +1,4 @@
-"""The simulation's parts against queueing theory, each over many seeds."""
+"""Compare parts of the simulation with queueing theory, each over many seeds."""
 
 import random
 from collections.abc import Callable, Mapping
@@ -7,9 +7,9 @@ from statistics import mean
 
 import simpy
 
-from load.simulation import theory
 from load.simulation.figures import Interval, interval
 from load.simulation.queues import Pool, Process, Station, TokenBucket
+from tests.load.simulation import theory
 
 CUSTOMERS = 4_000
 SERVICE = 0.01
@@ -113,6 +113,6 @@ CHECKS: Mapping[str, Check] = {
     "M/M/4, 80% loaded: share that waits": probability_to_wait(4, 3.2),
     "M/M/16, 85% loaded: mean wait, s": mean_wait(16, 13.6),
     "M/M/16, 85% loaded: share that waits": probability_to_wait(16, 13.6),
-    "bucket, 1.5 times its rate: share refused": refused_by_bucket(150, 100),
-    "M/G/20/20 pool, 18 Erlang: share refused": refused_by_pool(20, 18),
+    "bucket, 1.5 times its rate: share rejected": refused_by_bucket(150, 100),
+    "M/G/20/20 pool, 18 Erlang: share rejected": refused_by_pool(20, 18),
 }
