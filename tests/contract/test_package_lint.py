@@ -7,12 +7,13 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from infrastructure import packaging
-from infrastructure.stages import STAGES
+from infrastructure.stages import STAGES, Stage
 from tests.contract.translated import translate
 
 ROOT = Path(__file__).parents[2]
@@ -20,9 +21,11 @@ CFN_LINT = Path(sys.executable).parent / "cfn-lint"
 CHECKOV = ROOT / ".venv" / "audit" / "bin" / "checkov"  # which wants older versions of what we use
 REGIONS = ["eu-west-1", "us-east-1"]
 
+NOT_SNAPPED = "docs/snapstart.md has what SnapStart would save, and what it costs"
 OF_LINT: Mapping[str, Mapping[str, str]] = {
-    "sam.json": {},
+    "sam.json": {"I2530": NOT_SNAPPED},
     "translated.json": {
+        "I2530": NOT_SNAPPED,
         "W2001": "SAM's transform has used the parameter Release, to name versions",
         "W1020": "SAM writes Sub itself, for the names of CodeDeploy's configurations",
     },
@@ -37,9 +40,18 @@ OF_CHECKOV: Mapping[str, str] = {
 
 @pytest.fixture(scope="module")
 def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a directory with the template as it is packaged, and as SAM translates it."""
-    out = tmp_path_factory.mktemp("package")
-    packaging.build(STAGES["prod"], out)
+    return packaged(STAGES["prod"], tmp_path_factory.mktemp("package"))
+
+
+@pytest.fixture(scope="module")
+def with_snapshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    stage = replace(STAGES["prod"], snap_start=True)
+    return packaged(stage, tmp_path_factory.mktemp("snapshots"))
+
+
+def packaged(stage: Stage, out: Path) -> Path:
+    """Return a directory with the template as it is packaged, and as SAM translates it."""
+    packaging.build(stage, out)
     (out / "translated.json").write_text(json.dumps(translate(out / "sam.json"), indent=1))
     return out
 
@@ -67,6 +79,12 @@ def check(template: Path) -> dict[str, set[str]]:
 @pytest.mark.parametrize("name", OF_LINT)
 def test_cfn_lint_finds_what_has_a_reason(templates: Path, name: str) -> None:
     assert lint(templates / name) == OF_LINT[name].keys()
+
+
+@pytest.mark.parametrize("name", OF_LINT)
+def test_cfn_lint_finds_no_more_with_snapshots(with_snapshots: Path, name: str) -> None:
+    """The purge and the hook have none, because nobody waits for them."""
+    assert lint(with_snapshots / name) == OF_LINT[name].keys()
 
 
 def test_checkov_finds_what_has_a_reason(templates: Path) -> None:
