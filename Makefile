@@ -7,6 +7,7 @@ COUNT ?= 10000
 WORKERS := --numprocesses 3 --dist worksteal
 INSTALLED := .venv/.installed
 CONTRACT := .venv/.contract
+CREATOR := echo $(BIN)/python
 INSTALL := pip install --quiet --disable-pip-version-check --no-compile --require-hashes --requirement
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --upgrade
 LOCKED := --constraints requirements.txt
@@ -38,6 +39,9 @@ test: $(INSTALLED)  ## Run every test against the real database, with coverage
 
 quick: $(INSTALLED)  ## Run the tests that take less than five seconds
 	@$(BIN)/pytest $(WORKERS) -m "not slow" $(ARGS)
+
+test-all: $(INSTALLED)  ## Run the tests on every supported Python that this machine has
+	@$(BIN)/python -m tests.every_python $(WORKERS) $(ARGS)
 
 contract: $(CONTRACT) .venv/audit/.installed .venv/fuzz/.installed  ## Fuzz, break and browse the running service, and run a client generated for it
 	@$(BIN)/pytest tests/breaking --capture=no $(ARGS)
@@ -134,10 +138,14 @@ $(CONTRACT): requirements/contract.txt $(INSTALLED)
 
 # Environments of their own: each wants versions, or has packages, that nothing else may see.
 .venv/%/.installed: requirements/%.txt $(INSTALLED)
-	@$(BIN)/python -m venv .venv/$*
+	@python=$$($(CREATOR)) && "$$python" -m venv --clear .venv/$*
 	@.venv/$*/bin/$(INSTALL) $<
 	@touch $@
 
+# The emulated AWS runs functions with its own interpreter, so that is the functions'.
+.venv/rehearsal/.installed: infrastructure/stages.py
+.venv/rehearsal/.installed: CREATOR := $(BIN)/python -m infrastructure.interpreters
+
 .DEFAULT_GOAL := help
-.PHONY: run stack seed migrate token reset test quick contract rehearse audit bench budget check format openapi lock \
+.PHONY: run stack seed migrate token reset test quick test-all contract rehearse audit bench budget check format openapi lock \
 	chaos fuzz sqlmap simulate load soak provision bind migrate-stage package deploy apply smoke status rollback destroy costs help
