@@ -146,9 +146,9 @@ def meter(python: str, first: str) -> Iterator[Meter]:
 
 @contextmanager
 def package_meter(python: Path, first: str, package: Path) -> Iterator[Meter]:
-    """Give a meter of an unpacked package, beside which there is only Python's own library.
+    """Yield a meter whose programs can import an unpacked package and Python's own library only.
 
-    As in a function, no bytecode is written: it is the package's, or there is none.
+    As in a function, Python can't write bytecode, and uses that of the package.
     """
     with stub.running() as address:
         more = {"AWS_ENDPOINT_URL_RDS_DATA": address, "PYTHONPATH": str(package / "python")}

@@ -1,4 +1,4 @@
-"""What the package costs on each Python of this machine: `python -m benchmarks.pythons`.
+"""Cost of a cold start on each Python of this machine: `python -m benchmarks.pythons`.
 
 Builds the package, compiles it with each version that is found, and prints a table of instructions
 that valgrind counted. Like `make budget`, it starts the unpacked package over the stub: the import,

@@ -31,7 +31,7 @@ print(sys.executable)
 
 
 def find(version: str) -> Path | None:
-    """Return a CPython interpreter of the version, such as "3.13", or None if there is none.
+    """Return a CPython interpreter of the version, such as "3.13", or None.
 
     Prefers the running interpreter, then the first on `PATH`.
     """

@@ -181,7 +181,7 @@ def _function(stage: Stage, name: str, function: Function) -> JSONObject:
 
 
 def _snap_start(stage: Stage, name: str) -> JSONObject:
-    """Return the property, but not for the purge: nobody waits for it."""
+    """Return the property, except for the purge, because no client waits for that."""
     if stage.snap_start and name in deployment.SHIFTED:
         return {"SnapStart": {"ApplyOn": "PublishedVersions"}}
     return {}

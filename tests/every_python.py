@@ -1,6 +1,6 @@
 """Run the tests on every supported Python of this machine: `make test-all`.
 
-Each version has an environment of its own, such as .venv/3.13. Arguments go to pytest. At the end
+Each version has its own environment, such as .venv/3.13. Arguments go to pytest. At the end
 it prints a line for each version: passed, failed, or not found on this machine. The exit code is 1
 if a version failed, or if none was found.
 """

@@ -14,7 +14,7 @@ Commands = list[list[str]]
 
 @pytest.fixture
 def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
-    """Give a machine that has two of the versions, and the commands that are run on it."""
+    """Return the commands that run, on a machine that has two of the versions."""
     found = {version: Path(f"/opt/python{version}") for version in ("3.11", "3.13")}
     monkeypatch.setattr(interpreters, "find", found.get)
     monkeypatch.setattr(sys, "argv", ["every_python", "-k", "it"])

@@ -19,7 +19,7 @@ echo "$0"
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a machine whose only interpreters are those that a test makes."""
+    """Return the home folder of a machine whose only interpreters are those that a test makes."""
     monkeypatch.setattr(Path, "home", lambda: tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     for name in ("PYENV_ROOT", "UV_PYTHON_INSTALL_DIR", "XDG_DATA_HOME"):

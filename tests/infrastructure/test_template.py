@@ -1,4 +1,4 @@
-"""What a stage's settings make of its functions' template; `make contract` lints the whole."""
+"""Properties of the functions that follow from a stage's settings."""
 
 from dataclasses import replace
 
