@@ -11,7 +11,8 @@ COUNT ?= 10000
 WORKERS := --numprocesses 3 --dist worksteal
 # Creates or repairs an environment; prints nothing if there is nothing to do. A PYTHON that the user names
 # replaces an environment of another version.
-SETUP = @$(PYTHON) local/bootstrap.py $(if $(filter command environment,$(origin PYTHON)),--exact)
+SETUP = @$(PYTHON) local/bootstrap.py $(EXACT)
+EXACT := $(if $(filter command environment,$(origin PYTHON)),--exact)
 ENVIRONMENTS := $(addprefix .venv/,audit bench fuzz rehearsal)
 # Lock files must install on every supported Python. By default, uv omits releases that only Python versions
 # older than .venv's need.
@@ -50,6 +51,9 @@ test: setup  ## Run every test against the real database, with coverage
 
 quick: setup  ## Run the tests that take less than five seconds
 	@$(BIN)/pytest $(WORKERS) -m "not slow" $(ARGS)
+
+test-all: setup  ## Run the tests on every supported Python that this machine has
+	@$(BIN)/python -m tests.every_python $(WORKERS) $(ARGS)
 
 contract: contract-tools .venv/audit .venv/fuzz  ## Fuzz, break and browse the running service, and run a client generated for it
 	@$(BIN)/pytest tests/breaking --capture=no $(ARGS)
@@ -146,6 +150,10 @@ contract-tools: setup
 $(ENVIRONMENTS): .venv/%: setup
 	$(SETUP) requirements/$*.txt $@
 
+# The emulated AWS runs the functions with its own interpreter.
+.venv/rehearsal: private override PYTHON = $(shell $(BIN)/python -m infrastructure.interpreters)
+.venv/rehearsal: private EXACT := --exact
+
 .DEFAULT_GOAL := help
-.PHONY: $(ENVIRONMENTS) contract-tools setup installation run stack seed migrate token reset test quick contract rehearse audit bench budget check format openapi lock \
+.PHONY: $(ENVIRONMENTS) contract-tools setup installation run stack seed migrate token reset test quick test-all contract rehearse audit bench budget check format openapi lock \
 	chaos fuzz sqlmap simulate load soak provision bind migrate-stage package deploy apply smoke status rollback destroy costs help

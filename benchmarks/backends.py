@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 import migrations
 from benchmarks.events import CUSTOMER_ID
-from benchmarks.meter import LAMBDA, OURS, Costs, MeasuringError, Meter, has_valgrind
+from benchmarks.meter import LAMBDA, OURS, ROOT, Costs, MeasuringError, Meter, has_valgrind
 from chalicelib.database import connect
 from chalicelib.settings import Settings
 from local import seed
@@ -70,7 +70,7 @@ def fill(settings: Settings) -> None:
 def costs(more: Mapping[str, str], bytecode: str, *, by_valgrind: bool) -> Costs:
     path = {"PATH": os.environ.get("PATH", os.defpath), "HOME": bytecode}
     environment = {**LAMBDA, **path, "PYTHONPYCACHEPREFIX": bytecode, **more}
-    return Meter(sys.executable, FIRST, environment).costs(OURS, by_valgrind=by_valgrind)
+    return Meter([sys.executable], FIRST, ROOT, environment).costs(OURS, by_valgrind=by_valgrind)
 
 
 def main() -> int:

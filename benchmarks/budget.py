@@ -1,25 +1,29 @@
 """What the service may cost: `make budget` fails when it costs 5% more than benchmarks/budget.json.
 
-Instructions of a cold start and of a further get, list and create where valgrind is there and the
-Python is the one that they were counted with, as another one counts otherwise; modules and bytes
-of source that a cold start loads, and the package's bytes, everywhere. `--update` writes anew what
-can be measured here: that belongs to the commit which is worth it.
+The unpacked package runs on the functions' version of Python, whichever version runs this program.
+Everywhere, the budget compares the modules and the bytes of source that a cold start loads, and the
+package's bytes. It compares the instructions of a cold start and of a further get, list and create
+if valgrind is installed and the build of Python is the one that the file names, because each build
+has other counts. `--update` writes what can be measured here; commit that with the reason.
 """
 
 import argparse
 import json
-import platform
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.meter import OURS, ROOT, MeasuringError, has_valgrind, meter
-from infrastructure import packaging, stages
+from benchmarks.meter import OURS, ROOT, MeasuringError, has_valgrind, package_meter, unpack
+from infrastructure import interpreters, packaging, stages
 
 FILE = Path(__file__).with_name("budget.json")
 ALLOWED = 1.05
-PYTHON = f"{platform.python_version()}, {platform.python_compiler()}, {platform.machine()}"
+BUILD = """
+from platform import machine, python_compiler, python_version
+print(python_version(), python_compiler(), machine(), sep=", ")
+"""
 FIRST = "logging"  # which AWS's runtime client imports, too
 
 Costs = Mapping[str, float]
@@ -31,29 +35,48 @@ def main() -> int:
     parser.add_argument("--update", action="store_true", help="write what it costs now")
     update = parser.parse_args().update
     budget = json.loads(FILE.read_text()) if FILE.exists() else {}
-    counts = has_valgrind() and (update or budget.get("python") == PYTHON)
     try:
-        costs = measured(counts=counts)
+        python = interpreter()
+        counts = has_valgrind() and (update or budget.get("python") == build(python))
+        costs = measured(python, counts=counts)
     except (MeasuringError, packaging.PackagingError) as error:
         print(f"nothing can be measured: {error}", file=sys.stderr)
         return 1
     if update:
-        return write(costs)
+        return write(build(python), costs)
     if not counts:
         print(f"instructions are not counted: no valgrind, or no Python {budget.get('python')}")
     return compare(budget, costs)
 
 
-def measured(*, counts: bool) -> dict[str, float]:
+def interpreter() -> Path:
+    """Return a Python as the functions have it. Raises MeasuringError."""
+    if python := interpreters.find(stages.PYTHON):
+        return python
+    raise MeasuringError(f"there is no Python {stages.PYTHON} here. {interpreters.ADVICE}")
+
+
+def build(python: Path) -> str:
+    """Return the release, compiler and machine of a Python, which its counts depend on."""
+    command = [str(python), "-c", BUILD]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
+
+
+def measured(python: Path, *, counts: bool) -> dict[str, float]:
     """Return what the service costs now."""
-    with meter(sys.executable, FIRST) as taken:
-        told = taken.told(OURS)
-        instructions = taken.costs(OURS) if counts else {}
+    with TemporaryDirectory(prefix="customers-budget-") as place:
+        made, package = Path(place, "made"), Path(place, "package")
+        packaging.build(stages.named("dev"), made)
+        unpack(made, package)
+        with package_meter(python, FIRST, package) as taken:
+            told = taken.told(OURS)
+            instructions = taken.costs(OURS) if counts else {}
+        size = (made / "deployment.zip").stat().st_size
     return {
         **{f"{name} instructions": round(count) for name, count in instructions.items()},
         "modules loaded": told.modules,
         "bytes of source loaded": told.sources,
-        "bytes of the package": package_size(),
+        "bytes of the package": size,
     }
 
 
@@ -64,9 +87,9 @@ def package_size() -> int:
         return Path(out, "deployment.zip").stat().st_size
 
 
-def write(costs: Costs) -> int:
-    python = {"python": PYTHON} if has_valgrind() else {}
-    FILE.write_text(json.dumps({**python, **costs}, indent=2) + "\n")
+def write(python: str, costs: Costs) -> int:
+    counted = {"python": python} if has_valgrind() else {}
+    FILE.write_text(json.dumps({**counted, **costs}, indent=2) + "\n")
     print(f"{FILE.relative_to(ROOT)} is written")
     return 0
 

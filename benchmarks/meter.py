@@ -8,12 +8,13 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
+from zipfile import ZipFile
 
 from benchmarks import stub
 
@@ -74,8 +75,11 @@ class MeasuringError(Exception):
 class Meter:
     """Runs programs in fresh processes of a Python, in which `first` is imported first."""
 
-    def __init__(self, python: str, first: str, environment: Mapping[str, str]) -> None:
-        self._command = [python, "-m", "benchmarks.measured", first]
+    def __init__(
+        self, python: Iterable[str], first: str, folder: Path, environment: Mapping[str, str]
+    ) -> None:
+        self._command = [*python, "-m", "benchmarks.measured", first]
+        self._folder = folder
         self._environment = environment
 
     def costs(self, program: Program, *, by_valgrind: bool = True) -> Costs:
@@ -91,6 +95,10 @@ class Meter:
             kind: (found[kind, BEFORE + n] - found[kind, BEFORE]) / n for kind, n in more.items()
         }
         return {"cold": found["get", 1] - found["get", 0], **warm}
+
+    def cold(self, program: Program) -> float:
+        """Return the instructions of a cold start."""
+        return self._instructions(program, "get", 1) - self._instructions(program, "get", 0)
 
     def told(self, program: Program) -> Told:
         """Return what a process says of itself after its first request."""
@@ -109,7 +117,7 @@ class Meter:
     def _run(self, by: list[str], program: Program, kind: str, requests: int, *more: str) -> str:
         done = subprocess.run(  # noqa: S603 (this program)
             [*by, *self._command, *program, kind, str(requests), *more],
-            cwd=ROOT,
+            cwd=self._folder,
             env=self._environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -133,7 +141,28 @@ def meter(python: str, first: str) -> Iterator[Meter]:
     with stub.running() as address, TemporaryDirectory(prefix="customers-bytecode-") as bytecode:
         more = {"AWS_ENDPOINT_URL_RDS_DATA": address, "PYTHONPYCACHEPREFIX": bytecode}
         path = {"PATH": os.environ.get("PATH", os.defpath), "HOME": bytecode}
-        yield Meter(python, first, {**LAMBDA, **path, **more})
+        yield Meter([python], first, ROOT, {**LAMBDA, **path, **more})
+
+
+@contextmanager
+def package_meter(python: Path, first: str, package: Path) -> Iterator[Meter]:
+    """Yield a meter whose programs can import an unpacked package and Python's own library only.
+
+    As in a function, Python can't write bytecode, and uses that of the package.
+    """
+    with stub.running() as address:
+        more = {"AWS_ENDPOINT_URL_RDS_DATA": address, "PYTHONPATH": str(package / "python")}
+        more["PYTHONDONTWRITEBYTECODE"] = "1"
+        path = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(package)}
+        yield Meter([str(python), "-S"], first, package, {**LAMBDA, **path, **more})
+
+
+def unpack(made: Path, target: Path) -> None:
+    """Unpack what `packaging.build` made into a folder, as a function has it, with this beside."""
+    for name in ("deployment.zip", "tracing.zip"):
+        with ZipFile(made / name) as archive:
+            archive.extractall(target)
+    (target / "benchmarks").symlink_to(ROOT / "benchmarks")
 
 
 def has_valgrind() -> bool:

@@ -17,11 +17,10 @@ from botocore.exceptions import ClientError
 
 from infrastructure.failures import Failure, code_of
 from infrastructure.policies import documents
-from infrastructure.stages import Stage, read_config
+from infrastructure.stages import RUNTIME, Stage, read_config
 
 WIDTH = 100
 SHORTEST_KEY = 64
-RUNTIMES = ["python3.11", "python3.12", "python3.13"]
 LAYERS = ("tracing", "authorizer")
 # Only of config.json as it is committed; what `bind` adds is a working copy's own.
 BOUND_VARIABLES = frozenset(
@@ -96,7 +95,7 @@ def publish_layer(client: Any, name: str, package: Path, say: Say) -> str:
             return str(version["LayerVersionArn"])
     try:
         answer = client.publish_layer_version(
-            LayerName=name, Content={"ZipFile": content}, CompatibleRuntimes=RUNTIMES
+            LayerName=name, Content={"ZipFile": content}, CompatibleRuntimes=[RUNTIME]
         )
     except ClientError as error:
         if code_of(error) != "CodeStorageExceededException":

@@ -4,11 +4,20 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from infrastructure import applying, binding, databases, packaging, parameters, releases, smoke
+from infrastructure import (
+    applying,
+    binding,
+    databases,
+    interpreters,
+    packaging,
+    parameters,
+    releases,
+    smoke,
+)
 from infrastructure.changes import Template
 from infrastructure.failures import Failure
 from infrastructure.run import Run
-from infrastructure.stages import CONFIG, ROOT, read_config, suggest
+from infrastructure.stages import CONFIG, PYTHON, ROOT, RUNTIME, read_config, suggest
 
 HERE = Path(__file__).parent
 OUT = ROOT / "out"
@@ -42,6 +51,7 @@ def provision(run: Run) -> None:
 def bind(run: Run) -> None:
     """Tell plain `chalice deploy` what it has to know of the stacks."""
     _refuse_both(run, is_chalice=True)
+    _refuse_other_python()
     out, outputs = _packaged(run), run.outputs("database")
     secrets, client = run.session.client("secretsmanager"), run.session.client("lambda")
     key = binding.cursor_key(secrets, outputs["CursorKeySecretArn"])
@@ -96,6 +106,7 @@ def apply(run: Run) -> None:
             f"`chalice deploy --stage {run.stage.name}` has made nothing yet in this working copy:"
             " run it first. (A stage made by `deploy` has all of this already.)"
         )
+    _refuse_other_runtime(run)
     log = run.outputs("operations")["AccessLogGroupArn"]
     gateway = applying.Gateway(run.session.client("apigateway"), api, run.say)
     applying.apply(gateway, run.stage.name, document, log)
@@ -165,7 +176,7 @@ def _template(part: str) -> Template:
 
 def _packaged(run: Run) -> Path:
     out = OUT / run.stage.name
-    packaging.build(run.stage, out)
+    packaging.build(run.stage, out, run.say)
     return out
 
 
@@ -191,6 +202,36 @@ def _refuse_protected(run: Run) -> None:
             raise Failure(
                 f"The cluster {cluster['DBClusterIdentifier']} is protected, so nothing was"
                 " deleted: switch its DeletionProtection off in the console first."
+            )
+
+
+BY_ITS_PYTHON = (
+    f"Make an environment of Python {PYTHON} (`python{PYTHON} local/bootstrap.py"
+    f" requirements-dev.txt .venv/{PYTHON}`), and run `bind` and `chalice deploy` from"
+    f" .venv/{PYTHON}/bin."
+)
+
+
+def _refuse_other_python() -> None:
+    """Raise Failure where `chalice deploy` would make functions that can't read their layers.
+
+    It takes the version of the Python that runs it for theirs, and has no setting for that.
+    """
+    if (running := interpreters.running()) != PYTHON:
+        raise Failure(
+            f"This is Python {running}, so `chalice deploy` would make functions of"
+            f" python{running}, but their layers are for {RUNTIME}. {BY_ITS_PYTHON}"
+        )
+
+
+def _refuse_other_runtime(run: Run) -> None:
+    """Raise Failure where `chalice deploy` was run by another Python than that of the layers."""
+    client = run.session.client("lambda")
+    for name in run.stage.lambda_names:
+        found = client.get_function_configuration(FunctionName=name)["Runtime"]
+        if found != RUNTIME:
+            raise Failure(
+                f"Lambda runs {name} on {found}, but its layers are for {RUNTIME}. {BY_ITS_PYTHON}"
             )
 
 

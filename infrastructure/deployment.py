@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from infrastructure.policies import VERSION, Arns, allow, basics
-from infrastructure.stages import Stage
+from infrastructure.stages import RUNTIME, Stage
 
 JSONObject = dict[str, Any]
 
@@ -69,7 +69,7 @@ def _hook(stage: Stage) -> JSONObject:
         "Properties": {
             "FunctionName": hook_name(stage),
             "Description": "Asks a new version of the API whether it works",
-            "Runtime": "python3.11",
+            "Runtime": RUNTIME,
             "Handler": "index.handle",
             "InlineCode": HOOK_CODE.read_text(),
             "MemorySize": 256,

@@ -18,6 +18,10 @@ CONFIG = ROOT / ".chalice" / "config.json"
 LOCAL = "local"
 FUNCTIONS = ("api_handler", "authorize", "purge_customers")
 """What Chalice calls the functions of app.py."""
+PYTHON = "3.13"
+"""The version of Python that runs the functions, whichever runs these commands: decision 0020."""
+RUNTIME = f"python{PYTHON}"
+"""Lambda's name of that version."""
 
 # What chalice.config.Config reads of a function, of a stage, and of the file.
 FUNCTION_KEYS = frozenset(
@@ -89,6 +93,8 @@ class Stage:
     log_retention_days: int
     deployment: str
     """CodeDeploy's: how traffic moves to a new version."""
+    snap_start: bool
+    """Whether functions that clients wait for start from a snapshot: docs/snapstart.md."""
 
     def stack(self, part: str) -> str:
         """Return the name of one of its stacks: network, database, api or operations."""
@@ -123,6 +129,7 @@ STAGES: Mapping[str, Stage] = {
             concurrency=10,
             log_retention_days=7,
             deployment="AllAtOnce",
+            snap_start=False,
         ),
         Stage(
             name="staging",
@@ -137,6 +144,7 @@ STAGES: Mapping[str, Stage] = {
             concurrency=100,
             log_retention_days=30,
             deployment="Canary10Percent5Minutes",
+            snap_start=False,
         ),
         Stage(
             name="prod",
@@ -151,6 +159,7 @@ STAGES: Mapping[str, Stage] = {
             concurrency=400,
             log_retention_days=90,
             deployment="Canary10Percent5Minutes",
+            snap_start=False,
         ),
     )
 }

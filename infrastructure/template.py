@@ -13,11 +13,9 @@ from typing import Any, NamedTuple
 from infrastructure import api, deployment, policies
 from infrastructure.deployment import ALIAS, substituted
 from infrastructure.policies import Arns
-from infrastructure.stages import Stage
+from infrastructure.stages import RUNTIME, Stage
 
 JSONObject = dict[str, Any]
-
-PYTHON = "3.11"  # the tests'; a template must not depend on who packages it
 
 
 class Function(NamedTuple):
@@ -169,7 +167,7 @@ def _function(stage: Stage, name: str, function: Function) -> JSONObject:
         "FunctionName": stage.lambda_name(name),
         # Lambda publishes no version of a function in which nothing has changed
         "Description": {"Fn::Sub": "The customers API, release ${Release}"},
-        "Runtime": f"python{PYTHON}",
+        "Runtime": RUNTIME,
         "CodeUri": "deployment.zip",
         "Environment": {"Variables": {"STAGE": {"Ref": "Stage"}, **settings}},
         "Layers": [{"Ref": layer} for layer in function.layers],
@@ -178,7 +176,15 @@ def _function(stage: Stage, name: str, function: Function) -> JSONObject:
         "AutoPublishAlias": ALIAS,
         "AutoPublishCodeSha256": {"Ref": "Release"},
         "DeploymentPreference": deployment.preference(stage, name),
+        **_snap_start(stage, name),
     }
+
+
+def _snap_start(stage: Stage, name: str) -> JSONObject:
+    """Return the property, except for the purge, because no client waits for that."""
+    if stage.snap_start and name in deployment.SHIFTED:
+        return {"SnapStart": {"ApplyOn": "PublishedVersions"}}
+    return {}
 
 
 def _policy(stage: Stage, name: str) -> JSONObject:
@@ -207,7 +213,7 @@ def _layers() -> JSONObject:
             "Properties": {
                 "LayerName": {"Fn::Sub": f"customers-${{Stage}}-{name}"},
                 "ContentUri": f"{name}.zip",
-                "CompatibleRuntimes": [f"python{PYTHON}"],
+                "CompatibleRuntimes": [RUNTIME],
                 "CompatibleArchitectures": ["x86_64"],
                 "RetentionPolicy": "Retain",
             },

@@ -11,8 +11,8 @@ from zipfile import ZipFile
 
 import pytest
 
-from infrastructure import packaging
-from infrastructure.stages import STAGES
+from infrastructure import interpreters, packaging
+from infrastructure.stages import PYTHON, RUNTIME, STAGES
 from tests.contract import rules
 from tests.contract.translated import JSONObject, translate
 
@@ -86,8 +86,11 @@ def unpacked(archive: Path, directory: Path) -> Path:
 
 
 def run(program: str, *path: Path) -> None:
-    """Run a program without any site-packages but those named."""
-    command = [sys.executable, "-I", "-S", "-c", program, *map(str, path)]
+    """Run a program on the functions' Python, without any site-packages but those named."""
+    python = interpreters.find(PYTHON)
+    if not python:
+        pytest.skip(f"there is no Python {PYTHON} on this machine: nothing runs as in a function")
+    command = [str(python), "-I", "-S", "-c", program, *map(str, path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
@@ -138,6 +141,21 @@ def test_layers_hold_what_the_runtime_lacks_and_no_more(package: Path) -> None:
     assert {"jwt", "cryptography"} <= tops["authorizer"]
     assert {"aws_xray_sdk", "wrapt"} <= tops["tracing"]
     assert not (tops["authorizer"] | tops["tracing"]) & {"boto3", "botocore", "urllib3"}
+
+
+def test_all_is_for_one_runtime(package: Path, template: JSONObject) -> None:
+    """Functions, hook and layers, whichever Python packages them."""
+    functions = rules.of_type(template, "AWS::Lambda::Function").values()
+    layers = rules.of_type(template, "AWS::Lambda::LayerVersion").values()
+    tag = RUNTIME.replace("python", "cpython-").replace(".", "")
+    made = [name for each in package.glob("*.zip") for name in ZipFile(each).namelist()]
+    machine_code = [name for name in made if name.endswith(".so") and ".abi3." not in name]
+
+    assert {each["Runtime"] for each in functions} == {RUNTIME}
+    assert [each["CompatibleRuntimes"] for each in layers] == [[RUNTIME]] * 2
+    assert machine_code
+    assert [name for name in machine_code if f".{tag}-x86_64-" not in name] == []
+    assert [name for name in made if name.endswith(".pyc") and f".{tag}." not in name] == []
 
 
 def test_package_serves_by_itself(package: Path, tmp_path: Path) -> None:

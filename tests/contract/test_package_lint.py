@@ -7,12 +7,13 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from infrastructure import packaging
-from infrastructure.stages import STAGES
+from infrastructure.stages import STAGES, Stage
 from tests.contract.translated import translate
 
 ROOT = Path(__file__).parents[2]
@@ -37,9 +38,18 @@ OF_CHECKOV: Mapping[str, str] = {
 
 @pytest.fixture(scope="module")
 def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a directory with the template as it is packaged, and as SAM translates it."""
-    out = tmp_path_factory.mktemp("package")
-    packaging.build(STAGES["prod"], out)
+    return packaged(STAGES["prod"], tmp_path_factory.mktemp("package"))
+
+
+@pytest.fixture(scope="module")
+def with_snapshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    stage = replace(STAGES["prod"], snap_start=True)
+    return packaged(stage, tmp_path_factory.mktemp("snapshots"))
+
+
+def packaged(stage: Stage, out: Path) -> Path:
+    """Return a directory with the template as it is packaged, and as SAM translates it."""
+    packaging.build(stage, out)
     (out / "translated.json").write_text(json.dumps(translate(out / "sam.json"), indent=1))
     return out
 
@@ -67,6 +77,11 @@ def check(template: Path) -> dict[str, set[str]]:
 @pytest.mark.parametrize("name", OF_LINT)
 def test_cfn_lint_finds_what_has_a_reason(templates: Path, name: str) -> None:
     assert lint(templates / name) == OF_LINT[name].keys()
+
+
+@pytest.mark.parametrize("name", OF_LINT)
+def test_cfn_lint_finds_no_more_with_snapshots(with_snapshots: Path, name: str) -> None:
+    assert lint(with_snapshots / name) == OF_LINT[name].keys()
 
 
 def test_checkov_finds_what_has_a_reason(templates: Path) -> None:

@@ -14,6 +14,7 @@ from infrastructure import releases
 from infrastructure.changes import Change, Template
 from infrastructure.failures import Failure
 from infrastructure.stacks import Stack
+from infrastructure.stages import RUNTIME
 from tests.contract.aws import moto
 
 
@@ -183,7 +184,7 @@ def versions() -> Iterator[Any]:
     for name in FUNCTIONS:
         client.create_function(
             FunctionName=name,
-            Runtime="python3.11",
+            Runtime=RUNTIME,
             Role=role["Role"]["Arn"],
             Handler="app.app",
             Code={"ZipFile": archive("one")},

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -16,13 +17,13 @@ from botocore.exceptions import (
     UnauthorizedSSOTokenError,
 )
 
-from infrastructure import commands, releases
+from infrastructure import applying, commands, interpreters, releases
 from infrastructure.changes import Change
 from infrastructure.failures import Failure, explain
 from infrastructure.parameters import FROM_DATABASE
 from infrastructure.run import Run
 from infrastructure.stacks import Stack
-from infrastructure.stages import STAGES
+from infrastructure.stages import PYTHON, RUNTIME, STAGES
 
 ROOT = Path(__file__).parents[2]
 
@@ -122,6 +123,39 @@ def test_packages_want_a_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run(Mock(), STAGES["dev"])
     with pytest.raises(Failure, match=r"name a bucket of yours with --bucket\.$"):
         commands.deploy(run)
+
+
+def test_layers_are_not_bound_for_another_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`chalice deploy` takes the running Python's version for the functions'."""
+    monkeypatch.setattr(Stack, "status", None)
+    monkeypatch.setattr(interpreters, "running", lambda: "3.99")
+    with pytest.raises(Failure, match=rf"functions of python3\.99, .* from \.venv/{PYTHON}/bin\.$"):
+        commands.bind(Run(Mock(), STAGES["dev"]))
+
+
+@pytest.mark.parametrize(("runtime", "goes_on"), [(RUNTIME, True), ("python3.99", False)])
+def test_functions_of_another_python_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    runtime: str,
+    goes_on: bool,  # noqa: FBT001
+) -> None:
+    (tmp_path / "gateway.json").write_text("{}")
+    deployed = {"rest_api": {"rest_api_id": "a"}}
+    session, applied = Mock(), Mock()
+    session.client("lambda").get_function_configuration.return_value = {"Runtime": runtime}
+    monkeypatch.setattr(commands, "_packaged", lambda _: tmp_path)
+    monkeypatch.setattr(commands, "_deployed", lambda _: deployed)
+    monkeypatch.setattr(Run, "outputs", lambda *_: {"AccessLogGroupArn": ""})
+    monkeypatch.setattr(applying, "apply", applied)
+
+    with (
+        nullcontext()
+        if goes_on
+        else pytest.raises(Failure, match=r"on python3\.99, but its layers")
+    ):
+        commands.apply(Run(session, STAGES["dev"]))
+    assert applied.called is goes_on
 
 
 def test_rollback_stays_where_a_deployment_is_not_agreed_to(

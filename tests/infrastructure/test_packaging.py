@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,8 @@ from zipfile import ZipFile
 
 import pytest
 
-from infrastructure import packaging, template
-from infrastructure.stages import STAGES
+from infrastructure import interpreters, packaging
+from infrastructure.stages import PYTHON, STAGES
 
 FILES = {"b/c.py": b"1", "a.py": b"2" * 999, "b/a.py": b""}
 
@@ -41,6 +42,7 @@ def test_archive_depends_on_names_and_contents_only(tmp_path: Path) -> None:
         ("tzdata/zones", True),
         ("tzdata/zoneinfo/Europe/London", False),
         ("dns/resolver.py", False),
+        ("python/bin/cffi-gen-src", False),
         ("idna-3.20.dist-info/licenses/LICENSE.md", True),
         ("idna-3.20.dist-info/RECORD", False),
         ("marshmallow/py.typed", True),
@@ -78,7 +80,7 @@ def test_bytecode_depends_on_names_and_contents_only(
         for name in ("it.py", "of/it.py"):
             (directory / name).write_text(source)
             os.utime(directory / name, (number, number))
-        packaging._compile(directory, "/var/task")
+        packaging.compile_all(directory, "/var/task", Path(sys.executable))
         made.append(packaging._files(directory))
 
     first, second = made
@@ -88,22 +90,59 @@ def test_bytecode_depends_on_names_and_contents_only(
     assert b"/var/task/of/it.py" in first[f"of/{cached}"]
 
 
-def test_bytecode_that_functions_would_not_read_is_not_made(
+def compiles(monkeypatch: pytest.MonkeyPatch, out: Path, python: Path | None) -> list[str]:
+    """Build a package where `python` is what is found; return the warnings, write what compiled."""
+    warnings: list[str] = []
+
+    def pack(_: object, source: Path, made: Path, chosen: Path | None) -> None:
+        source.mkdir()
+        made.mkdir()
+        (source / "it.py").touch()
+        (made / "sam.json").write_text('{"Parameters": {"Release": {}}}')
+        packaging.compile_all(source, "/var/task", chosen)
+        packaging.write_zip(made / "deployment.zip", packaging._files(source))
+
+    monkeypatch.setattr(packaging, "_package", pack)
+    monkeypatch.setattr(packaging, "LAYERS", {})
+    monkeypatch.setattr(interpreters, "find", {PYTHON: python}.get)
+    packaging.build(STAGES["dev"], out, warnings.append)
+    return warnings
+
+
+def test_python_of_the_functions_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever it is; this stands for it with a program that tells its name."""
+    program = tmp_path / "python"
+    program.write_text(f'#!/bin/sh\ntouch "{tmp_path}/asked"\nexec "{sys.executable}" "$@"\n')
+    program.chmod(0o700)
+
+    assert compiles(monkeypatch, tmp_path / "out", program) == []
+    assert (tmp_path / "asked").exists()
+    with ZipFile(tmp_path / "out" / "deployment.zip") as made:
+        assert len(made.namelist()) == 2
+
+
+def test_package_without_bytecode_has_a_warning_with_its_cost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(template, "PYTHON", "3.99")
-    (tmp_path / "it.py").touch()
+    (warning,) = compiles(monkeypatch, tmp_path, None)
 
-    packaging._compile(tmp_path, "/var/task")
+    assert f"there is no Python {PYTHON} on this machine" in warning
+    assert re.search(r"\d+ instead of \d+ million instructions", warning)
+    with ZipFile(tmp_path / "deployment.zip") as made:
+        assert made.namelist() == ["it.py"]
 
-    assert set(packaging._files(tmp_path)) == {"it.py"}
+
+def test_packages_do_not_depend_on_the_python_that_packages() -> None:
+    """Markers are tested with the Python that runs pip, not with the one it downloads for."""
+    for lock in ("requirements.txt", *packaging.LAYERS.values()):
+        assert not re.search(r"\bpython_(full_)?version", (packaging.ROOT / lock).read_text()), lock
 
 
 def test_module_that_can_not_be_compiled_is_not_packaged(tmp_path: Path) -> None:
     (tmp_path / "it.py").write_text("this is no Python")
 
     with pytest.raises(packaging.PackagingError, match=r"(?s)compileall.*it\.py"):
-        packaging._compile(tmp_path, "/var/task")
+        packaging.compile_all(tmp_path, "/var/task", Path(sys.executable))
 
 
 def test_failure_says_what_failed_and_leaves_nothing(

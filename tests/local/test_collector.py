@@ -3,7 +3,9 @@
 import json
 import secrets
 import socket
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from tests.local.support import eventually
 TRACE_ID = "1-5759e988-bd862e3fe1be46a994272793"
 GATEWAY, OPERATION, STATEMENT = "a" * 16, "b" * 16, "c" * 16
 BURST = 5_000
+DEPTHS = range(100_000)
 
 Json = dict[str, Any]
 
@@ -247,19 +250,23 @@ def test_nothing_that_is_json_is_too_odd(members: Json) -> None:
 
 
 def test_what_is_nested_too_deeply_is_explained(sender: Sender, tmp_path: Path) -> None:
-    """There is a depth at which the collector can just read it, and the page's answer can't."""
+    """There is a depth that the collector can just read, and the page can't show.
+
+    Where it begins depends on the version of Python.
+    """
     history = History(sender.traces, sender.collector, Lines(tmp_path / "api.log"), None)
     (one, _) = history.routes("http://127.0.0.1")
-    statuses = set()
-    for depth in range(600, 1_000):
+
+    def status(depth: int) -> int:
         trace_id = new_trace_id()
         text = json.dumps(gateway(trace_id, metadata=0))
         nested = text.replace('"metadata": 0', f'"metadata": {"[" * depth}{"]" * depth}')
         sender.traces.take(PROTOCOL + nested.encode())
         scope = {"type": "http", "path_params": {"trace_id": trace_id}}
-        statuses.add(one.endpoint(Request(scope)).status_code)
+        return int(one.endpoint(Request(scope)).status_code)
 
-    assert statuses == {200, 404, 422}
+    unread = bisect_left(DEPTHS, True, key=lambda depth: status(depth) == HTTPStatus.NOT_FOUND)
+    assert {status(depth) for depth in range(unread - 200, unread + 20)} == {200, 422, 404}
 
 
 def test_the_largest_datagram_is_taken(sender: Sender) -> None:

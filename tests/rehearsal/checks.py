@@ -65,6 +65,7 @@ def next_version(directory: Path) -> Iterator[None]:
     source = packaging.ROOT
     for name in (*packaging.SOURCES, *packaging.LAYERS.values()):
         copy = shutil.copytree if (source / name).is_dir() else shutil.copy
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
         copy(source / name, directory / name)
     path = directory / "chalicelib" / "openapi.json"
     document: dict[str, Any] = json.loads(path.read_text())
