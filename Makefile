@@ -31,6 +31,9 @@ token: setup  ## Print a token for the running stack (SCOPE="customers:read", or
 reset: setup  ## Empty the local database (YES=1 does not ask)
 	@$(BIN)/python -m local reset $(if $(YES),--yes)
 
+clean:  ## Remove environments, caches and outputs (DATA=1: the local stack's data, too)
+	@$(or $(PYTHON),python3) -B -m local.clean $(if $(DATA),--data)
+
 ##@ Work on it
 setup:  ## Create or repair .venv with the development tools (PYTHON=python3.13 for another Python)
 	$(SETUP) requirements-dev.txt .venv
@@ -136,5 +139,5 @@ $(ENVIRONMENTS): .venv/%: setup
 	$(SETUP) requirements/$*.txt $@
 
 .DEFAULT_GOAL := help
-.PHONY: $(ENVIRONMENTS) contract-tools setup installation run stack seed migrate token reset test quick contract rehearse audit bench budget check format openapi lock \
+.PHONY: $(ENVIRONMENTS) contract-tools setup installation run stack seed migrate token reset clean test quick contract rehearse audit bench budget check format openapi lock \
 	chaos fuzz sqlmap simulate load soak provision bind migrate-stage package deploy apply smoke status rollback destroy costs help
