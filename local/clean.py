@@ -1,11 +1,11 @@
-"""Remove what the Makefile's commands made: `python3 -m local.clean`.
+"""Remove environments, caches and outputs of the Makefile's commands: `python3 -m local.clean`.
 
-It runs where nothing is installed, and after itself: standard library only.
+It runs without `.venv`, so it uses the standard library only.
 """
 
 import sys
 
-if sys.version_info < (3, 11):  # noqa: UP036 (this is where an older one is told)
+if sys.version_info < (3, 11):  # noqa: UP036 (an older Python ends here)
     sys.exit("error: Python 3.11 or newer is required: make clean PYTHON=python3.13")
 
 import argparse
@@ -31,7 +31,7 @@ MADE = [
     "tests/local/node/node_modules",
 ]
 DATA = ["mariadb", "mariadb.unfinished", "logs", "issuer.json", state.CHECKOUT, "lock"]
-"""What a stack makes in its state directory; the lock is the last to go."""
+"""The entries that a stack creates in its state directory; the lock is removed last."""
 
 
 def main() -> int:

@@ -137,7 +137,7 @@ class MariaDB:
 
     @property
     def last_used(self) -> datetime | None:
-        """When the database was last written to, which stopping it does; None if there is none."""
+        """When the database was last written to, as at its stop; None if it does not exist."""
         times = [file.stat().st_mtime for file in (self.directory / "data").glob("*")]
         return datetime.fromtimestamp(max(times)).astimezone() if times else None
 

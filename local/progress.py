@@ -1,4 +1,4 @@
-"""What the local stack prints while it starts: a few lines, and on a terminal what it is doing."""
+"""Progress of the local stack: a few lines that stay, and on a terminal the current step."""
 
 import sys
 import time

@@ -4,7 +4,7 @@ The directory is in the user's state folder, and belongs to one checkout, by its
 the checkout links to it. It is outside the checkout because `chalice local` restarts whenever any
 file below the checkout changes, and a database's files change with every request.
 
-A checkout that was copied along with its link gets a directory of its own. One that was moved
+A checkout that was copied along with its link gets its own directory. One that was moved
 takes its directory along.
 """
 

@@ -100,7 +100,7 @@ def http(url: str, token: str, request: Request) -> str:
 
 
 class Sqlmap:
-    """sqlmap, run by the Python that has it, and a directory for all that it writes."""
+    """sqlmap, run by the Python that has it, and a directory for every file that it writes."""
 
     def __init__(self, python: Path, directory: Path, level: int) -> None:
         self._python, self._directory, self._level = python.absolute(), directory, level

@@ -25,7 +25,7 @@ PORTS = ("PORT", "DATA_API_PORT", "DATABASE_PORT", "CONSOLE_PORT", "XRAY_PORT")
 
 
 class Checkout:
-    """A copy of the project's files, with ports and a state folder of its own."""
+    """A copy of the project's files, with its own ports and state folder."""
 
     def __init__(self, directory: Path, home: Path) -> None:
         self.path = directory

@@ -1,4 +1,4 @@
-"""What is being done is shown on a terminal only, and leaves no line behind."""
+"""The current step is shown on a terminal only, and leaves no line behind."""
 
 import os
 import pty

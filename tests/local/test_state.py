@@ -29,7 +29,7 @@ def make(project: Path, **environment: str) -> str:
 
 
 def place(project: Path) -> Path:
-    """Return a checkout's state directory, which is made if it is not there."""
+    """Return a checkout's state directory, and create it if it does not exist."""
     assert make(project) == ""
     return (project / ".local").resolve(strict=True)
 
