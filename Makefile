@@ -42,32 +42,35 @@ token: setup  ## Print a token for the running stack (SCOPE="customers:read", or
 reset: setup  ## Empty the local database (YES=1 does not ask)
 	@$(BIN)/python -m local reset $(if $(YES),--yes)
 
+clean:  ## Remove environments, caches and outputs (DATA=1: the local stack's data, too)
+	@$(PYTHON) -B -m local.clean $(if $(DATA),--data)
+
 ##@ Work on it
 setup:  ## Create or repair .venv with the development tools (PYTHON=python3.13 for another Python)
 	$(SETUP) requirements-dev.txt .venv
 
 test: setup  ## Run every test against the real database, with coverage
-	@$(BIN)/pytest $(WORKERS) --cov --cov-report=term $(ARGS)
+	@$(BIN)/python -m pytest $(WORKERS) --cov --cov-report=term $(ARGS)
 
 quick: setup  ## Run the tests that take less than five seconds
-	@$(BIN)/pytest $(WORKERS) -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest $(WORKERS) -m "not slow" $(ARGS)
 
 test-all: setup  ## Run the tests on every supported Python that this machine has
 	@$(BIN)/python -m tests.every_python $(WORKERS) $(ARGS)
 
 contract: contract-tools .venv/audit .venv/fuzz  ## Fuzz, break and browse the running service, and run a client generated for it
-	@$(BIN)/pytest tests/breaking --capture=no $(ARGS)
-	@$(BIN)/pytest tests/contract --numprocesses 2 --dist loadfile --durations 10 $(ARGS)
+	@$(BIN)/python -m pytest tests/breaking --capture=no $(ARGS)
+	@$(BIN)/python -m pytest tests/contract --numprocesses 2 --dist loadfile --durations 10 $(ARGS)
 
 installation: setup  ## Install every lock file into fresh environments, and break environments
-	@$(BIN)/pytest tests/installation $(WORKERS) -o faulthandler_timeout=600 $(ARGS)
+	@$(BIN)/python -m pytest tests/installation $(WORKERS) -o faulthandler_timeout=600 $(ARGS)
 
 audit: .venv/audit  ## Look for known vulnerabilities in what the lock files name
 	@for lock in requirements*.txt requirements/*.txt; do \
-		echo $$lock; .venv/audit/bin/pip-audit --strict --disable-pip --requirement $$lock || exit; done
+		echo $$lock; .venv/audit/bin/python -m pip_audit --strict --disable-pip --requirement $$lock || exit; done
 
 rehearse: .venv/rehearsal  ## Deploy staging into an emulated AWS, test it, change version, go back
-	@$(BIN)/python -m tests.rehearsal .venv/rehearsal/bin/ministack
+	@$(BIN)/python -m tests.rehearsal .venv/rehearsal/bin/python
 
 bench: .venv/bench  ## Measure the service beside its peers, and draw docs/performance
 	@$(BIN)/python -m benchmarks --python .venv/bench/bin/python $(ARGS)
@@ -78,7 +81,7 @@ budget: setup  ## Check that the service costs no more than its budget (ARGS=--u
 check: setup  ## Check lint, format and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
+	@$(BIN)/python -m mypy
 
 format: setup  ## Format the code, apply lint fixes, and report the remaining findings
 	@$(BIN)/ruff check --quiet --fix-only .
@@ -106,7 +109,7 @@ fuzz: .venv/fuzz  ## Fuzz the functions for five minutes (ARGS="--runs 1000000",
 	@$(BIN)/python -m load.fuzz --python .venv/fuzz/bin/python $(ARGS)
 
 sqlmap: .venv/fuzz  ## Look for SQL injection in every parameter, by sqlmap
-	@$(BIN)/python -m load.fuzz.injection --sqlmap .venv/fuzz/bin/sqlmap $(ARGS)
+	@$(BIN)/python -m load.fuzz.injection --python .venv/fuzz/bin/python $(ARGS)
 
 chaos: setup  ## Kill the database and the API under load for ten minutes, and look for lost writes
 	@$(BIN)/python -m load.chaos $(ARGS)
@@ -141,7 +144,7 @@ costs: setup  ## Compute the tables of docs/costs.md anew
 ##@ About
 help:  ## Show this
 	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} \
-		/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 contract-tools: setup
 	$(SETUP) requirements/contract.txt .venv
@@ -155,5 +158,6 @@ $(ENVIRONMENTS): .venv/%: setup
 .venv/rehearsal: private EXACT := --exact
 
 .DEFAULT_GOAL := help
-.PHONY: $(ENVIRONMENTS) contract-tools setup installation run stack seed migrate token reset test quick test-all contract rehearse audit bench budget check format openapi lock \
-	chaos fuzz sqlmap simulate load soak provision bind migrate-stage package deploy apply smoke status rollback destroy costs help
+.PHONY: $(ENVIRONMENTS) contract-tools setup installation run stack seed migrate token reset clean test quick \
+	test-all contract rehearse audit bench budget check format openapi lock chaos fuzz sqlmap simulate load soak \
+	provision bind migrate-stage package deploy apply smoke status rollback destroy costs help

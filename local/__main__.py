@@ -8,6 +8,7 @@ if __name__ == "__main__":  # while the rest is imported, Ctrl-C says nothing
 import argparse
 import errno
 import os
+import shlex
 import shutil
 import sys
 from contextlib import closing
@@ -19,27 +20,22 @@ from local.stack import Settings, Stack, assignments
 from local.state import locked
 
 RUNNING = """
-The customers API is at {url}
-
-  try it      {console} in a browser: the documentation, with a token
-  look at it  {console}/requests: each request, its statements and log lines
-  list them   curl {url}/customers -H "Authorization: Bearer $({token})"
-  create one  curl -i {url}/customers -H "Authorization: Bearer $({token})" \\
-                -H 'Content-Type: application/json' \\
-                -d '{{"email": "ada@example.com", "given_name": "Ada", "family_name": "Lovelace"}}'
-  edit        save a file, and the API restarts
-  beside it   {chalice} --port {beside}
-  logs        {logs}
-  stop        Ctrl-C
-"""
+The customers API is running at {url}
+  console  {console} in a browser: documentation, tokens, and the SQL and logs of each request
+  list     curl {url}/customers -H "Authorization: Bearer $({token})"
+  create   curl -i {url}/customers -H "Authorization: Bearer $({token})" \\
+    -H 'Content-Type: application/json' -d '{{"email": "ada@example.com", "given_name": "Ada"}}'
+  data     {data}
+  logs     {logs}
+  edit     save a file, and the API restarts
+  stop     Ctrl-C; the next run continues with the data"""
 RUNNING_WITHOUT_API = """
 Everything but the API is running.
-
-  start it    {chalice}
-  try it      {console} in a browser: the documentation, with a token
-  logs        {logs}
-  stop        Ctrl-C
-"""
+  start    {chalice}
+  console  {console} in a browser: documentation, tokens, and the SQL of each request
+  data     {data}
+  logs     {logs}
+  stop     Ctrl-C; the next run continues with the data"""
 
 
 def main() -> int:
@@ -99,17 +95,26 @@ def _parser() -> argparse.ArgumentParser:
 
 def _words(settings: Settings) -> dict[str, object]:
     default = Settings.from_environ({})
-    chalice = f"{os.path.relpath(Path(sys.executable).with_name('chalice'))} local"
+    program = Path(os.path.relpath(Path(sys.executable).with_name("chalice")))
+    chalice = f"{_path(program)} local"
     if settings.api_environment != default.api_environment:
         chalice = f"{assignments(settings.api_environment)} {chalice}"
     return {
         "url": settings.url,
-        "beside": settings.port + 10,
         "chalice": chalice,
         "token": settings.token_command,
         "console": settings.console_url,
-        "logs": settings.state / "logs",
+        "data": _data(settings),
+        "logs": _path(settings.state / "logs"),
     }
+
+
+def _data(settings: Settings) -> str:
+    return settings.database_address if settings.database_url else _path(settings.state.resolve())
+
+
+def _path(path: Path) -> str:
+    return shlex.quote(str(path))
 
 
 def _is_agreed(question: str) -> bool:

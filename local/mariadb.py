@@ -20,6 +20,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pymysql
@@ -39,8 +40,10 @@ SETTINGS = {
     "performance-schema": "OFF",
     "skip-log-bin": "ON",
     "skip-name-resolve": "ON",
-    # Relative to the data directory: an absolute path may exceed the 107 bytes of a socket's.
+    # Relative to the data directory: a socket's absolute path may exceed 107 bytes, and the
+    # server splits that of temporary files at colons.
     "socket": "server.sock",
+    "tmpdir": "../tmp",
 }
 SQL_MODES = [
     "ONLY_FULL_GROUP_BY",
@@ -75,6 +78,8 @@ APT_INSTALL = [
 ]
 # Seconds for the machine's own updates, with which a new one is often busy.
 APT_WAIT = ["-o", "DPkg::Lock::Timeout=120"]
+MAX_PATH_BYTES = 400
+"""Length of a server's directory; MariaDB and MySQL cut a file's path after 512 bytes."""
 ROOM = 64 << 20
 """Bytes of free space that a new database takes, and a server's temporary files and logs."""
 START_SECONDS = 60.0
@@ -130,13 +135,21 @@ class MariaDB:
     def pid(self) -> int:
         return self.process.pid
 
+    @property
+    def last_used(self) -> datetime | None:
+        """When the database was last written to, as at its stop; None if it does not exist."""
+        times = [file.stat().st_mtime for file in (self.directory / "data").glob("*")]
+        return datetime.fromtimestamp(max(times)).astimezone() if times else None
+
     def start(self) -> None:
         """Start the server, also after a crash; return when it takes the application's logins.
 
         Raises LocalError when it is not installed and cannot be, its directory is another
-        version's, the disk is full, or anything else that the server's log tells.
+        version's, its path is too long, the disk is full, or anything else that the server's log
+        tells.
         """
         self.stop()
+        self._check_path()
         self._check_room()
         server = find_server() or install(self._logs)
         if not self.directory.exists():
@@ -176,8 +189,10 @@ class MariaDB:
     def _init_command(self, server: Server, directory: Path) -> list[str]:
         if server.maker == "MySQL":
             return [*self._command(server, directory), "--initialize-insecure"]
-        _, *settings = self._command(server, directory)
+        # The script splits its arguments at spaces, so none may contain the directory's path.
+        _, *settings = self._command(server, directory, data="./data")
         return [
+            *["/bin/sh", "-c", 'cd "$0" && exec "$@"', str(directory.resolve())],
             _find_program("mariadb-install-db") or "mariadb-install-db",
             *settings,
             "--skip-test-db",
@@ -185,14 +200,12 @@ class MariaDB:
             f"--auth-root-socket-user={pwd.getpwuid(os.geteuid()).pw_name}",
         ]
 
-    def _command(self, server: Server, directory: Path) -> list[str]:
+    def _command(self, server: Server, directory: Path, data: str = "") -> list[str]:
         rounds = ["TIME_ROUND_FRACTIONAL"] if server.maker == "MariaDB" else []
         # Its own: a server that starts deletes what others have in a directory that they share.
-        temporary = directory / "tmp"
-        temporary.mkdir(exist_ok=True)
+        (directory / "tmp").mkdir(exist_ok=True)
         settings = {
-            "datadir": str((directory / "data").absolute()),
-            "tmpdir": str(temporary.absolute()),
+            "datadir": data or str((directory / "data").resolve()),
             "port": str(self.port),
             "sql-mode": ",".join(SQL_MODES + rounds),
             **SETTINGS,
@@ -209,6 +222,14 @@ class MariaDB:
             raise LocalError(
                 f"the database in {self.directory} was made by {made_by}, but {server} is "
                 f"installed: install {made_by}, or empty the database with `make reset`"
+            )
+
+    def _check_path(self) -> None:
+        length = len(os.fsencode(self.directory.resolve()))
+        if length > MAX_PATH_BYTES:
+            raise LocalError(
+                f"the path of the database is {length} bytes long, of at most {MAX_PATH_BYTES}: "
+                "choose a shorter one with `make run LOCAL_STATE=...`"
             )
 
     def _takes_logins(self) -> bool:
@@ -239,7 +260,7 @@ class MariaDB:
         return self._file("password").read_text()
 
     def _file(self, name: str) -> Path:
-        return (self.directory / name).absolute()
+        return (self.directory / name).resolve()
 
 
 def find_server() -> Server | None:

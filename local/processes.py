@@ -21,7 +21,7 @@ from typing import Self
 
 from local import reaper
 
-PROJECT = Path(__file__).parent.parent
+PROJECT = Path(__file__).resolve().parent.parent
 
 # The child itself reports its group, before it becomes the program: so there is no moment at
 # which this process can be killed and the reaper not hear of the child.

@@ -6,8 +6,8 @@ import shlex
 import socket
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -18,9 +18,10 @@ import pymysql
 
 from chalicelib.database.mysql import CONNECT_SECONDS, connection_arguments
 from chalicelib.settings import LOCAL_AUDIENCE, SettingsError
+from local import state
 from local.mariadb import MariaDB, find_server, install
 from local.processes import PROJECT, Child, LocalError, answers, is_free
-from local.state import DIRECTORY, locked
+from local.progress import doing, step
 
 PORT = 8000
 DATA_API_PORT = 8001
@@ -52,7 +53,7 @@ class Settings:
         Raises LocalError if a port is not a number from 1024 to 65535.
         """
         return cls(
-            state=Path(environ.get("LOCAL_STATE") or os.path.relpath(DIRECTORY)),
+            state=state.from_environ(environ),
             port=_port(environ, "PORT", PORT),
             data_api_port=_port(environ, "DATA_API_PORT", DATA_API_PORT),
             database_port=_port(environ, "DATABASE_PORT", DATABASE_PORT),
@@ -104,7 +105,8 @@ class Settings:
             needed["CONSOLE_PORT"] = str(self.console_port)
         if self.state.resolve() != default.state.resolve():
             needed["LOCAL_STATE"] = str(self.state)
-        return f"make -s token {assignments(needed)}".rstrip()
+        # Before `make`, which would expand a `$` in a value behind it.
+        return f"{assignments(needed)} make -s token".lstrip()
 
     @property
     def api_environment(self) -> dict[str, str]:
@@ -130,26 +132,27 @@ class Stack:
         self._lock: tuple[int, ...] = ()
 
     def start(self, *, api: bool) -> None:
-        """Start everything, or everything but the API, with a line on standard output for each.
+        """Start everything, or everything but the API; print a line about the database.
 
         Raises LocalError when a part does not start.
         """
-        self._lock = (self._exit.enter_context(locked(self._settings.state)),)
+        self._lock = (self._exit.enter_context(state.locked(self._settings.state)),)
         _check_ports(self._settings, api=api)
         if database_url := self._settings.database_url:
             _check_login(database_url)
+            print(f"  database   {self._settings.database_address}, of DATABASE_URL", flush=True)
         else:
             database_url = self._start_mariadb()
-        with step("Data API"):
+        with doing("starting: Data API"):
             self._start_data_api(database_url)
-        with step("schema"):
+        with doing("bringing the schema up to date"):
             self._finish("migrations")
-        with step("customers"):
+        with doing("adding sample customers, unless there are customers"):
             self._finish("local.seed", "--count", str(SAMPLE_SIZE), "--if-empty")
-        with step("console"):
+        with doing("starting: console"):
             self._start_console(database_url)
         if api:
-            with step("API"):
+            with doing("starting: API"):
                 api_process = self._start_api()
                 port = self._settings.port
                 api_process.wait_until(lambda: _is_healthy(port), READY_SECONDS)
@@ -178,9 +181,11 @@ class Stack:
         directory = self._settings.state / "mariadb"
         database = MariaDB(directory, self._settings.database_port, inherit=self._lock)
         if find_server() is None:
-            with step("MariaDB", "is not installed: installing it"):
-                install(self._settings.state / "logs")
-        with step("database"):
+            print("  MariaDB    is not installed: installing it", flush=True)
+            install(self._settings.state / "logs")
+        last_used = database.last_used
+        age = f", continuing with the data of {last_used:%Y-%m-%d %H:%M}" if last_used else ""
+        with step("database", age):
             self._exit.callback(database.stop)
             database.start()
         self._database = database
@@ -239,16 +244,6 @@ class Stack:
 def assignments(variables: Mapping[str, str]) -> str:
     """Return variables as a shell sets them."""
     return " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
-
-
-@contextmanager
-def step(name: str, doing: str = "") -> Iterator[None]:
-    """Say what a long step is doing, and when a step is done and how long it took."""
-    start = time.monotonic()
-    if doing:
-        print(f"  {name:<10} {doing}", flush=True)
-    yield
-    print(f"  {name:<10} ready in {time.monotonic() - start:.1f} s", flush=True)
 
 
 def _check_ports(settings: Settings, *, api: bool) -> None:

@@ -1,11 +1,14 @@
 """Targets of the Makefile that don't need the whole project."""
 
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.makefile import ALONE, BESIDE, LAST, NOT_TRIED, SERVED
 
 ROOT = Path(__file__).parents[1]
 MISSING = "echo 'pyenv: version 3.13 is not installed' >&2; exit 1"  # pyenv before 2.5
@@ -97,3 +100,16 @@ def test_python_that_fails_everywhere_reports_its_own_error(checkout: Path) -> N
     _shim(checkout, MISSING, MISSING)
 
     assert "is not installed" in _python(checkout)
+
+
+def test_each_command_is_tried_from_an_odd_path_or_says_why_not() -> None:
+    rules = re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+    assert sorted([*SERVED, *BESIDE, *ALONE, *LAST, *NOT_TRIED]) == sorted(rules)
+
+
+def test_help_lists_each_command() -> None:
+    done = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    for command in (*SERVED, *BESIDE, *ALONE, *LAST, *NOT_TRIED):
+        assert re.search(rf"^  make {command} +\S", done.stdout, re.MULTILINE), command

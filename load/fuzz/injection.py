@@ -100,10 +100,10 @@ def http(url: str, token: str, request: Request) -> str:
 
 
 class Sqlmap:
-    """sqlmap's program, and a directory for all that it writes."""
+    """sqlmap, run by the Python that has it, and a directory for every file that it writes."""
 
-    def __init__(self, program: str, directory: Path, level: int) -> None:
-        self._program, self._directory, self._level = program, directory, level
+    def __init__(self, python: Path, directory: Path, level: int) -> None:
+        self._python, self._directory, self._level = python.absolute(), directory, level
 
     def finds(self, request: str) -> bool:
         """Whether it can inject. Raises LocalError where it says neither yes nor no."""
@@ -112,7 +112,16 @@ class Sqlmap:
         options = ("--batch", "--flush-session", "--disable-coloring", "--skip-waf")
         limits = (f"--level={self._level}", "--risk=2", "--time-sec=2", "--ignore-code=*")
         done = subprocess.run(
-            [self._program, "-r", str(file), "--dbms=MySQL", *options, *limits],
+            [
+                str(self._python),
+                "-m",
+                "sqlmap.sqlmap",
+                "-r",
+                str(file),
+                "--dbms=MySQL",
+                *options,
+                *limits,
+            ],
             env={"HOME": str(self._directory), "PATH": "/usr/bin:/bin"},
             cwd=self._directory,
             capture_output=True,
@@ -173,7 +182,7 @@ def main() -> int:
     arguments = _arguments()
     try:
         with TemporaryDirectory() as directory, running(Path(directory) / "service") as service:
-            sqlmap = Sqlmap(arguments.sqlmap, Path(directory), arguments.level)
+            sqlmap = Sqlmap(arguments.python, Path(directory), arguments.level)
             found = looked_for(sqlmap, service, arguments.only)
     except KeyboardInterrupt:
         return 130
@@ -186,7 +195,7 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m load.fuzz.injection", description=__doc__)
-    parser.add_argument("--sqlmap", default=str(PROJECT / ".venv/fuzz/bin/sqlmap"))
+    parser.add_argument("--python", type=Path, default=PROJECT / ".venv/fuzz/bin/python")
     parser.add_argument("--only", default="", help="parameters whose name has this in it")
     parser.add_argument("--level", type=int, choices=range(1, 6), default=1, help="(%(default)s)")
     return parser.parse_args()

@@ -238,5 +238,6 @@ def test_before_any_request_the_page_says_how_to_send_one(chrome: Chrome, tmp_pa
         page = Page(chrome, stack)
         page.open()
 
-        assert "make -s token CONSOLE_PORT=" in page.find("#empty").text
+        assert f"CONSOLE_PORT={stack.ports['CONSOLE_PORT']} " in page.find("#empty").text
+        assert " make -s token" in page.find("#empty").text
         assert "curl http://127.0.0.1" in page.find("#empty").text

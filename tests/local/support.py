@@ -1,5 +1,6 @@
 """What the tests of the local stack share: watching processes, and small disks."""
 
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +11,11 @@ from typing import TypeVar
 import psutil
 import pytest
 
+from local.processes import PROJECT
+
 T = TypeVar("T")
+ODD = 'my projects/größe o\'api "x" $y;&#%'
+"""A path with what shells, make and others read as something else."""
 
 
 def eventually(holds: Callable[[], T], seconds: float = 5.0) -> T:
@@ -52,3 +57,11 @@ def disk(mount: Path, options: str) -> Iterator[Path]:
         yield mount
     finally:
         subprocess.run(["umount", str(mount)], check=True)
+
+
+def checkout(directory: Path) -> Path:
+    """Make a checkout with what makes and cleans its state directory; return its path."""
+    (directory / "local").mkdir(parents=True)
+    for module in (PROJECT / "local").glob("*.py"):
+        shutil.copy(module, directory / "local")
+    return directory

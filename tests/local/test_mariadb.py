@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ import pytest
 from local import mariadb as module
 from local.mariadb import MariaDB, install
 from local.processes import LocalError, free_port
-from tests.local.support import command_line, disk
+from tests.local.support import ODD, command_line, disk
 
 if TYPE_CHECKING:
     from pymysql.cursors import Cursor
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[MariaDB]:
-    # Deeper than the 107 bytes that the address of a Unix socket can have.
-    database = MariaDB(tmp_path / ("deep" * 30) / "mariadb", free_port())
+    # Deeper than the 107 bytes that the address of a Unix socket can have, and nothing that a
+    # shell leaves as it is.
+    directory = tmp_path / ODD / "back\\slash:" / ("deep" * 30)
+    database = MariaDB(directory / "mariadb", free_port())
     yield database
     database.stop()
 
@@ -57,7 +60,8 @@ def test_its_temporary_files_are_its_own(database: MariaDB) -> None:
     """In a directory that servers share, each that starts deletes what the others have there."""
     database.start()
 
-    assert run(database, "SELECT @@tmpdir") == ((str(database.directory / "tmp"),),)
+    ((data, temporary),) = run(database, "SELECT @@datadir, @@tmpdir")
+    assert Path(data, temporary).resolve() == database.directory / "tmp"
 
 
 def test_it_is_set_up_like_production(database: MariaDB) -> None:
@@ -148,6 +152,42 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
         kept = run(database, "SELECT id FROM kept")
         database.stop()
     assert kept == ((1,),)
+
+
+def test_a_path_that_the_server_would_cut_is_refused(tmp_path: Path) -> None:
+    directory = tmp_path.joinpath(*["deep" * 30] * 4)
+
+    with pytest.raises(LocalError) as failure:
+        MariaDB(directory, free_port()).start()
+
+    assert str(failure.value) == (
+        f"the path of the database is {len(str(directory))} bytes long, of at most 400: "
+        "choose a shorter one with `make run LOCAL_STATE=...`"
+    )
+    assert not directory.exists()
+
+
+def test_a_long_path_may_link_to_a_short_one(tmp_path: Path) -> None:
+    directory = tmp_path.joinpath(*["deep" * 30] * 4)
+    directory.mkdir(parents=True)
+    (directory / "link").symlink_to(tmp_path)
+    database = MariaDB(directory / "link" / "mariadb", free_port())
+
+    database.start()
+    database.stop()
+
+    assert (tmp_path / "mariadb" / "version").exists()
+
+
+def test_it_tells_when_it_was_last_used(database: MariaDB) -> None:
+    assert database.last_used is None
+    database.start()
+    database.stop()
+    stopped = datetime.fromisoformat("2026-01-31T12:00:00Z")
+    for file in (database.directory / "data").iterdir():
+        os.utime(file, (0, stopped.timestamp() - ("sys" in file.name)))
+
+    assert database.last_used == stopped
 
 
 def test_whatever_else_stops_it_is_quoted_from_its_log(database: MariaDB) -> None:

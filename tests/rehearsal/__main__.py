@@ -1,4 +1,4 @@
-"""The rehearsal: `make rehearse`, or `python -m tests.rehearsal <ministack's program>`.
+"""The rehearsal: `make rehearse`, or `python -m tests.rehearsal <ministack's Python>`.
 
 What operators run (`provision`, `migrate`, `deploy`, `smoke`, `rollback`, `destroy`) runs here, as
 it is, for staging, in an emulated AWS; tests/e2e are the clients of what comes of it.
@@ -27,7 +27,7 @@ LAST_LINES = 30
 def main() -> int:
     """Rehearse; return the exit code. Nothing is left behind, whatever happens."""
     if len(sys.argv) != 2:
-        print("usage: python -m tests.rehearsal <ministack's program>", file=sys.stderr)
+        print("usage: python -m tests.rehearsal <ministack's Python>", file=sys.stderr)
         return 2
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(1))
@@ -46,10 +46,10 @@ def main() -> int:
     return 0
 
 
-def rehearse(program: Path, directory: Path) -> None:
+def rehearse(python: Path, directory: Path) -> None:
     """Take each step. Raises one of KNOWN."""
     began = time.monotonic()
-    with Play(program, directory) as play:
+    with Play(python, directory) as play:
         for act in (
             play.start_emulator,
             play.provision,

@@ -64,6 +64,7 @@ def next_version(directory: Path) -> Iterator[None]:
     """Have a version packaged that is the next one: it differs in what it says its version is."""
     source = packaging.ROOT
     for name in (*packaging.SOURCES, *packaging.LAYERS.values()):
+        (directory / name).parent.mkdir(exist_ok=True)
         copy = shutil.copytree if (source / name).is_dir() else shutil.copy
         (directory / name).parent.mkdir(parents=True, exist_ok=True)
         copy(source / name, directory / name)

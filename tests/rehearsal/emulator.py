@@ -43,14 +43,14 @@ class Emulator:
 
 
 @contextmanager
-def running(program: Path, directory: Path) -> Iterator[Emulator]:
-    """Run ministack's program, with all of its files in the directory. Raises LocalError.
+def running(python: Path, directory: Path) -> Iterator[Emulator]:
+    """Run ministack, by the Python that has it, with all of its files in the directory.
 
-    At the end its workers are gone, too.
+    Raises LocalError. At the end its workers are gone, too.
     """
     emulator = Emulator(free_port(), directory / "emulator.log")
     environment = _environment(directory / "emulator", emulator.port)
-    child = Child("emulator", [str(program)], emulator.log, environment)
+    child = Child("emulator", [str(python), "-P", "-m", "ministack"], emulator.log, environment)
     try:
         child.wait_until(lambda: answers(emulator.port), READY_SECONDS)
         yield emulator

@@ -34,8 +34,8 @@ SECRETS = ("ApplicationSecretArn", "MigrationsSecretArn", "MasterSecretArn")
 class Play:
     """A stage in an emulated AWS, with all of its files in the directory, to the end of `with`."""
 
-    def __init__(self, program: Path, directory: Path) -> None:
-        self._program = program
+    def __init__(self, python: Path, directory: Path) -> None:
+        self._python = python
         self._directory = directory
         self._exit = ExitStack()
         self._filter = Filter()
@@ -56,7 +56,7 @@ class Play:
 
     def start_emulator(self) -> None:
         """Start the emulated AWS."""
-        self._aws = self._exit.enter_context(emulator.running(self._program, self._directory))
+        self._aws = self._exit.enter_context(emulator.running(self._python, self._directory))
         for name in [name for name in os.environ if name.startswith(("AWS_", "DATABASE_"))]:
             del os.environ[name]
         os.environ |= self._aws.environment | {"AWS_ENDPOINT_URL_RDS_DATA": self._data_api_url}

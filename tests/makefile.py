@@ -1,0 +1,49 @@
+"""How each command of the Makefile is tried from a path that is hard to quote.
+
+`tests/test_makefile.py` asserts that no command is forgotten; `tests/contract/test_paths.py`
+runs them.
+"""
+
+SERVED = ["run", "stack"]
+"""Commands that run until Ctrl-C."""
+BESIDE = {"seed": ["COUNT=10"], "migrate": [], "token": ["SCOPE=customers:read"]}
+"""Commands that need a stack, with their arguments."""
+ALONE = {
+    "apply": ["STAGE=dev", "ARGS=--help"],
+    "bench": ["ARGS=--help"],
+    "bind": ["STAGE=dev", "ARGS=--help"],
+    "budget": ["ARGS=--help"],
+    "chaos": ["ARGS=--seconds 5"],
+    "check": [],
+    "contract": ["ARGS=--version"],
+    "costs": [],
+    "deploy": ["STAGE=dev", "ARGS=--help"],
+    "destroy": ["STAGE=dev", "ARGS=--help"],
+    "format": [],
+    "fuzz": ["ARGS=--help"],
+    "help": [],
+    "load": ["ARGS=--ramp 1 --steady 1 --spike 0 --after 1 --limit 60000"],
+    "migrate-stage": ["STAGE=dev", "ARGS=--help"],
+    "openapi": [],
+    "package": ["STAGE=dev"],
+    "provision": ["STAGE=dev", "ARGS=--help"],
+    "quick": ["ARGS=tests/test_schemas.py"],
+    "reset": ["YES=1"],
+    "setup": [],
+    "rollback": ["STAGE=dev", "ARGS=--help"],
+    "simulate": ["ARGS=--quick"],
+    "smoke": ["STAGE=dev", "ARGS=--help"],
+    "soak": ["ARGS=--help"],
+    "sqlmap": ["ARGS=--help"],
+    "status": ["STAGE=dev", "ARGS=--help"],
+    "test": ["ARGS=tests/test_cursors.py --no-cov"],
+}
+"""Commands that need nothing else, with what makes them short; those of operators need AWS."""
+LAST = ["clean"]
+NOT_TRIED = {
+    "audit": "it asks PyPI about each locked package",
+    "installation": "it downloads every locked package",
+    "lock": "it asks PyPI, and changes the lock files",
+    "test-all": "it installs an environment for every Python of the machine",
+    "rehearse": "it takes minutes, and an environment that only `.ci/run` makes",
+}
