@@ -20,6 +20,7 @@ import importlib.util
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -160,8 +161,20 @@ class Environment:
         say(f"Installing {count} packages into {self.name} for Python {record['python']}")
         with progress_bar(count) as advance:
             self._run([self.python, *PIP_INSTALL, lock], advance)
+        self._quote_interpreters()
         record["locks"][lock.name] = _hash(lock)
         self._write(record)
+
+    def _quote_interpreters(self) -> None:
+        """Quote the interpreter in programs that pip wrote for a path with spaces.
+
+        pip puts the path between double quotes, where the shell replaces `$` and ends at a quote.
+        """
+        for program in (self.folder / "bin").iterdir():
+            lines = program.read_bytes().split(b"\n", 2)
+            if lines[0] == b"#!/bin/sh" and lines[1].startswith(b"'''exec' "):
+                lines[1] = f"'''exec' {shlex.quote(str(self.python))} \"$0\" \"$@\"".encode()
+                program.write_bytes(b"\n".join(lines))
 
     def _run(
         self, command: Sequence[str | Path], advance: Callable[[], None] | None = None

@@ -25,6 +25,8 @@ from local import bootstrap
 from tests.local.support import disk, eventually
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+MADE_UP = "VERSION = '{}'\n\ndef main(): print(VERSION)\n"
+ENTRY_POINTS = "[console_scripts]\nmade-up = made_up:main\n"
 INSTALLING = f"Installing 2 packages into .venv for Python {PYTHON}\n"
 
 
@@ -84,7 +86,7 @@ class Project:
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheels")
     for version in ("1.0", "2.0"):
-        write_wheel(folder, "made_up", version, {"made_up.py": f"VERSION = '{version}'"})
+        write_wheel(folder, "made_up", version, {"made_up.py": MADE_UP.format(version)})
     pip = distribution("pip")
     files = {str(file): file.read_text() for file in pip.files or () if is_source(file.suffix)}
     write_wheel(folder, "pip", pip.version, files)
@@ -100,6 +102,8 @@ def write_wheel(folder: Path, name: str, version: str, files: dict[str, str]) ->
     files = {path: text for path, text in files.items() if not path.startswith(("..", info))}
     files[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
     files[f"{info}/WHEEL"] = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    if name == "made_up":
+        files[f"{info}/entry_points.txt"] = ENTRY_POINTS
     record = "".join(f"{path},,\n" for path in [*files, f"{info}/RECORD"])
     with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
         for path, text in {**files, f"{info}/RECORD": record}.items():
@@ -145,6 +149,21 @@ def test_changed_lock_file_is_installed_into_the_same_environment(project: Proje
     done = project.setup()
     assert (done.returncode, done.stderr) == (0, INSTALLING)
     assert (project.installed(), project.venv.stat().st_ino) == ("2.0", created)
+
+
+@pytest.mark.parametrize("folder", ["my projects", "größe o'api", "\"x\" $y `z` ''"])
+def test_programs_run_in_a_folder_of_any_name(folder: str, wheels: Path, tmp_path: Path) -> None:
+    project = Project(tmp_path / folder, wheels)
+    assert project.setup().returncode == 0
+    assert subprocess.check_output([str(project.venv / "bin/made-up")], text=True) == "1.0\n"
+
+
+def test_folder_that_cannot_hold_an_environment_is_reported_in_one_line(
+    wheels: Path, tmp_path: Path
+) -> None:
+    done = Project(tmp_path / "with:colon", wheels).setup()
+    assert done.returncode == 1
+    assert "contains the PATH separator :" in one_error(done)
 
 
 def test_incomplete_environment_is_recreated(project: Project) -> None:
