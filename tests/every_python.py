@@ -1,10 +1,11 @@
 """Run the tests on every supported Python of this machine: `make test-all`.
 
-Each version has its own environment, such as .venv/3.13. Arguments go to pytest. At the end
-it prints a line for each version: passed, failed, or not found on this machine. The exit code is 1
-if a version failed, or if none was found.
+Each version has its own environment, such as .venv/3.13. `--only 3.11` selects a version; other
+arguments go to pytest. At the end, a line for each version says: passed, failed, or not found on
+this machine. The exit code is 1 if a version failed, or if none was found.
 """
 
+import argparse
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -19,7 +20,11 @@ PASSED, FAILED, ABSENT = "passed", "failed", "not found on this machine"
 
 def main() -> int:
     """Run the tests on each version; return the exit code."""
-    outcomes = {version: outcome(version, sys.argv[1:]) for version in interpreters.SUPPORTED}
+    parser = argparse.ArgumentParser(description="Run the tests on every supported Python.")
+    parser.add_argument("--only", choices=interpreters.SUPPORTED, help="one version of Python")
+    arguments, options = parser.parse_known_args()
+    versions = [arguments.only] if arguments.only else interpreters.SUPPORTED
+    outcomes = {version: outcome(version, options) for version in versions}
     print()
     for version, said in outcomes.items():
         print(f"Python {version}: {said}")

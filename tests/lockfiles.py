@@ -10,13 +10,14 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
+from infrastructure import interpreters
+
 ROOT = Path(__file__).resolve().parent.parent
 LOCK_FILES = [
     ROOT / "requirements.txt",
     ROOT / "requirements-dev.txt",
     *sorted((ROOT / "requirements").glob("*.txt")),
 ]
-SUPPORTED_PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 PLATFORMS = [("linux", "Linux", "x86_64"), ("darwin", "Darwin", "arm64")]
 
 
@@ -65,7 +66,7 @@ def _unsatisfied(
 
 
 def _environments() -> Iterator[dict[str, str]]:
-    for python, (platform, system, machine) in product(SUPPORTED_PYTHONS, PLATFORMS):
+    for python, (platform, system, machine) in product(interpreters.SUPPORTED, PLATFORMS):
         yield {
             "python_version": python,
             "python_full_version": f"{python}.0",

@@ -74,3 +74,11 @@ def test_one_that_fails_does_not_stop_the_others(
 def test_no_python_at_all_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(interpreters, "find", lambda _: None)
     assert every_python.main() == 1
+
+
+def test_only_selects_a_version(commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["every_python", "--only", "3.13", "-x"])
+
+    assert every_python.main() == 0
+    assert commands[-1] == [".venv/3.13/bin/python", "-m", "pytest", "-x"]
+    assert len(commands) == 2

@@ -10,7 +10,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.lockfiles import LOCK_FILES, ROOT, SUPPORTED_PYTHONS, find_gaps, is_complete, pins
+from infrastructure import interpreters
+from tests.lockfiles import LOCK_FILES, ROOT, find_gaps, is_complete, pins
 
 INSTALLED = {canonicalize_name(found.name): found for found in distributions()}
 DEVELOPMENT = pins(ROOT / "requirements-dev.txt")
@@ -64,4 +65,4 @@ def test_only_the_tracing_lock_file_is_incomplete() -> None:
 
 def test_supported_pythons_begin_with_the_oldest_that_the_project_accepts() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert project["requires-python"] == f">={SUPPORTED_PYTHONS[0]}"
+    assert project["requires-python"] == f">={interpreters.SUPPORTED[0]}"

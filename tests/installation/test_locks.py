@@ -12,25 +12,32 @@ from pathlib import Path
 import pytest
 from packaging.utils import canonicalize_name
 
+from infrastructure import interpreters
 from local import bootstrap
 from tests.lockfiles import LOCK_FILES, find_gaps, is_complete, pins
 
+RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 DEBIAN_12 = (
     "pip==23.0.1 --hash=sha256:236bcb61156d76c4b8a05821b988c7b8c35bf0da28a4b614e8d6ab5212c25c6f"
 )
-PINNED = next(line for line in bootstrap.pins(bootstrap.TOOLS).values() if line.startswith("pip=="))
-PIPS = {"bundled": "", "debian-12": DEBIAN_12, "pinned": PINNED}
-if sys.version_info >= (3, 12):
-    del PIPS["debian-12"]  # it needs Python 3.11 or older
+PIPS = {  # the Python and the line that installs its pip
+    "of-python": (RUNNING, ""),
+    "of-debian-12": ("3.11", DEBIAN_12),
+    "pinned": (RUNNING, bootstrap.pins(bootstrap.TOOLS)["pip"]),
+}
 
 
 @pytest.mark.parametrize("pip", PIPS)
 @pytest.mark.parametrize("lock", LOCK_FILES, ids=lambda lock: lock.name)
 def test_lock_file_installs_and_is_complete(lock: Path, pip: str, tmp_path: Path) -> None:
+    version, line = PIPS[pip]
+    python = interpreters.find(version)
+    if python is None:
+        pytest.skip(f"Python {version}, which {line or 'its pip'} needs, is not installed")
     environment = tmp_path / "environment"
-    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-    if PIPS[pip]:
-        (tmp_path / "pip.txt").write_text(PIPS[pip])
+    subprocess.run([python, "-m", "venv", environment], check=True)
+    if line:
+        (tmp_path / "pip.txt").write_text(line)
         install(environment, tmp_path / "pip.txt")
     install(environment, lock)
     (packages,) = environment.glob("lib/python*/site-packages")
