@@ -67,7 +67,7 @@ def measured(python: Path, *, counts: bool) -> dict[str, float]:
     with TemporaryDirectory(prefix="customers-budget-") as place:
         made, package = Path(place, "made"), Path(place, "package")
         packaging.build(stages.named("dev"), made)
-        unpack(made, package)
+        unpack(made, package, python)
         with package_meter(python, FIRST, package) as taken:
             told = taken.told(OURS)
             instructions = taken.costs(OURS) if counts else {}

@@ -53,8 +53,10 @@ def release(python: Path) -> str:
 
 def costs(python: Path, made: Path, package: Path) -> dict[str, float]:
     """Return the costs of the package that is unpacked there, in millions of instructions."""
-    unpack(made, package)
-    for bytecode in list(package.rglob("__pycache__")):
+    unpack(made, package, python)
+    for bytecode in set(package.rglob("__pycache__")) - set(
+        package.rglob("benchmarks/**/__pycache__")
+    ):
         shutil.rmtree(bytecode)
     with package_meter(python, FIRST, package) as meter:
         sources = meter.cold(OURS)
