@@ -6,7 +6,7 @@ COUNT ?= 10000
 WORKERS := --numprocesses 3 --dist worksteal
 # Creates or repairs an environment; prints nothing if there is nothing to do.
 SETUP = @$(or $(PYTHON),python3) local/bootstrap.py $(if $(PYTHON),--exact)
-ENVIRONMENTS := $(addprefix .venv/,audit bench fuzz rehearsal)
+ENVIRONMENTS := $(addprefix .venv/,audit bench docs fuzz rehearsal)
 COMPILE := .venv/audit/bin/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --upgrade
 LOCKED := --constraints requirements.txt
 
@@ -70,6 +70,12 @@ format: setup  ## Format the code, and mend what lint can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+docs: .venv/docs  ## Build the documentation site into out/site (ARGS=serve previews it on 127.0.0.1:8010)
+	@NO_MKDOCS_2_WARNING=1 .venv/docs/bin/mkdocs $(or $(ARGS),build --strict)
+
+diagrams:  ## Draw docs/diagrams/*.svg from their text sources (needs Graphviz)
+	@python3 docs/site/diagrams.py
+
 openapi: setup  ## Write the OpenAPI document anew, from schemas and routes
 	@$(BIN)/python -m openapi
 
@@ -83,6 +89,7 @@ lock: .venv/audit  ## Pin the requirements anew from pyproject.toml
 	@$(COMPILE) pyproject.toml --group fuzz --constraints requirements-dev.txt \
 		--output-file requirements/fuzz.txt
 	@$(COMPILE) --group audit --output-file requirements/audit.txt
+	@$(COMPILE) --group docs --output-file requirements/docs.txt
 	@$(COMPILE) --group rehearsal --output-file requirements/rehearsal.txt
 	@$(COMPILE) pyproject.toml --group bench $(LOCKED) --output-file requirements/bench.txt
 
@@ -136,5 +143,5 @@ $(ENVIRONMENTS): .venv/%: setup
 	$(SETUP) requirements/$*.txt $@
 
 .DEFAULT_GOAL := help
-.PHONY: $(ENVIRONMENTS) contract-tools setup installation run stack seed migrate token reset test quick contract rehearse audit bench budget check format openapi lock \
+.PHONY: $(ENVIRONMENTS) contract-tools setup installation run stack seed migrate token reset test quick contract rehearse audit bench budget check docs diagrams format openapi lock \
 	chaos fuzz sqlmap simulate load soak provision bind migrate-stage package deploy apply smoke status rollback destroy costs help

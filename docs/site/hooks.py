@@ -1,0 +1,45 @@
+"""MkDocs hooks: add the repository's other pages to the site, and adapt the links to them.
+
+The same links work on GitHub, where pages link to each other by their paths in the repository.
+https://www.mkdocs.org/dev-guide/plugins/#events
+"""
+
+import posixpath
+import re
+from pathlib import Path
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = "docs/"
+OUTSIDE = {
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "SECURITY.md": "reporting.md",
+    "load/README.md": "load.md",
+}
+"""The pages outside docs/, by their path in the repository, with their path in the site."""
+LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)(?P<path>[^)#\s]+)")
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages outside docs/."""
+    for source, path in OUTSIDE.items():
+        files.append(File.generated(config, path, abs_src_path=str(ROOT / source)))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
+    """Make the relative links of a page relative to its place in the site."""
+    sources = {path: source for source, path in OUTSIDE.items()}
+    source = sources.get(page.file.src_uri, DOCS + page.file.src_uri)
+
+    def adapt(link: re.Match[str]) -> str:
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(source), link["path"]))
+        target = OUTSIDE.get(target, target.removeprefix(DOCS))
+        return posixpath.relpath(target, posixpath.dirname(page.file.src_uri) or ".")
+
+    return LINK.sub(adapt, markdown)
