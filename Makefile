@@ -71,7 +71,10 @@ format: setup  ## Format the code, and mend what lint can
 	@$(BIN)/ruff format .
 
 docs: .venv/docs  ## Build the documentation site into out/site (ARGS=serve previews it on 127.0.0.1:8010)
-	@NO_MKDOCS_2_WARNING=1 .venv/docs/bin/mkdocs $(or $(ARGS),build --strict)
+	@NO_MKDOCS_2_WARNING=1 .venv/docs/bin/python -m mkdocs $(or $(ARGS),build --strict)
+
+screenshots: contract-tools  ## Take the screenshots of the console in docs/images again
+	@SCREENSHOTS=1 $(BIN)/pytest tests/contract/test_console.py tests/contract/test_requests_page.py -k dark
 
 diagrams:  ## Draw docs/diagrams/*.svg from their text sources (needs Graphviz)
 	@python3 docs/site/diagrams.py
@@ -143,5 +146,5 @@ $(ENVIRONMENTS): .venv/%: setup
 	$(SETUP) requirements/$*.txt $@
 
 .DEFAULT_GOAL := help
-.PHONY: $(ENVIRONMENTS) contract-tools setup installation run stack seed migrate token reset test quick contract rehearse audit bench budget check docs diagrams format openapi lock \
+.PHONY: $(ENVIRONMENTS) contract-tools setup installation run stack seed migrate token reset test quick contract rehearse audit bench budget check docs diagrams screenshots format openapi lock \
 	chaos fuzz sqlmap simulate load soak provision bind migrate-stage package deploy apply smoke status rollback destroy costs help

@@ -1,4 +1,4 @@
-"""MkDocs hooks: add the repository's other pages to the site, and adapt the links to them.
+"""MkDocs hooks: add the repository's other pages to the site, and reject external resources.
 
 The same links work on GitHub, where pages link to each other by their paths in the repository.
 https://www.mkdocs.org/dev-guide/plugins/#events
@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+
+from docs.site import resources
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = "docs/"
@@ -38,8 +41,16 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     source = sources.get(page.file.src_uri, DOCS + page.file.src_uri)
 
     def adapt(link: re.Match[str]) -> str:
-        target = posixpath.normpath(posixpath.join(posixpath.dirname(source), link["path"]))
+        path = f"{link['path']}README.md" if link["path"].endswith("/") else link["path"]
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(source), path))
         target = OUTSIDE.get(target, target.removeprefix(DOCS))
         return posixpath.relpath(target, posixpath.dirname(page.file.src_uri) or ".")
 
     return LINK.sub(adapt, markdown)
+
+
+def on_post_page(output: str, page: Page, **_: Any) -> str:
+    """Return the page. Raises PluginError if it loads anything from another host."""
+    if urls := resources.external(output):
+        raise PluginError(f"{page.file.src_uri} loads from other hosts: {', '.join(urls)}")
+    return output

@@ -1,0 +1,22 @@
+"""What a page of the site loads by itself, as opposed to what a reader can follow."""
+
+from html.parser import HTMLParser
+
+LOADED = {"audio": "src", "embed": "src", "iframe": "src", "img": "src", "link": "href"}
+LOADED |= {"object": "data", "script": "src", "source": "srcset", "use": "href", "video": "src"}
+
+
+def external(html: str) -> list[str]:
+    """Return the addresses on other hosts from which a page loads anything."""
+    parser = _Parser()
+    parser.feed(html)
+    return [url for url in parser.urls if url.strip().lower().startswith(("http:", "https:", "//"))]
+
+
+class _Parser(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.urls: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.urls += [value or "" for name, value in attrs if name == LOADED.get(tag)]
