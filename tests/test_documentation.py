@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib import settings
 from docs.site import diagrams, resources
+from local import stack
 from tests.lockfiles import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -72,6 +74,29 @@ def _documented_variables() -> set[str]:
 def test_settings_page_lists_every_variable_that_the_code_reads() -> None:
     read = {name for source in SOURCES for name in _read_variables(source)} - INTERNAL
     assert _documented_variables() == read
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AWS_ENDPOINT_URL_RDS_DATA", settings.LOCAL_DATA_API),
+        ("CONSOLE_PORT", stack.CONSOLE_PORT),
+        ("CORS_ORIGINS", settings.LOCAL_ISSUER),
+        ("CURSOR_KEY", settings.SHORTEST_KEY),
+        ("DATABASE_NAME", settings.Settings().database_name),
+        ("DATABASE_PORT", stack.DATABASE_PORT),
+        ("DATA_API_PORT", stack.DATA_API_PORT),
+        ("PORT", stack.PORT),
+        ("RETENTION_DAYS", settings.ApiSettings.from_environ({}).retention_days),
+        ("STAGE", settings.stage({})),
+        ("TOKEN_AUDIENCE", settings.LOCAL_AUDIENCE),
+        ("TOKEN_ISSUER", settings.LOCAL_ISSUER),
+        ("XRAY_PORT", stack.XRAY_PORT),
+    ],
+)
+def test_settings_page_has_the_value_of_the_code(name: str, value: object) -> None:
+    (row,) = re.findall(rf"^\| `{name}`.*", SETTINGS, re.MULTILINE)
+    assert re.search(rf"(?<![\w.]){re.escape(str(value))}(?!\w)", row)
 
 
 def test_variables_are_found_in_every_way_of_reading_them(tmp_path: Path) -> None:
