@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib import settings
-from docs.site import diagrams, resources
+from docs.site import diagrams, dialect, resources
 from local import stack
 from tests.lockfiles import ROOT
 
@@ -25,7 +25,7 @@ SOURCES = [
 ]
 VARIABLE = re.compile(r"_?[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
 INTERNAL = {"AWS_LAMBDA_INITIALIZATION_TYPE", "PATH", "PYTHONUNBUFFERED"}
-"""Variables that nobody sets for this project."""
+"""Variables that do not belong to this project."""
 
 
 def _read_variables(source: Path) -> Iterator[str]:
@@ -179,3 +179,8 @@ def test_page_that_loads_from_another_host_is_noticed() -> None:
         "https://fonts.example.com/css",
         "//cdn.example.com/mermaid.js",
     ]
+
+
+def test_item_after_an_item_of_several_paragraphs_is_separated() -> None:
+    markdown = "1. One\n\n    more\n2. Two\n\n```yaml\na:\n    b\n- c\n```\n"
+    assert dialect.separate_items(markdown) == markdown.replace("2.", "\n2.")

@@ -1,6 +1,6 @@
-"""MkDocs hooks: add the repository's other pages to the site, and reject external resources.
+"""MkDocs hooks: adapt the pages, which are written for GitHub, and reject external resources.
 
-The same links work on GitHub, where pages link to each other by their paths in the repository.
+On GitHub, pages link to each other by their paths in the repository, and some are outside docs/.
 https://www.mkdocs.org/dev-guide/plugins/#events
 """
 
@@ -14,7 +14,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from docs.site import resources
+from docs.site import dialect, resources
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = "docs/"
@@ -46,7 +46,7 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
         target = OUTSIDE.get(target, target.removeprefix(DOCS))
         return posixpath.relpath(target, posixpath.dirname(page.file.src_uri) or ".")
 
-    return LINK.sub(adapt, markdown)
+    return LINK.sub(adapt, dialect.separate_items(markdown))
 
 
 def on_post_page(output: str, page: Page, **_: Any) -> str:

@@ -1,4 +1,4 @@
-"""What a page of the site loads by itself, as opposed to what a reader can follow."""
+"""The resources that a page loads. Links that a reader can follow are not resources."""
 
 from html.parser import HTMLParser
 
