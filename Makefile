@@ -70,7 +70,7 @@ format: setup  ## Format the code, and mend what lint can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-docs: .venv/docs  ## Build the documentation site into out/site (ARGS=serve previews it on 127.0.0.1:8010)
+docs: .venv/docs  ## Build the documentation site into out/site (ARGS=serve previews it on 127.0.0.1:8020)
 	@NO_MKDOCS_2_WARNING=1 .venv/docs/bin/python -m mkdocs $(or $(ARGS),build --strict)
 
 screenshots: contract-tools  ## Take the screenshots of the console in docs/images again

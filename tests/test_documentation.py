@@ -174,6 +174,7 @@ def test_page_that_loads_from_another_host_is_noticed() -> None:
     <link rel="stylesheet" href="https://fonts.example.com/css"><link href="assets/site.css">
     <script src="//cdn.example.com/mermaid.js"></script><img src="images/console-light.png">
     <a href="https://example.com">a link is not loaded</a>
+    <link rel="canonical" href="https://docs.example.com/">
     """
     assert resources.external(html) == [
         "https://fonts.example.com/css",

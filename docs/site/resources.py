@@ -5,6 +5,9 @@ from html.parser import HTMLParser
 LOADED = {"audio": "src", "embed": "src", "iframe": "src", "img": "src", "link": "href"}
 LOADED |= {"object": "data", "script": "src", "source": "srcset", "use": "href", "video": "src"}
 
+NOT_LOADED = {"alternate", "canonical", "next", "prev"}
+"""What `rel` says of a link that a browser does not follow by itself."""
+
 
 def external(html: str) -> list[str]:
     """Return the addresses on other hosts from which a page loads anything."""
@@ -19,4 +22,5 @@ class _Parser(HTMLParser):
         self.urls: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.urls += [value or "" for name, value in attrs if name == LOADED.get(tag)]
+        if dict(attrs).get("rel") not in NOT_LOADED:
+            self.urls += [value or "" for name, value in attrs if name == LOADED.get(tag)]
