@@ -13,7 +13,7 @@ WORKERS := --numprocesses 3 --dist worksteal
 # replaces an environment of another version.
 SETUP = @$(PYTHON) local/bootstrap.py $(EXACT)
 EXACT := $(if $(filter command environment,$(origin PYTHON)),--exact)
-ENVIRONMENTS := $(addprefix .venv/,audit bench fuzz rehearsal)
+ENVIRONMENTS := $(addprefix .venv/,audit bench docs fuzz rehearsal)
 # Lock files must install on every supported Python. By default, uv omits releases that only Python versions
 # older than .venv's need.
 OLDEST := 3.11
@@ -88,6 +88,15 @@ format: setup  ## Format the code, apply lint fixes, and report the remaining fi
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check .
 
+docs: .venv/docs  ## Build the documentation site into out/site (ARGS=serve previews it on 127.0.0.1:8020)
+	@NO_MKDOCS_2_WARNING=1 .venv/docs/bin/python -m mkdocs $(or $(ARGS),build --strict)
+
+screenshots: contract-tools  ## Take the screenshots of the console in docs/images again
+	@SCREENSHOTS=1 $(BIN)/python -m pytest tests/contract/test_console.py tests/contract/test_requests_page.py -k dark
+
+diagrams:  ## Draw docs/diagrams/*.svg from their text sources (needs Graphviz)
+	@python3 docs/site/diagrams.py
+
 openapi: setup  ## Write the OpenAPI document anew, from schemas and routes
 	@$(BIN)/python -m openapi
 
@@ -101,6 +110,7 @@ lock: .venv/audit  ## Pin the requirements anew from pyproject.toml
 	@$(COMPILE) pyproject.toml --group fuzz --constraints requirements-dev.txt \
 		--output-file requirements/fuzz.txt
 	@$(COMPILE) --group audit --output-file requirements/audit.txt
+	@$(COMPILE) --group docs --output-file requirements/docs.txt
 	@$(COMPILE) --group rehearsal --output-file requirements/rehearsal.txt
 	@$(COMPILE) pyproject.toml --group bench $(LOCKED) --output-file requirements/bench.txt
 
@@ -159,5 +169,6 @@ $(ENVIRONMENTS): .venv/%: setup
 
 .DEFAULT_GOAL := help
 .PHONY: $(ENVIRONMENTS) contract-tools setup installation run stack seed migrate token reset clean test quick \
-	test-all contract rehearse audit bench budget check format openapi lock chaos fuzz sqlmap simulate load soak \
-	provision bind migrate-stage package deploy apply smoke status rollback destroy costs help
+	test-all contract rehearse audit bench budget check docs diagrams screenshots format openapi lock chaos fuzz \
+	sqlmap simulate load soak provision bind migrate-stage package deploy apply smoke status rollback destroy \
+	costs help

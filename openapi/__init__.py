@@ -16,7 +16,7 @@ from apispec import APISpec
 import app
 from chalicelib.customers import lists, queries
 from chalicelib.http.routing import Operation
-from openapi import accepted, components, page, shapes
+from openapi import accepted, components, page, reference, shapes
 from openapi.operations import (
     DESCRIPTIONS,
     EVERY_ANSWER,
@@ -31,6 +31,7 @@ ROOT = Path(__file__).parent.parent
 SERVED, SHOWN = ROOT / "chalicelib" / "openapi.json", ROOT / "docs" / "openapi.json"
 ACCEPTED = ROOT / "chalicelib" / "customers" / "accepted.json"
 PAGE, PROBLEMS = ROOT / "chalicelib" / "problems.html", ROOT / "docs" / "problems.md"
+REFERENCE = ROOT / "docs" / "reference" / "api.md"
 
 JSONObject = dict[str, Any]
 
@@ -61,6 +62,7 @@ def texts() -> dict[Path, str]:
         SHOWN: json.dumps(found, indent=2, ensure_ascii=False) + "\n",
         ACCEPTED: json.dumps(accepted.rules(), indent=1) + "\n",
         PAGE: page.html(PROBLEMS.read_text(encoding="utf-8")),
+        REFERENCE: reference.page(REFERENCE.read_text(encoding="utf-8"), found),
     }
 
 

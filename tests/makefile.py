@@ -17,6 +17,7 @@ ALONE = {
     "check": [],
     "contract": ["ARGS=--version"],
     "costs": [],
+    "docs": [],
     "deploy": ["STAGE=dev", "ARGS=--help"],
     "destroy": ["STAGE=dev", "ARGS=--help"],
     "format": [],
@@ -45,5 +46,7 @@ NOT_TRIED = {
     "installation": "it downloads every locked package",
     "lock": "it asks PyPI, and changes the lock files",
     "test-all": "it installs an environment for every Python of the machine",
+    "diagrams": "it needs Graphviz",
+    "screenshots": "it changes the repository's pictures",
     "rehearse": "it takes minutes, and an environment that only `.ci/run` makes",
 }

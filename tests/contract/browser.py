@@ -1,5 +1,6 @@
 """Debian's Chromium, driven by its own driver: nothing is looked for elsewhere, or downloaded."""
 
+import base64
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from local.mariadb import APT_WAIT
 from local.processes import PROJECT
 
 ARTIFACTS = PROJECT / "artifacts"
+SITE_IMAGES = PROJECT / "docs" / "images"
 PACKAGES = ["chromium", "chromium-driver"]
 FLAGS = [
     "--headless=new",
@@ -55,8 +57,22 @@ def chromium() -> Iterator[Chrome]:
 
 
 def keep(browser: Chrome, name: str) -> bytes:
-    """Keep a screenshot among the artefacts; return it."""
+    """Save a screenshot in `artifacts/` and return it. `make screenshots` updates docs/images."""
     ARTIFACTS.mkdir(exist_ok=True)
+    picture: bytes = browser.get_screenshot_as_png()
     path = ARTIFACTS / f"{name}.png"
-    browser.save_screenshot(str(path))
-    return path.read_bytes()
+    path.write_bytes(picture)
+    on_site = SITE_IMAGES / path.name
+    if "SCREENSHOTS" in os.environ and on_site.exists():
+        on_site.write_bytes(_capture_for_site(browser))
+    return picture
+
+
+def _capture_for_site(browser: Chrome) -> bytes:
+    """Return a smaller picture, without the list of this machine's folders and ports."""
+    header = "document.querySelector('header dl')?.style"
+    browser.execute_script(f"{header}.setProperty('display', 'none')")
+    clip = {"x": 0, "y": 0, "width": 1264, "height": 840, "scale": 0.8}
+    captured = browser.execute_cdp_cmd("Page.captureScreenshot", {"clip": clip})
+    browser.execute_script(f"{header}.removeProperty('display')")
+    return base64.b64decode(captured["data"])
