@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 HTML = "text/html"
 MERGE_PATCH = "application/merge-patch+json"
 READ, WRITE, ERASE = "customers:read", "customers:write", "customers:erase"
+SCOPES = {  # every scope, and what a token with it may do
+    READ: "find and read customers",
+    WRITE: "create, update, delete and restore customers",
+    ERASE: "erase customers permanently",
+}
 MAX_BATCH_BYTES = 1 << 20
 PURGE_SPARE_MS = 10_000
 TOKEN_SECONDS = 300  # for which the gateway remembers what the authorizer said of a token
@@ -56,12 +61,25 @@ def authorize(request: AuthRequest) -> AuthResponse | dict[str, Any]:
     return authorizer.authorize(request)
 
 
-operation = Operations(app, authorize)
+operation = Operations(app, authorize, SCOPES)
 
 
-@operation("/customers", "GET", "HEAD", scope=READ)
+@operation(
+    "/customers",
+    "GET",
+    "HEAD",
+    scope=READ,
+    query="chalicelib.customers.queries:GetCustomers",
+    documentation="openapi.customers:LIST",
+)
 def get_customers(request: Request, **query: object) -> Response:
-    """List customers: filtered, ordered, a page at a time."""
+    """List customers.
+
+    Returns one page. `next` is the path of the next page: request it unchanged. Creating or
+    deleting customers between two requests neither skips nor repeats other customers.
+
+    `include_deleted=true` also requires the scope `customers:write`.
+    """
     from chalicelib.customers import lists
 
     wanted = lists.Query(**query)  # type: ignore[arg-type]
@@ -74,9 +92,20 @@ def get_customers(request: Request, **query: object) -> Response:
     return document(text, 200, {"Link": f'<{following}>; rel="next"'} if following else {})
 
 
-@operation("/customers", "POST", scope=WRITE)
+@operation(
+    "/customers",
+    "POST",
+    scope=WRITE,
+    consumes=[JSON],
+    share=0.5,
+    documentation="openapi.customers:CREATE",
+)
 def create_customer(request: Request) -> Response:
-    """Create a customer."""
+    """Create a customer.
+
+    Send an `Idempotency-Key` to make retries safe: requests with the same key create one customer,
+    and the response to a retry has the header `Idempotency-Replayed: true`.
+    """
     from chalicelib.customers import acceptance, creates
 
     key = request.idempotency_key("create_customer")
@@ -91,9 +120,21 @@ def create_customer(request: Request) -> Response:
     return answer(customer, 201, extra | replay(created))
 
 
-@operation("/customers/batch", "POST", scope=WRITE)
+@operation(
+    "/customers/batch",
+    "POST",
+    scope=WRITE,
+    consumes=[JSON],
+    share=0.02,  # each request creates up to 100 customers
+    documentation="openapi.customers:CREATE_BATCH",
+)
 def create_customers(request: Request) -> Response:
-    """Create up to 100 customers, all or none."""
+    """Create several customers.
+
+    Creates all customers, or none if one of them is invalid or conflicts. Maximum: 100 customers
+    and 1 MiB. In a problem, `errors` names each invalid value by its place, such as
+    `/items/3/email`.
+    """
     from chalicelib.customers import creates, schemas
 
     key = request.idempotency_key("create_customers")
@@ -103,11 +144,22 @@ def create_customers(request: Request) -> Response:
     return answer({"items": created.items}, 201, replay(created))
 
 
-@operation("/customers/{customer_id}", "GET", "HEAD", scope=READ)
+@operation(
+    "/customers/{customer_id}",
+    "GET",
+    "HEAD",
+    scope=READ,
+    query="chalicelib.customers.queries:GetCustomer",
+    documentation="openapi.customers:GET",
+)
 def get_customer(
     request: Request, customer_id: str, fields: Collection[str] | None = None
 ) -> Response:
-    """Read a customer, or some of its members."""
+    """Read a customer.
+
+    `ETag` identifies the version. Send it in `If-None-Match` to get 304 without a body if the
+    customer has not changed, or in `If-Match` to get 412 if it has.
+    """
     found = updates.get(database(), known_id(customer_id), fields or rows.MEMBERS)
     if (versions := request.versions) is not None and found.version not in versions:
         raise problems.PreconditionFailed("It has another version by now.")
@@ -117,9 +169,20 @@ def get_customer(
     return document(found.text, 200, extra)
 
 
-@operation("/customers/{customer_id}", "PUT", scope=WRITE)
+@operation(
+    "/customers/{customer_id}",
+    "PUT",
+    scope=WRITE,
+    consumes=[JSON],
+    share=0.5,
+    documentation="openapi.customers:REPLACE",
+)
 def replace_customer(request: Request, customer_id: str) -> Response:
-    """Replace what a client may set of a customer, all of it."""
+    """Replace a customer.
+
+    Replaces all writable fields. Fields that are not sent get their defaults. `If-Match` is
+    required, so that concurrent updates are not lost. Read-only fields may be sent unchanged.
+    """
     from chalicelib.customers import schemas
 
     document, wanted = request.document(JSON), known_id(customer_id)
@@ -133,9 +196,21 @@ def replace_customer(request: Request, customer_id: str) -> Response:
     return written(request, updates.write(database(), wanted, version, fields, intent.mark))
 
 
-@operation("/customers/{customer_id}", "PATCH", scope=WRITE)
+@operation(
+    "/customers/{customer_id}",
+    "PATCH",
+    scope=WRITE,
+    consumes=[MERGE_PATCH, JSON],
+    share=0.5,
+    documentation="openapi.customers:PATCH_ONE",
+)
 def patch_customer(request: Request, customer_id: str) -> Response:
-    """Change what a merge patch names, and nothing else."""
+    """Update a customer.
+
+    The body is a [merge patch](https://www.rfc-editor.org/rfc/rfc7396): fields that are not sent
+    keep their value, and null removes an optional value. A patch that changes nothing does not
+    create a version.
+    """
     from chalicelib.customers import schemas
 
     patch, wanted = request.document(MERGE_PATCH, JSON), known_id(customer_id)
@@ -148,46 +223,104 @@ def patch_customer(request: Request, customer_id: str) -> Response:
     return written(request, updates.change(database(), wanted, edit, intent))
 
 
-@operation("/customers/{customer_id}", "DELETE", scope=WRITE)
+@operation(
+    "/customers/{customer_id}",
+    "DELETE",
+    scope=WRITE,
+    share=0.5,
+    documentation="openapi.customers:DELETE",
+)
 def delete_customer(request: Request, customer_id: str) -> Response:
-    """Delete a customer, who can be restored until the time of the purge."""
+    """Delete a customer.
+
+    The customer can't be found any more, and other customers can use its email address and external
+    id. The customer can be restored until it is erased. Default: after 30 days.
+    """
     retention = timedelta(days=settings().retention_days)
     updates.delete(database(), known_id(customer_id), retention, request.intent)
     return removed(request, customer_id)
 
 
-@operation("/customers/{customer_id}/restore", "POST", scope=WRITE)
+@operation(
+    "/customers/{customer_id}/restore",
+    "POST",
+    scope=WRITE,
+    share=0.1,
+    documentation="openapi.customers:RESTORE",
+)
 def restore_customer(request: Request, customer_id: str) -> Response:
-    """Bring a deleted customer back."""
+    """Restore a deleted customer.
+
+    Possible until the customer is erased, unless another customer uses its email address or
+    external id. If the customer is not deleted, the response is the unchanged customer.
+    """
     return written(request, updates.restore(database(), known_id(customer_id), request.intent))
 
 
-@operation("/customers/{customer_id}/erase", "POST", scope=ERASE)
+@operation(
+    "/customers/{customer_id}/erase",
+    "POST",
+    scope=ERASE,
+    share=0.1,
+    documentation="openapi.customers:ERASE",
+)
 def erase_customer(request: Request, customer_id: str) -> Response:
-    """Erase all that is known of a customer, for good; the id and the times stay."""
+    """Erase a customer permanently.
+
+    Erases all fields except the id and the timestamps, immediately. The customer need not be
+    deleted first. Erasure can't be undone.
+    """
     updates.erase(database(), known_id(customer_id), request.intent)
     return removed(request, customer_id)
 
 
-@operation("/health", "GET", "HEAD", scope=None)
+@operation(
+    "/health",
+    "GET",
+    "HEAD",
+    scope=None,
+    query="chalicelib.http.queries:GetHealth",
+    share=0.1,
+    documentation="openapi.service:HEALTH",
+)
 def get_health(_: Request, *, deep: bool = False) -> Response:
-    """Tell that the service answers and, with `deep=true`, that its database does."""
+    """Check service health.
+
+    With `deep=true`, the service also checks its database, and responds with 503 if the database is
+    not available.
+    """
     if deep:
         database().ping()
     return answer({"status": "ok"})
 
 
-@operation("/openapi.json", "GET", "HEAD", scope=None)
+@operation(
+    "/openapi.json", "GET", "HEAD", scope=None, share=0.1, documentation="openapi.service:OPENAPI"
+)
 def get_openapi(request: Request) -> Response:
-    """Describe the API, as OpenAPI 3.1 does."""
+    """Get the API description.
+
+    The API description is this document, in OpenAPI 3.1.
+    """
     described = json.loads(packaged("openapi.json"))
     described["servers"] = [{"url": request.path.removesuffix("/openapi.json") or "/"}]
     return answer(described, 200, headers.PUBLIC)
 
 
-@operation("/problems", "GET", "HEAD", scope=None, media_type=HTML)
+@operation(
+    "/problems",
+    "GET",
+    "HEAD",
+    scope=None,
+    produces=HTML,
+    share=0.1,
+    documentation="openapi.service:PROBLEMS",
+)
 def get_problems(_: Request) -> Response:
-    """Explain the problems to people: the `type` of each leads here."""
+    """Get the documentation of the problems.
+
+    A page for people. The `type` of a problem refers to its section.
+    """
     return Response(
         packaged("problems.html"), {"Content-Type": f"{HTML}; charset=utf-8", **headers.PUBLIC}, 200
     )

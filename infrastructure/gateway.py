@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import app
-import openapi
 from chalicelib.http.fields import LONGEST_DECOMPOSITION
 from chalicelib.http.routing import Operation
 from infrastructure import firewall, gateway_responses
 from infrastructure.stages import Stage
-from openapi.operations import DESCRIPTIONS
+from openapi import build
+from openapi.operations import documentation
 
 JSONSchema = dict[str, Any]
 
@@ -26,19 +26,6 @@ TIMEOUT_MS = 29_000  # the gateway's; Lambda ends before, and a statement before
 COMPRESSED_BYTES = 1_024  # and more are compressed
 UTF_16 = 2  # units of a character at most: AWS does not say which of the two it counts
 
-# Of the stage's rate, what one operation may take at most; all others may take all of it.
-SHARES: Mapping[str, float] = {
-    "create_customer": 0.5,
-    "create_customers": 0.02,  # a hundred customers each
-    "replace_customer": 0.5,
-    "patch_customer": 0.5,
-    "delete_customer": 0.5,
-    "restore_customer": 0.1,
-    "erase_customer": 0.1,
-    "get_health": 0.1,
-    "get_openapi": 0.1,
-    "get_problems": 0.1,
-}
 OF_A_KEY = 0.1  # of the stage's rate, what one API key may take
 
 # Neither address nor caller, and no path or query as they were sent: those may be personal.
@@ -100,17 +87,17 @@ def models() -> dict[str, JSONSchema]:
     What a model refuses is answered without a word on what is wrong, so it only has rules that
     no honest client breaks; all others are the app's, which answers with pointers.
     """
-    components = openapi.document()["components"]["schemas"]
-    names = {each.body.schema for each in DESCRIPTIONS.values() if each.body}
+    components = build.document()["components"]["schemas"]
+    names = {schema for operation in app.operation.table.values() if (schema := _body(operation))}
     return {name: _model(components[name], components) for name in sorted(names)}
 
 
 def bodies() -> dict[str, dict[str, dict[str, str]]]:
     found: dict[str, dict[str, dict[str, str]]] = {}
     for operation, method in _methods():
-        if body := DESCRIPTIONS[operation.name].body:
-            taken = dict.fromkeys(body.media_types, body.schema)
-            found.setdefault(operation.path, {})[method] = taken
+        if schema := _body(operation):
+            models = dict.fromkeys(operation.consumes, schema)
+            found.setdefault(operation.path, {})[method] = models
     return found
 
 
@@ -139,9 +126,9 @@ def settings(stage: Stage) -> list[dict[str, Any]]:
         *(
             {"ResourcePath": _encoded(operation.path), "HttpMethod": method}
             | every
-            | _throttle(stage, SHARES[operation.name])
+            | _throttle(stage, operation.share)
             for operation, method in _methods()
-            if operation.name in SHARES
+            if operation.share < 1
         ),
     ]
 
@@ -159,6 +146,12 @@ def usage_plan(stage: Stage) -> dict[str, Any]:
 
 def _methods() -> list[tuple[Operation, str]]:
     return [(each, method) for each in app.operation.table.values() for method in each.methods]
+
+
+def _body(operation: Operation) -> str | None:
+    """Return the name of the request body's schema; None if there is no body."""
+    body = documentation(operation).body
+    return body and body.schema
 
 
 def _encoded(path: str) -> str:

@@ -15,12 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import migrations
-from chalicelib.customers import creates, lists, queries, schemas, updates
+from chalicelib.customers import creates, lists, schemas, updates
 from chalicelib.customers.lists import Query
+from chalicelib.customers.queries import GetCustomers
 from chalicelib.customers.rows import MEMBERS, Customer, email_key
 from chalicelib.customers.updates import Intent
 from chalicelib.database import Database, Row, Value, connect, mysql
 from chalicelib.http import pagination
+from chalicelib.http import queries as http_queries
 from chalicelib.http.pagination import Position
 from chalicelib.http.problems import ValidationError
 from chalicelib.settings import Settings
@@ -208,7 +210,7 @@ def as_sent(value: str | bool | int) -> str:  # noqa: FBT001
 
 def load(query: Mapping[str, str]) -> Query:
     values = {name: [value] for name, value in query.items()}
-    return Query(**queries.load("get_customers", values))
+    return Query(**http_queries.load(GetCustomers, values))
 
 
 def pages(database: Database, query: Query, limits: Iterator[int]) -> list[list[str]]:
