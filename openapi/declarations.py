@@ -1,4 +1,4 @@
-"""What an author writes to document a resource and its operations.
+"""The declarations with which an author documents a resource and its operations.
 
 An operation's decorator refers to a `Documentation`. Its responses and its body name schemas of the
 resource's components (`openapi.resources`), or contain a JSON Schema.
@@ -16,15 +16,15 @@ JSONSchema = dict[str, Any]
 
 
 class Resource(NamedTuple):
-    """A kind of thing that operations are about: its tag, and what its components are made of.
+    """A resource, whose operations share a tag and components.
 
-    schema, batch: marshmallow schemas of the resource and of several new ones; None if there are
-        none.
-    example: the resource as a response has it.
-    rules: JSON Schema of the rules between fields that a new resource must meet.
+    schema: the marshmallow schema; None for operations without a resource.
+    batch: the marshmallow schema of several new resources; None if there is no such operation.
+    example: the resource in a response.
+    rules: JSON Schema of rules between the fields of a new resource.
     problems: an example of each problem that only this resource has.
-    components: further schemas, by name.
-    accepted: the file for the rules of `openapi.accepted`, relative to the project's folder.
+    components: additional schemas by name.
+    accepted: path of the file for the rules from `openapi.accepted`; None without a fast path.
     """
 
     tag: str

@@ -59,7 +59,7 @@ _ERROR_FIELDS = {
     "parameter": "The query parameter.",
     "header": "The request header.",
     "code": "The kind of error, for programs. The problem's documentation lists all codes.",
-    "detail": "What is wrong, for people.",
+    "detail": "Explains the error to people. The text may change.",
 }
 
 
@@ -122,7 +122,9 @@ def _problem(text: Component) -> Component:
             "title": text | {"description": "The kind of problem, for people."},
             "status": {"type": "integer", "description": "The status of the response."},
             "detail": text
-            | {"description": "What is wrong and what to do, for people. The text may change."},
+            | {
+                "description": "Explains the problem and the remedy to people. The text may change."
+            },
             "instance": reference | {"description": "The path of the request."},
             "request_id": text | {"description": "The `Request-Id` of the response."},
             "errors": {

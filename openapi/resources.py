@@ -60,7 +60,7 @@ def _request_schemas(schema: type[Schema]) -> Iterator[Named]:
 def _extracted(
     schema: type[Schema], name: str, field: Field[Any], properties: JSONSchema
 ) -> Iterator[Named]:
-    """Yield what becomes a component of its own, and replace it by a reference."""
+    """Yield the parts that become separate components, and replace each by a reference."""
     rules = properties[name]
     own = {key: rules[key] for key in OWN if key in rules}
     component = {key: value for key, value in rules.items() if key not in OWN}

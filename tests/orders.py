@@ -1,4 +1,4 @@
-"""A second resource, as its author would declare it."""
+"""A second resource: its fields, its documentation and its operations."""
 
 from typing import Any
 

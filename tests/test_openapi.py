@@ -10,7 +10,8 @@ import pytest
 
 import app
 from chalicelib.http.problems import TYPE_BASE, Problem
-from openapi import build, page
+from chalicelib.http.routing import Operation
+from openapi import build, customers, page
 
 FILES = build.texts()
 DOCUMENT = build.document()
@@ -154,3 +155,24 @@ def test_condition_of_a_read_is_documented(method: str) -> None:
 
     assert "412" in described["responses"]
     assert "If-Match" in [each.get("name") for each in described["parameters"]]
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [each for each in app.operation.table.values() if each.consumes],
+    ids=lambda each: each.name,
+)
+def test_operation_consumes_the_media_types_that_it_declares(api: Any, declared: Operation) -> None:
+    path = declared.path.format(customer_id=customers.ID)
+
+    def send(media_type: str) -> Any:
+        headers = {"Content-Type": media_type, "If-Match": "*"}
+        return api.request(declared.methods[0], path, b"{", headers)
+
+    rejected = send("text/plain")
+
+    assert rejected.status_code == 415
+    assert rejected.json_body["detail"].count("application/") == len(declared.consumes)
+    for media_type in declared.consumes:
+        assert media_type in rejected.json_body["detail"]
+        assert send(media_type).json_body["type"] == "/problems#malformed-json"

@@ -64,7 +64,7 @@ class Address(JSONObject):
             ("billing", "shipping", "home", "work", "other"),
             error=CHOICE,
         ),
-        metadata={"description": "What the address is for."},
+        metadata={"description": "Purpose of the address."},
     )
     line1 = Text(200, required=True, metadata={"description": "First line of the address."})
     line2 = Text(

@@ -41,7 +41,7 @@ class Operation(NamedTuple):
 
     name: str
     path: str
-    methods: Collection[str]
+    methods: Sequence[str]
     scope: str | None
     query: str | None
     consumes: Sequence[str]
