@@ -109,7 +109,7 @@ def create_customer(request: Request) -> Response:
     from chalicelib.customers import acceptance, creates
 
     key = request.idempotency_key("create_customer")
-    fields = acceptance.load_customer(request.document(JSON))
+    fields = acceptance.load_customer(request.document())
     created = creates.create(database(), fields, key)
     (customer,) = created.items
     request.wrote([customer["id"]], customer["version"])
@@ -138,7 +138,7 @@ def create_customers(request: Request) -> Response:
     from chalicelib.customers import creates, schemas
 
     key = request.idempotency_key("create_customers")
-    batch = schemas.load_batch(request.document(JSON, most=MAX_BATCH_BYTES))
+    batch = schemas.load_batch(request.document(most=MAX_BATCH_BYTES))
     created = creates.create_all(database(), batch, key)
     request.wrote((customer["id"] for customer in created.items), created.items[0]["version"])
     return answer({"items": created.items}, 201, replay(created))
@@ -185,7 +185,7 @@ def replace_customer(request: Request, customer_id: str) -> Response:
     """
     from chalicelib.customers import schemas
 
-    document, wanted = request.document(JSON), known_id(customer_id)
+    document, wanted = request.document(), known_id(customer_id)
     if request.header("if-match") is None:
         raise problems.PreconditionRequired("Send If-Match, with the ETag of what you replace.")
     intent = request.intent
@@ -213,7 +213,7 @@ def patch_customer(request: Request, customer_id: str) -> Response:
     """
     from chalicelib.customers import schemas
 
-    patch, wanted = request.document(MERGE_PATCH, JSON), known_id(customer_id)
+    patch, wanted = request.document(), known_id(customer_id)
     intent = request.intent
     version = only(intent.versions)
     if version and request.wants_minimal and schemas.is_of_details(patch):

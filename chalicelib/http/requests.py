@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
 from typing import cast
 from urllib.parse import quote, urlencode
@@ -25,6 +25,7 @@ class Request:
         self._request = request
         self.method: str = request.method
         self.route: str = request.path
+        self.consumes: Sequence[str] = ()  # the media types that the operation declares
         self.written: list[str] = []
         self.version: int | None = None
 
@@ -130,18 +131,18 @@ class Request:
             return None
         return hashlib.sha256(json.dumps([self.caller.subject, operation, key]).encode()).digest()
 
-    def document(self, *media_types: str, most: int = MAX_BODY_BYTES) -> object:
-        """Return the JSON document in the body, of one of the media types and `most` bytes at most.
+    def document(self, most: int = MAX_BODY_BYTES) -> object:
+        """Return the JSON document in the body, of at most `most` bytes.
 
         Raises UnsupportedMediaType, ContentTooLarge, MalformedJSON.
         """
         media_type = (self.header("content-type") or "").split(";")[0].strip().lower()
-        if media_type not in media_types:
+        if media_type not in self.consumes:
             # there is no Accept-Put
             name = "Accept-Patch" if self.method == "PATCH" else "Accept-Post"
-            taken = {} if self.method == "PUT" else {name: ", ".join(media_types)}
+            taken = {} if self.method == "PUT" else {name: ", ".join(self.consumes)}
             raise problems.UnsupportedMediaType(
-                f"Send the body as {' or '.join(media_types)}.", headers=taken
+                f"Send the body as {' or '.join(self.consumes)}.", headers=taken
             )
         if (self.header("content-encoding") or "identity").strip().lower() != "identity":
             raise problems.UnsupportedMediaType(

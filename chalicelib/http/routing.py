@@ -220,6 +220,7 @@ def _call(operation: Operation, request: Request, path: Mapping[str, str]) -> Re
         request.require(operation.scope)
     if not headers.accepts(request.header("accept"), operation.produces):
         raise problems.NotAcceptable(f"The answer is {operation.produces}: accept that.")
+    request.consumes = operation.consumes
     return operation.view(request, **path, **_query(operation, request))
 
 
