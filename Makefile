@@ -77,9 +77,9 @@ lock: .venv/audit  ## Pin the requirements anew from pyproject.toml
 	@$(COMPILE) pyproject.toml --output-file requirements.txt
 	@$(COMPILE) --group authorizer $(LOCKED) --output-file requirements/authorizer.txt
 	@$(COMPILE) --group tracing --no-deps $(LOCKED) --output-file requirements/tracing.txt
-	@$(COMPILE) pyproject.toml --group dev $(LOCKED) --output-file requirements-dev.txt
-	@$(COMPILE) pyproject.toml --group contract --constraints requirements-dev.txt \
-		--output-file requirements/contract.txt
+	@$(COMPILE) pyproject.toml --group contract $(LOCKED) --output-file requirements/contract.txt
+	@$(COMPILE) pyproject.toml --group dev --constraints requirements/contract.txt \
+		--output-file requirements-dev.txt
 	@$(COMPILE) pyproject.toml --group fuzz --constraints requirements-dev.txt \
 		--output-file requirements/fuzz.txt
 	@$(COMPILE) --group audit --output-file requirements/audit.txt

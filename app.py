@@ -30,6 +30,11 @@ from chalicelib.settings import Settings
 
 HTML = "text/html"
 READ, WRITE, ERASE = "customers:read", "customers:write", "customers:erase"
+SCOPES = {  # every scope, and what a token with it may do
+    READ: "find and read customers",
+    WRITE: "create, update, delete and restore customers",
+    ERASE: "erase customers permanently",
+}
 MAX_BATCH_BYTES = 1 << 20
 PURGE_RESERVE_MS = 10_000  # before the function's timeout
 TOKEN_SECONDS = 300  # how long API Gateway caches the authorizer's result
@@ -53,12 +58,25 @@ def authorize(request: AuthRequest) -> AuthResponse | dict[str, Any]:
     return authorizer.authorize(request)
 
 
-operation = Operations(app, authorize)
+operation = Operations(app, authorize, SCOPES)
 
 
-@operation("/customers", "GET", "HEAD", scope=READ)
+@operation(
+    "/customers",
+    "GET",
+    "HEAD",
+    scope=READ,
+    query="chalicelib.customers.queries:GetCustomers",
+    documentation="openapi.customers:LIST",
+)
 def get_customers(request: Request, **query: object) -> Response:
-    """List customers with filters, sorting and pagination."""
+    """List customers.
+
+    Returns one page. `next` is the path of the next page: request it unchanged. Creating or
+    deleting customers between two requests neither skips nor repeats other customers.
+
+    `include_deleted=true` also requires the scope `customers:write`.
+    """
     from chalicelib.customers import lists
 
     wanted = lists.Query(**query)  # type: ignore[arg-type]
@@ -67,9 +85,20 @@ def get_customers(request: Request, **query: object) -> Response:
     return responses.page(request, lists.page(database(), wanted, settings().cursor_key))
 
 
-@operation("/customers", "POST", scope=WRITE)
+@operation(
+    "/customers",
+    "POST",
+    scope=WRITE,
+    consumes=[JSON],
+    share=0.5,
+    documentation="openapi.customers:CREATE",
+)
 def create_customer(request: Request) -> Response:
-    """Create a customer."""
+    """Create a customer.
+
+    Send an `Idempotency-Key` to make retries safe: requests with the same key create one customer,
+    and the response to a retry has the header `Idempotency-Replayed: true`.
+    """
     from chalicelib.customers import acceptance
     from chalicelib.http import creates
 
@@ -79,9 +108,21 @@ def create_customer(request: Request) -> Response:
     return responses.created(request, CUSTOMERS, created)
 
 
-@operation("/customers/batch", "POST", scope=WRITE)
+@operation(
+    "/customers/batch",
+    "POST",
+    scope=WRITE,
+    consumes=[JSON],
+    share=0.02,  # each request creates up to 100 customers
+    documentation="openapi.customers:CREATE_BATCH",
+)
 def create_customers(request: Request) -> Response:
-    """Create up to 100 customers atomically."""
+    """Create several customers.
+
+    Creates all customers, or none if one of them is invalid or conflicts. Maximum: 100 customers
+    and 1 MiB. In a problem, `errors` names each invalid value by its place, such as
+    `/items/3/email`.
+    """
     from chalicelib.customers import schemas
     from chalicelib.http import creates
 
@@ -91,18 +132,40 @@ def create_customers(request: Request) -> Response:
     return responses.all_created(request, CUSTOMERS, created)
 
 
-@operation("/customers/{customer_id}", "GET", "HEAD", scope=READ)
+@operation(
+    "/customers/{customer_id}",
+    "GET",
+    "HEAD",
+    scope=READ,
+    query="chalicelib.customers.queries:GetCustomer",
+    documentation="openapi.customers:GET",
+)
 def get_customer(
     request: Request, customer_id: str, fields: Collection[str] | None = None
 ) -> Response:
-    """Read a customer, or selected fields of it."""
+    """Read a customer.
+
+    `ETag` identifies the version. Send it in `If-None-Match` to get 304 without a body if the
+    customer has not changed, or in `If-Match` to get 412 if it has.
+    """
     found = reads.get(database(), CUSTOMERS, parse_id(customer_id), fields or ())
     return responses.found(request, CUSTOMERS, found, fields or ())
 
 
-@operation("/customers/{customer_id}", "PUT", scope=WRITE)
+@operation(
+    "/customers/{customer_id}",
+    "PUT",
+    scope=WRITE,
+    consumes=[JSON],
+    share=0.5,
+    documentation="openapi.customers:REPLACE",
+)
 def replace_customer(request: Request, customer_id: str) -> Response:
-    """Replace all writable fields of a customer."""
+    """Replace a customer.
+
+    Replaces all writable fields. Fields that are not sent get their defaults. `If-Match` is
+    required, so that concurrent updates are not lost. Read-only fields may be sent unchanged.
+    """
     from chalicelib.customers import schemas
     from chalicelib.http import updates
 
@@ -113,9 +176,21 @@ def replace_customer(request: Request, customer_id: str) -> Response:
     return responses.written(request, CUSTOMERS, replaced)
 
 
-@operation("/customers/{customer_id}", "PATCH", scope=WRITE)
+@operation(
+    "/customers/{customer_id}",
+    "PATCH",
+    scope=WRITE,
+    consumes=[MERGE_PATCH, JSON],
+    share=0.5,
+    documentation="openapi.customers:PATCH_ONE",
+)
 def patch_customer(request: Request, customer_id: str) -> Response:
-    """Update a customer with a merge patch."""
+    """Update a customer.
+
+    The body is a [merge patch](https://www.rfc-editor.org/rfc/rfc7396): fields that are not sent
+    keep their value, and null removes an optional value. A patch that changes nothing does not
+    create a version.
+    """
     from chalicelib.customers import schemas
     from chalicelib.http import updates
 
@@ -132,9 +207,19 @@ def patch_customer(request: Request, customer_id: str) -> Response:
     return responses.written(request, CUSTOMERS, patched)
 
 
-@operation("/customers/{customer_id}", "DELETE", scope=WRITE)
+@operation(
+    "/customers/{customer_id}",
+    "DELETE",
+    scope=WRITE,
+    share=0.5,
+    documentation="openapi.customers:DELETE",
+)
 def delete_customer(request: Request, customer_id: str) -> Response:
-    """Soft-delete a customer, which can be restored until its purge date."""
+    """Delete a customer.
+
+    The customer can't be found any more, and other customers can use its email address and external
+    id. The customer can be restored until it is erased. Default: after 30 days.
+    """
     from chalicelib.http import updates
 
     parsed_id, retention = parse_id(customer_id), timedelta(days=settings().retention_days)
@@ -142,18 +227,38 @@ def delete_customer(request: Request, customer_id: str) -> Response:
     return responses.removed(request, CUSTOMERS, parsed_id)
 
 
-@operation("/customers/{customer_id}/restore", "POST", scope=WRITE)
+@operation(
+    "/customers/{customer_id}/restore",
+    "POST",
+    scope=WRITE,
+    share=0.1,
+    documentation="openapi.customers:RESTORE",
+)
 def restore_customer(request: Request, customer_id: str) -> Response:
-    """Restore a deleted customer."""
+    """Restore a deleted customer.
+
+    Possible until the customer is erased, unless another customer uses its email address or
+    external id. If the customer is not deleted, the response is the unchanged customer.
+    """
     from chalicelib.http import updates
 
     restored = updates.restore(database(), CUSTOMERS, parse_id(customer_id), request.intent)
     return responses.written(request, CUSTOMERS, restored)
 
 
-@operation("/customers/{customer_id}/erase", "POST", scope=ERASE)
+@operation(
+    "/customers/{customer_id}/erase",
+    "POST",
+    scope=ERASE,
+    share=0.1,
+    documentation="openapi.customers:ERASE",
+)
 def erase_customer(request: Request, customer_id: str) -> Response:
-    """Permanently erase a customer's personal data; id and timestamps remain."""
+    """Erase a customer permanently.
+
+    Erases all fields except the id and the timestamps, immediately. The customer need not be
+    deleted first. Erasure can't be undone.
+    """
     from chalicelib.customers import erasure
 
     parsed_id = parse_id(customer_id)
@@ -161,25 +266,53 @@ def erase_customer(request: Request, customer_id: str) -> Response:
     return responses.removed(request, CUSTOMERS, parsed_id)
 
 
-@operation("/health", "GET", "HEAD", scope=None)
+@operation(
+    "/health",
+    "GET",
+    "HEAD",
+    scope=None,
+    query="chalicelib.http.queries:GetHealth",
+    share=0.1,
+    documentation="openapi.service:HEALTH",
+)
 def get_health(_: Request, *, deep: bool = False) -> Response:
-    """Report service health; with `deep=true`, also check the database."""
+    """Check service health.
+
+    With `deep=true`, the service also checks its database, and responds with 503 if the database is
+    not available.
+    """
     if deep:
         database().ping()
     return responses.answer({"status": "ok"})
 
 
-@operation("/openapi.json", "GET", "HEAD", scope=None)
+@operation(
+    "/openapi.json", "GET", "HEAD", scope=None, share=0.1, documentation="openapi.service:OPENAPI"
+)
 def get_openapi(request: Request) -> Response:
-    """Return the OpenAPI 3.1 document of this API."""
+    """Get the API description.
+
+    The API description is this document, in OpenAPI 3.1.
+    """
     described = json.loads(packaged("openapi.json"))
     described["servers"] = [{"url": request.path.removesuffix("/openapi.json") or "/"}]
     return responses.answer(described, 200, headers.PUBLIC)
 
 
-@operation("/problems", "GET", "HEAD", scope=None, media_type=HTML)
+@operation(
+    "/problems",
+    "GET",
+    "HEAD",
+    scope=None,
+    produces=HTML,
+    share=0.1,
+    documentation="openapi.service:PROBLEMS",
+)
 def get_problems(_: Request) -> Response:
-    """Return the documentation of problems, to which their `type` refers."""
+    """Get the documentation of the problems.
+
+    A page for people. The `type` of a problem refers to its section.
+    """
     return Response(
         packaged("problems.html"), {"Content-Type": f"{HTML}; charset=utf-8", **headers.PUBLIC}, 200
     )

@@ -15,11 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import migrations
-from chalicelib.customers import lists, queries, schemas
+from chalicelib.customers import lists, schemas
 from chalicelib.customers.fields import CUSTOMERS, email_key
 from chalicelib.customers.lists import Query
+from chalicelib.customers.queries import GetCustomers
 from chalicelib.database import Database, Row, Value, connect, mysql
 from chalicelib.http import creates, pagination, reads, updates
+from chalicelib.http import queries as http_queries
 from chalicelib.http.pagination import Position
 from chalicelib.http.preconditions import Intent
 from chalicelib.http.problems import ValidationError
@@ -209,7 +211,7 @@ def as_sent(value: str | bool | int) -> str:  # noqa: FBT001
 
 def load(query: Mapping[str, str]) -> Query:
     values = {name: [value] for name, value in query.items()}
-    return Query(**queries.load("get_customers", values))
+    return Query(**http_queries.load(GetCustomers, values))
 
 
 def pages(database: Database, query: Query, limits: Iterator[int]) -> list[list[str]]:

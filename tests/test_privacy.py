@@ -16,10 +16,10 @@ import pytest
 from chalice.test import Client, HTTPResponse
 
 import app
+from app import SCOPES
 from chalicelib.database import connect
 from chalicelib.observability import logs
 from chalicelib.settings import Settings
-from chalicelib.tokens.authorizer import SCOPES
 from local.processes import free_port
 from tests import tokens
 from tests.api import Api

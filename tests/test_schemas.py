@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.customers import queries, schemas
+from chalicelib.http import queries as http_queries
 from chalicelib.http.problems import ValidationError
 from tests.api import ADA
 
@@ -228,7 +229,7 @@ def test_patch_is_refused(patch: object, pointer: str, code: str) -> None:
 )
 def test_moment(sent: str, microsecond: int) -> None:
     """What is more precise than microseconds stays on its side of the millisecond."""
-    query = queries.load("get_customers", {"created_after": [sent]})
+    query = http_queries.load(queries.GetCustomers, {"created_after": [sent]})
 
     assert query["created_after"] == datetime(2026, 1, 31, 12, 0, 0, microsecond, UTC)
 
@@ -236,9 +237,13 @@ def test_moment(sent: str, microsecond: int) -> None:
 def test_default_order_depends_on_the_filters() -> None:
     moment = ["2026-01-31T12:00:00Z"]
 
-    assert queries.load("get_customers", {"limit": ["7"]})["sort"] == "-created_at"
-    assert queries.load("get_customers", {"updated_after": moment})["sort"] == "updated_at"
-    assert queries.load("get_customers", {"created_after": moment})["sort"] == "-created_at"
+    assert http_queries.load(queries.GetCustomers, {"limit": ["7"]})["sort"] == "-created_at"
+    assert (
+        http_queries.load(queries.GetCustomers, {"updated_after": moment})["sort"] == "updated_at"
+    )
+    assert (
+        http_queries.load(queries.GetCustomers, {"created_after": moment})["sort"] == "-created_at"
+    )
 
 
 def test_every_parameter_is_described() -> None:

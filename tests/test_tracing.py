@@ -18,11 +18,11 @@ from aws_xray_sdk.core.context import Context
 from chalice.test import Client
 
 import app
+from app import SCOPES
 from chalicelib.database import Database, connect, tables
 from chalicelib.observability import tracing
 from chalicelib.observability.tracing import Header, statement_name
 from chalicelib.settings import Settings
-from chalicelib.tokens.authorizer import SCOPES
 from local.processes import Child, answers, free_port
 from tests import tokens
 from tests.api import ADA, Api

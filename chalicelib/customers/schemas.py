@@ -15,7 +15,17 @@ from marshmallow.fields import Nested
 
 from chalicelib.customers.fields import CUSTOMERS, MAX_SIZE, has_a_name, size
 from chalicelib.http import schemas
-from chalicelib.http.fields import MESSAGES, Email, Items, Metadata, Phone, ReadOnly, Text
+from chalicelib.http.fields import (
+    MAX_METADATA,
+    MAX_METADATA_BYTES,
+    MESSAGES,
+    Email,
+    Items,
+    Metadata,
+    Phone,
+    ReadOnly,
+    Text,
+)
 from chalicelib.http.schemas import CHOICE, JSONObject
 
 STATUSES = ("active", "inactive")
@@ -43,39 +53,103 @@ class Address(JSONObject):
             ("billing", "shipping", "home", "work", "other"),
             error=CHOICE,
         ),
+        metadata={"description": "Purpose of the address."},
     )
-    line1 = Text(200, required=True)
-    line2 = Text(200, allow_none=True, load_default=None)
-    city = Text(200, allow_none=True, load_default=None)
-    region = Text(200, allow_none=True, load_default=None)
-    postal_code = Text(200, allow_none=True, load_default=None)
+    line1 = Text(200, required=True, metadata={"description": "First line of the address."})
+    line2 = Text(
+        200,
+        allow_none=True,
+        load_default=None,
+        metadata={"description": "Second line of the address."},
+    )
+    city = Text(
+        200, allow_none=True, load_default=None, metadata={"description": "City, town or village."}
+    )
+    region = Text(
+        200,
+        allow_none=True,
+        load_default=None,
+        metadata={"description": "State, province or county."},
+    )
+    postal_code = Text(
+        200, allow_none=True, load_default=None, metadata={"description": "Postal code."}
+    )
     country = Text(
         2,
         required=True,
         validate=validate.Regexp(
             "[A-Z]{2}$", error="country: Must be two capital letters, such as GB (ISO 3166-1)."
         ),
+        metadata={
+            "description": "Country code: two capital letters (ISO 3166-1 alpha-2), such as GB."
+        },
     )
 
 
 class Customer(JSONObject):
-    id = ReadOnly()
-    version = ReadOnly()
+    id = ReadOnly(metadata={"description": "Identifies the customer: a UUID, version 7."})
+    version = ReadOnly(
+        metadata={"description": "Starts at 1, and increases by 1 with each update."}
+    )
     status = Text(
         8,
         load_default="active",
         validate=validate.OneOf(STATUSES, error=CHOICE),
+        metadata={
+            "description": "Whether you do business with the customer. The service does not"
+            " interpret the status."
+        },
     )
-    email = Email(required=True)
-    phone = Phone(allow_none=True, load_default=None)
-    given_name = Text(300, allow_none=True, load_default=None)
-    family_name = Text(300, allow_none=True, load_default=None)
-    company_name = Text(500, allow_none=True, load_default=None)
-    external_id = Text(100, allow_none=True, load_default=None)
+    email = Email(
+        required=True,
+        metadata={"description": "Email address. Unique among customers, case-insensitive."},
+    )
+    phone = Phone(
+        allow_none=True,
+        load_default=None,
+        metadata={
+            "description": "International phone number (E.164). The service removes spaces, dots,"
+            " dashes and parentheses."
+        },
+    )
+    given_name = Text(
+        300,
+        allow_none=True,
+        load_default=None,
+        metadata={
+            "description": "Given name. A customer requires a given name, a family name or a"
+            " company name."
+        },
+    )
+    family_name = Text(
+        300,
+        allow_none=True,
+        load_default=None,
+        metadata={
+            "description": "Family name. A customer requires a given name, a family name or a"
+            " company name."
+        },
+    )
+    company_name = Text(
+        500,
+        allow_none=True,
+        load_default=None,
+        metadata={
+            "description": "Company name. A customer requires a given name, a family name or a"
+            " company name."
+        },
+    )
+    external_id = Text(
+        100,
+        allow_none=True,
+        load_default=None,
+        metadata={"description": "The customer's id in your own system. Unique among customers."},
+    )
     addresses = Items(
         Nested(Address, error_messages=MESSAGES),
         most=5,
         load_default=list,
+        metadata={"description": "Postal addresses."},
     )
     locale = Text(
         35,
@@ -85,13 +159,38 @@ class Customer(JSONObject):
             "[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$",
             error="locale: Must be a language tag, such as en-GB (BCP 47).",
         ),
+        metadata={"description": "Language tag (BCP 47), such as en-GB."},
     )
-    time_zone = Text(64, allow_none=True, load_default=None, validate=_is_time_zone)
-    metadata = Metadata(load_default=dict)
-    created_at = ReadOnly()
-    updated_at = ReadOnly()
-    deleted_at = ReadOnly()
-    purge_at = ReadOnly()
+    time_zone = Text(
+        64,
+        allow_none=True,
+        load_default=None,
+        validate=_is_time_zone,
+        metadata={
+            "description": "Name of a time zone in the IANA database, such as Europe/London.",
+            "format": "time-zone",
+        },
+    )
+    metadata = Metadata(
+        load_default=dict,
+        metadata={
+            "description": f"Your own keys with text values. Maximum: {MAX_METADATA} keys,"
+            f" {MAX_METADATA_BYTES:,} bytes as JSON."
+        },
+    )
+    created_at = ReadOnly(metadata={"description": "Time of creation, in UTC, in milliseconds."})
+    updated_at = ReadOnly(
+        metadata={"description": "Time of the last update, in UTC, in milliseconds."}
+    )
+    deleted_at = ReadOnly(
+        metadata={"description": "Time of deletion; null unless the customer is deleted."}
+    )
+    purge_at = ReadOnly(
+        metadata={
+            "description": "Time after which the service erases the customer; null unless the"
+            " customer is deleted."
+        }
+    )
 
     @validates_schema
     def _has_a_name(self, customer: dict[str, Any], *, partial: bool, **_: Any) -> None:
@@ -110,7 +209,7 @@ class Customer(JSONObject):
 
 class Batch(schemas.Batch):
     unique = CUSTOMERS.unique
-    items = schemas.items_of(Customer)
+    items = schemas.items_of(Customer, "The new customers.")
 
 
 def load_customer(document: object, current: Mapping[str, Any] | None = None) -> dict[str, Any]:

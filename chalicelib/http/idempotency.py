@@ -34,7 +34,7 @@ class Stored(NamedTuple):
         """Raise IdempotencyKeyReused if the earlier request with this key had another body."""
         if earlier_fingerprint != self.fingerprint:
             raise IdempotencyKeyReused(
-                "This key was used with a different body. Send the same body, or a new key."
+                "This key was used with a different body. Send the same body, or use a new key."
             )
 
 

@@ -209,7 +209,7 @@ def invalid(
     for part, message in islice(messages, MAX_ERRORS):
         code, _, detail = message.partition(": ")
         errors.append({place: part, "code": code, "detail": detail})  # type: ignore[misc]
-    return ValidationError("See `errors` for details.", errors)
+    return ValidationError("`errors` lists what to change.", errors)
 
 
 def body(problem: Problem, instance: str, request_id: str) -> dict[str, Any]:

@@ -121,7 +121,7 @@ class Request:
         """Raise PreconditionRequired if the request has no `If-Match`."""
         if self.header("if-match") is None:
             raise problems.PreconditionRequired(
-                "Send If-Match with the ETag of the version that you replace."
+                "Send If-Match with the ETag of the version to replace."
             )
 
     @property
@@ -175,7 +175,7 @@ class Request:
             )
         raw = self._body()
         if len(raw) > max_bytes:
-            raise problems.ContentTooLarge(f"Send at most {max_bytes} bytes.")
+            raise problems.ContentTooLarge(f"The maximum is {max_bytes} bytes.")
         return documents.parse(raw)
 
     def _body(self) -> bytes:

@@ -1,8 +1,9 @@
 """How a view becomes a route: who may call it, and what is answered whatever happens."""
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache, partial
+from importlib import import_module
 from logging import ERROR, WARNING
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -26,14 +27,27 @@ View = TypeVar("View", bound=Callable[..., Response])
 Respond = Callable[[Request, Mapping[str, str]], Response]
 
 
+class DeclarationError(Exception):
+    """A mistake in a declaration; the message names the operation or field, and the remedy."""
+
+
 class Operation(NamedTuple):
-    """What a route does; `scope` is what a token must have for it, None where none is needed."""
+    """What a route does, as its decorator declares it.
+
+    `query` and `documentation` are references, `module:name`, to a marshmallow schema and to an
+    `openapi.declarations.Documentation`. Nothing imports these before they are needed: the first
+    by a request with a query string, the second by `make openapi`.
+    """
 
     name: str
     path: str
-    methods: Collection[str]
+    methods: Sequence[str]
     scope: str | None
-    media_type: str
+    query: str | None
+    consumes: Sequence[str]
+    produces: str
+    share: float
+    documentation: str | None
     view: Callable[..., Response]
 
 
@@ -43,30 +57,84 @@ def settings() -> ApiSettings:
 
 
 class Operations:
-    """The operations of an app by their names, each registered by a decorator of its view.
+    """The operations of an app by name. Each is registered by a decorator of its view.
 
-    A view gets the request, the parameters of the path and, as its schema reads them, those of
-    the query. What it raises is answered as problem details.
+    A view receives the request, the path parameters, and the query parameters as the operation's
+    schema loads them. Exceptions of a view become problem details.
     """
 
-    def __init__(self, app: Chalice, authorizer: ChaliceAuthorizer) -> None:
+    def __init__(
+        self, app: Chalice, authorizer: ChaliceAuthorizer, scopes: Mapping[str, str]
+    ) -> None:
+        """Create an empty table; `scopes` has every scope, and what a token with it may do."""
+        self.scopes = scopes
         self.table: dict[str, Operation] = {}
         self._app = app
         self._authorizer = authorizer
 
-    def __call__(
-        self, path: str, *methods: str, scope: str | None, media_type: str = JSON
+    def __call__(  # noqa: PLR0913 (a declaration)
+        self,
+        path: str,
+        *methods: str,
+        scope: str | None,
+        query: str | None = None,
+        consumes: Sequence[str] = (),
+        produces: str = JSON,
+        share: float = 1,
+        documentation: str | None = None,
     ) -> Callable[[View], View]:
-        """Route the methods of a path to a view, for callers that have the scope."""
+        """Declare an operation: route the methods of a path to a view.
+
+        scope: what the caller's token must have; None if the operation needs no token.
+        query: reference to the schema of the query parameters; None if there are none.
+        consumes: media types of the request body; empty if there is none.
+        produces: media type of the successful response.
+        share: the part of the stage's rate limit that the operation may use, above 0, at most 1.
+        documentation: reference to the documentation of responses and problems. Summary and
+        description are the view's docstring.
+
+        Raises DeclarationError for a scope that is not declared, a share out of range, and an
+        operation whose name, or path and method, another one has.
+        """
 
         def register(view: View) -> View:
-            operation = Operation(view.__name__, path, methods, scope, media_type, view)
+            operation = Operation(
+                view.__name__,
+                path,
+                methods,
+                scope,
+                query,
+                consumes,
+                produces,
+                share,
+                documentation,
+                view,
+            )
+            self._check(operation)
             self.table[operation.name] = operation
             respond = partial(_call, operation)
             self._route(operation.name, path, methods, respond, is_public=scope is None)
             return view
 
         return register
+
+    def _check(self, operation: Operation) -> None:
+        name, path, methods, scope, *_ = operation
+        if name in self.table:
+            raise DeclarationError(f"{name}: there are two operations of this name: rename one")
+        if scope is not None and scope not in self.scopes:
+            raise DeclarationError(
+                f"{name}: the scope {scope} is not declared: add it to SCOPES in app.py"
+            )
+        if not 0 < operation.share <= 1:
+            raise DeclarationError(
+                f"{name}: share={operation.share}: use a number above 0 and at most 1"
+            )
+        for method in methods:
+            if method in self._app.routes.get(path, ()):
+                raise DeclarationError(
+                    f"{name}: another operation has {method} {path}: change the path or the method"
+                )
 
     def answer_other_methods(self) -> None:
         """Answer OPTIONS on every path, and 405 with `Allow` to the methods that it does not have.
@@ -117,26 +185,35 @@ class Operations:
         if isinstance(error, DatabaseError) and error.retry_after:
             logs.log_error(self._app.log, WARNING, error)
             return problems.ServiceUnavailable(
-                "The database is temporarily unavailable. Try again.", error.retry_after
+                "The database is not available. Retry.", error.retry_after
             )
         logs.log_error(self._app.log, ERROR, error)
-        return problems.InternalError("If this persists, report the request_id.")
+        return problems.InternalError(
+            "The service failed. If this persists, report the request_id."
+        )
 
 
 def _call(operation: Operation, request: Request, path: Mapping[str, str]) -> Response:
     if operation.scope:
         request.require(operation.scope)
-    if not headers.accepts(request.header("accept"), operation.media_type):
-        raise problems.NotAcceptable(f"Only {operation.media_type} is available. Add it to Accept.")
-    return operation.view(request, **path, **_query(operation.name, request))
+    if not headers.accepts(request.header("accept"), operation.produces):
+        raise problems.NotAcceptable(f"Only {operation.produces} is available. Add it to Accept.")
+    return operation.view(request, **path, **_query(operation, request))
 
 
-def _query(operation: str, request: Request) -> dict[str, Any]:
+def _query(operation: Operation, request: Request) -> dict[str, Any]:
     if not request.query:
         return {}
-    from chalicelib.customers import queries
+    from chalicelib.http import queries
 
-    return queries.load(operation, request.query)
+    schema = resolve(operation.query) if operation.query else queries.Query
+    return queries.load(schema, request.query)
+
+
+def resolve(reference: str) -> Any:
+    """Return the object that `module:name` refers to. Raises ImportError, AttributeError."""
+    module, _, name = reference.partition(":")
+    return getattr(import_module(module), name)
 
 
 def _problem_answer(request: Request, problem: Problem) -> Response:

@@ -47,13 +47,14 @@ class Batch(JSONObject):
             raise marshmallow.ValidationError({"items": errors})
 
 
-def items_of(schema: type[Schema]) -> Items:
+def items_of(schema: type[Schema], description: str) -> Items:
     """Return the field of a batch's items."""
     return Items(
         Nested(schema, error_messages=MESSAGES),
         most=MAX_BATCH,
         required=True,
         validate=validate.Length(min=1, error="too-few: Must have at least {min} item."),
+        metadata={"description": description},
     )
 
 

@@ -22,7 +22,6 @@ from chalicelib.tokens.keys import ALGORITHMS, Keys
 if TYPE_CHECKING:
     from jwt import PyJWK
 
-SCOPES = ("customers:read", "customers:write", "customers:erase")
 MAX_HEADER_LENGTH = 8_192  # characters; API Gateway accepts 10,240 for all headers together
 TYPES = {"jwt", "at+jwt", "application/at+jwt"}
 

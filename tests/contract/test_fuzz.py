@@ -79,7 +79,7 @@ PROBLEM = {
     "type": "/problems#validation-error",
     "title": "Validation failed",
     "status": 400,
-    "detail": "See `errors` for details.",
+    "detail": "`errors` lists what to change.",
     "instance": f"/dev/customers/{MARKER}",
     "request_id": "x",
 }
