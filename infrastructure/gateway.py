@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import app
-from chalicelib.http.fields import LONGEST_DECOMPOSITION
+from chalicelib.http.fields import MAX_DECOMPOSITION
 from chalicelib.http.routing import Operation
 from infrastructure import firewall, gateway_responses
 from infrastructure.stages import Stage
@@ -179,7 +179,7 @@ def _model(schema: JSONSchema, components: Mapping[str, JSONSchema]) -> JSONSche
     if isinstance(schema.get("type"), str):
         model["type"] = schema["type"]
     if "maxLength" in schema:
-        model["maxLength"] = schema["maxLength"] * LONGEST_DECOMPOSITION * UTF_16
+        model["maxLength"] = schema["maxLength"] * MAX_DECOMPOSITION * UTF_16
     if "properties" in schema:
         properties = schema["properties"].items()
         model["properties"] = {name: _model(each, components) for name, each in properties}

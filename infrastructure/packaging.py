@@ -30,8 +30,13 @@ LAYERS: Mapping[str, str] = {
 # The functions' Amazon Linux, whatever builds for it
 PLATFORM = ("--platform", "manylinux2014_x86_64", "--only-binary", ":all:")
 INTERPRETER = ("--implementation", "cp", "--python-version", template.PYTHON)
-# Never imported: email-validator asks no DNS, and only the names of time zones are looked at.
-LEFT_OUT = ("dns/", "tzdata/zoneinfo/")
+# Never imported: email-validator makes no DNS requests, only the names of time zones are used, and
+# idna has a command and a codec.
+LEFT_OUT = (
+    *("dns/", "tzdata/zoneinfo/"),
+    *(f"idna/{path}" for path in ("cli.", "__main__.", "codec.")),
+    *(f"idna/__pycache__/{path}" for path in ("cli.", "__main__.", "codec.")),
+)
 OF_PIP = {"RECORD", "INSTALLER", "REQUESTED", "WHEEL", "METADATA", "direct_url.json"}
 CHECKED = ("--invalidation-mode", "checked-hash")
 OLDEST = (1980, 1, 1, 0, 0, 0)  # what a ZIP archive can say of time
@@ -143,12 +148,11 @@ def _files(directory: Path) -> dict[str, bytes]:
 
 def write_zip(path: Path, files: Mapping[str, bytes]) -> None:
     """Write an archive that depends on nothing but names and contents."""
-    with ZipFile(path, "w", ZIP_DEFLATED, compresslevel=9) as archive:
+    with ZipFile(path, "w") as archive:
         for name in _in_order(files):
             entry = ZipInfo(name, OLDEST)
             entry.create_system, entry.external_attr = 3, 0o100644 << 16  # Unix, rw-r--r--
-            entry.compress_type = ZIP_DEFLATED
-            archive.writestr(entry, files[name])
+            archive.writestr(entry, files[name], ZIP_DEFLATED, compresslevel=9)
 
 
 def _in_order(names: Iterable[str]) -> list[str]:

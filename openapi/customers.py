@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from chalicelib.customers import lists, schemas
-from chalicelib.http import problems
+from chalicelib.customers import fields, lists, problems, schemas
 from openapi.declarations import Body, Documentation, Resource, Response, ref
 
 Example = dict[str, Any]
@@ -86,7 +85,7 @@ CUSTOMERS = Resource(
     CUSTOMER,
     HAS_A_NAME,
     problems=(
-        problems.CustomerNotFound("No customer has this id, or it was deleted."),
+        fields.CUSTOMERS.missing(),
         problems.EmailTaken(
             "Use another email address, or update the customer that has it.",
             [{"pointer": "/email", "code": "taken", "detail": "Already used by another customer."}],

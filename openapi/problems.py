@@ -5,7 +5,8 @@ from typing import Any
 
 from chalicelib.http import problems
 from chalicelib.http.problems import TYPE_BASE, Problem
-from chalicelib.http.routing import JSON, DeclarationError
+from chalicelib.http.responses import JSON
+from chalicelib.http.routing import DeclarationError
 from openapi import headers
 
 Component = dict[str, Any]

@@ -7,10 +7,11 @@ from chalice.app import AuthRequest, AuthResponse
 from marshmallow import validate
 from marshmallow.fields import UUID, Nested
 
-from chalicelib.customers.schemas import JSONObject
 from chalicelib.http.fields import Items, ReadOnly, Text, WholeNumber
 from chalicelib.http.queries import Query
-from chalicelib.http.routing import JSON, Operations
+from chalicelib.http.responses import JSON
+from chalicelib.http.routing import Operations
+from chalicelib.http.schemas import JSONObject
 from openapi.declarations import Body, Documentation, Resource
 from openapi.declarations import Response as Documented
 

@@ -9,21 +9,22 @@ import marshmallow
 from marshmallow import post_load, validate, validates_schema
 from marshmallow.fields import String
 
-from chalicelib.customers.rows import MEMBERS
-from chalicelib.customers.schemas import CHOICE, STATUSES
+from chalicelib.customers.fields import CUSTOMERS
+from chalicelib.customers.schemas import STATUSES
 from chalicelib.http.fields import CommaSeparated, Email, Moment, PhoneInQuery, Text, WholeNumber
 from chalicelib.http.queries import Query, TrueOrFalse
+from chalicelib.http.schemas import CHOICE
 
 _CREATED_SORTS = ("-created_at", "created_at")
 _UPDATED_SORTS = ("-updated_at", "updated_at")
 
 
 class GetCustomer(Query):
-    members = CommaSeparated(  # by another name: marshmallow has `fields` of its own
+    members = CommaSeparated(  # not `fields`, which marshmallow uses itself
         Text(
             20,
             validate=validate.OneOf(
-                MEMBERS, error="choice: Must be names of a customer's members."
+                CUSTOMERS.names, error="choice: Must be names of a customer's fields."
             ),
         ),
         data_key="fields",
@@ -84,11 +85,11 @@ class GetCustomers(GetCustomer):
     def _can_be_combined(self, query: dict[str, Any], **_: Any) -> None:
         sort = query.get("sort")
         if "updated_after" in query and sort in _CREATED_SORTS:
-            _refuse_combination("sort", "Must be an order by updated_at with updated_after.")
+            _reject_combination("sort", "updated_after requires sorting by updated_at.")
         if "q" in query and sort in _UPDATED_SORTS:
-            _refuse_combination("sort", "Must be an order by created_at with q.")
+            _reject_combination("sort", "q requires sorting by created_at.")
         if "q" in query and "updated_after" in query:
-            _refuse_combination("q", "Must not be given with updated_after.")
+            _reject_combination("q", "Must not be combined with updated_after.")
 
     @post_load
     def _sorted(self, query: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -96,5 +97,5 @@ class GetCustomers(GetCustomer):
         return {"sort": default, **query}
 
 
-def _refuse_combination(parameter: str, detail: str) -> None:
+def _reject_combination(parameter: str, detail: str) -> None:
     raise marshmallow.ValidationError(f"combination: {detail}", parameter)

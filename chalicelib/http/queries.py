@@ -17,7 +17,7 @@ from chalicelib.http.problems import invalid
 class Query(Schema):
     """Base of the schemas of query parameters; by itself, it rejects all of them."""
 
-    error_messages = {"unknown": "unknown: There is no such parameter."}
+    error_messages = {"unknown": "unknown: Unknown parameter."}
 
 
 class TrueOrFalse(Boolean):
@@ -36,7 +36,7 @@ def load(schema: type[Schema], query: Mapping[str, list[str]]) -> dict[str, Any]
 
     Raises problems.ValidationError.
     """
-    repeated = [(name, "repeated: Must be given once.") for name in query if len(query[name]) > 1]
+    repeated = [(name, "repeated: Must be sent once.") for name in query if len(query[name]) > 1]
     if repeated:
         raise invalid("parameter", repeated)
     try:

@@ -12,14 +12,14 @@ from chalice import Chalice, Response
 from chalice.app import ChaliceAuthorizer
 
 from chalicelib.database import DatabaseError
-from chalicelib.database.retries import Within
-from chalicelib.http import documents, headers, problems
+from chalicelib.database.retries import Deadline
+from chalicelib.http import headers, problems
 from chalicelib.http.problems import Problem
 from chalicelib.http.requests import Request
+from chalicelib.http.responses import JSON, answer, no_content
 from chalicelib.observability import logs, telemetry
 from chalicelib.settings import ApiSettings, SettingsError
 
-JSON = "application/json"
 OTHER = "other"  # what telemetry calls all that is no operation: its names are bounded
 METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 
@@ -153,17 +153,19 @@ class Operations:
         def view(**path_parameters: str) -> Response:
             request = Request(cast("chalice.app.Request", self._app.current_request))
             with (
-                telemetry.Observed(self._app.log, name, request, _caller(request)) as seen,
-                Within(request.seconds_left),
+                telemetry.RequestTelemetry(
+                    self._app.log, name, request, _caller(request)
+                ) as recorded,
+                Deadline(request.seconds_left),
             ):
                 try:
                     response = respond(request, path_parameters)
                 except Exception as error:  # noqa: BLE001
                     problem = self._as_problem(error)
-                    seen.fail(error, problem.type)
+                    recorded.fail(error, problem.type)
                     response = _problem_answer(request, problem)
-                seen.response = _complete(request, response)
-            return seen.response
+                recorded.response = _complete(request, response)
+            return recorded.response
 
         self._app.route(
             path,
@@ -174,52 +176,28 @@ class Operations:
         )(view)
 
     def _as_problem(self, error: Exception) -> Problem:
-        """Return what the client is told of an error; the log is told where it came from.
+        """Convert an exception to a problem, and log unexpected ones.
 
-        The text of an error that is not ours stays out of both: it may hold personal data.
+        Neither contains the message of a third-party error, which may contain personal data.
         """
         if isinstance(error, Problem):
             return error
         if isinstance(error, DatabaseError) and error.retry_after:
             logs.log_error(self._app.log, WARNING, error)
             return problems.ServiceUnavailable(
-                "The database can't answer at the moment. Try again.", error.retry_after
+                "The database is not available. Retry.", error.retry_after
             )
         logs.log_error(self._app.log, ERROR, error)
-        return problems.InternalError("This is our fault. Tell us the request_id if it goes on.")
-
-
-def answer(
-    body: object,
-    status: int = 200,
-    extra: Mapping[str, str] | None = None,
-    media_type: str = JSON,
-) -> Response:
-    """Answer with a JSON document."""
-    text = documents.dumps(body)
-    text = text.encode(errors="replace").decode()  # a path or a name may hold half a pair
-    return document(text, status, extra, media_type)
-
-
-def document(
-    text: str,
-    status: int = 200,
-    extra: Mapping[str, str] | None = None,
-    media_type: str = JSON,
-) -> Response:
-    """Answer with the text of a JSON document."""
-    return Response(text, {"Content-Type": media_type, **(extra or {})}, status)
-
-
-def no_content(status: int = 204, extra: Mapping[str, str] | None = None) -> Response:
-    return Response("", dict(extra or {}), status)
+        return problems.InternalError(
+            "The service failed. If this persists, report the request_id."
+        )
 
 
 def _call(operation: Operation, request: Request, path: Mapping[str, str]) -> Response:
     if operation.scope:
         request.require(operation.scope)
     if not headers.accepts(request.header("accept"), operation.produces):
-        raise problems.NotAcceptable(f"The answer is {operation.produces}: accept that.")
+        raise problems.NotAcceptable(f"Only {operation.produces} is available. Add it to Accept.")
     request.consumes = operation.consumes
     return operation.view(request, **path, **_query(operation, request))
 
@@ -245,7 +223,7 @@ def _problem_answer(request: Request, problem: Problem) -> Response:
 
 
 def _complete(request: Request, response: Response) -> Response:
-    """Add what every answer has."""
+    """Add the headers that every response has."""
     response.headers = {
         **headers.STANDARD,
         **headers.cors(request.header("origin"), _origins()),
@@ -260,14 +238,14 @@ def _complete(request: Request, response: Response) -> Response:
 def _origins() -> Collection[str]:
     try:
         return settings().cors_origins
-    except SettingsError:  # which the view's answer tells of
+    except SettingsError:  # the view reports this
         return ()
 
 
 def _caller(request: Request) -> str | None:
     try:
         return telemetry.pseudonym(request.subject, settings().cursor_key)
-    except SettingsError:  # which the view's answer tells of
+    except SettingsError:  # the view reports this
         return None
 
 
