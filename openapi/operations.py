@@ -8,7 +8,7 @@ from marshmallow import Schema
 
 from chalicelib.http.routing import DeclarationError, Operation, resolve
 from openapi import fields, headers, problems
-from openapi.declarations import Documentation, JSONSchema, Resource, Response, ref
+from openapi.declarations import Documentation, JSONSchema, Response, Tag, ref
 
 if TYPE_CHECKING:
     from chalicelib.http.problems import Problem
@@ -37,15 +37,16 @@ def query_schema(operation: Operation) -> type[Schema] | None:
     return _resolved(operation, "query")  # type: ignore[no-any-return]
 
 
-def resources(table: Table) -> list[Resource]:
-    """Return the resources that the operations document, each once."""
-    found = [documentation(operation).resource for operation in table.values()]
-    return list({resource.tag: resource for resource in found}.values())
+def tags(table: Table) -> list[Tag]:
+    """Return the tags of the operations, each once."""
+    found = [documentation(operation).tag for operation in table.values()]
+    return list({tag.name: tag for tag in found}.values())
 
 
-def page_size(table: Table, resource: Resource) -> int:
-    """Return the maximum of the parameter `limit` of the resource's operations; 0 without one."""
-    schemas = [query_schema(each) for each in table.values() if _is_about(each, resource)]
+def page_size(table: Table, tag: Tag) -> int:
+    """Return the maximum of the parameter `limit` of the tag's operations; 0 without one."""
+    tagged = [each for each in table.values() if documentation(each).tag.name == tag.name]
+    schemas = [query_schema(operation) for operation in tagged]
     parameters = [fields.object_schema(schema)["properties"] for schema in schemas if schema]
     return max((each["limit"]["maximum"] for each in parameters if "limit" in each), default=0)
 
@@ -58,8 +59,8 @@ class Paths:
         self.responses: dict[str, JSONObject] = {}
         self._table = table
         self._schemas = schemas
-        self._resources = resources(table)
-        own = [problem for resource in self._resources for problem in resource.problems]
+        self._tags = tags(table)
+        own = [problem for tag in self._tags for problem in tag.problems]
         self._problems: dict[str, Problem] = {each.type: each for each in (*problems.SHARED, *own)}
 
     def build(self) -> JSONObject:
@@ -78,7 +79,7 @@ class Paths:
         summary, description = _texts(operation)
         described = {
             "operationId": _operation_id(operation.name),
-            "tags": [documented.resource.tag],
+            "tags": [documented.tag.name],
             "summary": summary,
             "description": description,
             "parameters": list(self._parameters(operation, documented)),
@@ -110,19 +111,19 @@ class Paths:
 
     def _path_parameter(self, operation: Operation, name: str) -> JSONObject:
         noun = name.removesuffix("_id")
-        for resource in self._resources:
-            if resource.schema and resource.schema.__name__.lower() == noun.replace("_", ""):
+        for tag in self._tags:
+            if tag.schema and tag.schema.__name__.lower() == noun.replace("_", ""):
                 return {
                     "name": name,
                     "in": "path",
                     "required": True,
                     "description": f"The {noun}'s `id`, a UUID. Unknown and malformed ids: 404.",
                     "schema": fields.READ_ONLY["id"],
-                    "example": resource.example["id"],
+                    "example": tag.example["id"],
                 }
         raise DeclarationError(
             f"{operation.name}: the path parameter {name} is not the id of a resource: call it"
-            " <resource>_id, where <Resource> is the schema of a documented Resource"
+            " <resource>_id, where <Resource> is the schema of the Tag that an operation has"
         )
 
     def _all_responses(
@@ -140,7 +141,7 @@ class Paths:
             if name not in self._problems:
                 raise DeclarationError(
                     f"{operation.name}: there is no example of the problem {name}: add one to"
-                    f" the problems of the Resource {documented.resource.tag}"
+                    f" the problems of the Tag {documented.tag.name}"
                 )
         types = (*documented.problems, *problems.EVERY_OPERATION)
         needs_token = operation.scope is not None
@@ -226,10 +227,6 @@ def _check_body(operation: Operation, documented: Documentation) -> None:
             f"{operation.name}: the request body has no example: add body=Body(schema, example) to"
             f" {operation.documentation}"
         )
-
-
-def _is_about(operation: Operation, resource: Resource) -> bool:
-    return documentation(operation).resource.tag == resource.tag
 
 
 def _texts(operation: Operation) -> tuple[str, str]:

@@ -77,8 +77,9 @@ def check_paragraphs(markdown: str) -> None:
         start = f"\n## {kind.type}\n\n{kind.status}, *{kind.title}*. "
         if start not in markdown:
             raise DeclarationError(
-                f"{kind.type}: docs/problems.md has no paragraph of it: add one that starts with"
-                f' "## {kind.type}", an empty line, and "{kind.status}, *{kind.title}*."'
+                f"{kind.type}: docs/problems.md and docs/problems-*.md have no paragraph of it: add"
+                f' one that starts with "## {kind.type}", an empty line, and'
+                f' "{kind.status}, *{kind.title}*."'
             )
 
 

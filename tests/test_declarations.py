@@ -233,16 +233,16 @@ def test_mistake_in_a_field_is_reported(
     monkeypatch: pytest.MonkeyPatch, field: fields.Field[Any], message: str
 ) -> None:
     planted = Schema.from_dict({"color": field}, name="Planted")
-    resource = ORDERS._replace(schema=planted)
-    monkeypatch.setattr(orders, "GET", GET._replace(resource=resource))
+    tag = ORDERS._replace(schema=planted)
+    monkeypatch.setattr(orders, "GET", GET._replace(tag=tag))
 
     assert mistake().startswith(message)
 
 
 def test_different_schemas_of_one_name_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     other = Schema.from_dict({"color": Text(9, metadata={"description": "A color."})}, name="Order")
-    resource = ORDERS._replace(tag="others", schema=other)
-    monkeypatch.setattr(orders, "LIST", LIST._replace(resource=resource))
+    tag = ORDERS._replace(name="others", schema=other)
+    monkeypatch.setattr(orders, "LIST", LIST._replace(tag=tag))
 
     assert mistake().startswith("orders: there are two different schemas of the name ")
 
@@ -250,7 +250,9 @@ def test_different_schemas_of_one_name_are_reported(monkeypatch: pytest.MonkeyPa
 def test_problem_without_a_paragraph_is_reported() -> None:
     markdown = build.problem_pages().replace("\n## not-found\n", "\n## found\n")
 
-    with pytest.raises(DeclarationError, match=r"^not-found: docs/problems\.md has no paragraph "):
+    with pytest.raises(
+        DeclarationError, match=r"^not-found: docs/problems\.md and docs/problems-\*\.md have no "
+    ):
         problems.check_paragraphs(markdown)
 
 
