@@ -61,10 +61,11 @@ bench: .venv/bench  ## Measure the service beside its peers, and draw docs/perfo
 budget: setup  ## Check that the service costs no more than its budget (ARGS=--update sets it)
 	@$(BIN)/python -m benchmarks.budget $(ARGS)
 
-check: setup  ## Check lint, format and types
+check: setup  ## Check lint, format, types and the direction of imports
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache --no-logo
 
 format: setup  ## Format the code, and mend what lint can
 	@$(BIN)/ruff check --fix .

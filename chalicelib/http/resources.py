@@ -3,7 +3,7 @@
     ORDERS = Resource(
         "order",
         "orders",
-        fields=[Field("customer_id", IDENTIFIER), Field("lines", DOCUMENT), Field("status")],
+        fields=[Field("buyer_id", IDENTIFIER), Field("lines", DOCUMENT), Field("status")],
     )
 
 The table is named like the plural. Besides a column for each field it has the columns that
