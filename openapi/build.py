@@ -19,12 +19,13 @@ from openapi import (
     accepted,
     components,
     headers,
-    operations,
     page,
     problems,
+    references,
     validation,
 )
-from openapi.operations import Paths, Table
+from openapi.operations import Paths
+from openapi.references import Table
 from openapi.service import INFO, bearer
 
 JSONObject = dict[str, Any]
@@ -35,7 +36,7 @@ def document(declared: Operations = app.operation) -> JSONObject:
 
     Raises DeclarationError if a declaration is incomplete, or refers to what does not exist.
     """
-    tags = operations.tags(declared.table)
+    tags = references.tags(declared.table)
     schemas = components.schemas(declared.table, tags)
     builder = Paths(declared.table, schemas)
     paths = builder.build()
@@ -97,7 +98,7 @@ def problem_pages() -> str:
 def _accepted(table: Table) -> dict[Path, str]:
     return {
         ROOT / tag.accepted: json.dumps(accepted.rules(tag.schema), indent=1) + "\n"
-        for tag in operations.tags(table)
+        for tag in references.tags(table)
         if tag.accepted and tag.schema
     }
 

@@ -6,7 +6,7 @@ from typing import Any
 from chalicelib.http.routing import DeclarationError
 from openapi import problems, resources
 from openapi.declarations import JSONSchema, Tag
-from openapi.operations import Table, page_size
+from openapi.references import Table, page_size
 
 JSONObject = dict[str, Any]
 PREFIX = "#/components/"

@@ -1,54 +1,20 @@
 """The paths of the document, generated from the declarations of the operations."""
 
 import inspect
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
-from marshmallow import Schema
-
-from chalicelib.http.routing import DeclarationError, Operation, resolve
-from openapi import fields, headers, problems
-from openapi.declarations import Documentation, JSONSchema, Response, Tag, ref
+from chalicelib.http.routing import DeclarationError, Operation
+from openapi import headers, parameters, problems
+from openapi.declarations import Documentation, JSONSchema, Response, ref
+from openapi.references import Table, documentation, tags
 
 if TYPE_CHECKING:
     from chalicelib.http.problems import Problem
 
 JSONObject = dict[str, Any]
-Table = Mapping[str, Operation]
 
 EVERY_RESPONSE = ("Request-Id", "Cache-Control", "Vary")
-PATH_ID = "_id}"
-
-
-def documentation(operation: Operation) -> Documentation:
-    """Return the operation's documentation. Raises DeclarationError if it is incomplete."""
-    found = _resolved(operation, "documentation")
-    if found is None:
-        raise DeclarationError(
-            f"{operation.name} has no documentation: pass documentation="
-            f'"openapi.<resource>:<NAME>" to its decorator, and declare the Documentation there'
-        )
-    _check_body(operation, found)
-    return found  # type: ignore[no-any-return]
-
-
-def query_schema(operation: Operation) -> type[Schema] | None:
-    """Return the schema of the query parameters. Raises DeclarationError if it does not exist."""
-    return _resolved(operation, "query")  # type: ignore[no-any-return]
-
-
-def tags(table: Table) -> list[Tag]:
-    """Return the tags of the operations, each once."""
-    found = [documentation(operation).tag for operation in table.values()]
-    return list({tag.name: tag for tag in found}.values())
-
-
-def page_size(table: Table, tag: Tag) -> int:
-    """Return the maximum of the parameter `limit` of the tag's operations; 0 without one."""
-    tagged = [each for each in table.values() if documentation(each).tag.name == tag.name]
-    schemas = [query_schema(operation) for operation in tagged]
-    parameters = [fields.object_schema(schema)["properties"] for schema in schemas if schema]
-    return max((each["limit"]["maximum"] for each in parameters if "limit" in each), default=0)
 
 
 class Paths:
@@ -82,7 +48,7 @@ class Paths:
             "tags": [documented.tag.name],
             "summary": summary,
             "description": description,
-            "parameters": list(self._parameters(operation, documented)),
+            "parameters": list(parameters.describe(operation, self._tags)),
             "responses": dict(self._all_responses(operation, documented)),
             "security": [{"bearer": [operation.scope]}] if operation.scope else [],
         }
@@ -100,31 +66,6 @@ class Paths:
 
     def _dereferenced(self, response: JSONObject) -> JSONObject:
         return self.responses[response["$ref"].split("/")[-1]] if "$ref" in response else response
-
-    def _parameters(self, operation: Operation, documented: Documentation) -> Iterator[JSONObject]:
-        for name in _path_parameters(operation.path):
-            yield self._path_parameter(operation, name)
-        yield from _query_parameters(operation, documented)
-        for name in (*documented.headers, "Request-Id"):
-            required = {"required": True} if name in documented.required else {}
-            yield {"name": name, "in": "header", **required, **_request_header(operation, name)}
-
-    def _path_parameter(self, operation: Operation, name: str) -> JSONObject:
-        noun = name.removesuffix("_id")
-        for tag in self._tags:
-            if tag.schema and tag.schema.__name__.lower() == noun.replace("_", ""):
-                return {
-                    "name": name,
-                    "in": "path",
-                    "required": True,
-                    "description": f"The {noun}'s `id`, a UUID. Unknown and malformed ids: 404.",
-                    "schema": fields.READ_ONLY["id"],
-                    "example": tag.example["id"],
-                }
-        raise DeclarationError(
-            f"{operation.name}: the path parameter {name} is not the id of a resource: call it"
-            " <resource>_id, where <Resource> is the schema of the Tag that an operation has"
-        )
 
     def _all_responses(
         self, operation: Operation, documented: Documentation
@@ -151,7 +92,7 @@ class Paths:
         names = (*EVERY_RESPONSE, *response.headers)
         described: JSONObject = {
             "description": response.description,
-            "headers": {name: headers.ref(_response_header(operation, name)) for name in names},
+            "headers": {name: headers.ref(operation.name, name) for name in names},
         }
         if response.schema:
             described["content"] = {_media_type(operation): self._content(operation, response)}
@@ -193,40 +134,14 @@ class Paths:
         if name not in self._table:
             raise DeclarationError(f"{operation.name}: it links to {name}, which is no operation")
         target = self._table[name]
-        known = _path_parameters(operation.path)
-        parameters = {
+        known = parameters.in_path(operation.path)
+        arguments = {
             each: f"$request.path.{each}" if each in known else "$response.body#/id"
-            for each in _path_parameters(target.path)
+            for each in parameters.in_path(target.path)
         }
         if "If-Match" in documentation(target).required:
-            parameters["header.If-Match"] = "$response.header.ETag"
-        return {"operationId": _operation_id(name), "parameters": parameters}
-
-
-def _resolved(operation: Operation, argument: str) -> Any:
-    reference = getattr(operation, argument)
-    if reference is None:
-        return None
-    try:
-        return resolve(reference)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise DeclarationError(
-            f'{operation.name}: {argument}="{reference}" does not exist ({error}): correct the'
-            " reference, or declare what it refers to"
-        ) from None
-
-
-def _check_body(operation: Operation, documented: Documentation) -> None:
-    if documented.body and not operation.consumes:
-        raise DeclarationError(
-            f"{operation.name}: its documentation has a request body: pass its media types as"
-            " consumes=... to the decorator, or remove the body"
-        )
-    if operation.consumes and not (documented.body and documented.body.example is not None):
-        raise DeclarationError(
-            f"{operation.name}: the request body has no example: add body=Body(schema, example) to"
-            f" {operation.documentation}"
-        )
+            arguments["header.If-Match"] = "$response.header.ETag"
+        return {"operationId": _operation_id(name), "parameters": arguments}
 
 
 def _texts(operation: Operation) -> tuple[str, str]:
@@ -244,47 +159,6 @@ def _texts(operation: Operation) -> tuple[str, str]:
 def _operation_id(name: str) -> str:
     first, *others = name.split("_")
     return first + "".join(map(str.title, others))
-
-
-def _path_parameters(path: str) -> list[str]:
-    return [part[1:-1] for part in path.split("/") if part.startswith("{")]
-
-
-def _query_parameters(operation: Operation, documented: Documentation) -> Iterator[JSONObject]:
-    schema = query_schema(operation)
-    if schema is None:
-        return
-    rules = fields.object_schema(schema, _defaults(operation, documented))
-    for name, rule in rules["properties"].items():
-        text = rule.pop("description")
-        yield {"name": name, "in": "query", "description": text, "schema": rule}
-
-
-def _defaults(operation: Operation, documented: Documentation) -> Mapping[str, bool | int]:
-    """Return the defaults of query parameters that are constants in JSON."""
-    arguments = inspect.signature(operation.view).parameters.items()
-    own = {name: argument.default for name, argument in arguments}
-    defaults = own | dict(documented.defaults)
-    return {name: value for name, value in defaults.items() if isinstance(value, bool | int)}
-
-
-def _request_header(operation: Operation, name: str) -> JSONObject:
-    return headers.REQUEST[_known_header(operation, name, headers.REQUEST, "REQUEST")]
-
-
-def _response_header(operation: Operation, name: str) -> str:
-    return _known_header(operation, name, headers.RESPONSE, "RESPONSE")
-
-
-def _known_header(
-    operation: Operation, name: str, known: Mapping[str, JSONObject], table: str
-) -> str:
-    if name not in known:
-        raise DeclarationError(
-            f"{operation.name}: the header {name} has no description: add it to {table} in"
-            " openapi/headers.py"
-        )
-    return name
 
 
 def _media_type(operation: Operation) -> str:

@@ -158,7 +158,7 @@ def _response(same: Sequence[Problem]) -> Component:
     }
     return {
         "description": " ".join(f"{problem.title}." for problem in same),
-        "headers": {name: headers.ref(name) for name in ("Request-Id", *sorted(own))},
+        "headers": {name: headers.ref(same[0].type, name) for name in ("Request-Id", *sorted(own))},
         "content": {"application/problem+json": {"schema": schema, "examples": shown}},
     }
 

@@ -211,6 +211,10 @@ def test_mistake_in_a_documentation_is_reported(
     assert mistake().startswith(message)
 
 
+class Unlimited(Schema):
+    limit = fields.Integer(metadata={"description": "Number of orders per page."})
+
+
 class Strange(fields.Field[str]):
     pass
 
@@ -237,6 +241,20 @@ def test_mistake_in_a_field_is_reported(
     monkeypatch.setattr(orders, "GET", GET._replace(tag=tag))
 
     assert mistake().startswith(message)
+
+
+def test_limit_without_a_maximum_is_reported(changed: Callable[..., Operations]) -> None:
+    operations = changed("get_orders", query="tests.test_declarations:Unlimited")
+
+    assert mistake(operations).startswith("orders: the query parameter limit has no maximum: ")
+
+
+def test_resource_without_an_example_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CREATE", "LIST", "GET"):
+        documented = getattr(orders, name)
+        monkeypatch.setattr(orders, name, documented._replace(tag=ORDERS._replace(example=None)))
+
+    assert mistake().startswith("orders: the Tag has no example with an id: ")
 
 
 def test_different_schemas_of_one_name_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:

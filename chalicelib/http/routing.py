@@ -99,16 +99,16 @@ class Operations:
 
         def register(view: View) -> View:
             operation = Operation(
-                view.__name__,
-                path,
-                methods,
-                scope,
-                query,
-                consumes,
-                produces,
-                share,
-                documentation,
-                view,
+                name=view.__name__,
+                path=path,
+                methods=methods,
+                scope=scope,
+                query=query,
+                consumes=consumes,
+                produces=produces,
+                share=share,
+                documentation=documentation,
+                view=view,
             )
             self._check(operation)
             self.table[operation.name] = operation
