@@ -124,13 +124,13 @@ RESPONSE: Mapping[str, Component] = {
 
 
 def request(operation: str, name: str) -> Component:
-    """Return the description of a request header. Raises DeclarationError if there is none."""
+    """Return the description of a request header. Raises DeclarationError if it is unknown."""
     _check(operation, name, REQUEST, "REQUEST")
     return REQUEST[name]
 
 
 def ref(operation: str, name: str) -> Component:
-    """Return a reference to a response header. Raises DeclarationError if there is none."""
+    """Return a reference to a response header. Raises DeclarationError if it is unknown."""
     _check(operation, name, RESPONSE, "RESPONSE")
     return {"$ref": f"#/components/headers/{name}"}
 
