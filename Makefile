@@ -78,10 +78,11 @@ bench: .venv/bench  ## Measure the service beside its peers, and draw docs/perfo
 budget: setup  ## Check that the service costs no more than its budget (ARGS=--update sets it)
 	@$(BIN)/python -m benchmarks.budget $(ARGS)
 
-check: setup  ## Check lint, format and types
+check: setup  ## Check lint, format, types and the direction of imports
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/python -m mypy
+	@$(BIN)/lint-imports --no-cache --no-logo
 
 format: setup  ## Format the code, apply lint fixes, and report the remaining findings
 	@$(BIN)/ruff check --quiet --fix-only .
@@ -104,9 +105,9 @@ lock: .venv/audit  ## Pin the requirements anew from pyproject.toml
 	@$(COMPILE) pyproject.toml --output-file requirements.txt
 	@$(COMPILE) --group authorizer $(LOCKED) --output-file requirements/authorizer.txt
 	@$(COMPILE) --group tracing --no-deps $(LOCKED) --output-file requirements/tracing.txt
-	@$(COMPILE) pyproject.toml --group dev $(LOCKED) --output-file requirements-dev.txt
-	@$(COMPILE) pyproject.toml --group contract --constraints requirements-dev.txt \
-		--output-file requirements/contract.txt
+	@$(COMPILE) pyproject.toml --group contract $(LOCKED) --output-file requirements/contract.txt
+	@$(COMPILE) pyproject.toml --group dev --constraints requirements/contract.txt \
+		--output-file requirements-dev.txt
 	@$(COMPILE) pyproject.toml --group fuzz --constraints requirements-dev.txt \
 		--output-file requirements/fuzz.txt
 	@$(COMPILE) --group audit --output-file requirements/audit.txt

@@ -1,7 +1,7 @@
-"""The customers API: what each operation answers.
+"""Routes of the customers API.
 
-A view reads the request, calls one function and answers. Nothing that a first request does not
-need is imported before it.
+Each view reads the request, calls one function and builds the response. To keep cold starts
+short, modules that a first request does not need are imported inside the views.
 """
 
 import json
@@ -11,35 +11,37 @@ import re
 from collections.abc import Collection
 from datetime import timedelta
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 from uuid import UUID
 
 from chalice import Chalice, Rate, Response
 from chalice.app import AuthRequest, AuthResponse, CloudWatchEvent
 
-from chalicelib.customers import rows, updates
-from chalicelib.customers.rows import Customer
+from chalicelib.customers.fields import CUSTOMERS
 from chalicelib.database import Database, connect
-from chalicelib.database.retries import Within
-from chalicelib.http import headers, problems
+from chalicelib.database.retries import Deadline
+from chalicelib.http import headers, reads, responses
+from chalicelib.http.preconditions import single_version
 from chalicelib.http.requests import Request
-from chalicelib.http.routing import JSON, Operations, answer, document, no_content, settings
+from chalicelib.http.responses import JSON, MERGE_PATCH
+from chalicelib.http.routing import Operations, settings
 from chalicelib.observability import logs, telemetry
 from chalicelib.settings import Settings
 
-if TYPE_CHECKING:
-    from chalicelib.customers import creates
-
 HTML = "text/html"
-MERGE_PATCH = "application/merge-patch+json"
 READ, WRITE, ERASE = "customers:read", "customers:write", "customers:erase"
+SCOPES = {  # every scope, and what a token with it may do
+    READ: "find and read customers",
+    WRITE: "create, update, delete and restore customers",
+    ERASE: "erase customers permanently",
+}
 MAX_BATCH_BYTES = 1 << 20
-PURGE_SPARE_MS = 10_000
-TOKEN_SECONDS = 300  # for which the gateway remembers what the authorizer said of a token
+PURGE_RESERVE_MS = 10_000  # before the function's timeout
+TOKEN_SECONDS = 300  # how long API Gateway caches the authorizer's result
 UUID_TEXT = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
 app = Chalice(app_name="customers")
-app.log.setLevel(logging.INFO)  # Chalice logs errors only
+app.log.setLevel(logging.INFO)  # Chalice's default is ERROR
 logs.configure(app.log)
 
 
@@ -56,138 +58,261 @@ def authorize(request: AuthRequest) -> AuthResponse | dict[str, Any]:
     return authorizer.authorize(request)
 
 
-operation = Operations(app, authorize)
+operation = Operations(app, authorize, SCOPES)
 
 
-@operation("/customers", "GET", "HEAD", scope=READ)
+@operation(
+    "/customers",
+    "GET",
+    "HEAD",
+    scope=READ,
+    query="chalicelib.customers.queries:GetCustomers",
+    documentation="openapi.customers:LIST",
+)
 def get_customers(request: Request, **query: object) -> Response:
-    """List customers: filtered, ordered, a page at a time."""
+    """List customers.
+
+    Returns one page. `next` is the path of the next page: request it unchanged. Creating or
+    deleting customers between two requests neither skips nor repeats other customers.
+
+    `include_deleted=true` also requires the scope `customers:write`.
+    """
     from chalicelib.customers import lists
 
     wanted = lists.Query(**query)  # type: ignore[arg-type]
     if wanted.include_deleted:
         request.require(WRITE)
-    page = lists.page(database(), wanted, settings().cursor_key)
-    following = request.next_page(page.cursor)
-    more = json.dumps({"next": following, "has_more": following is not None})
-    text = f'{{"items":{page.items},{more[1:]}'
-    return document(text, 200, {"Link": f'<{following}>; rel="next"'} if following else {})
+    return responses.page(request, lists.page(database(), wanted, settings().cursor_key))
 
 
-@operation("/customers", "POST", scope=WRITE)
+@operation(
+    "/customers",
+    "POST",
+    scope=WRITE,
+    consumes=[JSON],
+    share=0.5,
+    documentation="openapi.customers:CREATE",
+)
 def create_customer(request: Request) -> Response:
-    """Create a customer."""
-    from chalicelib.customers import acceptance, creates
+    """Create a customer.
+
+    Send an `Idempotency-Key` to make retries safe: requests with the same key create one customer,
+    and the response to a retry has the header `Idempotency-Replayed: true`.
+    """
+    from chalicelib.customers import acceptance
+    from chalicelib.http import creates
 
     key = request.idempotency_key("create_customer")
-    fields = acceptance.load_customer(request.document(JSON))
-    created = creates.create(database(), fields, key)
-    (customer,) = created.items
-    request.wrote([customer["id"]], customer["version"])
-    extra = {
-        "ETag": headers.etag(customer["version"]),
-        "Location": f"{request.path}/{customer['id']}",
-    }
-    return answer(customer, 201, extra | replay(created))
+    fields = acceptance.load_customer(request.document())
+    created = creates.create(database(), CUSTOMERS, fields, key)
+    return responses.created(request, CUSTOMERS, created)
 
 
-@operation("/customers/batch", "POST", scope=WRITE)
+@operation(
+    "/customers/batch",
+    "POST",
+    scope=WRITE,
+    consumes=[JSON],
+    share=0.02,  # each request creates up to 100 customers
+    documentation="openapi.customers:CREATE_BATCH",
+)
 def create_customers(request: Request) -> Response:
-    """Create up to 100 customers, all or none."""
-    from chalicelib.customers import creates, schemas
+    """Create several customers.
+
+    Creates all customers, or none if one of them is invalid or conflicts. Maximum: 100 customers
+    and 1 MiB. In a problem, `errors` names each invalid value by its place, such as
+    `/items/3/email`.
+    """
+    from chalicelib.customers import schemas
+    from chalicelib.http import creates
 
     key = request.idempotency_key("create_customers")
-    batch = schemas.load_batch(request.document(JSON, most=MAX_BATCH_BYTES))
-    created = creates.create_all(database(), batch, key)
-    request.wrote((customer["id"] for customer in created.items), created.items[0]["version"])
-    return answer({"items": created.items}, 201, replay(created))
+    batch = schemas.load_batch(request.document(max_bytes=MAX_BATCH_BYTES))
+    created = creates.create_all(database(), CUSTOMERS, batch, key)
+    return responses.all_created(request, CUSTOMERS, created)
 
 
-@operation("/customers/{customer_id}", "GET", "HEAD", scope=READ)
+@operation(
+    "/customers/{customer_id}",
+    "GET",
+    "HEAD",
+    scope=READ,
+    query="chalicelib.customers.queries:GetCustomer",
+    documentation="openapi.customers:GET",
+)
 def get_customer(
     request: Request, customer_id: str, fields: Collection[str] | None = None
 ) -> Response:
-    """Read a customer, or some of its members."""
-    found = updates.get(database(), known_id(customer_id), fields or rows.MEMBERS)
-    if (versions := request.versions) is not None and found.version not in versions:
-        raise problems.PreconditionFailed("It has another version by now.")
-    extra = {**headers.REVALIDATED, "ETag": headers.etag(found.version, fields or ())}
-    if request.is_unchanged(extra["ETag"]):
-        return no_content(304, extra)
-    return document(found.text, 200, extra)
+    """Read a customer.
+
+    `ETag` identifies the version. Send it in `If-None-Match` to get 304 without a body if the
+    customer has not changed, or in `If-Match` to get 412 if it has.
+    """
+    found = reads.get(database(), CUSTOMERS, parse_id(customer_id), fields or ())
+    return responses.found(request, CUSTOMERS, found, fields or ())
 
 
-@operation("/customers/{customer_id}", "PUT", scope=WRITE)
+@operation(
+    "/customers/{customer_id}",
+    "PUT",
+    scope=WRITE,
+    consumes=[JSON],
+    share=0.5,
+    documentation="openapi.customers:REPLACE",
+)
 def replace_customer(request: Request, customer_id: str) -> Response:
-    """Replace what a client may set of a customer, all of it."""
+    """Replace a customer.
+
+    Replaces all writable fields. Fields that are not sent get their defaults. `If-Match` is
+    required, so that concurrent updates are not lost. Read-only fields may be sent unchanged.
+    """
     from chalicelib.customers import schemas
+    from chalicelib.http import updates
 
-    document, wanted = request.document(JSON), known_id(customer_id)
-    if request.header("if-match") is None:
-        raise problems.PreconditionRequired("Send If-Match, with the ETag of what you replace.")
-    intent = request.intent
-    if (version := only(intent.versions)) is None:
-        edit = partial(schemas.load_customer, document)
-        return written(request, updates.change(database(), wanted, edit, intent))
-    fields = schemas.load_customer(document, updates.known(wanted, version))
-    return written(request, updates.write(database(), wanted, version, fields, intent.mark))
+    load = partial(schemas.load_customer, request.document())
+    parsed_id = parse_id(customer_id)
+    request.require_if_match()
+    replaced = updates.replace(database(), CUSTOMERS, parsed_id, load, request.intent)
+    return responses.written(request, CUSTOMERS, replaced)
 
 
-@operation("/customers/{customer_id}", "PATCH", scope=WRITE)
+@operation(
+    "/customers/{customer_id}",
+    "PATCH",
+    scope=WRITE,
+    consumes=[MERGE_PATCH, JSON],
+    share=0.5,
+    documentation="openapi.customers:PATCH_ONE",
+)
 def patch_customer(request: Request, customer_id: str) -> Response:
-    """Change what a merge patch names, and nothing else."""
+    """Update a customer.
+
+    The body is a [merge patch](https://www.rfc-editor.org/rfc/rfc7396): fields that are not sent
+    keep their value, and null removes an optional value. A patch that changes nothing does not
+    create a version.
+    """
     from chalicelib.customers import schemas
+    from chalicelib.http import updates
 
-    patch, wanted = request.document(MERGE_PATCH, JSON), known_id(customer_id)
+    patch, parsed_id = request.document(), parse_id(customer_id)
     intent = request.intent
-    version = only(intent.versions)
+    version = single_version(intent.versions)
     if version and request.wants_minimal and schemas.is_of_details(patch):
+        known = CUSTOMERS.build_known(parsed_id, version)
         fields = schemas.load_details(patch)
-        return written(request, updates.write(database(), wanted, version, fields, intent.mark))
-    edit = partial(schemas.load_patch, patch)
-    return written(request, updates.change(database(), wanted, edit, intent))
+        patched = updates.write(database(), CUSTOMERS, known, fields, intent)
+    else:
+        edit = partial(schemas.load_patch, patch)
+        patched = updates.change(database(), CUSTOMERS, parsed_id, edit, intent)
+    return responses.written(request, CUSTOMERS, patched)
 
 
-@operation("/customers/{customer_id}", "DELETE", scope=WRITE)
+@operation(
+    "/customers/{customer_id}",
+    "DELETE",
+    scope=WRITE,
+    share=0.5,
+    documentation="openapi.customers:DELETE",
+)
 def delete_customer(request: Request, customer_id: str) -> Response:
-    """Delete a customer, who can be restored until the time of the purge."""
-    retention = timedelta(days=settings().retention_days)
-    updates.delete(database(), known_id(customer_id), retention, request.intent)
-    return removed(request, customer_id)
+    """Delete a customer.
+
+    The customer can't be found any more, and other customers can use its email address and external
+    id. The customer can be restored until it is erased. Default: after 30 days.
+    """
+    from chalicelib.http import updates
+
+    parsed_id, retention = parse_id(customer_id), timedelta(days=settings().retention_days)
+    updates.delete(database(), CUSTOMERS, parsed_id, retention, request.intent)
+    return responses.removed(request, CUSTOMERS, parsed_id)
 
 
-@operation("/customers/{customer_id}/restore", "POST", scope=WRITE)
+@operation(
+    "/customers/{customer_id}/restore",
+    "POST",
+    scope=WRITE,
+    share=0.1,
+    documentation="openapi.customers:RESTORE",
+)
 def restore_customer(request: Request, customer_id: str) -> Response:
-    """Bring a deleted customer back."""
-    return written(request, updates.restore(database(), known_id(customer_id), request.intent))
+    """Restore a deleted customer.
+
+    Possible until the customer is erased, unless another customer uses its email address or
+    external id. If the customer is not deleted, the response is the unchanged customer.
+    """
+    from chalicelib.http import updates
+
+    restored = updates.restore(database(), CUSTOMERS, parse_id(customer_id), request.intent)
+    return responses.written(request, CUSTOMERS, restored)
 
 
-@operation("/customers/{customer_id}/erase", "POST", scope=ERASE)
+@operation(
+    "/customers/{customer_id}/erase",
+    "POST",
+    scope=ERASE,
+    share=0.1,
+    documentation="openapi.customers:ERASE",
+)
 def erase_customer(request: Request, customer_id: str) -> Response:
-    """Erase all that is known of a customer, for good; the id and the times stay."""
-    updates.erase(database(), known_id(customer_id), request.intent)
-    return removed(request, customer_id)
+    """Erase a customer permanently.
+
+    Erases all fields except the id and the timestamps, immediately. The customer need not be
+    deleted first. Erasure can't be undone.
+    """
+    from chalicelib.customers import erasure
+
+    parsed_id = parse_id(customer_id)
+    erasure.erase(database(), parsed_id, request.intent)
+    return responses.removed(request, CUSTOMERS, parsed_id)
 
 
-@operation("/health", "GET", "HEAD", scope=None)
+@operation(
+    "/health",
+    "GET",
+    "HEAD",
+    scope=None,
+    query="chalicelib.http.queries:GetHealth",
+    share=0.1,
+    documentation="openapi.service:HEALTH",
+)
 def get_health(_: Request, *, deep: bool = False) -> Response:
-    """Tell that the service answers and, with `deep=true`, that its database does."""
+    """Check service health.
+
+    With `deep=true`, the service also checks its database, and responds with 503 if the database is
+    not available.
+    """
     if deep:
         database().ping()
-    return answer({"status": "ok"})
+    return responses.answer({"status": "ok"})
 
 
-@operation("/openapi.json", "GET", "HEAD", scope=None)
+@operation(
+    "/openapi.json", "GET", "HEAD", scope=None, share=0.1, documentation="openapi.service:OPENAPI"
+)
 def get_openapi(request: Request) -> Response:
-    """Describe the API, as OpenAPI 3.1 does."""
+    """Get the API description.
+
+    The API description is this document, in OpenAPI 3.1.
+    """
     described = json.loads(packaged("openapi.json"))
     described["servers"] = [{"url": request.path.removesuffix("/openapi.json") or "/"}]
-    return answer(described, 200, headers.PUBLIC)
+    return responses.answer(described, 200, headers.PUBLIC)
 
 
-@operation("/problems", "GET", "HEAD", scope=None, media_type=HTML)
+@operation(
+    "/problems",
+    "GET",
+    "HEAD",
+    scope=None,
+    produces=HTML,
+    share=0.1,
+    documentation="openapi.service:PROBLEMS",
+)
 def get_problems(_: Request) -> Response:
-    """Explain the problems to people: the `type` of each leads here."""
+    """Get the documentation of the problems.
+
+    A page for people. The `type` of a problem refers to its section.
+    """
     return Response(
         packaged("problems.html"), {"Content-Type": f"{HTML}; charset=utf-8", **headers.PUBLIC}, 200
     )
@@ -195,12 +320,17 @@ def get_problems(_: Request) -> Response:
 
 @app.schedule(Rate(1, unit=Rate.HOURS))
 def purge_customers(event: CloudWatchEvent) -> None:
-    """Erase the customers whose time to be restored is over."""
+    """Erase customers after their purge date."""
+    from chalicelib.customers import erasure
+
     milliseconds_left = cast("Any", event.context).get_remaining_time_in_millis
-    with telemetry.purge(app.log) as audit, Within(milliseconds_left() / 1000):
-        while erased := updates.purge(database()):
+    with (
+        telemetry.scheduled(app.log, "purge_customers", CUSTOMERS.plural) as audit,
+        Deadline(milliseconds_left() / 1000),
+    ):
+        while erased := erasure.purge(database()):
             audit(erased)
-            if milliseconds_left() < PURGE_SPARE_MS:
+            if milliseconds_left() < PURGE_RESERVE_MS:
                 break
 
 
@@ -208,38 +338,14 @@ operation.answer_other_methods()
 
 
 def packaged(name: str) -> str:
-    """Return a file of the package."""
+    """Return the text of a file of the package."""
     from importlib.resources import files
 
     return files("chalicelib").joinpath(name).read_text(encoding="utf-8")
 
 
-def known_id(text: str) -> UUID:
-    """Return the id; text that is none is an id that no customer has."""
+def parse_id(text: str) -> UUID:
+    """Return the id. Raises CustomerNotFound for text that is not a UUID."""
     if not UUID_TEXT.fullmatch(text):
-        raise problems.CustomerNotFound("A customer's id is a UUID; this is not.")
+        raise CUSTOMERS.not_found("No customer has this id, because it is not a UUID.")
     return UUID(text)
-
-
-def only(versions: Collection[int] | None) -> int | None:
-    return next(iter(versions)) if versions and len(versions) == 1 else None
-
-
-def replay(created: "creates.Created") -> dict[str, str]:
-    return {"Idempotency-Replayed": "true"} if created.replayed else {}
-
-
-def written(request: Request, customer: Customer) -> Response:
-    """Answer a change with the customer as it is now, or with nothing where that is preferred."""
-    request.wrote([customer["id"]], customer["version"])
-    tag = {"ETag": headers.etag(customer["version"])}
-    if request.wants_minimal:
-        return no_content(204, {**tag, "Preference-Applied": "return=minimal"})
-    return answer(customer, 200, tag)
-
-
-def removed(request: Request, customer_id: str) -> Response:
-    """Answer with nothing; which version it was is known if the client named the one before."""
-    version = only(request.versions)
-    request.wrote([str(UUID(customer_id))], version and version + 1)
-    return no_content()

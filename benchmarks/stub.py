@@ -71,7 +71,7 @@ def field(name: str) -> dict[str, Any]:
     """Return a column's value as the Data API writes it."""
     if name == "id":
         return {"blobValue": base64.b64encode(UUID(CUSTOMER_ID).bytes).decode()}
-    if label(name) == "customer":
+    if label(name) == "document":
         return {"stringValue": written(MEMBER.findall(name))}
     if label(name) == "id":  # BIN_TO_UUID(id) AS id
         return {"stringValue": CUSTOMER_ID}
@@ -84,7 +84,7 @@ def field(name: str) -> dict[str, Any]:
 
 
 def written(members: list[str]) -> str:
-    """Return a customer as `chalicelib.customers.rows.as_json` has the database write it."""
+    """Return a customer as `Resource.select` has the database write it."""
     times = dict.fromkeys(("created_at", "updated_at"), "2026-01-31T12:00:00.123Z")
     known: dict[str, Any] = {**CUSTOMER, **times, "id": CUSTOMER_ID, "version": 1}
     known |= {"email": TEXTS["email"], "addresses": [], "metadata": {}}

@@ -28,6 +28,9 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
+from chalicelib.customers.fields import CUSTOMERS
+from chalicelib.http import creates
+
 WAYS = ("without", "unsampled", "sampled")
 KINDS = ("health", "get", "list", "create")
 VALGRIND = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
@@ -139,7 +142,7 @@ def meter(unit: str) -> Iterator[Meter]:
     """Run what the function needs, with a customer to read."""
     import migrations
     from benchmarks.data_api import servers
-    from chalicelib.customers import creates, schemas
+    from chalicelib.customers import schemas
     from chalicelib.database import connect
     from chalicelib.settings import Settings
 
@@ -149,7 +152,7 @@ def meter(unit: str) -> Iterator[Meter]:
         database = connect(settings)
         migrations.apply(database, connect(settings), migrations.read(), nothing)
         fields = schemas.load_customer({"email": "ada@example.com", "given_name": "Ada"})
-        (created,) = creates.create(database, fields).items
+        (created,) = creates.create(database, CUSTOMERS, fields).items
         address = f"127.0.0.1:{daemon.getsockname()[1]}"
         yield Meter(unit, port, address, created["id"])
 

@@ -4,9 +4,12 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple, Self
 
+SERVICE = "customers"
+"""The name of the API: the realm of its tokens, and their audience in the local stack."""
+
 LOCAL_DATA_API = "http://127.0.0.1:8001"
 LOCAL_ISSUER = "http://127.0.0.1:8003"
-LOCAL_AUDIENCE = "customers"
+LOCAL_AUDIENCE = SERVICE
 LOCAL_CURSOR_KEY = "not a secret: for a laptop only, where nothing is at stake"
 LOCAL_RESOURCE_ARN = "arn:aws:rds:us-east-1:000000000000:cluster:customers-local"
 LOCAL_SECRET_ARN = "arn:aws:secretsmanager:us-east-1:000000000000:secret:customers-local"  # noqa: S105

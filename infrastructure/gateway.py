@@ -1,8 +1,8 @@
-"""What API Gateway is told beyond Chalice's routes: one document for both ways of deploying.
+"""Generate API Gateway's settings beyond Chalice's routes, for both deployment methods.
 
-`document` is generated from the schemas, the OpenAPI document and the table of the operations. The
-template takes it in (`infrastructure/template.py`), and `apply` puts it onto an API that `chalice
-deploy` has made. Its parts are properties of CloudFormation, which are also those of AWS's APIs.
+`document` is generated from the schemas, the OpenAPI document and the table of the operations.
+`infrastructure/template.py` merges it into the template, and `apply` applies it to an API that
+`chalice deploy` created. Its parts are CloudFormation properties, which AWS's APIs have, too.
 
 Sources: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
          https://docs.aws.amazon.com/apigateway/latest/developerguide/models-mappings-models.html
@@ -13,35 +13,22 @@ from collections.abc import Mapping
 from typing import Any
 
 import app
-import openapi
-from chalicelib.http.fields import LONGEST_DECOMPOSITION
+from chalicelib.http.fields import MAX_DECOMPOSITION
 from chalicelib.http.routing import Operation
 from infrastructure import firewall, gateway_responses
 from infrastructure.stages import Stage
-from openapi.operations import DESCRIPTIONS
+from openapi import build
+from openapi.references import documentation
 
 JSONSchema = dict[str, Any]
 
-TIMEOUT_MS = 29_000  # the gateway's; Lambda ends before, and a statement before that
-COMPRESSED_BYTES = 1_024  # and more are compressed
-UTF_16 = 2  # units of a character at most: AWS does not say which of the two it counts
+TIMEOUT_MS = 29_000  # longer than the timeouts of the Lambda function and of a SQL statement
+COMPRESSED_BYTES = 1_024  # minimum size of a compressed response
+UTF_16 = 2  # maximum code units per character: AWS does not document which of the two it counts
 
-# Of the stage's rate, what one operation may take at most; all others may take all of it.
-SHARES: Mapping[str, float] = {
-    "create_customer": 0.5,
-    "create_customers": 0.02,  # a hundred customers each
-    "replace_customer": 0.5,
-    "patch_customer": 0.5,
-    "delete_customer": 0.5,
-    "restore_customer": 0.1,
-    "erase_customer": 0.1,
-    "get_health": 0.1,
-    "get_openapi": 0.1,
-    "get_problems": 0.1,
-}
-OF_A_KEY = 0.1  # of the stage's rate, what one API key may take
+KEY_SHARE = 0.1  # the part of the stage's rate limit that one API key may use
 
-# Neither address nor caller, and no path or query as they were sent: those may be personal.
+# Without address, caller, path and query string, because these may contain personal data.
 ACCESS_LOG = {
     "message": "access",
     "stage": "$context.stage",
@@ -60,18 +47,18 @@ ACCESS_LOG = {
     "bytes": "$context.responseLength",
 }
 
-# What a model keeps of a schema: rules that the app's text, which is trimmed first, can't break.
+# The rules of a schema that a model has: those that hold before the app trims text, too.
 KEPT = ("required", "minItems", "maxItems", "maxProperties", "minLength")
 
 
 def document(stage: Stage) -> dict[str, Any]:
-    """Return all of it.
+    """Return all settings of a stage.
 
     models: JSON Schemas (draft 4, without references) by name;
     bodies: by path and method, the name of the model for each media type;
-    cache_keys: by path and method, what an answer in the cache would depend on;
+    cache_keys: by path and method, the request headers that a cached response would depend on;
     settings: AWS::ApiGateway::Stage's MethodSettings; access_log: its Format;
-    responses: properties of AWS::ApiGateway::GatewayResponse, but for the API;
+    responses: properties of AWS::ApiGateway::GatewayResponse, except the API;
     usage_plan and firewall: properties of AWS::ApiGateway::UsagePlan, without stages, and of
     AWS::WAFv2::WebACL;
     minimum_compression_size in bytes, endpoint_type, tracing, cache_cluster, timeout_ms: as named.
@@ -88,34 +75,34 @@ def document(stage: Stage) -> dict[str, Any]:
         "minimum_compression_size": COMPRESSED_BYTES,
         "endpoint_type": "REGIONAL",
         "tracing": True,
-        # What is public is kept by clients, and depends on Origin; the rest must not be stale.
+        # Clients cache public responses, which depend on Origin; other responses must be fresh.
         "cache_cluster": False,
         "timeout_ms": TIMEOUT_MS,
     }
 
 
 def models() -> dict[str, JSONSchema]:
-    """Return the models of bodies: what they refuse the app refuses, and it refuses more.
+    """Return the models of request bodies. They reject only what the app rejects, too.
 
-    What a model refuses is answered without a word on what is wrong, so it only has rules that
-    no honest client breaks; all others are the app's, which answers with pointers.
+    If a model rejects a body, the response does not say what is wrong. Models therefore have only
+    rules that no correct client breaks. The app validates the rest, and responds with pointers.
     """
-    components = openapi.document()["components"]["schemas"]
-    names = {each.body.schema for each in DESCRIPTIONS.values() if each.body}
+    components = build.document()["components"]["schemas"]
+    names = {schema for operation in app.operation.table.values() if (schema := _body(operation))}
     return {name: _model(components[name], components) for name in sorted(names)}
 
 
 def bodies() -> dict[str, dict[str, dict[str, str]]]:
     found: dict[str, dict[str, dict[str, str]]] = {}
     for operation, method in _methods():
-        if body := DESCRIPTIONS[operation.name].body:
-            taken = dict.fromkeys(body.media_types, body.schema)
-            found.setdefault(operation.path, {})[method] = taken
+        if schema := _body(operation):
+            models = dict.fromkeys(operation.consumes, schema)
+            found.setdefault(operation.path, {})[method] = models
     return found
 
 
 def cache_keys() -> dict[str, dict[str, list[str]]]:
-    """Return them for what a caller reads: were there a cache, nobody would get another's."""
+    """Return the cache keys of reads: a cache would never return another caller's response."""
     found: dict[str, dict[str, list[str]]] = {}
     for operation, method in _methods():
         if method == "GET" and operation.scope:
@@ -125,10 +112,10 @@ def cache_keys() -> dict[str, dict[str, list[str]]]:
 
 
 def settings(stage: Stage) -> list[dict[str, Any]]:
-    """Return the settings of all methods, then of each that may take only a share of the rate."""
+    """Return the settings of all methods, then of each with only a share of the rate limit."""
     every = {
         "MetricsEnabled": True,
-        # The gateway's own log of errors may quote a body that does not fit its model.
+        # The gateway's execution log may quote a body that its model rejects.
         "LoggingLevel": "OFF",
         "DataTraceEnabled": False,
         "CachingEnabled": False,
@@ -139,20 +126,20 @@ def settings(stage: Stage) -> list[dict[str, Any]]:
         *(
             {"ResourcePath": _encoded(operation.path), "HttpMethod": method}
             | every
-            | _throttle(stage, SHARES[operation.name])
+            | _throttle(stage, operation.share)
             for operation, method in _methods()
-            if operation.name in SHARES
+            if operation.share < 1
         ),
     ]
 
 
 def usage_plan(stage: Stage) -> dict[str, Any]:
-    """Return the plan of whoever gets an API key; a quota is for a day."""
-    rate = stage.rate * OF_A_KEY
+    """Return the usage plan of API keys. Its quota is per day."""
+    rate = stage.rate * KEY_SHARE
     return {
         "UsagePlanName": f"customers-{stage.name}",
-        "Description": "For API keys, which no operation asks for: they tell callers apart.",
-        "Throttle": {"RateLimit": rate, "BurstLimit": int(stage.burst * OF_A_KEY)},
+        "Description": "For API keys. No operation requires a key; keys identify clients.",
+        "Throttle": {"RateLimit": rate, "BurstLimit": int(stage.burst * KEY_SHARE)},
         "Quota": {"Limit": int(rate * 86_400), "Period": "DAY"},
     }
 
@@ -161,8 +148,14 @@ def _methods() -> list[tuple[Operation, str]]:
     return [(each, method) for each in app.operation.table.values() for method in each.methods]
 
 
+def _body(operation: Operation) -> str | None:
+    """Return the name of the request body's schema; None if there is no body."""
+    body = documentation(operation).body
+    return body and body.schema
+
+
 def _encoded(path: str) -> str:
-    """Return the path as settings of methods name it."""
+    """Return the path in the syntax of method settings."""
     return "/" + path.replace("/", "~1")
 
 
@@ -172,10 +165,11 @@ def _throttle(stage: Stage, share: float) -> dict[str, Any]:
 
 
 def _model(schema: JSONSchema, components: Mapping[str, JSONSchema]) -> JSONSchema:
-    """Return a schema of OpenAPI 3.1 as a model of API Gateway, which takes a part of draft 4.
+    """Convert a schema of OpenAPI 3.1 to a model of API Gateway, a subset of draft 4.
 
-    Of what may be null there is no type: an import loses null, and would refuse it. Patterns,
-    formats and choices are of trimmed text. Members that the service sets may be anything.
+    A nullable value has no type, because an import into API Gateway drops null and would then
+    reject it. Patterns, formats and choices are omitted because the app trims text before it
+    checks them. Read-only fields may have any value.
     """
     if "$ref" in schema:
         return _model(components[schema["$ref"].rpartition("/")[2]], components)
@@ -185,17 +179,17 @@ def _model(schema: JSONSchema, components: Mapping[str, JSONSchema]) -> JSONSche
     if isinstance(schema.get("type"), str):
         model["type"] = schema["type"]
     if "maxLength" in schema:
-        model["maxLength"] = schema["maxLength"] * LONGEST_DECOMPOSITION * UTF_16
+        model["maxLength"] = schema["maxLength"] * MAX_DECOMPOSITION * UTF_16
     if "properties" in schema:
-        members = schema["properties"].items()
-        model["properties"] = {name: _model(each, components) for name, each in members}
+        properties = schema["properties"].items()
+        model["properties"] = {name: _model(each, components) for name, each in properties}
     if "items" in schema:
         model["items"] = _model(schema["items"], components)
     return model | _others(schema, components)
 
 
 def _others(schema: JSONSchema, components: Mapping[str, JSONSchema]) -> JSONSchema:
-    """Return the rule for members that a schema does not name."""
+    """Return the rule for properties that a schema does not list."""
     rule = schema.get("additionalProperties")
     if rule is None:
         return {}

@@ -30,9 +30,14 @@ LAYERS: Mapping[str, str] = {
 # The functions' Amazon Linux, whatever builds for it
 PLATFORM = ("--platform", "manylinux2014_x86_64", "--only-binary", ":all:")
 INTERPRETER = ("--implementation", "cp", "--python-version", PYTHON)
-# Never imported: email-validator asks no DNS, and only the names of time zones are looked at.
-# Programs of a layer name the Python that installed them: each machine would make another layer.
-LEFT_OUT = ("dns/", "tzdata/zoneinfo/", "python/bin/")
+# Never imported: email-validator makes no DNS requests, only the names of time zones are used, and
+# idna has a command and a codec. Programs of a layer name the Python that installed them, so each
+# machine would build another layer.
+LEFT_OUT = (
+    *("dns/", "tzdata/zoneinfo/", "python/bin/"),
+    *(f"idna/{path}" for path in ("cli.", "__main__.", "codec.")),
+    *(f"idna/__pycache__/{path}" for path in ("cli.", "__main__.", "codec.")),
+)
 OF_PIP = {"RECORD", "INSTALLER", "REQUESTED", "WHEEL", "METADATA", "direct_url.json"}
 CHECKED = ("--invalidation-mode", "checked-hash")
 WITHOUT_BYTECODE = (
@@ -161,12 +166,11 @@ def _files(directory: Path) -> dict[str, bytes]:
 
 def write_zip(path: Path, files: Mapping[str, bytes]) -> None:
     """Write an archive that depends on nothing but names and contents."""
-    with ZipFile(path, "w", ZIP_DEFLATED, compresslevel=9) as archive:
+    with ZipFile(path, "w") as archive:
         for name in _in_order(files):
             entry = ZipInfo(name, OLDEST)
             entry.create_system, entry.external_attr = 3, 0o100644 << 16  # Unix, rw-r--r--
-            entry.compress_type = ZIP_DEFLATED
-            archive.writestr(entry, files[name])
+            archive.writestr(entry, files[name], ZIP_DEFLATED, compresslevel=9)
 
 
 def _in_order(names: Iterable[str]) -> list[str]:

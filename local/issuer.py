@@ -19,8 +19,8 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
+from app import SCOPES
 from chalicelib.settings import LOCAL_AUDIENCE, LOCAL_ISSUER
-from chalicelib.tokens.authorizer import SCOPES
 from local import state
 from local.processes import LocalError
 from local.stack import Settings

@@ -2,6 +2,10 @@
 
 import signal
 
+from chalicelib.customers.fields import CUSTOMERS
+from chalicelib.customers.problems import EmailTaken, ExternalIdTaken
+from chalicelib.http import creates
+
 if __name__ == "__main__":  # while the rest is imported, Ctrl-C says nothing
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
@@ -18,9 +22,7 @@ from typing import Any
 from faker import Faker
 from tqdm import tqdm
 
-from chalicelib.customers import creates
 from chalicelib.database import Database, DatabaseError, connect
-from chalicelib.http.problems import EmailTaken, ExternalIdTaken
 from chalicelib.settings import Settings, SettingsError
 
 BATCH = 100  # customers of one statement
@@ -104,7 +106,7 @@ def store(
 ) -> None:
     """Store as many customers as the batch has; one that is taken is replaced by another."""
     try:
-        creates.create_all(database, batch)
+        creates.create_all(database, CUSTOMERS, batch)
     except (EmailTaken, ExternalIdTaken):
         store_each(database, itertools.chain(batch, others), len(batch))
 
@@ -112,7 +114,7 @@ def store(
 def store_each(database: Database, generated: Iterator[dict[str, Any]], size: int) -> None:
     while size:
         try:
-            creates.create(database, next(generated))
+            creates.create(database, CUSTOMERS, next(generated))
             size -= 1
         except (EmailTaken, ExternalIdTaken):
             continue

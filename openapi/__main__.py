@@ -1,6 +1,24 @@
-"""Write the document where it is served from, and where it is read: `make openapi`."""
+"""Validate the OpenAPI document and write it, and the other generated files: `make openapi`.
 
-from openapi import texts
+Prints one line for each mistake, and then writes nothing.
+"""
 
-for path, text in texts().items():
-    path.write_text(text, encoding="utf-8")
+import sys
+
+from chalicelib.http.routing import DeclarationError
+
+
+def main() -> int:
+    """Return the exit code."""
+    try:
+        from openapi import build  # which imports the app, and with it every declaration
+
+        build.write(build.texts())
+    except (DeclarationError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,6 +1,10 @@
-"""The rules of values that are taken as they are, made of the marshmallow schemas.
+"""Rules for input that is certainly valid and already normalized, from a marshmallow schema.
 
-`chalicelib.customers.acceptance` reads them. The schemas decide about all other values.
+The fast path of a resource (`chalicelib.customers.acceptance`) reads these rules from a JSON file,
+without marshmallow. The schema decides about all other input.
+
+A rule has `most` (maximum number of characters or items), `null` (whether null is valid),
+`pattern`, `choices`, `default`, and for containers `items`, or `names`, `values` and `bytes`.
 """
 
 from typing import Any
@@ -10,30 +14,30 @@ from marshmallow import Schema, missing
 from marshmallow.fields import Field, Nested
 from marshmallow.validate import OneOf, Regexp
 
-from chalicelib.customers import schemas
 from chalicelib.http import fields
+from chalicelib.http.routing import DeclarationError
 
 Rules = dict[str, Any]
 
 SPECIAL = "|".join(SPECIAL_USE_DOMAIN_NAMES)
 LABEL = "[a-z0-9]+(?:-[a-z0-9]+)*"
-# of lower case, as a domain and some names are brought to it; without `--`, which is of IDNA
+# lower case only, because normalization changes upper case; without `--`, which marks IDNA
 EMAIL = rf"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*@(?:{LABEL}\.)+(?!(?:{SPECIAL})$)[a-z]{{2,}}"
-MOST_OF_EMAIL = 64  # characters, which a local part may have, and one more than a label
+MAX_EMAIL = 64  # characters: the maximum of a local part, and one more than that of a label
 
 
-def rules() -> Rules:
-    """Return the rule of each writable field, for `chalicelib.customers.acceptance`."""
-    return _members(schemas.Customer())
+def rules(schema: type[Schema]) -> Rules:
+    """Return the rule of each writable field. Raises DeclarationError for an unknown kind."""
+    return _members(schema())
 
 
 def _members(schema: Schema) -> Rules:
-    settable = {
+    writable = {
         name: field
         for name, field in schema.fields.items()
         if not isinstance(field, fields.ReadOnly)
     }
-    return {name: _rule(field) | _default(field) for name, field in settable.items()}
+    return {name: _rule(field) | _default(field) for name, field in writable.items()}
 
 
 def _rule(field: Field[Any]) -> Rules:
@@ -46,14 +50,17 @@ def _rule(field: Field[Any]) -> Rules:
             return {"items": _members(item.schema), "most": field.most}
         case fields.Text():
             return _text(field)
-    raise TypeError(f"which values are taken as they are? {field}")
+    raise DeclarationError(
+        f"{field.name}: no rule for a field of the class {type(field).__name__}: add one to"
+        " _rule in openapi/accepted.py"
+    )
 
 
 def _text(field: fields.Text) -> Rules:
     null = {"null": True} if field.allow_none else {}
     match field, field.validators:
         case fields.Email(), []:
-            return {"most": min(field.most, MOST_OF_EMAIL), "pattern": EMAIL, **null}
+            return {"most": min(field.most, MAX_EMAIL), "pattern": EMAIL, **null}
         case fields.Phone(), []:
             return {"most": field.most, "pattern": fields.E164, **null}
         case _, []:
@@ -62,7 +69,7 @@ def _text(field: fields.Text) -> Rules:
             return {"most": field.most, "choices": list(choices), **null}
         case _, [Regexp(regex=regex)]:
             return {"most": field.most, "pattern": regex.pattern, **null}
-    return {"most": 0, **null}  # whatever it checks, it is to check itself
+    return {"most": 0, **null}  # only the schema can decide
 
 
 def _default(field: Field[Any]) -> Rules:

@@ -1,225 +1,170 @@
-"""What the document says of each operation, by the name of its view."""
+"""The paths of the document, generated from the declarations of the operations."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+import inspect
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING, Any
 
-from openapi import examples
+from chalicelib.http.routing import DeclarationError, Operation
+from openapi import headers, parameters, problems
+from openapi.declarations import Documentation, JSONSchema, Response, ref
+from openapi.references import Table, documentation, tags
 
-JSON = "application/json"
-MERGE_PATCH = "application/merge-patch+json"
+if TYPE_CHECKING:
+    from chalicelib.http.problems import Problem
 
+JSONObject = dict[str, Any]
 
-class Body(NamedTuple):
-    """A request's body; `schema` is the name of a component."""
-
-    schema: str
-    example: Any
-    media_types: Sequence[str] = (JSON,)
-
-
-class Answer(NamedTuple):
-    """An answer that is no problem; `links` go from it to other operations."""
-
-    description: str
-    schema: Any = None
-    example: Any = None
-    headers: Sequence[str] = ()
-    links: Sequence[str] = ()
-    media_type: str = JSON
+EVERY_RESPONSE = ("Request-Id", "Cache-Control", "Vary")
 
 
-class Description(NamedTuple):
-    """An operation; a client may send the `headers`, and must send the `required` of them."""
+class Paths:
+    """Builds the paths, and collects the problem responses that they refer to."""
 
-    summary: str
-    text: str
-    answers: Mapping[int, Answer]
-    problems: Sequence[str] = ()
-    headers: Sequence[str] = ()
-    body: Body | None = None
-    required: Sequence[str] = ()
-    tag: str = "customers"
+    def __init__(self, table: Table, schemas: Collection[str]) -> None:
+        """Take the names of the schemas that requests and responses may refer to."""
+        self.responses: dict[str, JSONObject] = {}
+        self._table = table
+        self._schemas = schemas
+        self._tags = tags(table)
+        own = [problem for tag in self._tags for problem in tag.problems]
+        self._problems: dict[str, Problem] = {each.type: each for each in (*problems.SHARED, *own)}
 
+    def build(self) -> JSONObject:
+        paths: dict[str, JSONObject] = {}
+        for operation in self._table.values():
+            paths.setdefault(operation.path, {}).update(self._methods(operation))
+        return paths
 
-EVERY_ANSWER = ("Request-Id", "Cache-Control", "Vary")
-EVERY_OPERATION = (
-    *("bad-request", "unauthenticated", "invalid-token", "insufficient-scope", "forbidden"),
-    "not-acceptable",
-    *("too-many-requests", "internal-error", "service-unavailable", "gateway-timeout"),
-)
-OF_TOKENS = frozenset({"unauthenticated", "invalid-token", "insufficient-scope"})
-A_BODY = (
-    *("malformed-json", "validation-error", "content-too-large"),
-    *("unsupported-media-type", "email-taken", "external-id-taken"),
-)
-OF_CUSTOMER = (
-    *("getCustomer", "replaceCustomer", "patchCustomer", "deleteCustomer"),
-    *("restoreCustomer", "eraseCustomer"),
-)
+    def _methods(self, operation: Operation) -> Iterator[tuple[str, JSONObject]]:
+        described = self._operation(operation, documentation(operation))
+        for method in operation.methods:
+            is_head = method == "HEAD"
+            yield method.lower(), self._as_head(described) if is_head else described
 
-A_CUSTOMER = {"$ref": "#/components/schemas/Customer"}
-SOME_OF_A_CUSTOMER = {"anyOf": [A_CUSTOMER, {"$ref": "#/components/schemas/PartialCustomer"}]}
+    def _operation(self, operation: Operation, documented: Documentation) -> JSONObject:
+        summary, description = _texts(operation)
+        described = {
+            "operationId": _operation_id(operation.name),
+            "tags": [documented.tag.name],
+            "summary": summary,
+            "description": description,
+            "parameters": list(parameters.describe(operation, self._tags)),
+            "responses": dict(self._all_responses(operation, documented)),
+            "security": [{"bearer": [operation.scope]}] if operation.scope else [],
+        }
+        return described | self._request_body(operation, documented)
 
+    def _as_head(self, described: JSONObject) -> JSONObject:
+        """Return the operation for HEAD: the same headers, without a body."""
+        responses = {
+            status: _without_body(self._dereferenced(response))
+            for status, response in described["responses"].items()
+        }
+        name = "head" + described["operationId"].removeprefix("get")
+        text = "As GET, without the body."
+        return described | {"operationId": name, "description": text, "responses": responses}
 
-def _customer(description: str, example: Any = examples.CUSTOMER, **more: Any) -> Answer:
-    return Answer(
-        description,
-        more.pop("schema", A_CUSTOMER),
-        example,
-        ("ETag", *more.pop("headers", ())),
-        **more,
-    )
+    def _dereferenced(self, response: JSONObject) -> JSONObject:
+        return self.responses[response["$ref"].split("/")[-1]] if "$ref" in response else response
 
+    def _all_responses(
+        self, operation: Operation, documented: Documentation
+    ) -> Iterator[tuple[str, JSONObject]]:
+        for status, response in documented.responses.items():
+            yield str(status), self._response(operation, response)
+        types = self._problem_types(operation, documented)
+        for status, name, problem in problems.responses(types, self._problems):
+            self.responses[name] = problem
+            yield str(status), {"$ref": f"#/components/responses/{name}"}
 
-MINIMAL = Answer("Done; with `Prefer: return=minimal`.", headers=("ETag", "Preference-Applied"))
+    def _problem_types(self, operation: Operation, documented: Documentation) -> tuple[str, ...]:
+        for name in documented.problems:
+            if name not in self._problems:
+                raise DeclarationError(
+                    f"{operation.name}: there is no example of the problem {name}: add one to"
+                    f" the problems of the Tag {documented.tag.name}"
+                )
+        types = (*documented.problems, *problems.EVERY_OPERATION)
+        needs_token = operation.scope is not None
+        return tuple(name for name in types if needs_token or name not in problems.OF_TOKENS)
 
-DESCRIPTIONS: Mapping[str, Description] = {
-    "get_customers": Description(
-        "List customers",
-        "A page at a time, newest first unless `sort` says otherwise. `next` is the path of the"
-        " next page: follow it as it is. It goes on where this page ended, whatever was created or"
-        " deleted in between. `include_deleted=true` needs the scope customers:write, too.",
-        {
-            200: Answer(
-                "A page of customers.",
-                {"$ref": "#/components/schemas/CustomerPage"},
-                {"items": [examples.CUSTOMER], "next": examples.NEXT, "has_more": True},
-                ("Link",),
+    def _response(self, operation: Operation, response: Response) -> JSONObject:
+        names = (*EVERY_RESPONSE, *response.headers)
+        described: JSONObject = {
+            "description": response.description,
+            "headers": {name: headers.ref(operation.name, name) for name in names},
+        }
+        if response.schema:
+            described["content"] = {_media_type(operation): self._content(operation, response)}
+        if response.links:
+            links = {_operation_id(name): self._link(operation, name) for name in response.links}
+            described["links"] = links
+        return described
+
+    def _content(self, operation: Operation, response: Response) -> JSONObject:
+        if response.example is None:
+            raise DeclarationError(
+                f'{operation.name}: the response "{response.description}" has no example: add it to'
+                f" {operation.documentation}"
             )
-        },
-        ("validation-error",),
-    ),
-    "create_customer": Description(
-        "Create a customer",
-        "With an `Idempotency-Key` the request can be sent again safely: it creates one customer"
-        " at most, and the answer to a repetition says `Idempotency-Replayed: true`.",
-        {
-            201: _customer(
-                "The new customer.",
-                headers=("Location", "Idempotency-Replayed"),
-                links=OF_CUSTOMER,
+        schema = response.schema
+        return {
+            "schema": self._schema(operation, schema) if isinstance(schema, str) else schema,
+            "example": response.example,
+        }
+
+    def _request_body(self, operation: Operation, documented: Documentation) -> JSONObject:
+        body = documented.body
+        if body is None:
+            return {}
+        content = {"schema": self._schema(operation, body.schema), "example": body.example}
+        media_types = dict.fromkeys(operation.consumes, content)
+        return {"requestBody": {"required": True, "content": media_types}}
+
+    def _schema(self, operation: Operation, name: str) -> JSONSchema:
+        if name not in self._schemas:
+            raise DeclarationError(
+                f"{operation.name}: there is no schema {name}: correct {operation.documentation};"
+                f" there are {', '.join(sorted(self._schemas))}"
             )
-        },
-        (*A_BODY, "idempotency-key-reused"),
-        ("Idempotency-Key",),
-        Body("NewCustomer", examples.ADA),
-    ),
-    "create_customers": Description(
-        "Create customers",
-        "Up to 100 at once: all of them, or none. `errors` names the wrong one by its place, as in"
-        " `/items/3/email`.",
-        {
-            201: Answer(
-                "The new customers, in the order in which they were sent.",
-                {"$ref": "#/components/schemas/CustomerList"},
-                {"items": [examples.CUSTOMER, examples.CREATED_GRACE]},
-                ("Idempotency-Replayed",),
-            )
-        },
-        (*A_BODY, "idempotency-key-reused"),
-        ("Idempotency-Key",),
-        Body("NewCustomerList", {"items": [examples.ADA, examples.GRACE]}),
-    ),
-    "get_customer": Description(
-        "Read a customer",
-        "`ETag` is the customer's version. With it in `If-None-Match`, an unchanged customer is"
-        " not sent again; with it in `If-Match`, no other version is.",
-        {
-            200: _customer("The customer.", schema=SOME_OF_A_CUSTOMER, links=OF_CUSTOMER[:4]),
-            304: Answer("The customer has not changed.", headers=("ETag",)),
-        },
-        ("validation-error", "customer-not-found", "precondition-failed"),
-        ("If-Match", "If-None-Match"),
-    ),
-    "replace_customer": Description(
-        "Replace a customer",
-        "What is left out gets its default. `If-Match` must have the `ETag` of the version that"
-        " this one replaces, so that nobody's change is lost. What the service sets may be sent as"
-        " it was read.",
-        {
-            200: _customer("The customer as it is now.", examples.CUSTOMER | {"version": 2}),
-            204: MINIMAL,
-        },
-        (*A_BODY, "customer-not-found", "precondition-failed", "precondition-required"),
-        ("If-Match", "Prefer"),
-        Body("CustomerReplacement", examples.ADA),
-        required=("If-Match",),
-    ),
-    "patch_customer": Description(
-        "Change some of a customer",
-        "The body is a [merge patch](https://www.rfc-editor.org/rfc/rfc7396): what is left out"
-        " stays, and null removes what is optional. When nothing changes, no version is made.",
-        {
-            200: _customer("The customer as it is now.", examples.PATCHED),
-            204: MINIMAL,
-        },
-        (*A_BODY, "customer-not-found", "precondition-failed"),
-        ("If-Match", "Prefer"),
-        Body("CustomerPatch", examples.PATCH, (JSON, MERGE_PATCH)),
-    ),
-    "delete_customer": Description(
-        "Delete a customer",
-        "The customer is no longer found, and the email address and external id are free again."
-        " Until it is erased, 30 days later, it can be restored.",
-        {204: Answer("Done.", links=("restoreCustomer", "eraseCustomer"))},
-        ("validation-error", "customer-not-found", "precondition-failed"),
-        ("If-Match",),
-    ),
-    "restore_customer": Description(
-        "Restore a deleted customer",
-        "Possible until it is erased, and while nobody else has taken its email address or"
-        " external id. A customer that is not deleted is answered as it is.",
-        {
-            200: _customer("The customer as it is now.", examples.CUSTOMER | {"version": 3}),
-            204: MINIMAL,
-        },
-        (
-            *("validation-error", "customer-not-found", "precondition-failed"),
-            *("email-taken", "external-id-taken"),
-        ),
-        ("If-Match", "Prefer"),
-    ),
-    "erase_customer": Description(
-        "Erase a customer for good",
-        "Everything but the id and the times is gone at once, deleted before or not. It can't be"
-        " undone.",
-        {204: Answer("Done.")},
-        ("validation-error", "customer-not-found", "precondition-failed"),
-        ("If-Match",),
-    ),
-    "get_health": Description(
-        "Tell that the service answers",
-        "With `deep=true`, whether its database does, too.",
-        {200: Answer("It does.", {"$ref": "#/components/schemas/Health"}, {"status": "ok"}, ())},
-        ("validation-error",),
-        tag="service",
-    ),
-    "get_openapi": Description(
-        "Describe this API",
-        "This document: OpenAPI 3.1.",
-        {
-            200: Answer(
-                "The document.",
-                {"$ref": "#/components/schemas/OpenAPIDocument"},
-                {"openapi": "3.1.0", "info": {}, "paths": {}},
-                (),
-            )
-        },
-        ("validation-error",),
-        tag="service",
-    ),
-    "get_problems": Description(
-        "Explain the problems",
-        "For people: the `type` of each problem leads to its paragraph.",
-        {
-            200: Answer(
-                "The page.",
-                {"type": "string"},
-                "<!doctype html>...",
-                media_type="text/html; charset=utf-8",
-            )
-        },
-        ("validation-error",),
-        tag="service",
-    ),
-}
+        return ref(name)
+
+    def _link(self, operation: Operation, name: str) -> JSONObject:
+        """Return how to continue after the operation with the operation of that name."""
+        if name not in self._table:
+            raise DeclarationError(f"{operation.name}: it links to {name}, which is no operation")
+        target = self._table[name]
+        known = parameters.in_path(operation.path)
+        arguments = {
+            each: f"$request.path.{each}" if each in known else "$response.body#/id"
+            for each in parameters.in_path(target.path)
+        }
+        if "If-Match" in documentation(target).required:
+            arguments["header.If-Match"] = "$response.header.ETag"
+        return {"operationId": _operation_id(name), "parameters": arguments}
+
+
+def _texts(operation: Operation) -> tuple[str, str]:
+    """Return summary and description: the docstring's first line, and its other paragraphs."""
+    text = inspect.getdoc(operation.view)
+    if not text:
+        raise DeclarationError(
+            f"{operation.name} has no description: write a docstring for its view. Its first line"
+            " is the summary, and the other paragraphs are the description"
+        )
+    summary, *paragraphs = (" ".join(each.split("\n")) for each in text.split("\n\n"))
+    return summary.removesuffix("."), "\n\n".join(paragraphs) or summary
+
+
+def _operation_id(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(map(str.title, others))
+
+
+def _media_type(operation: Operation) -> str:
+    is_text = operation.produces.startswith("text/")
+    return f"{operation.produces}; charset=utf-8" if is_text else operation.produces
+
+
+def _without_body(response: JSONObject) -> JSONObject:
+    return {name: value for name, value in response.items() if name not in ("content", "links")}

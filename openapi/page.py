@@ -1,4 +1,4 @@
-"""docs/problems.md as HTML: what the `type` of a problem leads a person to."""
+"""The page that the `type` of a problem refers to: docs/problems.md as HTML."""
 
 import itertools
 
@@ -14,7 +14,7 @@ HEAD = """<!doctype html>
 
 
 def html(markdown: str) -> str:
-    """Return the page; each heading can be linked to by its text."""
+    """Return the page; the id of each heading is its text."""
     renderer = MarkdownIt("commonmark").enable("table")
     tokens = renderer.parse(markdown)
     for heading, text in itertools.pairwise(tokens):

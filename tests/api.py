@@ -7,8 +7,8 @@ from typing import Any
 from chalice.test import Client, HTTPResponse
 
 import app
+from app import SCOPES
 from chalicelib.http.problems import TYPE_BASE
-from chalicelib.tokens.authorizer import SCOPES
 from local.gateway import Gateway
 from tests import tokens
 

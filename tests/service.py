@@ -10,7 +10,7 @@ from typing import Any
 
 import requests
 
-from chalicelib.tokens.authorizer import SCOPES
+from app import SCOPES
 from local.mariadb import MariaDB
 from local.processes import Child, answers, free_port
 from tests import tokens

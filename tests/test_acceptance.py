@@ -9,10 +9,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.customers import acceptance, rows, schemas
-from chalicelib.customers.acceptance import Unsure
+from chalicelib.customers import acceptance, schemas
+from chalicelib.customers.fields import MAX_SIZE, size
 from chalicelib.http.documents import json_size
 from chalicelib.http.problems import ValidationError
+from chalicelib.http.rules import Unsure
 from tests.api import ADA
 
 NAMES = ("given_name", "family_name", "company_name")
@@ -87,7 +88,7 @@ DOCUMENTS = members([*schemas.Customer().fields, "unknown"], WHOLE)
 def both(document: object) -> tuple[Any, Any]:
     """Return what acceptance makes of a document, and schemas; None where it takes it not."""
     try:
-        taken = acceptance.accepted(document)
+        taken = acceptance.accept(document)
     except Unsure:
         taken = None
     try:
@@ -137,7 +138,7 @@ def test_emails_are_taken_as_they_are(email: str) -> None:
     ],
 )
 def test_usual_customer_needs_no_schemas(document: dict[str, Any]) -> None:
-    assert acceptance.accepted(document) == schemas.load_customer(document)
+    assert acceptance.accept(document) == schemas.load_customer(document)
 
 
 @pytest.mark.parametrize("name", schemas.Customer().fields)
@@ -189,7 +190,7 @@ def test_largest_that_is_taken(name: str, largest: object, too_large: object) ->
 def test_documents_count_with_the_names(documents: dict[str, Any]) -> None:
     names = dict.fromkeys(NAMES, '"' * 300) | {"company_name": '"' * 500}
 
-    assert acceptance.accepted(ADA | documents)
+    assert acceptance.accept(ADA | documents)
     assert both(ADA | documents | names) == (None, None)
 
 
@@ -204,7 +205,7 @@ def test_schemas_refuse(document: object) -> None:
 
 
 def test_each_customer_has_documents_of_its_own() -> None:
-    one, other = (acceptance.accepted(ADA) for _ in range(2))
+    one, other = (acceptance.accept(ADA) for _ in range(2))
 
     assert one["addresses"] is not other["addresses"]
     assert one["metadata"] is not other["metadata"]
@@ -215,7 +216,7 @@ def test_customer_without_documents_always_fits() -> None:
     most: dict[str, Any] = dict.fromkeys(NAMES, '"' * 500) | {"addresses": [], "metadata": {}}
     wide: dict[str, Any] = dict.fromkeys(NAMES, "😀" * 500) | {"addresses": [], "metadata": {}}
 
-    assert max(rows.size(most), rows.size(wide)) <= rows.MAX_SIZE
+    assert max(size(most), size(wide)) <= MAX_SIZE
 
 
 def test_marshmallow_is_not_imported_for_it() -> None:

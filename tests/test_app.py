@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 import app
-from chalicelib.customers import rows
+from chalicelib.customers.fields import CUSTOMERS
 from chalicelib.database import Database, StatementFailed
 from chalicelib.http import problems, routing
 from chalicelib.http.requests import MAX_BODY_BYTES
@@ -430,7 +430,7 @@ def test_link_fits_the_headers(api: Api) -> None:
         "status": "active",
         "created_after": "1999-01-31T12:00:00.000000001+01:00",
         "created_before": "2099-01-31T12:00:00.000000001+01:00",
-        "fields": ",".join(rows.MEMBERS),
+        "fields": ",".join(CUSTOMERS.names),
         "include_deleted": "true",
         "sort": "-created_at",
         "limit": "1",

@@ -24,7 +24,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from chalicelib.http.caller import Caller
+from chalicelib.http.requests import Caller
 from chalicelib.settings import SettingsError, TokenSettings
 from chalicelib.tokens import authorizer, keys
 from chalicelib.tokens.authorizer import InvalidToken, Verifier, authorize
@@ -33,11 +33,11 @@ from local.processes import free_port
 
 ISSUER = "https://issuer.example.com/pool"
 AUDIENCE = "customers"
-SIGNATURE = "The token's signature is not right."
-OTHER_KEY = "The token is signed with a key that is not the issuer's."
+SIGNATURE = "The token's signature is invalid."
+OTHER_KEY = "The token's signing key is not one of the issuer's keys."
 OTHER_ALGORITHM = "The token is not signed with RS256 or ES256."
 MALFORMED = "The token is malformed."
-NO_TOKEN = "Send `Authorization: Bearer` with one JSON Web Token."
+NO_TOKEN = "Send `Authorization: Bearer <token>`, with a JSON Web Token."
 NO_ACCESS_TOKEN = "This is not an access token."
 
 
@@ -238,26 +238,26 @@ def test_clocks_may_differ_a_little(verifier: Verifier, claim: str) -> None:
         ({"iat": 4_000_000_000}, "The token is not valid yet."),
         ({"iss": "https://elsewhere.example.com"}, authorizer.REASONS["InvalidIssuerError"]),
         ({"iss": ISSUER + "/"}, authorizer.REASONS["InvalidIssuerError"]),
-        ({"aud": "other"}, "The token is for another audience."),
-        ({"aud": ["other", "another"]}, "The token is for another audience."),
-        ({"aud": []}, "The token is for another audience."),
-        ({"aud": {AUDIENCE: 1}}, "The token is for another audience."),
-        ({"aud": ...}, "The token is for another audience."),
-        ({"aud": ..., "client_id": AUDIENCE}, "The token is for another audience."),
+        ({"aud": "other"}, "The token is for a different audience."),
+        ({"aud": ["other", "another"]}, "The token is for a different audience."),
+        ({"aud": []}, "The token is for a different audience."),
+        ({"aud": {AUDIENCE: 1}}, "The token is for a different audience."),
+        ({"aud": ...}, "The token is for a different audience."),
+        ({"aud": ..., "client_id": AUDIENCE}, "The token is for a different audience."),
         (
             {"aud": "other", "client_id": AUDIENCE, "token_use": "access"},
-            "The token is for another audience.",
+            "The token is for a different audience.",
         ),
         (
             {"aud": ..., "client_id": "other", "token_use": "access"},
-            "The token is for another audience.",
+            "The token is for a different audience.",
         ),
         ({"token_use": "id"}, NO_ACCESS_TOKEN),
         ({"token_use": None}, NO_ACCESS_TOKEN),
-        ({"exp": ...}, "The token lacks one of exp, iss and sub."),
-        ({"iss": ...}, "The token lacks one of exp, iss and sub."),
-        ({"sub": ...}, "The token lacks one of exp, iss and sub."),
-        ({"sub": ""}, "The token names nobody."),
+        ({"exp": ...}, "The token lacks a required claim: exp, iss or sub."),
+        ({"iss": ...}, "The token lacks a required claim: exp, iss or sub."),
+        ({"sub": ...}, "The token lacks a required claim: exp, iss or sub."),
+        ({"sub": ""}, "The token's sub claim is empty."),
         ({"sub": 7}, MALFORMED),
         ({"exp": "tomorrow"}, MALFORMED),
         ({"exp": float("inf")}, MALFORMED),
@@ -332,8 +332,8 @@ def test_key_within_the_token_is_not_used(verifier: Verifier, server: KeyServer)
 @pytest.mark.parametrize(
     ("header", "reason"),
     [
-        ({"kid": ...}, "The token does not say which key it is signed with."),
-        ({"kid": ""}, "The token does not say which key it is signed with."),
+        ({"kid": ...}, "The token has no kid: it must name its signing key."),
+        ({"kid": ""}, "The token has no kid: it must name its signing key."),
         ({"kid": 7}, MALFORMED),
         ({"kid": None}, MALFORMED),
         ({"typ": "logout+jwt"}, NO_ACCESS_TOKEN),
@@ -682,7 +682,7 @@ def test_key_set_that_drips_is_given_up() -> None:
 
 
 def test_key_set_as_large_as_it_may_be(server: KeyServer) -> None:
-    server.body = server.body.ljust(keys.LARGEST_KEY_SET)
+    server.body = server.body.ljust(keys.MAX_KEY_SET_BYTES)
     assert Keys(server.url).find("ec", "ES256")
 
     server.body += b" "

@@ -1,9 +1,11 @@
 """Who may call what: every route, with every kind of token that is not good enough."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -13,10 +15,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.utils import base64url_encode
 
 import app
-from chalicelib.tokens.authorizer import SCOPES
+from app import SCOPES
 from tests import tokens
 from tests.api import ADA, Api, assert_problem
 
+ROOT = Path(__file__).parent.parent
 ID = "0190a5f0-1c2d-7e3f-8a4b-5c6d7e8f9a0b"
 PUBLIC = {"get_health", "get_openapi", "get_problems"}
 
@@ -201,3 +204,21 @@ def test_deleted_customers_are_listed_for_who_may_write(api: Api) -> None:
     assert 'scope="customers:write"' in refused.headers["WWW-Authenticate"]
     assert reader.get("/customers?include_deleted=false").json_body["items"] == []
     assert len(writer.get("/customers?include_deleted=true").json_body["items"]) == 1
+
+
+def test_scopes_that_other_files_name_are_declared() -> None:
+    """Scripts, the deployment's hook, pages and documents can't import `app.SCOPES`."""
+    others = {"customers:live", "customers:customers"}  # an alias; a user and its password
+    folders = (".github", "benchmarks", "docs", "infrastructure", "load", "local")
+    paths = [path for folder in folders for path in (ROOT / folder).rglob("*.*")]
+    texts = {path: path.read_text(errors="ignore") for path in (*paths, ROOT / "README.md")}
+    unknown = {
+        f"{path.relative_to(ROOT)}: {scope}"
+        for path, text in texts.items()
+        for scope in re.findall(r"\bcustomers:[a-z]+\b", text)
+        if scope not in {*app.SCOPES, *others}
+    }
+
+    assert unknown == set()
+    for path in (".github/token.sh", "load/fuzz/cases.py", "docs/tokens.md"):
+        assert all(scope in texts[ROOT / path] for scope in app.SCOPES), path

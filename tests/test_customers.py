@@ -11,12 +11,15 @@ from uuid import UUID
 
 import pytest
 
-from chalicelib.customers import creates, lists, rows, schemas, updates
+from chalicelib.customers import lists, schemas
+from chalicelib.customers.fields import CUSTOMERS, MAX_SIZE, CustomerNotFound, size
 from chalicelib.customers.lists import Query
-from chalicelib.customers.rows import Customer
-from chalicelib.customers.updates import Intent
+from chalicelib.customers.problems import EmailTaken
 from chalicelib.database import Database, Row, Value
-from chalicelib.http.problems import CustomerNotFound, EmailTaken, ServiceUnavailable
+from chalicelib.http import creates, reads, updates, values
+from chalicelib.http.preconditions import Intent
+from chalicelib.http.problems import ServiceUnavailable
+from chalicelib.http.resources import Document as Customer
 from tests.api import ADA
 from tests.recorded import Recorded
 
@@ -30,16 +33,16 @@ def new(**members: Any) -> dict[str, Any]:
 
 
 def create(database: Database, **members: Any) -> Customer:
-    (customer,) = creates.create(database, new(**members)).items
+    (customer,) = creates.create(database, CUSTOMERS, new(**members)).items
     return customer
 
 
 def delete(database: Database, customer_id: UUID) -> None:
-    updates.delete(database, customer_id, RETENTION, ANY)
+    updates.delete(database, CUSTOMERS, customer_id, RETENTION, ANY)
 
 
 def read(database: Database, customer_id: UUID) -> Customer:
-    customer: Customer = json.loads(updates.get(database, customer_id).text)
+    customer: Customer = json.loads(reads.get(database, CUSTOMERS, customer_id).text)
     return customer
 
 
@@ -73,18 +76,24 @@ def test_each_operation_takes_as_few_statements_as_it_can(database: Recorded) ->
     customer_id = UUID(create(database)["id"])
     email = "grace@example.com"
 
-    assert statements(lambda: creates.create(database, new(email=email))) == 1
-    assert statements(lambda: updates.get(database, customer_id)) == 1
+    assert statements(lambda: creates.create(database, CUSTOMERS, new(email=email))) == 1
+    assert statements(lambda: reads.get(database, CUSTOMERS, customer_id)) == 1
     assert statements(lambda: lists.page(database, Query(), KEY)) == 1
-    assert statements(lambda: updates.change(database, customer_id, rename("Augusta"), ANY)) == 2
-    assert statements(lambda: updates.change(database, customer_id, rename("Augusta"), ANY)) == 1
+    assert (
+        statements(lambda: updates.change(database, CUSTOMERS, customer_id, rename("Augusta"), ANY))
+        == 2
+    )
+    assert (
+        statements(lambda: updates.change(database, CUSTOMERS, customer_id, rename("Augusta"), ANY))
+        == 1
+    )
     assert statements(partial(take, database, customer_id, email)) == 3
-    assert statements(lambda: updates.delete(database, customer_id, RETENTION, ANY)) == 1
+    assert statements(lambda: updates.delete(database, CUSTOMERS, customer_id, RETENTION, ANY)) == 1
 
 
 def take(database: Database, customer_id: UUID, email: str) -> None:
     with pytest.raises(EmailTaken):
-        updates.change(database, customer_id, lambda each: {**each, "email": email}, ANY)
+        updates.change(database, CUSTOMERS, customer_id, lambda each: {**each, "email": email}, ANY)
 
 
 def test_change_that_was_overtaken_is_made_on_what_the_other_left(database: Database) -> None:
@@ -93,10 +102,10 @@ def test_change_that_was_overtaken_is_made_on_what_the_other_left(database: Data
 
     def edit(current: Customer) -> Customer:
         if next(overtake, None):
-            updates.change(database, customer_id, rename("Augusta"), ANY)
+            updates.change(database, CUSTOMERS, customer_id, rename("Augusta"), ANY)
         return schemas.load_customer(current | {"phone": "+442079460000"}, current)
 
-    changed = updates.change(database, customer_id, edit, ANY)
+    changed = updates.change(database, CUSTOMERS, customer_id, edit, ANY)
 
     assert changed == read(database, customer_id)
     assert (changed["given_name"], changed["phone"]) == ("Augusta", "+442079460000")
@@ -108,11 +117,11 @@ def test_change_that_is_overtaken_each_time_gives_up(database: Database) -> None
     times = iter(range(100))
 
     def edit(current: Customer) -> Customer:
-        updates.change(database, customer_id, rename(f"Ada {next(times)}"), ANY)
+        updates.change(database, CUSTOMERS, customer_id, rename(f"Ada {next(times)}"), ANY)
         return rename("Augusta")(current)
 
     with pytest.raises(ServiceUnavailable) as caught:
-        updates.change(database, customer_id, edit, ANY)
+        updates.change(database, CUSTOMERS, customer_id, edit, ANY)
 
     assert caught.value.headers == {"Retry-After": "1"}
     assert next(times) == 5
@@ -122,11 +131,11 @@ def test_change_of_a_customer_deleted_meanwhile(database: Database) -> None:
     customer_id = UUID(create(database)["id"])
 
     def edit(current: Customer) -> Customer:
-        updates.delete(database, customer_id, RETENTION, ANY)
+        updates.delete(database, CUSTOMERS, customer_id, RETENTION, ANY)
         return rename("Augusta")(current)
 
     with pytest.raises(CustomerNotFound):
-        updates.change(database, customer_id, edit, ANY)
+        updates.change(database, CUSTOMERS, customer_id, edit, ANY)
 
 
 def test_no_change_is_lost_when_many_are_made_at_once(database: Database) -> None:
@@ -140,7 +149,7 @@ def test_no_change_is_lost_when_many_are_made_at_once(database: Database) -> Non
 
         while True:
             try:
-                done.append(updates.change(database, customer_id, edit, ANY)["version"])
+                done.append(updates.change(database, CUSTOMERS, customer_id, edit, ANY)["version"])
             except ServiceUnavailable:
                 continue
             return
@@ -164,7 +173,7 @@ def test_email_that_is_freed_while_it_is_looked_for_is_taken_after_all(
     class Freeing(Recorded):
         def _run(self, sql: str, parameters: Mapping[str, Value]) -> tuple[list[Row], int]:
             if "is_earlier" in sql:
-                updates.delete(database, first, RETENTION, ANY)
+                updates.delete(database, CUSTOMERS, first, RETENTION, ANY)
             return super()._run(sql, parameters)
 
     second = create(Freeing(database))
@@ -178,7 +187,7 @@ def test_change_to_an_email_that_is_freed_while_it_is_looked_for(database: Datab
     freeing = Meddled(database, "is_earlier", partial(delete, database, first))
 
     changed = updates.change(
-        freeing, second, lambda current: current | {"email": ADA["email"]}, ANY
+        freeing, CUSTOMERS, second, lambda current: current | {"email": ADA["email"]}, ANY
     )
 
     assert changed == read(database, second)
@@ -187,22 +196,22 @@ def test_change_to_an_email_that_is_freed_while_it_is_looked_for(database: Datab
 
 def test_restore_of_an_email_that_is_freed_while_it_is_looked_for(database: Database) -> None:
     first = UUID(create(database)["id"])
-    updates.delete(database, first, RETENTION, ANY)
+    updates.delete(database, CUSTOMERS, first, RETENTION, ANY)
     second = UUID(create(database)["id"])
     freeing = Meddled(database, "is_earlier", partial(delete, database, second))
 
-    assert updates.restore(freeing, first, ANY) == read(database, first)
+    assert updates.restore(freeing, CUSTOMERS, first, ANY) == read(database, first)
 
 
 def test_restore_that_was_overtaken_undoes_nothing(database: Database) -> None:
     customer_id = UUID(create(database)["id"])
-    updates.delete(database, customer_id, RETENTION, ANY)
+    updates.delete(database, CUSTOMERS, customer_id, RETENTION, ANY)
 
     def overtake() -> None:
-        updates.restore(database, customer_id, ANY)
-        updates.change(database, customer_id, rename("Augusta"), ANY)
+        updates.restore(database, CUSTOMERS, customer_id, ANY)
+        updates.change(database, CUSTOMERS, customer_id, rename("Augusta"), ANY)
 
-    restored = updates.restore(Meddled(database, "UPDATE", overtake), customer_id, ANY)
+    restored = updates.restore(Meddled(database, "UPDATE", overtake), CUSTOMERS, customer_id, ANY)
 
     assert restored == read(database, customer_id)
     assert (restored["given_name"], restored["version"]) == ("Augusta", 4)
@@ -219,7 +228,7 @@ def test_create_that_is_overtaken_each_time_gives_up(database: Database) -> None
 
     elusive = Elusive(database)
     with pytest.raises(ServiceUnavailable):
-        creates.create(elusive, new())
+        creates.create(elusive, CUSTOMERS, new())
 
     assert len(elusive.statements) == 10
 
@@ -246,7 +255,7 @@ def test_deleted_customer_keeps_its_row(database: Database) -> None:
     """It is hidden, to be restored or purged; what it was unique by is free."""
     customer_id = UUID(create(database, external_id="crm-1")["id"])
 
-    updates.delete(database, customer_id, RETENTION, ANY)
+    updates.delete(database, CUSTOMERS, customer_id, RETENTION, ANY)
 
     row = database.fetch_one(
         "SELECT email, email_live, external_id_live, deleted_at, version FROM customers"
@@ -271,38 +280,38 @@ def test_hundred_of_the_largest_customers_fit_one_answer_of_the_data_api(
     details = {"phone": "+442079460000", "time_zone": "America/Argentina/ComodRivadavia"}
     address = {"line1": quotes, "line2": quotes, "city": quotes, "region": quotes, "country": "GB"}
     second = {"line1": "x", "country": "GB"}
-    unused = rows.MAX_SIZE - rows.size(new(addresses=[address, second]))
+    unused = MAX_SIZE - size(new(addresses=[address, second]))
     for member in ("line1", "line2", "city", "region", "postal_code"):
         second[member] = '"' * max(1, min(200, unused // 4 - 2))
-        unused = rows.MAX_SIZE - rows.size(new(addresses=[address, second]))
+        unused = MAX_SIZE - size(new(addresses=[address, second]))
     largest = new(addresses=[address, second])
     assert unused < 500
     for n in range(100):
         details["email"] = f"{'a' * 60}{n}@{'example.' * 23}com"
         details["external_id"] = f"{n:02}{quotes[:98]}"
-        creates.create(database, largest | details)
+        creates.create(database, CUSTOMERS, largest | details)
 
     assert len(json.loads(lists.page(database, Query(limit=100), KEY).items)) == 100
 
 
 def test_ids_are_uuids_of_version_7_that_sort_by_time() -> None:
     before = datetime.now(UTC).timestamp()
-    ids = [rows.new_id() for _ in range(1000)]
+    new = [values.new_id() for _ in range(1000)]
     after = datetime.now(UTC).timestamp()
 
-    assert {(customer_id.version, customer_id.variant) for customer_id in ids} == {
+    assert {(customer_id.version, customer_id.variant) for customer_id in new} == {
         (7, "specified in RFC 4122")
     }
-    assert len(set(ids)) == 1000
-    assert int(before * 1000) <= ids[0].int >> 80 <= ids[-1].int >> 80 <= after * 1000
-    ticks = [customer_id.int >> 64 for customer_id in ids]
+    assert len(set(new)) == 1000
+    assert int(before * 1000) <= new[0].int >> 80 <= new[-1].int >> 80 <= after * 1000
+    ticks = [customer_id.int >> 64 for customer_id in new]
     assert ticks == sorted(ticks)
 
 
 def test_id_of_a_given_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time_ns", lambda: 1_700_000_000_123_500_000)
 
-    customer_id = rows.new_id()
+    customer_id = values.new_id()
 
     assert customer_id.int >> 80 == 1_700_000_000_123
     assert customer_id.int >> 64 & 0xFFF == 2048

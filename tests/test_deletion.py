@@ -10,7 +10,7 @@ import pytest
 from chalice.test import Client
 
 import app
-from chalicelib.customers import updates
+from chalicelib.customers import erasure
 from chalicelib.database import Database, retries
 from chalicelib.http import routing
 from tests.api import ADA, Api, assert_problem
@@ -258,8 +258,8 @@ def test_erase_of_nobody(api: Api) -> None:
 def purge(api: Api, monkeypatch: pytest.MonkeyPatch) -> Callable[[], object]:
     """Give the scheduled function, with time enough and batches of three."""
     del api  # for its database
-    monkeypatch.setattr(app, "PURGE_SPARE_MS", 0)
-    monkeypatch.setattr(updates, "PURGE_BATCH", 3)
+    monkeypatch.setattr(app, "PURGE_RESERVE_MS", 0)
+    monkeypatch.setattr(erasure, "PURGE_BATCH", 3)
     client = Client(app.app)
     event = client.events.generate_cw_event("aws.events", "Scheduled Event", {}, [])
     return lambda: client.lambda_.invoke("purge_customers", event)
@@ -326,7 +326,7 @@ def test_restore_may_be_quicker_than_the_purge(database: Recorded) -> None:
                 super()._run(restore, {"id": UUID(kept).bytes})
             return super()._run(sql, parameters)
 
-    assert {str(each) for each in updates.purge(Overtaken(database))} == due
+    assert {str(each) for each in erasure.purge(Overtaken(database))} == due
     assert erased(database) == 6
 
 
@@ -335,7 +335,7 @@ def test_purge_stops_before_its_time_is_over(
     database: Recorded, purge: Callable[[], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is left is the next run's: a run that is cut off would be reported as a failure."""
-    monkeypatch.setattr(app, "PURGE_SPARE_MS", 1 << 40)
+    monkeypatch.setattr(app, "PURGE_RESERVE_MS", 1 << 40)
 
     purge()
 
@@ -346,7 +346,7 @@ def test_statements_of_the_purge_end_within_its_time(monkeypatch: pytest.MonkeyP
     """Lambda would end one that is repeated for longer, and nobody would be told why."""
     left: list[float] = []
     monkeypatch.setattr(app, "database", lambda: None)
-    monkeypatch.setattr(updates, "purge", lambda _: left.append(retries.seconds_left()))
+    monkeypatch.setattr(erasure, "purge", lambda _: left.append(retries.seconds_left()))
     event = Client(app.app).events.generate_cw_event("aws.events", "Scheduled Event", {}, [])
 
     app.purge_customers(event, SimpleNamespace(get_remaining_time_in_millis=lambda: 9_000))

@@ -48,12 +48,12 @@ def test_json_is_read(raw: bytes) -> None:
         (b'{"a":\n 1 2}', "line 2, column 4"),
         (b'{"a": "\xff"}', "byte 7"),
         (b'{"a": NaN}', "NaN"),
-        (b'{"a": 1, "a": 1}', "twice"),
+        (b'{"a": 1, "a": 1}', "two fields of the same name"),
         (b"[" * 17 + b"]" * 17, "16 levels"),
         (b"[" * 1_000_000, "too deeply"),
-        (b"9" * 4_301, "number too long"),
-        (b'{"\\ud800": 1}', "half of a pair"),
-        (b'{"a": ["\\udc00\\ud800"]}', "half of a pair"),
+        (b"9" * 4_301, "number that is too long"),
+        (b'{"\\ud800": 1}', "unpaired surrogate"),
+        (b'{"a": ["\\udc00\\ud800"]}', "unpaired surrogate"),
     ],
 )
 def test_error_says_what_and_where(raw: bytes, said: str) -> None:

@@ -8,9 +8,11 @@ from uuid import UUID
 
 import pytest
 
-from chalicelib.customers import creates, schemas, updates
-from chalicelib.customers.updates import Intent
+from chalicelib.customers import schemas
+from chalicelib.customers.fields import CUSTOMERS
 from chalicelib.database import Database
+from chalicelib.http import creates, updates
+from chalicelib.http.preconditions import Intent
 from tests import tokens
 from tests.api import ADA, Api, assert_problem
 from tests.recorded import Recorded
@@ -118,8 +120,10 @@ def test_what_is_stored_tells_neither_key_nor_body(database: Database) -> None:
     """Without the key nobody can try out bodies: the same one has another fingerprint with each."""
     keys = [b"a" * 32, b"b" * 32]
     for key in keys:
-        (customer,) = creates.create(database, schemas.load_customer(ADA), key).items
-        updates.delete(database, UUID(customer["id"]), timedelta(days=30), Intent(None, b""))
+        (customer,) = creates.create(database, CUSTOMERS, schemas.load_customer(ADA), key).items
+        updates.delete(
+            database, CUSTOMERS, UUID(customer["id"]), timedelta(days=30), Intent(None, b"")
+        )
 
     rows = database.fetch_all("SELECT idempotency_key, idempotency_fingerprint FROM customers")
 
@@ -320,8 +324,8 @@ def test_customer_that_is_in_a_batch_twice(api: Api) -> None:
         ("/items/2/external_id", "repeated"),
     )
     details = {error["pointer"]: error["detail"] for error in answer.json_body["errors"]}
-    assert details["/items/2/email"] == "Is item 0's, too."
-    assert details["/items/2/external_id"] == "Is item 1's, too."
+    assert details["/items/2/email"] == "Duplicates item 0."
+    assert details["/items/2/external_id"] == "Duplicates item 1."
 
 
 @pytest.mark.parametrize(

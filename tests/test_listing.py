@@ -15,14 +15,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import migrations
-from chalicelib.customers import creates, lists, queries, schemas, updates
+from chalicelib.customers import lists, schemas
+from chalicelib.customers.fields import CUSTOMERS, email_key
 from chalicelib.customers.lists import Query
-from chalicelib.customers.rows import MEMBERS, Customer, email_key
-from chalicelib.customers.updates import Intent
+from chalicelib.customers.queries import GetCustomers
 from chalicelib.database import Database, Row, Value, connect, mysql
-from chalicelib.http import pagination
+from chalicelib.http import creates, pagination, reads, updates
+from chalicelib.http import queries as http_queries
 from chalicelib.http.pagination import Position
+from chalicelib.http.preconditions import Intent
 from chalicelib.http.problems import ValidationError
+from chalicelib.http.resources import Document as Customer
 from chalicelib.settings import Settings
 from local import seed
 from local.mariadb import MariaDB
@@ -208,7 +211,7 @@ def as_sent(value: str | bool | int) -> str:  # noqa: FBT001
 
 def load(query: Mapping[str, str]) -> Query:
     values = {name: [value] for name, value in query.items()}
-    return Query(**queries.load("get_customers", values))
+    return Query(**http_queries.load(GetCustomers, values))
 
 
 def pages(database: Database, query: Query, limits: Iterator[int]) -> list[list[str]]:
@@ -270,7 +273,7 @@ def whole_list(database: Database, **parameters: str) -> list[Customer]:
 
 
 def new(database: Database, **members: Any) -> str:
-    (customer,) = creates.create(database, schemas.load_customer(ADA | members)).items
+    (customer,) = creates.create(database, CUSTOMERS, schemas.load_customer(ADA | members)).items
     return str(customer["id"])
 
 
@@ -336,7 +339,9 @@ def test_deleted_and_erased(database: Recorded) -> None:
     """Deleted ones are listed on demand only, and erased ones never."""
     first, second, third = (new(database, email=f"ada{n}@example.com") for n in range(3))
     for customer_id in (second, third):
-        updates.delete(database, UUID(customer_id), timedelta(days=30), Intent(None, b""))
+        updates.delete(
+            database, CUSTOMERS, UUID(customer_id), timedelta(days=30), Intent(None, b"")
+        )
     database.execute(
         "UPDATE customers SET erased_at = :now WHERE id = :id",
         now=datetime.now(UTC),
@@ -349,7 +354,7 @@ def test_deleted_and_erased(database: Recorded) -> None:
         assert {customer["id"] for customer in found} == {first, second}
 
 
-@pytest.mark.parametrize("member", MEMBERS)
+@pytest.mark.parametrize("member", CUSTOMERS.names)
 @pytest.mark.parametrize("more", [{}, {"sort": "updated_at"}, {"q": "ada"}])
 def test_one_field(database: Recorded, member: str, more: dict[str, str]) -> None:
     """Only that is read, and what the cursor needs."""
@@ -359,22 +364,22 @@ def test_one_field(database: Recorded, member: str, more: dict[str, str]) -> Non
 
     assert whole_list(database, fields=member, **more) == [{member: whole[member]}]
     read = database.statements[0].partition(" FROM")[0]
-    assert {other for other in MEMBERS if f'"{other}":' in read} == {member}
+    assert {other for other in CUSTOMERS.names if f'"{other}":' in read} == {member}
 
 
 def test_fields_come_in_the_usual_order(database: Recorded) -> None:
     customer_id = UUID(new(database))
-    whole = json.loads(updates.get(database, customer_id).text)
+    whole = json.loads(reads.get(database, CUSTOMERS, customer_id).text)
 
     assert list(whole_list(database)[0]) == list(whole)
     (some,) = whole_list(database, fields="updated_at,email,id,email")
     assert list(some.items()) == [(name, whole[name]) for name in ("id", "email", "updated_at")]
-    found = updates.get(database, customer_id, ("email", "created_at"))
+    found = reads.get(database, CUSTOMERS, customer_id, ("email", "created_at"))
     assert json.loads(found.text) == {name: whole[name] for name in ("email", "created_at")}
 
 
 def test_members_are_those_of_the_schema() -> None:
-    assert set(MEMBERS) == set(schemas.Customer().fields)
+    assert set(CUSTOMERS.names) == set(schemas.Customer().fields)
 
 
 @pytest.mark.parametrize(

@@ -2,18 +2,19 @@
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import app
-import openapi
 from chalicelib.http.problems import TYPE_BASE, Problem
-from openapi import page
-from openapi.operations import DESCRIPTIONS
+from chalicelib.http.routing import Operation
+from openapi import build, customers, page
 
-DOCUMENT = openapi.document()
+FILES = build.texts()
+DOCUMENT = build.document()
 PROBLEMS = (Path(__file__).parent.parent / "docs" / "problems.md").read_text()
 OPERATIONS = [(path, method) for path, methods in DOCUMENT["paths"].items() for method in methods]
 
@@ -22,9 +23,10 @@ def operation(path: str, method: str) -> dict[str, Any]:
     return DOCUMENT["paths"][path][method]  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("path", openapi.texts(), ids=str)
-def test_file_is_what_the_code_makes(path: Path) -> None:
-    assert path.read_text(encoding="utf-8") == openapi.texts()[path], "run `make openapi`"
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_file_is_what_the_code_generates(path: Path) -> None:
+    """Generating also validates the document: OpenAPI 3.1, references, ids and examples."""
+    assert path.read_text(encoding="utf-8") == FILES[path], "run `make openapi`"
 
 
 def test_every_route_is_in_the_document() -> None:
@@ -36,10 +38,6 @@ def test_every_route_is_in_the_document() -> None:
 
     assert set(OPERATIONS) == routes
     assert DOCUMENT["paths"].keys() == app.app.routes.keys()
-
-
-def test_every_description_is_of_a_route() -> None:
-    assert DESCRIPTIONS.keys() == app.operation.table.keys()
 
 
 def test_operation_ids_are_the_names_of_the_views() -> None:
@@ -74,22 +72,60 @@ def test_every_paragraph_is_of_a_problem() -> None:
     assert set(anchors) == {problem.type for problem in Problem.__subclasses__()}
 
 
+def undescribed(node: Any, pointer: str = "") -> Iterator[str]:
+    """Yield the place of each property, parameter, header and response without a description."""
+    if isinstance(node, list):
+        for number, below in enumerate(node):
+            yield from undescribed(below, f"{pointer}/{number}")
+    elif isinstance(node, dict):
+        for name, below in node.items():
+            if name in {"example", "examples", "links", "if", "then"}:
+                continue
+            place = f"{pointer}/{name}"
+            if name in {"properties", "headers", "responses", "parameters"}:
+                parts = below.items() if isinstance(below, dict) else enumerate(below)
+                for key, part in parts:
+                    if not {"description", "$ref"} & part.keys():
+                        yield f"{place}/{key}"
+            yield from undescribed(below, place)
+
+
 def test_every_part_has_a_description() -> None:
-    schemas = DOCUMENT["components"]["schemas"]
-    undescribed = [
-        f"{name}.{member}"
-        for name in ("NewCustomer", "CustomerReplacement", "CustomerPatch", "Customer", "Address")
-        for member, rules in schemas[name]["properties"].items()
-        if not rules.get("description")
-    ]
-    parameters = [
-        f"{path} {method} {parameter['name']}"
+    operations = [
+        f"{method} {path}"
         for path, method in OPERATIONS
-        for parameter in operation(path, method)["parameters"]
-        if not parameter.get("description")
+        if not (operation(path, method)["summary"] and operation(path, method)["description"])
     ]
 
-    assert undescribed + parameters == []
+    assert operations + list(undescribed(DOCUMENT)) == []
+
+
+def test_part_without_a_description_would_be_found() -> None:
+    document = build.document()
+    del document["components"]["schemas"]["Customer"]["properties"]["phone"]["description"]
+    del document["components"]["headers"]["Link"]["description"]
+    del document["paths"]["/customers"]["get"]["parameters"][0]["description"]
+
+    assert set(undescribed(document)) == {
+        "/components/schemas/Customer/properties/phone",
+        "/components/headers/Link",
+        "/paths//customers/get/parameters/0",
+    }
+
+
+def test_every_operation_has_an_example_of_each_body() -> None:
+    missing = [
+        f"{method} {path}"
+        for path, method in OPERATIONS
+        for holder in (
+            *operation(path, method)["responses"].values(),
+            operation(path, method).get("requestBody", {}),
+        )
+        for content in holder.get("content", {}).values()
+        if "example" not in content
+    ]
+
+    assert missing == []
 
 
 def test_page_is_html_without_markdown() -> None:
@@ -119,3 +155,24 @@ def test_condition_of_a_read_is_documented(method: str) -> None:
 
     assert "412" in described["responses"]
     assert "If-Match" in [each.get("name") for each in described["parameters"]]
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [each for each in app.operation.table.values() if each.consumes],
+    ids=lambda each: each.name,
+)
+def test_operation_consumes_the_media_types_that_it_declares(api: Any, declared: Operation) -> None:
+    path = declared.path.format(customer_id=customers.ID)
+
+    def send(media_type: str) -> Any:
+        headers = {"Content-Type": media_type, "If-Match": "*"}
+        return api.request(declared.methods[0], path, b"{", headers)
+
+    rejected = send("text/plain")
+
+    assert rejected.status_code == 415
+    assert rejected.json_body["detail"].count("application/") == len(declared.consumes)
+    for media_type in declared.consumes:
+        assert media_type in rejected.json_body["detail"]
+        assert send(media_type).json_body["type"] == "/problems#malformed-json"

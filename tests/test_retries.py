@@ -13,7 +13,7 @@ import requests
 from chalice.test import HTTPResponse
 
 import app
-from chalicelib.customers import updates
+from chalicelib.customers import erasure
 from chalicelib.database import (
     DatabaseError,
     DatabaseResuming,
@@ -26,7 +26,7 @@ from chalicelib.database import (
     connect,
     retries,
 )
-from chalicelib.database.retries import Attempts, Within
+from chalicelib.database.retries import Attempts, Deadline
 from chalicelib.settings import DATA_API_CLIENTS, Settings
 from local.mariadb import MariaDB
 from tests.api import ADA, Api, assert_problem
@@ -253,7 +253,7 @@ def test_cluster_that_resumes_is_waited_for(
 
 
 def test_request_keeps_time_for_its_answer() -> None:
-    with Within(10):
+    with Deadline(10):
         assert retries.seconds_left() == pytest.approx(10 - retries.ANSWER_SECONDS, abs=0.5)
 
 
@@ -262,7 +262,7 @@ def test_nothing_is_tried_when_the_time_is_over(failing: Recorded, plan: Plan) -
     plan({"fault": "DatabaseResumingException", "share": 1})
     begun = time.monotonic()
 
-    with Within(retries.ANSWER_SECONDS + 0.3), pytest.raises(DatabaseResuming):
+    with Deadline(retries.ANSWER_SECONDS + 0.3), pytest.raises(DatabaseResuming):
         failing.fetch_one("SELECT 1")
 
     assert len(failing.statements) > 1
@@ -286,7 +286,7 @@ def test_purge_tells_whom_it_erased_all_the_same(
     failing.execute("UPDATE customers SET purge_at = '2020-01-01'")
     plan(*[{"fault": "wait", "seconds": 0.001}, {"fault": "drop", "when": when}])
 
-    erased = updates.purge(failing)
+    erased = erasure.purge(failing)
 
     assert erased == [UUID(customer.rpartition("/")[2])]
 
@@ -298,7 +298,7 @@ def test_purge_that_fails_is_not_silent(failing: Recorded, plan: Plan, api: Api)
     plan({"fault": "wait", "seconds": 0.001}, {"fault": "drop", "calls": 3})
 
     with pytest.raises(DatabaseUnavailable):
-        updates.purge(failing)
+        erasure.purge(failing)
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ from chalicelib.database import StatementFailed, connect
 from chalicelib.http import routing
 from chalicelib.http.problems import Problem
 from chalicelib.observability import logs, telemetry
+from chalicelib.observability.logs import format_timestamp
 from chalicelib.observability.telemetry import UNITS, pseudonym
-from chalicelib.observability.times import rfc3339
 from chalicelib.settings import Settings
 from local.processes import free_port
 from tests import tokens
@@ -68,14 +68,14 @@ def test_line_of_a_request(api: Api, lines: Lines) -> None:
 @given(st.integers(0, 4_102_444_800_000))
 def test_times_of_lines(now: int) -> None:
     moment = EPOCH + timedelta(milliseconds=now)
-    assert rfc3339(now) == f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    assert format_timestamp(now) == f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
 def test_times_of_lines_are_in_utc_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as elsewhere:
         elsewhere.setenv("TZ", "Asia/Kathmandu")
         time.tzset()
-        said = rfc3339(1_767_225_600_000)
+        said = format_timestamp(1_767_225_600_000)
     time.tzset()
 
     assert said == "2026-01-01T00:00:00.000Z"
@@ -310,7 +310,7 @@ def test_purge_that_fails_is_audited(lines: Lines) -> None:
     erased = UUID(int=7)
 
     def fail() -> None:
-        with telemetry.purge(app.app.log) as audit:
+        with telemetry.scheduled(app.app.log, "purge_customers", "customers") as audit:
             audit([erased])
             raise StatementFailed("MySQL error 1146")
 

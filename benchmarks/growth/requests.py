@@ -8,12 +8,13 @@ from uuid import UUID
 
 from benchmarks import list_depth
 from benchmarks.list_depth import KEY
-from chalicelib.customers import creates, lists, rows, updates
+from chalicelib.customers import lists
+from chalicelib.customers.fields import CUSTOMERS
 from chalicelib.customers.lists import Query
-from chalicelib.customers.updates import Intent
 from chalicelib.database import Database, Row
-from chalicelib.http import pagination
+from chalicelib.http import creates, pagination, reads, updates, values
 from chalicelib.http.pagination import Position
+from chalicelib.http.preconditions import Intent
 from local import seed
 
 CREATED_LATER = range(10**8, 10**10)
@@ -46,19 +47,19 @@ def first_page(make: Callable[[Row], Query]) -> Prepare:
 
 
 def get(one: Row) -> Call:
-    return lambda database: updates.get(database, _id(one))
+    return lambda database: reads.get(database, CUSTOMERS, _id(one))
 
 
 def create(_: Row) -> Call:
     fields = seed.generate(random.choice(CREATED_LATER))  # noqa: S311 (no secret)
     key = secrets.token_bytes(16)
-    return lambda database: creates.create(database, fields, key)
+    return lambda database: creates.create(database, CUSTOMERS, fields, key)
 
 
 def patch(one: Row) -> Call:
     name, intent = secrets.token_hex(6), Intent(None, secrets.token_bytes(32))
     return lambda database: updates.change(
-        database, _id(one), lambda _: {"family_name": name}, intent
+        database, CUSTOMERS, _id(one), lambda _: {"family_name": name}, intent
     )
 
 
@@ -71,7 +72,7 @@ def _moment(one: Row) -> datetime:
 
 
 def _created(one: Row) -> datetime:
-    return rows.created(_id(one))
+    return values.created_at(_id(one))
 
 
 LISTS = {name: query for name, query in list_depth.LISTS.items() if not query.q} | {

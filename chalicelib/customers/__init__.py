@@ -1,1 +1,4 @@
-"""The resource: fields, schemas, rows, reads and writes, with all of its SQL."""
+"""Customers: fields, schemas, lists and erasure, with their SQL.
+
+What all resources have in common is in `chalicelib.http`: reads, creates, updates, deletion.
+"""

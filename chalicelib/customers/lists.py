@@ -1,27 +1,24 @@
-"""The list of customers: filtered, ordered and paged by one SQL statement a page.
+"""List customers: filters, sorting, prefix search and keyset pagination.
 
-A page goes on behind the last customer of the one before it, by the order's own columns, so that
-it costs the same anywhere in the list, and no customer is skipped or repeated because others come
-and go. docs/decisions/0007 has the reasons and the figures.
+Each page is one SQL statement. A page starts after the last row of the previous page, so its cost
+does not grow with its position, and concurrent inserts and deletes neither skip nor repeat
+customers. docs/decisions/0007 gives reasons and measurements.
 
-A statement is made of branches. Each walks one range of one key in the order of the list and ends
-after a page; several are united by their ids, and ordered again: that is at most a page of each.
+The statement is a UNION of branches. Each branch scans one range of one index in list order and
+stops after one page of rows. The outer query merges the branches and sorts the result.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from chalicelib.customers.rows import MEMBERS, as_json, email_key, texts
+from chalicelib.customers.fields import CUSTOMERS, email_key
 from chalicelib.database import Database, Row, Value
 from chalicelib.http import pagination
-from chalicelib.http.pagination import Position
-from chalicelib.http.problems import invalid
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
+from chalicelib.http.pagination import Page, Position
+from chalicelib.http.values import EPOCH, MILLISECOND, lowest_id
 
 _FILTERS = {
     "email": "email_key = :email",
@@ -32,10 +29,10 @@ _FILTERS = {
     "created_before": "id < :created_before",
     "updated_after": "updated_at > :updated_after",
 }
-# The keys for an order by creation and for one by update. The first filter that is given decides:
-# the fewer customers one can leave, the earlier it stands. Deleted customers may share an email
-# address or an external id, for as long as they are kept: so few that they may be sorted.
-_KEYS = {
+# The indexes for sorting by creation, and by update. The first filter of a query selects the entry:
+# more selective filters are listed first. Deleted customers may share an email address or an
+# external id, but so few of them that sorting is cheap.
+_INDEXES = {
     "external_id": ("external_id", "external_id"),
     "email": ("email", "email"),
     "phone": ("phone", "phone_updated"),
@@ -50,10 +47,10 @@ _PREFIXES = {
 
 
 class Query(NamedTuple):
-    """What is asked of the list: its filters, its order, and which part of it.
+    """The filters, sorting and page of a list.
 
-    `parameters.GetCustomers` has the rules, of which these are relied on: `q` comes with an order
-    by creation only, `updated_after` with one by update.
+    `queries.GetCustomers` guarantees that `q` requires sorting by creation, and `updated_after`
+    sorting by update.
     """
 
     email: str | None = None
@@ -68,51 +65,36 @@ class Query(NamedTuple):
     sort: str = "-created_at"
     limit: int = 20
     cursor: str | None = None
-    fields: Collection[str] = MEMBERS
+    fields: Collection[str] = CUSTOMERS.names
 
     @property
     def order(self) -> tuple[str, ...]:
-        """The columns that customers are ordered by: the id is the order of creation."""
+        """The columns to sort by. Sorting by id is sorting by creation."""
         return ("updated_at", "id") if self.sort.endswith("updated_at") else ("id",)
 
     @property
     def filters(self) -> dict[str, Any]:
-        """The filters that are given, but for `q` and `include_deleted`."""
+        """The given filters, except `q` and `include_deleted`."""
         given = ((name, getattr(self, name)) for name in _FILTERS)
         return {name: value for name, value in given if value is not None}
 
     @property
     def listed(self) -> dict[str, str]:
-        """What decides which customers are in the list, and in which order: not which page."""
+        """What determines the list and its order, but not the page; cursors are signed for it."""
         more = {"q": self.q or "", "deleted": self.include_deleted, "sort": self.sort}
         return {name: str(value) for name, value in (self.filters | more).items()}
 
 
-class Page(NamedTuple):
-    """The JSON text of customers, as the query orders them; `cursor` is None at the end."""
-
-    items: str
-    cursor: str | None
-
-
 def page(database: Database, query: Query, key: bytes) -> Page:
     """Return a page of the list; `key` signs cursors. Raises ValidationError for the cursor."""
-    after = _position(query, key) if query.cursor is not None else None
+    after = pagination.parse(key, query.listed, query.cursor)
     parameters = _parameters(query, after) | {"rows": query.limit + 1}
     rows = database.fetch_all(_statement(_shape(query)), **parameters)
-    items = f"[{texts(rows[: query.limit])}]"
-    if len(rows) <= query.limit:
-        return Page(items, None)
-    last = _position_of(rows[query.limit - 1], query)
-    return Page(items, pagination.encode(key, query.listed, last))
-
-
-def _position(query: Query, key: bytes) -> Position:
-    try:
-        return pagination.decode(key, query.listed, query.cursor or "")
-    except ValueError:
-        message = "cursor: Must be the cursor of a page's `next`, with its other parameters."
-        raise invalid("parameter", [("cursor", message)]) from None
+    return pagination.make_page(
+        rows,
+        query.limit,
+        lambda row: pagination.encode(key, query.listed, _position_of(row, query)),
+    )
 
 
 def _position_of(row: Row, query: Query) -> Position:
@@ -121,7 +103,7 @@ def _position_of(row: Row, query: Query) -> Position:
 
 
 def _shape(query: Query) -> Query:
-    """Return the query without its values: those of one shape are asked by one statement."""
+    """Return the query without values: queries of the same shape have the same statement."""
     names = (*query.filters, "q", "cursor")
     given: dict[str, Any] = {name: "?" for name in names if getattr(query, name) is not None}
     return query._replace(**given, limit=0, fields=frozenset(query.fields))
@@ -130,55 +112,55 @@ def _shape(query: Query) -> Query:
 @lru_cache(maxsize=256)
 def _statement(query: Query) -> str:
     order = ", ".join(query.order)
-    # as text, which costs a page less than bytes do
-    wanted = f"{order.replace('id', 'HEX(id) AS hex_id')}, {as_json(query.fields)}"
+    # as text, which costs less than bytes
+    selected = f"{order.replace('id', 'HEX(id) AS hex_id')}, {CUSTOMERS.select(query.fields)}"
     branches = [
-        f"FROM customers FORCE INDEX (ix_customers_{key})"
+        f"FROM customers FORCE INDEX (ix_customers_{index})"
         f" WHERE {' AND '.join(conditions)} {_order_and_limit(query)}"
-        for key, conditions in _branches(query)
+        for index, conditions in _branches(query)
     ]
     if len(branches) == 1:
-        return f"SELECT {wanted} {branches[0]}"
-    # STRAIGHT_JOIN: the ids first. A table that looks small would be read from end to end.
+        return f"SELECT {selected} {branches[0]}"
+    # STRAIGHT_JOIN: find the ids first; the optimizer might scan a table that looks small
     return (
-        f"SELECT STRAIGHT_JOIN {wanted} FROM"
+        f"SELECT STRAIGHT_JOIN {selected} FROM"
         f" ({' UNION '.join(f'(SELECT {order} {branch})' for branch in branches)}) AS found"
         f" JOIN customers USING ({order}) {_order_and_limit(query)}"
     )
 
 
 def _branches(query: Query) -> Iterable[tuple[str, list[str]]]:
-    """Yield the key and the conditions of each branch.
+    """Yield the index and the conditions of each branch.
 
-    The key is forced: by statistics of a table whose customers come and go, and of prefixes that
-    it has not seen, an optimizer may well read the whole table in the order of the list.
+    The index is forced. With outdated statistics, or for an unknown prefix, the optimizer might
+    scan the whole table in list order.
     """
     common = [_FILTERS[name] for name in query.filters]
     if query.cursor is not None:
-        common.append(_behind(query))
+        common.append(_after_cursor(query))
     for state in ("live", "deleted")[: 1 + query.include_deleted]:
-        for key, more in _ranges(query):
-            yield key, [f"state = '{state}'", *more, *common]
+        for index, conditions in _ranges(query):
+            yield index, [f"state = '{state}'", *conditions, *common]
 
 
 def _ranges(query: Query) -> Iterable[tuple[str, list[str]]]:
-    """Yield the keys to walk, each with what it says of `q`.
+    """Yield the indexes to scan, each with its condition on `q`.
 
-    A prefix is looked for along the four keys that have it, unless another filter leaves few.
+    A prefix search scans four indexes, unless a more selective filter is given.
     """
-    driving = next((name for name in _KEYS if name in query.filters), None)
+    driving = next((name for name in _INDEXES if name in query.filters), None)
     if query.q and driving in {None, "status"}:
-        return [(key, [condition]) for key, condition in _PREFIXES.items()]
-    keys = _KEYS[driving] if driving else ("created", "updated")
+        return [(index, [condition]) for index, condition in _PREFIXES.items()]
+    indexes = _INDEXES[driving] if driving else ("created", "updated")
     prefix = [f"({' OR '.join(_PREFIXES.values())})"] if query.q else []
-    return [(keys[len(query.order) - 1], prefix)]
+    return [(indexes[len(query.order) - 1], prefix)]
 
 
-def _behind(query: Query) -> str:
+def _after_cursor(query: Query) -> str:
     beyond = "<" if query.sort.startswith("-") else ">"
     if query.order == ("id",):
         return f"id {beyond} :after_id"
-    # not (updated_at, id) < (...): MySQL finds no range in that
+    # not (updated_at, id) < (...): MySQL can't use a range scan for that
     return (
         f"(updated_at {beyond} :after_updated_at"
         f" OR (updated_at = :after_updated_at AND id {beyond} :after_id))"
@@ -212,22 +194,18 @@ def _same(value: Value) -> Value:
 
 
 def _first_id_after(moment: datetime) -> bytes:
-    """Return the lowest id of the first millisecond that is later than the moment."""
-    return _lowest_id((moment - _EPOCH) // _MILLISECOND + 1)
+    """Return the lowest id of the first millisecond after the moment."""
+    return lowest_id((moment - EPOCH) // MILLISECOND + 1)
 
 
 def _first_id_since(moment: datetime) -> bytes:
-    """Return the lowest id of the first millisecond that is not before the moment."""
-    return _lowest_id(-((_EPOCH - moment) // _MILLISECOND))
-
-
-def _lowest_id(milliseconds: int) -> bytes:
-    return (max(0, milliseconds) << 80).to_bytes(16, "big")
+    """Return the lowest id of the first millisecond at or after the moment."""
+    return lowest_id(-((EPOCH - moment) // MILLISECOND))
 
 
 def _whole_milliseconds(moment: datetime) -> datetime:
-    """Return the moment's millisecond: a database might round it up. Nothing was before 1970."""
-    return max(_EPOCH, moment - (moment - _EPOCH) % _MILLISECOND)
+    """Truncate to milliseconds, because the database would round. Nothing was before 1970."""
+    return max(EPOCH, moment - (moment - EPOCH) % MILLISECOND)
 
 
 _STORED_AS: Mapping[str, Any] = {

@@ -19,13 +19,13 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from chalicelib.database import (
+from chalicelib.database.clients import CONNECT_SECONDS, READ_SECONDS, ErrorAnswer
+from chalicelib.database.errors import (
     DatabaseUnavailable,
     StatementFailed,
     StatementNotBegun,
     StatementTimeout,
 )
-from chalicelib.database.clients import CONNECT_SECONDS, READ_SECONDS, ErrorAnswer
 from chalicelib.settings import Settings, SettingsError
 
 if TYPE_CHECKING:

@@ -10,8 +10,6 @@ https://boto3.amazonaws.com/v1/documentation/api/latest/reference/services/rds-d
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from chalicelib.settings import Settings
-
 # Both end within the gateway's 29 seconds, one after the other.
 CONNECT_SECONDS = 3
 READ_SECONDS = 24
@@ -33,17 +31,3 @@ class Client(Protocol):
     def begin_transaction(self, **arguments: Any) -> Any: ...
     def commit_transaction(self, **arguments: Any) -> Any: ...
     def rollback_transaction(self, **arguments: Any) -> Any: ...
-
-
-def connect(settings: Settings) -> Client:
-    """Return the client that the settings choose, importing only that one.
-
-    Nothing is sent yet, nor are credentials read. Raises SettingsError.
-    """
-    if settings.data_api_client == "boto3":
-        from chalicelib.database import boto
-
-        return boto.connect(settings)
-    from chalicelib.database import slim
-
-    return slim.connect(settings)

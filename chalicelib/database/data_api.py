@@ -10,20 +10,17 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
-from chalicelib.database import (
-    Database,
+from chalicelib.database.clients import Client, ErrorAnswer
+from chalicelib.database.contract import Database, Row, Value
+from chalicelib.database.errors import (
     DatabaseError,
     DatabaseResuming,
     DatabaseThrottled,
     DatabaseUnavailable,
-    Row,
     StatementFailed,
     StatementTimeout,
-    Value,
     error_for,
 )
-from chalicelib.database.clients import Client, ErrorAnswer
-from chalicelib.database.clients import connect as connect_client
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
@@ -65,7 +62,7 @@ class DataApi(Database):
         Raises SettingsError when the environment's AWS settings are wrong.
         """
         cluster = {"resourceArn": settings.resource_arn, "secretArn": settings.secret_arn}
-        return cls(connect_client(settings), cluster, {"database": settings.database_name})
+        return cls(_connect(settings), cluster, {"database": settings.database_name})
 
     @contextmanager
     def transaction(self) -> Iterator[Database]:
@@ -101,6 +98,17 @@ class DataApi(Database):
         if wanted not in answer:
             raise DatabaseUnavailable("the Data API's answer can't be read")
         return answer
+
+
+def _connect(settings: Settings) -> Client:
+    """Return the client that the settings choose; import only that one. Raises SettingsError."""
+    if settings.data_api_client == "boto3":
+        from chalicelib.database import boto
+
+        return boto.connect(settings)
+    from chalicelib.database import slim
+
+    return slim.connect(settings)
 
 
 def _from_answer(error: ErrorAnswer) -> DatabaseError:

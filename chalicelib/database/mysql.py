@@ -17,14 +17,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pymysql
 from pymysql.constants import CLIENT, FIELD_TYPE
 
-from chalicelib.database import (
-    Database,
+from chalicelib.database.contract import Database, Row, Value
+from chalicelib.database.errors import (
     DatabaseError,
     DatabaseUnavailable,
-    Row,
     StatementNotBegun,
     StatementTimeout,
-    Value,
     error_for,
 )
 from chalicelib.database.parameters import to_pyformat

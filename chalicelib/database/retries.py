@@ -1,15 +1,18 @@
-"""What is sent again, and when. Nothing else in the service repeats a statement.
+"""Retry policy for SQL statements. No other module retries a statement.
 
-    after an error that says      a query    a guarded write          another write
-    that nothing was done         again      again                    again
-    nothing of the outcome        again      again, then read back    read back
+    error means               query     guarded write            other write
+    not executed              retry     retry                    retry
+    outcome unknown           retry     retry, then read back    read back
 
-A guarded write takes effect once however often it is sent: a key or a version of its own sees to
-that. Whose it is reads it back (`customers`, `creation`). There are three attempts, or while a
-paused cluster resumes as many as fit into the time that the request has left; then the error is
-raised, and answered 503 with Retry-After. In a transaction nothing is repeated: it is over.
+A guarded write is idempotent: its unique key or its version condition makes a second execution
+harmless. If the outcome is still unknown, the caller (`tables.run_write`, `creates`) reads the row
+back.
 
-Pauses have "full jitter", so that those who failed together do not come back together:
+A statement gets three attempts. While a paused cluster resumes, it gets as many attempts as fit
+into the request's remaining time. After the last attempt the error is raised, and the API returns
+503 with Retry-After. Statements inside a transaction are never retried.
+
+Backoff uses full jitter, so that clients that failed together do not retry together:
 https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 """
 
@@ -20,7 +23,7 @@ from typing import Self
 
 from chalicelib.database.errors import DatabaseError, DatabaseResuming
 
-ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 FIRST_PAUSE_SECONDS = 0.05
 """The longest pause before the second attempt; it doubles with each further one."""
 LONGEST_PAUSE_SECONDS = 2.0
@@ -32,8 +35,8 @@ ANSWER_SECONDS = 1.0
 _end: ContextVar[float | None] = ContextVar("end", default=None)
 
 
-class Within:
-    """Has statements end in time for an answer in `seconds`, as long as `with` has it."""
+class Deadline:
+    """A context manager: its statements end in time for a response within `seconds`."""
 
     def __init__(self, seconds: float) -> None:
         self._token: Token[float | None] = _end.set(time.monotonic() + seconds - ANSWER_SECONDS)
@@ -75,7 +78,7 @@ class Attempts:
 
     def _may_repeat(self, error: DatabaseError) -> bool:
         is_allowed = self._is_harmless or not error.is_unclear
-        return error.retry_after is not None and is_allowed and self._failures < ATTEMPTS
+        return error.retry_after is not None and is_allowed and self._failures < MAX_ATTEMPTS
 
 
 def _pause(number: int) -> float:

@@ -1,4 +1,4 @@
-"""JSON documents: strict reading, and merge patch."""
+"""Strict JSON parsing (I-JSON, RFC 7493) and JSON Merge Patch (RFC 7396)."""
 
 import json
 from collections.abc import Mapping
@@ -7,43 +7,45 @@ from typing import Any, NoReturn
 
 from chalicelib.http.problems import MalformedJSON
 
-MAX_DEPTH = 16  # a customer needs 3
+MAX_DEPTH = 16
 
-# json.dumps with other arguments than its own makes an encoder each time
+# json.dumps with arguments creates an encoder for each call
 dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def parse(raw: bytes) -> object:
-    """Return the document in `raw`, as I-JSON has it (RFC 7493).
+    """Return the JSON document.
 
-    Raises MalformedJSON for bytes that are not UTF-8, syntax errors, NaN and infinities, a member
-    name given twice, half of a surrogate pair, and more than 16 levels of nesting.
+    Raises MalformedJSON for bytes that are not UTF-8, syntax errors, NaN and infinities, duplicate
+    names, unpaired surrogates, and more than 16 levels of nesting.
     """
     try:
         document = _loads(raw.decode())
         if b"\\u" in raw:
             dumps(document).encode()
     except UnicodeDecodeError as error:
-        raise MalformedJSON(f"The body is not UTF-8: see byte {error.start}.") from None
+        raise MalformedJSON(f"The body is not UTF-8: byte {error.start} is invalid.") from None
     except UnicodeEncodeError:
-        raise MalformedJSON("The body is not Unicode: half of a pair is escaped.") from None
+        raise MalformedJSON("The body is not Unicode: it escapes an unpaired surrogate.") from None
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise MalformedJSON(f"The body is not JSON: {error.msg} at {where}.") from None
     except (RecursionError, ValueError):
-        raise MalformedJSON("The body is nested too deeply, or has a number too long.") from None
+        raise MalformedJSON(
+            "The body is nested too deeply, or has a number that is too long."
+        ) from None
     if _deeper_than(MAX_DEPTH, document):
         raise MalformedJSON(f"The body is nested more than {MAX_DEPTH} levels deep.")
     return document
 
 
 def json_size(document: object) -> int:
-    """Return how many bytes the document takes as JSON."""
+    """Return the size of the document as JSON, in bytes."""
     return len(dumps(document).encode())
 
 
 def merge_patch(target: object, patch: object) -> object:
-    """Return `target` with the merge patch applied (RFC 7396): null removes a member."""
+    """Return `target` with the merge patch applied (RFC 7396): null removes a field."""
     if not isinstance(patch, Mapping):
         return patch
     merged = dict(target) if isinstance(target, Mapping) else {}
@@ -56,7 +58,7 @@ def merge_patch(target: object, patch: object) -> object:
 
 
 def _loads(text: str) -> object:
-    if text.startswith("\ufeff"):  # as json.loads, which makes a decoder each time
+    if text.startswith("\ufeff"):  # as json.loads does, which creates a decoder for each call
         raise json.JSONDecodeError("Unexpected UTF-8 BOM (decode using utf-8-sig)", text, 0)
     return _DECODER.decode(text)
 
@@ -66,25 +68,25 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         return {}
     document = dict(pairs)
     if len(document) < len(pairs):
-        raise MalformedJSON("The body is not JSON that can be relied on: a member is given twice.")
+        raise MalformedJSON("The body is not I-JSON: an object has two fields of the same name.")
     return document
 
 
-def _refuse_constant(name: str) -> NoReturn:
+def _reject_constant(name: str) -> NoReturn:
     raise MalformedJSON(f"The body is not JSON: {name} is not a JSON number.")
 
 
 def _deeper_than(levels: int, document: object) -> bool:
-    """Whether more are within each other. Level by level: there may be very many in one."""
+    """Return whether the nesting is deeper. Goes level by level, because one level may be large."""
     level: list[object] = [document]
     for _ in range(levels + 1):
-        nested = [each for each in level if isinstance(each, _NESTING)]
+        nested = [value for value in level if isinstance(value, _NESTING)]
         if not nested:
             return False
-        members = [each.values() if isinstance(each, dict) else each for each in nested if each]
-        level = list(chain.from_iterable(members))
+        inner = [value.values() if isinstance(value, dict) else value for value in nested if value]
+        level = list(chain.from_iterable(inner))
     return True
 
 
 _NESTING = (dict, list)
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_object)
+_DECODER = json.JSONDecoder(parse_constant=_reject_constant, object_pairs_hook=_object)

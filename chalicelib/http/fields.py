@@ -1,6 +1,6 @@
-"""The types of fields: what each takes, what it makes of it, and what it says when it does not.
+"""Marshmallow fields that validate and normalize values of requests.
 
-A message is `code: Detail.`; problem details carry the two apart.
+A message has the form `code: Detail.`; problem details contain the two separately.
 """
 
 import re
@@ -18,14 +18,14 @@ from chalicelib.http.documents import json_size
 E164 = r"\+[1-9][0-9]{1,14}"
 MAX_METADATA = 50
 MAX_METADATA_BYTES = 4_096
-MOST_MARKS = 30  # on a letter, as Unicode's Stream-Safe Text Format has it (UAX 15, section 13)
-LONGEST_DECOMPOSITION = 4  # characters that become one in normal form C, and spaces around them
+MAX_MARKS = 30  # on a letter; from Unicode's Stream-Safe Text Format (UAX 15, section 13)
+MAX_DECOMPOSITION = 4  # characters that become one in normal form C, and outer spaces
 
 # Line breaks, other controls, and halves of surrogate pairs
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 MESSAGES: dict[str, Any] = {
-    "required": "required: Must be given.",
+    "required": "required: This field is required.",
     "null": "null: Must not be null.",
     "type": "type: Must be a JSON object.",
 }
@@ -36,8 +36,8 @@ class Text(fields.String):
 
     default_error_messages = MESSAGES | {
         "invalid": "type: Must be a string.",
-        "control": "control-character: Must not have control characters or line breaks.",
-        "marks": f"marks: Must have at most {MOST_MARKS} combining characters in a row.",
+        "control": "control-character: Must not contain control characters or line breaks.",
+        "marks": f"marks: Must have at most {MAX_MARKS} combining characters in a row.",
         "blank": "blank: Must not be empty.",
         "too_long": "too-long: Must have at most {most} characters.",
     }
@@ -48,11 +48,11 @@ class Text(fields.String):
 
     def _deserialize(self, value: Any, *arguments: Any, **more: Any) -> str:
         text = super()._deserialize(value, *arguments, **more)
-        # before it is normalized, which takes the square of the time
-        if len(text) > self.most * LONGEST_DECOMPOSITION:
+        # before normalization, which takes quadratic time
+        if len(text) > self.most * MAX_DECOMPOSITION:
             raise self.make_error("too_long", most=self.most)
-        # they are sorted, which takes the square of the time
-        if not text.isascii() and _most_marks(text) > MOST_MARKS:
+        # normalization sorts them, which takes quadratic time
+        if not text.isascii() and _longest_run_of_marks(text) > MAX_MARKS:
             raise self.make_error("marks")
         text = unicodedata.normalize("NFC", text).strip()
         if len(text) > self.most:
@@ -65,7 +65,7 @@ class Text(fields.String):
 
 
 class Items(fields.List[Any]):
-    """A JSON array, counted before its items are looked at: they may be very many."""
+    """A JSON array, whose items are counted before they are validated."""
 
     default_error_messages = MESSAGES | {
         "invalid": "type: Must be a JSON array.",
@@ -114,18 +114,21 @@ class Phone(Text):
 
 
 class Member(str):
-    """A name that the client gave, also where marshmallow has a meaning for it."""
+    """A name that the client sent, even if it has a meaning in marshmallow."""
 
     __slots__ = ()
 
 
 class Metadata(fields.Field[dict[str, str]]):
-    """The client's own: at most 50 members of text, 40 and 500 characters, 4,096 bytes in all."""
+    """The client's own data: a JSON object of texts.
+
+    At most 50 keys of 40 characters, values of 500 characters, and 4,096 bytes in total.
+    """
 
     default_error_messages = MESSAGES | {
-        "name": "name: Must be named without outer space, in Unicode's normal form C.",
-        "too_many": f"too-many: Must have at most {MAX_METADATA} members.",
-        "too_large": f"too-large: Must take at most {MAX_METADATA_BYTES} bytes as JSON.",
+        "name": "name: Must be a key without outer whitespace, in Unicode's normal form C.",
+        "too_many": f"too-many: Must have at most {MAX_METADATA} keys.",
+        "too_large": f"too-large: Must have at most {MAX_METADATA_BYTES} bytes as JSON.",
     }
     name_of = Text(40)
     value_of = Text(500)
@@ -135,29 +138,29 @@ class Metadata(fields.Field[dict[str, str]]):
             raise self.make_error("type")
         if len(value) > MAX_METADATA:
             raise self.make_error("too_many")
-        metadata = self._members(value)
+        metadata = self._load_items(value)
         if json_size(metadata) > MAX_METADATA_BYTES:
             raise self.make_error("too_large")
         return metadata
 
-    def _members(self, value: dict[str, Any]) -> dict[str, str]:
-        metadata, wrong = {}, {}
+    def _load_items(self, value: dict[str, Any]) -> dict[str, str]:
+        metadata, errors = {}, {}
         for name, text in value.items():
             try:
                 if self.name_of.deserialize(name) != name:
                     raise self.make_error("name")
                 metadata[name] = self.value_of.deserialize(text)
             except marshmallow.ValidationError as error:
-                wrong[Member(name)] = error.messages
-        if wrong:
-            raise marshmallow.ValidationError(wrong)
-        return dict(sorted(metadata.items()))  # so that what is equal is stored alike
+                errors[Member(name)] = error.messages
+        if errors:
+            raise marshmallow.ValidationError(errors)
+        return dict(sorted(metadata.items()))  # equal documents are stored as equal texts
 
 
 class ReadOnly(fields.Field[Any]):
     default_error_messages = {
-        "null": "read-only: Is set by the service.",
-        "read_only": "read-only: Is set by the service.",
+        "null": "read-only: This field is read-only.",
+        "read_only": "read-only: This field is read-only.",
     }
 
     def _deserialize(self, *_arguments: Any, **_more: Any) -> Any:
@@ -176,24 +179,24 @@ class WholeNumber(fields.Integer):
 
 
 class PhoneInQuery(Phone):
-    """A phone number in a query, where `+` means a space: a leading one stands for it."""
+    """A phone number in a query string, where `+` is decoded to a space."""
 
     def _deserialize(self, value: Any, *arguments: Any, **more: Any) -> str:
         return super()._deserialize(re.sub("^ (?=[0-9])", "+", value), *arguments, **more)
 
 
 class Moment(fields.AwareDateTime):
-    """A time with its offset (RFC 3339), of any precision, in UTC.
+    """A time with its offset (RFC 3339), of any precision, converted to UTC.
 
-    More than microseconds are not kept, but that there were some: the last one is odd then. So
-    whatever is asked of milliseconds is answered as of the moment that was sent.
+    Digits after microseconds are dropped. If any of them is not zero, the last microsecond is set
+    to an odd number, so that comparisons with whole milliseconds still have the right result.
     """
 
     default_error_messages = {
         "time": "time: Must be a time with its offset, such as 2026-01-31T12:00:00Z (RFC 3339).",
     }
     _form = re.compile(
-        # the offset's + is a space in a query
+        # the offset's + is decoded to a space
         r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d{1,6})(\d*))?(?:[Zz]|([ +-])(\d\d:\d\d))",
         re.ASCII,
     )
@@ -212,13 +215,13 @@ class Moment(fields.AwareDateTime):
 
 
 class CommaSeparated(fields.List[str]):
-    """Items of one kind, separated by commas; duplicates are taken for one."""
+    """Items of one kind, separated by commas, without duplicates."""
 
     def _deserialize(self, value: Any, *_arguments: Any, **_more: Any) -> list[str | None]:
         return list(dict.fromkeys(self.inner.deserialize(item) for item in value.split(",")))
 
 
-def _most_marks(text: str) -> int:
-    """Return how many combining characters the text has in a row."""
+def _longest_run_of_marks(text: str) -> int:
+    """Return the maximum number of combining characters in a row."""
     runs = groupby(map(bool, map(unicodedata.combining, text)))
     return max((len(list(run)) for are_marks, run in runs if are_marks), default=0)

@@ -1,58 +1,85 @@
-"""Where a page of customers ended, as text for a URL: opaque, signed, and short.
+"""Keyset pagination: pages, and the cursors that continue them.
 
-A cursor holds a position and nothing else: the id and, in orders by it, `updated_at`. The
-signature covers the list, too (its filters and order), so a cursor goes on in the list that it
-came from and in no other, without repeating what that was. It has 44 or 52 characters.
+A cursor holds the position of the last row of a page: its id and, if the list is sorted by it,
+`updated_at`. Its signature also covers the list's filters and sorting, so a cursor only works for
+the list that it came from. A cursor has 44 or 52 characters.
 """
 
 import hmac
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-FORMAT = 1  # another layout or meaning is another number, so that no cursor is misread
+from chalicelib.database import Row
+from chalicelib.http.problems import invalid
+from chalicelib.http.resources import read_texts
+from chalicelib.http.values import EPOCH, MILLISECOND
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
-_ID_ENDS = 17
-_TAG_BYTES = 16  # of HMAC's 32: a URL and a header have to hold it, and none can be guessed
+FORMAT = 1  # a cursor with another layout or meaning gets another number
+
+_ID_END = 17
+_TAG_BYTES = 16  # of 32: short enough for a URL, too long to guess
 
 
 class Position(NamedTuple):
-    """The last customer of a page; `updated_at`, to the millisecond, in orders by it only."""
+    """The last row of a page; `updated_at` only if the list is sorted by it."""
 
     id: UUID
     updated_at: datetime | None = None
 
 
+class Page(NamedTuple):
+    """The JSON text of a page's rows, as an array; `cursor` is None on the last page."""
+
+    items: str
+    cursor: str | None
+
+
+def make_page(rows: Sequence[Row], limit: int, to_cursor: Callable[[Row], str]) -> Page:
+    """Return a page of at most `limit` rows. One more row shows that there is a next page."""
+    items = f"[{read_texts(rows[:limit])}]"
+    return Page(items, to_cursor(rows[limit - 1]) if len(rows) > limit else None)
+
+
+def parse(key: bytes, listed: Mapping[str, str], cursor: str | None) -> Position | None:
+    """Return the position in the query parameter `cursor`, if any. Raises ValidationError."""
+    if cursor is None:
+        return None
+    try:
+        return decode(key, listed, cursor)
+    except ValueError:
+        message = "cursor: Must be the cursor of a page's `next`, with the same parameters."
+        raise invalid("parameter", [("cursor", message)]) from None
+
+
 def encode(key: bytes, listed: Mapping[str, str], position: Position) -> str:
-    """Return the cursor behind the position in the list that the filters and order describe."""
+    """Return the cursor after the position in the list with these filters and sorting."""
     content = bytes([FORMAT]) + position.id.bytes
     if position.updated_at:
-        content += ((position.updated_at - _EPOCH) // _MILLISECOND).to_bytes(6, "big")
-    return _signed(key, listed, content).decode()
+        content += ((position.updated_at - EPOCH) // MILLISECOND).to_bytes(6, "big")
+    return _sign(key, listed, content).decode()
 
 
 def decode(key: bytes, listed: Mapping[str, str], cursor: str) -> Position:
     """Return the position in the cursor.
 
-    Raises ValueError when the cursor was not made with this key, for this list.
+    Raises ValueError if the cursor was not made with this key, for this list.
     """
     content = urlsafe_b64decode(cursor.encode())[:-_TAG_BYTES]
-    # made anew, it must be the same: no cursor can be written in two ways
-    if not hmac.compare_digest(_signed(key, listed, content), cursor.encode()):
+    # base64 can be written in several ways: accept only ours
+    if not hmac.compare_digest(_sign(key, listed, content), cursor.encode()):
         raise ValueError("not a cursor of this list")
-    milliseconds = content[_ID_ENDS:]
+    milliseconds = content[_ID_END:]
     return Position(
-        UUID(bytes=content[1:_ID_ENDS]),
-        _EPOCH + int.from_bytes(milliseconds, "big") * _MILLISECOND if milliseconds else None,
+        UUID(bytes=content[1:_ID_END]),
+        EPOCH + int.from_bytes(milliseconds, "big") * MILLISECOND if milliseconds else None,
     )
 
 
-def _signed(key: bytes, listed: Mapping[str, str], content: bytes) -> bytes:
+def _sign(key: bytes, listed: Mapping[str, str], content: bytes) -> bytes:
     signed = json.dumps([FORMAT, sorted(listed.items()), content.hex()])
     tag = hmac.digest(key, signed.encode(), "sha256")[:_TAG_BYTES]
     return urlsafe_b64encode(content + tag)

@@ -1,19 +1,16 @@
-"""Every error that a client can see, as problem details (RFC 9457).
+"""Errors that clients see, as problem details (RFC 9457).
 
     Problem
-    ├── BadRequest              400  the gateway can't read the request
+    ├── BadRequest              400  the gateway can't parse the request
     ├── MalformedJSON           400  the body is not JSON
-    ├── ValidationError         400  `errors` says what is wrong, and where
+    ├── ValidationError         400  `errors` lists what is invalid
     ├── Unauthenticated         401  no token; `WWW-Authenticate`
-    ├── InvalidToken            401  a token that is not taken; `WWW-Authenticate`
+    ├── InvalidToken            401  the token was rejected; `WWW-Authenticate`
     ├── InsufficientScope       403  the token lacks the scope that `detail` names
     ├── Forbidden               403
     ├── NotFound                404  no such path
-    ├── CustomerNotFound        404
     ├── MethodNotAllowed        405  `Allow`
     ├── NotAcceptable           406
-    ├── EmailTaken              409
-    ├── ExternalIdTaken         409
     ├── PreconditionFailed      412  `If-Match` names another version
     ├── ContentTooLarge         413
     ├── UnsupportedMediaType    415  `Accept-Post` or `Accept-Patch`
@@ -24,24 +21,27 @@
     ├── ServiceUnavailable      503  `Retry-After`
     └── GatewayTimeout          504
 
-No problem repeats a value that the client sent, SQL, or what the database said.
+Resources declare further ones, such as 404 and 409. No problem contains a value that the client
+sent, SQL, or a message of the database.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, ClassVar, Literal, TypedDict
 
-# An identifier that clients may compare: it is the same in every stage.
+from chalicelib.settings import SERVICE
+
+# Clients compare problem types, which are the same in every stage.
 TYPE_BASE = "/problems#"
-REALM = 'Bearer realm="customers"'
-MOST_ERRORS = 100  # that one answer tells
+REALM = f'Bearer realm="{SERVICE}"'
+MAX_ERRORS = 100  # in one response
 
 
 class InputError(TypedDict, total=False):
-    """One thing wrong with the input.
+    """One invalid part of a request.
 
-    `pointer` (RFC 6901) is where in the body, `parameter` which in the query, `header` which of
-    the headers; `code` is for programs, `detail` for people.
+    The part is a place in the body (`pointer`, RFC 6901), a query parameter or a header. `code` is
+    for programs, `detail` for people.
     """
 
     pointer: str
@@ -52,7 +52,7 @@ class InputError(TypedDict, total=False):
 
 
 class Problem(Exception):
-    """An error answer; `detail` tells a person what to do."""
+    """An error response; `detail` tells a person what to do."""
 
     status: ClassVar[int]
     type: ClassVar[str]
@@ -73,25 +73,25 @@ class Problem(Exception):
 class BadRequest(Problem):
     status = 400
     type = "bad-request"
-    title = "The request can't be read"
+    title = "Bad request"
 
 
 class MalformedJSON(Problem):
     status = 400
     type = "malformed-json"
-    title = "The body is not valid JSON"
+    title = "Malformed JSON"
 
 
 class ValidationError(Problem):
     status = 400
     type = "validation-error"
-    title = "The request is not valid"
+    title = "Validation failed"
 
 
 class Unauthenticated(Problem):
     status = 401
     type = "unauthenticated"
-    title = "The request has no token"
+    title = "Missing access token"
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail, headers={"WWW-Authenticate": REALM})
@@ -100,7 +100,7 @@ class Unauthenticated(Problem):
 class InvalidToken(Problem):
     status = 401
     type = "invalid-token"
-    title = "The token is not valid"
+    title = "Invalid access token"
 
     def __init__(self, detail: str) -> None:
         challenge = f'{REALM}, error="invalid_token"'
@@ -110,128 +110,110 @@ class InvalidToken(Problem):
 class InsufficientScope(Problem):
     status = 403
     type = "insufficient-scope"
-    title = "The token does not allow this"
+    title = "Insufficient scope"
 
     def __init__(self, scope: str) -> None:
         challenge = f'{REALM}, error="insufficient_scope", scope="{scope}"'
         super().__init__(
-            f"This needs a token with the scope {scope}.", headers={"WWW-Authenticate": challenge}
+            f"This operation requires the scope {scope}.", headers={"WWW-Authenticate": challenge}
         )
 
 
 class Forbidden(Problem):
     status = 403
     type = "forbidden"
-    title = "This is not allowed"
+    title = "Forbidden"
 
 
 class NotFound(Problem):
     status = 404
     type = "not-found"
-    title = "There is nothing at this path"
-
-
-class CustomerNotFound(Problem):
-    status = 404
-    type = "customer-not-found"
-    title = "There is no such customer"
+    title = "Path not found"
 
 
 class MethodNotAllowed(Problem):
     status = 405
     type = "method-not-allowed"
-    title = "The resource does not have this method"
+    title = "Method not allowed"
 
 
 class NotAcceptable(Problem):
     status = 406
     type = "not-acceptable"
-    title = "The answer has no media type that is accepted"
-
-
-class EmailTaken(Problem):
-    status = 409
-    type = "email-taken"
-    title = "Another customer has this email address"
-
-
-class ExternalIdTaken(Problem):
-    status = 409
-    type = "external-id-taken"
-    title = "Another customer has this external id"
+    title = "Not acceptable"
 
 
 class PreconditionFailed(Problem):
     status = 412
     type = "precondition-failed"
-    title = "The customer has changed"
+    title = "Precondition failed"
 
 
 class ContentTooLarge(Problem):
     status = 413
     type = "content-too-large"
-    title = "The body is too large"
+    title = "Content too large"
 
 
 class UnsupportedMediaType(Problem):
     status = 415
     type = "unsupported-media-type"
-    title = "The body's media type is not supported"
+    title = "Unsupported media type"
 
 
 class IdempotencyKeyReused(Problem):
     status = 422
     type = "idempotency-key-reused"
-    title = "The idempotency key was used for another request"
+    title = "Idempotency key reused"
 
 
 class PreconditionRequired(Problem):
     status = 428
     type = "precondition-required"
-    title = "The request must say which version it replaces"
+    title = "Precondition required"
 
 
 class TooManyRequests(Problem):
     status = 429
     type = "too-many-requests"
-    title = "There were too many requests"
+    title = "Too many requests"
 
 
 class InternalError(Problem):
     status = 500
     type = "internal-error"
-    title = "The service failed"
+    title = "Internal error"
 
 
 class ServiceUnavailable(Problem):
     status = 503
     type = "service-unavailable"
-    title = "The service is not available at the moment"
+    title = "Service unavailable"
 
     def __init__(self, detail: str, retry_after: int) -> None:
-        """Ask for another attempt in `retry_after` seconds."""
+        """Tell the client to retry after `retry_after` seconds."""
         super().__init__(detail, headers={"Retry-After": str(retry_after)})
 
 
 class GatewayTimeout(Problem):
     status = 504
     type = "gateway-timeout"
-    title = "The service did not answer in time"
+    title = "Gateway timeout"
 
 
 def invalid(
     place: Literal["pointer", "parameter", "header"], messages: Iterable[tuple[str, str]]
 ) -> ValidationError:
-    """Return the problem that says what is wrong where; messages have the form `code: Detail`."""
+    """Return a problem that lists invalid parts; messages have the form `code: Detail.`."""
     errors: list[InputError] = []
-    for where, message in islice(messages, MOST_ERRORS):
+    for part, message in islice(messages, MAX_ERRORS):
         code, _, detail = message.partition(": ")
-        errors.append({place: where, "code": code, "detail": detail})  # type: ignore[misc]
-    return ValidationError("See `errors` for what to change.", errors)
+        errors.append({place: part, "code": code, "detail": detail})  # type: ignore[misc]
+    return ValidationError("`errors` lists what to change.", errors)
 
 
 def body(problem: Problem, instance: str, request_id: str) -> dict[str, Any]:
-    """Return the problem's JSON object; `instance` is the path that was asked for."""
+    """Return the problem's JSON object; `instance` is the path of the request."""
     document: dict[str, Any] = {
         "type": TYPE_BASE + problem.type,
         "title": problem.title,

@@ -1,35 +1,55 @@
-"""A request as views read it."""
+"""The request object that views receive.
+
+Wraps Chalice's request and gives typed access to headers, query string, JSON body, caller,
+preconditions and idempotency key. Invalid input raises a `Problem`.
+"""
 
 import hashlib
 import json
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
-from typing import cast
+from typing import NamedTuple, cast
 from urllib.parse import quote, urlencode
 
 import chalice.app
 
-from chalicelib.customers.updates import Intent
-from chalicelib.http import documents, headers, problems
-from chalicelib.http.caller import LEEWAY_SECONDS, Caller
+from chalicelib.http import documents, headers, preconditions, problems
+from chalicelib.http.preconditions import Intent
 
 LAMBDA_MS = 28_000
 MAX_BODY_BYTES = 65_536
+LEEWAY_SECONDS = 30  # maximum difference between the issuer's clock and ours
+
+
+class Caller(NamedTuple):
+    """The subject of a token, its scopes, and its expiry in seconds since 1970."""
+
+    subject: str
+    scopes: frozenset[str]
+    expires: int
+
+
+class Written(NamedTuple):
+    """What a request wrote, for the audit: the resource's plural, ids, and the version if known."""
+
+    resource: str
+    ids: list[str]
+    version: int | None
 
 
 class Request:
-    """One request, by API Gateway or by what stands for it on a laptop."""
+    """One request from API Gateway, or from the local gateway."""
 
     def __init__(self, request: chalice.app.Request) -> None:
         self._request = request
         self.method: str = request.method
         self.route: str = request.path
-        self.written: list[str] = []
-        self.version: int | None = None
+        self.consumes: Sequence[str] = ()  # the media types that the operation declares
+        self.written: Written | None = None
 
     def header(self, name: str) -> str | None:
-        """Return the header's value; what came in several lines is one list (RFC 9110, 5.3)."""
+        """Return the header's value; several lines are joined with commas (RFC 9110, 5.3)."""
         return self._headers.get(name)
 
     @cached_property
@@ -41,21 +61,21 @@ class Request:
 
     @cached_property
     def id(self) -> str:
-        """The client's own id of the request if it is a sane one, else the gateway's."""
+        """The client's id of the request if it is well-formed, else the gateway's."""
         fallback = getattr(self._request.lambda_context, "aws_request_id", "unknown")
         own = self._request.context.get("requestId", fallback)
         return headers.request_id(self.header("request-id"), own)
 
     @property
     def seconds_left(self) -> float:
-        """How long Lambda still waits for the answer; all of its time if it does not say."""
+        """The time until Lambda's timeout; the whole timeout if Lambda doesn't report it."""
         context = self._request.lambda_context
         milliseconds = getattr(context, "get_remaining_time_in_millis", lambda: LAMBDA_MS)
         return float(milliseconds() / 1000)
 
     @property
     def path(self) -> str:
-        """The path that the client asked for, stage and all."""
+        """The path that the client requested, including the stage."""
         path: str = self._request.context.get("path", "/")
         return quote(path.rstrip("/"), safe="/:@!$&'()*+,;=~%", errors="replace")
 
@@ -73,87 +93,94 @@ class Request:
 
     @cached_property
     def caller(self) -> Caller:
-        """Who sent the request. Raises Unauthenticated, InvalidToken."""
-        found = self._request.context.get("authorizer")
-        if not found:
+        """The caller that the authorizer found. Raises Unauthenticated, InvalidToken."""
+        context = self._request.context.get("authorizer")
+        if not context:
             raise problems.Unauthenticated("Send a token as `Authorization: Bearer <token>`.")
-        scopes = frozenset(found.get("scopes", "").split())
-        expires = int(found.get("expires", 0))
-        # the gateway remembers for minutes what the authorizer found
+        scopes = frozenset(context.get("scopes", "").split())
+        expires = int(context.get("expires", 0))
+        # API Gateway caches the authorizer's result for minutes
         if expires + LEEWAY_SECONDS <= time.time():
             raise problems.InvalidToken("The token has expired.")
-        return Caller(found["principalId"], scopes, expires)
+        return Caller(context["principalId"], scopes, expires)
 
     @property
     def subject(self) -> str | None:
-        """Who the gateway says has sent the request, the token expired or not."""
+        """The subject of the token, even if the token has expired."""
         return (self._request.context.get("authorizer") or {}).get("principalId")
 
-    def wrote(self, customer_ids: Iterable[str], version: int | None) -> None:
-        """Remember for the audit what was written, and the version that it made, if known."""
-        self.written, self.version = list(customer_ids), version
+    def wrote(self, resource: str, ids: Iterable[str], version: int | None) -> None:
+        """Record for the audit which resources were written; `resource` is their plural."""
+        self.written = Written(resource, list(ids), version)
 
     def require(self, scope: str) -> None:
-        """Raise InsufficientScope when the caller's token lacks the scope."""
+        """Raise InsufficientScope if the caller's token lacks the scope."""
         if scope not in self.caller.scopes:
             raise problems.InsufficientScope(scope)
 
+    def require_if_match(self) -> None:
+        """Raise PreconditionRequired if the request has no `If-Match`."""
+        if self.header("if-match") is None:
+            raise problems.PreconditionRequired(
+                "Send If-Match with the ETag of the version to replace."
+            )
+
     @property
     def versions(self) -> Collection[int] | None:
-        """The versions that `If-Match` names, None where any will do. Raises ValidationError."""
-        return headers.versions(self.header("if-match"))
+        """The versions that `If-Match` names; None if any will do. Raises ValidationError."""
+        return preconditions.parse_if_match(self.header("if-match"))
 
     @property
     def intent(self) -> Intent:
-        """What a change is meant for. Raises ValidationError, PreconditionFailed."""
+        """The preconditions of a write. Raises ValidationError, PreconditionFailed."""
         if unwanted := self.header("if-none-match"):
-            headers.refuse_unless_absent(unwanted)
-        return Intent(self.versions, self._mark)
+            preconditions.reject_if_none_match(unwanted)
+        return Intent(self.versions, self._fingerprint)
 
     @property
-    def _mark(self) -> bytes:
-        """Return what is the same in each repetition of the request, and in no other."""
-        said = [self.caller.subject, self.method, self.path, self.header("if-match")]
-        return hashlib.sha256(json.dumps(said).encode() + self._body()).digest()
+    def _fingerprint(self) -> bytes:
+        """A hash that only a retry of this request shares."""
+        parts = [self.caller.subject, self.method, self.path, self.header("if-match")]
+        return hashlib.sha256(json.dumps(parts).encode() + self._body()).digest()
 
     @property
     def wants_minimal(self) -> bool:
         return headers.wants_minimal(self.header("prefer"))
 
     def is_unchanged(self, tag: str) -> bool:
-        return headers.is_unchanged(self.header("if-none-match"), tag)
+        return preconditions.is_unchanged(self.header("if-none-match"), tag)
 
     def idempotency_key(self, operation: str) -> bytes | None:
-        """Return a hash of the caller's key for the operation. Raises ValidationError."""
-        key = headers.idempotency_key(self.header("idempotency-key"))
-        if key is None:
-            return None
-        return hashlib.sha256(json.dumps([self.caller.subject, operation, key]).encode()).digest()
+        """Return the secret of the caller's key for the operation. Raises ValidationError."""
+        from chalicelib.http import idempotency
 
-    def document(self, *media_types: str, most: int = MAX_BODY_BYTES) -> object:
-        """Return the JSON document in the body, of one of the media types and `most` bytes at most.
+        header = self.header("idempotency-key")
+        return idempotency.derive(header, self.caller.subject, operation)
+
+    def document(self, max_bytes: int = MAX_BODY_BYTES) -> object:
+        """Return the JSON document in the body, which has a media type of the operation.
 
         Raises UnsupportedMediaType, ContentTooLarge, MalformedJSON.
         """
         media_type = (self.header("content-type") or "").split(";")[0].strip().lower()
-        if media_type not in media_types:
+        if media_type not in self.consumes:
             # there is no Accept-Put
             name = "Accept-Patch" if self.method == "PATCH" else "Accept-Post"
-            taken = {} if self.method == "PUT" else {name: ", ".join(media_types)}
+            accepted = {} if self.method == "PUT" else {name: ", ".join(self.consumes)}
             raise problems.UnsupportedMediaType(
-                f"Send the body as {' or '.join(media_types)}.", headers=taken
+                f"Send the body as {' or '.join(self.consumes)}.", headers=accepted
             )
         if (self.header("content-encoding") or "identity").strip().lower() != "identity":
             raise problems.UnsupportedMediaType(
-                "Send the body as it is, not encoded.", headers={"Accept-Encoding": "identity"}
+                "Send the body without Content-Encoding.", headers={"Accept-Encoding": "identity"}
             )
         raw = self._body()
-        if len(raw) > most:
-            raise problems.ContentTooLarge(f"Send at most {most} bytes.")
+        if len(raw) > max_bytes:
+            raise problems.ContentTooLarge(f"The maximum is {max_bytes} bytes.")
         return documents.parse(raw)
 
     def _body(self) -> bytes:
         try:
             return cast("bytes", self._request.raw_body)
-        except ValueError:  # the gateway's own encoding of it
+        except ValueError:  # invalid base64 from the gateway
             raise problems.MalformedJSON("The body can't be decoded.") from None

@@ -1,8 +1,15 @@
-"""How a view becomes a route: who may call it, and what is answered whatever happens."""
+"""Register views as routes, with everything that all operations share.
+
+For each request this module checks the token's scope and the Accept header, validates the query
+string, limits the time for SQL statements, converts exceptions to problem details, adds the
+standard response headers, and records telemetry. It also answers OPTIONS, and 405 for unsupported
+methods.
+"""
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache, partial
+from importlib import import_module
 from logging import ERROR, WARNING
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -11,14 +18,14 @@ from chalice import Chalice, Response
 from chalice.app import ChaliceAuthorizer
 
 from chalicelib.database import DatabaseError
-from chalicelib.database.retries import Within
-from chalicelib.http import documents, headers, problems
+from chalicelib.database.retries import Deadline
+from chalicelib.http import headers, problems
 from chalicelib.http.problems import Problem
 from chalicelib.http.requests import Request
+from chalicelib.http.responses import JSON, answer, no_content
 from chalicelib.observability import logs, telemetry
 from chalicelib.settings import ApiSettings, SettingsError
 
-JSON = "application/json"
 OTHER = "other"  # what telemetry calls all that is no operation: its names are bounded
 METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 
@@ -26,14 +33,27 @@ View = TypeVar("View", bound=Callable[..., Response])
 Respond = Callable[[Request, Mapping[str, str]], Response]
 
 
+class DeclarationError(Exception):
+    """A mistake in a declaration; the message names the operation or field, and the remedy."""
+
+
 class Operation(NamedTuple):
-    """What a route does; `scope` is what a token must have for it, None where none is needed."""
+    """The declaration of an operation, by the decorator of its view.
+
+    `query` and `documentation` are references, `module:name`, to a marshmallow schema and to an
+    `openapi.declarations.Documentation`. Nothing imports these before they are needed: the first
+    by a request with a query string, the second by `make openapi`.
+    """
 
     name: str
     path: str
-    methods: Collection[str]
+    methods: Sequence[str]
     scope: str | None
-    media_type: str
+    query: str | None
+    consumes: Sequence[str]
+    produces: str
+    share: float
+    documentation: str | None
     view: Callable[..., Response]
 
 
@@ -43,30 +63,84 @@ def settings() -> ApiSettings:
 
 
 class Operations:
-    """The operations of an app by their names, each registered by a decorator of its view.
+    """The operations of an app by name. Each is registered by a decorator of its view.
 
-    A view gets the request, the parameters of the path and, as its schema reads them, those of
-    the query. What it raises is answered as problem details.
+    A view receives the request, the path parameters, and the query parameters as the operation's
+    schema loads them. Exceptions of a view become problem details.
     """
 
-    def __init__(self, app: Chalice, authorizer: ChaliceAuthorizer) -> None:
+    def __init__(
+        self, app: Chalice, authorizer: ChaliceAuthorizer, scopes: Mapping[str, str]
+    ) -> None:
+        """Create an empty table; `scopes` has every scope, and what a token with it may do."""
+        self.scopes = scopes
         self.table: dict[str, Operation] = {}
         self._app = app
         self._authorizer = authorizer
 
-    def __call__(
-        self, path: str, *methods: str, scope: str | None, media_type: str = JSON
+    def __call__(  # noqa: PLR0913 (a declaration)
+        self,
+        path: str,
+        *methods: str,
+        scope: str | None,
+        query: str | None = None,
+        consumes: Sequence[str] = (),
+        produces: str = JSON,
+        share: float = 1,
+        documentation: str | None = None,
     ) -> Callable[[View], View]:
-        """Route the methods of a path to a view, for callers that have the scope."""
+        """Declare an operation: route the methods of a path to a view.
+
+        scope: the scope that the token must have; None if the operation needs no token.
+        query: reference to the schema of the query parameters; None without query parameters.
+        consumes: media types of the request body; empty without a request body.
+        produces: media type of the successful response.
+        share: the part of the stage's rate limit that the operation may use, above 0, at most 1.
+        documentation: reference to the documentation of responses and problems. Summary and
+        description are the view's docstring.
+
+        Raises DeclarationError for a scope that is not declared, a share out of range, and an
+        operation whose name, or path and method, another one has.
+        """
 
         def register(view: View) -> View:
-            operation = Operation(view.__name__, path, methods, scope, media_type, view)
+            operation = Operation(
+                name=view.__name__,
+                path=path,
+                methods=methods,
+                scope=scope,
+                query=query,
+                consumes=consumes,
+                produces=produces,
+                share=share,
+                documentation=documentation,
+                view=view,
+            )
+            self._check(operation)
             self.table[operation.name] = operation
             respond = partial(_call, operation)
             self._route(operation.name, path, methods, respond, is_public=scope is None)
             return view
 
         return register
+
+    def _check(self, operation: Operation) -> None:
+        name, path, methods, scope, *_ = operation
+        if name in self.table:
+            raise DeclarationError(f"{name}: there are two operations of this name: rename one")
+        if scope is not None and scope not in self.scopes:
+            raise DeclarationError(
+                f"{name}: the scope {scope} is not declared: add it to SCOPES in app.py"
+            )
+        if not 0 < operation.share <= 1:
+            raise DeclarationError(
+                f"{name}: share={operation.share}: use a number above 0 and at most 1"
+            )
+        for method in methods:
+            if method in self._app.routes.get(path, ()):
+                raise DeclarationError(
+                    f"{name}: another operation has {method} {path}: change the path or the method"
+                )
 
     def answer_other_methods(self) -> None:
         """Answer OPTIONS on every path, and 405 with `Allow` to the methods that it does not have.
@@ -85,17 +159,19 @@ class Operations:
         def view(**path_parameters: str) -> Response:
             request = Request(cast("chalice.app.Request", self._app.current_request))
             with (
-                telemetry.Observed(self._app.log, name, request, _caller(request)) as seen,
-                Within(request.seconds_left),
+                telemetry.RequestTelemetry(
+                    self._app.log, name, request, _caller(request)
+                ) as recorded,
+                Deadline(request.seconds_left),
             ):
                 try:
                     response = respond(request, path_parameters)
                 except Exception as error:  # noqa: BLE001
                     problem = self._as_problem(error)
-                    seen.fail(error, problem.type)
+                    recorded.fail(error, problem.type)
                     response = _problem_answer(request, problem)
-                seen.response = _complete(request, response)
-            return seen.response
+                recorded.response = _complete(request, response)
+            return recorded.response
 
         self._app.route(
             path,
@@ -106,61 +182,45 @@ class Operations:
         )(view)
 
     def _as_problem(self, error: Exception) -> Problem:
-        """Return what the client is told of an error; the log is told where it came from.
+        """Convert an exception to a problem, and log unexpected ones.
 
-        The text of an error that is not ours stays out of both: it may hold personal data.
+        Neither contains the message of a third-party error, which may contain personal data.
         """
         if isinstance(error, Problem):
             return error
         if isinstance(error, DatabaseError) and error.retry_after:
             logs.log_error(self._app.log, WARNING, error)
             return problems.ServiceUnavailable(
-                "The database can't answer at the moment. Try again.", error.retry_after
+                "The database is not available. Retry.", error.retry_after
             )
         logs.log_error(self._app.log, ERROR, error)
-        return problems.InternalError("This is our fault. Tell us the request_id if it goes on.")
-
-
-def answer(
-    body: object,
-    status: int = 200,
-    extra: Mapping[str, str] | None = None,
-    media_type: str = JSON,
-) -> Response:
-    """Answer with a JSON document."""
-    text = documents.dumps(body)
-    text = text.encode(errors="replace").decode()  # a path or a name may hold half a pair
-    return document(text, status, extra, media_type)
-
-
-def document(
-    text: str,
-    status: int = 200,
-    extra: Mapping[str, str] | None = None,
-    media_type: str = JSON,
-) -> Response:
-    """Answer with the text of a JSON document."""
-    return Response(text, {"Content-Type": media_type, **(extra or {})}, status)
-
-
-def no_content(status: int = 204, extra: Mapping[str, str] | None = None) -> Response:
-    return Response("", dict(extra or {}), status)
+        return problems.InternalError(
+            "The service failed. If this persists, report the request_id."
+        )
 
 
 def _call(operation: Operation, request: Request, path: Mapping[str, str]) -> Response:
     if operation.scope:
         request.require(operation.scope)
-    if not headers.accepts(request.header("accept"), operation.media_type):
-        raise problems.NotAcceptable(f"The answer is {operation.media_type}: accept that.")
-    return operation.view(request, **path, **_query(operation.name, request))
+    if not headers.accepts(request.header("accept"), operation.produces):
+        raise problems.NotAcceptable(f"Only {operation.produces} is available. Add it to Accept.")
+    request.consumes = operation.consumes
+    return operation.view(request, **path, **_query(operation, request))
 
 
-def _query(operation: str, request: Request) -> dict[str, Any]:
+def _query(operation: Operation, request: Request) -> dict[str, Any]:
     if not request.query:
         return {}
-    from chalicelib.customers import queries
+    from chalicelib.http import queries
 
-    return queries.load(operation, request.query)
+    schema = resolve(operation.query) if operation.query else queries.Query
+    return queries.load(schema, request.query)
+
+
+def resolve(reference: str) -> Any:
+    """Return the object that `module:name` refers to. Raises ImportError, AttributeError."""
+    module, _, name = reference.partition(":")
+    return getattr(import_module(module), name)
 
 
 def _problem_answer(request: Request, problem: Problem) -> Response:
@@ -169,7 +229,7 @@ def _problem_answer(request: Request, problem: Problem) -> Response:
 
 
 def _complete(request: Request, response: Response) -> Response:
-    """Add what every answer has."""
+    """Add the headers that every response has."""
     response.headers = {
         **headers.STANDARD,
         **headers.cors(request.header("origin"), _origins()),
@@ -184,14 +244,14 @@ def _complete(request: Request, response: Response) -> Response:
 def _origins() -> Collection[str]:
     try:
         return settings().cors_origins
-    except SettingsError:  # which the view's answer tells of
+    except SettingsError:  # the view reports this
         return ()
 
 
 def _caller(request: Request) -> str | None:
     try:
         return telemetry.pseudonym(request.subject, settings().cursor_key)
-    except SettingsError:  # which the view's answer tells of
+    except SettingsError:  # the view reports this
         return None
 
 

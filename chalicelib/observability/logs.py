@@ -1,22 +1,25 @@
-"""Logs, each line one JSON object, which hold no personal data.
+"""Structured logging: one JSON object per line, without personal data.
 
-Of a request they have the method, the route, a sane `Request-Id` and a pseudonym of the caller; of
-an error that is not ours its type, and where it came from.
+Request lines contain the method, the route, the request id and a pseudonym of the caller. For
+third-party exceptions, only the type and the location are logged, and the arguments of third-party
+log messages are dropped, because both may contain personal data.
 """
 
 import json
 import logging
 import sys
+import time
 from collections.abc import Mapping
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any
 
 from chalicelib.observability import tracing
-from chalicelib.observability.times import rfc3339
+from chalicelib.settings import SERVICE
 
-OURS = {"chalicelib", "customers"}  # loggers whose arguments we have written
+OURS = {"chalicelib", SERVICE}  # loggers whose messages have arguments without personal data
 
-# what all lines of a request have
+# fields that all lines of a request have
 common: ContextVar[Mapping[str, Any]] = ContextVar("common", default={})  # noqa: B039 (never set)
 
 encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -24,10 +27,9 @@ quote = json.encoder.encode_basestring_ascii
 
 
 class Formatter(logging.Formatter):
-    """Makes a line of JSON of a record, with what is common to the request that it is of.
+    """Format a record as a line of JSON, with the fields in `common`.
 
-    A record may bring further `members`. An exception's own text is left out, and so are the
-    arguments of others' messages.
+    A record may have additional fields in its attribute `fields`.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -35,14 +37,14 @@ class Formatter(logging.Formatter):
             return record.text
         is_ours = record.name.partition(".")[0] in OURS
         line = {
-            "timestamp": rfc3339(int(record.created * 1000)),
+            "timestamp": format_timestamp(int(record.created * 1000)),
             "level": record.levelname,
             "message": record.getMessage() if is_ours else _template(record),
             **common.get(),
-            **getattr(record, "members", {}),
+            **getattr(record, "fields", {}),
         }
         if record.exc_info and record.exc_info[1]:
-            line |= _described(record.exc_info[1])
+            line |= _describe(record.exc_info[1])
         return encode({name: value for name, value in line.items() if value is not None})
 
 
@@ -50,44 +52,56 @@ _BLANK = vars(logging.LogRecord("", logging.INFO, "", 0, "", None, None))
 
 
 class Line(logging.LogRecord):
-    """A record of which the line is made here, as there is one of every request.
+    """A record whose line is already formatted, because every request logs one.
 
-    It is of the time `now`, in milliseconds; `members` is all that the line has of the request,
-    encoded. What LogRecord itself finds out costs more than all of the line.
+    `now` is in milliseconds since 1970, and `fields` are JSON. The constructor of LogRecord is not
+    called: it would collect data about the caller, the thread and the process, which no line
+    contains, and that would cost more than the line itself.
     """
 
-    def __init__(self, log: logging.Logger, message: str, now: int, members: str) -> None:
-        self.__dict__ = _BLANK.copy()
+    def __init__(self, log: logging.Logger, message: str, now: int, fields: str) -> None:
+        vars(self).update(_BLANK)  # handlers may format any attribute
         self.name, self.msg, self.created = log.name, message, now / 1000
-        head = f'"timestamp":"{rfc3339(now)}","level":"INFO","message":"{message}"'
-        self.text = f"{{{head},{members}}}"
+        head = f'"timestamp":"{format_timestamp(now)}","level":"INFO","message":"{message}"'
+        self.text = f"{{{head},{fields}}}"
 
 
-def texts(members: Mapping[str, str | None]) -> str:
-    """Return members whose values are texts, encoded: a fifth of the cost of an encoder."""
-    known = [f'"{name}":{quote(value)}' for name, value in members.items() if value is not None]
+def format_timestamp(milliseconds: int) -> str:
+    """Return the time since 1970 as RFC 3339 in UTC; a tenth of the cost of a datetime."""
+    minute, rest = divmod(milliseconds, 60_000)
+    return f"{_format_minute(minute)}:{rest // 1000:02d}.{rest % 1000:03d}Z"
+
+
+@lru_cache(maxsize=1)
+def _format_minute(minutes: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M", time.gmtime(minutes * 60))
+
+
+def encode_texts(fields: Mapping[str, str | None]) -> str:
+    """Return fields of text as JSON, without braces; a fifth of the cost of an encoder."""
+    known = [f'"{name}":{quote(value)}' for name, value in fields.items() if value is not None]
     return ",".join(known)
 
 
 def configure(log: logging.Logger) -> None:
-    """Have the app's logger and the root, which has the libraries' warnings, write such lines.
+    """Configure the app's logger and the root logger, which receives the libraries' warnings.
 
-    In Lambda the root has a handler already, which keeps its place and gets the format.
+    In Lambda the root logger already has a handler, which only gets the format.
     """
     root, formatter = logging.getLogger(), Formatter()
     handler = logging.StreamHandler(sys.stdout)
     log.handlers = [handler]
     if not root.handlers:
         root.addHandler(handler)
-    for each in (handler, *root.handlers):
-        each.setFormatter(formatter)
-    # https://docs.python.org/3/howto/logging.html#optimization: no line has any of it
+    for existing in (handler, *root.handlers):
+        existing.setFormatter(formatter)
+    # https://docs.python.org/3/howto/logging.html#optimization: no line contains these
     logging._srcfile = None  # noqa: SLF001
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 def log_error(log: logging.Logger, level: int, error: Exception) -> None:
-    """Log an error's type, where it was and, if it is ours, what it says."""
+    """Log the type and location of an error, and the message if the error is ours."""
     log.log(level, "%s: %s", type(error).__name__, tracing.reason(error), exc_info=error)
 
 
@@ -95,8 +109,8 @@ def _template(record: logging.LogRecord) -> str:
     return record.msg if isinstance(record.msg, str) else type(record.msg).__name__
 
 
-def _described(error: BaseException) -> dict[str, Any]:
-    """Return the members that a line has of an error."""
+def _describe(error: BaseException) -> dict[str, Any]:
+    """Return the fields of a line that describe an error."""
     where = [
         f"{'/'.join(file.rsplit('/', 2)[-2:])}:{line} {function}"
         for file, line, function in tracing.frames(error)

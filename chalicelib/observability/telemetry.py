@@ -1,7 +1,7 @@
-"""What operators are told of a request: its log line, its metrics, the audit of a write, its trace.
+"""Record each request: a log line, metrics, an audit line and a trace.
 
-A request has one line, `request`, which also holds its metrics, in CloudWatch's embedded metric
-format; a successful write has another, `audit`.
+Every request writes one `request` log line, which contains its metrics in CloudWatch's embedded
+metric format (EMF). A successful write also writes an `audit` line.
 
 Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
@@ -18,16 +18,39 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 from uuid import UUID
 
-from chalicelib.http.problems import InternalError
 from chalicelib.observability import logs, tracing
 from chalicelib.settings import stage
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from chalice import Response
 
-    from chalicelib.http.requests import Request
+    class Written(Protocol):
+        """What a request wrote: the plural of the resource, ids, and the version if known."""
+
+        @property
+        def resource(self) -> str: ...
+        @property
+        def ids(self) -> list[str]: ...
+        @property
+        def version(self) -> int | None: ...
+
+    class Request(Protocol):
+        """What is recorded of a request."""
+
+        method: str
+        route: str
+
+        @property
+        def id(self) -> str: ...
+        @property
+        def written(self) -> Written | None: ...
+        def header(self, name: str) -> str | None: ...
+
 
 NAMESPACE = "Customers"
+INTERNAL_ERROR = "internal-error"  # the type of the problem in a response to a fault
 PSEUDONYM_BYTES = 8
 UNITS = {
     "Requests": "Count",
@@ -43,14 +66,14 @@ UNITS = {
     "DatabaseRetries": "Count",
 }
 
-# as numbers: a request looks at each, and a look at an enumeration's member is a search
+# as numbers, because looking up a member of an enumeration is slow
 _ERROR, _FAULT, _THROTTLED = 400, 500, 429
 _CONFLICTS = {409, 412}
 _cold_starts = itertools.chain([1], itertools.repeat(0))
 
 
-class Observed:
-    """What is seen of one request while `with` has it, and told at its end."""
+class RequestTelemetry:
+    """A context manager that records one request at its end."""
 
     def __init__(
         self, log: logging.Logger, operation: str, request: "Request", caller: str | None
@@ -63,8 +86,8 @@ class Observed:
         self._trace = tracing.Trace(operation, request.header("x-amzn-trace-id"))
         self._stage = stage(os.environ)
         self._ids = {"request_id": request.id, "trace_id": self._trace.id, "caller": caller}
-        about = {"operation": operation, "method": request.method, "route": request.route}
-        self._token = logs.common.set({**self._ids, **about})
+        names = {"operation": operation, "method": request.method, "route": request.route}
+        self._token = logs.common.set({**self._ids, **names})
 
     def __enter__(self) -> Self:
         return self
@@ -73,17 +96,17 @@ class Observed:
         self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
     ) -> None:
         if error:
-            self.fail(error, InternalError.type)
+            self.fail(error, INTERNAL_ERROR)
         self.end()
         logs.common.reset(self._token)
 
     def fail(self, error: BaseException, problem: str) -> None:
-        """Remember with which error, and which type of problem, the request ends."""
+        """Record the error, and the type of the problem, with which the request ends."""
         self._problem, self._error = problem, type(error).__name__
         self._trace.explain(error)
 
     def end(self) -> None:
-        """Tell logs, metrics and X-Ray; a request without a response has failed."""
+        """Write the log lines and the trace; a request without a response has failed."""
         response = self.response
         status = response.status_code if response else _FAULT
         is_replay = bool(response and "Idempotency-Replayed" in response.headers)
@@ -91,12 +114,12 @@ class Observed:
             self._annotate(status, is_replay=is_replay)
         self._trace.end()
         if self._log.isEnabledFor(logging.INFO):
-            now, ids = time.time_ns() // 1_000_000, logs.texts(self._ids)
-            if self._request.written and status < _ERROR:
-                audit = f"{ids},{self._audit(is_replay=is_replay)}"
+            now, ids = time.time_ns() // 1_000_000, logs.encode_texts(self._ids)
+            if (written := self._request.written) and status < _ERROR:
+                audit = f"{ids},{self._audit(written, is_replay=is_replay)}"
                 self._log.handle(logs.Line(self._log, "audit", now, audit))
-            members = f"{ids},{self._members(now, status, is_replay=is_replay)}"
-            self._log.handle(logs.Line(self._log, "request", now, members))
+            fields = f"{ids},{self._fields(now, status, is_replay=is_replay)}"
+            self._log.handle(logs.Line(self._log, "request", now, fields))
 
     def _annotate(self, status: int, *, is_replay: bool) -> None:
         self._trace.annotate(
@@ -107,23 +130,22 @@ class Observed:
         )
         if self._problem:
             self._trace.annotate(problem=self._problem)
-        self._trace.be_answered(status)
+        self._trace.set_status(status)
 
-    def _audit(self, *, is_replay: bool) -> str:
-        customers = ",".join(map(logs.quote, self._request.written))
-        version = self._request.version
-        made = f'"version":{version},' if version else ""
+    def _audit(self, written: "Written", *, is_replay: bool) -> str:
+        names = _encode_names(self._operation, self._request.method, self._request.route)
+        ids = ",".join(map(logs.quote, written.ids))
+        version = f'"version":{written.version},' if written.version else ""
         replayed = "true" if is_replay else "false"
-        about = _about(self._operation, self._request.method, self._request.route)
-        return f'{about},"customers":[{customers}],{made}"replayed":{replayed}'
+        return f'{names},"{written.resource}":[{ids}],{version}"replayed":{replayed}'
 
-    def _members(self, now: int, status: int, *, is_replay: bool) -> str:
+    def _fields(self, now: int, status: int, *, is_replay: bool) -> str:
         trace = self._trace
         latency = f"{(time.perf_counter() - self._start) * 1000:.3f}"
         timed = f'"duration_ms":{latency},"Latency":{latency}'
         if trace.statements:
             timed += f',"DatabaseLatency":{trace.seconds * 1000:.3f}'
-        ended = _Ended(
+        outcome = _Outcome(
             self._operation,
             self._request.method,
             self._request.route,
@@ -138,16 +160,17 @@ class Observed:
             trace.throttles,
             trace.retries,
         )
-        return f'{timed},{_encoded(ended)},"Timestamp":{now}}}'
+        fields, metrics = _encode_outcome(outcome)
+        return f'{timed},{fields},"_aws":{{"Timestamp":{now},"CloudWatchMetrics":{metrics}}}'
 
 
 @lru_cache(maxsize=64)
-def _about(operation: str, method: str, route: str) -> str:
-    return logs.texts({"operation": operation, "method": method, "route": route})
+def _encode_names(operation: str, method: str, route: str) -> str:
+    return logs.encode_texts({"operation": operation, "method": method, "route": route})
 
 
-class _Ended(NamedTuple):
-    """How a request has ended, as far as many others end alike."""
+class _Outcome(NamedTuple):
+    """How a request ended, without what differs for each request, so that it can be cached."""
 
     operation: str
     method: str
@@ -165,48 +188,48 @@ class _Ended(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def _encoded(ended: _Ended) -> str:
-    """Return the members that tell of it, with the beginning of `_aws`.
+def _encode_outcome(outcome: _Outcome) -> tuple[str, str]:
+    """Return the fields of the log line, without braces, and the array of metric directives.
 
-    Each metric has a value, so averages are rates. Each operation and each type of problem is a
-    dimension, and costs: both are bounded.
+    Every metric has a value in every line, so that averages are rates. CloudWatch bills each
+    operation and each type of problem as a dimension: both are bounded.
     """
-    status = ended.status
-    members: dict[str, str | int] = {
-        "operation": ended.operation,
-        "method": ended.method,
-        "route": ended.route,
+    status = outcome.status
+    fields: dict[str, str | int] = {
+        "operation": outcome.operation,
+        "method": outcome.method,
+        "route": outcome.route,
         "status": status,
-        "statements": ended.statements,
-        "Stage": ended.stage,
-        "Operation": ended.operation,
+        "statements": outcome.statements,
+        "Stage": outcome.stage,
+        "Operation": outcome.operation,
         "Requests": 1,
         "ClientErrors": int(_ERROR <= status < _FAULT),
         "Faults": int(status >= _FAULT),
-        "Throttles": ended.throttles + (status == _THROTTLED),
+        "Throttles": outcome.throttles + (status == _THROTTLED),
         "Conflicts": int(status in _CONFLICTS),
-        "Replays": int(ended.replays),
-        "ColdStarts": ended.cold_starts,
-        "Statements": ended.statements,
-        "DatabaseErrors": ended.failures,
-        "DatabaseRetries": ended.retries,
+        "Replays": int(outcome.replays),
+        "ColdStarts": outcome.cold_starts,
+        "Statements": outcome.statements,
+        "DatabaseErrors": outcome.failures,
+        "DatabaseRetries": outcome.retries,
     }
-    if ended.problem and ended.error:
-        members |= {"problem": ended.problem, "error": ended.error}
-        members |= {"Problem": ended.problem, "Problems": 1}
-    described = directives(has_statements=ended.statements > 0, has_problem="Problem" in members)
-    return f'{logs.encode(members)[1:-1]},"_aws":{{"CloudWatchMetrics":{described}'
+    if outcome.problem and outcome.error:
+        fields |= {"problem": outcome.problem, "error": outcome.error}
+        fields |= {"Problem": outcome.problem, "Problems": 1}
+    metrics = directives(has_statements=outcome.statements > 0, has_problem="Problem" in fields)
+    return logs.encode(fields)[1:-1], metrics
 
 
 def directives(*, has_statements: bool, has_problem: bool) -> str:
-    """Return, encoded, what CloudWatch is to make metrics of, and with which dimensions."""
+    """Return the metrics and dimensions that CloudWatch extracts from a line, as JSON."""
     by_operation = [["Stage", "Operation"], ["Stage"]]
-    wanted = [(UNITS, by_operation)]
+    metrics = [(UNITS, by_operation)]
     if has_statements:
-        wanted.append(({"DatabaseLatency": "Milliseconds"}, by_operation))
+        metrics.append(({"DatabaseLatency": "Milliseconds"}, by_operation))
     if has_problem:
-        wanted.append(({"Problems": "Count"}, [["Stage", "Problem"]]))
-    return logs.encode([_directive(units, dimensions) for units, dimensions in wanted])
+        metrics.append(({"Problems": "Count"}, [["Stage", "Problem"]]))
+    return logs.encode([_directive(units, dimensions) for units, dimensions in metrics])
 
 
 def _directive(units: dict[str, str], dimensions: list[list[str]]) -> dict[str, object]:
@@ -215,16 +238,18 @@ def _directive(units: dict[str, str], dimensions: list[list[str]]) -> dict[str, 
 
 
 @contextmanager
-def purge(log: logging.Logger) -> Iterator[Callable[[Iterable[UUID]], None]]:
-    """Give a function that audits which customers a purge has just erased."""
-    name = "purge_customers"
-    with tracing.Trace(name, None) as trace:
-        trace.annotate(operation=name, stage=stage(os.environ))
+def scheduled(
+    log: logging.Logger, operation: str, resource: str
+) -> Iterator[Callable[[Iterable[UUID]], None]]:
+    """Record one run of a scheduled operation; return a function that audits erased ids."""
+    with tracing.Trace(operation, None) as trace:
+        trace.annotate(operation=operation, stage=stage(os.environ))
 
         def audit(erased: Iterable[UUID]) -> None:
-            log.info("audit", extra={"members": {"customers": list(map(str, erased))}})
+            log.info("audit", extra={"fields": {resource: list(map(str, erased))}})
 
-        token = logs.common.set({"trace_id": trace.id, "operation": name, "caller": "schedule"})
+        names = {"trace_id": trace.id, "operation": operation, "caller": "schedule"}
+        token = logs.common.set(names)
         try:
             yield audit
         finally:
@@ -233,9 +258,10 @@ def purge(log: logging.Logger) -> Iterator[Callable[[Iterable[UUID]], None]]:
 
 @lru_cache(maxsize=1_000)
 def pseudonym(subject: str | None, key: bytes) -> str | None:
-    """Return 16 hexadecimal digits for a caller, whose name may be an email address.
+    """Return 16 hexadecimal digits for a caller, whose subject may be an email address.
 
-    Without the key nobody can try out names. HMAC-SHA-256 of `caller:` and the subject.
+    They are the beginning of the HMAC-SHA-256 of `caller:` and the subject, so nobody can try out
+    subjects without the key.
     """
     if subject is None:
         return None

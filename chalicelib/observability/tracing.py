@@ -1,15 +1,17 @@
-"""What a request does, timed; AWS X-Ray records it if the request is sampled.
+"""Time requests and SQL statements, and send them to AWS X-Ray if the request is sampled.
 
-    with Trace("get_customer", header) as trace:   # one a request
-        with statement(sql) as span:               # the database's, inside of it
+    with Trace("get_customer", header) as trace:   # one per request
+        with statement(sql) as span:               # one per SQL statement
             span.note(rows=1)
 
-Trace (the operation) and statement become X-Ray's subsegments of the segment that Lambda, or the
-gateway of a laptop, makes of the request. Where nothing is recorded, they only count: the SDK
-is imported by the first request that is sampled. It is not in requirements.txt, as it would bring
-botocore along; where it is missing, a warning says so once, and requests go on.
+Traces and statements become subsegments of the segment that Lambda, or the local gateway, creates
+for the request. In requests that are not sampled, they are only counted.
 
-Several threads may each have a request. What is recorded names statements, and has no values.
+The first sampled request imports the X-Ray SDK. The SDK is not in requirements.txt because it
+depends on botocore. If it is missing, the service logs one warning and runs without tracing.
+
+Thread-safe: each thread can trace its own request. Traces contain SQL, but no parameter values.
+
 Sources: https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader
          https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html
 """
@@ -25,15 +27,15 @@ from traceback import walk_tb
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-MAX_SQL = 4_000  # characters: a batch has 40,000, and a datagram must hold all of a subsegment
+MAX_SQL = 4_000  # characters; a batch has 40,000, but a subsegment must fit into a datagram
 MAX_FRAMES = 20
-# HTTP's, as numbers: a cold start imports nothing else that has their enumeration
+# as numbers: nothing else in a cold start imports http.HTTPStatus
 _CONFLICT, _TOO_MANY_REQUESTS, _INTERNAL_SERVER_ERROR = 409, 429, 500
 
 _FIELD = re.compile(r"(?:^|;)\s*(Root|Parent|Sampled)=([^;\s]*)", re.ASCII)
 _TRACE_ID = re.compile("1-[0-9a-f]{8}-[0-9a-f]{24}", re.ASCII)
 _SEGMENT_ID = re.compile("[0-9a-f]{16}", re.ASCII)
-# as AWS writes it: to look for each field anywhere costs five times as much
+# the form that AWS sends; searching for each field takes five times as long
 _USUAL = re.compile(
     f"Root=({_TRACE_ID.pattern});Parent=({_SEGMENT_ID.pattern});Sampled=([01])(?:;Lineage=[^;]*)?",
     re.ASCII,
@@ -48,7 +50,7 @@ log = logging.getLogger(__name__)
 
 
 class Header(NamedTuple):
-    """What `X-Amzn-Trace-Id` says; None where it does not, or says nonsense."""
+    """The fields of `X-Amzn-Trace-Id`; None for those that are missing or malformed."""
 
     trace_id: str | None = None
     parent_id: str | None = None
@@ -56,7 +58,7 @@ class Header(NamedTuple):
 
     @classmethod
     def parse(cls, text: str | None) -> Self:
-        """Read `Root=1-<8 hex>-<24 hex>;Parent=<16 hex>;Sampled=1`, in any order."""
+        """Parse `Root=1-<8 hex>-<24 hex>;Parent=<16 hex>;Sampled=1`, in any order."""
         if text and (usual := _USUAL.fullmatch(text)):
             trace_id, parent_id, sampled = usual.groups()
             return cls(trace_id, parent_id, sampled == "1")
@@ -70,13 +72,13 @@ class Header(NamedTuple):
 
 
 class Span:
-    """Something that is done while `with` has it; what is said of it is for X-Ray alone."""
+    """A context manager for a part of the work. All methods record for X-Ray only."""
 
     _recorder: Any = None
     _subsegment: Any = None
 
     def _record(self, recorder: Any, name: str, namespace: str) -> None:
-        """Have X-Ray's recorder begin a subsegment. What is not recorded has none."""
+        """Begin a subsegment. A span that is not recorded has none."""
         self._recorder = recorder
         self._subsegment = recorder.begin_subsegment(name, namespace)
 
@@ -95,38 +97,39 @@ class Span:
             self._recorder.end_subsegment()
 
     def annotate(self, **values: str | bool | float) -> None:
-        """Say what traces are searched by."""
+        """Record values by which traces can be searched."""
         if self._subsegment:
             for name, value in values.items():
                 self._subsegment.put_annotation(name, value)
 
     def note(self, **values: object) -> None:
-        """Say what is not searched by."""
+        """Record values that are only shown."""
         if self._subsegment:
             for name, value in values.items():
                 self._subsegment.put_metadata(name, value)
 
-    def be_answered(self, status: int) -> None:
-        """Mark a fault, an error or a throttle, as the HTTP status says which."""
+    def set_status(self, status: int) -> None:
+        """Record a fault, an error or a throttle, depending on the HTTP status."""
         if self._subsegment:
             self._subsegment.apply_status_code(status)
 
     def fail(self, error: BaseException) -> None:
-        """Mark what the error's `status` says, a fault where it has none, and where it was."""
-        self.be_answered(_status(error))
+        """Record the `status` of an error, or a fault if it has none, and its location."""
+        self.set_status(_status(error))
         self.explain(error)
 
     def explain(self, error: BaseException) -> None:
-        """Say of which type an error was, and where."""
+        """Record the type and location of an error."""
         if self._subsegment:
             self._subsegment.cause = _cause(error)
 
 
 class Trace(Span):
-    """One request, or one run of the schedule, as long as `with` has it.
+    """A context manager for one request, or one scheduled run.
 
-    `id` is the trace's, recorded or not; `statements`, `failures`, `throttles` and `retries`
-    count statements, `seconds` is what they took. The header in Lambda's environment goes first.
+    `id` is the trace id, recorded or not. `statements`, `failures`, `throttles` and `retries` count
+    SQL statements, and `seconds` is their duration. The header in Lambda's environment has
+    precedence.
     """
 
     def __init__(self, operation: str, header: str | None) -> None:
@@ -144,7 +147,9 @@ class Trace(Span):
         self._token = _trace.set(self)
 
     def end(self) -> None:
-        _trace.reset(self._token)  # first: the next request is not to be this one's, if X-Ray fails
+        _trace.reset(
+            self._token
+        )  # first, so that the next request has its own trace even if X-Ray fails
         if self.recorder:
             super().end()
             self.recorder.clear_trace_entities()
@@ -163,7 +168,7 @@ class Statement(Span):
         trace.innermost = self
 
     def fail(self, error: BaseException) -> None:
-        """Count a failure, unless it is a key that is taken: that is an answer, too."""
+        """Count a failure, unless it is a duplicate key, which is an expected result."""
         status = _status(error)
         self._trace.throttles += status == _TOO_MANY_REQUESTS
         self._trace.failures += status != _CONFLICT
@@ -181,37 +186,37 @@ _OFF = Span()
 
 
 def statement(sql: str) -> Span:
-    """Return the span of a statement, one that does nothing outside of a request."""
+    """Return the span of a statement; outside of a request, it does nothing."""
     trace = _trace.get()
     return Statement(trace, sql) if trace else _OFF
 
 
 def attempted(times: int) -> None:
-    """Say how often a call of the database was tried."""
+    """Record how many attempts a statement took."""
     if trace := _trace.get():
         trace.retries += times - 1
         trace.innermost.note(attempts=times)
 
 
 def statement_name(sql: str) -> str:
-    """Return what the statement does, and to which table: `SELECT customers`."""
+    """Return the verb and the table of a statement, such as `SELECT customers`."""
     verb, table = _VERB.match(sql), _TABLE.search(sql)
     return " ".join(match[1] for match in (verb, table) if match) or "statement"
 
 
 def frames(error: BaseException) -> list[tuple[str, int, str]]:
-    """Return file, line and function of each of the last calls, the innermost last."""
+    """Return file, line and function of the last calls, the innermost last."""
     calls = list(walk_tb(error.__traceback__))[-MAX_FRAMES:]
     return [(call.f_code.co_filename, line, call.f_code.co_name) for call, line in calls]
 
 
 def reason(error: BaseException) -> str:
-    """Return what an error of ours says; what another says may be personal data."""
+    """Return the message of our own error; other messages may contain personal data."""
     return str(error) if type(error).__module__.startswith("chalicelib.") else ""
 
 
 def recorder() -> Any:
-    """Return X-Ray's recorder, or None where it can't be had."""
+    """Return X-Ray's recorder, or None if it is unavailable."""
     with _LOADING:
         return _load()
 
@@ -222,29 +227,31 @@ def _load() -> Any:
         from aws_xray_sdk.core.context import Context
         from aws_xray_sdk.core.recorder import AWSXRayRecorder
 
-        # Not the SDK's context of Lambda, which reads the environment again at every turn
+        # not the SDK's context for Lambda, which reads the environment for each subsegment
         loaded = AWSXRayRecorder()
         loaded.configure(context=Context(), streaming_threshold=0)
-    except Exception as error:  # noqa: BLE001 (also a daemon's address that is none)
-        log.warning("X-Ray's SDK can't be used, nothing is traced: %s", type(error).__name__)
+    except Exception as error:  # noqa: BLE001 (also an invalid address of the daemon)
+        log.warning(
+            "Tracing is off, because the X-Ray SDK could not be loaded: %s", type(error).__name__
+        )
         return None
     return loaded
 
 
 def _facade(header: Header) -> Any:
-    """Return what stands for the segment that others send."""
+    """Return a placeholder for the segment that Lambda sends."""
     from aws_xray_sdk.core.models.facade_segment import FacadeSegment
 
     return FacadeSegment("facade", header.parent_id, header.trace_id, sampled=True)
 
 
 def _status(error: BaseException) -> int:
-    status = getattr(error, "status", None)  # another's may be anything
+    status = getattr(error, "status", None)  # third-party errors may have any
     return status if isinstance(status, int) else _INTERNAL_SERVER_ERROR
 
 
 def _cause(error: BaseException) -> dict[str, Any]:
-    """Return what the SDK would make of an exception, but for another's message."""
+    """Return the exception as the SDK records it, without third-party messages."""
     from aws_xray_sdk.core.models.throwable import Throwable
 
     thrown = Throwable(None, frames(error))

@@ -1,10 +1,11 @@
-"""Bearer tokens: who the caller is, and what the caller may do.
+"""Lambda authorizer: validate bearer tokens.
 
-A token is a JWT that the issuer signed with RS256 or ES256 for one of our audiences: `Verifier`
-checks it with the issuer's `Keys`, and `authorize` tells API Gateway. PyJWT and cryptography are
-imported when the first token comes: only the authorizer's function carries them.
+A valid token is a JWT signed with RS256 or ES256 by the configured issuer, for one of the
+configured audiences. `Verifier` validates it with the issuer's `Keys`; `authorize` returns the
+result to API Gateway. PyJWT and cryptography are imported on first use because only the
+authorizer's package contains them.
 
-Sources: RFC 6750 (bearer tokens), 7519 (JWT), 8725 (its best practices), 9068 (access tokens).
+Sources: RFC 6750 (bearer tokens), 7519 (JWT), 8725 (JWT best practices), 9068 (access tokens).
 """
 
 import os
@@ -14,49 +15,48 @@ from typing import TYPE_CHECKING, Any
 
 from chalice.app import AuthRequest, AuthResponse
 
-from chalicelib.http.caller import LEEWAY_SECONDS, Caller
+from chalicelib.http.requests import LEEWAY_SECONDS, Caller
 from chalicelib.settings import TokenSettings
 from chalicelib.tokens.keys import ALGORITHMS, Keys
 
 if TYPE_CHECKING:
     from jwt import PyJWK
 
-SCOPES = ("customers:read", "customers:write", "customers:erase")
-LONGEST_HEADER = 8_192  # characters; API Gateway takes 10,240 for all headers together
+MAX_HEADER_LENGTH = 8_192  # characters; API Gateway accepts 10,240 for all headers together
 TYPES = {"jwt", "at+jwt", "application/at+jwt"}
 
 BEARER = re.compile(r"bearer +([\w-]+\.[\w-]+\.[\w-]+)", re.ASCII | re.IGNORECASE)
 REASONS = {
     "ExpiredSignatureError": "The token has expired.",
     "ImmatureSignatureError": "The token is not valid yet.",
-    "InvalidIssuerError": "The token is not of the issuer that is trusted here.",
-    "InvalidSignatureError": "The token's signature is not right.",
-    "MissingRequiredClaimError": "The token lacks one of exp, iss and sub.",
+    "InvalidIssuerError": "The token is from an issuer that is not trusted.",
+    "InvalidSignatureError": "The token's signature is invalid.",
+    "MissingRequiredClaimError": "The token lacks a required claim: exp, iss or sub.",
 }
 
 
 class InvalidToken(Exception):
-    """The token is refused; the message is for the client, and holds nothing of the token."""
+    """The token was rejected; the message is for the client, and contains no part of the token."""
 
 
 class Verifier:
-    """Checks tokens; any number of threads may share one."""
+    """Validates tokens. Thread-safe."""
 
     def __init__(self, settings: TokenSettings) -> None:
-        """Raise SettingsError if the address of the keys is not one."""
+        """Raise SettingsError if the URL of the keys is invalid."""
         self._settings = settings
         self._keys = Keys(settings.jwks_url)
 
     def verify(self, authorization: str) -> Caller:
-        """Return the caller that the value of an Authorization header names.
+        """Return the caller of an Authorization header's token.
 
-        Raises InvalidToken, and KeysUnavailable.
+        Raises InvalidToken, KeysUnavailable.
         """
         token = _bearer_token(authorization)
         claims = self._claims(token, self._key(token))
         self._check_audience(claims)
         if not claims["sub"]:
-            raise InvalidToken("The token names nobody.")
+            raise InvalidToken("The token's sub claim is empty.")
         return Caller(claims["sub"], _scopes(claims), int(claims["exp"]))
 
     def _key(self, token: str) -> "PyJWK":
@@ -67,10 +67,10 @@ class Verifier:
         if str(header.get("typ", "JWT")).lower() not in TYPES:
             raise InvalidToken("This is not an access token.")
         if not kid:
-            raise InvalidToken("The token does not say which key it is signed with.")
+            raise InvalidToken("The token has no kid: it must name its signing key.")
         if key := self._keys.find(kid, algorithm):
             return key
-        raise InvalidToken("The token is signed with a key that is not the issuer's.")
+        raise InvalidToken("The token's signing key is not one of the issuer's keys.")
 
     def _claims(self, token: str, key: "PyJWK") -> dict[str, Any]:
         import jwt
@@ -96,9 +96,9 @@ class Verifier:
             raise InvalidToken("This is not an access token.")
         audience = claims.get("client_id") if "token_use" in claims else None
         audience = claims.get("aud", audience)
-        named = audience if isinstance(audience, list) else [audience]
-        if not any(each in self._settings.audiences for each in named):
-            raise InvalidToken("The token is for another audience.")
+        audiences = audience if isinstance(audience, list) else [audience]
+        if not any(name in self._settings.audiences for name in audiences):
+            raise InvalidToken("The token is for a different audience.")
 
 
 @cache
@@ -107,10 +107,10 @@ def verifier() -> Verifier:
 
 
 def authorize(request: AuthRequest) -> AuthResponse | dict[str, Any]:
-    """Tell API Gateway whether a token is good; what it may do, the view decides by its scopes.
+    """Return to API Gateway whether the token is valid, and its caller. Views check its scopes.
 
-    API Gateway keeps the answer for all requests with the token, so the view also has to look at
-    `expires`. Raises KeysUnavailable and SettingsError, which it answers as AUTHORIZER_FAILURE.
+    API Gateway caches the result for all requests with the token, so views also check `expires`.
+    Raises KeysUnavailable and SettingsError, for which API Gateway returns AUTHORIZER_FAILURE.
     """
     try:
         caller = verifier().verify(request.token)
@@ -121,8 +121,8 @@ def authorize(request: AuthRequest) -> AuthResponse | dict[str, Any]:
 
 
 def _denial(reason: str) -> dict[str, Any]:
-    # Not AuthResponse([]): that allows an empty list of resources, which IAM's grammar does not
-    # have, and which API Gateway is said to have let through (aws/chalice#1619).
+    # Not AuthResponse([]): it allows an empty list of resources, which IAM's grammar forbids, and
+    # API Gateway reportedly treated it as a permission (aws/chalice#1619).
     statement = {"Effect": "Deny", "Action": "execute-api:Invoke", "Resource": ["*"]}
     return {
         "principalId": "unknown",
@@ -132,11 +132,11 @@ def _denial(reason: str) -> dict[str, Any]:
 
 
 def _bearer_token(authorization: str) -> str:
-    if len(authorization) > LONGEST_HEADER:
+    if len(authorization) > MAX_HEADER_LENGTH:
         raise InvalidToken("The token is too long.")
     if match := BEARER.fullmatch(authorization):
         return match[1]
-    raise InvalidToken("Send `Authorization: Bearer` with one JSON Web Token.")
+    raise InvalidToken("Send `Authorization: Bearer <token>`, with a JSON Web Token.")
 
 
 def _header(token: str) -> dict[str, Any]:
@@ -149,10 +149,10 @@ def _header(token: str) -> dict[str, Any]:
 
 
 def _scopes(claims: dict[str, Any]) -> frozenset[str]:
-    """Return the scopes, which issuers write in several ways.
+    """Return the scopes, for which issuers use several forms.
 
-    `scope` is text with spaces (RFC 9068) or a list (IdentityServer); `scp` is a list (Okta) or
-    text (Microsoft). Cognito puts the name of a resource server and a slash before each.
+    `scope` is a text with spaces (RFC 9068) or a list (IdentityServer); `scp` is a list (Okta) or a
+    text (Microsoft). Cognito prefixes each scope with the name of a resource server and a slash.
     """
     granted = claims.get("scope", claims.get("scp"))
     words = granted.split() if isinstance(granted, str) else granted

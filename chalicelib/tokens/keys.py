@@ -1,6 +1,6 @@
-"""The keys of a token's issuer: a JSON Web Key Set (RFC 7517), fetched and kept for a while.
+"""Fetch and cache the token issuer's signing keys (JWKS, RFC 7517).
 
-PyJWT, cryptography and the HTTP client are imported when the first key is looked for.
+PyJWT, cryptography and the HTTP client are imported on first use.
 """
 
 import json
@@ -21,29 +21,28 @@ if TYPE_CHECKING:
 
     from jwt import PyJWK
 
-LEAST_BITS = {"RS256": 2_048, "ES256": 256}
-ALGORITHMS = tuple(LEAST_BITS)
+MIN_BITS = {"RS256": 2_048, "ES256": 256}
+ALGORITHMS = tuple(MIN_BITS)
 
-REFRESH_SECONDS = 300  # after which keys are fetched again
-LIFETIME_SECONDS = 3_600  # for which they are used when that fails
-PAUSE_SECONDS = 10  # between two fetches, whatever tokens come
+REFRESH_SECONDS = 300  # the age at which keys are fetched again
+LIFETIME_SECONDS = 3_600  # the age up to which keys are used if fetching fails
+PAUSE_SECONDS = 10  # the minimum time between two fetches
 TIMEOUT_SECONDS = 3.0
-LARGEST_KEY_SET = 65_536  # bytes
+MAX_KEY_SET_BYTES = 65_536
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 log = logging.getLogger(__name__)
 
 
 class KeysUnavailable(Exception):
-    """The issuer's keys can't be had, so nobody can tell whether a token is good."""
+    """The issuer's keys can't be fetched, so tokens can't be verified."""
 
 
 class Keys:
-    """The issuer's keys, fetched when a token first needs them and every five minutes then.
+    """The issuer's keys, fetched on first use, and again every five minutes.
 
-    A key that is not there is looked for at once, as an issuer may have begun to use a new one,
-    but no token makes two fetches follow each other within ten seconds. When a fetch fails, the
-    keys of the last one are used until they are an hour old.
+    An unknown key is fetched at once, because the issuer may have rotated its keys, but at most
+    every ten seconds. If a fetch fails, the previous keys are used until they are an hour old.
     """
 
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -55,9 +54,9 @@ class Keys:
         self._failure = ""
 
     def find(self, kid: str, algorithm: str) -> "PyJWK | None":
-        """Return the key of that id for that algorithm; None if the issuer has none.
+        """Return the key with this id for this algorithm; None if the issuer has no such key.
 
-        Raises KeysUnavailable when that can't be told.
+        Raises KeysUnavailable if the keys can't be fetched.
         """
         with self._lock:
             if (kid, algorithm) not in self._keys or self._age() > REFRESH_SECONDS:
@@ -80,7 +79,7 @@ class Keys:
             self._fetched_at, self._failure = now, ""
         except KeysUnavailable as error:
             self._failure = str(error)
-            log.warning("The keys at %s can't be had: %s", self._url.geturl(), error)
+            log.warning("Could not fetch JWKS from %s: %s", self._url.geturl(), error)
 
 
 def _address(url: str) -> SplitResult:
@@ -92,12 +91,12 @@ def _address(url: str) -> SplitResult:
     except ValueError:
         pass
     raise SettingsError(
-        "The environment variable TOKEN_JWKS_URL (or TOKEN_ISSUER) must be an https:// address."
+        "The environment variable TOKEN_JWKS_URL (or TOKEN_ISSUER) must be an https:// URL."
     )
 
 
 def _download(url: SplitResult) -> bytes:
-    """Return what is at the address itself: a redirect is no answer."""
+    """Return the body of the response. Redirects are not followed."""
     from http.client import HTTPException
 
     deadline = time.monotonic() + TIMEOUT_SECONDS
@@ -114,10 +113,10 @@ def _body(response: "HTTPResponse", deadline: float) -> bytes:
     if response.status != HTTPStatus.OK:
         raise KeysUnavailable(f"the status is {response.status}")
     body = bytearray()
-    while chunk := response.read1(LARGEST_KEY_SET):
+    while chunk := response.read1(MAX_KEY_SET_BYTES):
         body += chunk
-        if len(body) > LARGEST_KEY_SET or time.monotonic() > deadline:
-            raise KeysUnavailable("there is too much of it, or it comes too slowly")
+        if len(body) > MAX_KEY_SET_BYTES or time.monotonic() > deadline:
+            raise KeysUnavailable("the response is too large or too slow")
     return bytes(body)
 
 
@@ -130,28 +129,28 @@ def _connection(url: SplitResult) -> "HTTPConnection":
 
 def _usable_keys(document: bytes) -> "dict[tuple[str, str], PyJWK]":
     try:
-        members = json.loads(document)["keys"]
+        items = json.loads(document)["keys"]
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise KeysUnavailable("it is not a JSON Web Key Set") from None
-    keys = filter(None, map(_usable_key, members if isinstance(members, list) else []))
-    found = {(str(key.key_id), key.algorithm_name): key for key in keys}
-    if not found:
-        raise KeysUnavailable("it has no key for RS256 or ES256")
-    return found
+        raise KeysUnavailable("the response is not a JSON Web Key Set") from None
+    keys = filter(None, map(_usable_key, items if isinstance(items, list) else []))
+    usable = {(str(key.key_id), key.algorithm_name): key for key in keys}
+    if not usable:
+        raise KeysUnavailable("the key set has no key for RS256 or ES256")
+    return usable
 
 
-def _usable_key(member: Any) -> "PyJWK | None":
-    """Return a key that may sign tokens; None for any other, as RFC 7517, section 5, wants."""
+def _usable_key(item: Any) -> "PyJWK | None":
+    """Return a key that may sign tokens; ignore others, as RFC 7517, section 5, requires."""
     from jwt import PyJWK, PyJWTError
 
-    if not isinstance(member, dict) or member.get("use", "sig") != "sig" or not member.get("kid"):
+    if not isinstance(item, dict) or item.get("use", "sig") != "sig" or not item.get("kid"):
         return None
-    if "verify" not in (member.get("key_ops") or ["verify"]):
+    if "verify" not in (item.get("key_ops") or ["verify"]):
         return None
     try:
-        key = PyJWK(member)
-        key.Algorithm.prepare_key(key.key)  # which looks at the curve: PyJWK does not
+        key = PyJWK(item)
+        key.Algorithm.prepare_key(key.key)  # checks the curve, which PyJWK does not
     except (PyJWTError, TypeError, ValueError, AttributeError):
         return None
-    least = LEAST_BITS.get(key.algorithm_name)
-    return key if least and key.key.key_size >= least else None
+    minimum = MIN_BITS.get(key.algorithm_name)
+    return key if minimum and key.key.key_size >= minimum else None

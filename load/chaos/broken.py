@@ -6,10 +6,11 @@ which nobody knows the outcome sent again or read back: the client is told, and 
 
 from collections.abc import Sequence
 
-from chalicelib.customers import creates
-from chalicelib.customers.rows import Customer
 from chalicelib.database import Database
+from chalicelib.http import creates
+from chalicelib.http.idempotency import Stored
 from chalicelib.http.requests import Request
+from chalicelib.http.resources import Document, Resource
 from local import gateway
 
 
@@ -18,15 +19,13 @@ def no_key(self: Request, operation: str) -> bytes | None:  # noqa: ARG001
     return None
 
 
-def insert(
-    database: Database, new: Sequence[Customer], key: bytes | None, fingerprint: bytes | None
-) -> None:
-    """Stand for `creation._store`, which makes sure."""
-    sql, parameters = creates._insertion(new, key, fingerprint)  # noqa: SLF001
+def insert(database: Database, resource: Resource, new: Sequence[Document], stored: Stored) -> None:
+    """Stand for `creates._insert`, without its retry and without reading back."""
+    sql, parameters = creates.insertion(resource, new, stored)
     database.execute(sql, **parameters)
 
 
 if __name__ == "__main__":
     Request.idempotency_key = no_key  # type: ignore[method-assign]
-    creates._store = insert  # noqa: SLF001
+    creates._insert = insert  # noqa: SLF001
     gateway.main()

@@ -22,9 +22,9 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 import migrations
+from app import SCOPES
 from chalicelib.database import connect
 from chalicelib.settings import Settings
-from chalicelib.tokens.authorizer import SCOPES
 from load.fuzz.cases import seeds, written
 from local.mariadb import MariaDB
 from local.processes import PROJECT, Child, LocalError, answers, free_port

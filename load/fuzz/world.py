@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pymysql
 
 import app
-from chalicelib.customers import rows
+from chalicelib.customers.fields import CUSTOMERS
 from chalicelib.database import Value
 from chalicelib.database.mysql import connection_arguments
 from chalicelib.observability import logs
@@ -28,7 +28,7 @@ from load.fuzz.cases import (
 
 HOUR_MS = 3_600_000
 _STORED = ", ".join(
-    (*rows.STORED, "idempotency_key", "idempotency_fingerprint", "last_write", "erased_at")
+    (*CUSTOMERS.stored, "idempotency_key", "idempotency_fingerprint", "last_write", "erased_at")
 )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Self
 
-from chalicelib.database.retries import ATTEMPTS
+from chalicelib.database.retries import MAX_ATTEMPTS
 from infrastructure.costs import Price, Usage
 
 RETRY_AFTER: Mapping[int, float] = {429: 1.0, 500: 1.0, 503: 2.0}
@@ -116,7 +116,7 @@ ASSUMPTIONS: Mapping[str, Assumption] = {
         1.0, 0.0, 2.0, "of Retry-After: maximum random delay added to it", ASSUMED
     ),
     "function_attempts": Assumption(
-        ATTEMPTS,
+        MAX_ATTEMPTS,
         1,
         5,
         "attempts of the function at each statement",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from chalicelib.database.retries import ATTEMPTS
+from chalicelib.database.retries import MAX_ATTEMPTS
 from load.simulation.assumptions import ASSUMPTIONS, Parameters
 from load.simulation.designs import ASKED, CACHED, DEPLOYED, PROXY, REGIONS, STEPS, Design
 from load.simulation.scenario import Outage, Scenario
@@ -101,9 +101,9 @@ UNLIMITED = 100
 POLICIES: Mapping[str, Parameters] = {
     "client 1, function 1": Parameters.assumed(client_attempts=1, function_attempts=1),
     "client 3, function 1": Parameters.assumed(function_attempts=1),
-    f"client 1, function {ATTEMPTS}": Parameters.assumed(client_attempts=1),
-    f"client 3, function {ATTEMPTS}": Parameters.assumed(),
-    f"client 10, function {ATTEMPTS}": Parameters.assumed(client_attempts=10),
+    f"client 1, function {MAX_ATTEMPTS}": Parameters.assumed(client_attempts=1),
+    f"client 3, function {MAX_ATTEMPTS}": Parameters.assumed(),
+    f"client 10, function {MAX_ATTEMPTS}": Parameters.assumed(client_attempts=10),
     "client 3, function unlimited": Parameters.assumed(function_attempts=UNLIMITED),
 }
 """Maximum attempts: of a client at a request, and of the function at each statement."""

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from chalicelib.tokens.authorizer import SCOPES
+from app import SCOPES
 from local.issuer import Issuer
 from local.processes import free_port
 from local.stack import Settings, Stack

@@ -15,7 +15,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chalicelib.tokens.authorizer import SCOPES
+from app import SCOPES
 from local.console.history import History
 from local.issuer import LIFETIME_SECONDS, Issuer
 from local.stack import Settings

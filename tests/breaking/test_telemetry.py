@@ -14,8 +14,8 @@ import pytest
 import requests
 
 import app
+from app import SCOPES
 from chalicelib.observability.telemetry import UNITS
-from chalicelib.tokens.authorizer import SCOPES
 from local.issuer import Issuer
 from local.segments import PROTOCOL
 from tests.local.run import Run

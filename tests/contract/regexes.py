@@ -22,7 +22,7 @@ FUNCTIONS = {
 # functions that get a pattern as an argument: which one
 HANDED_OVER = {"local/data_api/parameters.py": {"_temporal": 1}}
 # what a file has of JSON, and the module that compiles it
-READ = {"chalicelib/customers/acceptance.py": "chalicelib/customers/accepted.json"}
+READ = {"chalicelib/http/rules.py": "chalicelib/customers/accepted.json"}
 parser: Any = re._parser  # type: ignore[attr-defined]
 
 

@@ -77,9 +77,9 @@ def test_every_seed_could_have_been_sent() -> None:
 LINE = '{"message":"request"}\n'
 PROBLEM = {
     "type": "/problems#validation-error",
-    "title": "The request is not valid",
+    "title": "Validation failed",
     "status": 400,
-    "detail": "See `errors` for what to change.",
+    "detail": "`errors` lists what to change.",
     "instance": f"/dev/customers/{MARKER}",
     "request_id": "x",
 }

@@ -13,7 +13,7 @@ from jsonschema import Draft4Validator
 from chalicelib.customers import schemas
 from chalicelib.http.problems import ValidationError
 from infrastructure import gateway
-from openapi import examples
+from openapi import customers as examples
 
 MODELS = gateway.models()
 CURRENT = {**examples.CUSTOMER, "metadata": {"a": "1", "b": "2"}}

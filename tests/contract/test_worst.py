@@ -52,7 +52,7 @@ def test_what_takes_the_square_of_the_time_would_be_seen(
     """
     from chalicelib.http import fields
 
-    monkeypatch.setattr(fields, "LONGEST_DECOMPOSITION", 1_000)
+    monkeypatch.setattr(fields, "MAX_DECOMPOSITION", 1_000)
     monkeypatch.setattr(fields, "_most_marks", lambda text: sum(map(text.count, text)) and 0)
     usual, _ = cost(api, PLAIN, 15)
 

@@ -113,10 +113,24 @@ def test_settings_log_no_bodies_and_cache_nothing_unencrypted(stage: Stage) -> N
         assert each["MetricsEnabled"] is True
 
 
-def test_shares_are_of_operations() -> None:
-    assert gateway.SHARES.keys() <= app.operation.table.keys()
-    batch, one = gateway.SHARES["create_customers"], gateway.SHARES["create_customer"]
-    assert batch * 25 <= one
+def test_batch_has_a_smaller_share_than_a_single_create() -> None:
+    """Each batch creates up to a hundred customers."""
+    table = app.operation.table
+
+    assert table["create_customers"].share * 25 <= table["create_customer"].share
+
+
+@every_stage
+def test_operation_is_throttled_to_its_declared_share(stage: Stage) -> None:
+    limits = {
+        (each["ResourcePath"][1:].replace("~1", "/"), each["HttpMethod"]): each
+        for each in gateway.settings(stage)
+    }
+
+    for operation in app.operation.table.values():
+        for method in operation.methods:
+            limit = limits.get((operation.path, method), limits["*", "*"])
+            assert limit["ThrottlingRateLimit"] == stage.rate * operation.share
 
 
 def test_access_log_is_what_operators_query() -> None:

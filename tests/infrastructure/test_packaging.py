@@ -43,6 +43,9 @@ def test_archive_depends_on_names_and_contents_only(tmp_path: Path) -> None:
         ("tzdata/zoneinfo/Europe/London", False),
         ("dns/resolver.py", False),
         ("python/bin/cffi-gen-src", False),
+        ("idna/codec.py", False),
+        ("idna/__pycache__/cli.cpython-313.pyc", False),
+        ("idna/core.py", True),
         ("idna-3.20.dist-info/licenses/LICENSE.md", True),
         ("idna-3.20.dist-info/RECORD", False),
         ("marshmallow/py.typed", True),
@@ -66,6 +69,8 @@ def test_what_is_left_out_is_not_imported() -> None:
 
     assert "email_validator" in modules
     assert not {each for each in modules if each.split(".")[0] in {"dns", "zoneinfo"}}
+    assert {"idna", "idna.core"} <= modules
+    assert modules.isdisjoint({"idna.cli", "idna.codec", "idna.__main__"})
 
 
 def test_bytecode_depends_on_names_and_contents_only(

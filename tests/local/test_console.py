@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 import requests
 
+from app import READ, SCOPES
 from chalicelib.database import Database
 from chalicelib.observability.tracing import MAX_SQL
 from chalicelib.settings import LOCAL_AUDIENCE, TokenSettings
-from chalicelib.tokens.authorizer import SCOPES, Verifier
+from chalicelib.tokens.authorizer import Verifier
 from local import seed
 from local.console import plans
 from local.console.plans import PlanError, explain
@@ -118,7 +119,7 @@ def test_the_page_gets_a_token_of_the_scopes_that_it_asks_for(
 def test_another_origin_gets_no_token(console: str, origin: str) -> None:
     """Its pages could not read it, either: nothing says `Access-Control-Allow-Origin`."""
     port = console.rpartition(":")[2]
-    answer = ask_token(console, SCOPES[0], Origin=origin.format(port=port))
+    answer = ask_token(console, READ, Origin=origin.format(port=port))
 
     assert answer.status_code == 403
     assert "access_token" not in answer.text

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from app import SCOPES
 from chalicelib.settings import LOCAL_AUDIENCE, LOCAL_ISSUER, TokenSettings
-from chalicelib.tokens.authorizer import SCOPES, InvalidToken, Verifier
+from chalicelib.tokens.authorizer import InvalidToken, Verifier
 from local.issuer import Issuer
 from local.processes import LocalError
 from tests.test_auth import KeyServer

@@ -20,8 +20,9 @@ from pathlib import Path
 import pytest
 import requests
 
+from app import SCOPES
 from chalicelib.settings import LOCAL_AUDIENCE, TokenSettings
-from chalicelib.tokens.authorizer import SCOPES, Verifier
+from chalicelib.tokens.authorizer import Verifier
 from local.issuer import Issuer
 from local.mariadb import MariaDB
 from local.processes import PROJECT, answers, free_port

@@ -4,9 +4,11 @@ import json
 
 import pytest
 
-from chalicelib.customers import creates, schemas
+from chalicelib.customers import schemas
+from chalicelib.customers.fields import CUSTOMERS
 from chalicelib.customers.lists import Query, page
 from chalicelib.database import Database, DatabaseError
+from chalicelib.http import creates
 from local import seed
 from tests.api import ADA
 
@@ -40,7 +42,7 @@ def test_load_stores_as_many_as_it_is_told(database: Database, how_many: int) ->
 
 def test_load_passes_over_what_is_taken(database: Database) -> None:
     taken = seed.generate(2)["email"].upper()
-    creates.create(database, schemas.load_customer(ADA | {"email": taken}))
+    creates.create(database, CUSTOMERS, schemas.load_customer(ADA | {"email": taken}))
 
     seed.load(database, 5)
 

@@ -13,7 +13,7 @@ from typing import Self
 import boto3
 import pymysql
 
-from chalicelib.tokens.authorizer import SCOPES
+from app import SCOPES
 from infrastructure import applying, commands
 from infrastructure.run import Run
 from infrastructure.stages import STAGES

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from chalicelib.database import DatabaseUnavailable, StatementFailed, StatementTimeout
 from chalicelib.database.clients import READ_SECONDS, ErrorAnswer
+from chalicelib.database.errors import DatabaseUnavailable, StatementFailed, StatementTimeout
 from chalicelib.database.retries import seconds_left
 from chalicelib.database.slim import endpoints
 from chalicelib.database.slim.connections import Answer, Connections

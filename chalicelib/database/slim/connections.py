@@ -16,8 +16,8 @@ from functools import cached_property
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from chalicelib.database import StatementNotBegun
 from chalicelib.database.clients import CONNECT_SECONDS
+from chalicelib.database.errors import StatementNotBegun
 
 IDLE_SECONDS = 50
 """A connection that was idle for longer is not used again: AWS may be about to close it."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-from chalicelib.database import StatementFailed, StatementNotBegun
+from chalicelib.database.errors import StatementFailed, StatementNotBegun
 from chalicelib.database.slim.connections import Connections
 
 EARLY_SECONDS = 300

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from chalicelib.database.retries import (
-    ATTEMPTS,
     FIRST_PAUSE_SECONDS,
     LONGEST_PAUSE_SECONDS,
+    MAX_ATTEMPTS,
     STATEMENT_SECONDS,
 )
 from load.simulation.assumptions import ASSUMPTIONS, Parameters
@@ -83,7 +83,7 @@ def test_client_retries_after_short_failover_succeed() -> None:
 def test_function_makes_as_many_attempts_as_the_retry_policy() -> None:
     seen = simulated(outage=Outage(0, 60))
     assert seen.failed[503] == 1
-    assert seen.statements == ATTEMPTS
+    assert seen.statements == MAX_ATTEMPTS
 
 
 def test_function_retries_hide_a_short_fault() -> None:

@@ -1,0 +1,91 @@
+"""The contract of a database: SQL with named parameters in, rows of Python values out.
+
+`data_api` and `mysql` implement it. This module imports neither, so both can import it.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from datetime import date, datetime
+from decimal import Decimal
+
+from chalicelib.database.errors import DatabaseError, StatementTooLong
+from chalicelib.database.retries import Attempts
+from chalicelib.observability import tracing
+
+Value = str | int | float | bool | bytes | Decimal | date | datetime | None
+Row = dict[str, Value]
+
+MAX_STATEMENT_LENGTH = 65_536  # characters: the Data API's limit, kept by both
+
+
+class Database(ABC):
+    """One database. Parameters are named, `:name`, and given by keyword; times are aware, in UTC.
+
+    Every method raises DatabaseError.
+    """
+
+    is_transaction = False
+
+    def fetch_all(self, sql: str, /, **parameters: Value) -> list[Row]:
+        """Return every row of a query."""
+        return self._checked_run(sql, parameters, Attempts(is_harmless=True))[0]
+
+    def fetch_one(self, sql: str, /, **parameters: Value) -> Row | None:
+        """Return the first row of a query, or None."""
+        return next(iter(self.fetch_all(sql, **parameters)), None)
+
+    def execute(self, sql: str, /, **parameters: Value) -> int:
+        """Run a statement; return how many rows it matched, changed or not."""
+        return self._checked_run(sql, parameters, Attempts(is_harmless=False))[1]
+
+    def execute_guarded(self, sql: str, /, **parameters: Value) -> int:
+        """Run one that takes effect once however often it is sent, as a key or a version sees to.
+
+        Where an attempt has left it unclear, and no other one matched a row, it is still unclear.
+        """
+        attempts = Attempts(is_harmless=True)
+        matched = self._checked_run(sql, parameters, attempts)[1]
+        if attempts.unclear and not matched:
+            raise attempts.unclear
+        return matched
+
+    def ping(self) -> None:
+        """Make sure that the database answers."""
+        self.fetch_one("SELECT 1")
+
+    @abstractmethod
+    def transaction(self) -> AbstractContextManager["Database"]:
+        """Give a database whose statements take effect together at the end, or not at all.
+
+        They don't nest, and the database itself is not to be used until the end. An exception
+        rolls back. Nothing is repeated.
+        """
+
+    def _checked_run(
+        self, sql: str, parameters: Mapping[str, Value], attempts: Attempts
+    ) -> tuple[list[Row], int]:
+        if len(sql) > MAX_STATEMENT_LENGTH:
+            raise StatementTooLong(f"{len(sql)} characters, of at most {MAX_STATEMENT_LENGTH}")
+        with tracing.statement(sql) as span:
+            rows, matched = self._persist(sql, parameters, attempts)
+            span.note(rows=len(rows) or matched)
+        return rows, matched
+
+    def _persist(
+        self, sql: str, parameters: Mapping[str, Value], attempts: Attempts
+    ) -> tuple[list[Row], int]:
+        try:
+            while True:
+                try:
+                    return self._run(sql, parameters)
+                except DatabaseError as error:
+                    if self.is_transaction:
+                        raise
+                    attempts.wait(error)
+        finally:
+            tracing.attempted(attempts.number)
+
+    @abstractmethod
+    def _run(self, sql: str, parameters: Mapping[str, Value]) -> tuple[list[Row], int]:
+        """Run one statement; return its rows and how many it matched."""

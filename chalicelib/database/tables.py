@@ -1,0 +1,116 @@
+"""SQL for versioned tables: inserts, guarded updates, soft deletion.
+
+A versioned table has these columns, besides its own:
+
+    id                       BINARY(16), the primary key: a UUIDv7
+    version                  INT UNSIGNED, increased by each update
+    updated_at               DATETIME(3)
+    deleted_at, purge_at     DATETIME(3), nullable: set by a soft deletion
+    erased_at                DATETIME(3), nullable: set by an erasure, which keeps id and times
+    last_write               BINARY(32), nullable: the fingerprint of the last update's request
+    idempotency_key          BINARY(32), nullable, unique
+    idempotency_fingerprint  BINARY(32), nullable
+
+`deleted_at` is NULL in rows that are not deleted. A guarded update names the version that it
+updates, so executing it twice has no further effect.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache, lru_cache
+
+from chalicelib.database.contract import Database, Value
+from chalicelib.database.errors import DatabaseError
+
+IDEMPOTENCY = ("idempotency_key", "idempotency_fingerprint")
+_WRITE = ("id", "updated_at", "fingerprint")  # identify one write
+
+
+@lru_cache(maxsize=256)
+def insert_sql(table: str, size: int, columns: Sequence[str]) -> str:
+    """Return an INSERT of `size` rows, with the parameters `<column>_<row>`."""
+    values = (", ".join(f":{name}_{n}" for name in columns) for n in range(size))
+    return (
+        f"INSERT INTO {table} ({', '.join(columns)})"
+        f" VALUES {', '.join(f'({row})' for row in values)}"
+    )
+
+
+@lru_cache(maxsize=256)
+def insert_parameters(size: int, columns: Sequence[str]) -> list[str]:
+    """Return the names of the parameters of `insert_sql`, in its order."""
+    return [f"{name}_{n}" for n in range(size) for name in columns]
+
+
+@cache
+def update_sql(table: str, columns: tuple[str, ...]) -> str:
+    """Return the UPDATE to `:version` from the version before it, if any column changes."""
+    settings = ", ".join(f"{name} = :{name}" for name in ("version", "updated_at", *columns))
+    unchanged = " AND ".join(f"{name} COLLATE utf8mb4_bin <=> :{name}" for name in columns)
+    return (
+        f"UPDATE {table} SET {settings}, last_write = :fingerprint"
+        " WHERE id = :id AND version = :version - 1"
+        f" AND deleted_at IS NULL AND NOT ({unchanged})"
+    )
+
+
+def delete_sql(table: str, guard: str) -> str:
+    """Return the soft deletion of a row that is not deleted, with a condition on its version."""
+    return (
+        f"UPDATE {table} SET deleted_at = :updated_at, updated_at = :updated_at,"
+        " purge_at = :purge_at, version = version + 1, last_write = :fingerprint"
+        f" WHERE id = :id AND deleted_at IS NULL{guard}"
+    )
+
+
+def restore_sql(table: str) -> str:
+    """Return the UPDATE that undoes a soft deletion."""
+    return (
+        f"UPDATE {table} SET version = :version, updated_at = :updated_at,"
+        " deleted_at = :deleted_at, purge_at = :purge_at, last_write = :fingerprint"
+        " WHERE id = :id AND version = :version - 1"
+    )
+
+
+def version_guard(versions: Collection[int] | None) -> tuple[str, dict[str, Value]]:
+    """Return an SQL condition on the version, and its parameters; empty if any version will do."""
+    if versions is None:
+        return "", {}
+    parameters: dict[str, Value] = {f"version_{n}": v for n, v in enumerate(versions or {0})}
+    return f" AND version IN ({', '.join(f':{name}' for name in parameters)})", parameters
+
+
+def is_stored(database: Database, table: str, row_id: Value) -> bool:
+    """Return whether a row with this id exists."""
+    sql = f"SELECT id FROM {table} WHERE id = :id"
+    return database.fetch_one(sql, id=row_id) is not None
+
+
+def run_write(
+    database: Database,
+    table: str,
+    sql: str,
+    parameters: Mapping[str, Value],
+    *,
+    is_idempotent: bool = True,
+) -> int:
+    """Run an UPDATE that stores its time and fingerprint; return how many rows it matched.
+
+    If the outcome is unknown, the row is read back. Only idempotent updates are retried.
+    """
+    run = database.execute_guarded if is_idempotent else database.execute
+    try:
+        return run(sql, **parameters)
+    except DatabaseError as error:
+        if error.is_unclear and _was_applied(database, table, parameters):
+            return 1
+        raise
+
+
+def _was_applied(database: Database, table: str, parameters: Mapping[str, Value]) -> bool:
+    """Return whether the row's last update is the one with these parameters."""
+    row = database.fetch_one(
+        f"SELECT id FROM {table} WHERE id = :id"
+        " AND updated_at = :updated_at AND last_write = :fingerprint",
+        **{name: parameters[name] for name in _WRITE},
+    )
+    return row is not None

@@ -1,0 +1,174 @@
+"""Declare a resource: its names, its fields, its problems, and how it is stored.
+
+    ORDERS = Resource(
+        "order",
+        "orders",
+        fields=[Field("buyer_id", IDENTIFIER), Field("lines", DOCUMENT), Field("status")],
+    )
+
+The table is named like the plural. Besides a column for each field it has the columns that
+`chalicelib.database.tables` names. The id is a UUIDv7 that this service generates, and it encodes
+the creation time. A new resource is therefore completely known before the INSERT, and no
+statement reads back what another one wrote.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, cast
+from uuid import UUID
+
+from chalicelib.database import Row, Value
+from chalicelib.http.problems import PreconditionFailed, Problem
+from chalicelib.http.values import (
+    CREATED_AT_SQL,
+    IDENTIFIER,
+    TEXT,
+    TIME,
+    VERSION,
+    Codec,
+    created_at,
+    format_time,
+)
+from chalicelib.observability.logs import format_timestamp
+
+Document = dict[str, Any]
+"""A resource as JSON has it, with all of its fields."""
+Fields = Mapping[str, Any]
+"""The fields of a resource that a client may set, or some of them."""
+
+TIMES = ("updated_at", "deleted_at", "purge_at")
+DELETE_CHARACTER = "\x7f"
+
+
+class Field(NamedTuple):
+    """A field that a client may set. The column has the same name.
+
+    `is_detail` fields are validated on their own, so an update of them does not need the other
+    fields. `erased` is the SQL of the value that remains after erasure.
+    """
+
+    name: str
+    codec: Codec = TEXT
+    is_detail: bool = False
+    erased: str = "NULL"
+
+
+class Unique(NamedTuple):
+    """A field whose value only one resource that is not deleted may have.
+
+    Values are compared by `key`, whose result is stored in `column`. The table enforces this with a
+    unique key on the generated column `<field>_live`, which is NULL in deleted rows.
+    """
+
+    field: str
+    problem: type[Problem]
+    column: str
+    key: Callable[[str], str] = str
+
+
+class Resource:
+    """A kind of resource, such as orders.
+
+    `fields` and `unique` are in the order of the JSON document, and of precedence in conflicts.
+    """
+
+    def __init__(
+        self, name: str, plural: str, fields: Sequence[Field], unique: Sequence[Unique] = ()
+    ) -> None:
+        self.name, self.plural, self.table = name, plural, plural
+        self.fields, self.unique = fields, unique
+        self.writable = tuple(field.name for field in fields)
+        self.columns = ("id", "version", *self.writable, *TIMES)
+        self.names = ("id", "version", *self.writable, "created_at", *TIMES)
+        self.details = frozenset(field.name for field in fields if field.is_detail)
+        self.derived = {one.column: one for one in unique if one.column != one.field}
+        self.stored = (*self.columns, *self.derived)
+        self.not_found = _not_found_type(name)
+        codecs = {"id": IDENTIFIER, "version": VERSION, **dict.fromkeys(TIMES, TIME)}
+        codecs |= {field.name: field.codec for field in fields}
+        self._codecs = {name: codecs[name] for name in self.columns}
+        self._sql = {name: codec.sql.format(column=name) for name, codec in codecs.items()}
+        self._sql["created_at"] = CREATED_AT_SQL
+
+    def build(
+        self, resource_id: UUID, version: int, fields: Fields, updated_at: Any = None
+    ) -> Document:
+        """Return the document of a resource that is not deleted.
+
+        Without `updated_at`, the resource was not updated since its creation.
+        """
+        created = format_timestamp(resource_id.int >> 80)
+        return {
+            "id": str(resource_id),
+            "version": version,
+            **fields,
+            "created_at": created,
+            "updated_at": format_time(updated_at) if updated_at else created,
+            "deleted_at": None,
+            "purge_at": None,
+        }
+
+    def build_known(self, resource_id: UUID, version: int) -> Document:
+        """Return the read-only fields that are known without reading the resource."""
+        document = self.build(resource_id, version, {})
+        del document["updated_at"]
+        return document
+
+    def from_row(self, row: Row) -> Document:
+        """Return the document of a row that has all `columns`."""
+        document = {name: codec.from_column(row[name]) for name, codec in self._codecs.items()}
+        created = format_time(created_at(UUID(bytes=cast("bytes", row["id"]))))
+        document["created_at"] = created
+        return {name: document[name] for name in self.names}
+
+    def to_row(self, document: Fields, columns: Iterable[str]) -> dict[str, Value]:
+        """Return the values of the columns, from a document that has the fields for them."""
+        return {column: self._value(document, column) for column in columns}
+
+    def select(self, names: Collection[str]) -> str:
+        """Return the SQL of a resource's JSON text, limited to the named fields, AS `document`.
+
+        The database builds the text. Reading 50 rows and writing them as JSON in Python took six
+        times as long as all other work of a list. `read_texts` makes JSON of the result.
+        """
+        pairs = [f"""'"{name}":', {self._sql[name]}""" for name in self.names if name in names]
+        json_text = f"""CONCAT('{{', {", ',', ".join(pairs)}, '}}')"""
+        return f"""REPLACE({json_text}, '"', CHAR(127 USING utf8mb4)) AS document"""
+
+    def missing(self) -> Problem:
+        """Return the problem for an id that no resource has."""
+        return self.not_found(f"No {self.name} has this id, or it was deleted.")
+
+    def changed(self) -> Problem:
+        """Return the problem for a version that is not the current one."""
+        return PreconditionFailed(
+            f"The {self.name} has changed: its version doesn't match If-Match."
+            f" Fetch the {self.name} and reapply your change."
+        )
+
+    def _value(self, document: Fields, column: str) -> Value:
+        if codec := self._codecs.get(column):
+            return codec.to_column(document[column])
+        unique = self.derived[column]
+        value = document[unique.field]
+        return None if value is None else unique.key(value)
+
+
+def read_texts(rows: Iterable[Row]) -> str:
+    """Return the JSON texts that `Resource.select` selected, separated by commas.
+
+    In the rows, the character DEL stands for quotation marks. No text of a resource contains it.
+    The Data API would escape each quotation mark, which would be most of the cost of a page.
+    """
+    texts = [cast("str", row["document"]) for row in rows]
+    return ",".join(texts).replace(DELETE_CHARACTER, '"')
+
+
+def _not_found_type(name: str) -> type[Problem]:
+    """Declare the problem that a resource is missing: `order-not-found`, "Order not found"."""
+    attributes = {
+        "status": 404,
+        "type": f"{name.replace(' ', '-')}-not-found",
+        "title": f"{name.capitalize()} not found",
+        "__module__": __name__,
+    }
+    return type(f"{name.title().replace(' ', '')}NotFound", (Problem,), attributes)

@@ -1,0 +1,108 @@
+"""Build the responses of a resource's operations."""
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from chalice import Response
+
+from chalicelib.http import documents, headers
+from chalicelib.http.preconditions import etag, single_version
+from chalicelib.http.requests import Request
+from chalicelib.http.resources import Document, Resource
+
+if TYPE_CHECKING:
+    from chalicelib.http.creates import Created
+    from chalicelib.http.pagination import Page
+    from chalicelib.http.reads import Found
+
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+
+
+def answer(
+    body: object,
+    status: int = 200,
+    extra: Mapping[str, str] | None = None,
+    media_type: str = JSON,
+) -> Response:
+    """Return a response with a JSON document."""
+    text = documents.dumps(body)
+    text = text.encode(errors="replace").decode()  # a path or a name may hold half a pair
+    return document(text, status, extra, media_type)
+
+
+def document(
+    text: str,
+    status: int = 200,
+    extra: Mapping[str, str] | None = None,
+    media_type: str = JSON,
+) -> Response:
+    """Return a response with the text of a JSON document."""
+    return Response(text, {"Content-Type": media_type, **(extra or {})}, status)
+
+
+def no_content(status: int = 204, extra: Mapping[str, str] | None = None) -> Response:
+    return Response("", dict(extra or {}), status)
+
+
+def page(request: Request, found: "Page") -> Response:
+    """Return a page of a list, with the path of the next page.
+
+    The database wrote the items as JSON text, which is not parsed here.
+    """
+    following = request.next_page(found.cursor)
+    link = {"Link": f'<{following}>; rel="next"'} if following else {}
+    has_more = "true" if following else "false"
+    text = f'{{"items":{found.items},"next":{documents.dumps(following)},"has_more":{has_more}}}'
+    return document(text, 200, link)
+
+
+def created(request: Request, resource: Resource, result: "Created") -> Response:
+    """Return 201 for one new resource, or the replayed response to a retry."""
+    (item,) = result.items
+    request.wrote(resource.plural, [item["id"]], item["version"])
+    extra = {"ETag": etag(item["version"]), "Location": f"{request.path}/{item['id']}"}
+    return answer(item, 201, extra | _replayed(result))
+
+
+def all_created(request: Request, resource: Resource, result: "Created") -> Response:
+    """Return 201 for a batch of new resources, or the replayed response to a retry."""
+    items = result.items
+    request.wrote(resource.plural, [item["id"] for item in items], items[0]["version"])
+    return answer({"items": items}, 201, _replayed(result))
+
+
+def found(
+    request: Request, resource: Resource, result: "Found", fields: Collection[str] = ()
+) -> Response:
+    """Return a resource that was read, or 304 if the client has this version.
+
+    Raises PreconditionFailed if `If-Match` names other versions.
+    """
+    if (versions := request.versions) is not None and result.version not in versions:
+        raise resource.changed()
+    extra = {**headers.REVALIDATED, "ETag": etag(result.version, fields)}
+    if request.is_unchanged(extra["ETag"]):
+        return no_content(304, extra)
+    return document(result.text, 200, extra)
+
+
+def written(request: Request, resource: Resource, current: Document) -> Response:
+    """Return the resource after a write, or 204 if the client prefers a minimal response."""
+    request.wrote(resource.plural, [current["id"]], current["version"])
+    extra = {"ETag": etag(current["version"])}
+    if request.wants_minimal:
+        return no_content(204, {**extra, "Preference-Applied": "return=minimal"})
+    return answer(current, 200, extra)
+
+
+def removed(request: Request, resource: Resource, resource_id: UUID) -> Response:
+    """Return 204 after a removal; the audit has the version if `If-Match` named one version."""
+    version = single_version(request.versions)
+    request.wrote(resource.plural, [str(resource_id)], version and version + 1)
+    return no_content()
+
+
+def _replayed(result: "Created") -> dict[str, str]:
+    return {"Idempotency-Replayed": "true"} if result.replayed else {}

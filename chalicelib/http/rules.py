@@ -1,0 +1,115 @@
+"""Check JSON values by rules, without importing marshmallow.
+
+Importing marshmallow takes most of a cold start. `make openapi` generates rules from marshmallow
+schemas, and `compile_object` makes a function of them. The function accepts only values that are
+certainly valid and already normalized. For all other values it raises Unsure, and the schemas
+decide.
+
+An object's rules are a JSON object. It has one rule per field, in the order of the result:
+
+    {"most": 300, "null": true, "default": null}      text of 1 to 300 characters, or null
+    {"most": 8, "choices": ["active", "inactive"]}    one of these texts
+    {"most": 40, "pattern": "[0-9]+"}                 text that the whole pattern matches
+    {"items": {...}, "most": 5}                       array of at most 5 objects with these rules
+    {"names": {...}, "values": {...},                 object of at most 50 texts, whose names and
+     "most": 50, "bytes": 4096}                       values have these rules, and its size as JSON
+
+Text is a line without control characters and without outer whitespace, in normal form C. `default`
+is the value of a field that is missing; without it, the field is required. A rule for text with
+`"most": 0` accepts no text.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+from unicodedata import combining, is_normalized
+
+from chalicelib.http.documents import json_size
+
+Rule = Mapping[str, Any]
+Check = Callable[[Any], Any]
+"""Return the value as the schemas would. Raises Unsure."""
+
+
+class Unsure(Exception):
+    """Only the schemas can decide."""
+
+
+def compile_object(rules: Mapping[str, Rule]) -> Check:
+    """Return a check for JSON objects with these rules."""
+    fields = [(name, rule.get("default"), _compile(rule)) for name, rule in rules.items()]
+
+    def check(value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict) or not value.keys() <= rules.keys():
+            raise Unsure
+        return {
+            name: check_field(value.get(name, default)) for name, default, check_field in fields
+        }
+
+    return check
+
+
+def _compile(rule: Rule) -> Check:
+    if "items" in rule:
+        return _array(compile_object(rule["items"]), rule["most"])
+    if "names" in rule:
+        return _texts(_text(**rule["names"]), _text(**rule["values"]), rule["most"], rule["bytes"])
+    return _text(**{name: value for name, value in rule.items() if name != "default"})
+
+
+def _text(
+    most: int,
+    *,
+    null: bool = False,
+    choices: list[str] | None = None,
+    pattern: str | None = None,
+) -> Check:
+    def check(value: Any) -> str | None:
+        if value is None and null:
+            return None
+        if (
+            isinstance(value, str)
+            and 0 < len(value) <= most
+            and value.isprintable()
+            and value == value.strip()
+            and (value.isascii() or _is_composed(value))
+            and (choices is None or value in choices)
+            and (pattern is None or _compiled(pattern).fullmatch(value))
+        ):
+            return value
+        raise Unsure
+
+    return check
+
+
+def _is_composed(text: str) -> bool:
+    return is_normalized("NFC", text) and not any(map(combining, text))
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+def _array(check_item: Check, most: int) -> Check:
+    def check(value: Any) -> list[Any]:
+        if not isinstance(value, list) or len(value) > most:
+            raise Unsure
+        return [check_item(item) for item in value]
+
+    return check
+
+
+def _texts(check_name: Check, check_value: Check, most: int, max_bytes: int) -> Check:
+    def check(value: Any) -> dict[str, str]:
+        if not isinstance(value, dict) or len(value) > most:
+            raise Unsure
+        if not value:
+            return {}
+        texts = {check_name(name): check_value(value[name]) for name in sorted(value)}
+        if json_size(texts) > max_bytes:
+            raise Unsure
+        return texts
+
+    return check

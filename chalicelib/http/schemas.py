@@ -1,0 +1,167 @@
+"""Load request bodies with marshmallow schemas: new resources, replacements, patches, batches.
+
+This module imports marshmallow, so it is imported when a request first needs it: most cold starts
+are reads.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+from functools import cache
+from typing import Any, ClassVar
+
+import marshmallow
+from marshmallow import Schema, missing, validate, validates_schema
+from marshmallow.fields import Nested
+
+from chalicelib.http.documents import merge_patch
+from chalicelib.http.fields import MESSAGES, Items, Member, ReadOnly
+from chalicelib.http.problems import invalid
+from chalicelib.http.resources import Unique
+
+CHOICE = "choice: Must be one of {choices}."
+MAX_BATCH = 100
+
+
+class JSONObject(Schema):
+    error_messages = {
+        "unknown": "unknown: Unknown field.",
+        "type": "type: Must be a JSON object.",
+    }
+
+
+class Batch(JSONObject):
+    """Base of the schemas of `{"items": [...]}`, which declare `items = items_of(...)`."""
+
+    unique: ClassVar[Collection[Unique]] = ()
+
+    @validates_schema
+    def _has_no_duplicates(self, batch: dict[str, Any], **_: Any) -> None:
+        errors: dict[int, dict[str, list[str]]] = {}
+        for unique in self.unique:
+            values = [item[unique.field] for item in batch["items"]]
+            keys = [None if value is None else unique.key(value) for value in values]
+            for n, first in _find_duplicates(keys):
+                errors.setdefault(n, {})[unique.field] = [f"repeated: Duplicates item {first}."]
+        if errors:
+            raise marshmallow.ValidationError({"items": errors})
+
+
+def items_of(schema: type[Schema], description: str) -> Items:
+    """Return the field of a batch's items."""
+    return Items(
+        Nested(schema, error_messages=MESSAGES),
+        most=MAX_BATCH,
+        required=True,
+        validate=validate.Length(min=1, error="too-few: Must have at least {min} item."),
+        metadata={"description": description},
+    )
+
+
+def load(
+    schema: type[Schema], document: object, current: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return all writable fields of a new resource, or of a replacement of `current`.
+
+    Read-only fields that equal those of `current`, as far as it is known, may be sent. Raises
+    problems.ValidationError.
+    """
+    if current and isinstance(document, Mapping):
+        read_only = _read_only(schema)
+        document = {
+            name: value
+            for name, value in document.items()
+            if name not in read_only or not _is_same(value, current.get(name, value))
+        }
+    return _load(_instance(schema), document)
+
+
+def load_batch(schema: type[Batch], document: object) -> list[dict[str, Any]]:
+    """Return what `load` returns, for each item of a batch. Raises problems.ValidationError."""
+    batch: list[dict[str, Any]] = _load(_instance(schema), document)["items"]
+    return batch
+
+
+def load_patch(schema: type[Schema], patch: object, current: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all writable fields of `current` with the merge patch applied.
+
+    Null removes the value of an optional field; it is invalid for the others. Raises
+    problems.ValidationError.
+    """
+    merged = merge_patch(current, patch)
+    if isinstance(merged, dict) and isinstance(patch, Mapping):
+        nulls = {name for name, value in patch.items() if value is None}
+        merged |= dict.fromkeys(nulls - _optional(schema))
+    return load(schema, merged, current)
+
+
+def load_details(schema: type[Schema], details: AbstractSet[str], patch: object) -> dict[str, Any]:
+    """Return the fields that the merge patch sets, all of which are details.
+
+    Raises problems.ValidationError.
+    """
+    return _load(schema(only=details, partial=True), patch)
+
+
+def is_of_details(details: AbstractSet[str], patch: object) -> bool:
+    """Return whether the merge patch can be validated without the current resource."""
+    return isinstance(patch, dict) and bool(patch) and patch.keys() <= details
+
+
+def _load(schema: Schema, document: object) -> dict[str, Any]:
+    try:
+        return schema.load(document)  # type: ignore[arg-type, no-any-return]
+    except marshmallow.ValidationError as error:
+        raise invalid("pointer", _flatten(error.messages)) from None
+
+
+def _find_duplicates(values: Iterable[str | None]) -> Iterator[tuple[int, int]]:
+    """Yield the index of each value that an earlier one equals, and the index of that one."""
+    first: dict[str, int] = {}
+    for n, value in enumerate(values):
+        if value is not None and first.setdefault(value, n) != n:
+            yield n, first[value]
+
+
+@cache
+def _instance(schema: type[Schema]) -> Schema:
+    return schema()
+
+
+def _is_same(value: object, current: object) -> bool:
+    """Return whether a read-only field is unchanged; times may be written in another way."""
+    if value == current or not (isinstance(value, str) and isinstance(current, str)):
+        return value == current
+    try:
+        return datetime.fromisoformat(value) == datetime.fromisoformat(current)
+    except (ValueError, TypeError):
+        return False
+
+
+@cache
+def _read_only(schema: type[Schema]) -> frozenset[str]:
+    fields = _instance(schema).fields
+    return frozenset(name for name, field in fields.items() if isinstance(field, ReadOnly))
+
+
+@cache
+def _optional(schema: type[Schema]) -> frozenset[str]:
+    """Return the fields whose default is empty: null, [] or {}."""
+    fields = _instance(schema).fields
+    defaults = {name: field.load_default for name, field in fields.items()}
+    return frozenset(
+        name
+        for name, default in defaults.items()
+        if default is not missing and not (default() if callable(default) else default)
+    )
+
+
+def _flatten(messages: Any, pointer: str = "") -> Iterator[tuple[str, str]]:
+    """Flatten marshmallow's tree of messages to JSON pointers (RFC 6901) and messages."""
+    if not isinstance(messages, dict):
+        yield from ((pointer, message) for message in messages)
+        return
+    for name, nested in messages.items():
+        part = str(name).replace("~", "~0").replace("/", "~1")
+        is_about_the_whole = name == "_schema" and not isinstance(name, Member)
+        yield from _flatten(nested, pointer if is_about_the_whole else f"{pointer}/{part}")

@@ -1,0 +1,225 @@
+"""Documentation of the customers' operations: examples, responses and problems."""
+
+from typing import Any
+
+from chalicelib.customers import fields, lists, problems, schemas
+from openapi.declarations import Body, Documentation, Response, Tag, ref
+
+Example = dict[str, Any]
+
+ID = "01a2043a-b5d2-7386-b484-33764a732a70"
+NEXT = "/customers?limit=1&cursor=AaIEOrXSc4a0hDN2SnMqcA"
+
+ADA: Example = {
+    "email": "ada@example.com",
+    "given_name": "Ada",
+    "family_name": "Lovelace",
+    "phone": "+442079460000",
+    "addresses": [
+        {
+            "type": "billing",
+            "line1": "12 St James's Square",
+            "city": "London",
+            "postal_code": "SW1Y 4JH",
+            "country": "GB",
+        }
+    ],
+    "locale": "en-GB",
+    "time_zone": "Europe/London",
+    "metadata": {"plan": "gold"},
+}
+
+CUSTOMER: Example = {
+    "id": ID,
+    "version": 1,
+    "status": "active",
+    "email": "ada@example.com",
+    "phone": "+442079460000",
+    "given_name": "Ada",
+    "family_name": "Lovelace",
+    "company_name": None,
+    "external_id": None,
+    "addresses": [{"line2": None, "region": None, **ADA["addresses"][0]}],
+    "locale": "en-GB",
+    "time_zone": "Europe/London",
+    "metadata": {"plan": "gold"},
+    "created_at": "2026-03-02T09:30:00.000Z",
+    "updated_at": "2026-03-02T09:30:00.000Z",
+    "deleted_at": None,
+    "purge_at": None,
+}
+
+PATCH: Example = {"phone": None, "metadata": {"plan": "platinum"}}
+
+PATCHED = CUSTOMER | {
+    "version": 2,
+    "phone": None,
+    "metadata": {"plan": "platinum"},
+    "updated_at": "2026-03-02T10:15:00.000Z",
+}
+
+GRACE: Example = {"email": "grace@example.com", "given_name": "Grace", "family_name": "Hopper"}
+
+CREATED_GRACE = CUSTOMER | {
+    **GRACE,
+    "id": "01a2043a-b5d2-7b1e-8c55-0d6f2a9b7e31",
+    "phone": None,
+    "addresses": [],
+    "locale": None,
+    "time_zone": None,
+    "metadata": {},
+}
+
+NAMES = ("given_name", "family_name", "company_name")
+# At least one of them. Client generators don't support `anyOf` beside `properties`.
+HAS_A_NAME = {
+    "if": {"properties": {name: {"type": "null"} for name in NAMES[:-1]}},
+    "then": {"required": [NAMES[-1]], "properties": {NAMES[-1]: {"type": "string"}}},
+}
+
+CUSTOMERS = Tag(
+    "customers",
+    "Customers.",
+    schema=schemas.Customer,
+    batch=schemas.Batch,
+    example=CUSTOMER,
+    rules=HAS_A_NAME,
+    problems=(
+        fields.CUSTOMERS.missing(),
+        problems.EmailTaken(
+            "Use another email address, or update the customer that has it.",
+            [{"pointer": "/email", "code": "taken", "detail": "Already used by another customer."}],
+        ),
+        problems.ExternalIdTaken(
+            "Use another external id, or update the customer that has it.",
+            [
+                {
+                    "pointer": "/external_id",
+                    "code": "taken",
+                    "detail": "Already used by another customer.",
+                }
+            ],
+        ),
+    ),
+    accepted="chalicelib/customers/accepted.json",
+)
+
+WHOLE_OR_PARTIAL = {"anyOf": [ref("Customer"), ref("PartialCustomer")]}
+MINIMAL = Response("With `Prefer: return=minimal`.", headers=("ETag", "Preference-Applied"))
+CONFLICTS = ("email-taken", "external-id-taken")
+CHANGE = ("validation-error", "customer-not-found", "precondition-failed")
+BODY = (
+    *("malformed-json", "validation-error", "content-too-large", "unsupported-media-type"),
+    *CONFLICTS,
+)
+READ_OR_UPDATE = ("get_customer", "replace_customer", "patch_customer", "delete_customer")
+
+LIST = Documentation(
+    CUSTOMERS,
+    responses={
+        200: Response(
+            "A page of customers.",
+            "CustomerPage",
+            {"items": [CUSTOMER], "next": NEXT, "has_more": True},
+            headers=("Link",),
+        )
+    },
+    problems=("validation-error",),
+    defaults=lists.Query._field_defaults,
+)
+
+CREATE = Documentation(
+    CUSTOMERS,
+    responses={
+        201: Response(
+            "The new customer.",
+            "Customer",
+            CUSTOMER,
+            headers=("ETag", "Location", "Idempotency-Replayed"),
+            links=(*READ_OR_UPDATE, "restore_customer", "erase_customer"),
+        )
+    },
+    problems=(*BODY, "idempotency-key-reused"),
+    headers=("Idempotency-Key",),
+    body=Body("NewCustomer", ADA),
+)
+
+CREATE_BATCH = Documentation(
+    CUSTOMERS,
+    responses={
+        201: Response(
+            "The new customers, in the order of the request.",
+            "CustomerList",
+            {"items": [CUSTOMER, CREATED_GRACE]},
+            headers=("Idempotency-Replayed",),
+        )
+    },
+    problems=(*BODY, "idempotency-key-reused"),
+    headers=("Idempotency-Key",),
+    body=Body("NewCustomerList", {"items": [ADA, GRACE]}),
+)
+
+GET = Documentation(
+    CUSTOMERS,
+    responses={
+        200: Response(
+            "The customer.", WHOLE_OR_PARTIAL, CUSTOMER, headers=("ETag",), links=READ_OR_UPDATE
+        ),
+        304: Response("The customer has not changed.", headers=("ETag",)),
+    },
+    problems=CHANGE,
+    headers=("If-Match", "If-None-Match"),
+)
+
+REPLACE = Documentation(
+    CUSTOMERS,
+    responses={
+        200: Response(
+            "The updated customer.", "Customer", CUSTOMER | {"version": 2}, headers=("ETag",)
+        ),
+        204: MINIMAL,
+    },
+    problems=(*BODY, "customer-not-found", "precondition-failed", "precondition-required"),
+    headers=("If-Match", "Prefer"),
+    required=("If-Match",),
+    body=Body("CustomerReplacement", ADA),
+)
+
+PATCH_ONE = Documentation(
+    CUSTOMERS,
+    responses={
+        200: Response("The updated customer.", "Customer", PATCHED, headers=("ETag",)),
+        204: MINIMAL,
+    },
+    problems=(*BODY, "customer-not-found", "precondition-failed"),
+    headers=("If-Match", "Prefer"),
+    body=Body("CustomerPatch", PATCH),
+)
+
+DELETE = Documentation(
+    CUSTOMERS,
+    responses={
+        204: Response("The customer is deleted.", links=("restore_customer", "erase_customer"))
+    },
+    problems=CHANGE,
+    headers=("If-Match",),
+)
+
+RESTORE = Documentation(
+    CUSTOMERS,
+    responses={
+        200: Response(
+            "The restored customer.", "Customer", CUSTOMER | {"version": 3}, headers=("ETag",)
+        ),
+        204: MINIMAL,
+    },
+    problems=(*CHANGE, *CONFLICTS),
+    headers=("If-Match", "Prefer"),
+)
+
+ERASE = Documentation(
+    CUSTOMERS,
+    responses={204: Response("The customer is erased.")},
+    problems=CHANGE,
+    headers=("If-Match",),
+)

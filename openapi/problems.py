@@ -1,0 +1,167 @@
+"""Problem responses: schemas, an example of each problem, and the check of its paragraph."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from chalicelib.http import problems
+from chalicelib.http.problems import TYPE_BASE, Problem
+from chalicelib.http.responses import JSON
+from chalicelib.http.routing import DeclarationError
+from openapi import headers
+
+Component = dict[str, Any]
+
+# Problems that every operation can respond with, and those of them that concern tokens
+EVERY_OPERATION = (
+    *("bad-request", "unauthenticated", "invalid-token", "insufficient-scope", "forbidden"),
+    "not-acceptable",
+    *("too-many-requests", "internal-error", "service-unavailable", "gateway-timeout"),
+)
+OF_TOKENS = {"unauthenticated", "invalid-token", "insufficient-scope"}
+
+# Problems that any resource can respond with
+SHARED: Sequence[Problem] = (
+    problems.BadRequest("The gateway can't parse the request."),
+    problems.MalformedJSON("The body is not JSON: Expecting value at line 1, column 11."),
+    problems.ValidationError(
+        "`errors` lists what to change.",
+        [
+            {
+                "pointer": "/email",
+                "code": "email",
+                "detail": "Must be an email address, such as ada@example.com.",
+            }
+        ],
+    ),
+    problems.Unauthenticated("Send a token: `Authorization: Bearer ...`."),
+    problems.InvalidToken("The token has expired."),
+    problems.InsufficientScope("customers:write"),
+    problems.Forbidden("The gateway rejects requests from this client."),
+    problems.NotAcceptable("Only application/json is available. Add it to Accept."),
+    problems.PreconditionFailed(
+        "The version doesn't match If-Match. Fetch the current version and reapply your change."
+    ),
+    problems.ContentTooLarge("The maximum is 65536 bytes."),
+    problems.UnsupportedMediaType(
+        "Send the body as application/json.", headers={"Accept-Post": JSON, "Accept-Patch": JSON}
+    ),
+    problems.IdempotencyKeyReused(
+        "This key was used with a different body. Send the same body, or use a new key."
+    ),
+    problems.PreconditionRequired("Send If-Match with the ETag of the version to replace."),
+    problems.TooManyRequests("Send fewer requests at a time.", headers={"Retry-After": "1"}),
+    problems.InternalError("The service failed. If this persists, report the request_id."),
+    problems.ServiceUnavailable("The database is not available. Retry.", retry_after=1),
+    problems.GatewayTimeout("The response took too long. Retry."),
+)
+
+_ERROR_FIELDS = {
+    "pointer": "The place in the body (RFC 6901).",
+    "parameter": "The query parameter.",
+    "header": "The request header.",
+    "code": "The kind of error, for programs. The problem's documentation lists all codes.",
+    "detail": "Explains the error to people. The text may change.",
+}
+
+
+def kinds(base: type[Problem] = Problem) -> Iterator[type[Problem]]:
+    """Yield every kind of problem that has a type."""
+    for kind in base.__subclasses__():
+        yield from [kind] if hasattr(kind, "type") else []
+        yield from kinds(kind)
+
+
+def check_paragraphs(markdown: str) -> None:
+    """Raise DeclarationError unless each kind of problem has a paragraph in the documentation."""
+    for kind in kinds():
+        start = f"\n## {kind.type}\n\n{kind.status}, *{kind.title}*. "
+        if start not in markdown:
+            raise DeclarationError(
+                f"{kind.type}: docs/problems.md and docs/problems-*.md have no paragraph of it: add"
+                f' one that starts with "## {kind.type}", an empty line, and'
+                f' "{kind.status}, *{kind.title}*."'
+            )
+
+
+def schemas() -> Iterator[tuple[str, Component]]:
+    text = headers.TEXT
+    yield (
+        "InputError",
+        {
+            "type": "object",
+            "description": "One error in the request.",
+            "properties": {
+                name: text | {"description": description}
+                for name, description in _ERROR_FIELDS.items()
+            },
+            "required": ["code", "detail"],
+        },
+    )
+    yield "Problem", _problem(text)
+
+
+def responses(
+    types: Sequence[str], examples: Mapping[str, Problem]
+) -> Iterator[tuple[int, str, Component]]:
+    """Yield for each status: the status, the name of the component, and the response.
+
+    `examples` has a problem of each type, in the order in which problems share a response.
+    """
+    chosen = [problem for name, problem in examples.items() if name in types]
+    for status in sorted({problem.status for problem in chosen}):
+        same = [problem for problem in chosen if problem.status == status]
+        name = "Or".join(problem.type.title().replace("-", "") for problem in same)
+        yield status, name, _response(same)
+
+
+def _problem(text: Component) -> Component:
+    reference = text | {"format": "uri-reference"}
+    return {
+        "type": "object",
+        "description": "Describes a failed request: problem details (RFC 9457).",
+        "properties": {
+            "type": reference | {"description": "The kind of problem, for programs."},
+            "title": text | {"description": "The kind of problem, for people."},
+            "status": {"type": "integer", "description": "The status of the response."},
+            "detail": text
+            | {
+                "description": "Explains the problem and the remedy to people. The text may change."
+            },
+            "instance": reference | {"description": "The path of the request."},
+            "request_id": text | {"description": "The `Request-Id` of the response."},
+            "errors": {
+                "type": "array",
+                "items": {"$ref": "#/components/schemas/InputError"},
+                "description": "The errors in the request. Maximum: 100.",
+            },
+        },
+        "required": ["detail", "instance", "request_id", "status", "title", "type"],
+    }
+
+
+def _response(same: Sequence[Problem]) -> Component:
+    own: Iterable[str] = {header for problem in same for header in problem.headers}
+    schema = {
+        "$ref": "#/components/schemas/Problem",
+        "properties": {
+            # clients must expect other values: see the description of the API
+            "type": {
+                "enum": [TYPE_BASE + problem.type for problem in same],
+                "x-extensible": True,
+                "description": "The kind of problem, for programs.",
+            },
+            "status": {"const": same[0].status, "description": "The status of the response."},
+        },
+    }
+    shown = {
+        problem.type: {"summary": problem.title, "value": _example(problem)} for problem in same
+    }
+    return {
+        "description": " ".join(f"{problem.title}." for problem in same),
+        "headers": {name: headers.ref(same[0].type, name) for name in ("Request-Id", *sorted(own))},
+        "content": {"application/problem+json": {"schema": schema, "examples": shown}},
+    }
+
+
+def _example(problem: Problem) -> Component:
+    return problems.body(problem, "/customers", headers.REQUEST_ID)
