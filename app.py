@@ -103,7 +103,7 @@ def create_customer(request: Request) -> Response:
     from chalicelib.http import creates
 
     key = request.idempotency_key("create_customer")
-    fields = acceptance.load_customer(request.document(JSON))
+    fields = acceptance.load_customer(request.document())
     created = creates.create(database(), CUSTOMERS, fields, key)
     return responses.created(request, CUSTOMERS, created)
 
@@ -127,7 +127,7 @@ def create_customers(request: Request) -> Response:
     from chalicelib.http import creates
 
     key = request.idempotency_key("create_customers")
-    batch = schemas.load_batch(request.document(JSON, max_bytes=MAX_BATCH_BYTES))
+    batch = schemas.load_batch(request.document(max_bytes=MAX_BATCH_BYTES))
     created = creates.create_all(database(), CUSTOMERS, batch, key)
     return responses.all_created(request, CUSTOMERS, created)
 
@@ -169,7 +169,7 @@ def replace_customer(request: Request, customer_id: str) -> Response:
     from chalicelib.customers import schemas
     from chalicelib.http import updates
 
-    load = partial(schemas.load_customer, request.document(JSON))
+    load = partial(schemas.load_customer, request.document())
     parsed_id = parse_id(customer_id)
     request.require_if_match()
     replaced = updates.replace(database(), CUSTOMERS, parsed_id, load, request.intent)
@@ -194,7 +194,7 @@ def patch_customer(request: Request, customer_id: str) -> Response:
     from chalicelib.customers import schemas
     from chalicelib.http import updates
 
-    patch, parsed_id = request.document(MERGE_PATCH, JSON), parse_id(customer_id)
+    patch, parsed_id = request.document(), parse_id(customer_id)
     intent = request.intent
     version = single_version(intent.versions)
     if version and request.wants_minimal and schemas.is_of_details(patch):

@@ -18,7 +18,7 @@ from chalicelib.http.routing import Operation
 from infrastructure import firewall, gateway_responses
 from infrastructure.stages import Stage
 from openapi import build
-from openapi.operations import documentation
+from openapi.references import documentation
 
 JSONSchema = dict[str, Any]
 

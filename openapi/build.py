@@ -19,12 +19,13 @@ from openapi import (
     accepted,
     components,
     headers,
-    operations,
     page,
     problems,
+    references,
     validation,
 )
-from openapi.operations import Paths, Table
+from openapi.operations import Paths
+from openapi.references import Table
 from openapi.service import INFO, bearer
 
 JSONObject = dict[str, Any]
@@ -35,8 +36,8 @@ def document(declared: Operations = app.operation) -> JSONObject:
 
     Raises DeclarationError if a declaration is incomplete, or refers to what does not exist.
     """
-    resources = operations.resources(declared.table)
-    schemas = components.schemas(declared.table, resources)
+    tags = references.tags(declared.table)
+    schemas = components.schemas(declared.table, tags)
     builder = Paths(declared.table, schemas)
     paths = builder.build()
     every = {"schemas": schemas, "responses": builder.responses, "headers": headers.RESPONSE}
@@ -45,7 +46,7 @@ def document(declared: Operations = app.operation) -> JSONObject:
         "info": INFO | {"version": _version()},
         # relative to the document's own URL, and therefore right in every stage
         "servers": [{"url": "."}],
-        "tags": [{"name": each.tag, "description": each.description} for each in resources],
+        "tags": [{"name": tag.name, "description": tag.description} for tag in tags],
         "paths": paths,
         "components": {
             **components.used(paths, every),
@@ -96,9 +97,9 @@ def problem_pages() -> str:
 
 def _accepted(table: Table) -> dict[Path, str]:
     return {
-        ROOT / each.accepted: json.dumps(accepted.rules(each.schema), indent=1) + "\n"
-        for each in operations.resources(table)
-        if each.accepted and each.schema
+        ROOT / tag.accepted: json.dumps(accepted.rules(tag.schema), indent=1) + "\n"
+        for tag in references.tags(table)
+        if tag.accepted and tag.schema
     }
 
 

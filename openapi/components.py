@@ -5,24 +5,24 @@ from typing import Any
 
 from chalicelib.http.routing import DeclarationError
 from openapi import problems, resources
-from openapi.declarations import JSONSchema, Resource
-from openapi.operations import Table, page_size
+from openapi.declarations import JSONSchema, Tag
+from openapi.references import Table, page_size
 
 JSONObject = dict[str, Any]
 PREFIX = "#/components/"
 
 
-def schemas(table: Table, about: Iterable[Resource]) -> dict[str, JSONSchema]:
+def schemas(table: Table, tags: Iterable[Tag]) -> dict[str, JSONSchema]:
     """Return the schemas of problems and resources, by name.
 
     Raises DeclarationError if two resources have different schemas of the same name.
     """
     found = dict(problems.schemas())
-    for resource in about:
-        for name, schema in resources.components(resource, page_size(table, resource)):
+    for tag in tags:
+        for name, schema in resources.components(tag, page_size(table, tag)):
             if found.setdefault(name, schema) != schema:
                 raise DeclarationError(
-                    f"{resource.tag}: there are two different schemas of the name {name}: rename"
+                    f"{tag.name}: there are two different schemas of the name {name}: rename"
                     " one of the marshmallow schemas"
                 )
     return found

@@ -3,7 +3,7 @@
 from typing import Any
 
 from chalicelib.customers import fields, lists, problems, schemas
-from openapi.declarations import Body, Documentation, Resource, Response, ref
+from openapi.declarations import Body, Documentation, Response, Tag, ref
 
 Example = dict[str, Any]
 
@@ -77,13 +77,13 @@ HAS_A_NAME = {
     "then": {"required": [NAMES[-1]], "properties": {NAMES[-1]: {"type": "string"}}},
 }
 
-CUSTOMERS = Resource(
+CUSTOMERS = Tag(
     "customers",
     "Customers.",
-    schemas.Customer,
-    schemas.Batch,
-    CUSTOMER,
-    HAS_A_NAME,
+    schema=schemas.Customer,
+    batch=schemas.Batch,
+    example=CUSTOMER,
+    rules=HAS_A_NAME,
     problems=(
         fields.CUSTOMERS.missing(),
         problems.EmailTaken(
@@ -116,94 +116,110 @@ READ_OR_UPDATE = ("get_customer", "replace_customer", "patch_customer", "delete_
 
 LIST = Documentation(
     CUSTOMERS,
-    {
+    responses={
         200: Response(
             "A page of customers.",
             "CustomerPage",
             {"items": [CUSTOMER], "next": NEXT, "has_more": True},
-            ("Link",),
+            headers=("Link",),
         )
     },
-    ("validation-error",),
+    problems=("validation-error",),
     defaults=lists.Query._field_defaults,
 )
 
 CREATE = Documentation(
     CUSTOMERS,
-    {
+    responses={
         201: Response(
             "The new customer.",
             "Customer",
             CUSTOMER,
-            ("ETag", "Location", "Idempotency-Replayed"),
-            (*READ_OR_UPDATE, "restore_customer", "erase_customer"),
+            headers=("ETag", "Location", "Idempotency-Replayed"),
+            links=(*READ_OR_UPDATE, "restore_customer", "erase_customer"),
         )
     },
-    (*BODY, "idempotency-key-reused"),
-    ("Idempotency-Key",),
+    problems=(*BODY, "idempotency-key-reused"),
+    headers=("Idempotency-Key",),
     body=Body("NewCustomer", ADA),
 )
 
 CREATE_BATCH = Documentation(
     CUSTOMERS,
-    {
+    responses={
         201: Response(
             "The new customers, in the order of the request.",
             "CustomerList",
             {"items": [CUSTOMER, CREATED_GRACE]},
-            ("Idempotency-Replayed",),
+            headers=("Idempotency-Replayed",),
         )
     },
-    (*BODY, "idempotency-key-reused"),
-    ("Idempotency-Key",),
+    problems=(*BODY, "idempotency-key-reused"),
+    headers=("Idempotency-Key",),
     body=Body("NewCustomerList", {"items": [ADA, GRACE]}),
 )
 
 GET = Documentation(
     CUSTOMERS,
-    {
-        200: Response("The customer.", WHOLE_OR_PARTIAL, CUSTOMER, ("ETag",), READ_OR_UPDATE),
+    responses={
+        200: Response(
+            "The customer.", WHOLE_OR_PARTIAL, CUSTOMER, headers=("ETag",), links=READ_OR_UPDATE
+        ),
         304: Response("The customer has not changed.", headers=("ETag",)),
     },
-    CHANGE,
-    ("If-Match", "If-None-Match"),
+    problems=CHANGE,
+    headers=("If-Match", "If-None-Match"),
 )
 
 REPLACE = Documentation(
     CUSTOMERS,
-    {
-        200: Response("The updated customer.", "Customer", CUSTOMER | {"version": 2}, ("ETag",)),
+    responses={
+        200: Response(
+            "The updated customer.", "Customer", CUSTOMER | {"version": 2}, headers=("ETag",)
+        ),
         204: MINIMAL,
     },
-    (*BODY, "customer-not-found", "precondition-failed", "precondition-required"),
-    ("If-Match", "Prefer"),
-    ("If-Match",),
-    Body("CustomerReplacement", ADA),
+    problems=(*BODY, "customer-not-found", "precondition-failed", "precondition-required"),
+    headers=("If-Match", "Prefer"),
+    required=("If-Match",),
+    body=Body("CustomerReplacement", ADA),
 )
 
 PATCH_ONE = Documentation(
     CUSTOMERS,
-    {200: Response("The updated customer.", "Customer", PATCHED, ("ETag",)), 204: MINIMAL},
-    (*BODY, "customer-not-found", "precondition-failed"),
-    ("If-Match", "Prefer"),
+    responses={
+        200: Response("The updated customer.", "Customer", PATCHED, headers=("ETag",)),
+        204: MINIMAL,
+    },
+    problems=(*BODY, "customer-not-found", "precondition-failed"),
+    headers=("If-Match", "Prefer"),
     body=Body("CustomerPatch", PATCH),
 )
 
 DELETE = Documentation(
     CUSTOMERS,
-    {204: Response("The customer is deleted.", links=("restore_customer", "erase_customer"))},
-    CHANGE,
-    ("If-Match",),
+    responses={
+        204: Response("The customer is deleted.", links=("restore_customer", "erase_customer"))
+    },
+    problems=CHANGE,
+    headers=("If-Match",),
 )
 
 RESTORE = Documentation(
     CUSTOMERS,
-    {
-        200: Response("The restored customer.", "Customer", CUSTOMER | {"version": 3}, ("ETag",)),
+    responses={
+        200: Response(
+            "The restored customer.", "Customer", CUSTOMER | {"version": 3}, headers=("ETag",)
+        ),
         204: MINIMAL,
     },
-    (*CHANGE, *CONFLICTS),
-    ("If-Match", "Prefer"),
+    problems=(*CHANGE, *CONFLICTS),
+    headers=("If-Match", "Prefer"),
 )
 
-ERASE = Documentation(CUSTOMERS, {204: Response("The customer is erased.")}, CHANGE, ("If-Match",))
+ERASE = Documentation(
+    CUSTOMERS,
+    responses={204: Response("The customer is erased.")},
+    problems=CHANGE,
+    headers=("If-Match",),
+)

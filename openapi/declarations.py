@@ -15,8 +15,8 @@ from chalicelib.http.problems import Problem
 JSONSchema = dict[str, Any]
 
 
-class Resource(NamedTuple):
-    """A resource, whose operations share a tag and components.
+class Tag(NamedTuple):
+    """A group of operations: those of a resource, or of the service itself.
 
     schema: the marshmallow schema; None for operations without a resource.
     batch: the marshmallow schema of several new resources; None if there is no such operation.
@@ -27,7 +27,7 @@ class Resource(NamedTuple):
     accepted: path of the file for the rules from `openapi.accepted`; None without a fast path.
     """
 
-    tag: str
+    name: str
     description: str
     schema: type[Schema] | None = None
     batch: type[Schema] | None = None
@@ -65,7 +65,7 @@ class Documentation(NamedTuple):
     defaults: defaults of query parameters, where the schema does not have them.
     """
 
-    resource: Resource
+    tag: Tag
     responses: Mapping[int, Response]
     problems: Sequence[str] = ()
     headers: Sequence[str] = ()

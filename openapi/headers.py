@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from chalicelib.http.routing import DeclarationError
+
 Component = dict[str, Any]
 
 ENTITY_TAGS = r'^(\*|(W/)?"[!#-~]*"([ \t]*,[ \t]*(W/)?"[!#-~]*"){0,19})$'
@@ -121,6 +123,21 @@ RESPONSE: Mapping[str, Component] = {
 }
 
 
-def ref(name: str) -> Component:
-    """Return a reference to a response header among the components."""
+def request(operation: str, name: str) -> Component:
+    """Return the description of a request header. Raises DeclarationError if it is unknown."""
+    _check(operation, name, REQUEST, "REQUEST")
+    return REQUEST[name]
+
+
+def ref(operation: str, name: str) -> Component:
+    """Return a reference to a response header. Raises DeclarationError if it is unknown."""
+    _check(operation, name, RESPONSE, "RESPONSE")
     return {"$ref": f"#/components/headers/{name}"}
+
+
+def _check(operation: str, name: str, known: Mapping[str, Component], table: str) -> None:
+    if name not in known:
+        raise DeclarationError(
+            f"{operation}: the header {name} has no description: add it to {table} in"
+            " openapi/headers.py"
+        )

@@ -1,53 +1,20 @@
 """The paths of the document, generated from the declarations of the operations."""
 
 import inspect
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
-from marshmallow import Schema
-
-from chalicelib.http.routing import DeclarationError, Operation, resolve
-from openapi import fields, headers, problems
-from openapi.declarations import Documentation, JSONSchema, Resource, Response, ref
+from chalicelib.http.routing import DeclarationError, Operation
+from openapi import headers, parameters, problems
+from openapi.declarations import Documentation, JSONSchema, Response, ref
+from openapi.references import Table, documentation, tags
 
 if TYPE_CHECKING:
     from chalicelib.http.problems import Problem
 
 JSONObject = dict[str, Any]
-Table = Mapping[str, Operation]
 
 EVERY_RESPONSE = ("Request-Id", "Cache-Control", "Vary")
-PATH_ID = "_id}"
-
-
-def documentation(operation: Operation) -> Documentation:
-    """Return the operation's documentation. Raises DeclarationError if it is incomplete."""
-    found = _resolved(operation, "documentation")
-    if found is None:
-        raise DeclarationError(
-            f"{operation.name} has no documentation: pass documentation="
-            f'"openapi.<resource>:<NAME>" to its decorator, and declare the Documentation there'
-        )
-    _check_body(operation, found)
-    return found  # type: ignore[no-any-return]
-
-
-def query_schema(operation: Operation) -> type[Schema] | None:
-    """Return the schema of the query parameters. Raises DeclarationError if it does not exist."""
-    return _resolved(operation, "query")  # type: ignore[no-any-return]
-
-
-def resources(table: Table) -> list[Resource]:
-    """Return the resources that the operations document, each once."""
-    found = [documentation(operation).resource for operation in table.values()]
-    return list({resource.tag: resource for resource in found}.values())
-
-
-def page_size(table: Table, resource: Resource) -> int:
-    """Return the maximum of the parameter `limit` of the resource's operations; 0 without one."""
-    schemas = [query_schema(each) for each in table.values() if _is_about(each, resource)]
-    parameters = [fields.object_schema(schema)["properties"] for schema in schemas if schema]
-    return max((each["limit"]["maximum"] for each in parameters if "limit" in each), default=0)
 
 
 class Paths:
@@ -58,8 +25,8 @@ class Paths:
         self.responses: dict[str, JSONObject] = {}
         self._table = table
         self._schemas = schemas
-        self._resources = resources(table)
-        own = [problem for resource in self._resources for problem in resource.problems]
+        self._tags = tags(table)
+        own = [problem for tag in self._tags for problem in tag.problems]
         self._problems: dict[str, Problem] = {each.type: each for each in (*problems.SHARED, *own)}
 
     def build(self) -> JSONObject:
@@ -78,10 +45,10 @@ class Paths:
         summary, description = _texts(operation)
         described = {
             "operationId": _operation_id(operation.name),
-            "tags": [documented.resource.tag],
+            "tags": [documented.tag.name],
             "summary": summary,
             "description": description,
-            "parameters": list(self._parameters(operation, documented)),
+            "parameters": list(parameters.describe(operation, self._tags)),
             "responses": dict(self._all_responses(operation, documented)),
             "security": [{"bearer": [operation.scope]}] if operation.scope else [],
         }
@@ -100,31 +67,6 @@ class Paths:
     def _dereferenced(self, response: JSONObject) -> JSONObject:
         return self.responses[response["$ref"].split("/")[-1]] if "$ref" in response else response
 
-    def _parameters(self, operation: Operation, documented: Documentation) -> Iterator[JSONObject]:
-        for name in _path_parameters(operation.path):
-            yield self._path_parameter(operation, name)
-        yield from _query_parameters(operation, documented)
-        for name in (*documented.headers, "Request-Id"):
-            required = {"required": True} if name in documented.required else {}
-            yield {"name": name, "in": "header", **required, **_request_header(operation, name)}
-
-    def _path_parameter(self, operation: Operation, name: str) -> JSONObject:
-        noun = name.removesuffix("_id")
-        for resource in self._resources:
-            if resource.schema and resource.schema.__name__.lower() == noun.replace("_", ""):
-                return {
-                    "name": name,
-                    "in": "path",
-                    "required": True,
-                    "description": f"The {noun}'s `id`, a UUID. Unknown and malformed ids: 404.",
-                    "schema": fields.READ_ONLY["id"],
-                    "example": resource.example["id"],
-                }
-        raise DeclarationError(
-            f"{operation.name}: the path parameter {name} is not the id of a resource: call it"
-            " <resource>_id, where <Resource> is the schema of a documented Resource"
-        )
-
     def _all_responses(
         self, operation: Operation, documented: Documentation
     ) -> Iterator[tuple[str, JSONObject]]:
@@ -140,7 +82,7 @@ class Paths:
             if name not in self._problems:
                 raise DeclarationError(
                     f"{operation.name}: there is no example of the problem {name}: add one to"
-                    f" the problems of the Resource {documented.resource.tag}"
+                    f" the problems of the Tag {documented.tag.name}"
                 )
         types = (*documented.problems, *problems.EVERY_OPERATION)
         needs_token = operation.scope is not None
@@ -150,7 +92,7 @@ class Paths:
         names = (*EVERY_RESPONSE, *response.headers)
         described: JSONObject = {
             "description": response.description,
-            "headers": {name: headers.ref(_response_header(operation, name)) for name in names},
+            "headers": {name: headers.ref(operation.name, name) for name in names},
         }
         if response.schema:
             described["content"] = {_media_type(operation): self._content(operation, response)}
@@ -192,44 +134,14 @@ class Paths:
         if name not in self._table:
             raise DeclarationError(f"{operation.name}: it links to {name}, which is no operation")
         target = self._table[name]
-        known = _path_parameters(operation.path)
-        parameters = {
+        known = parameters.in_path(operation.path)
+        arguments = {
             each: f"$request.path.{each}" if each in known else "$response.body#/id"
-            for each in _path_parameters(target.path)
+            for each in parameters.in_path(target.path)
         }
         if "If-Match" in documentation(target).required:
-            parameters["header.If-Match"] = "$response.header.ETag"
-        return {"operationId": _operation_id(name), "parameters": parameters}
-
-
-def _resolved(operation: Operation, argument: str) -> Any:
-    reference = getattr(operation, argument)
-    if reference is None:
-        return None
-    try:
-        return resolve(reference)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise DeclarationError(
-            f'{operation.name}: {argument}="{reference}" does not exist ({error}): correct the'
-            " reference, or declare what it refers to"
-        ) from None
-
-
-def _check_body(operation: Operation, documented: Documentation) -> None:
-    if documented.body and not operation.consumes:
-        raise DeclarationError(
-            f"{operation.name}: its documentation has a request body: pass its media types as"
-            " consumes=... to the decorator, or remove the body"
-        )
-    if operation.consumes and not (documented.body and documented.body.example is not None):
-        raise DeclarationError(
-            f"{operation.name}: the request body has no example: add body=Body(schema, example) to"
-            f" {operation.documentation}"
-        )
-
-
-def _is_about(operation: Operation, resource: Resource) -> bool:
-    return documentation(operation).resource.tag == resource.tag
+            arguments["header.If-Match"] = "$response.header.ETag"
+        return {"operationId": _operation_id(name), "parameters": arguments}
 
 
 def _texts(operation: Operation) -> tuple[str, str]:
@@ -247,47 +159,6 @@ def _texts(operation: Operation) -> tuple[str, str]:
 def _operation_id(name: str) -> str:
     first, *others = name.split("_")
     return first + "".join(map(str.title, others))
-
-
-def _path_parameters(path: str) -> list[str]:
-    return [part[1:-1] for part in path.split("/") if part.startswith("{")]
-
-
-def _query_parameters(operation: Operation, documented: Documentation) -> Iterator[JSONObject]:
-    schema = query_schema(operation)
-    if schema is None:
-        return
-    rules = fields.object_schema(schema, _defaults(operation, documented))
-    for name, rule in rules["properties"].items():
-        text = rule.pop("description")
-        yield {"name": name, "in": "query", "description": text, "schema": rule}
-
-
-def _defaults(operation: Operation, documented: Documentation) -> Mapping[str, bool | int]:
-    """Return the defaults of query parameters that are constants in JSON."""
-    arguments = inspect.signature(operation.view).parameters.items()
-    own = {name: argument.default for name, argument in arguments}
-    defaults = own | dict(documented.defaults)
-    return {name: value for name, value in defaults.items() if isinstance(value, bool | int)}
-
-
-def _request_header(operation: Operation, name: str) -> JSONObject:
-    return headers.REQUEST[_known_header(operation, name, headers.REQUEST, "REQUEST")]
-
-
-def _response_header(operation: Operation, name: str) -> str:
-    return _known_header(operation, name, headers.RESPONSE, "RESPONSE")
-
-
-def _known_header(
-    operation: Operation, name: str, known: Mapping[str, JSONObject], table: str
-) -> str:
-    if name not in known:
-        raise DeclarationError(
-            f"{operation.name}: the header {name} has no description: add it to {table} in"
-            " openapi/headers.py"
-        )
-    return name
 
 
 def _media_type(operation: Operation) -> str:

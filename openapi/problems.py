@@ -78,8 +78,9 @@ def check_paragraphs(markdown: str) -> None:
         start = f"\n## {kind.type}\n\n{kind.status}, *{kind.title}*. "
         if start not in markdown:
             raise DeclarationError(
-                f"{kind.type}: docs/problems.md has no paragraph of it: add one that starts with"
-                f' "## {kind.type}", an empty line, and "{kind.status}, *{kind.title}*."'
+                f"{kind.type}: docs/problems.md and docs/problems-*.md have no paragraph of it: add"
+                f' one that starts with "## {kind.type}", an empty line, and'
+                f' "{kind.status}, *{kind.title}*."'
             )
 
 
@@ -158,7 +159,7 @@ def _response(same: Sequence[Problem]) -> Component:
     }
     return {
         "description": " ".join(f"{problem.title}." for problem in same),
-        "headers": {name: headers.ref(name) for name in ("Request-Id", *sorted(own))},
+        "headers": {name: headers.ref(same[0].type, name) for name in ("Request-Id", *sorted(own))},
         "content": {"application/problem+json": {"schema": schema, "examples": shown}},
     }
 

@@ -15,7 +15,7 @@ from marshmallow.fields import Field, List
 from marshmallow.validate import OneOf
 
 from chalicelib.http import fields
-from openapi.declarations import JSONSchema, Resource, ref
+from openapi.declarations import JSONSchema, Tag, ref
 from openapi.fields import LINE, named_fields, nested_schema, object_schema
 
 Named = tuple[str, JSONSchema]
@@ -28,25 +28,25 @@ NEXT_PAGE = {
 HAS_MORE = {"type": "boolean", "description": "Whether there is a next page."}
 
 
-def components(resource: Resource, page_size: int) -> Iterator[Named]:
-    """Yield the schemas that operations of the resource may refer to, by name."""
-    yield from resource.components.items()
-    if resource.schema is None:
+def components(tag: Tag, page_size: int) -> Iterator[Named]:
+    """Yield the schemas that operations of the tag may refer to, by name."""
+    yield from tag.components.items()
+    if tag.schema is None:
         return
-    noun = resource.schema.__name__
-    *parts, (_, new) = _request_schemas(resource.schema)
+    noun = tag.schema.__name__
+    *parts, (_, new) = _request_schemas(tag.schema)
     yield from parts
-    read_only = _split_read_only(resource.schema, new)
-    writable, rules = new["properties"], dict(resource.rules)
+    read_only = _split_read_only(tag.schema, new)
+    writable, rules = new["properties"], dict(tag.rules)
     yield f"New{noun}", new | rules
     both = {"properties": {**writable, **read_only}}
     yield f"{noun}Replacement", new | rules | both
     yield f"{noun}Patch", _patch(writable, read_only)
-    yield from _response_parts(resource.schema, noun, dict(parts))
-    whole = _in_response(resource.schema, noun, both["properties"])
+    yield from _response_parts(tag.schema, noun, dict(parts))
+    whole = _in_response(tag.schema, noun, both["properties"])
     yield noun, whole
     yield f"Partial{noun}", _partial(whole, noun)
-    yield from _lists(resource, noun, page_size)
+    yield from _lists(tag, noun, page_size)
 
 
 def _request_schemas(schema: type[Schema]) -> Iterator[Named]:
@@ -148,9 +148,9 @@ def _partial(whole: JSONSchema, noun: str) -> JSONSchema:
     return optional | {"description": f"The fields of {noun} that `fields` names."}
 
 
-def _lists(resource: Resource, noun: str, page_size: int) -> Iterator[Named]:
-    if resource.batch is not None:
-        rules = object_schema(resource.batch)
+def _lists(tag: Tag, noun: str, page_size: int) -> Iterator[Named]:
+    if tag.batch is not None:
+        rules = object_schema(tag.batch)
         items = rules["properties"]["items"]
         yield f"New{noun}List", _object({"items": items | {"items": ref(f"New{noun}")}})
         yield f"{noun}List", _object({"items": items | {"items": ref(noun)}})

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from openapi.declarations import Documentation, Resource, Response
+from openapi.declarations import Documentation, Response, Tag
 
 INFO = {
     "title": "Customers API",
@@ -24,7 +24,7 @@ what you don't know. Everything documented here stays.
 """,
 }
 
-SERVICE = Resource(
+SERVICE = Tag(
     "service",
     "The service itself. No token is required.",
     components={
@@ -39,24 +39,24 @@ SERVICE = Resource(
 
 HEALTH = Documentation(
     SERVICE,
-    {200: Response("The service works.", "Health", {"status": "ok"})},
-    ("validation-error",),
+    responses={200: Response("The service works.", "Health", {"status": "ok"})},
+    problems=("validation-error",),
 )
 
 OPENAPI = Documentation(
     SERVICE,
-    {
+    responses={
         200: Response(
             "The document.", "OpenAPIDocument", {"openapi": "3.1.0", "info": {}, "paths": {}}
         )
     },
-    ("validation-error",),
+    problems=("validation-error",),
 )
 
 PROBLEMS = Documentation(
     SERVICE,
-    {200: Response("The page.", {"type": "string"}, "<!doctype html>...")},
-    ("validation-error",),
+    responses={200: Response("The page.", {"type": "string"}, "<!doctype html>...")},
+    problems=("validation-error",),
 )
 
 

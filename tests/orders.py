@@ -12,7 +12,7 @@ from chalicelib.http.queries import Query
 from chalicelib.http.responses import JSON
 from chalicelib.http.routing import Operations
 from chalicelib.http.schemas import JSONObject
-from openapi.declarations import Body, Documentation, Resource
+from openapi.declarations import Body, Documentation, Tag
 from openapi.declarations import Response as Documented
 
 
@@ -52,21 +52,29 @@ ORDER: dict[str, Any] = {
     "total": 9.5,
 }
 PAGE = {"items": [ORDER], "next": None, "has_more": False}
-ORDERS = Resource("orders", "Orders.", Order, example=ORDER)
+ORDERS = Tag("orders", "Orders.", Order, example=ORDER)
 
 CREATE = Documentation(
     ORDERS,
-    {201: Documented("The new order.", "Order", ORDER, ("Location",), links=("get_order",))},
-    ("validation-error",),
-    ("Idempotency-Key",),
+    responses={
+        201: Documented(
+            "The new order.", "Order", ORDER, headers=("Location",), links=("get_order",)
+        )
+    },
+    problems=("validation-error",),
+    headers=("Idempotency-Key",),
     body=Body("NewOrder", NEW),
 )
 LIST = Documentation(
     ORDERS,
-    {200: Documented("A page.", "OrderPage", PAGE)},
+    responses={200: Documented("A page.", "OrderPage", PAGE)},
     defaults={"limit": 10},
 )
-GET = Documentation(ORDERS, {200: Documented("The order.", "Order", ORDER)}, ("validation-error",))
+GET = Documentation(
+    ORDERS,
+    responses={200: Documented("The order.", "Order", ORDER)},
+    problems=("validation-error",),
+)
 
 app = Chalice("orders")
 

@@ -63,6 +63,7 @@ def test_document_of_another_resource_is_valid() -> None:
 
 
 def test_another_resource_gets_components_of_its_own() -> None:
+    assert "OrderPatch" not in SCHEMAS  # no operation uses it
     assert {"NewOrder", "Order", "Line", "OrderLine", "OrderPage", "OrderStatus"} <= SCHEMAS.keys()
     assert not [name for name in SCHEMAS if "Customer" in name or name == "Metadata"]
     assert SCHEMAS["NewOrder"]["required"] == ["customer_id", "lines"]
@@ -210,6 +211,10 @@ def test_mistake_in_a_documentation_is_reported(
     assert mistake().startswith(message)
 
 
+class Unlimited(Schema):
+    limit = fields.Integer(metadata={"description": "Number of orders per page."})
+
+
 class Strange(fields.Field[str]):
     pass
 
@@ -232,16 +237,30 @@ def test_mistake_in_a_field_is_reported(
     monkeypatch: pytest.MonkeyPatch, field: fields.Field[Any], message: str
 ) -> None:
     planted = Schema.from_dict({"color": field}, name="Planted")
-    resource = ORDERS._replace(schema=planted)
-    monkeypatch.setattr(orders, "GET", GET._replace(resource=resource))
+    tag = ORDERS._replace(schema=planted)
+    monkeypatch.setattr(orders, "GET", GET._replace(tag=tag))
 
     assert mistake().startswith(message)
 
 
+def test_limit_without_a_maximum_is_reported(changed: Callable[..., Operations]) -> None:
+    operations = changed("get_orders", query="tests.test_declarations:Unlimited")
+
+    assert mistake(operations).startswith("orders: the query parameter limit has no maximum: ")
+
+
+def test_resource_without_an_example_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CREATE", "LIST", "GET"):
+        documented = getattr(orders, name)
+        monkeypatch.setattr(orders, name, documented._replace(tag=ORDERS._replace(example=None)))
+
+    assert mistake().startswith("orders: the Tag has no example with an id: ")
+
+
 def test_different_schemas_of_one_name_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     other = Schema.from_dict({"color": Text(9, metadata={"description": "A color."})}, name="Order")
-    resource = ORDERS._replace(tag="others", schema=other)
-    monkeypatch.setattr(orders, "LIST", LIST._replace(resource=resource))
+    tag = ORDERS._replace(name="others", schema=other)
+    monkeypatch.setattr(orders, "LIST", LIST._replace(tag=tag))
 
     assert mistake().startswith("orders: there are two different schemas of the name ")
 
@@ -249,7 +268,9 @@ def test_different_schemas_of_one_name_are_reported(monkeypatch: pytest.MonkeyPa
 def test_problem_without_a_paragraph_is_reported() -> None:
     markdown = build.problem_pages().replace("\n## not-found\n", "\n## found\n")
 
-    with pytest.raises(DeclarationError, match=r"^not-found: docs/problems\.md has no paragraph "):
+    with pytest.raises(
+        DeclarationError, match=r"^not-found: docs/problems\.md and docs/problems-\*\.md have no "
+    ):
         problems.check_paragraphs(markdown)
 
 

@@ -7,7 +7,7 @@ preconditions and idempotency key. Invalid input raises a `Problem`.
 import hashlib
 import json
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
 from typing import NamedTuple, cast
 from urllib.parse import quote, urlencode
@@ -45,6 +45,7 @@ class Request:
         self._request = request
         self.method: str = request.method
         self.route: str = request.path
+        self.consumes: Sequence[str] = ()  # the media types that the operation declares
         self.written: Written | None = None
 
     def header(self, name: str) -> str | None:
@@ -156,18 +157,18 @@ class Request:
         header = self.header("idempotency-key")
         return idempotency.derive(header, self.caller.subject, operation)
 
-    def document(self, *media_types: str, max_bytes: int = MAX_BODY_BYTES) -> object:
-        """Return the JSON document in the body, which must have one of the media types.
+    def document(self, max_bytes: int = MAX_BODY_BYTES) -> object:
+        """Return the JSON document in the body, which has a media type of the operation.
 
         Raises UnsupportedMediaType, ContentTooLarge, MalformedJSON.
         """
         media_type = (self.header("content-type") or "").split(";")[0].strip().lower()
-        if media_type not in media_types:
+        if media_type not in self.consumes:
             # there is no Accept-Put
             name = "Accept-Patch" if self.method == "PATCH" else "Accept-Post"
-            accepted = {} if self.method == "PUT" else {name: ", ".join(media_types)}
+            accepted = {} if self.method == "PUT" else {name: ", ".join(self.consumes)}
             raise problems.UnsupportedMediaType(
-                f"Send the body as {' or '.join(media_types)}.", headers=accepted
+                f"Send the body as {' or '.join(self.consumes)}.", headers=accepted
             )
         if (self.header("content-encoding") or "identity").strip().lower() != "identity":
             raise problems.UnsupportedMediaType(

@@ -1,4 +1,10 @@
-"""How a view becomes a route: who may call it, and what is answered whatever happens."""
+"""Register views as routes, with everything that all operations share.
+
+For each request this module checks the token's scope and the Accept header, validates the query
+string, limits the time for SQL statements, converts exceptions to problem details, adds the
+standard response headers, and records telemetry. It also answers OPTIONS, and 405 for unsupported
+methods.
+"""
 
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -32,7 +38,7 @@ class DeclarationError(Exception):
 
 
 class Operation(NamedTuple):
-    """What a route does, as its decorator declares it.
+    """The declaration of an operation, by the decorator of its view.
 
     `query` and `documentation` are references, `module:name`, to a marshmallow schema and to an
     `openapi.declarations.Documentation`. Nothing imports these before they are needed: the first
@@ -85,9 +91,9 @@ class Operations:
     ) -> Callable[[View], View]:
         """Declare an operation: route the methods of a path to a view.
 
-        scope: what the caller's token must have; None if the operation needs no token.
-        query: reference to the schema of the query parameters; None if there are none.
-        consumes: media types of the request body; empty if there is none.
+        scope: the scope that the token must have; None if the operation needs no token.
+        query: reference to the schema of the query parameters; None without query parameters.
+        consumes: media types of the request body; empty without a request body.
         produces: media type of the successful response.
         share: the part of the stage's rate limit that the operation may use, above 0, at most 1.
         documentation: reference to the documentation of responses and problems. Summary and
@@ -99,16 +105,16 @@ class Operations:
 
         def register(view: View) -> View:
             operation = Operation(
-                view.__name__,
-                path,
-                methods,
-                scope,
-                query,
-                consumes,
-                produces,
-                share,
-                documentation,
-                view,
+                name=view.__name__,
+                path=path,
+                methods=methods,
+                scope=scope,
+                query=query,
+                consumes=consumes,
+                produces=produces,
+                share=share,
+                documentation=documentation,
+                view=view,
             )
             self._check(operation)
             self.table[operation.name] = operation
@@ -198,6 +204,7 @@ def _call(operation: Operation, request: Request, path: Mapping[str, str]) -> Re
         request.require(operation.scope)
     if not headers.accepts(request.header("accept"), operation.produces):
         raise problems.NotAcceptable(f"Only {operation.produces} is available. Add it to Accept.")
+    request.consumes = operation.consumes
     return operation.view(request, **path, **_query(operation, request))
 
 

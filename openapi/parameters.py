@@ -1,0 +1,71 @@
+"""The parameters of an operation: in its path, its query string and its headers."""
+
+import inspect
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from chalicelib.http.routing import DeclarationError, Operation
+from openapi import fields, headers
+from openapi.declarations import Tag
+from openapi.references import documentation, query_schema
+
+JSONObject = dict[str, Any]
+
+
+def describe(operation: Operation, tags: Iterable[Tag]) -> Iterator[JSONObject]:
+    """Yield the parameters; ids in the path are those of the resources of the tags."""
+    for name in in_path(operation.path):
+        yield _path_parameter(operation, name, tags)
+    yield from _in_query(operation)
+    documented = documentation(operation)
+    for name in (*documented.headers, "Request-Id"):
+        required = {"required": True} if name in documented.required else {}
+        header = headers.request(operation.name, name)
+        yield {"name": name, "in": "header", **required, **header}
+
+
+def in_path(path: str) -> list[str]:
+    """Return the names of the parameters in a path."""
+    return [part[1:-1] for part in path.split("/") if part.startswith("{")]
+
+
+def _path_parameter(operation: Operation, name: str, tags: Iterable[Tag]) -> JSONObject:
+    noun = name.removesuffix("_id")
+    for tag in tags:
+        if tag.schema and tag.schema.__name__.lower() == noun.replace("_", ""):
+            return {
+                "name": name,
+                "in": "path",
+                "required": True,
+                "description": f"The {noun}'s `id`, a UUID. Unknown and malformed ids: 404.",
+                "schema": fields.READ_ONLY["id"],
+                "example": _example_id(tag),
+            }
+    raise DeclarationError(
+        f"{operation.name}: the path parameter {name} is not the id of a resource: call it"
+        " <resource>_id, where <Resource> is the schema of the Tag that an operation has"
+    )
+
+
+def _example_id(tag: Tag) -> str:
+    if "id" not in (tag.example or {}):
+        raise DeclarationError(f"{tag.name}: the Tag has no example with an id: add one")
+    return str(tag.example["id"])
+
+
+def _in_query(operation: Operation) -> Iterator[JSONObject]:
+    schema = query_schema(operation)
+    if schema is None:
+        return
+    rules = fields.object_schema(schema, _defaults(operation))
+    for name, rule in rules["properties"].items():
+        text = rule.pop("description")
+        yield {"name": name, "in": "query", "description": text, "schema": rule}
+
+
+def _defaults(operation: Operation) -> Mapping[str, bool | int]:
+    """Return the defaults of query parameters that are constants in JSON."""
+    arguments = inspect.signature(operation.view).parameters.items()
+    own = {name: argument.default for name, argument in arguments}
+    defaults = own | dict(documentation(operation).defaults)
+    return {name: value for name, value in defaults.items() if isinstance(value, bool | int)}
