@@ -159,14 +159,14 @@ def get_orders(request: Request, cursor: str | None = None) -> Response:
 @declare("/orders", "POST", consumes=[JSON])
 def create_order(request: Request) -> Response:
     key = request.idempotency_key("create_order")
-    fields = schemas.load(Order, request.document(JSON))
+    fields = schemas.load(Order, request.document())
     return responses.created(request, ORDERS, creates.create(connected[0], ORDERS, fields, key))
 
 
 @declare("/orders/batch", "POST", consumes=[JSON])
 def create_orders(request: Request) -> Response:
     key = request.idempotency_key("create_orders")
-    batch = schemas.load_batch(Batch, request.document(JSON))
+    batch = schemas.load_batch(Batch, request.document())
     created = creates.create_all(connected[0], ORDERS, batch, key)
     return responses.all_created(request, ORDERS, created)
 
@@ -178,7 +178,7 @@ def get_order(request: Request, order_id: str) -> Response:
 
 @declare("/orders/{order_id}", "PUT", consumes=[JSON])
 def replace_order(request: Request, order_id: str) -> Response:
-    load = partial(schemas.load, Order, request.document(JSON))
+    load = partial(schemas.load, Order, request.document())
     request.require_if_match()
     order = updates.replace(connected[0], ORDERS, UUID(order_id), load, request.intent)
     return responses.written(request, ORDERS, order)
@@ -186,7 +186,7 @@ def replace_order(request: Request, order_id: str) -> Response:
 
 @declare("/orders/{order_id}", "PATCH", consumes=[MERGE_PATCH])
 def patch_order(request: Request, order_id: str) -> Response:
-    edit = partial(schemas.load_patch, Order, request.document(MERGE_PATCH))
+    edit = partial(schemas.load_patch, Order, request.document())
     order = updates.change(connected[0], ORDERS, UUID(order_id), edit, request.intent)
     return responses.written(request, ORDERS, order)
 
