@@ -30,13 +30,12 @@ LAYERS: Mapping[str, str] = {
 # The functions' Amazon Linux, whatever builds for it
 PLATFORM = ("--platform", "manylinux2014_x86_64", "--only-binary", ":all:")
 INTERPRETER = ("--implementation", "cp", "--python-version", PYTHON)
-# Never imported: email-validator makes no DNS requests, only the names of time zones are used, and
-# idna has a command and a codec. Programs of a layer name the Python that installed them, so each
-# machine would build another layer.
+# Never imported: no email address is looked up in the DNS, only names of time zones are used. Programs
+# of a layer name the Python that installed them, so each machine would build another layer.
 LEFT_OUT = (
-    *("dns/", "tzdata/zoneinfo/", "python/bin/"),
-    *(f"idna/{path}" for path in ("cli.", "__main__.", "codec.")),
-    *(f"idna/__pycache__/{path}" for path in ("cli.", "__main__.", "codec.")),
+    *("dns/", "email_validator/__main__.", "email_validator/deliverability."),
+    *(f"idna/{module}." for module in ("__main__", "cli", "codec", "compat")),
+    *("marshmallow/experimental/", "tzdata/zoneinfo/", "python/bin/"),
 )
 OF_PIP = {"RECORD", "INSTALLER", "REQUESTED", "WHEEL", "METADATA", "direct_url.json"}
 CHECKED = ("--invalidation-mode", "checked-hash")
@@ -155,7 +154,11 @@ def _run(command: list[str], directory: Path) -> None:
 def _is_needed(name: str) -> bool:
     """Whether the function needs the file; licenses stay with what they are of."""
     is_about_itself = ".dist-info/" in name and Path(name).name in OF_PIP
-    return not (name.startswith(LEFT_OUT) or is_about_itself or name.endswith((".pyi", "/")))
+    return not (
+        name.replace("__pycache__/", "").startswith(LEFT_OUT)
+        or is_about_itself
+        or name.endswith((".pyi", "/"))
+    )
 
 
 def _files(directory: Path) -> dict[str, bytes]:

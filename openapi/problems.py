@@ -65,9 +65,10 @@ _ERROR_FIELDS = {
 
 
 def kinds(base: type[Problem] = Problem) -> Iterator[type[Problem]]:
-    """Yield every kind of problem that has a type."""
+    """Yield every kind of problem that the service declares."""
     for kind in base.__subclasses__():
-        yield from [kind] if hasattr(kind, "type") else []
+        is_declared = hasattr(kind, "type") and kind.__module__.startswith("chalicelib.")
+        yield from [kind] if is_declared else []
         yield from kinds(kind)
 
 

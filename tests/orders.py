@@ -5,7 +5,7 @@ from typing import Any
 from chalice import Chalice, Response
 from chalice.app import AuthRequest, AuthResponse
 from marshmallow import validate
-from marshmallow.fields import UUID, Nested
+from marshmallow.fields import UUID, Nested, String
 
 from chalicelib.http.fields import Items, ReadOnly, Text, WholeNumber
 from chalicelib.http.queries import Query
@@ -40,6 +40,7 @@ class ListOrders(Query):
     limit = WholeNumber(
         validate=validate.Range(1, 30), metadata={"description": "Number of orders per page."}
     )
+    cursor = String(metadata={"description": "Position of the page."})
 
 
 NEW = {"customer_id": "01a2043a-b5d2-7386-b484-33764a732a70", "lines": [{"sku": "A1"}]}

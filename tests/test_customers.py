@@ -12,9 +12,9 @@ from uuid import UUID
 import pytest
 
 from chalicelib.customers import lists, schemas
-from chalicelib.customers.fields import CUSTOMERS, MAX_SIZE, CustomerNotFound, size
+from chalicelib.customers.fields import CUSTOMERS, MAX_SIZE, size
 from chalicelib.customers.lists import Query
-from chalicelib.customers.problems import EmailTaken
+from chalicelib.customers.problems import CustomerNotFound, EmailTaken
 from chalicelib.database import Database, Row, Value
 from chalicelib.http import creates, reads, updates, values
 from chalicelib.http.preconditions import Intent

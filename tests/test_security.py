@@ -41,7 +41,7 @@ def test_pull_requests_are_audited() -> None:
 
     assert "pull_request" in workflow[True]  # YAML's `on`
     assert [step["run"] for step in steps if "run" in step] == ["make audit"]
-    assert "pip-audit" in (ROOT / "Makefile").read_text()
+    assert "-m pip_audit --strict" in (ROOT / "Makefile").read_text()
 
 
 def test_there_is_a_way_to_report() -> None:

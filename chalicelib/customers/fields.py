@@ -4,7 +4,7 @@
 schemas, the table, the documentation and the examples, and names what is missing.
 """
 
-from chalicelib.customers.problems import EmailTaken, ExternalIdTaken
+from chalicelib.customers.problems import CustomerNotFound, EmailTaken, ExternalIdTaken
 from chalicelib.http.documents import dumps, json_size
 from chalicelib.http.resources import Field, Fields, Resource, Unique
 from chalicelib.http.values import DOCUMENT
@@ -27,6 +27,7 @@ def email_key(email: str) -> str:
 CUSTOMERS = Resource(
     "customer",
     "customers",
+    CustomerNotFound,
     fields=[
         Field("status", is_detail=True, erased="'inactive'"),
         Field("email", is_detail=True),
@@ -45,7 +46,6 @@ CUSTOMERS = Resource(
         Unique("external_id", ExternalIdTaken, column="external_id"),
     ],
 )
-CustomerNotFound = CUSTOMERS.not_found
 
 
 def has_a_name(fields: Fields) -> bool:

@@ -1,6 +1,12 @@
-"""Problems that only customers have, besides `customer-not-found`."""
+"""Problems that only customers have."""
 
 from chalicelib.http.problems import Problem
+
+
+class CustomerNotFound(Problem):
+    status = 404
+    type = "customer-not-found"
+    title = "Customer not found"
 
 
 class EmailTaken(Problem):

@@ -43,9 +43,14 @@ def insert_parameters(size: int, columns: Sequence[str]) -> list[str]:
 
 @cache
 def update_sql(table: str, columns: tuple[str, ...]) -> str:
-    """Return the UPDATE to `:version` from the version before it, if any column changes."""
+    """Return the UPDATE to `:version` from the version before it, if any column changes.
+
+    Values are compared byte by byte, because collations ignore differences.
+    """
     settings = ", ".join(f"{name} = :{name}" for name in ("version", "updated_at", *columns))
-    unchanged = " AND ".join(f"{name} COLLATE utf8mb4_bin <=> :{name}" for name in columns)
+    unchanged = " AND ".join(
+        f"CAST({name} AS BINARY) <=> CAST(:{name} AS BINARY)" for name in columns
+    )
     return (
         f"UPDATE {table} SET {settings}, last_write = :fingerprint"
         " WHERE id = :id AND version = :version - 1"

@@ -1,4 +1,4 @@
-"""The Idempotency-Key of a request: its syntax, its hash, and what is stored of it.
+"""The Idempotency-Key of a request: its syntax, its hash and its stored form.
 
 Keys belong to a caller and an operation: another caller may use the same key. The database stores
 a hash of the key, and a fingerprint of the request body that only someone with the key can compute.
@@ -21,7 +21,7 @@ _KEY = re.compile(r'"([\x20\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21\x23-\x7e]{1,2
 
 
 class Stored(NamedTuple):
-    """What is stored of a key and a body; both None if the request has no key."""
+    """The stored hash of a key, and fingerprint of a body; None if the request has no key."""
 
     key: bytes | None = None
     fingerprint: bytes | None = None
@@ -50,7 +50,7 @@ def parse(header: str | None) -> str | None:
 
 
 def derive(header: str | None, caller: str, operation: str) -> bytes | None:
-    """Return a secret made of the caller, the operation and the key. Raises ValidationError."""
+    """Return a secret built from the caller, the operation and the key. Raises ValidationError."""
     key = parse(header)
     if key is None:
         return None
@@ -58,7 +58,7 @@ def derive(header: str | None, caller: str, operation: str) -> bytes | None:
 
 
 def to_stored(secret: bytes | None, body: Iterable[object]) -> Stored:
-    """Return what is stored of the secret and of the validated body."""
+    """Return the stored form of the secret and of the validated body."""
     if secret is None:
         return Stored()
     canonical = json.dumps(list(body), sort_keys=True).encode()

@@ -66,7 +66,7 @@ def encode(key: bytes, listed: Mapping[str, str], position: Position) -> str:
 def decode(key: bytes, listed: Mapping[str, str], cursor: str) -> Position:
     """Return the position in the cursor.
 
-    Raises ValueError if the cursor was not made with this key, for this list.
+    Raises ValueError if the cursor was not created with this key, for this list.
     """
     content = urlsafe_b64decode(cursor.encode())[:-_TAG_BYTES]
     # base64 can be written in several ways: accept only ours

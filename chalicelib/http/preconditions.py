@@ -13,7 +13,7 @@ _OUR_TAG = re.compile(r'"v([1-9][0-9]{0,9})(?:\.[a-z_.]+)?"', re.ASCII)
 
 
 class Intent(NamedTuple):
-    """What a write is for: the versions that the client expects, and the request's fingerprint.
+    """The versions that the client of a write expects, and the request's fingerprint.
 
     `versions` is None if the client accepts any version. The fingerprint is stored with the write.
     If the response is lost and the client retries, the fingerprint shows that the write was already

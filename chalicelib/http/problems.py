@@ -191,7 +191,7 @@ class ServiceUnavailable(Problem):
     title = "Service unavailable"
 
     def __init__(self, detail: str, retry_after: int) -> None:
-        """Tell the client to retry after `retry_after` seconds."""
+        """Create a problem whose client may retry after `retry_after` seconds."""
         super().__init__(detail, headers={"Retry-After": str(retry_after)})
 
 

@@ -31,7 +31,7 @@ class Caller(NamedTuple):
 
 
 class Written(NamedTuple):
-    """What a request wrote, for the audit: the resource's plural, ids, and the version if known."""
+    """The resources that a request wrote: their plural, ids, and version if known."""
 
     resource: str
     ids: list[str]

@@ -3,6 +3,7 @@
     ORDERS = Resource(
         "order",
         "orders",
+        OrderNotFound,
         fields=[Field("buyer_id", IDENTIFIER), Field("lines", DOCUMENT), Field("status")],
     )
 
@@ -31,7 +32,7 @@ from chalicelib.http.values import (
 from chalicelib.observability.logs import format_timestamp
 
 Document = dict[str, Any]
-"""A resource as JSON has it, with all of its fields."""
+"""A resource as a JSON object, with all of its fields."""
 Fields = Mapping[str, Any]
 """The fields of a resource that a client may set, or some of them."""
 
@@ -68,11 +69,17 @@ class Unique(NamedTuple):
 class Resource:
     """A kind of resource, such as orders.
 
-    `fields` and `unique` are in the order of the JSON document, and of precedence in conflicts.
+    `name` and `plural` appear in problems and in the audit. `fields` are in the order of the JSON
+    document, and `unique` in the order of precedence of their problems.
     """
 
     def __init__(
-        self, name: str, plural: str, fields: Sequence[Field], unique: Sequence[Unique] = ()
+        self,
+        name: str,
+        plural: str,
+        not_found: type[Problem],
+        fields: Sequence[Field],
+        unique: Sequence[Unique] = (),
     ) -> None:
         self.name, self.plural, self.table = name, plural, plural
         self.fields, self.unique = fields, unique
@@ -82,7 +89,7 @@ class Resource:
         self.details = frozenset(field.name for field in fields if field.is_detail)
         self.derived = {one.column: one for one in unique if one.column != one.field}
         self.stored = (*self.columns, *self.derived)
-        self.not_found = _not_found_type(name)
+        self.not_found = not_found
         codecs = {"id": IDENTIFIER, "version": VERSION, **dict.fromkeys(TIMES, TIME)}
         codecs |= {field.name: field.codec for field in fields}
         self._codecs = {name: codecs[name] for name in self.columns}
@@ -161,14 +168,3 @@ def read_texts(rows: Iterable[Row]) -> str:
     """
     texts = [cast("str", row["document"]) for row in rows]
     return ",".join(texts).replace(DELETE_CHARACTER, '"')
-
-
-def _not_found_type(name: str) -> type[Problem]:
-    """Declare the problem that a resource is missing: `order-not-found`, "Order not found"."""
-    attributes = {
-        "status": 404,
-        "type": f"{name.replace(' ', '-')}-not-found",
-        "title": f"{name.capitalize()} not found",
-        "__module__": __name__,
-    }
-    return type(f"{name.title().replace(' ', '')}NotFound", (Problem,), attributes)

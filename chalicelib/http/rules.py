@@ -15,7 +15,7 @@ An object's rules are a JSON object. It has one rule per field, in the order of 
      "most": 50, "bytes": 4096}                       values have these rules, and its size as JSON
 
 Text is a line without control characters and without outer whitespace, in normal form C. `default`
-is the value of a field that is missing; without it, the field is required. A rule for text with
+is the value of a missing field. A field without a default is required. A rule for text with
 `"most": 0` accepts no text.
 """
 

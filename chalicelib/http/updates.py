@@ -18,13 +18,13 @@ from chalicelib.http.preconditions import Intent, single_version
 from chalicelib.http.resources import Document, Fields, Resource
 
 Edit = Callable[[Document], Fields]
-"""Return all writable fields, made of the current document, or of its known fields."""
+"""Return all writable fields, given the current document or its known fields."""
 
 
 def change(
     database: Database, resource: Resource, resource_id: UUID, edit: Edit, intent: Intent
 ) -> Document:
-    """Replace the writable fields by what `edit` makes of the current document.
+    """Replace the writable fields by the result of `edit` for the current document.
 
     If a concurrent update was first, `edit` is applied again to its result. Without a change,
     nothing is written. Raises the resource's `not_found`, PreconditionFailed, the problems of the

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from chalice import Response
 
     class Written(Protocol):
-        """What a request wrote: the plural of the resource, ids, and the version if known."""
+        """The resources that a request wrote: their plural, ids, and version if known."""
 
         @property
         def resource(self) -> str: ...
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         def version(self) -> int | None: ...
 
     class Request(Protocol):
-        """What is recorded of a request."""
+        """The recorded parts of a request."""
 
         method: str
         route: str
@@ -66,7 +66,7 @@ UNITS = {
     "DatabaseRetries": "Count",
 }
 
-# as numbers, because looking up a member of an enumeration is slow
+# as numbers, because looking up an enumeration is slow
 _ERROR, _FAULT, _THROTTLED = 400, 500, 429
 _CONFLICTS = {409, 412}
 _cold_starts = itertools.chain([1], itertools.repeat(0))
@@ -260,8 +260,8 @@ def scheduled(
 def pseudonym(subject: str | None, key: bytes) -> str | None:
     """Return 16 hexadecimal digits for a caller, whose subject may be an email address.
 
-    They are the beginning of the HMAC-SHA-256 of `caller:` and the subject, so nobody can try out
-    subjects without the key.
+    They are the beginning of the HMAC-SHA-256 of `caller:` and the subject, so trying out
+    subjects requires the key.
     """
     if subject is None:
         return None
