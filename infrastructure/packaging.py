@@ -31,7 +31,7 @@ LAYERS: Mapping[str, str] = {
 PLATFORM = ("--platform", "manylinux2014_x86_64", "--only-binary", ":all:")
 INTERPRETER = ("--implementation", "cp", "--python-version", PYTHON)
 # Never imported: no email address is looked up in the DNS, only names of time zones are used.
-# Programs of a layer name the Python that installed them, so each machine would build another layer.
+# Programs of a layer name the Python that installed them: each machine would build another layer.
 LEFT_OUT = (
     *("dns/", "email_validator/__main__.", "email_validator/deliverability."),
     *(f"idna/{module}." for module in ("__main__", "cli", "codec", "compat")),
