@@ -105,7 +105,7 @@ class Order(schemas.JSONObject):
     version = ReadOnly()
     number = Text(20, required=True)
     customer_id = Text(36, required=True)
-    item_lines = Items(Nested(ItemLine), most=50, required=True)
+    item_lines = Items(Nested(ItemLine), max_items=50, required=True)
     total = Integer(required=True, strict=True)
     status = Text(9, load_default="open")
     note = Text(100, allow_none=True, load_default=None)
