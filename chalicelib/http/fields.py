@@ -14,6 +14,7 @@ from email_validator import EmailNotValidError, validate_email
 from marshmallow import fields
 
 from chalicelib.http.documents import json_size
+from chalicelib.http.values import UUID_TEXT
 
 E164 = r"\+[1-9][0-9]{1,14}"
 MAX_METADATA = 50
@@ -111,6 +112,23 @@ class Phone(Text):
         if not re.fullmatch(E164, text):
             raise self.make_error("phone")
         return text
+
+
+class Identifier(Text):
+    """A UUID, as text in lower case."""
+
+    default_error_messages = {
+        "uuid": "uuid: Must be a UUID, such as 01a2043a-b5d2-7386-b484-33764a732a70.",
+    }
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(36, **arguments)
+
+    def _deserialize(self, value: Any, *arguments: Any, **more: Any) -> str:
+        text = super()._deserialize(value, *arguments, **more)
+        if not UUID_TEXT.fullmatch(text):
+            raise self.make_error("uuid")
+        return text.lower()
 
 
 class Member(str):
