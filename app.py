@@ -7,12 +7,10 @@ short, modules that a first request does not need are imported inside the views.
 import json
 import logging
 import os
-import re
 from collections.abc import Collection
 from datetime import timedelta
 from functools import cache, partial
 from typing import Any, cast
-from uuid import UUID
 
 from chalice import Chalice, Rate, Response
 from chalice.app import AuthRequest, AuthResponse, CloudWatchEvent
@@ -38,7 +36,6 @@ SCOPES = {  # every scope, and what a token with it may do
 MAX_BATCH_BYTES = 1 << 20
 PURGE_RESERVE_MS = 10_000  # before the function's timeout
 TOKEN_SECONDS = 300  # how long API Gateway caches the authorizer's result
-UUID_TEXT = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
 app = Chalice(app_name="customers")
 app.log.setLevel(logging.INFO)  # Chalice's default is ERROR
@@ -148,7 +145,7 @@ def get_customer(
     `ETag` identifies the version. Send it in `If-None-Match` to get 304 without a body if the
     customer has not changed, or in `If-Match` to get 412 if it has.
     """
-    found = reads.get(database(), CUSTOMERS, parse_id(customer_id), fields or ())
+    found = reads.get(database(), CUSTOMERS, CUSTOMERS.parse_id(customer_id), fields or ())
     return responses.found(request, CUSTOMERS, found, fields or ())
 
 
@@ -170,7 +167,7 @@ def replace_customer(request: Request, customer_id: str) -> Response:
     from chalicelib.http import updates
 
     load = partial(schemas.load_customer, request.document())
-    parsed_id = parse_id(customer_id)
+    parsed_id = CUSTOMERS.parse_id(customer_id)
     request.require_if_match()
     replaced = updates.replace(database(), CUSTOMERS, parsed_id, load, request.intent)
     return responses.written(request, CUSTOMERS, replaced)
@@ -194,7 +191,7 @@ def patch_customer(request: Request, customer_id: str) -> Response:
     from chalicelib.customers import schemas
     from chalicelib.http import updates
 
-    patch, parsed_id = request.document(), parse_id(customer_id)
+    patch, parsed_id = request.document(), CUSTOMERS.parse_id(customer_id)
     intent = request.intent
     version = single_version(intent.versions)
     if version and request.wants_minimal and schemas.is_of_details(patch):
@@ -222,7 +219,8 @@ def delete_customer(request: Request, customer_id: str) -> Response:
     """
     from chalicelib.http import updates
 
-    parsed_id, retention = parse_id(customer_id), timedelta(days=settings().retention_days)
+    parsed_id = CUSTOMERS.parse_id(customer_id)
+    retention = timedelta(days=settings().retention_days)
     updates.delete(database(), CUSTOMERS, parsed_id, retention, request.intent)
     return responses.removed(request, CUSTOMERS, parsed_id)
 
@@ -242,7 +240,8 @@ def restore_customer(request: Request, customer_id: str) -> Response:
     """
     from chalicelib.http import updates
 
-    restored = updates.restore(database(), CUSTOMERS, parse_id(customer_id), request.intent)
+    parsed_id = CUSTOMERS.parse_id(customer_id)
+    restored = updates.restore(database(), CUSTOMERS, parsed_id, request.intent)
     return responses.written(request, CUSTOMERS, restored)
 
 
@@ -261,7 +260,7 @@ def erase_customer(request: Request, customer_id: str) -> Response:
     """
     from chalicelib.customers import erasure
 
-    parsed_id = parse_id(customer_id)
+    parsed_id = CUSTOMERS.parse_id(customer_id)
     erasure.erase(database(), parsed_id, request.intent)
     return responses.removed(request, CUSTOMERS, parsed_id)
 
@@ -342,10 +341,3 @@ def packaged(name: str) -> str:
     from importlib.resources import files
 
     return files("chalicelib").joinpath(name).read_text(encoding="utf-8")
-
-
-def parse_id(text: str) -> UUID:
-    """Return the id. Raises CustomerNotFound for text that is not a UUID."""
-    if not UUID_TEXT.fullmatch(text):
-        raise CUSTOMERS.not_found("No customer has this id, because it is not a UUID.")
-    return UUID(text)

@@ -3,8 +3,7 @@
 The fast path of a resource (`chalicelib.customers.acceptance`) reads these rules from a JSON file,
 without marshmallow. The schema decides about all other input.
 
-A rule has `most` (maximum number of characters or items), `null` (whether null is valid),
-`pattern`, `choices`, `default`, and for containers `items`, or `names`, `values` and `bytes`.
+`chalicelib.http.rules` describes the rules.
 """
 
 from typing import Any
@@ -44,10 +43,10 @@ def _rule(field: Field[Any]) -> Rules:
     match field:
         case fields.Metadata():
             names, values = _text(field.name_of), _text(field.value_of)
-            most = {"most": fields.MAX_METADATA, "bytes": fields.MAX_METADATA_BYTES}
-            return {"names": names, "values": values, **most}
+            limits = {"max_items": fields.MAX_METADATA, "max_bytes": fields.MAX_METADATA_BYTES}
+            return {"names": names, "values": values, **limits}
         case fields.Items(inner=Nested() as item):
-            return {"items": _members(item.schema), "most": field.most}
+            return {"items": _members(item.schema), "max_items": field.max_items}
         case fields.Text():
             return _text(field)
     raise DeclarationError(
@@ -57,19 +56,19 @@ def _rule(field: Field[Any]) -> Rules:
 
 
 def _text(field: fields.Text) -> Rules:
-    null = {"null": True} if field.allow_none else {}
+    null = {"nullable": True} if field.allow_none else {}
     match field, field.validators:
         case fields.Email(), []:
-            return {"most": min(field.most, MAX_EMAIL), "pattern": EMAIL, **null}
+            return {"max_length": min(field.max_length, MAX_EMAIL), "pattern": EMAIL, **null}
         case fields.Phone(), []:
-            return {"most": field.most, "pattern": fields.E164, **null}
+            return {"max_length": field.max_length, "pattern": fields.E164, **null}
         case _, []:
-            return {"most": field.most, **null}
+            return {"max_length": field.max_length, **null}
         case _, [OneOf(choices=choices)]:
-            return {"most": field.most, "choices": list(choices), **null}
+            return {"max_length": field.max_length, "choices": list(choices), **null}
         case _, [Regexp(regex=regex)]:
-            return {"most": field.most, "pattern": regex.pattern, **null}
-    return {"most": 0, **null}  # only the schema can decide
+            return {"max_length": field.max_length, "pattern": regex.pattern, **null}
+    return {"max_length": 0, **null}  # only the schema can decide
 
 
 def _default(field: Field[Any]) -> Rules:

@@ -106,17 +106,17 @@ def _rules(  # noqa: PLR0911 (a table)
         case fields.Metadata():
             return _metadata(field)
         case fields.Email():
-            return {"format": "email", "minLength": 3, "maxLength": field.most}
+            return {"format": "email", "minLength": 3, "maxLength": field.max_length}
         case fields.Phone():
-            return _text(field.most, PHONE)
+            return _text(field.max_length, PHONE)
         case fields.Text() if OneOf in validators:
             return {}
         case fields.Text() if Regexp in validators:
-            return _text(field.most, f"^{ret['pattern']}")
+            return _text(field.max_length, f"^{ret['pattern']}")
         case fields.Text():
-            return _text(field.most, LINE) | {"minLength": ret.get("minLength", 1)}
+            return _text(field.max_length, LINE) | {"minLength": ret.get("minLength", 1)}
         case fields.Items():
-            return {"maxItems": field.most}
+            return {"maxItems": field.max_items}
         case fields.CommaSeparated():
             return _comma_separated(ret.pop("items")["enum"])
     return {}
@@ -141,6 +141,6 @@ def _metadata(field: fields.Metadata) -> JSONSchema:
     return {
         "type": "object",
         "maxProperties": fields.MAX_METADATA,
-        "propertyNames": _text(field.name_of.most, TRIMMED),
-        "additionalProperties": {"type": "string", **_text(field.value_of.most, LINE)},
+        "propertyNames": _text(field.name_of.max_length, TRIMMED),
+        "additionalProperties": {"type": "string", **_text(field.value_of.max_length, LINE)},
     }

@@ -26,7 +26,7 @@ class Line(JSONObject):
 class Order(JSONObject):
     id = ReadOnly(metadata={"description": "Identifies the order."})
     customer_id = UUID(required=True, metadata={"description": "Who ordered."})
-    lines = Items(Nested(Line), most=50, required=True, metadata={"description": "What."})
+    lines = Items(Nested(Line), max_items=50, required=True, metadata={"description": "What."})
     status = Text(
         8,
         load_default="open",

@@ -114,4 +114,4 @@ def limit(field: Field[object]) -> int:
     """Return the maximum number of characters that the field stores."""
     if isinstance(field, fields.Phone):
         return 16  # E.164: a plus and 15 digits
-    return field.most if isinstance(field, fields.Text) else 0
+    return field.max_length if isinstance(field, fields.Text) else 0

@@ -23,7 +23,7 @@ from chalicelib.http import (
     schemas,
     updates,
 )
-from chalicelib.http.fields import Items, ReadOnly, Text
+from chalicelib.http.fields import Identifier, Items, ReadOnly, Text
 from chalicelib.http.pagination import Page, Position
 from chalicelib.http.preconditions import Intent
 from chalicelib.http.problems import Problem
@@ -104,8 +104,8 @@ class Order(schemas.JSONObject):
     id = ReadOnly()
     version = ReadOnly()
     number = Text(20, required=True)
-    customer_id = Text(36, required=True)
-    item_lines = Items(Nested(ItemLine), most=50, required=True)
+    customer_id = Identifier(required=True)
+    item_lines = Items(Nested(ItemLine), max_items=50, required=True)
     total = Integer(required=True, strict=True)
     status = Text(9, load_default="open")
     note = Text(100, allow_none=True, load_default=None)
@@ -173,33 +173,35 @@ def create_orders(request: Request) -> Response:
 
 @declare("/orders/{order_id}", "GET", "HEAD")
 def get_order(request: Request, order_id: str) -> Response:
-    return responses.found(request, ORDERS, reads.get(connected[0], ORDERS, UUID(order_id)))
+    return responses.found(
+        request, ORDERS, reads.get(connected[0], ORDERS, ORDERS.parse_id(order_id))
+    )
 
 
 @declare("/orders/{order_id}", "PUT", consumes=[JSON])
 def replace_order(request: Request, order_id: str) -> Response:
     load = partial(schemas.load, Order, request.document())
     request.require_if_match()
-    order = updates.replace(connected[0], ORDERS, UUID(order_id), load, request.intent)
+    order = updates.replace(connected[0], ORDERS, ORDERS.parse_id(order_id), load, request.intent)
     return responses.written(request, ORDERS, order)
 
 
 @declare("/orders/{order_id}", "PATCH", consumes=[MERGE_PATCH])
 def patch_order(request: Request, order_id: str) -> Response:
     edit = partial(schemas.load_patch, Order, request.document())
-    order = updates.change(connected[0], ORDERS, UUID(order_id), edit, request.intent)
+    order = updates.change(connected[0], ORDERS, ORDERS.parse_id(order_id), edit, request.intent)
     return responses.written(request, ORDERS, order)
 
 
 @declare("/orders/{order_id}", "DELETE")
 def delete_order(request: Request, order_id: str) -> Response:
-    updates.delete(connected[0], ORDERS, UUID(order_id), RETENTION, request.intent)
-    return responses.removed(request, ORDERS, UUID(order_id))
+    updates.delete(connected[0], ORDERS, ORDERS.parse_id(order_id), RETENTION, request.intent)
+    return responses.removed(request, ORDERS, ORDERS.parse_id(order_id))
 
 
 @declare("/orders/{order_id}/restore", "POST")
 def restore_order(request: Request, order_id: str) -> Response:
-    order = updates.restore(connected[0], ORDERS, UUID(order_id), request.intent)
+    order = updates.restore(connected[0], ORDERS, ORDERS.parse_id(order_id), request.intent)
     return responses.written(request, ORDERS, order)
 
 
@@ -319,7 +321,14 @@ def test_merge_patch_names_invalid_fields(api: OrdersApi) -> None:
     path = api.post("/orders", NEW).headers["Location"]
 
     invalid = api.patch(
-        path, {"id": "x", "number": None, "color": "red", "item_lines": [{"sku": ""}]}
+        path,
+        {
+            "id": "x",
+            "number": None,
+            "color": "red",
+            "item_lines": [{"sku": ""}],
+            "customer_id": "1",
+        },
     )
 
     assert_problem(
@@ -327,6 +336,7 @@ def test_merge_patch_names_invalid_fields(api: OrdersApi) -> None:
         400,
         "validation-error",
         ("/color", "unknown"),
+        ("/customer_id", "uuid"),
         ("/id", "read-only"),
         ("/item_lines/0/quantity", "Missing data for required field."),
         ("/item_lines/0/sku", "blank"),
@@ -355,11 +365,15 @@ def test_restore_conflicts_with_an_order_of_the_same_number(api: OrdersApi) -> N
 
 
 @pytest.mark.parametrize("method", ["get", "delete"])
-def test_unknown_order_is_not_found(api: OrdersApi, method: str) -> None:
-    missing = getattr(api, method)(UNKNOWN)
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [(UNKNOWN, ", or it was deleted."), ("/orders/1", ", because it is not a UUID.")],
+)
+def test_unknown_order_is_not_found(api: OrdersApi, method: str, path: str, reason: str) -> None:
+    missing = getattr(api, method)(path)
 
     assert_problem(missing, 404, "order-not-found")
-    assert missing.json_body["detail"] == "No order has this id, or it was deleted."
+    assert missing.json_body["detail"] == f"No order has this id{reason}"
 
 
 def test_audit_names_the_resource(api: OrdersApi, caplog: pytest.LogCaptureFixture) -> None:

@@ -147,7 +147,7 @@ class Customer(JSONObject):
     )
     addresses = Items(
         Nested(Address, error_messages=MESSAGES),
-        most=5,
+        max_items=5,
         load_default=list,
         metadata={"description": "Postal addresses."},
     )

@@ -14,6 +14,7 @@ from email_validator import EmailNotValidError, validate_email
 from marshmallow import fields
 
 from chalicelib.http.documents import json_size
+from chalicelib.http.values import UUID_TEXT
 
 E164 = r"\+[1-9][0-9]{1,14}"
 MAX_METADATA = 50
@@ -39,24 +40,24 @@ class Text(fields.String):
         "control": "control-character: Must not contain control characters or line breaks.",
         "marks": f"marks: Must have at most {MAX_MARKS} combining characters in a row.",
         "blank": "blank: Must not be empty.",
-        "too_long": "too-long: Must have at most {most} characters.",
+        "too_long": "too-long: Must have at most {max_length} characters.",
     }
 
-    def __init__(self, most: int, **arguments: Any) -> None:
+    def __init__(self, max_length: int, **arguments: Any) -> None:
         super().__init__(**arguments)
-        self.most = most
+        self.max_length = max_length
 
     def _deserialize(self, value: Any, *arguments: Any, **more: Any) -> str:
         text = super()._deserialize(value, *arguments, **more)
         # before normalization, which takes quadratic time
-        if len(text) > self.most * MAX_DECOMPOSITION:
-            raise self.make_error("too_long", most=self.most)
+        if len(text) > self.max_length * MAX_DECOMPOSITION:
+            raise self.make_error("too_long", max_length=self.max_length)
         # normalization sorts them, which takes quadratic time
         if not text.isascii() and _longest_run_of_marks(text) > MAX_MARKS:
             raise self.make_error("marks")
         text = unicodedata.normalize("NFC", text).strip()
-        if len(text) > self.most:
-            raise self.make_error("too_long", most=self.most)
+        if len(text) > self.max_length:
+            raise self.make_error("too_long", max_length=self.max_length)
         if _CONTROL.search(text):
             raise self.make_error("control")
         if not text:
@@ -69,16 +70,16 @@ class Items(fields.List[Any]):
 
     default_error_messages = MESSAGES | {
         "invalid": "type: Must be a JSON array.",
-        "too_many": "too-many: Must have at most {most} items.",
+        "too_many": "too-many: Must have at most {max_items} items.",
     }
 
-    def __init__(self, item: fields.Field[Any], *, most: int, **arguments: Any) -> None:
+    def __init__(self, item: fields.Field[Any], *, max_items: int, **arguments: Any) -> None:
         super().__init__(item, **arguments)
-        self.most = most
+        self.max_items = max_items
 
     def _deserialize(self, value: Any, *arguments: Any, **more: Any) -> list[Any]:
-        if isinstance(value, list) and len(value) > self.most:
-            raise self.make_error("too_many", most=self.most)
+        if isinstance(value, list) and len(value) > self.max_items:
+            raise self.make_error("too_many", max_items=self.max_items)
         return super()._deserialize(value, *arguments, **more)
 
 
@@ -111,6 +112,23 @@ class Phone(Text):
         if not re.fullmatch(E164, text):
             raise self.make_error("phone")
         return text
+
+
+class Identifier(Text):
+    """A UUID, as text in lower case."""
+
+    default_error_messages = {
+        "uuid": "uuid: Must be a UUID, such as 01a2043a-b5d2-7386-b484-33764a732a70.",
+    }
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(36, **arguments)
+
+    def _deserialize(self, value: Any, *arguments: Any, **more: Any) -> str:
+        text = super()._deserialize(value, *arguments, **more)
+        if not UUID_TEXT.fullmatch(text):
+            raise self.make_error("uuid")
+        return text.lower()
 
 
 class Member(str):

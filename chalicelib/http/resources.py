@@ -24,6 +24,7 @@ from chalicelib.http.values import (
     IDENTIFIER,
     TEXT,
     TIME,
+    UUID_TEXT,
     VERSION,
     Codec,
     created_at,
@@ -95,6 +96,12 @@ class Resource:
         self._codecs = {name: codecs[name] for name in self.columns}
         self._sql = {name: codec.sql.format(column=name) for name, codec in codecs.items()}
         self._sql["created_at"] = CREATED_AT_SQL
+
+    def parse_id(self, text: str) -> UUID:
+        """Return the id in a path. Raises `not_found` for text that is not a UUID."""
+        if not UUID_TEXT.fullmatch(text):
+            raise self.not_found(f"No {self.name} has this id, because it is not a UUID.")
+        return UUID(text)
 
     def build(
         self, resource_id: UUID, version: int, fields: Fields, updated_at: Any = None

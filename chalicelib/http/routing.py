@@ -26,7 +26,7 @@ from chalicelib.http.responses import JSON, answer, no_content
 from chalicelib.observability import logs, telemetry
 from chalicelib.settings import ApiSettings, SettingsError
 
-OTHER = "other"  # what telemetry calls all that is no operation: its names are bounded
+OTHER = "other"  # the operation of all other requests in telemetry, so that its names are bounded
 METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 
 View = TypeVar("View", bound=Callable[..., Response])

@@ -7,16 +7,17 @@ decide.
 
 An object's rules are a JSON object. It has one rule per field, in the order of the result:
 
-    {"most": 300, "null": true, "default": null}      text of 1 to 300 characters, or null
-    {"most": 8, "choices": ["active", "inactive"]}    one of these texts
-    {"most": 40, "pattern": "[0-9]+"}                 text that the whole pattern matches
-    {"items": {...}, "most": 5}                       array of at most 5 objects with these rules
+    {"max_length": 300, "nullable": true,             text of 1 to 300 characters, or null
+     "default": null}
+    {"max_length": 8, "choices": ["a", "b"]}          one of these texts
+    {"max_length": 40, "pattern": "[0-9]+"}           text that the whole pattern matches
+    {"items": {...}, "max_items": 5}                  array of at most 5 objects with these rules
     {"names": {...}, "values": {...},                 object of at most 50 texts, whose names and
-     "most": 50, "bytes": 4096}                       values have these rules, and its size as JSON
+     "max_items": 50, "max_bytes": 4096}              values have these rules, and its size as JSON
 
 Text is a line without control characters and without outer whitespace, in normal form C. `default`
 is the value of a missing field. A field without a default is required. A rule for text with
-`"most": 0` accepts no text.
+`"max_length": 0` accepts no text.
 """
 
 import re
@@ -52,25 +53,26 @@ def compile_object(rules: Mapping[str, Rule]) -> Check:
 
 def _compile(rule: Rule) -> Check:
     if "items" in rule:
-        return _array(compile_object(rule["items"]), rule["most"])
+        return _array(compile_object(rule["items"]), rule["max_items"])
     if "names" in rule:
-        return _texts(_text(**rule["names"]), _text(**rule["values"]), rule["most"], rule["bytes"])
+        name, value = _text(**rule["names"]), _text(**rule["values"])
+        return _texts(name, value, rule["max_items"], rule["max_bytes"])
     return _text(**{name: value for name, value in rule.items() if name != "default"})
 
 
 def _text(
-    most: int,
+    max_length: int,
     *,
-    null: bool = False,
+    nullable: bool = False,
     choices: list[str] | None = None,
     pattern: str | None = None,
 ) -> Check:
     def check(value: Any) -> str | None:
-        if value is None and null:
+        if value is None and nullable:
             return None
         if (
             isinstance(value, str)
-            and 0 < len(value) <= most
+            and 0 < len(value) <= max_length
             and value.isprintable()
             and value == value.strip()
             and (value.isascii() or _is_composed(value))
@@ -92,18 +94,18 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-def _array(check_item: Check, most: int) -> Check:
+def _array(check_item: Check, max_items: int) -> Check:
     def check(value: Any) -> list[Any]:
-        if not isinstance(value, list) or len(value) > most:
+        if not isinstance(value, list) or len(value) > max_items:
             raise Unsure
         return [check_item(item) for item in value]
 
     return check
 
 
-def _texts(check_name: Check, check_value: Check, most: int, max_bytes: int) -> Check:
+def _texts(check_name: Check, check_value: Check, max_items: int, max_bytes: int) -> Check:
     def check(value: Any) -> dict[str, str]:
-        if not isinstance(value, dict) or len(value) > most:
+        if not isinstance(value, dict) or len(value) > max_items:
             raise Unsure
         if not value:
             return {}

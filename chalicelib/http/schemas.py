@@ -51,7 +51,7 @@ def items_of(schema: type[Schema], description: str) -> Items:
     """Return the field of a batch's items."""
     return Items(
         Nested(schema, error_messages=MESSAGES),
-        most=MAX_BATCH,
+        max_items=MAX_BATCH,
         required=True,
         validate=validate.Length(min=1, error="too-few: Must have at least {min} item."),
         metadata={"description": description},

@@ -8,6 +8,7 @@ it.
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from chalicelib.http.documents import dumps
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 RANDOM_BITS = 62
+UUID_TEXT = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
 _UUID_PARTS = ((1, 4), (5, 2), (7, 2), (9, 2), (11, 6))  # first byte and number of bytes
 _MILLISECONDS = "CONV(HEX(SUBSTR(id, 1, 6)), 16, 10)"
