@@ -109,16 +109,16 @@ def measured(taken: Meter, site: Path, *, counts: bool) -> dict[str, Figures]:
     return {
         name: Figures(
             scaled(medians(found[name]), 1e-6 if counts else 1e3),
-            package(each, site) / MB,
-            taken.told(each.program).peak / MB,
+            package(peer, site) / MB,
+            taken.told(peer.program).peak / MB,
         )
-        for name, each in PEERS.items()
+        for name, peer in PEERS.items()
     }
 
 
 def medians(costs: Iterable[Costs]) -> Costs:
     rounds = list(costs)
-    return {kind: median(each[kind] for each in rounds) for kind in COLUMNS}
+    return {kind: median(costs[kind] for costs in rounds) for kind in COLUMNS}
 
 
 def scaled(costs: Costs, factor: float) -> Costs:
@@ -131,7 +131,7 @@ def package(peer: Peer, site: Path) -> int:
 
 def ratios(figures: Mapping[str, Figures], kind: str) -> dict[str, float]:
     base = figures[BASE].costs[kind]
-    return {name: each.costs[kind] / base for name, each in figures.items()}
+    return {name: figure.costs[kind] / base for name, figure in figures.items()}
 
 
 def report(figures: Mapping[str, Figures], unit: str) -> str:

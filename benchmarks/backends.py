@@ -87,7 +87,7 @@ def main() -> int:
             for name, more in tqdm(ways.items(), desc="ways", leave=False):
                 found = costs(more, f"{place}/bytecode", by_valgrind=by_valgrind)
                 print(
-                    f"| {name} |", *(f"{each * size:.2f} |" for each in found.values()), flush=True
+                    f"| {name} |", *(f"{cost * size:.2f} |" for cost in found.values()), flush=True
                 )
     except (LocalError, MeasuringError) as error:
         print(f"benchmark: {error}", file=sys.stderr)

@@ -33,8 +33,8 @@ def main() -> None:
     events = [event(kind, number) for number in range(int(requests))]
     if events:
         handler = getattr(importlib.import_module(module), name)
-        for each in events:
-            answer(handler, each)
+        for event in events:
+            answer(handler, event)
     if sys.argv[6:]:
         tell()
 

@@ -12,7 +12,9 @@ NAME = re.compile(r"[\w.-]+")
 
 def zipped(names: Iterable[str], site: Path) -> int:
     """Return how many bytes the packages of these names take, with all that they require."""
-    installed = {_key(each.name): each for each in distributions(path=[str(site)])}
+    installed = {
+        _key(distribution.name): distribution for distribution in distributions(path=[str(site)])
+    }
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(_closure(names, installed)):
@@ -34,8 +36,10 @@ def _closure(names: Iterable[str], installed: dict[str, Distribution]) -> set[st
         if name in found or name not in installed:
             continue
         found.add(name)
-        wanted = (each for each in installed[name].requires or [] if "extra ==" not in each)
-        waiting += [_key(match[0]) for each in wanted if (match := NAME.match(each))]
+        wanted = (
+            require for require in installed[name].requires or [] if "extra ==" not in require
+        )
+        waiting += [_key(match[0]) for require in wanted if (match := NAME.match(require))]
     return found
 
 

@@ -47,7 +47,7 @@ def records(names: list[str], rows: int, *, as_json: bool) -> dict[str, Any]:
     row = [field(name) for name in names]
     if not as_json:
         return {"records": [row] * rows}
-    values = {label(name): plain(each) for name, each in zip(names, row, strict=True)}
+    values = {label(name): plain(field) for name, field in zip(names, row, strict=True)}
     return {"formattedRecords": json.dumps([values] * rows, separators=(",", ":"))}
 
 
@@ -133,7 +133,9 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 def said_to(asked: dict[str, Any]) -> bytes:
-    numbers = {each["name"]: each["value"].get("longValue") for each in asked["parameters"]}
+    numbers = {
+        parameter["name"]: parameter["value"].get("longValue") for parameter in asked["parameters"]
+    }
     return answer(
         asked["sql"],
         numbers.get("rows") or 1,

@@ -167,7 +167,7 @@ def measure(unit: str, rounds: int) -> None:
             ]
             for way in WAYS[1:]:
                 cold, warm = (
-                    median(each[way][n] / each["without"][n] for each in costs) for n in (0, 1)
+                    median(cost[way][n] / cost["without"][n] for cost in costs) for n in (0, 1)
                 )
                 print(f"| {kind}, {way} | {cold:.3f} | {warm:.3f} |", flush=True)
 

@@ -43,12 +43,12 @@ def _properties(document: JSONObject) -> JSONObject:
 def _on_the_alias(value: Any) -> Any:
     """Return the value with every URI on the alias of its function: Chalice's are on $LATEST."""
     if isinstance(value, list):
-        return [_on_the_alias(each) for each in value]
+        return [_on_the_alias(item) for item in value]
     if not isinstance(value, dict):
         return value
     found = FUNCTION.search(str(value.get("Fn::Sub")))
     if not found:
-        return {name: _on_the_alias(each) for name, each in value.items()}
+        return {name: _on_the_alias(element) for name, element in value.items()}
     text = value["Fn::Sub"].replace(found[0], "${Function}")
     return {"Fn::Sub": [text, {"Function": {"Ref": f"{found[1]}.Alias"}}]}
 

@@ -65,7 +65,7 @@ class Gateway:
         self.say(f"stage {stage}: deployed anew")
 
     def add_models(self, models: Mapping[str, Any]) -> bool:
-        found = {each["name"]: each.get("schema") for each in self._all("get_models")}
+        found = {model["name"]: model.get("schema") for model in self._all("get_models")}
         changes = 0
         for name, schema in models.items():
             if name not in found:
@@ -86,7 +86,7 @@ class Gateway:
 
     def add_bodies(self, bodies: Mapping[str, Mapping[str, Mapping[str, str]]]) -> bool:
         """Have each method's body validated by the model of its media type. Raises Failure."""
-        resources = {each["path"]: each["id"] for each in self._all("get_resources")}
+        resources = {resource["path"]: resource["id"] for resource in self._all("get_resources")}
         validator = self._validator()
         changes = 0
         for path, methods in bodies.items():
@@ -133,14 +133,14 @@ class Gateway:
         for start in range(0, len(patch), MOST_OPERATIONS):
             part = patch[start : start + MOST_OPERATIONS]
             self._client.update_stage(**self._api, stageName=name, patchOperations=part)
-        for each in patch:
-            self.say(f"stage {name}: {each['path']} {each['value']}")
+        for operation in patch:
+            self.say(f"stage {name}: {operation['path']} {operation['value']}")
         return bool(patch)
 
     def _validator(self) -> str:
-        for each in self._all("get_request_validators"):
-            if each["name"] == VALIDATOR:
-                return str(each["id"])
+        for validator in self._all("get_request_validators"):
+            if validator["name"] == VALIDATOR:
+                return str(validator["id"])
         created = self._client.create_request_validator(
             **self._api, name=VALIDATOR, validateRequestBody=True, validateRequestParameters=False
         )

@@ -51,7 +51,7 @@ class Template:
     def parameters(self, client: Any) -> dict[str, dict[str, Any]]:
         """Return what the template declares of its parameters, by their names."""
         declared = client.get_template_summary(**self.arguments())["Parameters"]
-        return {each["ParameterKey"]: each for each in declared}
+        return {parameter["ParameterKey"]: parameter for parameter in declared}
 
     def arguments(self) -> dict[str, str]:
         """Return what CloudFormation is told of it. Raises Failure if that is too long."""

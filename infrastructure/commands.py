@@ -26,7 +26,7 @@ def provision(run: Run) -> None:
     templates = {part: _template(part) for part in ("network", "database", "operations")}
     declared = {part: template.parameters(client) for part, template in templates.items()}
     for name in run.values:
-        known = {each for names in declared.values() for each in names}
+        known = {name for names in declared.values() for name in names}
         if name not in known:
             raise Failure(f"No template has the parameter {name!r}. {suggest(name, known)}")
 

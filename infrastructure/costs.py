@@ -158,17 +158,17 @@ def _months() -> list[str]:
     ]
     months = [month(usage) for usage in usages]
     lines = ["| requests per month | 10 thousand | 10 million | 1 billion |", "|---|--:|--:|--:|"]
-    lines += [_row(part, [each[part] for each in months]) for part in PARTS]
-    totals = [sum(each.values()) for each in months]
+    lines += [_row(part, [month[part] for month in months]) for part in PARTS]
+    totals = [sum(month.values()) for month in months]
     lines.append(_row("**total**", totals))
-    each = [total / usage.millions for total, usage in zip(totals, usages, strict=True)]
-    lines.append(_row("per million requests", each))
+    averages = [total / usage.millions for total, usage in zip(totals, usages, strict=True)]
+    lines.append(_row("per million requests", averages))
     lines.append(f"| ACU per instance | {' | '.join(f'{u.capacity:.1f}' for u in usages)} |")
     return lines
 
 
 def _row(name: str, dollars: list[float]) -> str:
-    return f"| {name} | {' | '.join(f'{each:,.2f}' for each in dollars)} |"
+    return f"| {name} | {' | '.join(f'{dollar:,.2f}' for dollar in dollars)} |"
 
 
 def _prices() -> list[str]:

@@ -137,7 +137,7 @@ def _version_before(client: Any, function: str) -> str:
 def versions(client: Any, function: str) -> list[int]:
     """Return the function's published versions, the oldest first."""
     pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=function)
-    names = [each["Version"] for page in pages for each in page["Versions"]]
+    names = [version["Version"] for page in pages for version in page["Versions"]]
     return sorted(int(name) for name in names if name != "$LATEST")
 
 

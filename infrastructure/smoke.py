@@ -92,7 +92,7 @@ def _live(client: Client, step: Callable[[str], Any]) -> None:
         client.send(304, "GET", path, if_none_match=tag)
     with step("find by email address"):
         found = client.send(200, "GET", f"/customers?email={wanted['email']}").json()["items"]
-        _expect([each["id"] for each in found], [customer_id], "who is found")
+        _expect([customer["id"] for customer in found], [customer_id], "who is found")
     with step("a wrong body is refused"):
         client.send(400, "POST", "/customers", {"email": "no address"})
     with step("change"):

@@ -49,15 +49,21 @@ class Stack:
         if not described or described["StackStatus"] in NOT_MADE:
             raise Failure(f"There is no stack {self.name} in this account and region.")
         self._check_usable(str(described["StackStatus"]))
-        return {each["OutputKey"]: each["OutputValue"] for each in described.get("Outputs", [])}
+        return {
+            output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])
+        }
 
     def resources(self) -> list[tuple[str, str, str]]:
         """Return type, name in the template, and physical id of each of its resources."""
         pages = self._client.get_paginator("list_stack_resources").paginate(StackName=self.name)
         return [
-            (each["ResourceType"], each["LogicalResourceId"], each.get("PhysicalResourceId", ""))
+            (
+                summary["ResourceType"],
+                summary["LogicalResourceId"],
+                summary.get("PhysicalResourceId", ""),
+            )
             for page in pages
-            for each in page["StackResourceSummaries"]
+            for summary in page["StackResourceSummaries"]
         ]
 
     def reason(self) -> str:
@@ -150,7 +156,9 @@ class Stack:
             if name not in declared:
                 raise Failure(f"{self.name} takes no parameter {name!r}. {suggest(name, declared)}")
         is_made = described["StackStatus"] not in NOT_MADE
-        before = {each["ParameterKey"] for each in described.get("Parameters", []) if is_made}
+        before = {
+            parameter["ParameterKey"] for parameter in described.get("Parameters", []) if is_made
+        }
         return list(self._parameters(declared, values, before))
 
     def _parameters(
@@ -200,15 +208,15 @@ class Stack:
         pages = self._client.get_paginator("describe_change_set").paginate(
             StackName=self.name, ChangeSetName=change_set
         )
-        found = [each["ResourceChange"] for page in pages for each in page["Changes"]]
+        found = [change["ResourceChange"] for page in pages for change in page["Changes"]]
         return [
             Change(
-                each["Action"],
-                each["LogicalResourceId"],
-                each["ResourceType"],
-                each["Action"] == "Modify" and each.get("Replacement") != "False",
+                change["Action"],
+                change["LogicalResourceId"],
+                change["ResourceType"],
+                change["Action"] == "Modify" and change.get("Replacement") != "False",
             )
-            for each in found
+            for change in found
         ]
 
     def _follow(self, seen: set[str]) -> None:

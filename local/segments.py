@@ -67,7 +67,7 @@ class Segment:
 def _daemon() -> tuple[str, int] | None:
     """Return where X-Ray's daemon takes segments: `HOST:PORT`, or `tcp:HOST:PORT udp:HOST:PORT`."""
     address = os.environ.get("AWS_XRAY_DAEMON_ADDRESS", "")
-    udp = next((each for each in address.split() if not each.startswith("tcp:")), "")
+    udp = next((part for part in address.split() if not part.startswith("tcp:")), "")
     host, _, port = udp.removeprefix("udp:").rpartition(":")
     is_port = port.isdecimal() and int(port) in range(1, 65_536)
     return (host, int(port)) if host and is_port else None

@@ -29,9 +29,9 @@ def test_file_is_what_the_code_makes(path: Path) -> None:
 
 def test_every_route_is_in_the_document() -> None:
     routes = {
-        (each.path, method.lower())
-        for each in app.operation.table.values()
-        for method in each.methods
+        (operation.path, method.lower())
+        for operation in app.operation.table.values()
+        for method in operation.methods
     }
 
     assert set(OPERATIONS) == routes
@@ -52,16 +52,16 @@ def test_operation_ids_are_the_names_of_the_views() -> None:
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
 def test_operation_needs_the_scope_of_its_route(path: str, method: str) -> None:
     scopes = {
-        each.scope
-        for each in app.operation.table.values()
-        if each.path == path and method.upper() in each.methods
+        operation.scope
+        for operation in app.operation.table.values()
+        if operation.path == path and method.upper() in operation.methods
     }
     documented = operation(path, method)["security"]
 
     assert documented == [{"bearer": [scope]} for scope in scopes if scope]
 
 
-@pytest.mark.parametrize("problem", Problem.__subclasses__(), ids=lambda each: each.__name__)
+@pytest.mark.parametrize("problem", Problem.__subclasses__(), ids=lambda problem: problem.__name__)
 def test_type_of_a_problem_leads_to_its_paragraph(problem: type[Problem]) -> None:
     assert TYPE_BASE == "/problems#"
     assert f"\n## {problem.type}\n\n{problem.status}, *{problem.title}*. " in PROBLEMS
@@ -118,4 +118,4 @@ def test_condition_of_a_read_is_documented(method: str) -> None:
     described = operation("/customers/{customer_id}", method)
 
     assert "412" in described["responses"]
-    assert "If-Match" in [each.get("name") for each in described["parameters"]]
+    assert "If-Match" in [parameter.get("name") for parameter in described["parameters"]]

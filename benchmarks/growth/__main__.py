@@ -68,7 +68,9 @@ def measure(
     places: Mapping[int, Place], arguments: argparse.Namespace, pid: int
 ) -> tuple[Results, Results]:
     """Measure each request that is wanted, of one client and of many."""
-    wanted = {name: each for name, each in (REQUESTS | GROWING).items() if arguments.only in name}
+    wanted = {
+        name: request for name, request in (REQUESTS | GROWING).items() if arguments.only in name
+    }
     by_one, by_many = {}, {}
     clients = Clients(places, pid)  # first: a process is not forked well once there are connections
     try:
@@ -87,7 +89,7 @@ def table(results: Results) -> str:
     head = ["request", *(f"{size:,}" for size in sizes), "ratio", "database's processor"]
     lines = [head, ["---"] * len(head)]
     for name, by_size in results.items():
-        medians = [f"{median(each.took):.2f} ms" for each in by_size.values()]
+        medians = [f"{median(figure.took):.2f} ms" for figure in by_size.values()]
         lines.append(
             [f"`{name}`", *medians, f"{ratio(by_size):.2f}", f"{worked_ratio(by_size):.2f}"]
         )
@@ -152,7 +154,9 @@ keys sorted.
 def over(results: Results) -> list[str]:
     """Return the requests whose ratio is too high, of those that are not to grow."""
     return [
-        name for name, each in results.items() if name in REQUESTS and ratio(each) > HIGHEST_RATIO
+        name
+        for name, result in results.items()
+        if name in REQUESTS and ratio(result) > HIGHEST_RATIO
     ]
 
 

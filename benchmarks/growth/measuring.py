@@ -52,7 +52,9 @@ def sample(url: str) -> Place:
     """Choose customers at random, from all times; the last ones may have none behind them."""
     database = connect(Settings(database_url=url))
     moments = (random.randrange(FIRST, LAST) for _ in range(SAMPLES))  # noqa: S311
-    found = (database.fetch_one(SAMPLE, id=(each << 80).to_bytes(16, "big")) for each in moments)
+    found = (
+        database.fetch_one(SAMPLE, id=(moment << 80).to_bytes(16, "big")) for moment in moments
+    )
     return Place(url, [row for row in found if row])
 
 

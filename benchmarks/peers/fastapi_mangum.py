@@ -28,7 +28,7 @@ def get_customer(customer_id: str) -> Customer:
 
 @app.get("/customers")
 def list_customers(limit: Annotated[int, Query(ge=1, le=100)] = 20) -> list[Customer]:
-    return [Customer(**each) for each in execute(LIST, rows=limit)]
+    return [Customer(**row) for row in execute(LIST, rows=limit)]
 
 
 @app.post("/customers", status_code=201)

@@ -116,7 +116,7 @@ def followed(fuzzer: Child, log: Path, arguments: argparse.Namespace) -> list[Gr
         while True:
             has_ended = fuzzer.has_ended
             told = _PULSE.findall(log.read_text(errors="replace"))
-            history = [Growth(*map(int, each)) for each in told]
+            history = [Growth(*map(int, growth)) for growth in told]
             if history:
                 bar.update(history[-1].executions - bar.n)
                 bar.set_postfix_str(f"{history[-1].reached} branches, {len(faults(log))} faults")
@@ -133,7 +133,7 @@ def faults(log: Path) -> dict[str, str]:
 def report(folder: Path, history: Sequence[Growth], seed: int, seconds: float) -> str:
     """Return what was run, how coverage grew, and how to repeat what was found."""
     told: dict[str, Any] = json.loads((folder / "told.json").read_text())
-    executions = max(told["executions"], *(each.executions for each in history), 0)
+    executions = max(told["executions"], *(growth.executions for growth in history), 0)
     lines = [
         f"{executions:,} executions in {seconds:,.0f} s, seed {seed}",
         f"slowest: {told['slowest'][0] * 1000:.0f} ms of processor, instrumented",
@@ -151,9 +151,9 @@ def report(folder: Path, history: Sequence[Growth], seed: int, seconds: float) -
 def _thinned(history: Sequence[Growth]) -> list[Growth]:
     """Return where executions have doubled, and the end."""
     kept: list[Growth] = []
-    for each in history:
-        if not kept or each.executions >= 2 * kept[-1].executions:
-            kept.append(each)
+    for growth in history:
+        if not kept or growth.executions >= 2 * kept[-1].executions:
+            kept.append(growth)
     return [*kept, history[-1]] if history and kept[-1] != history[-1] else kept
 
 

@@ -125,8 +125,8 @@ def seeds() -> Iterator[Case]:
     for header in ({"alg": "none"}, {"alg": "ES256", "kid": "x"}, {"alg": "HS256", "typ": "JWT"}):
         parts = (header, {"sub": MARKER, "exp": 4_102_444_800}, "sig")
         token = ".".join(
-            base64.urlsafe_b64encode(json.dumps(each).encode()).decode().rstrip("=")
-            for each in parts
+            base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
+            for part in parts
         )
         yield Case("authorize", authorization(f"Bearer {token}"))
     yield Case("purge_customers", {**dict.fromkeys(PURGE, "x"), "resources": []})

@@ -74,11 +74,11 @@ def requests(customer_id: str) -> Iterator[tuple[str, Request]]:
 def places(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the value with the mark at the end of each text in it, names among them."""
     if isinstance(value, dict):
-        for name, each in value.items():
+        for name, item in value.items():
             yield from (
-                (p, {**value, name: marked}) for p, marked in places(each, f"{path}/{name}")
+                (p, {**value, name: marked}) for p, marked in places(item, f"{path}/{name}")
             )
-            yield f"{path}/{name} (the name)", {**value, f"{name}{HERE}": each}
+            yield f"{path}/{name} (the name)", {**value, f"{name}{HERE}": item}
     elif isinstance(value, list):
         yield from ((p, [marked]) for p, marked in places(value[0], f"{path}/0"))
     else:
@@ -158,7 +158,7 @@ def looked_for(sqlmap: Sqlmap, service: Service, only: str) -> list[str]:
         toys = http(toy, "", ("GET", f"/?name=Ada{HERE}", {}, None))
         if not sqlmap.finds(toys):
             raise LocalError("sqlmap does not find what is injectable: its silence means nothing")
-    wanted = [each for each in requests(customer_id) if only in each[0]]
+    wanted = [request for request in requests(customer_id) if only in request[0]]
     found = []
     for name, request in (bar := tqdm(wanted, desc="looking", unit="parameter", disable=None)):
         bar.set_postfix_str(name)

@@ -83,8 +83,8 @@ def _of_answers(case: Case, outcome: Outcome) -> Iterator[str]:
         yield f"{where}, which is not documented"
     if status < 400 and not _is_public(case):
         yield from _of_rights(case)
-    yield from (f"{where}, {each}" for each in _of_headers(answer["headers"]))
-    yield from (f"{where}, {each}" for each in _of_body(case, answer, described))
+    yield from (f"{where}, {item}" for item in _of_headers(answer["headers"]))
+    yield from (f"{where}, {item}" for item in _of_body(case, answer, described))
     if outcome.logged.count('"message":"request"') != 1:
         yield f"{where}, which is not logged once"
 

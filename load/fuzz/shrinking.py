@@ -34,8 +34,8 @@ def _smaller(value: JSONValue) -> Iterator[JSONValue]:
     elif isinstance(value, list):
         for n in range(len(value)):
             yield [*value[:n], *value[n + 1 :]]
-        for n, each in enumerate(value):
-            yield from ([*value[:n], smaller, *value[n + 1 :]] for smaller in _smaller(each))
+        for n, item in enumerate(value):
+            yield from ([*value[:n], smaller, *value[n + 1 :]] for smaller in _smaller(item))
     elif isinstance(value, str):
         size = len(value) // 2
         while size:

@@ -75,8 +75,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
-    return [_plain(each) for each in value] if isinstance(value, list) else value
+        return {name: _plain(element) for name, element in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
 def write(results: Answer, output: Path) -> Iterator[Path]:

@@ -25,13 +25,13 @@ Answer = dict[str, Any]
 def answers(found: Runs) -> Answer:
     """Return everything that the page tells of the scenarios."""
     return {
-        "assumptions": {name: vars(each) for name, each in ASSUMPTIONS.items()},
+        "assumptions": {name: vars(element) for name, element in ASSUMPTIONS.items()},
         "ladder": {step: _of_rates(found, f"ladder/{step}") for step in STEPS},
         "jumps": _jumps(found),
         "changes": {name: _seen(found[f"change/{name}"][1]) for name in ("greedy", "plan")},
         "not_modified": {str(rate): not_modified(rate, 0.5) for rate in RATES},
         "outages": {policy: _outage(*found[f"outage/{policy}"]) for policy in POLICIES},
-        "scales": {f"{each:g}": _seen(found[f"scale/{each:g}"][1]) for each in SCALES},
+        "scales": {f"{item:g}": _seen(found[f"scale/{item:g}"][1]) for item in SCALES},
         "bounds": _bounds(found),
         "day": _series(found["day"][1], found["day"][0].factor),
     }
@@ -39,18 +39,18 @@ def answers(found: Runs) -> Answer:
 
 def _seen(runs: Sequence[Run]) -> Answer:
     """Return seconds and shares, each as a mean and half of its 95% interval."""
-    kinds = {str(kind): mean(each.failed[kind] for each in runs) for kind in KINDS}
+    kinds = {str(kind): mean(run.failed[kind] for run in runs) for kind in KINDS}
     return {
         "seeds": len(runs),
-        "requests": sum(each.requests for each in runs),
-        "p50": together(runs, lambda each: each.p50),
-        "p99": together(runs, lambda each: each.p99),
-        "failed": together(runs, lambda each: sum(each.failed.values())),
+        "requests": sum(run.requests for run in runs),
+        "p50": together(runs, lambda run: run.p50),
+        "p99": together(runs, lambda run: run.p99),
+        "failed": together(runs, lambda run: sum(run.failed.values())),
         "kinds": kinds,
-        "attempts": mean(each.attempts for each in runs),
-        "acu": mean(each.acu for each in runs),
-        "environments": mean(each.busy for each in runs),
-        "cold": mean(each.cold for each in runs),
+        "attempts": mean(run.attempts for run in runs),
+        "acu": mean(run.acu for run in runs),
+        "environments": mean(run.busy for run in runs),
+        "cold": mean(run.cold for run in runs),
     }
 
 
@@ -89,7 +89,7 @@ def _series(runs: Sequence[Run], scale: float) -> Answer:
     seconds = runs[0].seconds
     counts = ("attempts", "answered", "refused", "busy")
     series = {name: [round(getattr(s, name) * scale) for s in seconds] for name in counts}
-    return series | {"acu": [rounded(each.acu, 3) for each in seconds]}
+    return series | {"acu": [rounded(second.acu, 3) for second in seconds]}
 
 
 def _outage(scenario: Scenario, runs: Sequence[Run]) -> Answer:

@@ -136,7 +136,7 @@ class Parameters:
     @classmethod
     def assumed(cls, **others: float) -> Self:
         """Return the assumed values, but for the others that are given."""
-        values = {each.name: ASSUMPTIONS[each.name].value for each in fields(cls)}
+        values = {field.name: ASSUMPTIONS[field.name].value for field in fields(cls)}
         return replace(cls(**values), **others)
 
     @property
@@ -153,4 +153,4 @@ class Parameters:
     @property
     def statements(self) -> float:
         """Statements of a request, in the mean."""
-        return sum(share * each.statements for each, share in self.mix.items())
+        return sum(share * operation.statements for operation, share in self.mix.items())

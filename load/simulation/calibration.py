@@ -83,6 +83,6 @@ def _row(data: Mapping[str, Any], share: str, seed: str, effort: Effort) -> dict
     row: dict[str, Any] = {"rounds": len(loads), "rate": median(load["sent"] for load in loads)}
     for name in COMPARED:
         seen = median(load[name] for load in loads)
-        said = median(each[name] for each in simulated)
+        said = median(item[name] for item in simulated)
         row[name] = {"measured": seen, "simulated": said, "error": said / seen - 1}
     return row

@@ -15,7 +15,9 @@ SMALLEST_STEP = 0.5
 
 def mean_work(parameters: Parameters) -> float:
     """Return a processor's seconds for a statement of `work` 1, so that the mix takes `per_acu`."""
-    of_mix = sum(share * each.statements * each.work for each, share in parameters.mix.items())
+    of_mix = sum(
+        share * operation.statements * operation.work for operation, share in parameters.mix.items()
+    )
     relative = of_mix / parameters.statements
     return parameters.vcpu_per_acu / parameters.per_acu / relative
 

@@ -25,9 +25,12 @@ def function_seconds(design: Design, parameters: Parameters) -> float:
 
 def shares_of_work(parameters: Parameters) -> tuple[float, float]:
     """Return the statements of a request that are reads, and writes, in mean statements' work."""
-    work = {each: share * each.statements * each.work for each, share in parameters.mix.items()}
+    work = {
+        operation: share * operation.statements * operation.work
+        for operation, share in parameters.mix.items()
+    }
     unit = sum(work.values()) / parameters.statements
-    reads = sum(done for each, done in work.items() if each.is_read) / unit
+    reads = sum(done for operation, done in work.items() if operation.is_read) / unit
     return reads, parameters.statements - reads
 
 

@@ -26,7 +26,7 @@ def interval(values: Sequence[float]) -> Interval:
 
     Runs in which there was none of what is told, a NaN, are left out.
     """
-    values = [each for each in values if not isnan(each)]
+    values = [value for value in values if not isnan(value)]
     freedom = len(values) - 1
     if freedom < 1:
         return Interval(values[0] if values else nan, inf)
@@ -44,5 +44,5 @@ def rounded(value: Any, digits: int = 5) -> Any:
     if isinstance(value, float):
         return float(f"{value:.{digits}g}")
     if isinstance(value, dict):
-        return {name: rounded(each, digits) for name, each in value.items()}
-    return [rounded(each, digits) for each in value] if isinstance(value, list | tuple) else value
+        return {name: rounded(element, digits) for name, element in value.items()}
+    return [rounded(item, digits) for item in value] if isinstance(value, list | tuple) else value

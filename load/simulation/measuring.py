@@ -50,9 +50,9 @@ class Meter:
     @staticmethod
     def _read() -> float:
         me, every = psutil.Process(), psutil.cpu_times()
-        ours = [each.cpu_times() for each in (me, *me.children(recursive=True))]
+        ours = [process.cpu_times() for process in (me, *me.children(recursive=True))]
         busy = sum(every) - every.idle - every.iowait
-        return float(busy - sum(each.user + each.system for each in ours))
+        return float(busy - sum(our.user + our.system for our in ours))
 
     def others(self) -> float:
         return (self._read() - self._before) / (time.perf_counter() - self._start)

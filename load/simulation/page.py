@@ -64,7 +64,7 @@ def _million(dollars: float, rate: str) -> str:
 
 
 def _first(needs: Mapping[str, float]) -> str:
-    name, share = max(needs.items(), key=lambda each: each[1])
+    name, share = max(needs.items(), key=lambda item: item[1])
     return (
         f"{name}, {share:.1f} times what there is"
         if share > 1
@@ -87,7 +87,7 @@ def _cell(seen: Results) -> str:
     failed = seen["failed"][0]
     if seen["holds"]:
         return f"**{ms(seen['p99'])}**, ${seen['dollars']:,.0f}"
-    kind = max(seen["kinds"], key=lambda each: float(seen["kinds"][each]))
+    kind = max(seen["kinds"], key=lambda item: float(seen["kinds"][item]))
     why = f", {percent(failed)} fail ({NAMES[kind]})" if failed > SHOWN else ""
     return f"{ms(seen['p99'])}{why}"
 
@@ -116,7 +116,7 @@ def bills(results: Results) -> str:
     for rate in results["ladder"]["prod as it is"]:
         held = (by[rate] for by in results["ladder"].values() if by[rate]["holds"])
         found[rate] = next(held, {"parts": {}})["parts"]
-    parts = list(dict.fromkeys(part for each in found.values() for part in each))
+    parts = list(dict.fromkeys(part for item in found.values() for part in item))
     lines = [
         "| dollars a month, of simulated use | "
         + " | ".join(f"{int(rate):,}" for rate in found)
@@ -124,9 +124,9 @@ def bills(results: Results) -> str:
     ]
     lines.append("|---|" + "--:|" * len(found))
     for part in parts:
-        cells = (f"{each[part]:,.0f}" if part in each else "" for each in found.values())
+        cells = (f"{item[part]:,.0f}" if part in item else "" for item in found.values())
         lines.append(f"| {part} | {' | '.join(cells)} |")
-    sums = (f"{sum(each.values()):,.0f}" for each in found.values())
+    sums = (f"{sum(item.values()):,.0f}" for item in found.values())
     return "\n".join([*lines, f"| **together** | {' | '.join(sums)} |"])
 
 
@@ -172,16 +172,16 @@ def not_modified(results: Results) -> str:
     saved = results["not_modified"]
     lines = ["| half of all answers are 304 | " + " | ".join(f"{int(r):,}" for r in saved) + " |"]
     lines.append("|---|" + "--:|" * len(saved))
-    cells = " | ".join(f"{each:,.0f}" for each in saved.values())
+    cells = " | ".join(f"{item:,.0f}" for item in saved.values())
     return "\n".join([*lines, f"| dollars a month less, computed | {cells} |"])
 
 
 def theory(results: Results) -> str:
     lines = ["| what | theory | simulated, 95% interval | within it |", "|---|--:|--:|---|"]
-    for name, each in results["theory"].items():
-        mean, half = each["simulated"]
-        holds = "yes" if each["holds"] else "**no**"
-        lines.append(f"| {name} | {each['theory']:.4g} | {mean:.4g} ± {half:.2g} | {holds} |")
+    for name, row in results["theory"].items():
+        mean, half = row["simulated"]
+        holds = "yes" if row["holds"] else "**no**"
+        lines.append(f"| {name} | {row['theory']:.4g} | {mean:.4g} ± {half:.2g} | {holds} |")
     return "\n".join(lines)
 
 
@@ -215,9 +215,12 @@ def calibration(results: Results) -> str:
 
 def assumptions(results: Results) -> str:
     lines = ["| assumption | value | from | to | of what | source |", "|---|--:|--:|--:|---|---|"]
-    for name, each in results["assumptions"].items():
-        values = " | ".join(f"{each[key]:g}" for key in ("value", "low", "high"))
-        lines.append(f"| {name.replace('_', ' ')} | {values} | {each['unit']} | {each['source']} |")
+    for name, assumption in results["assumptions"].items():
+        values = " | ".join(f"{assumption[key]:g}" for key in ("value", "low", "high"))
+        lines.append(
+            f"| {name.replace('_', ' ')} | {values} "
+            f"| {assumption['unit']} | {assumption['source']} |"
+        )
     return "\n".join(lines)
 
 
@@ -225,34 +228,34 @@ def bounds(results: Results) -> str:
     """Return what each assumption does to p99, environments and the bill, the most first."""
     lines = ["| simulated: assumption | p99 | environments | dollars a month | failed |"]
     lines += ["|---|--:|--:|--:|--:|", _bound("*as assumed*", results["bounds"]["base"])]
-    rows = [(name, each) for name, each in results["bounds"].items() if name != "base"]
+    rows = [(name, bound) for name, bound in results["bounds"].items() if name != "base"]
     told = ("p99", "environments", "dollars")
     rows.sort(key=lambda row: -max(_swing(row[1], key) for key in told))
-    for name, each in rows:
-        lines.append(_bound(name.replace("_", " "), each["low"], each["high"]))
+    for name, bound in rows:
+        lines.append(_bound(name.replace("_", " "), bound["low"], bound["high"]))
     return "\n".join(lines)
 
 
 def _bound(name: str, *ends: Results) -> str:
     """Return a row; of two ends, from the low one to the high one."""
     columns = (
-        [of_ms(each["p99"]) for each in ends],
-        [f"{each['environments']:,.0f}" for each in ends],
-        [f"{each['dollars']:,.0f}" for each in ends],
-        [percent(each["failed"]) for each in ends],
+        [of_ms(end["p99"]) for end in ends],
+        [f"{end['environments']:,.0f}" for end in ends],
+        [f"{end['dollars']:,.0f}" for end in ends],
+        [percent(end["failed"]) for end in ends],
     )
     return f"| {name} | {' | '.join(' to '.join(column) for column in columns)} |"
 
 
-def _swing(each: Results, key: str) -> float:
+def _swing(bound: Results, key: str) -> float:
     """Return by how much what is told differs between the bounds."""
-    low, high = float(each["low"][key]), float(each["high"][key])
+    low, high = float(bound["low"][key]), float(bound["high"][key])
     return max(low, high) / max(1e-9, min(low, high))
 
 
 TABLES: Mapping[str, Callable[[Results], str]] = {
-    each.__name__: each
-    for each in (
+    item.__name__: item
+    for item in (
         decisions,
         ladder,
         steps,

@@ -67,7 +67,7 @@ def _jump(jumps: Mapping[str, Any]) -> str:
 
 
 def _outage(outages: Mapping[str, Any]) -> str:
-    lines = {name: _by_second(each["series"]["attempts"]) for name, each in outages.items()}
+    lines = {name: _by_second(outage["series"]["attempts"]) for name, outage in outages.items()}
     title = "Simulated: attempts a second around a failover of 30 s, 1,000 requests a second"
     return lines_plot(title, lines)
 
@@ -125,7 +125,7 @@ def _apart(heights: Sequence[float], least: float = 15) -> list[float]:
     for number in order:
         last = placed[number] = max(heights[number], last + least)
     over = max(0.0, last - (HEIGHT - BOTTOM))
-    return [each - over for each in placed]
+    return [item - over for item in placed]
 
 
 def _axis(
@@ -144,14 +144,14 @@ def _axis(
 
 def _round_step(step: float) -> float:
     power = 10.0 ** math.floor(math.log10(step))
-    return next(power * each for each in (1, 2, 5, 10) if step <= power * each * 1.0001)
+    return next(power * item for item in (1, 2, 5, 10) if step <= power * item * 1.0001)
 
 
 def _tornado(bounds: Mapping[str, Any]) -> str:
     """Return bars of how p99 changes when an assumption is at its bounds, the largest first."""
     rows = [
-        (name, *(each[end]["p99"] / each["assumed"]["p99"] for end in ("low", "high")))
-        for name, each in bounds.items()
+        (name, *(bound[end]["p99"] / bound["assumed"]["p99"] for end in ("low", "high")))
+        for name, bound in bounds.items()
         if name != "base"
     ]
     rows.sort(key=lambda row: -abs(math.log(row[2] / row[1])))

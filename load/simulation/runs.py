@@ -50,7 +50,7 @@ def run(scenario: Scenario, seed: str) -> Run:
         env.process(_arrivals(service, chance, lambda _: scenario.greedy * share, end, greedy=True))
     env.run(until=end)
     seen = service.record.seconds[int(WARM_UP) :]
-    acu, busy = mean(each.acu for each in seen), mean(each.busy for each in seen)
+    acu, busy = mean(run.acu for run in seen), mean(run.busy for run in seen)
     env.run(until=end + 45)  # until the last request has had its attempts
     return _run(service, acu, busy * scenario.factor * scenario.design.cells, int(end))
 
@@ -111,4 +111,4 @@ def _run(service: Service, acu: float, busy: float, until: int) -> Run:
 
 def together(runs: Sequence[Run], value: Callable[[Run], float]) -> Interval:
     """Return the mean of a value over runs of different seeds, with its interval."""
-    return interval([value(each) for each in runs])
+    return interval([value(run) for run in runs])

@@ -105,7 +105,7 @@ async def _warm(connections: Connections) -> None:
 
 async def _ids(connections: Connections) -> list[str]:
     _, body = await connections.send("GET", "/customers?limit=100", b"")
-    return [each["id"] for each in json.loads(body)["items"]]
+    return [item["id"] for item in json.loads(body)["items"]]
 
 
 async def open_loop(

@@ -16,19 +16,19 @@ def monthly(design: Design, rate: float, runs: Sequence[Run]) -> dict[str, float
     The gateway does not bill what it throttles (unchecked). Aurora's capacity is the simulated
     one, of all instances alike.
     """
-    lost = mean(sum(each.failed.values()) for each in runs)
+    lost = mean(sum(run.failed.values()) for run in runs)
     requests = rate * (1 - lost) * SECONDS
-    acu, instances = mean(each.acu for each in runs), design.instances
+    acu, instances = mean(run.acu for run in runs), design.instances
     usage = Usage(
         requests,
         min_capacity=acu,
         max_capacity=acu,
         instances=instances,
-        seconds=mean(each.billed for each in runs),
-        statements=mean(each.statements for each in runs),
+        seconds=mean(run.billed for run in runs),
+        statements=mean(run.statements for run in runs),
     )
     parts = month(usage)
-    invoked = mean(each.invocations for each in runs)
+    invoked = mean(run.invocations for run in runs)
     behind = month(replace(usage, requests=requests * invoked))  # of what no cache answered
     parts |= {name: behind[name] for name in ("Lambda", "Data API", "Aurora: storage and I/O")}
     if design.backend == "mysql":

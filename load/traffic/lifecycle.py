@@ -56,7 +56,7 @@ async def erase(sender: Sender, mark: str, stop: asyncio.Event) -> bool:
             if not (found := [customer["id"] for customer in json.loads(body)["items"]]):
                 return True
             limit = asyncio.Semaphore(AT_ONCE)
-            erased = await asyncio.gather(*(_erase(sender, each, limit) for each in found))
+            erased = await asyncio.gather(*(_erase(sender, item, limit) for item in found))
             bar.update(sum(erased))
             if not any(erased):
                 return False

@@ -31,28 +31,28 @@ class Step(NamedTuple):
     @property
     def answered(self) -> float:
         """Answers a second that were right, until the last of them was there."""
-        right = [each.due + each.latency for each in self.outcomes if not each.fault]
+        right = [outcome.due + outcome.latency for outcome in self.outcomes if not outcome.fault]
         return len(right) / max(STEP_SECONDS, *right, 0.0)
 
     def holds(self, marks: Marks) -> bool:
         """Whether 95 % were answered in the time that 95 % of lists may take, and 99 % rightly."""
-        times = [each.latency * 1000 for each in self.outcomes]
-        faults = sum(bool(each.fault) for each in self.outcomes)
+        times = [outcome.latency * 1000 for outcome in self.outcomes]
+        faults = sum(bool(outcome.fault) for outcome in self.outcomes)
         if not times:
             return False
         is_quick = quantile(times, 0.95) <= marks.milliseconds("list", "p95")
         return is_quick and faults <= 0.01 * len(times)
 
     def row(self, programs: Sequence[str]) -> Row:
-        times = [each.latency for each in self.outcomes]
-        refused = sum(each.is_refusal for each in self.outcomes)
+        times = [outcome.latency for outcome in self.outcomes]
+        refused = sum(outcome.is_refusal for outcome in self.outcomes)
         return (
             self.name,
             f"{self.rate:.0f}",
             f"{self.answered:.0f}",
             *(f"{quantile(times, share):.2f} s" for share in (0.5, 0.95, 1)),
             str(refused),
-            str(sum(bool(each.fault) for each in self.outcomes) - refused),
+            str(sum(bool(outcome.fault) for outcome in self.outcomes) - refused),
             *(f"{self.cores[name]:.2f}" for name in programs),
         )
 
@@ -65,7 +65,7 @@ async def find(sending: Traffic, target: Target, rate: float, marks: Marks) -> l
     steps = [await _step(sending, target, "up", rate)]
     while steps[-1].holds(marks) and not sending.is_stopped:
         steps.append(await _step(sending, target, "up", steps[-1].rate * HIGHER))
-    held = max((each.rate for each in steps if each.holds(marks)), default=rate)
+    held = max((step.rate for step in steps if step.holds(marks)), default=rate)
     for times in BEYOND:
         steps.append(await _step(sending, target, f"{times:g} times", held * times))
         steps.append(await _step(sending, target, "then half", held / 2))

@@ -57,13 +57,15 @@ class Marks:
         return self.limit * QUANTILES[name][1] * (1 if operation in READS else 2)
 
     def _unexpected(self, outcomes: Sequence[Outcome]) -> Mark:
-        share = 100 * sum(bool(each.fault) for each in outcomes) / len(outcomes)
+        share = 100 * sum(bool(outcome.fault) for outcome in outcomes) / len(outcomes)
         allowed, measured = f"{self.unexpected:g} %", f"{share:.2g} %"
         return Mark("steady: unexpected answers", allowed, measured, share <= self.unexpected)
 
     def _latencies(self, outcomes: Sequence[Outcome]) -> Iterator[Mark]:
-        for operation in sorted({each.operation for each in outcomes}):
-            times = [each.latency * 1000 for each in outcomes if each.operation == operation]
+        for operation in sorted({outcome.operation for outcome in outcomes}):
+            times = [
+                outcome.latency * 1000 for outcome in outcomes if outcome.operation == operation
+            ]
             for name, (share, _, enough) in QUANTILES.items():
                 if len(times) >= enough:
                     allowed, took = self.milliseconds(operation, name), quantile(times, share)
@@ -71,19 +73,19 @@ class Marks:
                     yield Mark(f"steady: {operation}, {name}", *words, took <= allowed)
 
     def _overload(self, outcomes: Sequence[Outcome]) -> Iterator[Mark]:
-        faults = [each for each in outcomes if each.fault and not each.is_refusal]
+        faults = [outcome for outcome in outcomes if outcome.fault and not outcome.is_refusal]
         yield Mark("spike: anything but 429 and 503", "0", str(len(faults)), not faults)
-        refused = [each.latency - each.late for each in outcomes if each.is_refusal]
+        refused = [outcome.latency - outcome.late for outcome in outcomes if outcome.is_refusal]
         slowest = max(refused, default=0.0)
         words = f"{self.quick:g} s", f"{slowest:.2g} s, of {len(refused)}"
         yield Mark("spike: slowest refusal", *words, slowest <= self.quick)
 
     def _recovery(self, outcomes: Sequence[Outcome]) -> Mark:
-        start = min(each.due for each in outcomes)
+        start = min(outcome.due for outcome in outcomes)
         good: dict[int, list[bool]] = {}
-        for each in outcomes:
-            good.setdefault(int(each.due - start), []).append(self._is_good(each))
-        bad = [second for second, each in good.items() if sum(each) < GOOD * len(each)]
+        for outcome in outcomes:
+            good.setdefault(int(outcome.due - start), []).append(self._is_good(outcome))
+        bad = [second for second, verdicts in good.items() if sum(verdicts) < GOOD * len(verdicts)]
         took = max(bad, default=-1) + 1
         words = f"{self.recovery:g} s", f"{took} s"
         return Mark("recovery after the spike", *words, took <= self.recovery)
@@ -94,4 +96,4 @@ class Marks:
 
 
 def _of(outcomes: Sequence[Outcome], phase: str) -> list[Outcome]:
-    return [each for each in outcomes if each.phase == phase]
+    return [outcome for outcome in outcomes if outcome.phase == phase]

@@ -31,7 +31,9 @@ class Panel(NamedTuple):
 
 def draw(title: str, panels: Sequence[Panel], marks: dict[str, float], unit: str) -> str:
     """Return all panels, whose times are in `unit`; `marks` are moments with a name."""
-    end = max((at for each in panels for line in each.lines.values() for at, _ in line), default=0)
+    end = max(
+        (at for panel in panels for line in panel.lines.values() for at, _ in line), default=0
+    )
     end = max(end, 1)  # a run may be cut off at once
     height = TITLE + len(panels) * (HEIGHT + GAP)
     drawn = "\n".join(

@@ -32,13 +32,16 @@ def phases(outcomes: Sequence[Outcome]) -> list[Row]:
     """Return a table of what happened in each phase."""
     return [
         ("phase", "requests", "a second", "p50", "p95", "p99", "slowest", "429, 503", "faults"),
-        *(_row(name, each) for name, each in _grouped(outcomes, lambda each: each.phase).items()),
+        *(
+            _row(name, rows)
+            for name, rows in _grouped(outcomes, lambda outcome: outcome.phase).items()
+        ),
     ]
 
 
 def operations(outcomes: Sequence[Outcome]) -> list[Row]:
     """Return a table of what happened to each operation."""
-    grouped = _grouped(outcomes, lambda each: each.operation)
+    grouped = _grouped(outcomes, lambda outcome: outcome.operation)
     return [
         ("operation", "requests", "a second", "p50", "p95", "p99", "slowest", "429, 503", "faults"),
         *(_row(name, grouped[name]) for name in sorted(grouped)),
@@ -47,7 +50,9 @@ def operations(outcomes: Sequence[Outcome]) -> list[Row]:
 
 def faults(outcomes: Sequence[Outcome]) -> list[Row]:
     """Return a table of what was not as it should be."""
-    counted = Counter((each.phase, each.operation, each.fault) for each in outcomes if each.fault)
+    counted = Counter(
+        (outcome.phase, outcome.operation, outcome.fault) for outcome in outcomes if outcome.fault
+    )
     rows = [(*names, str(times)) for names, times in counted.most_common(20)]
     return [("phase", "operation", "fault", "times"), *rows]
 
@@ -78,11 +83,11 @@ def page(head: str, outcomes: Sequence[Outcome], tables: Iterable[Sequence[Row]]
 
 def plots(outcomes: Sequence[Outcome]) -> str:
     """Return throughput, latency and errors of each second, as SVG."""
-    seconds = _grouped(outcomes, lambda each: int(each.due))
-    answered = Counter(int(each.due + each.latency) for each in outcomes)
+    seconds = _grouped(outcomes, lambda outcome: int(outcome.due))
+    answered = Counter(int(outcome.due + outcome.latency) for outcome in outcomes)
     begins: dict[str, float] = {}
-    for each in outcomes:
-        begins[each.phase] = min(each.due, begins.get(each.phase, each.due))
+    for item in outcomes:
+        begins[item.phase] = min(item.due, begins.get(item.phase, item.due))
     latencies = {
         f"p{share * 100:g}": _points(seconds, partial(_quantile, share))
         for share in (0.5, 0.95, 0.99)
@@ -96,20 +101,20 @@ def plots(outcomes: Sequence[Outcome]) -> str:
         Panel(
             "not as it should be, a second",
             {
-                "faults": _points(seconds, lambda each: _count(each, refusals=False)),
-                "429 and 503": _points(seconds, lambda each: _count(each, refusals=True)),
+                "faults": _points(seconds, lambda outcome: _count(outcome, refusals=False)),
+                "429 and 503": _points(seconds, lambda outcome: _count(outcome, refusals=True)),
             },
         ),
         Panel(
             "sent late by the sender, ms",
-            {"most": _points(seconds, lambda each: 1000 * max(o.late for o in each))},
+            {"most": _points(seconds, lambda outcome: 1000 * max(o.late for o in outcome))},
         ),
     ]
     return draw("Load", panels, begins, "s")
 
 
 def _row(name: str, outcomes: Sequence[Outcome]) -> Row:
-    span = max(each.due for each in outcomes) - min(each.due for each in outcomes)
+    span = max(outcome.due for outcome in outcomes) - min(outcome.due for outcome in outcomes)
     return (
         name,
         f"{len(outcomes):,}",
@@ -121,19 +126,19 @@ def _row(name: str, outcomes: Sequence[Outcome]) -> Row:
 
 
 def _quantile(share: float, outcomes: Sequence[Outcome]) -> float:
-    return 1000 * quantile([each.latency for each in outcomes], share)
+    return 1000 * quantile([outcome.latency for outcome in outcomes], share)
 
 
 def _count(outcomes: Sequence[Outcome], *, refusals: bool) -> int:
-    return sum(bool(each.fault) and each.is_refusal == refusals for each in outcomes)
+    return sum(bool(outcome.fault) and outcome.is_refusal == refusals for outcome in outcomes)
 
 
 def _grouped(
     outcomes: Sequence[Outcome], key: Callable[[Outcome], Key]
 ) -> dict[Key, list[Outcome]]:
     grouped: dict[Key, list[Outcome]] = {}
-    for each in outcomes:
-        grouped.setdefault(key(each), []).append(each)
+    for outcome in outcomes:
+        grouped.setdefault(key(outcome), []).append(outcome)
     return grouped
 
 

@@ -83,7 +83,9 @@ def _line(at: float, target: Target, outcomes: Sequence[Outcome]) -> Sample:
     return Sample(
         at=round(at, 1),
         requests=len(outcomes),
-        faults=Counter(f"{each.operation}: {each.fault}" for each in outcomes if each.fault),
+        faults=Counter(
+            f"{outcome.operation}: {outcome.fault}" for outcome in outcomes if outcome.fault
+        ),
         values={
             **samples.held(target.programs),
             **samples.seen(outcomes),

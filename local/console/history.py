@@ -89,7 +89,7 @@ class History:
             return _error("Plans are for the console's own pages.", 403)
         segments = self._traces.segments(request.path_params["trace_id"])
         wanted = request.query_params.get("segment")
-        sql = next((each["sql"] for each in segments if each["id"] == wanted), None)
+        sql = next((segment["sql"] for segment in segments if segment["id"] == wanted), None)
         if sql is None or self._database_url is None:
             return _error("There is no such statement, or no database to ask.", 404)
         try:

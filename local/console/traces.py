@@ -57,7 +57,7 @@ class Traces:
             if sequence >= self.sequence:
                 return []
             newest_first = reversed(self._requests.values())
-            return [each.row() for each in newest_first if each.sequence > sequence]
+            return [trace.row() for trace in newest_first if trace.sequence > sequence]
 
     def request(self, trace_id: str) -> Json | None:
         """Return a request as the list has it, None if it is not kept."""
@@ -83,8 +83,8 @@ class Traces:
         request.sequence = self.sequence
         for part in _flattened(document):
             request.learn(part)
-        for each in gone:
-            del self._requests[each]
+        for trace_id in gone:
+            del self._requests[trace_id]
 
 
 class _Request:
@@ -135,7 +135,7 @@ def _flattened(document: Json) -> Iterator[Json]:
             continue
         yield {**part, "parent_id": parent_id if _is(_ID, parent_id) else None}
         inner = part.get("subsegments")
-        waiting += [(each, part["id"]) for each in inner] if isinstance(inner, list) else []
+        waiting += [(child, part["id"]) for child in inner] if isinstance(inner, list) else []
 
 
 def _tree(documents: Iterable[Json]) -> Iterator[Json]:
@@ -155,7 +155,7 @@ def _tree(documents: Iterable[Json]) -> Iterator[Json]:
     while waiting:
         part, depth = waiting.pop()
         yield _shown(part, depth, begin)
-        waiting += [(each, depth + 1) for each in inside.get(part["id"], ())]
+        waiting += [(child, depth + 1) for child in inside.get(part["id"], ())]
 
 
 def _shown(part: Json, depth: int, begin: float) -> Json:

@@ -73,7 +73,7 @@ class Faults:
         elif request.method == "DELETE":
             self._plan = []
         return JSONResponse(
-            [{**each.members, "given": each.given, "left": each.left} for each in self._plan]
+            [{**fault.members, "given": fault.given, "left": fault.left} for fault in self._plan]
         )
 
     async def _give(

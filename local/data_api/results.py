@@ -67,7 +67,9 @@ def read(cursor: SSCursor, shape: Shape, row_limit: int | None = None) -> dict[s
     if shape.json:
         _check_labels(columns)
         return {"formattedRecords": _format(columns, records)}
-    metadata = {"columnMetadata": [describe(each) for each in columns]} if shape.metadata else {}
+    metadata = (
+        {"columnMetadata": [describe(column) for column in columns]} if shape.metadata else {}
+    )
     return {**metadata, "records": records}
 
 

@@ -76,7 +76,9 @@ class Service:
     async def batch_execute_statement(self, members: Members) -> Response:
         """Run one statement once per parameter set; outside a transaction all of them or none."""
         statements.check(members["sql"])
-        sets = [parameters.read(each) for each in members.get("parameterSets", [])]
+        sets = [
+            parameters.read(parameter_set) for parameter_set in members.get("parameterSets", [])
+        ]
         work = partial(statements.execute_batch, sql=members["sql"], sets=sets)
         return await self._run(members, work if "transactionId" in members else _atomic(work))
 

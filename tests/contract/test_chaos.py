@@ -44,7 +44,7 @@ def test_no_write_is_lost_or_done_twice_when_database_and_api_are_killed(tmp_pat
     assert figures["counts"]["acknowledged"] > 50
     assert figures["counts"]["repeated"] > 0
     assert min(figures["kills"].values()) > 0
-    assert [each.name for each in tmp_path.iterdir()] == ["figures"]
+    assert [item.name for item in tmp_path.iterdir()] == ["figures"]
 
 
 def test_without_idempotency_creates_are_done_twice(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_without_idempotency_creates_are_done_twice(tmp_path: Path) -> None:
     assert (code, figures["result"]) == (1, "fail")
     assert figures["breaches"]["duplicated"] > 0
     assert "was created 2 times" in told
-    (kept,) = (each for each in tmp_path.iterdir() if each.is_dir())
+    (kept,) = (item for item in tmp_path.iterdir() if item.is_dir())
     assert (kept / "history.jsonl").stat().st_size > 0
 
 
@@ -71,4 +71,4 @@ def test_after_ctrl_c_all_is_stopped_and_nothing_passes(tmp_path: Path) -> None:
     assert len(children) > 3  # the reaper, too
     _, alive = psutil.wait_procs(children, timeout=20)
     assert alive == []
-    assert [each.name for each in tmp_path.iterdir()] == ["figures"]
+    assert [item.name for item in tmp_path.iterdir()] == ["figures"]

@@ -20,7 +20,7 @@ REGISTRY = Registry().with_resource("document", RESOURCE)
 def examples(node: Any, pointer: str = "") -> Iterator[Any]:
     """Yield the place of each example, its schema and its value."""
     if isinstance(node, dict):
-        shown = [each["value"] for each in node.get("examples", {}).values()]
+        shown = [example["value"] for example in node.get("examples", {}).values()]
         for example in shown + ([node["example"]] if "example" in node else []):
             yield pytest.param(node["schema"], example, id=pointer)
         for name, below in node.items():
@@ -33,7 +33,7 @@ def examples(node: Any, pointer: str = "") -> Iterator[Any]:
 def anchored(node: Any) -> Any:
     """Return the schema with its references to the document made absolute."""
     if isinstance(node, list):
-        return [anchored(each) for each in node]
+        return [anchored(item) for item in node]
     if not isinstance(node, dict):
         return node
     return {

@@ -130,8 +130,10 @@ def test_ctrl_c_tells_what_there_is_and_erases_what_was_made(
 
 def _is_changed(service: Service, before: list[str]) -> bool:
     """Whether the load has changed a customer of its own."""
-    customers = (each for page in service.pages() for each in page)
-    return any(each["version"] > 1 and each["email"] not in before for each in customers)
+    customers = (item for page in service.pages() for item in page)
+    return any(
+        customer["version"] > 1 and customer["email"] not in before for customer in customers
+    )
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_stack_is_created_changed_and_left() -> None:
 
     assert stack.update(template(first), {}, operator.confirm)
     assert stack.status == "CREATE_COMPLETE"
-    assert [str(each).split() for each in operator.asked] == [["add", "A", "AWS::SNS::Topic"]]
+    assert [str(item).split() for item in operator.asked] == [["add", "A", "AWS::SNS::Topic"]]
     assert any("CREATE_COMPLETE" in line for line in operator.heard)
     assert stack.update(template(second), {}, operator.confirm)
     assert [name for _, name, _ in stack.resources()] == ["A", "B"]
@@ -88,7 +88,7 @@ def test_change_is_withdrawn_when_asking_fails() -> None:
 
     client = boto3.client("cloudformation")
     found = client.list_change_sets(StackName="interrupted")["Summaries"]  # moto: of all stacks
-    assert [each for each in found if each["StackName"] == "interrupted"] == []
+    assert [item for item in found if item["StackName"] == "interrupted"] == []
 
 
 def test_loss_of_a_bucket_is_told() -> None:
@@ -119,7 +119,7 @@ def test_parameters_are_checked_and_kept() -> None:
     both = template({"A": named, "B": topic("n-2")}, **declared)
     stack.update(both, {}, operator.confirm)
 
-    assert {"n", "n-2"} <= {each["TopicArn"].rpartition(":")[2] for each in topics()}
+    assert {"n", "n-2"} <= {item["TopicArn"].rpartition(":")[2] for item in topics()}
 
 
 def test_values_of_a_change_that_was_refused_are_not_kept() -> None:

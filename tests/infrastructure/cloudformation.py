@@ -74,24 +74,24 @@ class Template:
         for rule in self.document.get("Rules", {}).values():
             if self.resolve(rule.get("RuleCondition", True)):
                 said += [
-                    each["AssertDescription"]
-                    for each in rule["Assertions"]
-                    if not self.resolve(each["Assert"])
+                    assertion["AssertDescription"]
+                    for assertion in rule["Assertions"]
+                    if not self.resolve(assertion["Assert"])
                 ]
         return said
 
     def resolve(self, value: Any) -> Any:
         """Return the value with every function replaced by what it gives."""
         if isinstance(value, list):
-            return [self.resolve(each) for each in value]
+            return [self.resolve(item) for item in value]
         if not isinstance(value, dict):
             return value
         name, argument = next(iter(value.items()), ("", None))
         if name == "Ref" or str(name).startswith("Fn::"):
             assert len(value) == 1
             return self._call(name.removeprefix("Fn::"), argument)
-        members = {name: self.resolve(each) for name, each in value.items()}
-        return {name: each for name, each in members.items() if each is not None}
+        members = {name: self.resolve(element) for name, element in value.items()}
+        return {name: member for name, member in members.items() if member is not None}
 
     def _call(self, function: str, argument: Any) -> Any:
         """Return what a function gives; `If` alone must not look at all of its arguments."""
@@ -106,7 +106,7 @@ class Template:
             "Equals": lambda pair: str(pair[0]) == str(pair[1]),
             "Not": lambda conditions: not conditions[0],
             "Contains": lambda pair: str(pair[1]) in map(str, pair[0]),
-            "EachMemberEquals": lambda pair: all(each == pair[1] for each in pair[0]),
+            "EachMemberEquals": lambda pair: all(item == pair[1] for item in pair[0]),
             "ValueOf": lambda pair: [self.values[pair[1]]],  # which AWS alone knows
             "GetAZs": lambda _: [f"{REGION}{zone}" for zone in "abc"],
             "Select": lambda pair: pair[1][int(pair[0])],

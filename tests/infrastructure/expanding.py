@@ -57,7 +57,7 @@ def _of_alter(statement: exp.Alter) -> Iterator[str]:
 
 
 def _may_be_left_out(column: exp.ColumnDef) -> bool:
-    kinds = {type(each.kind) for each in column.args["constraints"]}
+    kinds = {type(constraint.kind) for constraint in column.args["constraints"]}
     has_value = kinds & {
         exp.AutoIncrementColumnConstraint,
         exp.ComputedColumnConstraint,
@@ -70,7 +70,7 @@ def _may_be_left_out(column: exp.ColumnDef) -> bool:
 
 def _of_keys(action: exp.AddConstraint, added: set[str]) -> Iterator[str]:
     """Find what refuses a row; a column that is new has none of the code before it."""
-    for each in action.expressions:
-        columns = {column.name for column in each.find_all(exp.Identifier)}
-        if not isinstance(each, exp.IndexColumnConstraint) and not columns & added:
-            yield each.sql("mysql")
+    for expression in action.expressions:
+        columns = {column.name for column in expression.find_all(exp.Identifier)}
+        if not isinstance(expression, exp.IndexColumnConstraint) and not columns & added:
+            yield expression.sql("mysql")

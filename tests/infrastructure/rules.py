@@ -113,15 +113,15 @@ def circles(template: Template) -> list[str]:
 def _named(value: Any) -> set[str]:
     """Return the names that a part of a template refers to."""
     if isinstance(value, list):
-        return {name for each in value for name in _named(each)}
+        return {name for item in value for name in _named(item)}
     if not isinstance(value, dict):
         return set()
-    found = {each for key in ("Ref", "DependsOn") for each in _listed(value.get(key, []))}
+    found = {item for key in ("Ref", "DependsOn") for item in _listed(value.get(key, []))}
     found |= set(_listed(value.get("Fn::GetAtt", []))[:1])
     if "Fn::Sub" in value:
         text = json.dumps(value["Fn::Sub"])
         found |= {name.partition(".")[0] for name in VARIABLE.findall(text)}
-    return found | {name for each in value.values() for name in _named(each)}
+    return found | {name for item in value.values() for name in _named(item)}
 
 
 def _listed(value: Any) -> list[Any]:

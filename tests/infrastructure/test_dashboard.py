@@ -50,9 +50,9 @@ def test_our_metrics_are_all_drawn() -> None:
 
 def _assert_emitted(metric: Metric) -> None:
     filters = [
-        (each["MetricNamespace"], each["MetricName"])
+        (metric_transformation["MetricNamespace"], metric_transformation["MetricName"])
         for resource in TEMPLATE.of_type("AWS::Logs::MetricFilter").values()
-        for each in resource["MetricTransformations"]
+        for metric_transformation in resource["MetricTransformations"]
     ]
     if (metric.namespace, metric.name) in filters:
         assert not metric.dimensions
@@ -75,10 +75,14 @@ def _assert_emitted(metric: Metric) -> None:
 
 def _metrics_of_alarm(alarm: Mapping[str, Any]) -> Iterator[Metric]:
     stats = [
-        each["MetricStat"]["Metric"] for each in alarm.get("Metrics", ()) if "MetricStat" in each
+        metric["MetricStat"]["Metric"]
+        for metric in alarm.get("Metrics", ())
+        if "MetricStat" in metric
     ]
     for stat in stats or [alarm]:
-        dimensions = {each["Name"]: each["Value"] for each in stat.get("Dimensions", ())}
+        dimensions = {
+            dimension["Name"]: dimension["Value"] for dimension in stat.get("Dimensions", ())
+        }
         yield Metric(stat["Namespace"], stat["MetricName"], dimensions)
 
 
@@ -103,7 +107,9 @@ def _searched(expression: str) -> Iterator[Metric]:
     namespace, *dimensions = found[1].split(",")
     given = dict(re.findall(r'(\w+)="([^"]+)"', found[2]))
     name = given.pop("MetricName")
-    yield Metric(namespace, name, {each: given.get(each, "*") for each in dimensions})
+    yield Metric(
+        namespace, name, {dimension: given.get(dimension, "*") for dimension in dimensions}
+    )
 
 
 def _widgets(template: Template) -> list[dict[str, Any]]:
@@ -145,7 +151,7 @@ def test_expressions_of_the_dashboard_are_of_their_own_metrics(template: Templat
                 assert set(re.findall("[A-Za-z_]\\w*", expression)) <= set(ids)
             # what is only calculated with is not drawn, and what is hidden is calculated with
             if options.get("visible") is False:
-                assert any(options["id"] in each.get("expression", "") for each in rows)
+                assert any(options["id"] in row.get("expression", "") for row in rows)
 
 
 @both
@@ -154,7 +160,7 @@ def test_dashboard_shows_every_alarm(template: Template) -> None:
     names = [arn.rpartition(":")[2] for arn in shown["properties"]["alarms"]]
 
     types = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
-    alarms = [alarm for each in types for alarm in template.of_type(each).values()]
+    alarms = [alarm for kind in types for alarm in template.of_type(kind).values()]
     assert sorted(names) == sorted(alarm["AlarmName"] for alarm in alarms)
     assert names[0] == "customers-prod-page"
 

@@ -190,7 +190,7 @@ def test_what_is_refused_before_anything_is_made(values: dict[str, str], said: s
 
     refused = Template(PATH, dimensions(stage) | values).refusals()
 
-    assert any(said in each for each in refused)
+    assert any(said in item for item in refused)
 
 
 @pytest.mark.parametrize("capacity", ["0", "0.5", "1", "9.5", "99", "128", "249.5", "255.5", "256"])
@@ -240,8 +240,8 @@ def test_reader_can_take_the_writers_place(template: Template) -> None:
     instances = template.of_type("AWS::RDS::DBInstance")
 
     assert len(instances) == int(template.values["Instances"])
-    assert all(each["PromotionTier"] <= 1 for each in instances.values())
-    assert {each["DBInstanceClass"] for each in instances.values()} == {"db.serverless"}
+    assert all(instance["PromotionTier"] <= 1 for instance in instances.values())
+    assert {instance["DBInstanceClass"] for instance in instances.values()} == {"db.serverless"}
 
 
 def test_parameters_are_those_of_the_tests() -> None:
@@ -270,7 +270,7 @@ def test_logs_that_are_exported_have_their_groups_before(template: Template) -> 
 
 def test_key_is_for_logs_of_this_stage_only() -> None:
     statements = only(PROD, "KMS::Key")["KeyPolicy"]["Statement"]
-    (logs,) = [each for each in statements if each["Sid"] == "EncryptLogs"]
+    (logs,) = [statement for statement in statements if statement["Sid"] == "EncryptLogs"]
     (pattern,) = logs["Condition"]["ArnLike"].values()
 
     assert pattern == f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/rds/cluster/customers-prod/*"
@@ -282,7 +282,7 @@ def test_slow_queries_are_masked_and_soon_forgotten() -> None:
 
     assert log["RetentionInDays"] == 7
     assert audited["DataIdentifier"] == masked["DataIdentifier"]
-    assert any(each.endswith("/EmailAddress") for each in masked["DataIdentifier"])
+    assert any(item.endswith("/EmailAddress") for item in masked["DataIdentifier"])
 
 
 @each
@@ -290,8 +290,8 @@ def test_secrets(template: Template) -> None:
     """Letters and digits only: they go into SQL and URLs."""
     stage = template.values["Stage"]
     secrets = {
-        each["Name"]: each["GenerateSecretString"]
-        for each in template.of_type("AWS::SecretsManager::Secret").values()
+        secret["Name"]: secret["GenerateSecretString"]
+        for secret in template.of_type("AWS::SecretsManager::Secret").values()
     }
 
     assert secrets.keys() == {
@@ -299,7 +299,7 @@ def test_secrets(template: Template) -> None:
         f"customers-{stage}/migrations",
         f"customers-{stage}/cursor-key",
     }
-    assert all(each["ExcludePunctuation"] for each in secrets.values())
+    assert all(secret["ExcludePunctuation"] for secret in secrets.values())
     for user in ("application", "migrations"):
         generated = secrets[f"customers-{stage}/{user}"]
         assert generated["SecretStringTemplate"] == f'{{"username": "{user}"}}'

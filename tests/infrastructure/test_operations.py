@@ -72,7 +72,7 @@ def test_docs_name_alarms_queries_and_widgets_that_exist() -> None:
     starred = set(re.findall(r"\*([^*]+)\*", prose)) - {"(AWS)"}
     (dashboard,) = TEMPLATE.of_type("AWS::CloudWatch::Dashboard").values()
     widgets = json.loads(dashboard["DashboardBody"])["widgets"]
-    titles = [each["properties"].get("title", "") for each in widgets]
+    titles = [widget["properties"].get("title", "") for widget in widgets]
 
     alarms = {alarm["AlarmName"].removeprefix("customers-prod-") for alarm in EVERY_ALARM.values()}
     assert alarms <= set(re.findall(r"`([a-z-]+)`", text))
@@ -90,7 +90,7 @@ def test_template_can_be_sent_as_it_is() -> None:
 @each_alarm
 def test_alarm_waits_for_more_than_one_bad_moment(name: str) -> None:
     alarm = ALARMS[name]
-    stats = [each["MetricStat"] for each in alarm.get("Metrics", ()) if "MetricStat" in each]
+    stats = [metric["MetricStat"] for metric in alarm.get("Metrics", ()) if "MetricStat" in metric]
     (period,) = {stat["Period"] for stat in stats or [alarm]}
 
     assert period in {300, 3600}
@@ -112,7 +112,7 @@ STATISTICS = {
 @each_alarm
 def test_alarm_has_the_right_statistic(name: str) -> None:
     alarm = ALARMS[name]
-    stats = [each["MetricStat"] for each in alarm.get("Metrics", ()) if "MetricStat" in each]
+    stats = [metric["MetricStat"] for metric in alarm.get("Metrics", ()) if "MetricStat" in metric]
 
     for stat in stats:
         assert stat["Stat"] == STATISTICS.get(stat["Metric"]["MetricName"], "Sum")
@@ -126,8 +126,8 @@ def test_metric_math_is_of_its_own_metrics(name: str) -> None:
     metrics = ALARMS[name].get("Metrics", ())
     if not metrics:
         return
-    (returned,) = [each for each in metrics if each["ReturnData"]]
-    ids = {each["Id"] for each in metrics if each is not returned}
+    (returned,) = [metric for metric in metrics if metric["ReturnData"]]
+    ids = {metric["Id"] for metric in metrics if metric is not returned}
 
     assert re.fullmatch("[a-z][A-Za-z0-9_]*", returned["Id"])
     assert set(re.findall("[a-z]\\w*", returned["Expression"])) == ids
@@ -138,7 +138,7 @@ def test_metric_math_is_of_its_own_metrics(name: str) -> None:
 def test_page_is_of_what_clients_feel(template: Template) -> None:
     (page,) = template.of_type("AWS::CloudWatch::CompositeAlarm").values()
     alarms = template.of_type("AWS::CloudWatch::Alarm")
-    names = {alarms[each]["AlarmName"] for each in PAGING if each in alarms}
+    names = {alarms[item]["AlarmName"] for item in PAGING if item in alarms}
 
     assert set(re.findall('ALARM\\("([^"]+)"\\)', page["AlarmRule"])) == names
     assert re.sub('ALARM\\("[^"]+"\\)', "x", page["AlarmRule"]).split() == (
@@ -217,7 +217,7 @@ def test_page_waits_for_longer_than_a_cold_start_and_less_than_a_timeout() -> No
 def _share(alarm: Mapping[str, Any], period: Share) -> float | None:
     if period is None:
         return None
-    (expression,) = [each["Expression"] for each in alarm["Metrics"] if "Expression" in each]
+    (expression,) = [metric["Expression"] for metric in alarm["Metrics"] if "Expression" in metric]
     failed, total = period
     names = {"failed": failed, "requests": total, "answers": total}
     value: float = eval(expression, {"IF": _if}, names)  # noqa: S307 (ours)
@@ -262,11 +262,11 @@ def _used(value: Any) -> Iterator[str]:
         case {"Ref": name}:
             yield name
         case dict():
-            for each in value.values():
-                yield from _used(each)
+            for item in value.values():
+                yield from _used(item)
         case list():
-            for each in value:
-                yield from _used(each)
+            for element in value:
+                yield from _used(element)
         case str():
             yield from re.findall(r"\$\{(\w+)", value)
 
@@ -316,10 +316,10 @@ def test_log_groups_are_kept_encrypted_for_a_while_and_not_chalices() -> None:
 
 def test_key_is_for_the_account_and_for_what_it_is_made_for() -> None:
     (key,) = TEMPLATE.of_type("AWS::KMS::Key").values()
-    statements = {each["Sid"]: each for each in key["KeyPolicy"]["Statement"]}
+    statements = {item["Sid"]: item for item in key["KeyPolicy"]["Statement"]}
 
     assert key["EnableKeyRotation"]
-    assert [each["Principal"] for each in statements.values()] == [
+    assert [statement["Principal"] for statement in statements.values()] == [
         {"AWS": "arn:aws:iam::123456789012:root"},
         {"Service": "logs.eu-west-1.amazonaws.com"},
         {"Service": "cloudwatch.amazonaws.com"},
@@ -349,8 +349,8 @@ def test_topics_are_encrypted_and_only_our_alarms_publish() -> None:
 
 def test_who_is_told() -> None:
     told = {
-        (each["TopicArn"].rpartition(":")[2], each["Protocol"], each["Endpoint"])
-        for each in TEMPLATE.of_type("AWS::SNS::Subscription").values()
+        (item["TopicArn"].rpartition(":")[2], item["Protocol"], item["Endpoint"])
+        for item in TEMPLATE.of_type("AWS::SNS::Subscription").values()
     }
 
     assert told == {
@@ -403,13 +403,13 @@ def test_access_log_says_nothing_of_people() -> None:
 )
 def test_what_the_access_log_counts(status: str, expected: set[str]) -> None:
     line, counted = _access_line(status=status), set()
-    for each in TEMPLATE.of_type("AWS::Logs::MetricFilter").values():
-        found = re.fullmatch(r'\{ \$\.(\w+) = "([^"]+)" \}', each["FilterPattern"])
+    for item in TEMPLATE.of_type("AWS::Logs::MetricFilter").values():
+        found = re.fullmatch(r'\{ \$\.(\w+) = "([^"]+)" \}', item["FilterPattern"])
         assert found
-        (transformation,) = each["MetricTransformations"]
+        (transformation,) = item["MetricTransformations"]
         # without a zero for the other lines there is no share of them
         assert (transformation["MetricValue"], transformation["DefaultValue"]) == ("1", 0)
-        assert each["LogGroupName"] == "/customers/prod/access"
+        assert item["LogGroupName"] == "/customers/prod/access"
         if fnmatchcase(line[found[1]], found[2]):
             counted.add(transformation["MetricName"])
 
@@ -439,7 +439,7 @@ def test_query_asks_for_fields_that_are_logged(name: str) -> None:
 @each_query
 def test_query_is_of_log_groups_that_exist(name: str) -> None:
     groups = {
-        f"/aws/lambda/{VALUES[f'{each}FunctionName']}" for each in ("Api", "Authorizer", "Purge")
+        f"/aws/lambda/{VALUES[f'{item}FunctionName']}" for item in ("Api", "Authorizer", "Purge")
     }
 
     assert QUERIES[name]["Name"].startswith("customers/prod/")
@@ -451,7 +451,7 @@ def test_query_is_of_log_groups_that_exist(name: str) -> None:
 
 def test_tracing_keeps_to_its_limits() -> None:
     longest = Template(PATH, VALUES | {"Stage": "staging", "ApiName": "a" * 16})
-    rules = [each["SamplingRule"] for each in longest.of_type("AWS::XRay::SamplingRule").values()]
+    rules = [item["SamplingRule"] for item in longest.of_type("AWS::XRay::SamplingRule").values()]
     (group,) = longest.of_type("AWS::XRay::Group").values()
 
     assert len(group["GroupName"]) <= 32

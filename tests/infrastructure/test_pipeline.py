@@ -243,7 +243,9 @@ def test_bucket() -> None:
 
 
 def test_workflow_names_the_outputs_it_gets() -> None:
-    said = " ".join(each.get("Description", "") for each in TEMPLATE.document["Outputs"].values())
+    said = " ".join(
+        output.get("Description", "") for output in TEMPLATE.document["Outputs"].values()
+    )
     workflow = (ROOT / ".github" / "workflows" / "deploy.yml").read_text()
 
     for name in ("DEPLOY_ROLE_ARN", "CLOUDFORMATION_ROLE_ARN", "BOUNDARY_ARN"):
@@ -272,8 +274,8 @@ def test_rules_see_faults(action: str, resource: str | None, said: str) -> None:
 def _may(policy: str, stage: str, action: str, arn: str) -> bool:
     """Tell whether a policy allows it to a role of the stage, whatever the conditions."""
     return any(
-        any(fnmatchcase(action, each) for each in _listed(statement["Action"]))
-        and any(fnmatchcase(arn, _of(stage, each)) for each in _listed(statement["Resource"]))
+        any(fnmatchcase(action, item) for item in _listed(statement["Action"]))
+        and any(fnmatchcase(arn, _of(stage, item)) for item in _listed(statement["Resource"]))
         for statement in POLICIES[policy]["PolicyDocument"]["Statement"]
     )
 

@@ -144,7 +144,9 @@ def test_bound_policy_names_one_of_each(function: str) -> None:
 
 def test_key_is_used_by_secrets_manager_for_the_secret_alone() -> None:
     policy = policies.documents(STAGES["prod"], OUTPUTS)["api_handler"]
-    (decrypt,) = [each for each in policy["Statement"] if each["Action"] == ["kms:Decrypt"]]
+    (decrypt,) = [
+        statement for statement in policy["Statement"] if statement["Action"] == ["kms:Decrypt"]
+    ]
 
     assert decrypt["Condition"]["StringLike"] == {
         "kms:ViaService": "secretsmanager.eu-west-1.amazonaws.com",

@@ -108,7 +108,7 @@ def sender() -> Iterator[Sender]:
 
 
 def tree(traces: Traces) -> list[tuple[int, str]]:
-    return [(each["depth"], each["name"]) for each in traces.segments(TRACE_ID)]
+    return [(segment["depth"], segment["name"]) for segment in traces.segments(TRACE_ID)]
 
 
 WHOLE = [(0, "customers/local"), (1, "get_customers"), (2, "SELECT")]
@@ -142,10 +142,10 @@ def test_a_trace_is_whole_whatever_the_order(sender: Sender, documents: list[Jso
         *("GET", "/customers", "get_customers", 200, 500, 1)
     ]
     shown = sender.traces.segments(TRACE_ID)
-    assert [(each["start_ms"], each["duration_ms"]) for each in shown] == [
+    assert [(trace["start_ms"], trace["duration_ms"]) for trace in shown] == [
         *((0, 500), (100, 300), (200, 100))
     ]
-    assert [each["sql"] for each in shown] == [None, None, "SELECT 1"]
+    assert [trace["sql"] for trace in shown] == [None, None, "SELECT 1"]
 
 
 def test_a_part_whose_parent_is_lost_is_shown(sender: Sender) -> None:
@@ -165,7 +165,7 @@ def test_what_has_changed_since_is_told_the_newest_first() -> None:
     traces.take(datagram(gateway(first)))
     traces.take(datagram(gateway(second)))
     seen = traces.sequence
-    assert [each["trace_id"] for each in traces.since(0)] == [second, first]
+    assert [trace["trace_id"] for trace in traces.since(0)] == [second, first]
     assert traces.since(seen) == []
 
     traces.take(datagram(statement(trace_id=first)))
@@ -290,7 +290,7 @@ def test_the_last_traces_are_kept(sender: Sender) -> None:
 
     assert sender.traces.request(first) is None
     assert sender.traces.segments(first) == []
-    assert [each["trace_id"] for each in sender.traces.since(0)] == others[::-1]
+    assert [trace["trace_id"] for trace in sender.traces.since(0)] == others[::-1]
 
 
 def test_memory_has_a_bound_whatever_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -422,7 +422,7 @@ def test_lines_beyond_what_a_trace_may_have_hide_no_others(tmp_path: Path) -> No
     log = tmp_path / "api.log"
     first, second = {"trace_id": "1-a"}, {"trace_id": "1-b"}
     large = {"trace_id": "1-a", "message": "x" * shelf.MAX_TRACE_SIZE}
-    log.write_text("".join(f"{json.dumps(each)}\n" for each in (first, large, second, first)))
+    log.write_text("".join(f"{json.dumps(trace)}\n" for trace in (first, large, second, first)))
 
     lines = Lines(log)
 

@@ -97,14 +97,14 @@ def test_any_parameters_of_one_statement_keep_apart(
 ) -> None:
     """Each value stays with its name, whatever the others hold, and however alike names are."""
 
-    def value(each: str | int | None) -> Field:
-        if each is None:
+    def value(content: str | int | None) -> Field:
+        if content is None:
             return {"isNull": True}
-        return {STRING: each} if isinstance(each, str) else {"longValue": each}
+        return {STRING: content} if isinstance(content, str) else {"longValue": content}
 
-    named = {f"v{'_' * number}": value(each) for number, each in enumerate(values)}
+    named = {f"v{'_' * number}": value(item) for number, item in enumerate(values)}
     sql = ", ".join(["1", *(f":{name}" for name in named)])
-    parameters = [parameter(name, **each) for name, each in named.items()]
+    parameters = [parameter(name, **element) for name, element in named.items()]
     _, *back = connect(data_api).row(f"SELECT {sql}", parameters)
     assert list(named.values()) == back
 

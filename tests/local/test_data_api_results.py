@@ -48,7 +48,7 @@ def test_numbers_return_as_asked(
     """Integers and decimals come as the options say, each in its own Field."""
     sql = "SELECT 7, CAST(3 AS DECIMAL(5)), CAST(2.5 AS DECIMAL(5, 2)), NULL"
     *fields, null = api.row(sql, **options)
-    assert [dict([each]) for each in expected] == fields
+    assert [dict([item]) for item in expected] == fields
     assert null == {"isNull": True}
 
 
@@ -136,8 +136,8 @@ def test_json_has_a_largest(api: DataApi) -> None:
     labels = [f"label_{number:058}" for number in range(64)]
     columns = ", ".join(f"NULL AS {label}" for label in labels)
     # A row, with the comma or the bracket after it.
-    each = len(json.dumps({"rest": "", **dict.fromkeys(labels)}, separators=(",", ":"))) + 1
-    rows, rest = divmod(JSON - 1, each)
+    size = len(json.dumps({"rest": "", **dict.fromkeys(labels)}, separators=(",", ":"))) + 1
+    rows, rest = divmod(JSON - 1, size)
     sql = f"SELECT IF(seq = 1, REPEAT('x', :n), '') AS rest, {columns} FROM seq_1_to_{rows}"
     response = api.execute(sql, [parameter("n", longValue=rest)], formatRecordsAs="JSON")
     assert len(response["formattedRecords"]) == JSON

@@ -236,9 +236,9 @@ def test_only_the_last_ends_are_remembered() -> None:
         transactions.end(begun[-1], ENDED)
         begun.append(transactions.open("here", "nowhere"))
     transactions.end(begun[-1], ENDED)
-    for each, cause in ((begun[0], EXPIRED), (begun[1], ENDED), (begun[-1], ENDED)):
+    for transaction, cause in ((begun[0], EXPIRED), (begun[1], ENDED), (begun[-1], ENDED)):
         with pytest.raises(TransactionNotFoundException, match=cause):
-            transactions.claim(each.id, "here", None)
+            transactions.claim(transaction.id, "here", None)
 
 
 def test_an_empty_database_is_the_default_one(api: DataApi) -> None:

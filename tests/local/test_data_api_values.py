@@ -313,7 +313,7 @@ def test_metadata_of_joins_and_expressions(api: DataApi) -> None:
         ["dogs", "dogs", "", -5, "BIGINT", 19, 0, 1, True, False, False],
         ["NULL", "NULL", "", 0, "NULL", 0, 0, 1, False, False, False],
     ]
-    assert metadata == [same | dict(zip(members, each, strict=True)) for each in expected]
+    assert metadata == [same | dict(zip(members, item, strict=True)) for item in expected]
 
 
 def test_metadata_only_when_asked_for(api: DataApi) -> None:

@@ -400,8 +400,8 @@ def test_answers_without_a_body_are_framed_so_on_a_connection_that_goes_on(
 
 
 def test_pipelined_requests_are_answered_in_order(gateway: Gateway) -> None:
-    each = [f"POST /echo?n={n} HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n" for n in range(20)]
-    data = gateway.exchange("\r\nb".join(each).encode() + b"Connection: close\r\n\r\nb")
+    requests = [f"POST /echo?n={n} HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n" for n in range(20)]
+    data = gateway.exchange("\r\nb".join(requests).encode() + b"Connection: close\r\n\r\nb")
 
     got = parse(data, *["POST"] * 20)
     assert [answer.json["query"]["n"] for answer in got] == [[str(n)] for n in range(20)]

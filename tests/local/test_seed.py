@@ -45,7 +45,7 @@ def test_load_passes_over_what_is_taken(database: Database) -> None:
     seed.load(database, 5)
 
     assert seed.count(database) == 6
-    emails = [each["email"] for each in json.loads(page(database, Query(), KEY).items)]
+    emails = [load["email"] for load in json.loads(page(database, Query(), KEY).items)]
     assert seed.generate(6)["email"] in emails
     assert emails.count(seed.generate(2)["email"]) == 0
 

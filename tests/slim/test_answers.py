@@ -92,12 +92,12 @@ def test_errors_are_botocores(status: int, name: str | None, body: str) -> None:
             answer(status, headers, body.encode())
         found.append(caught.value.response)
 
-    ours, theirs = (dict(each["Error"]) for each in found)
+    ours, theirs = (dict(item["Error"]) for item in found)
     if body.startswith("{"):  # of other bodies, botocore does not look at the header
         assert ours["Code"] == theirs["Code"]
     if body.startswith('{"'):  # of what is not the protocol's, botocore makes a message
         assert ours["Message"] == theirs["Message"]
-    ours, theirs = ({name: each["ResponseMetadata"][name] for name in METADATA} for each in found)
+    ours, theirs = ({name: item["ResponseMetadata"][name] for name in METADATA} for item in found)
     assert ours == theirs
 
 

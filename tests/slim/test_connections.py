@@ -239,13 +239,13 @@ def test_connecting_takes_no_longer_than_it_may(monkeypatch: pytest.MonkeyPatch)
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         port = full.getsockname()[1]
         waiting = [socket.socket() for _ in range(4)]
-        for each in waiting:
-            each.setblocking(False)
-            each.connect_ex(("127.0.0.1", port))
+        for connection in waiting:
+            connection.setblocking(False)
+            connection.connect_ex(("127.0.0.1", port))
         with pytest.raises(DatabaseUnavailable, match="TimeoutError"):
             ask(client(port))
-        for each in waiting:
-            each.close()
+        for connection in waiting:
+            connection.close()
 
 
 def test_next_address_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:

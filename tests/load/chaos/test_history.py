@@ -12,8 +12,8 @@ def test_what_is_logged_is_read_again(tmp_path: Path) -> None:
     operations = [create("k1", 0, version(1, "k1")), change("k2", 2, 1, 0, 503), reading(5, None)]
     fault = Fault("database killed", 1.0, 2.0)
     with Log(tmp_path / "history.jsonl") as log:
-        for each in operations:
-            log.add(each)
+        for operation in operations:
+            log.add(operation)
         log.add(fault)
 
     assert read((tmp_path / "history.jsonl").read_text().splitlines()) == (operations, [fault])

@@ -12,7 +12,7 @@ import pytest
         (["--seconds", "4"], "'4' is not from 5 to 510"),
         (["--seconds", "long"], "'long' is not from 5 to 510"),
         (["--seed", "x"], "invalid int value: 'x'"),
-        (["--json", "/no/such/file"], "'/no/such/file' is no file that could be written"),
+        (["--json", "/no/such/file"], "'/no/such/file' must be a file in an existing folder"),
     ],
 )
 def test_wrong_use_is_told_in_a_line(arguments: list[str], said: str) -> None:

@@ -17,7 +17,7 @@ def test_every_fault_has_its_mark() -> None:
 
     svg = ET.fromstring(draw(operations, faults))  # noqa: S314 (its own)
 
-    marks = [each[0].text for each in svg.iter("{http://www.w3.org/2000/svg}rect")]
+    marks = [item[0].text for item in svg.iter("{http://www.w3.org/2000/svg}rect")]
     assert sorted(map(str, marks)) == ["both killed", "both killed", "database killed", "garbage"]
     style = svg.findtext("{http://www.w3.org/2000/svg}style") or ""
     assert "prefers-color-scheme: dark" in style

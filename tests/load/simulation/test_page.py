@@ -59,13 +59,13 @@ def test_each_plot_is_svg_for_the_dark_too_and_says_that_it_is_simulated(results
 
 
 def test_the_results_are_of_the_assumptions_and_steps_there_are(results: Any) -> None:
-    assert results["assumptions"] == {name: vars(each) for name, each in ASSUMPTIONS.items()}
+    assert results["assumptions"] == {name: vars(item) for name, item in ASSUMPTIONS.items()}
     assert list(results["ladder"]) == list(STEPS) == list(EXPLAINED)
     assert set(results["bounds"]) == {"base", *ASSUMPTIONS}
 
 
 def test_the_simulation_held_to_theory_and_to_the_local_stack(results: Any) -> None:
-    assert all(each["holds"] for each in results["theory"].values())
+    assert all(item["holds"] for item in results["theory"].values())
     assert results["seeds"] >= 30
     for share, row in results["calibration"]["rates"].items():
         assert abs(row["throughput"]["error"]) < (0.15 if float(share) < 1 else HIGHEST_ERROR)
@@ -128,7 +128,7 @@ def test_stopped_it_leaves_nothing(tmp_path: Path, ending: signal.Signals) -> No
     assert running.returncode == 130
     assert said.splitlines()[-1] == "simulation: stopped; nothing was written"
     assert "Traceback" not in said
-    assert not any(each.is_running() for each in children)
+    assert not any(item.is_running() for item in children)
     assert not file.exists()
 
 

@@ -132,6 +132,6 @@ def test_reads_and_writes_together_are_all_statements() -> None:
 
 
 def test_each_assumption_is_between_its_bounds() -> None:
-    for name, each in ASSUMPTIONS.items():
-        assert each.low <= each.value <= each.high, name
-        assert each.source, name
+    for name, assumption in ASSUMPTIONS.items():
+        assert assumption.low <= assumption.value <= assumption.high, name
+        assert assumption.source, name

@@ -94,7 +94,9 @@ def test_a_spike_may_be_refused_at_once_and_not_otherwise() -> None:
 
 def test_recovery_is_the_end_of_the_last_bad_second() -> None:
     spike, good = outcomes(SPIKE, 10), outcomes(RECOVERY, 100)
-    late = [each._replace(latency=0.7) if 10 <= n < 30 else each for n, each in enumerate(good)]
+    late = [
+        outcome._replace(latency=0.7) if 10 <= n < 30 else outcome for n, outcome in enumerate(good)
+    ]
 
     [mark] = missed(Marks(recovery=2), [*spike, *late])
 
