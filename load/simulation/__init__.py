@@ -1,6 +1,6 @@
-"""Capacity on paper: the service in AWS, simulated from 10 to 100,000 requests a second.
+"""A capacity simulation of the service in AWS, from 10 to 100,000 requests per second.
 
-Nothing here calls AWS, and nothing here was measured there: docs/scaling.md says what follows.
+Nothing here calls AWS, and nothing was measured in AWS. docs/scaling.md presents the results.
 """
 
 from pathlib import Path

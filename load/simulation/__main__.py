@@ -1,7 +1,7 @@
-"""Simulate the service in AWS from 10 to 100,000 requests a second: `make simulate`.
+"""Simulate the service in AWS from 10 to 100,000 requests per second: `make simulate`.
 
-Writes docs/scaling/results.json, the tables of docs/scaling.md and its plots. The same seed gives
-the same figures. With --quick it prints a coarse table in seconds, and writes only to --output.
+Writes docs/scaling/results.json, the tables of docs/scaling.md and its plots. The same seed yields
+the same figures. With --quick, prints a coarse table within seconds and writes only to --output.
 """
 
 import argparse
@@ -28,12 +28,12 @@ PROCESSES = 2
 
 
 def simulate(seed: str, effort: Effort) -> Answer:
-    """Run everything, with a progress bar, and return all answers."""
+    """Run all scenarios with a progress bar, and return all results."""
     scenarios = {scenario.name: (scenario, seeds) for scenario, seeds in planned(effort)}
     runs: dict[str, dict[int, Run]] = {name: {} for name in scenarios}
     checks: dict[str, Answer] = {}
     held = calibration.compared(MEASURED, seed, effort)
-    # Ctrl-C is for this process alone: it lets the others end
+    # Only this process handles Ctrl-C; it stops the workers.
     with ProcessPoolExecutor(
         PROCESSES, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
     ) as pool:
@@ -67,7 +67,7 @@ def _check(name: str, seed: str, effort: Effort) -> Answer:
 
 
 def text(results: Answer) -> str:
-    """Return the results as the file has them: four digits, and null where there is no number."""
+    """Serialize the results: four significant digits, and null for NaN."""
     return json.dumps(_plain(rounded(results, 4)), indent=1) + "\n"
 
 
@@ -80,7 +80,7 @@ def _plain(value: Any) -> Any:
 
 
 def write(results: Answer, output: Path) -> Iterator[Path]:
-    """Write the file and, where it is that of the page, the page and its plots."""
+    """Write the results. If they are those of the page, also write the page and its plots."""
     output.write_text(text(results))
     yield output
     if output == RESULTS:
@@ -93,9 +93,9 @@ def write(results: Answer, output: Path) -> Iterator[Path]:
 
 
 def main() -> int:
-    """Simulate, or draw again what was simulated."""
+    """Simulate, or redraw existing results."""
     arguments = _arguments()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # or the processes would go on
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # else the workers would keep running
     try:
         if arguments.draw:
             results = json.loads(RESULTS.read_text())
@@ -104,7 +104,7 @@ def main() -> int:
         else:
             results = simulate(arguments.seed, QUICK if arguments.quick else Effort())
         if arguments.quick and not arguments.output:
-            print(page.decisions(results))  # too coarse to be kept
+            print(page.decisions(results))  # too coarse to be stored
         else:
             for path in write(results, arguments.output or RESULTS):
                 print(os.path.relpath(path))
@@ -112,7 +112,7 @@ def main() -> int:
         print(f"simulation: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("simulation: stopped; nothing was written", file=sys.stderr)
+        print("simulation: interrupted; nothing was written", file=sys.stderr)
         return 130
     return 0
 
@@ -121,11 +121,11 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="make simulate", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--seed", default="1", help="any text (%(default)s)")
-    parser.add_argument("--quick", action="store_true", help="seconds instead of minutes")
-    where = f"of the results ({os.path.relpath(RESULTS)})"
+    parser.add_argument("--seed", default="1", help="random seed, any text (%(default)s)")
+    parser.add_argument("--quick", action="store_true", help="run for seconds instead of minutes")
+    where = f"file of the results ({os.path.relpath(RESULTS)})"
     parser.add_argument("--output", type=_writable, metavar="FILE", help=where)
-    anew = "only compare with what was measured, and draw the results there are"
+    anew = "only compare with the measurements, and redraw the existing results"
     parser.add_argument("--draw", action="store_true", help=anew)
     return parser.parse_args()
 
@@ -133,7 +133,9 @@ def _arguments() -> argparse.Namespace:
 def _writable(name: str) -> Path:
     path = Path(name)
     if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise argparse.ArgumentTypeError(f"{name} can't be written: name a file in a folder")
+        raise argparse.ArgumentTypeError(
+            f"can't write to {name}: it must be a file in an existing folder"
+        )
     return path
 
 

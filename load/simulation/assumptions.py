@@ -1,7 +1,8 @@
-"""All that the simulation takes for granted, each value once, with its source and its bounds.
+"""Assumptions of the simulation: each value once, with its source and bounds.
 
-What is documented by AWS or follows from this project's code is a constant; what nobody measured
-for this service is an `Assumption`, with the bounds between which docs/scaling.md varies it.
+Values that AWS documents, or that follow from this project's code, are constants. Values that were
+never measured for this service are an `Assumption`; docs/scaling.md varies them within their
+bounds.
 """
 
 from collections.abc import Mapping
@@ -11,22 +12,31 @@ from typing import Self
 from infrastructure.costs import Price, Usage
 
 TIMEOUT = 29.0
-"""Seconds that API Gateway waits for an answer: infrastructure/gateway.py."""
+"""API Gateway's integration timeout in seconds: infrastructure/gateway.py."""
 READ_TIMEOUT = 24.0
-"""Seconds that the function waits for a statement: chalicelib/database/clients.py."""
+"""The function's timeout for a statement in seconds: chalicelib/database/clients.py."""
 RETRY_AFTER: Mapping[int, float] = {429: 1.0, 500: 1.0, 503: 2.0, 504: 1.0}
-"""Seconds that our answers ask for: infrastructure/gateway_responses.py, chalicelib/database; 500
-and 504 have no Retry-After, and clients are taken to wait for a second."""
+"""Retry-After in seconds, by status: infrastructure/gateway_responses.py, chalicelib/database.
+
+500 and 504 have no Retry-After; clients are assumed to wait for a second.
+"""
 RAMP_ENVIRONMENTS, RAMP_SECONDS = 1_000.0, 10.0
-"""Environments that Lambda adds to a function, in so many seconds.
-https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html"""
+"""Environments that Lambda adds to a function, in this number of seconds.
+
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html
+"""
 ACCOUNT_RATE, ACCOUNT_BURST = 10_000, 5_000
-"""Requests a second of an account in a region, before anybody asked AWS for more.
-https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html"""
+"""Default quota of an account in a region, in requests per second.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+"""
 ACCOUNT_CONCURRENCY = 1_000
-"""Environments of an account in a region, before anybody asked for more: the page of Lambda."""
+"""Default quota of an account in a region, in environments: the same page as for Lambda above."""
 HIGHEST_ACU = 256.0
-"""Of one instance. https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.html"""
+"""Maximum of one instance.
+
+https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.html
+"""
 
 PROXY = Price(0.015, "ACU-hour of RDS Proxy", "unchecked")
 CACHE = Price(3.80, "hour of API Gateway's largest cache", "unchecked")
@@ -34,10 +44,10 @@ CACHE = Price(3.80, "hour of API Gateway's largest cache", "unchecked")
 
 @dataclass(frozen=True)
 class Operation:
-    """One kind of request: its share, its statements, and the database's work for each of them.
+    """One kind of request: its share, its statements, and the database work per statement.
 
-    `work` is relative to a get: medians of one client in docs/growth.md, ten million customers.
-    Statements are those of tests/test_statements.py.
+    `work` is relative to a get: medians of one client in docs/growth.md, with ten million
+    customers. The numbers of statements are those of tests/test_statements.py.
     """
 
     name: str
@@ -54,7 +64,7 @@ PATCH = Operation("patch", 2, 1.6, False)
 
 @dataclass(frozen=True)
 class Assumption:
-    """A value that nobody measured for this service, and the bounds of what it may be."""
+    """A value that was never measured for this service, and the bounds of its plausible range."""
 
     value: float
     low: float
@@ -108,7 +118,10 @@ ASSUMPTIONS: Mapping[str, Assumption] = {
 
 @dataclass(frozen=True)
 class Parameters:
-    """The values of a run, by the names of ASSUMPTIONS; times in seconds where named `_seconds`."""
+    """The values of a run, by the names of ASSUMPTIONS.
+
+    Names with `_seconds` are times in seconds.
+    """
 
     data_api_ms: float
     data_api_spread: float
@@ -135,13 +148,13 @@ class Parameters:
 
     @classmethod
     def assumed(cls, **others: float) -> Self:
-        """Return the assumed values, but for the others that are given."""
+        """Return the assumed values, overridden by the given ones."""
         values = {field.name: ASSUMPTIONS[field.name].value for field in fields(cls)}
         return replace(cls(**values), **others)
 
     @property
     def mix(self) -> Mapping[Operation, float]:
-        """The share of each operation among the requests."""
+        """The share of each operation in the requests."""
         reads, writes = 1 - self.write_share, self.write_share
         return {
             GET: reads * (1 - self.list_share),
@@ -152,5 +165,5 @@ class Parameters:
 
     @property
     def statements(self) -> float:
-        """Statements of a request, in the mean."""
+        """The mean number of statements per request."""
         return sum(share * operation.statements for operation, share in self.mix.items())

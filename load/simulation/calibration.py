@@ -1,8 +1,8 @@
-"""The simulation of the local stack against what was measured of it.
+"""Compare the simulation of the local stack with measurements of it.
 
-The queue is the one that the simulation of AWS has; the gateway is one process of Python, so one
-server. What goes in was measured of single requests: how long each took, and how much of that the
-gateway's processor worked. What comes out is compared with the loads that were measured after it.
+The queue is the same as in the simulation of AWS. The gateway is one Python process, so one server.
+The inputs were measured with single requests: the duration of each, and the gateway's CPU time in
+it. The outputs are compared with loads that were measured afterwards.
 """
 
 import json
@@ -19,19 +19,22 @@ from load.simulation.plan import Effort
 from load.simulation.queues import Process, Station
 
 TURNS = 4
-"""In which a request's work is done, others' between them: the gateway's event loop reads it, a
-thread asks the Data API and then makes the answer, and the loop writes it."""
+"""Number of parts of a request's work, between which other requests run.
+
+The gateway's event loop reads the request, a thread calls the Data API and builds the response, and
+the loop writes it.
+"""
 COMPARED = ("throughput", "utilization", "p50", "p95")
 HIGHEST_ERROR = 0.3
-"""Of throughput and utilization: what is further off is not to be extrapolated from."""
+"""Maximum error of throughput and utilization. Beyond this, extrapolation is not justified."""
 
 Sample = Sequence[float]
 
 
 def predicted(
-    samples: Sequence[Sample], rate: float, seconds: float, chance: random.Random
+    samples: Sequence[Sample], rate: float, seconds: float, rng: random.Random
 ) -> dict[str, float]:
-    """Simulate one gateway under a Poisson process for so many seconds."""
+    """Simulate one gateway under Poisson arrivals."""
     env = simpy.Environment()
     station, took = Station(env, 1), list[float]()
 
@@ -44,8 +47,8 @@ def predicted(
 
     def arrivals() -> Process:
         while env.now < seconds:
-            env.process(request(chance.choice(samples)))
-            yield env.timeout(chance.expovariate(rate))
+            env.process(request(rng.choice(samples)))
+            yield env.timeout(rng.expovariate(rate))
 
     env.process(arrivals())
     env.run()
@@ -59,9 +62,9 @@ def predicted(
 
 
 def compared(measured: Path, seed: str, effort: Effort) -> dict[str, Any]:
-    """Return medians of each rate, measured and simulated, and the error of what was simulated.
+    """Return the medians of each rate, measured and simulated, and the simulation's error.
 
-    Raises ValueError where it is too high.
+    Raises ValueError if the error is too high.
     """
     data = json.loads(measured.read_text())
     rows = {share: _row(data, share, seed, effort) for share in data["loads"]}
@@ -69,20 +72,24 @@ def compared(measured: Path, seed: str, effort: Effort) -> dict[str, Any]:
         for name in ("throughput", "utilization"):
             if abs(row[name]["error"]) > HIGHEST_ERROR:
                 error = f"{name} is {row[name]['error']:+.0%} off at {share} of capacity"
-                raise ValueError(f"{measured}: {error}; measure again, or mend the model")
+                raise ValueError(f"{measured}: {error}; measure again, or fix the model")
     return {"machine": data["machine"], "samples": len(data["samples"]), "rates": rows}
 
 
 def _row(data: Mapping[str, Any], share: str, seed: str, effort: Effort) -> dict[str, Any]:
-    loads, chance = data["loads"][share], random.Random(f"{seed} calibration {share}")
+    loads, rng = data["loads"][share], random.Random(f"{seed} calibration {share}")
     simulated = [
-        predicted(data["samples"], load["sent"], data["seconds"], chance)
+        predicted(data["samples"], load["sent"], data["seconds"], rng)
         for load in loads
         for _ in range(effort.seeds)
     ]
     row: dict[str, Any] = {"rounds": len(loads), "rate": median(load["sent"] for load in loads)}
     for name in COMPARED:
         seen = median(load[name] for load in loads)
-        said = median(item[name] for item in simulated)
-        row[name] = {"measured": seen, "simulated": said, "error": said / seen - 1}
+        simulated_value = median(item[name] for item in simulated)
+        row[name] = {
+            "measured": seen,
+            "simulated": simulated_value,
+            "error": simulated_value / seen - 1,
+        }
     return row

@@ -1,9 +1,9 @@
-"""How figures are written in the tables of docs/scaling.md."""
+"""Format figures for the tables of docs/scaling.md."""
 
 from typing import Any
 
 SHOWN = 0.0005
-"""What is less is told as nothing."""
+"""Shares below this are shown as zero."""
 
 
 def percent(share: float) -> str:

@@ -1,4 +1,4 @@
-"""The simulation's parts against queueing theory, each over many seeds."""
+"""Check parts of the simulation against queueing theory, each over many seeds."""
 
 import random
 from collections.abc import Callable, Mapping
@@ -13,78 +13,78 @@ from load.simulation.queues import Pool, Process, Station, TokenBucket
 
 CUSTOMERS = 4_000
 SERVICE = 0.01
-"""Seconds, in the mean."""
+"""Mean service time in seconds."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """A quantity that theory gives in closed form, and a run that simulates it."""
+    """A quantity with a closed-form solution, and a function that simulates it."""
 
     expected: float
     simulate: Callable[[random.Random, int], float]
 
     def over(self, name: str, seed: str, seeds: int, customers: int = CUSTOMERS) -> Interval:
-        """Return what so many runs give."""
+        """Return the result over this number of runs."""
         chances = (random.Random(f"{seed} {name} {number}") for number in range(seeds))
-        return interval([self.simulate(chance, customers) for chance in chances])
+        return interval([self.simulate(rng, customers) for rng in chances])
 
 
-def waits(servers: int, load: float, chance: random.Random, customers: int) -> list[float]:
-    """Return the seconds that customers of an M/M/c queue waited: a Station's."""
+def waits(servers: int, load: float, rng: random.Random, customers: int) -> list[float]:
+    """Return the waiting times in an M/M/c queue, simulated by a Station, in seconds."""
     env = simpy.Environment()
-    station, found = Station(env, servers), list[float]()
+    station, seconds_waited = Station(env, servers), list[float]()
 
     def customer() -> Process:
-        work, start = chance.expovariate(1 / SERVICE), env.now
+        work, start = rng.expovariate(1 / SERVICE), env.now
         yield station.submit(work)
-        found.append(max(0.0, env.now - start - work))
+        seconds_waited.append(max(0.0, env.now - start - work))
 
     def arrivals() -> Process:
         for _ in range(customers):
-            yield env.timeout(chance.expovariate(load / SERVICE))
+            yield env.timeout(rng.expovariate(load / SERVICE))
             env.process(customer())
 
     env.process(arrivals())
     env.run()
-    return found[customers // 10 :]  # the queue is empty at first
+    return seconds_waited[customers // 10 :]  # the queue is empty at first
 
 
 def mean_wait(servers: int, load: float) -> Check:
-    def simulate(chance: random.Random, customers: int) -> float:
-        return mean(waits(servers, load, chance, customers))
+    def simulate(rng: random.Random, customers: int) -> float:
+        return mean(waits(servers, load, rng, customers))
 
     return Check(theory.mean_wait(servers, load, SERVICE), simulate)
 
 
 def probability_to_wait(servers: int, load: float) -> Check:
-    def simulate(chance: random.Random, customers: int) -> float:
-        return mean(wait > SERVICE * 1e-9 for wait in waits(servers, load, chance, customers))
+    def simulate(rng: random.Random, customers: int) -> float:
+        return mean(wait > SERVICE * 1e-9 for wait in waits(servers, load, rng, customers))
 
     return Check(theory.erlang_c(servers, load), simulate)
 
 
 def refused_by_bucket(rate: float, refill: float) -> Check:
-    def simulate(chance: random.Random, customers: int) -> float:
+    def simulate(rng: random.Random, customers: int) -> float:
         env = simpy.Environment()
         bucket = TokenBucket(env, refill, refill / 10)
 
         def arrivals() -> Process:
             for number in range(customers):
-                yield env.timeout(chance.expovariate(rate))
-                taken.append(bucket.take() or number < customers // 10)
+                yield env.timeout(rng.expovariate(rate))
+                granted.append(bucket.take() or number < customers // 10)
 
-        taken: list[bool] = []
+        granted: list[bool] = []
         env.process(arrivals())
         env.run()
-        return 1 - mean(taken[customers // 10 :])
+        return 1 - mean(granted[customers // 10 :])
 
     return Check(theory.refused_by_bucket(rate, refill), simulate)
 
 
 def refused_by_pool(limit: int, load: float) -> Check:
-    """Of log-normal times, as Erlang's formula holds for all."""
+    """Check with log-normal times, because Erlang's formula holds for every distribution."""
 
-    def simulate(chance: random.Random, customers: int) -> float:
+    def simulate(rng: random.Random, customers: int) -> float:
         env = simpy.Environment()
         pool = Pool(env, limit, TokenBucket(env, 1e9, 1e9), idle_seconds=1e9)
         refused: list[bool] = []
@@ -92,12 +92,12 @@ def refused_by_pool(limit: int, load: float) -> Check:
         def customer() -> Process:
             refused.append(pool.take() is None)
             if not refused[-1]:
-                yield env.timeout(SERVICE * chance.lognormvariate(-0.5, 1))
+                yield env.timeout(SERVICE * rng.lognormvariate(-0.5, 1))
                 pool.give_back()
 
         def arrivals() -> Process:
             for _ in range(customers):
-                yield env.timeout(chance.expovariate(load / SERVICE))
+                yield env.timeout(rng.expovariate(load / SERVICE))
                 env.process(customer())
 
         env.process(arrivals())

@@ -1,6 +1,6 @@
-"""Aurora Serverless v2: instances whose capacity follows their load, with a lag.
+"""Aurora Serverless v2: instances whose capacity follows the load, with a lag.
 
-How fast it follows is not documented but as "the larger, the faster", so the rates are assumed.
+AWS documents no scaling rates, only that larger instances scale faster. So the rates are assumed.
 https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.how-it-works.html
 """
 
@@ -14,7 +14,7 @@ SMALLEST_STEP = 0.5
 
 
 def mean_work(parameters: Parameters) -> float:
-    """Return a processor's seconds for a statement of `work` 1, so that the mix takes `per_acu`."""
+    """Return the CPU seconds of a statement of `work` 1; one ACU executes `per_acu` of the mix."""
     of_mix = sum(
         share * operation.statements * operation.work for operation, share in parameters.mix.items()
     )
@@ -23,20 +23,20 @@ def mean_work(parameters: Parameters) -> float:
 
 
 class Instances:
-    """So many instances as one queue: the endpoint is taken to spread statements perfectly."""
+    """Several instances as one queue. The endpoint is assumed to distribute statements evenly."""
 
     def __init__(self, env: simpy.Environment, count: int, scenario: Scenario) -> None:
         self._env, self._count, self._scale = env, count, scenario.factor
         self._design, self._parameters = scenario.design, scenario.parameters
         self.acu = self._design.min_acu
-        """Of each instance."""
+        """ACU of each instance."""
         self._station = Station(env, self._processors)
         self._room = self._parameters.connections * count / self._scale
         env.process(self._follow())
 
     @property
     def _processors(self) -> float:
-        """How many there are, scaled down."""
+        """The number of instances, scaled down."""
         return self.acu * self._count * self._parameters.vcpu_per_acu / self._scale
 
     @property
@@ -51,7 +51,7 @@ class Instances:
         return self._station.submit(work)
 
     def warm(self, statements: float) -> None:
-        """Have the capacity of so many statements a second, scaled down as the load is."""
+        """Set the capacity for this number of statements per second, scaled down like the load."""
         of_one = statements * self._scale / self._count / self._parameters.per_acu
         self._resize(of_one / self._parameters.scaling_target)
 
@@ -60,7 +60,7 @@ class Instances:
         self._station.set_capacity(self._processors)
 
     def _follow(self) -> Process:
-        """Look every second: grow when busy for as long as the lag, shrink when not."""
+        """Once per second, grow if busy for longer than the lag, and shrink if idle."""
         own, busy_for, before = self._parameters, 0, 0.0
         while True:
             yield self._env.timeout(1)

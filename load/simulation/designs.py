@@ -1,4 +1,4 @@
-"""What can be changed about the service, as steps: each has all those before it."""
+"""Designs of the service, as a ladder of steps. Each step includes all previous ones."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,12 +17,11 @@ PROD = STAGES["prod"]
 
 @dataclass(frozen=True)
 class Design:
-    """What bounds the service: requests a second, environments, ACU of an instance.
+    """The limits of a design: requests per second, environments, ACU of an instance.
 
-    Rate, burst and environments are those of a region; each region has as many `shards`, which are
-    clusters of their own: tenants are spread evenly over all of them. `readers` take the reads of
-    a shard. With `is_cached` the gateway answers some reads by itself; `plan_rate` is what one API
-    key may take.
+    Rate, burst and environments apply to each region. Each region has `shards`, which are separate
+    clusters; tenants are distributed evenly over all of them. `readers` serve the reads of a shard.
+    With `is_cached`, the gateway caches some reads. `plan_rate` limits one API key.
     """
 
     rate: float
@@ -37,16 +36,16 @@ class Design:
     regions: int = 1
     plan_rate: float | None = None
     spare_instances: int = PROD.instances - 1
-    """Instances that take no requests, as large as the writer, for when it fails."""
+    """Standby instances, as large as the writer, for a failover."""
 
     @property
     def cells(self) -> int:
-        """Parts that share nothing but the gateway and the environments of their region."""
+        """The number of parts that share only the gateway and the environments of their region."""
         return self.shards * self.regions
 
     @property
     def instances(self) -> int:
-        """Of all clusters; a reader takes over as a spare does."""
+        """The instances of all clusters. Readers serve as standby, too."""
         return self.cells * (1 + max(self.readers, self.spare_instances))
 
 
@@ -81,7 +80,7 @@ STEPS: Mapping[str, Design] = {
     "8 shards, 4 readers each": SHARDED,
     "4 regions of 4 shards": REGIONS,
 }
-"""The ladder. Shards and regions leave the cache out again: it would keep personal data."""
+"""The ladder. Shards and regions do without the cache, because it would store personal data."""
 
 EXPLAINED: Mapping[str, str] = {
     "prod as it is": "`infrastructure/stages.py`: 2,000 a second, 400 environments, up to 64 ACU",

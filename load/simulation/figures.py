@@ -1,11 +1,11 @@
-"""Figures of several runs: means with what they may be wrong by, percentiles, digits."""
+"""Statistics over several runs: means with confidence intervals, percentiles, rounding."""
 
 from collections.abc import Sequence
 from math import inf, isnan, nan, sqrt
 from statistics import mean, stdev
 from typing import Any, NamedTuple
 
-# Student's t of 97.5%, by degrees of freedom, in between as for the fewer
+# Student's t for 97.5%, by degrees of freedom. Between two entries, use the lower one
 # (https://www.itl.nist.gov/div898/handbook/eda/section3/eda3672.htm).
 T_975 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 7: 2.365, 9: 2.262, 14: 2.145}
 T_975 |= {19: 2.093, 24: 2.064, 29: 2.045, 39: 2.023, 59: 2.001, 119: 1.980}
@@ -22,9 +22,9 @@ class Interval(NamedTuple):
 
 
 def interval(values: Sequence[float]) -> Interval:
-    """Return the mean of independent runs with its 95% interval, which one run does not have.
+    """Return the mean of independent runs with its 95% interval. One run has no interval.
 
-    Runs in which there was none of what is told, a NaN, are left out.
+    Ignores NaN values, which come from runs without the measured event.
     """
     values = [value for value in values if not isnan(value)]
     freedom = len(values) - 1
@@ -35,12 +35,12 @@ def interval(values: Sequence[float]) -> Interval:
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
-    """Return the value below which that share of ordered values is; of none, NaN."""
+    """Return the value below which this share of the ordered values lies; NaN if there are none."""
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
 
 
 def rounded(value: Any, digits: int = 5) -> Any:
-    """Return the same with so many digits of each number, however deep they are."""
+    """Round all numbers to significant digits, at any depth."""
     if isinstance(value, float):
         return float(f"{value:.{digits}g}")
     if isinstance(value, dict):

@@ -1,11 +1,11 @@
-"""Measure the local stack, to hold the simulation to it: `python -m load.simulation.measuring`.
+"""Measure the local stack to calibrate the simulation: `python -m load.simulation.measuring`.
 
-It starts a stack of its own (MariaDB, Data API server, gateway) on free ports, and sends the mix of
-the simulation: one request after the other, for the time that each takes by itself, and then as a
-Poisson process of several rates, below and above what one gateway can do. A response time counts
-from when the request was to be sent, so that a slow answer delays no other. All are done in turns,
-`--rounds` times, while other programs leave the processors alone: it waits for that, and what they
-disturbed meanwhile is not kept. The rest is, in docs/scaling/measured.json.
+Starts a private stack (MariaDB, Data API server, gateway) on free ports, and sends the request mix
+of the simulation: first one request at a time, to measure each alone; then Poisson arrivals at
+several rates, below and above the capacity of one gateway. Latencies count from when a request was
+due, so a slow response delays no other request. The program repeats these measurements `--rounds`
+times. It measures only while other programs leave the CPU idle, and discards disturbed
+measurements. It writes the others to docs/scaling/measured.json.
 """
 
 import argparse
@@ -35,14 +35,14 @@ from local.processes import Child, LocalError, answers, free_port
 from local.stack import Settings, Stack
 
 SHARES = (0.2, 0.4, 0.6, 0.8, 0.9, 1.2)
-"""Rates, as shares of what a gateway does that is never idle."""
+"""Rates, as shares of the throughput of a gateway that is never idle."""
 SECONDS = 3.0
 QUIET, WATCHED = 0.3, 0.5
-"""Cores that others may use while something is measured, and in how many seconds before it."""
+"""Maximum number of cores that other programs may use, and the length of the check in seconds."""
 
 
 class Meter:
-    """How many cores others have had since it was made: all but this process and its children."""
+    """Measures the CPU use of all processes except this one and its children, in cores."""
 
     def __init__(self) -> None:
         self._start, self._before = time.perf_counter(), self._read()
@@ -58,15 +58,18 @@ class Meter:
         return (self._read() - self._before) / (time.perf_counter() - self._start)
 
 
-def in_quiet(what: Callable[[], Any], deadline: float) -> Any:
-    """Do it until others left the processors alone meanwhile; None where the time is over."""
+def in_quiet(measurement: Callable[[], Any], deadline: float) -> Any:
+    """Repeat the measurement until no other program disturbed it.
+
+    Returns None after the deadline.
+    """
     while time.monotonic() < deadline:
         before = Meter()
         time.sleep(WATCHED)
         if before.others() > QUIET:
             continue
         meanwhile = Meter()
-        found = what()
+        found = measurement()
         if meanwhile.others() <= QUIET:
             return found
     return None
@@ -74,7 +77,10 @@ def in_quiet(what: Callable[[], Any], deadline: float) -> Any:
 
 @contextmanager
 def running(directory: Path) -> Iterator[Target]:
-    """Run a stack with 200 customers, without traces; its console only has the issuer's keys."""
+    """Run a stack with 200 customers, without traces.
+
+    Its console only publishes the issuer's keys.
+    """
     names = ("PORT", "DATA_API_PORT", "DATABASE_PORT", "CONSOLE_PORT", "XRAY_PORT")
     ports = {name: str(free_port()) for name in names}
     settings = Settings.from_environ({**ports, "LOCAL_STATE": str(directory)})
@@ -92,29 +98,29 @@ def running(directory: Path) -> Iterator[Target]:
 
 
 def measure(rounds: int, patience: float) -> dict[str, Any]:
-    """Return the samples of single requests, and the figures of each rate by its share.
+    """Return the samples of single requests, and the results of each rate by its share.
 
-    There may be fewer rounds than are wanted. Raises LocalError if there is not even one.
+    May return fewer rounds than requested. Raises LocalError if there is none.
     """
-    chance, deadline = random.Random("measuring"), time.monotonic() + patience
+    rng, deadline = random.Random("measuring"), time.monotonic() + patience
     samples: list[tuple[float, float]] = []
     loads: dict[str, list[dict[str, float]]] = {str(share): [] for share in SHARES}
     with TemporaryDirectory(prefix="simulation-") as directory, running(Path(directory)) as target:
-        asyncio.run(alone(target, chance))  # what is loaded at first is not measured
+        asyncio.run(alone(target, rng))  # warms up, so that imports are not measured
         for share in tqdm([None, *SHARES] * rounds, desc="measuring"):
             if share is None:
-                samples += in_quiet(lambda: asyncio.run(alone(target, chance)), deadline) or []
+                samples += in_quiet(lambda: asyncio.run(alone(target, rng)), deadline) or []
             elif samples:
                 rate = share / mean(worked for _, worked in samples)
-                seen = in_quiet(partial(_load, target, rate, chance), deadline)
+                seen = in_quiet(partial(_load, target, rate, rng), deadline)
                 loads[str(share)] += [seen] if seen else []
     if not all(loads.values()):
-        raise LocalError("other programs were busy nearly all the time: try again without them")
+        raise LocalError("other programs kept the CPU busy: stop them and try again")
     return {"machine": machine(), "seconds": SECONDS, "samples": samples, "loads": loads}
 
 
-def _load(target: Target, rate: float, chance: random.Random) -> dict[str, float]:
-    return asyncio.run(open_loop(target, rate, SECONDS, chance))
+def _load(target: Target, rate: float, rng: random.Random) -> dict[str, float]:
+    return asyncio.run(open_loop(target, rate, SECONDS, rng))
 
 
 def machine() -> str:
@@ -126,9 +132,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m load.simulation.measuring", description="Measure the local stack."
     )
-    parser.add_argument("--rounds", type=int, default=7, help="each of them is told (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=7, help="number of rounds (%(default)s)")
     parser.add_argument(
-        "--patience", type=float, default=1_800, help="seconds to wait for quiet (%(default)s)"
+        "--patience",
+        type=float,
+        default=1_800,
+        help="maximum seconds to wait for an idle machine (%(default)s)",
     )
     arguments = parser.parse_args()
     if arguments.rounds < 1 or arguments.patience <= 0:
@@ -138,7 +147,7 @@ def main() -> int:
     except (LocalError, OSError) as error:
         sys.exit(f"measuring: {error}")
     except KeyboardInterrupt:
-        sys.exit("measuring: stopped; nothing was written")
+        sys.exit("measuring: interrupted; nothing was written")
     MEASURED.write_text(json.dumps(rounded(measured), indent=1) + "\n")
     print(f"{MEASURED}: {min(map(len, measured['loads'].values()))} rounds or more")
     return 0

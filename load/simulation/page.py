@@ -1,4 +1,4 @@
-"""The tables of docs/scaling.md, of docs/scaling/results.json alone: a test compares the two."""
+"""Generate the tables of docs/scaling.md from docs/scaling/results.json. A test compares both."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -15,12 +15,12 @@ Results = Mapping[str, Any]
 
 
 def filled(text: str, results: Results) -> str:
-    """Return the page with each table anew between its marks."""
+    """Return the page with new tables between its markers."""
     return MARK.sub(lambda found: found[1] + TABLES[found[2]](results) + "\n" + found[3], text)
 
 
 def decisions(results: Results) -> str:
-    """Return the table in front: for each rate what gives, and the first step that holds."""
+    """Return the summary: for each rate, the first bottleneck, and the first step that passes."""
     head = (
         "requests a second",
         "gives first, as `prod` is",
@@ -42,7 +42,7 @@ def decisions(results: Results) -> str:
 
 
 def _after(ladder: Results, rate: str) -> list[str]:
-    """Return the first step that holds at a rate, and what it does and costs."""
+    """Return the first step that passes at a rate, with its results and costs."""
     for step, by_rate in ladder.items():
         seen = by_rate[rate]
         if seen["holds"]:
@@ -73,7 +73,7 @@ def _first(needs: Mapping[str, float]) -> str:
 
 
 def ladder(results: Results) -> str:
-    """Return a row for each step: at each rate p99, what failed, dollars."""
+    """Return a row for each step: p99, failures and dollars at each rate."""
     rates = list(next(iter(results["ladder"].values())))
     head = " | ".join(f"{int(rate):,}" for rate in rates)
     lines = [f"| simulated: step | {head} |", "|---|" + "---|" * len(rates)]
@@ -98,7 +98,7 @@ def steps(_: Results) -> str:
 
 
 def needs(results: Results) -> str:
-    """Return how much of each limit is asked for."""
+    """Return the utilization of each limit."""
     names = ("gateway's rate", "environments", "writer", "readers")
     lines = ["| step | requests a second | " + " | ".join(names) + " |", "|---|--:|" + "--:|" * 4]
     for step, by_rate in results["ladder"].items():
@@ -111,7 +111,7 @@ def needs(results: Results) -> str:
 
 
 def bills(results: Results) -> str:
-    """Return the parts of the bill of the step that holds, for each rate."""
+    """Return the bill of the first passing step, for each rate."""
     found: dict[str, Mapping[str, float]] = {}
     for rate in results["ladder"]["prod as it is"]:
         held = (by[rate] for by in results["ladder"].values() if by[rate]["holds"])
@@ -131,7 +131,7 @@ def bills(results: Results) -> str:
 
 
 def jumps(results: Results) -> str:
-    """Return what a load that is ten times as high at once does to three of the steps."""
+    """Return the effect of a sudden tenfold load on three steps."""
     head = "to requests a second | failed for good | p99 | attempts a request | well again after"
     lines = [f"| simulated: step | {head} |", "|---|--:|--:|--:|--:|--:|"]
     for name, seen in results["jumps"].items():
@@ -146,7 +146,7 @@ def jumps(results: Results) -> str:
 
 
 def outages(results: Results) -> str:
-    """Return what each way of repeating makes of a failover."""
+    """Return the effect of each retry policy during a failover."""
     head = "failed for good | p99 | most attempts a second | most environments | well again after"
     lines = [f"| simulated: who repeats | {head} |", "|---|--:|--:|--:|--:|--:|"]
     for policy, seen in results["outages"].items():
@@ -158,7 +158,7 @@ def outages(results: Results) -> str:
 
 
 def changes(results: Results) -> str:
-    """Return what a usage plan does against one key that sends too much."""
+    """Return the effect of a usage plan on an API key that sends too much."""
     head = "| simulated: what happens | what is done | failed, of all others | p99 of all others |"
     lines = [head, "|---|---|--:|--:|"]
     for name, (event, change) in CHANGES.items():
@@ -168,7 +168,7 @@ def changes(results: Results) -> str:
 
 
 def not_modified(results: Results) -> str:
-    """Return what answers without a body save of the bill, where half of all are such."""
+    """Return the savings if half of the responses have no body."""
     saved = results["not_modified"]
     lines = ["| half of all answers are 304 | " + " | ".join(f"{int(r):,}" for r in saved) + " |"]
     lines.append("|---|" + "--:|" * len(saved))
@@ -197,7 +197,7 @@ def scales(results: Results) -> str:
 
 
 def calibration(results: Results) -> str:
-    """Return for each rate what was measured, what the simulation said, and its error."""
+    """Return the measured and simulated values of each rate, and the error."""
     forms = {"throughput": plain, "utilization": share, "p50": of_ms, "p95": of_ms}
     head = " | ".join(f"{name}: measured | simulated" for name in forms)
     lines = [f"| sent a second, measured times | {head} |", "|--:|" + "--:|" * 2 * len(forms)]
@@ -225,19 +225,19 @@ def assumptions(results: Results) -> str:
 
 
 def bounds(results: Results) -> str:
-    """Return what each assumption does to p99, environments and the bill, the most first."""
+    """Return the effect of each assumption on p99, environments and the bill, the largest first."""
     lines = ["| simulated: assumption | p99 | environments | dollars a month | failed |"]
     lines += ["|---|--:|--:|--:|--:|", _bound("*as assumed*", results["bounds"]["base"])]
     rows = [(name, bound) for name, bound in results["bounds"].items() if name != "base"]
-    told = ("p99", "environments", "dollars")
-    rows.sort(key=lambda row: -max(_swing(row[1], key) for key in told))
+    shown = ("p99", "environments", "dollars")
+    rows.sort(key=lambda row: -max(_swing(row[1], key) for key in shown))
     for name, bound in rows:
         lines.append(_bound(name.replace("_", " "), bound["low"], bound["high"]))
     return "\n".join(lines)
 
 
 def _bound(name: str, *ends: Results) -> str:
-    """Return a row; of two ends, from the low one to the high one."""
+    """Return a row. With two results, each cell shows the range from low to high."""
     columns = (
         [of_ms(end["p99"]) for end in ends],
         [f"{end['environments']:,.0f}" for end in ends],
@@ -248,7 +248,7 @@ def _bound(name: str, *ends: Results) -> str:
 
 
 def _swing(bound: Results, key: str) -> float:
-    """Return by how much what is told differs between the bounds."""
+    """Return the difference between the bounds, relative to the larger one."""
     low, high = float(bound["low"][key]), float(bound["high"][key])
     return max(low, high) / max(1e-9, min(low, high))
 

@@ -1,4 +1,4 @@
-"""What is asked of the simulation: every scenario by its name, and how many seeds it gets."""
+"""Define all scenarios by name, and the number of seeds for each."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -9,9 +9,9 @@ from load.simulation.scenario import Outage, Scenario
 
 RATES = (10, 1_000, 10_000, 100_000)
 LOADED = 10_000
-"""Requests a second at which the assumptions are varied."""
+"""Rate, in requests per second, at which the assumptions are varied."""
 SCALED = 1_500
-"""Requests a second that are simulated in full, and scaled down."""
+"""Rates, in requests per second, that are simulated both in full and scaled down."""
 SCALES = (1.0, 2.0, 5.0, 10.0, 20.0)
 OUTAGE = Outage(20, 50)
 OUTAGE_RATE = 1_000
@@ -20,9 +20,9 @@ DAY = 600.0
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is done: seeds of what is told in front, of the rest, and of what takes long.
+    """The size of a simulation: seeds of the main scenarios, of the others, and of the slow ones.
 
-    Seconds are those of a run, and of a long one.
+    Seconds are the duration of a run, and of a long run.
     """
 
     seeds: int = 30
@@ -31,7 +31,7 @@ class Effort:
     seconds: float = 10.0
     long: float = 75.0
     coarser: float = 1.0
-    """By how much more everything is scaled down."""
+    """Additional factor by which all scenarios are scaled down."""
 
     @property
     def is_quick(self) -> bool:
@@ -44,7 +44,7 @@ Planned = tuple[Scenario, int]
 
 
 def planned(effort: Effort) -> Iterator[Planned]:
-    """Yield each scenario, with the number of its seeds."""
+    """Yield each scenario with its number of seeds."""
     for scenario, seeds in _planned(effort):
         yield replace(scenario, scale=scenario.factor * effort.coarser), seeds
 
@@ -78,7 +78,7 @@ JUMPS: tuple[tuple[str, Design, int], ...] = (
     ("4 regions of 4 shards", REGIONS, 10_000),
     ("4 regions of 4 shards", REGIONS, 100_000),
 )
-"""From a tenth of the load to all of it at once: what a cache that empties does, or a sale."""
+"""A jump from a tenth of the load to the full load, as after a cache flush or at a sale."""
 
 
 def _jumps(effort: Effort) -> Iterator[Planned]:
@@ -129,11 +129,11 @@ def _scales(effort: Effort) -> Iterator[Planned]:
 
 
 ELSEWHERE = ("mysql_ms", "mysql_spread", "cached_share")
-"""Assumptions that only matter with another design, which they are varied on."""
+"""Assumptions that matter only for another design; they are varied in that design."""
 
 
 def of_bound(name: str) -> Scenario:
-    """Return the scenario that an assumption is varied in."""
+    """Return the scenario in which an assumption is varied."""
     other = name in ELSEWHERE
     base = "bound/base of another step" if other else "bound/base"
     return Scenario(base, CACHED if other else ASKED, LOADED, stream="bound")

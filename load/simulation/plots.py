@@ -1,4 +1,4 @@
-"""The plots of docs/scaling.md: SVG for day and night, each of simulated figures alone."""
+"""The plots of docs/scaling.md: SVG in light and dark mode, with simulated figures only."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +33,7 @@ Points = Sequence[tuple[float, float]]
 
 
 def drawn(results: Mapping[str, Any]) -> dict[str, str]:
-    """Return the plots by the names of their files."""
+    """Return the plots by file name."""
     return {
         "ladder.svg": _ladder(results["ladder"]),
         "jump.svg": _jump(results["jumps"]),
@@ -44,7 +44,7 @@ def drawn(results: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _ladder(ladder: Mapping[str, Any]) -> str:
-    """Return p99 of each step, by the rate; what fails is in the page's table."""
+    """Plot p99 of each step by rate. The page's table shows the failures."""
     lines = {
         step: [(float(rate), seen["p99"][0]) for rate, seen in by_rate.items() if seen["p99"][0]]
         for step, by_rate in ladder.items()
@@ -82,7 +82,7 @@ def _day(day: Mapping[str, Any]) -> str:
 
 
 def _by_second(values: Sequence[float]) -> Points:
-    """Return points of five seconds each, where there are many."""
+    """Return the points; long series are averaged over five seconds."""
     step = max(1, len(values) // 120)
     return [
         (at, sum(values[at : at + step]) / step) for at in range(0, len(values) - step + 1, step)
@@ -92,7 +92,7 @@ def _by_second(values: Sequence[float]) -> Points:
 def lines_plot(
     title: str, lines: Mapping[str, Points], *, is_log_x: bool = False, is_log_y: bool = False
 ) -> str:
-    """Return a plot with a line for each name, which stands at its end."""
+    """Return a plot with labelled lines; the label is at the end of its line."""
     xs = [x for points in lines.values() for x, _ in points]
     ys = [y for points in lines.values() for _, y in points]
     ticks_x, x = _axis(min(xs), max(xs), LEFT, WIDTH - RIGHT, is_log=is_log_x)
@@ -118,12 +118,12 @@ def _label(number: int, name: str, at: float) -> str:
     return mark + _text(left + 14, at + 4, name, "start")
 
 
-def _apart(heights: Sequence[float], least: float = 15) -> list[float]:
-    """Return places for labels near those heights that are not on each other."""
+def _apart(heights: Sequence[float], distance: float = 15) -> list[float]:
+    """Return label positions near the given heights, without overlaps."""
     order = sorted(range(len(heights)), key=lambda number: heights[number])
     placed, last = [0.0] * len(heights), -math.inf
     for number in order:
-        last = placed[number] = max(heights[number], last + least)
+        last = placed[number] = max(heights[number], last + distance)
     over = max(0.0, last - (HEIGHT - BOTTOM))
     return [item - over for item in placed]
 
@@ -131,7 +131,7 @@ def _apart(heights: Sequence[float], least: float = 15) -> list[float]:
 def _axis(
     low: float, high: float, start: float, end: float, *, is_log: bool
 ) -> tuple[list[float], Callable[[float], float]]:
-    """Return the ticks, and what places a value between start and end."""
+    """Return the ticks, and a function that maps a value to a coordinate."""
     if is_log:
         first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
         ticks = [10.0**power for power in range(first, last + 1)]
@@ -148,15 +148,15 @@ def _round_step(step: float) -> float:
 
 
 def _tornado(bounds: Mapping[str, Any]) -> str:
-    """Return bars of how p99 changes when an assumption is at its bounds, the largest first."""
+    """Return bars that show how p99 changes at the bounds of each assumption, the largest first."""
     rows = [
         (name, *(bound[end]["p99"] / bound["assumed"]["p99"] for end in ("low", "high")))
         for name, bound in bounds.items()
         if name != "base"
     ]
     rows.sort(key=lambda row: -abs(math.log(row[2] / row[1])))
-    least, most = min(min(row[1:]) for row in rows), max(max(row[1:]) for row in rows)
-    _, x = _axis(least, most, 170, WIDTH - 90, is_log=True)
+    distance, most = min(min(row[1:]) for row in rows), max(max(row[1:]) for row in rows)
+    _, x = _axis(distance, most, 170, WIDTH - 90, is_log=True)
     content = [f'<path class="axis" d="M{x(1):.1f} {TOP - 8}V{TOP + 20 * len(rows)}"/>']
     for number, (name, low, high) in enumerate(rows):
         height = TOP + 20 * number

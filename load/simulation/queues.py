@@ -1,4 +1,4 @@
-"""What requests wait for: servers with a queue, a bucket of tokens, a pool of environments."""
+"""Resources that requests wait for: servers with a queue, a token bucket, an environment pool."""
 
 from collections import deque
 from collections.abc import Callable, Generator
@@ -11,10 +11,10 @@ Process = Generator[simpy.Event, Any, Any]
 
 
 class Station:
-    """Servers with one queue, first come first served; what was submitted is always done.
+    """Servers with one first-come-first-served queue. Submitted work is always completed.
 
-    Capacity, in servers' worth of work, may change while it runs and need not be whole: two and
-    a half are three servers, each a sixth slower.
+    The capacity, in servers, may change at any time and need not be an integer: two and a half
+    servers are three servers, each a sixth slower.
     """
 
     def __init__(self, env: simpy.Environment, capacity: float) -> None:
@@ -22,18 +22,18 @@ class Station:
         self._waiting: deque[tuple[simpy.Event, float]] = deque()
         self._busy = 0
         self.started = 0.0
-        """Seconds of work that were begun so far, at full speed."""
+        """Seconds of work begun so far, at full speed."""
         self.set_capacity(capacity)
 
     def set_capacity(self, capacity: float) -> None:
-        """Change it: at once for who waits, and not for what is being served."""
+        """Change the capacity. Applies to waiting work immediately, but not to work in progress."""
         self._servers = max(1, ceil(capacity - 1e-9))
         self._speed = capacity / self._servers
         self._admit()
 
     @property
     def present(self) -> int:
-        """How many are served or wait."""
+        """The number of works in progress or waiting."""
         return self._busy + len(self._waiting)
 
     @property
@@ -41,7 +41,7 @@ class Station:
         return bool(self._waiting)
 
     def submit(self, work: float) -> simpy.Event:
-        """Return the event that so many seconds of work are done, after those before it."""
+        """Return an event that fires when this work is done, after all work before it."""
         if self._busy < self._servers:
             return self._start(work)
         done = self._env.event()
@@ -70,7 +70,7 @@ def _succeed(event: simpy.Event) -> Callable[[simpy.Event], None]:
 
 
 class TokenBucket:
-    """`rate` tokens a second, of which `burst` at most are kept; it is full at first.
+    """A bucket that gains `rate` tokens per second, up to `burst`. It starts full.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html
     """
@@ -81,7 +81,7 @@ class TokenBucket:
         self._tokens, self._at = burst, env.now
 
     def take(self) -> bool:
-        """Take a token, if there is one."""
+        """Take a token. Returns whether there was one."""
         now = self._env.now
         self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
         self._at = now
@@ -92,9 +92,11 @@ class TokenBucket:
 
 
 class Pool:
-    """Execution environments of a function: the one used last is used first, idle ones go.
+    """The execution environments of a function.
 
-    `ramp` is what bounds how fast environments are added; `limit` how many there are at once.
+    The most recently used is reused first; idle ones end.
+
+    `ramp` bounds how fast environments are added; `limit` is the maximum number.
     """
 
     def __init__(
@@ -106,11 +108,14 @@ class Pool:
         self.busy = 0
 
     def warm(self, count: float) -> None:
-        """Have about so many idle environments, rounded up, or as many as there may be."""
+        """Start with this number of idle environments, rounded up, at most the limit."""
         self._idle.extend([self._env.now] * ceil(min(count, self._limit)))
 
     def take(self) -> bool | None:
-        """Take an environment; return whether it must start first, or None where there is none."""
+        """Take an environment.
+
+        Returns whether it needs a cold start, or None if the limit is reached.
+        """
         while self._idle and self._env.now - self._idle[0] > self._idle_seconds:
             self._idle.popleft()
         if self._idle:

@@ -1,4 +1,4 @@
-"""One run of a scenario by one seed, and what several runs say together."""
+"""Run a scenario with one seed, and combine the results of several seeds."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ WARM_UP = 4.0
 
 @dataclass(frozen=True)
 class Run:
-    """What one seed gave: seconds, shares of requests, and per request what costs money."""
+    """The result of one seed: seconds, shares of requests, and cost drivers per request."""
 
     requests: int
     p50: float
@@ -35,23 +35,23 @@ class Run:
 
 
 def run(scenario: Scenario, seed: str) -> Run:
-    """Simulate a scenario once; the same seed gives the same."""
+    """Simulate a scenario once. The same seed yields the same result."""
     env = simpy.Environment()
-    chance = random.Random(f"{seed} {scenario.stream or scenario.name}")
-    service = Service(env, scenario, chance)
+    rng = random.Random(f"{seed} {scenario.stream or scenario.name}")
+    service = Service(env, scenario, rng)
     share = 1 / scenario.factor / scenario.design.cells
     before = scenario.rate if scenario.before is None else scenario.before
     service.warm(before * share)
     end = WARM_UP + scenario.seconds
     env.process(service.watch())
     rate = _rate(scenario, before)
-    env.process(_arrivals(service, chance, lambda at: rate(at) * share, end))
+    env.process(_arrivals(service, rng, lambda at: rate(at) * share, end))
     if scenario.greedy:
-        env.process(_arrivals(service, chance, lambda _: scenario.greedy * share, end, greedy=True))
+        env.process(_arrivals(service, rng, lambda _: scenario.greedy * share, end, greedy=True))
     env.run(until=end)
     seen = service.record.seconds[int(WARM_UP) :]
     acu, busy = mean(run.acu for run in seen), mean(run.busy for run in seen)
-    env.run(until=end + 45)  # until the last request has had its attempts
+    env.run(until=end + 45)  # the last request's attempts have ended by then
     return _run(service, acu, busy * scenario.factor * scenario.design.cells, int(end))
 
 
@@ -68,23 +68,23 @@ def _rate(scenario: Scenario, before: float) -> Callable[[float], float]:
 
 def _arrivals(
     service: Service,
-    chance: random.Random,
+    rng: random.Random,
     rate: Callable[[float], float],
     end: float,
     *,
     greedy: bool = False,
 ) -> Process:
-    """Send requests as a Poisson process of a rate that changes, whatever became of those before.
+    """Send requests as a Poisson process with a changing rate, independent of earlier requests.
 
-    By thinning: P. A. W. Lewis, G. S. Shedler, 1979.
+    Uses thinning: P. A. W. Lewis, G. S. Shedler, 1979.
     """
     env = service.env
     highest = max(rate(at / 10) for at in range(int(end * 10)))
     while True:
-        yield env.timeout(chance.expovariate(highest))
+        yield env.timeout(rng.expovariate(highest))
         if env.now >= end:
             return
-        if chance.random() * highest < rate(env.now):
+        if rng.random() * highest < rate(env.now):
             is_counted = env.now >= WARM_UP and not greedy
             env.process(service.request(is_counted=is_counted, is_greedy=greedy))
 

@@ -1,4 +1,4 @@
-"""A load on a design."""
+"""A scenario: a load on a design."""
 
 from dataclasses import dataclass, field
 
@@ -6,12 +6,12 @@ from load.simulation.assumptions import Parameters
 from load.simulation.designs import Design
 
 SIMULATED_RATE = 600.0
-"""Requests a second that a run has at most: more are scaled down, with all that bounds them."""
+"""Maximum simulated rate per second. Higher loads are scaled down, together with all limits."""
 
 
 @dataclass(frozen=True)
 class Outage:
-    """From when to when the writer takes no statement, in seconds: it fails over."""
+    """The time in which the writer accepts no statements because of a failover, in seconds."""
 
     start: float
     end: float
@@ -19,11 +19,11 @@ class Outage:
 
 @dataclass(frozen=True)
 class Scenario:
-    """A load on a design: requests a second, from `before` (warmed up for it) to `rate`.
+    """A load on a design: requests per second, from `before` (already warmed up) to `rate`.
 
-    It is measured for `seconds` after a warm-up at `before`. `greedy` requests a second are sent
-    besides by one API key, and not counted. `scale` None is chosen by SIMULATED_RATE. Scenarios
-    of one `stream` have the same chance, so that they differ by what differs.
+    The measurement lasts `seconds`, after a warm-up at `before`. One API key also sends `greedy`
+    requests per second, which are not counted. `scale` None derives it from SIMULATED_RATE.
+    Scenarios of one `stream` share their random numbers, so only their designs differ.
     """
 
     name: str
@@ -37,10 +37,10 @@ class Scenario:
     scale: float | None = None
     stream: str | None = None
     day: float | None = None
-    """Seconds in which the rate goes once up and down, as in a day, between a third and all."""
+    """Period in seconds of a load that varies like a day, between a third and all of the rate."""
 
     @property
     def factor(self) -> float:
-        """By how much less is simulated, of a cell of the design."""
+        """The factor by which the simulated part of the design is scaled down."""
         most = max(self.rate, self.before or 0) + self.greedy
         return self.scale or max(1.0, most / self.design.cells / SIMULATED_RATE)

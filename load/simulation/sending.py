@@ -1,4 +1,4 @@
-"""Requests to a local gateway: one after the other, or as a Poisson process."""
+"""Send requests to a local gateway: one at a time, or with Poisson arrivals."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from load.simulation.figures import percentile
 from local.processes import Child
 
 ALONE = 150
-"""Requests that are sent one after the other in each round."""
+"""Number of single requests in each round."""
 
 
 @dataclass(frozen=True)
@@ -27,19 +27,19 @@ class Target:
 
     @property
     def worked(self) -> float:
-        """Seconds of processor time that the gateway's process has had: clock_getcpuclockid's."""
+        """CPU seconds of the gateway's process so far, from clock_getcpuclockid."""
         return time.clock_gettime(~self.child.pid << 3 | 2)
 
 
 class Connections:
-    """Kept connections to the gateway: as little of HTTP as it takes, to leave it the processor."""
+    """Persistent connections to the gateway. A minimal HTTP client, to leave it the CPU."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
         self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
     async def send(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
-        """Return status and body of the answer."""
+        """Return the response's status and body."""
         pair = self._idle.pop() if self._idle else await self._connect()
         reader, writer = pair
         kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
@@ -67,28 +67,28 @@ def _length(head: bytes) -> int:
     return next((int(value) for name, _, value in lines if name == b"content-length"), 0)
 
 
-def requests(ids: Sequence[str], chance: random.Random) -> Iterator[tuple[str, str, bytes]]:
+def requests(ids: Sequence[str], rng: random.Random) -> Iterator[tuple[str, str, bytes]]:
     """Yield requests of the simulation's mix, without end."""
     mix = Parameters.assumed().mix
     for number in range(sys.maxsize):
-        operation = chance.choices(list(mix), list(mix.values()))[0]
-        path = f"/customers/{chance.choice(ids)}"
+        operation = rng.choices(list(mix), list(mix.values()))[0]
+        path = f"/customers/{rng.choice(ids)}"
         if operation is GET:
             yield "GET", path, b""
         elif operation is LIST:
             yield "GET", "/customers", b""
         elif operation is CREATE:
-            email = f"{number}.{chance.getrandbits(64)}@example.com"
+            email = f"{number}.{rng.getrandbits(64)}@example.com"
             yield "POST", "/customers", json.dumps({"email": email, "given_name": "Ada"}).encode()
         else:
             yield "PATCH", path, json.dumps({"given_name": f"Ada {number}"}).encode()
 
 
-async def alone(target: Target, chance: random.Random) -> list[tuple[float, float]]:
-    """Return of each request the seconds it took, and those that the gateway's process worked."""
+async def alone(target: Target, rng: random.Random) -> list[tuple[float, float]]:
+    """Return, for each request, its duration and the gateway's CPU time, in seconds."""
     connections = Connections(target)
     await _warm(connections)
-    sending = requests(await _ids(connections), chance)
+    sending = requests(await _ids(connections), rng)
     found = []
     for _ in range(ALONE):
         worked, start = target.worked, time.perf_counter()
@@ -109,11 +109,11 @@ async def _ids(connections: Connections) -> list[str]:
 
 
 async def open_loop(
-    target: Target, rate: float, seconds: float, chance: random.Random
+    target: Target, rate: float, seconds: float, rng: random.Random
 ) -> dict[str, float]:
-    """Send so many a second, whatever comes back; return what was seen."""
+    """Send at this rate, regardless of the responses. Return the measured figures."""
     connections = Connections(target)
-    sending = requests(await _ids(connections), chance)
+    sending = requests(await _ids(connections), rng)
     took: list[float] = []
     statuses: list[int] = []
     ended: list[float] = []
@@ -126,7 +126,7 @@ async def open_loop(
 
     worked, start = target.worked, time.perf_counter()
     tasks, due = [], start
-    while (due := due + chance.expovariate(rate)) < start + seconds:
+    while (due := due + rng.expovariate(rate)) < start + seconds:
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
         tasks.append(asyncio.create_task(one(due)))
     await asyncio.gather(*tasks)

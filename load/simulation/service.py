@@ -1,7 +1,7 @@
-"""The service: a request's way through gateway, function and database, and back to its client.
+"""A model of a request's way through gateway, function and database, and back to the client.
 
-Everything here is a model. Of a request the clients know; of an attempt the gateway, which may
-refuse it; of a statement the database, which does what it was sent even if nobody waits for it.
+Clients see requests; the gateway sees attempts, and may throttle them; the database sees
+statements, and executes them even if the function has stopped waiting.
 """
 
 import random
@@ -27,12 +27,15 @@ from load.simulation.scenario import Scenario
 OK, THROTTLED, NO_ENVIRONMENT, NO_DATABASE, TOO_LATE = 200, 429, 500, 503, 504
 KINDS = (THROTTLED, NO_ENVIRONMENT, NO_DATABASE, TOO_LATE)
 IDLE_TOO = 1.3
-"""Environments that there are after a while, by how many are busy in the mean: peaks leave some."""
+"""Number of environments in steady state, by the mean number of busy ones.
+
+Peaks leave spare ones.
+"""
 
 
 @dataclass
 class Second:
-    """What happened within a second."""
+    """The events of one second."""
 
     attempts: int = 0
     answered: int = 0
@@ -43,10 +46,11 @@ class Second:
 
 @dataclass
 class Record:
-    """What was seen of the requests that began after the warm-up.
+    """The results of all requests that began after the warm-up.
 
-    `latencies` are seconds from a client's first attempt to its 200; `failed` counts by status the
-    requests that never got one, `attempts` all that was sent, `billed` a function's seconds.
+    `latencies` are seconds from a client's first attempt to its 200. `failed` counts the requests
+    that never got a 200, by status. `attempts` counts all attempts. `billed` sums the function's
+    seconds.
     """
 
     latencies: list[float] = field(default_factory=list)
@@ -60,10 +64,10 @@ class Record:
 
 
 class Service:
-    """One cell of a scenario's design, scaled down: so much less of everything, load included."""
+    """One cell of a scenario's design. Everything in it is scaled down, including the load."""
 
-    def __init__(self, env: simpy.Environment, scenario: Scenario, chance: random.Random) -> None:
-        self.env, self._chance, self._outage = env, chance, scenario.outage
+    def __init__(self, env: simpy.Environment, scenario: Scenario, rng: random.Random) -> None:
+        self.env, self._rng, self._outage = env, rng, scenario.outage
         design, parameters = scenario.design, scenario.parameters
         self._design, self._parameters = design, parameters
         self.record = Record()
@@ -83,7 +87,7 @@ class Service:
         self._call = call(design, parameters)
 
     def warm(self, rate: float) -> None:
-        """Be as after an hour of so many requests a second."""
+        """Set the state that follows an hour at this rate."""
         reads, writes = shares_of_work(self._parameters)
         if self.readers:
             self.readers.warm(rate * reads)
@@ -91,12 +95,12 @@ class Service:
         self.pool.warm(rate * function_seconds(self._design, self._parameters) * IDLE_TOO)
 
     def request(self, *, is_counted: bool = True, is_greedy: bool = False) -> Process:
-        """Send until there is a 200, or as often as a client does."""
+        """Send until the response is 200, or until the client gives up."""
         start, record, status = self.env.now, self.record, OK
-        operation = self._chance.choices(self._operations, cum_weights=self._shares)[0]
+        operation = self._rng.choices(self._operations, cum_weights=self._shares)[0]
         for attempt in range(int(self._parameters.client_attempts)):
             if attempt:
-                jitter = self._chance.uniform(0, self._parameters.client_jitter)
+                jitter = self._rng.uniform(0, self._parameters.client_jitter)
                 yield self.env.timeout(RETRY_AFTER[status] * (1 + jitter))
             record.attempts += is_counted
             record.seconds[-1].attempts += 1
@@ -129,7 +133,7 @@ class Service:
 
     def _has_cached(self, operation: Operation) -> bool:
         is_candidate = self._design.is_cached and operation.is_read
-        return is_candidate and self._chance.random() < self._parameters.cached_share
+        return is_candidate and self._rng.random() < self._parameters.cached_share
 
     def _invocation(self, operation: Operation) -> Process:
         is_cold = self.pool.take()
@@ -140,7 +144,7 @@ class Service:
         if is_cold:
             self.record.cold_starts += 1
             own = self._parameters
-            cold = self._chance.lognormvariate(log(own.cold_ms), own.cold_spread)
+            cold = self._rng.lognormvariate(log(own.cold_ms), own.cold_spread)
             yield self.env.timeout(cold / 1000)
         status = yield from self._function(operation, start + TIMEOUT)
         self.pool.give_back()
@@ -152,7 +156,7 @@ class Service:
         for _ in range(operation.statements):
             for attempt in range(int(self._parameters.function_attempts)):
                 if attempt:
-                    wait = RETRY_AFTER[NO_DATABASE] * self._chance.uniform(0.5, 1.5)
+                    wait = RETRY_AFTER[NO_DATABASE] * self._rng.uniform(0.5, 1.5)
                     if self.env.now + wait > deadline:
                         return NO_DATABASE
                     yield self.env.timeout(wait)
@@ -164,16 +168,16 @@ class Service:
         return OK
 
     def _statement(self, operation: Operation, deadline: float) -> Process:
-        """Call the database; return whether it answered in time."""
+        """Call the database. Returns whether it responded in time."""
         self.record.statements += 1
         median, spread = self._call
-        way = self._chance.lognormvariate(log(median), spread) / 1000
+        way = self._rng.lognormvariate(log(median), spread) / 1000
         yield self.env.timeout(way)
         reads = operation.is_read and self.readers is not None
         instances = self.readers if reads and self.readers else self.writer
         if self._is_out(instances) or instances.is_full:
             return False
-        done = instances.submit(self._chance.expovariate(1) * operation.work * self._unit)
+        done = instances.submit(self._rng.expovariate(1) * operation.work * self._unit)
         if not instances.has_queue:
             yield done
             return True
@@ -189,7 +193,7 @@ class Service:
         return bool(hit)
 
     def watch(self) -> Process:
-        """Keep a line of each second."""
+        """Record each second."""
         while True:
             self.record.seconds.append(Second(busy=self.pool.busy, acu=self.writer.acu))
             yield self.env.timeout(1)

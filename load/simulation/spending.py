@@ -1,4 +1,4 @@
-"""What a design costs a month at a constant load: docs/costs.md's prices, simulated usage."""
+"""Monthly costs of a design at a constant load: prices from docs/costs.md, simulated usage."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,10 +11,10 @@ from load.simulation.runs import Run
 
 
 def monthly(design: Design, rate: float, runs: Sequence[Run]) -> dict[str, float]:
-    """Return dollars a month, by part, if all answered requests of a constant rate are paid for.
+    """Return dollars per month, by part, if every response of a constant rate is billed.
 
-    The gateway does not bill what it throttles (unchecked). Aurora's capacity is the simulated
-    one, of all instances alike.
+    The gateway does not bill throttled requests (unchecked). Aurora's capacity is the simulated
+    one, the same for all instances.
     """
     lost = mean(sum(run.failed.values()) for run in runs)
     requests = rate * (1 - lost) * SECONDS
@@ -29,7 +29,7 @@ def monthly(design: Design, rate: float, runs: Sequence[Run]) -> dict[str, float
     )
     parts = month(usage)
     invoked = mean(run.invocations for run in runs)
-    behind = month(replace(usage, requests=requests * invoked))  # of what no cache answered
+    behind = month(replace(usage, requests=requests * invoked))  # requests that no cache served
     parts |= {name: behind[name] for name in ("Lambda", "Data API", "Aurora: storage and I/O")}
     if design.backend == "mysql":
         parts["Data API"] = 0.0
@@ -40,10 +40,10 @@ def monthly(design: Design, rate: float, runs: Sequence[Run]) -> dict[str, float
 
 
 def not_modified(rate: float, share: float, answer_bytes: float = Usage.answer_bytes) -> float:
-    """Return the dollars a month that 304 saves where that share of answers has no body."""
+    """Return the dollars per month that 304 saves if this share of the responses has no body."""
     return rate * SECONDS * share * answer_bytes / 1e9 * PRICES["transfer"].dollars
 
 
 def a_million(parts: dict[str, float], rate: float) -> float:
-    """Return dollars for a million requests."""
+    """Return dollars per million requests."""
     return sum(parts.values()) / (rate * SECONDS / MILLION)

@@ -1,4 +1,4 @@
-"""What is called wrongly is refused before anything starts."""
+"""Invalid arguments are rejected before anything starts."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ import pytest
         (["--json", "/no/such/file"], "'/no/such/file' must be a file in an existing folder"),
     ],
 )
-def test_wrong_use_is_told_in_a_line(arguments: list[str], said: str) -> None:
+def test_invalid_argument_is_reported_in_one_line(arguments: list[str], said: str) -> None:
     command = [sys.executable, "-m", "load.chaos", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2

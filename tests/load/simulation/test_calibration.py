@@ -1,4 +1,4 @@
-"""The queue that is compared with the local stack."""
+"""The queue model that is compared with the local stack."""
 
 import json
 import random
@@ -12,27 +12,27 @@ from load.simulation.plan import QUICK
 SAMPLES = [(0.006, 0.004)]
 
 
-def test_alone_a_request_takes_what_it_took() -> None:
+def test_single_request_keeps_its_duration() -> None:
     seen = predicted(SAMPLES, 1, 60, random.Random("alone"))
     assert seen["p50"] == pytest.approx(0.006)
     assert seen["utilization"] == pytest.approx(0.004, rel=0.5)
 
 
-def test_more_than_one_process_can_do_is_not_done() -> None:
+def test_throughput_is_limited_by_one_process() -> None:
     seen = predicted(SAMPLES, 500, 10, random.Random("much"))
     assert seen["throughput"] == pytest.approx(250, rel=0.02)
     assert seen["utilization"] == pytest.approx(1, abs=0.02)
     assert seen["p95"] > 1
 
 
-def test_half_loaded_it_waits_as_theory_says() -> None:
+def test_half_load_waits_as_theory_predicts() -> None:
     seen = predicted(SAMPLES, 125, 400, random.Random("half"))
-    # between M/D/1, where it waits for half a service, and turns that are shared, for a whole one
+    # Between M/D/1 (half a service time) and processor sharing (a whole one).
     assert 0.006 < seen["p50"] < 0.010
     assert seen["utilization"] == pytest.approx(0.5, rel=0.05)
 
 
-def test_the_error_is_that_of_the_medians(tmp_path: Path) -> None:
+def test_error_compares_the_medians(tmp_path: Path) -> None:
     load = {"sent": 100, "throughput": 50, "utilization": 0.4, "p50": 0.012, "p95": 0.02}
     loads = [load | {"throughput": seen} for seen in (50, 90, 500)]
     measured = {"machine": "", "seconds": 20, "samples": SAMPLES, "loads": {"0.4": loads}}
@@ -44,7 +44,7 @@ def test_the_error_is_that_of_the_medians(tmp_path: Path) -> None:
     assert row["utilization"]["error"] == pytest.approx(0, abs=0.1)
 
 
-def test_it_refuses_to_extrapolate_from_what_it_is_not_like(tmp_path: Path) -> None:
+def test_too_large_error_raises_value_error(tmp_path: Path) -> None:
     load = {"sent": 100, "throughput": 500, "utilization": 0.4, "p50": 0.012, "p95": 0.02}
     file = tmp_path / "measured.json"
     measured = {"machine": "", "seconds": 20, "samples": SAMPLES, "loads": {"0.4": [load]}}

@@ -1,4 +1,4 @@
-"""docs/scaling.md says what docs/scaling/results.json has, and the command makes both."""
+"""docs/scaling.md matches docs/scaling/results.json, and `make simulate` generates both."""
 
 import json
 import os
@@ -31,40 +31,40 @@ def simulate(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_the_tables_are_those_of_the_results(results: Any) -> None:
+def test_page_tables_match_the_results(results: Any) -> None:
     assert PAGE.read_text() == page.filled(PAGE.read_text(), results)
 
 
-def test_every_table_is_on_the_page() -> None:
+def test_page_contains_every_table() -> None:
     marked = [found[2] for found in page.MARK.finditer(PAGE.read_text())]
     assert sorted(marked) == sorted(page.TABLES)
 
 
-def test_a_table_that_was_changed_by_hand_is_found(results: Any) -> None:
+def test_manually_changed_table_is_detected(results: Any) -> None:
     text = PAGE.read_text().replace("prod as it is |", "prod as it was |", 1)
     assert page.filled(text, results) != text
 
 
-def test_the_plots_are_those_of_the_results(results: Any) -> None:
+def test_plots_match_the_results(results: Any) -> None:
     for name, drawn in plots.drawn(results).items():
         assert (RESULTS.parent / name).read_text() == drawn
         assert f"scaling/{name}" in PAGE.read_text()
 
 
-def test_each_plot_is_svg_for_the_dark_too_and_says_that_it_is_simulated(results: Any) -> None:
+def test_plots_support_dark_mode_and_say_simulated(results: Any) -> None:
     for drawn in plots.drawn(results).values():
         title = ET.fromstring(drawn).findtext("{http://www.w3.org/2000/svg}title", "")  # noqa: S314 (ours)
         assert "simulated" in title.lower()
         assert "prefers-color-scheme: dark" in drawn
 
 
-def test_the_results_are_of_the_assumptions_and_steps_there_are(results: Any) -> None:
+def test_results_match_current_assumptions_and_designs(results: Any) -> None:
     assert results["assumptions"] == {name: vars(item) for name, item in ASSUMPTIONS.items()}
     assert list(results["ladder"]) == list(STEPS) == list(EXPLAINED)
     assert set(results["bounds"]) == {"base", *ASSUMPTIONS}
 
 
-def test_the_simulation_held_to_theory_and_to_the_local_stack(results: Any) -> None:
+def test_results_agree_with_theory_and_measurements(results: Any) -> None:
     assert all(item["holds"] for item in results["theory"].values())
     assert results["seeds"] >= 30
     for share, row in results["calibration"]["rates"].items():
@@ -72,13 +72,13 @@ def test_the_simulation_held_to_theory_and_to_the_local_stack(results: Any) -> N
         assert abs(row["utilization"]["error"]) < HIGHEST_ERROR
 
 
-def test_what_was_measured_can_be_compared_again(results: Any) -> None:
+def test_measurements_can_be_compared_again(results: Any) -> None:
     again = compared(MEASURED, results["seed"], Effort())
     assert rounded(again, 4)["rates"] == results["calibration"]["rates"]
 
 
 @pytest.mark.slow
-def test_a_quick_run_gives_the_same_for_the_same_seed(tmp_path: Path) -> None:
+def test_quick_run_with_equal_seed_gives_equal_results(tmp_path: Path) -> None:
     files = [tmp_path / name for name in ("one", "same", "other")]
     for file, seed in zip(files, ("a", "a", "b"), strict=True):
         done = simulate("--quick", "--seed", seed, "--output", str(file))
@@ -88,7 +88,7 @@ def test_a_quick_run_gives_the_same_for_the_same_seed(tmp_path: Path) -> None:
     assert json.loads(one).keys() == json.loads(RESULTS.read_text()).keys()
 
 
-def test_a_quick_run_prints_a_table_and_keeps_nothing() -> None:
+def test_quick_run_prints_a_table_and_writes_nothing() -> None:
     before = RESULTS.read_bytes(), PAGE.read_bytes()
     done = simulate("--quick")
     assert done.returncode == 0, done.stderr
@@ -100,11 +100,11 @@ def test_a_quick_run_prints_a_table_and_keeps_nothing() -> None:
     ("arguments", "said"),
     [
         (("--fast",), "--fast"),
-        (("--output", "/nowhere/at/all"), "/nowhere/at/all"),  # before it works for minutes
-        (("--output", "/"), "/ can't be written"),
+        (("--output", "/nowhere/at/all"), "/nowhere/at/all"),  # checked at startup
+        (("--output", "/"), "can't write to /"),
     ],
 )
-def test_what_is_wrong_is_told_in_a_line(arguments: tuple[str, ...], said: str) -> None:
+def test_invalid_argument_is_reported_in_one_line(arguments: tuple[str, ...], said: str) -> None:
     done = simulate(*arguments)
     assert done.returncode == 2
     assert said in done.stderr.splitlines()[-1]
@@ -113,13 +113,15 @@ def test_what_is_wrong_is_told_in_a_line(arguments: tuple[str, ...], said: str) 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
-def test_stopped_it_leaves_nothing(tmp_path: Path, ending: signal.Signals) -> None:
+def test_interrupted_run_leaves_no_file_and_no_process(
+    tmp_path: Path, ending: signal.Signals
+) -> None:
     file = tmp_path / "results.json"
     command = [sys.executable, "-m", "load.simulation", "--quick", "--output", str(file)]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as running:
         assert running.stderr
         seen = b""
-        while not re.search(rb" [1-9]\d*/", seen):  # something is simulated
+        while not re.search(rb" [1-9]\d*/", seen):  # until the first run has ended
             seen += running.stderr.read(1)
         children = psutil.Process(running.pid).children()
         assert len(children) == 2
@@ -132,7 +134,7 @@ def test_stopped_it_leaves_nothing(tmp_path: Path, ending: signal.Signals) -> No
     assert not file.exists()
 
 
-def test_the_figures_to_compare_with_can_be_measured_again() -> None:
+def test_local_stack_can_be_measured() -> None:
     help_text = subprocess.run(
         [sys.executable, "-m", "load.simulation.measuring", "--help"],
         env=os.environ,

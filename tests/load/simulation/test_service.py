@@ -1,4 +1,4 @@
-"""The simulated service does what its limits say: the lowest is the one that gives."""
+"""The simulated service obeys its limits; the lowest limit is the bottleneck."""
 
 from dataclasses import replace
 
@@ -20,21 +20,21 @@ def simulated(design: Design = SMALL, parameters: Parameters = ONCE, **more: flo
     return run(Scenario("test", design, rate, parameters, seconds=5, **more), "1")  # type: ignore[arg-type]
 
 
-def test_within_its_limits_nothing_fails() -> None:
+def test_load_within_limits_has_no_failures() -> None:
     seen = simulated()
     assert sum(seen.failed.values()) == 0
     assert seen.requests == pytest.approx(RATE * 5, rel=0.1)
     assert seen.attempts == 1
-    # the median of a Data API call, of the function and the gateway, and a little in the database
+    # median of a Data API call, of the function and the gateway, and some time in the database
     assert 0.12 < seen.p50 < 0.16
 
 
-def test_what_the_gateway_takes_is_its_rate() -> None:
+def test_gateway_throttles_above_its_rate() -> None:
     seen = simulated(replace(SMALL, rate=RATE / 2, burst=10))
     assert seen.failed == {429: pytest.approx(0.5, abs=0.05), 500: 0, 503: 0, 504: 0}
 
 
-def test_environments_are_lost_as_erlang_says() -> None:
+def test_environment_limit_rejects_as_erlang_predicts() -> None:
     from load.simulation.theory import erlang_b
 
     load = RATE * function_seconds(SMALL, ONCE)
@@ -44,26 +44,26 @@ def test_environments_are_lost_as_erlang_says() -> None:
     assert seen.failed[429] == seen.failed[503] == 0
 
 
-def test_a_writer_that_is_too_small_fails_by_its_connections() -> None:
+def test_undersized_writer_runs_out_of_connections() -> None:
     slow = Parameters.assumed(client_attempts=1, per_acu=10, connections=50)
     seen = simulated(parameters=slow)
     assert seen.failed[503] > 0.5
     assert seen.failed[429] == seen.failed[500] == 0
 
 
-def test_a_statement_that_waits_too_long_is_given_up() -> None:
+def test_long_waiting_statement_times_out() -> None:
     slow = Parameters.assumed(client_attempts=1, per_acu=2, connections=1e9)
     seen = simulated(replace(SMALL, concurrency=1e6), slow, rate=100)
     assert seen.failed[503] + seen.failed[504] > 0.1
     assert seen.p99 < 29 + 0.1
 
 
-def test_a_failover_fails_writes_and_what_reads_from_the_writer() -> None:
+def test_failover_fails_requests_to_the_writer() -> None:
     seen = simulated(outage=Outage(4, 9))  # type: ignore[arg-type]
     assert seen.failed[503] > 0.9
 
 
-def test_clients_that_repeat_after_a_short_failover_lose_nothing() -> None:
+def test_retrying_clients_survive_a_short_failover() -> None:
     repeating = Parameters.assumed(client_attempts=5)
     seen = simulated(parameters=repeating, outage=Outage(5, 6))  # type: ignore[arg-type]
     assert sum(seen.failed.values()) == 0
@@ -71,23 +71,23 @@ def test_clients_that_repeat_after_a_short_failover_lose_nothing() -> None:
     assert seen.p99 > 2  # Retry-After
 
 
-def test_a_function_that_repeats_holds_its_environment_meanwhile() -> None:
+def test_retrying_function_occupies_its_environment() -> None:
     outage = {"outage": Outage(4, 9)}
     once = simulated(**outage)  # type: ignore[arg-type]
     patient = simulated(parameters=replace(ONCE, function_attempts=20), **outage)  # type: ignore[arg-type]
     assert patient.busy > 5 * once.busy
 
 
-def test_the_mysql_backend_needs_a_tenth_of_the_environments() -> None:
+def test_mysql_backend_needs_a_tenth_of_the_environments() -> None:
     assert simulated(replace(SMALL, backend="mysql")).busy < simulated().busy / 5
 
 
-def test_readers_take_work_from_the_writer() -> None:
+def test_readers_relieve_the_writer() -> None:
     growing = replace(SMALL, backend="mysql", min_acu=0.5, max_acu=64)
     assert simulated(replace(growing, readers=3)).acu < simulated(growing).acu / 2
 
 
-def test_a_usage_plan_keeps_a_greedy_key_from_the_others() -> None:
+def test_usage_plan_protects_others_from_a_greedy_key() -> None:
     tight = replace(SMALL, rate=RATE * 1.5, burst=50)
     without = simulated(tight, greedy=1_000)
     planned = simulated(replace(tight, plan_rate=RATE * 0.1), greedy=1_000)
@@ -101,23 +101,23 @@ def test_capacity_follows_load() -> None:
 
 
 @pytest.mark.slow
-def test_a_system_scaled_down_is_like_the_whole_and_no_better() -> None:
+def test_scaled_down_system_behaves_like_the_full_one() -> None:
     whole = simulated(DEPLOYED, rate=800, scale=1)
     small = simulated(DEPLOYED, rate=800, scale=4)
     assert small.requests == pytest.approx(whole.requests / 4, rel=0.1)
-    # it has one server where the whole has four, which wait for each other's work less
+    # It has one server instead of four, which share the waiting work less evenly.
     assert 0.97 * whole.p50 < small.p50 < 1.25 * whole.p50
     assert 0.97 * whole.busy < small.busy < 1.3 * whole.busy
     assert small.acu == pytest.approx(whole.acu, rel=0.1)
 
 
-def test_the_same_seed_gives_the_same_run() -> None:
+def test_equal_seeds_give_equal_runs() -> None:
     scenario = Scenario("test", SMALL, 50, seconds=2)
     assert run(scenario, "1") == run(scenario, "1")
     assert run(scenario, "1") != run(scenario, "2")
 
 
-def test_what_gives_first_is_what_is_asked_for_most() -> None:
+def test_first_bottleneck_has_the_highest_utilization() -> None:
     asked = needs(DEPLOYED, 10_000, Parameters.assumed())
     assert asked["gateway's rate"] == 5
     assert max(asked, key=lambda name: asked[name]) == "gateway's rate"
@@ -125,13 +125,13 @@ def test_what_gives_first_is_what_is_asked_for_most() -> None:
     assert needs(STEPS["4 regions of 4 shards"], 100_000, Parameters.assumed())["writer"] < 1
 
 
-def test_reads_and_writes_together_are_all_statements() -> None:
+def test_reads_and_writes_add_up_to_all_statements() -> None:
     parameters = Parameters.assumed()
     assert sum(shares_of_work(parameters)) == pytest.approx(parameters.statements)
-    assert parameters.statements == pytest.approx(1.1)  # as docs/costs.md has it
+    assert parameters.statements == pytest.approx(1.1)  # as in docs/costs.md
 
 
-def test_each_assumption_is_between_its_bounds() -> None:
+def test_assumptions_are_between_their_bounds() -> None:
     for name, assumption in ASSUMPTIONS.items():
         assert assumption.low <= assumption.value <= assumption.high, name
         assert assumption.source, name

@@ -1,4 +1,4 @@
-"""What is simulated is paid for at docs/costs.md's prices."""
+"""Simulated usage is billed at the prices of docs/costs.md."""
 
 from dataclasses import replace
 
@@ -26,24 +26,24 @@ RUN = Run(
 RATE = 1_000
 
 
-def test_a_month_is_that_of_the_usage_that_was_simulated() -> None:
+def test_monthly_bill_uses_simulated_usage() -> None:
     usage = Usage(RATE * SECONDS, 16, 16, instances=2, seconds=0.15, statements=1.1)
     assert monthly(DEPLOYED, RATE, [RUN]) == pytest.approx(month(usage))
 
 
-def test_what_failed_is_not_paid_for() -> None:
+def test_failed_requests_are_not_billed() -> None:
     half = replace(RUN, failed={429: 0.5, 500: 0.0, 503: 0.0, 504: 0.0})
     answered = RATE / 2 * SECONDS / MILLION
     assert monthly(DEPLOYED, RATE, [half])["API Gateway"] == pytest.approx(gateway(answered))
 
 
-def test_without_the_data_api_there_is_a_proxy_to_pay() -> None:
+def test_mysql_backend_is_billed_for_a_proxy() -> None:
     parts = monthly(replace(ASKED, backend="mysql"), RATE, [RUN])
     assert parts["Data API"] == 0
     assert parts["RDS Proxy"] == pytest.approx(0.015 * 16 * 2 * HOURS)
 
 
-def test_what_a_cache_answers_runs_no_function() -> None:
+def test_cached_responses_invoke_no_function() -> None:
     with_cache = replace(ASKED, is_cached=True)
     parts = monthly(with_cache, RATE, [replace(RUN, invocations=0.5)])
     whole = monthly(with_cache, RATE, [RUN])
@@ -51,17 +51,17 @@ def test_what_a_cache_answers_runs_no_function() -> None:
     assert parts["API Gateway"] == whole["API Gateway"]
 
 
-def test_each_cluster_has_its_instances() -> None:
+def test_instances_of_each_cluster_are_billed() -> None:
     assert DEPLOYED.instances == 2
     assert STEPS["8 shards, 4 readers each"].instances == 8 * 5
     assert STEPS["4 regions of 4 shards"].instances == 16 * 5
 
 
-def test_answers_without_a_body_save_what_is_sent() -> None:
+def test_not_modified_responses_save_transfer_costs() -> None:
     assert not_modified(RATE, 0.5) == pytest.approx(
         RATE * SECONDS * 0.5 * 1_000 / 1e9 * PRICES["transfer"].dollars
     )
 
 
-def test_dollars_for_a_million() -> None:
+def test_a_million_requests_cost_their_share_of_the_bill() -> None:
     assert a_million({"all": 10.0}, MILLION / SECONDS) == pytest.approx(10)
