@@ -1,8 +1,9 @@
-"""The service beside its peers, `make bench`: docs/performance.md has method and limits.
+"""Compare the service with other frameworks: `make bench`. Method: docs/performance.md.
 
-Every program runs in fresh processes in which AWS's runtime client was imported first, gets the
-same events, and talks to the same stub of the Data API. Instructions are counted by valgrind;
-without it, or with `--cpu`, it is CPU seconds: medians of rounds in which all take turns.
+Every program runs in fresh processes that have imported AWS's runtime client. All programs receive
+the same events and use the same stub of the Data API. Valgrind counts instructions. Without
+valgrind, or with `--cpu`, the unit is CPU seconds: medians of rounds in which all programs take
+turns.
 """
 
 import argparse
@@ -34,12 +35,12 @@ COLUMNS = {
     "create": "warm create",
 }
 LIMITS = {"cold": 0.25, "get": 0.22, "list": 0.10, "create": 0.28}
-LARGEST_PACKAGE = 1.0  # MB
+MAX_PACKAGE_MB = 1.0  # MB
 BASE, SERVICE = "bare boto3", "ours"
 
 
 class Peer(NamedTuple):
-    """A program, and what its requirements file names: the Lambda runtime has boto3."""
+    """A program, and the packages in its requirements file. The Lambda runtime provides boto3."""
 
     program: Program
     requirements: tuple[str, ...] = ()
@@ -63,7 +64,7 @@ PEERS = {
 
 
 class Figures(NamedTuple):
-    """What was measured of a program: costs, megabytes of its package and of memory."""
+    """The measurements of a program: costs, megabytes of its package, megabytes of memory."""
 
     costs: Costs
     package: float
@@ -71,22 +72,24 @@ class Figures(NamedTuple):
 
 
 def main() -> None:
-    """Measure all of them; print the table, and bring it and the plots into docs/."""
+    """Measure all programs, print the table, and write it and the plots to docs/."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--python", default=str(ROOT / ".venv/bench/bin/python"))
-    parser.add_argument("--cpu", action="store_true", help="CPU seconds, valgrind or not")
+    parser.add_argument(
+        "--cpu", action="store_true", help="measure CPU seconds even if valgrind is available"
+    )
     arguments = parser.parse_args()
     counts = has_valgrind() and not arguments.cpu
-    with meter(arguments.python, FIRST) as taken:
-        figures = measured(taken, site_of(arguments.python), counts=counts)
-    told = report(figures, "million instructions" if counts else "milliseconds of CPU")
-    print(told)
-    PAGE.write_text(FIGURES.sub(lambda _: f"{told}\n", PAGE.read_text()))
+    with meter(arguments.python, FIRST) as process_meter:
+        figures = measured(process_meter, site_of(arguments.python), counts=counts)
+    table = report(figures, "million instructions" if counts else "milliseconds of CPU")
+    print(table)
+    PAGE.write_text(FIGURES.sub(lambda _: f"{table}\n", PAGE.read_text()))
     draw(figures, "instructions" if counts else "CPU")
 
 
 def draw(figures: Mapping[str, Figures], unit: str) -> None:
-    """Write a plot of each kind of cost."""
+    """Write a plot for each kind of cost."""
     PLOTS.mkdir(exist_ok=True)
     for kind, name in COLUMNS.items():
         title = f"{name.capitalize()}: {unit}, bare boto3 = 1"
@@ -94,23 +97,23 @@ def draw(figures: Mapping[str, Figures], unit: str) -> None:
 
 
 def site_of(python: str) -> Path:
-    """Return where the packages of a Python are."""
+    """Return the site-packages folder of a Python."""
     command = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
     return Path(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip())  # noqa: S603
 
 
-def measured(taken: Meter, site: Path, *, counts: bool) -> dict[str, Figures]:
+def measured(process_meter: Meter, site: Path, *, counts: bool) -> dict[str, Figures]:
     rounds = 1 if counts else CPU_ROUNDS
     turns = tqdm([name for _ in range(rounds) for name in PEERS], desc="measuring", unit="program")
-    found: dict[str, list[Costs]] = {name: [] for name in PEERS}
+    costs_by_name: dict[str, list[Costs]] = {name: [] for name in PEERS}
     for name in turns:
         turns.set_postfix_str(name)
-        found[name].append(taken.costs(PEERS[name].program, by_valgrind=counts))
+        costs_by_name[name].append(process_meter.costs(PEERS[name].program, by_valgrind=counts))
     return {
         name: Figures(
-            scaled(medians(found[name]), 1e-6 if counts else 1e3),
+            scaled(medians(costs_by_name[name]), 1e-6 if counts else 1e3),
             package(peer, site) / MB,
-            taken.told(peer.program).peak / MB,
+            process_meter.statistics(peer.program).peak / MB,
         )
         for name, peer in PEERS.items()
     }
@@ -135,7 +138,7 @@ def ratios(figures: Mapping[str, Figures], kind: str) -> dict[str, float]:
 
 
 def report(figures: Mapping[str, Figures], unit: str) -> str:
-    """Return the table, and which limits hold."""
+    """Return the table, and whether each limit is met."""
     lines = [
         f"| {unit}; ratio to {BASE} | {' | '.join(COLUMNS.values())} | package, MB | peak, MB |",
         f"|---|{'---|' * (len(COLUMNS) + 2)}",
@@ -157,9 +160,9 @@ def line(name: str, figures: Mapping[str, Figures]) -> str:
 
 def verdicts(figures: Mapping[str, Figures]) -> list[str]:
     own = {COLUMNS[kind]: (ratios(figures, kind)[SERVICE], LIMITS[kind]) for kind in COLUMNS}
-    own["package"] = (figures[SERVICE].package, LARGEST_PACKAGE)
+    own["package"] = (figures[SERVICE].package, MAX_PACKAGE_MB)
     return [
-        f"- {name}: {value:.3f} of {limit:.2f}, {'which holds' if value <= limit else '**missed**'}"
+        f"- {name}: {value:.3f} (limit {limit:.2f}): {'pass' if value <= limit else '**missed**'}"
         for name, (value, limit) in own.items()
     ]
 

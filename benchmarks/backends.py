@@ -1,10 +1,9 @@
-"""What the three ways to the database cost a function: `python -m benchmarks.backends`.
+"""Compare the cost of the three database backends in a function: `python -m benchmarks.backends`.
 
-It fills a private MariaDB, runs the Data API server before it, and has the app answer the requests
-of `make bench` in fresh processes: over the slim client, over boto3, and over PyMySQL without the
-Data API. Counted are the instructions of the function's process, by valgrind, or its CPU seconds
-with `--cpu`. A trigger gives each new customer an email address of its own, as processes create the
-same ones.
+Fills a private MariaDB, starts the Data API server, and lets the app handle the requests of `make
+bench` in fresh processes: with the slim client, with boto3, and with PyMySQL without the Data API.
+Valgrind counts the instructions of the function's process; `--cpu` measures CPU seconds instead.
+All processes create the same customers, so a trigger makes their email addresses unique.
 """
 
 import argparse
@@ -29,7 +28,7 @@ from local.mariadb import MariaDB
 from local.processes import Child, LocalError, answers, free_port
 
 CUSTOMERS = 100
-FIRST = "logging"  # which AWS's runtime client imports, too
+FIRST = "logging"  # AWS's runtime client imports it, too
 FRESH = (
     "CREATE TRIGGER fresh BEFORE INSERT ON customers FOR EACH ROW"
     " SET NEW.email = CONCAT(UUID_SHORT(), '@example.com'), NEW.email_key = NEW.email"
@@ -40,7 +39,7 @@ HEAD = "| {} | cold start | warm get | warm list of 50 | warm create |\n|---|--:
 
 @contextmanager
 def backends(directory: Path) -> Iterator[Mapping[str, Mapping[str, str]]]:
-    """Give what the environment says for each way."""
+    """Yield the environment variables of each backend."""
     server = MariaDB(directory / "mariadb", free_port())
     port = free_port()
     command = [sys.executable, "-m", "local.data_api", "--port", str(port)]
@@ -67,27 +66,32 @@ def fill(settings: Settings) -> None:
     connect(settings).execute(FRESH)
 
 
-def costs(more: Mapping[str, str], bytecode: str, *, by_valgrind: bool) -> Costs:
+def costs(selection: Mapping[str, str], bytecode: str, *, by_valgrind: bool) -> Costs:
     path = {"PATH": os.environ.get("PATH", os.defpath), "HOME": bytecode}
-    environment = {**LAMBDA, **path, "PYTHONPYCACHEPREFIX": bytecode, **more}
+    environment = {**LAMBDA, **path, "PYTHONPYCACHEPREFIX": bytecode, **selection}
     return Meter(sys.executable, FIRST, environment).costs(OURS, by_valgrind=by_valgrind)
 
 
 def main() -> int:
-    """Measure, and print a table; return the exit code."""
+    """Measure and print a table. Return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.backends", description=__doc__)
-    parser.add_argument("--cpu", action="store_true", help="count CPU time, which is quicker")
+    parser.add_argument("--cpu", action="store_true", help="measure CPU time, which is quicker")
     by_valgrind = not parser.parse_args().cpu
     if by_valgrind and not has_valgrind():
-        parser.error("valgrind is missing: install it, or take --cpu")
+        parser.error("valgrind is not installed: install it, or use --cpu")
     unit, size = ("million instructions", 1e-6) if by_valgrind else ("milliseconds of CPU", 1e3)
     print(HEAD.format(unit))
     try:
-        with TemporaryDirectory(prefix="benchmark-") as place, backends(Path(place)) as ways:
-            for name, more in tqdm(ways.items(), desc="ways", leave=False):
-                found = costs(more, f"{place}/bytecode", by_valgrind=by_valgrind)
+        with (
+            TemporaryDirectory(prefix="benchmark-") as directory,
+            backends(Path(directory)) as ways,
+        ):
+            for name, selection in tqdm(ways.items(), desc="ways", leave=False):
+                measured_costs = costs(selection, f"{directory}/bytecode", by_valgrind=by_valgrind)
                 print(
-                    f"| {name} |", *(f"{cost * size:.2f} |" for cost in found.values()), flush=True
+                    f"| {name} |",
+                    *(f"{cost * size:.2f} |" for cost in measured_costs.values()),
+                    flush=True,
                 )
     except (LocalError, MeasuringError) as error:
         print(f"benchmark: {error}", file=sys.stderr)

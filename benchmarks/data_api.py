@@ -1,9 +1,9 @@
-"""How fast the local Data API server is: `python -m benchmarks.data_api`.
+"""Measure the speed of the local Data API server: `python -m benchmarks.data_api`.
 
-It starts a private MariaDB and the server, and reads rows by their primary key: through PyMySQL,
-through the server by a bare socket (so that it is the server that is measured, not its client),
-through the server by boto3, and through the server over 8 keep-alive connections at once. All
-four take turns in many short slices: what disturbs the machine disturbs all of them alike.
+Starts a private MariaDB and the server, and reads rows by primary key: through PyMySQL; through the
+server with a bare socket, which excludes the cost of a client; through the server with boto3; and
+through the server over 8 keep-alive connections at once. All four take turns in many short slices,
+so that a disturbance of the machine affects all of them equally.
 """
 
 import argparse
@@ -36,9 +36,9 @@ from local.processes import Child, LocalError, answers, free_port
 ROWS = 1000
 CONNECTIONS = 8
 CALLS = 100
-"""Calls one after the other in a slice."""
+"""Consecutive calls in a slice."""
 LOAD_SECONDS = 0.5
-"""How long a slice of calls side by side takes."""
+"""Duration of a slice of concurrent calls, in seconds."""
 
 TABLE = "CREATE TABLE people (id INT PRIMARY KEY, name VARCHAR(100), created_at DATETIME(6))"
 FILL = "INSERT INTO people SELECT seq, CONCAT('name ', seq), NOW(6) FROM seq_1_to_1000"
@@ -53,14 +53,14 @@ Read = Callable[[int], object]
 
 @dataclass
 class Measured:
-    """What one way of reading took in each slice, in milliseconds a call."""
+    """The duration of one way of reading in each slice, in milliseconds per call."""
 
     name: str
     read: Read
     medians: list[float] = field(default_factory=list)
 
     def slice(self) -> None:
-        """Read some rows one after the other."""
+        """Read some rows one after another."""
         times = []
         for number in numbers(CALLS):
             started = time.perf_counter()
@@ -74,8 +74,8 @@ class Measured:
 
 
 def numbers(count: int) -> list[int]:
-    """Return the ids of rows to read."""
-    return random.choices(range(1, ROWS + 1), k=count)  # noqa: S311 (no secret)
+    """Return random ids of rows."""
+    return random.choices(range(1, ROWS + 1), k=count)  # noqa: S311 (not a secret)
 
 
 def request(number: int) -> bytes:
@@ -86,9 +86,9 @@ def request(number: int) -> bytes:
     return (head + body).encode()
 
 
-def is_whole(answer: bytes) -> bool:
-    """Whether all of an answer is there; raises RuntimeError if it is not the row."""
-    head, _, body = answer.partition(b"\r\n\r\n")
+def is_whole(response: bytes) -> bool:
+    """Return whether the response is complete. Raises RuntimeError if it is not the row."""
+    head, _, body = response.partition(b"\r\n\r\n")
     length = head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0]
     if not length or len(body) < int(length):
         return False
@@ -112,10 +112,10 @@ def by_socket(port: int) -> Read:
 
     def read(number: int) -> object:
         connection.sendall(request(number))
-        answer = connection.recv(65_536)
-        while not is_whole(answer):
-            answer += connection.recv(65_536)
-        return answer
+        response = connection.recv(65_536)
+        while not is_whole(response):
+            response += connection.recv(65_536)
+        return response
 
     return read
 
@@ -126,7 +126,7 @@ def by_boto3(port: int) -> Read:
         endpoint_url=f"http://127.0.0.1:{port}",
         region_name="eu-central-1",
         aws_access_key_id="benchmark",
-        aws_secret_access_key="benchmark",  # noqa: S106 (nobody's)
+        aws_secret_access_key="benchmark",  # noqa: S106 (not a real key)
         config=Config(retries={"total_max_attempts": 1}),
     )
 
@@ -138,7 +138,7 @@ def by_boto3(port: int) -> Read:
 
 
 class Reader(asyncio.Protocol):
-    """A keep-alive connection that asks again as soon as it has its answer."""
+    """A keep-alive connection that sends the next request as soon as it has its response."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -160,11 +160,11 @@ class Reader(asyncio.Protocol):
 
 
 async def load(port: int) -> float:
-    """Return how many rows a second all connections together read."""
+    """Return the rows per second that all connections read together."""
     loop = asyncio.get_running_loop()
     pairs = [await loop.create_connection(Reader, "127.0.0.1", port) for _ in range(CONNECTIONS)]
     readers = [reader for _, reader in pairs]
-    await asyncio.sleep(LOAD_SECONDS / 10)  # until all are at work
+    await asyncio.sleep(LOAD_SECONDS / 10)  # until all connections are busy
     before, started = sum(reader.count for reader in readers), time.perf_counter()
     await asyncio.sleep(LOAD_SECONDS)
     count, seconds = sum(reader.count for reader in readers), time.perf_counter() - started
@@ -175,7 +175,7 @@ async def load(port: int) -> float:
 
 @contextmanager
 def servers() -> Iterator[tuple[str, int]]:
-    """Run MariaDB and the Data API; yields the database's URL and the Data API's port."""
+    """Run MariaDB and the Data API server; yield the database's URL and the server's port."""
     with TemporaryDirectory(prefix="benchmark-") as directory:
         database = MariaDB(Path(directory, "mariadb"), free_port())
         try:
@@ -194,7 +194,7 @@ def servers() -> Iterator[tuple[str, int]]:
 
 
 def measure(rounds: int) -> tuple[list[Measured], list[float]]:
-    """Return the ways of reading with their times, and the rates over many connections."""
+    """Return the ways of reading with their durations, and the rates over many connections."""
     with servers() as (url, port):
         ways = [
             Measured("PyMySQL", by_pymysql(url)),
@@ -226,7 +226,7 @@ rounds' differences. Client, server and database on one machine: {cores} cores, 
 
 
 def report(ways: list[Measured], rates: list[float]) -> str:
-    """Return the table, and how it was made."""
+    """Return the table, with the method."""
     direct, bare, _ = ways
     return REPORT.format(
         rows="\n".join(
@@ -251,7 +251,10 @@ def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.data_api", description=__doc__)
     parser.add_argument(
-        "--rounds", type=int, default=30, help="about a second each (default: %(default)s)"
+        "--rounds",
+        type=int,
+        default=30,
+        help="number of rounds, about a second each (default: %(default)s)",
     )
     rounds = parser.parse_args().rounds
     if rounds < 1:

@@ -1,4 +1,4 @@
-"""Requests as API Gateway hands them to a function (REST API, payload 1.0)."""
+"""Requests as API Gateway sends them to a function (REST API, payload 1.0)."""
 
 import json
 from typing import Any
@@ -32,7 +32,10 @@ AUTHORIZER = {
 
 
 def event(kind: str, number: int) -> dict[str, Any]:
-    """Return the request of a kind: `get`, `list` or `create`, each of which creates another."""
+    """Return a request of this kind: `get`, `list` or `create`.
+
+    Each `create` is for another customer.
+    """
     resource = "/customers/{customer_id}" if kind == "get" else "/customers"
     path = resource.replace("{customer_id}", CUSTOMER_ID)
     method = "POST" if kind == "create" else "GET"

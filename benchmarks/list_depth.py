@@ -1,11 +1,11 @@
-"""What a page of the list costs at its start and at its end: `python -m benchmarks.list_depth`.
+"""Compare the cost of list pages at the start and at the end: `python -m benchmarks.list_depth`.
 
-It fills a private MariaDB with customers, walks a few pages of each list, and measures pages at
-its start and at its end: the first page is always the list's, the last one ends it. The end is
-found by walking the list in the opposite order and turning back. Both places take turns, page by
-page, so that a disturbance meets them alike. `chalicelib.customers.lists` reads each page through
-PyMySQL, so that the database is measured. A ratio is that of the medians.
-Searches are not the same at any depth but by their number of matches: they are listed with it.
+Fills a private MariaDB with customers, and measures a few pages at the start and at the end of each
+list: always the first and the last page. To find the end, it walks the list in the opposite order.
+Both places take turns, page by page, so that a disturbance affects them equally.
+`chalicelib.customers.lists` reads the pages through PyMySQL, so that only the database is measured.
+Each ratio compares medians. The cost of a search depends on its number of matches, so the report
+lists both.
 """
 
 import argparse
@@ -38,7 +38,7 @@ from local.processes import LocalError, free_port
 
 KEY = b"signs the cursors of the benchmark"
 HIGHEST_RATIO = 1.3
-# of a server whose keys are in memory, as a production server's are
+# A server with all indexes in memory, as in production.
 MEMORY = {
     "innodb-buffer-pool-size": "3G",
     "innodb-log-file-size": "1G",
@@ -58,8 +58,8 @@ LISTS = {
     "q=mar": Query(q="mar"),
     "q=mar, status=inactive": Query(q="mar", status="inactive"),
 }
-# each third is of one company, each 10th was changed since, at times all over an hour, and each
-# 50th deleted
+# A third of the customers belong to one company, every 10th was changed within an hour, and every
+# 50th is deleted.
 AFTERWARDS = (
     """UPDATE customers SET company_name = 'Widespread Ltd'
        WHERE CONV(HEX(RIGHT(id, 4)), 16, 10) % 3 = 0""",
@@ -77,7 +77,7 @@ SEARCHES = ("smith", "an", "mar", "ma", "wide", "xyzzy")
 
 
 class Measured(NamedTuple):
-    """Milliseconds of pages at the start and at the end."""
+    """Durations of pages at the start and at the end, in milliseconds."""
 
     start: list[float]
     end: list[float]
@@ -88,8 +88,8 @@ class Measured(NamedTuple):
 
 
 @contextmanager
-def filled(customers: int) -> Iterator[Database]:
-    """Run a MariaDB with so many customers, some of them deleted, some changed since."""
+def filled_database(customers: int) -> Iterator[Database]:
+    """Run a MariaDB with this number of customers, some of them deleted, some changed."""
     with TemporaryDirectory(prefix="benchmark-") as directory:
         server = MariaDB(Path(directory, "mariadb"), free_port(), MEMORY)
         try:
@@ -105,7 +105,7 @@ def filled(customers: int) -> Iterator[Database]:
 
 
 def last_pages(database: Database, query: Query) -> list[str | None]:
-    """Return the cursors of the last pages, found from behind."""
+    """Return the cursors of the last pages, found by walking the list backwards."""
     opposite = query.sort[1:] if query.sort.startswith("-") else f"-{query.sort}"
     behind = query._replace(sort=opposite, limit=100, fields=("id", "updated_at"))
     items = json.loads(lists.page(database, behind, KEY).items)
@@ -122,13 +122,13 @@ def position(query: Query, item: dict[str, str]) -> Position:
 
 
 def first_pages(database: Database, query: Query, count: int) -> list[str | None]:
-    """Return the cursors of the first pages; the very first has none."""
-    found: list[str | None] = [None]
-    while len(found) < count and (
-        following := lists.page(database, query._replace(cursor=found[-1]), KEY).cursor
+    """Return the cursors of the first pages; the first page has none."""
+    cursors: list[str | None] = [None]
+    while len(cursors) < count and (
+        following := lists.page(database, query._replace(cursor=cursors[-1]), KEY).cursor
     ):
-        found.append(following)
-    return found
+        cursors.append(following)
+    return cursors
 
 
 def measure(database: Database, query: Query, pages: int) -> Measured:
@@ -144,7 +144,7 @@ def measure(database: Database, query: Query, pages: int) -> Measured:
 
 
 def search(database: Database, q: str) -> tuple[str, int, float]:
-    """Return how many customers match, and what their first page takes."""
+    """Return the search text, the number of matches, and the duration of their first page."""
     row = database.fetch_one(MATCHES, q=f"{q}%")
     times = []
     for _ in range(15):
@@ -170,8 +170,10 @@ In the process of the client: {cores} cores, Python {python}, {database}, keys i
 """
 
 
-def report(lists: dict[str, Measured], searches: list[tuple[str, int, float]], **more: int) -> str:
-    """Return the tables, and how they were made."""
+def report(
+    lists: dict[str, Measured], searches: list[tuple[str, int, float]], **values: int
+) -> str:
+    """Return the tables, with the method."""
     return REPORT.format(
         lists="\n".join(
             f"| {name:<28} | {median(times.start):7.2f} ms | {median(times.end):7.2f} ms"
@@ -186,18 +188,18 @@ def report(lists: dict[str, Measured], searches: list[tuple[str, int, float]], *
         cores=os.cpu_count(),
         python=platform.python_version(),
         database=find_server(),
-        **more,
+        **values,
     ).strip()
 
 
 def main() -> None:
-    """Measure, and print the tables; fail when a ratio is too high."""
+    """Measure and print the tables. Exits with an error if a ratio is too high."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.list_depth", description=__doc__)
     parser.add_argument("--customers", type=seed.positive, default=100_000, help="(%(default)s)")
     parser.add_argument("--pages", type=seed.positive, default=300, help="(%(default)s)")
     arguments = parser.parse_args()
     try:
-        with filled(arguments.customers) as database:
+        with filled_database(arguments.customers) as database:
             lists = {
                 name: measure(database, query, arguments.pages)
                 for name, query in tqdm(LISTS.items(), desc="lists", leave=False)

@@ -1,8 +1,8 @@
-"""The process that is measured: `python -m benchmarks.measured first module handler kind requests`.
+"""The measured process: `python -m benchmarks.measured first module handler kind requests`.
 
-It imports `first`, which a Lambda function has before any code of its own (AWS's runtime client),
-then the module, and hands its handler requests of a kind. Without requests it imports only
-`first`: that is what there is to subtract. A further argument has it tell of itself at the end.
+Imports `first`, which every Lambda function has already loaded (AWS's runtime client), then the
+module, and sends requests of a kind to its handler. Without requests it imports only `first`, which
+yields the baseline to subtract. With one more argument it prints its statistics at the end.
 """
 
 import importlib
@@ -26,7 +26,7 @@ CONTEXT = SimpleNamespace(
 
 
 def main() -> None:
-    """Import, and answer."""
+    """Import the module, and handle the requests."""
     first, module, name, kind, requests = sys.argv[1:6]
     os.environ["_X_AMZN_TRACE_ID"] = TRACE
     importlib.import_module(first)
@@ -34,20 +34,20 @@ def main() -> None:
     if events:
         handler = getattr(importlib.import_module(module), name)
         for event in events:
-            answer(handler, event)
+            handle(handler, event)
     if sys.argv[6:]:
-        tell()
+        print_statistics()
 
 
-def answer(handler: Any, request: dict[str, Any]) -> None:
-    """Be the runtime client for one request."""
-    said = handler(request, CONTEXT)
-    if said["statusCode"] not in {200, 201}:
-        sys.exit(f"{request['path']}: {said}")
+def handle(handler: Any, request: dict[str, Any]) -> None:
+    """Act as the runtime client for one request."""
+    detail = handler(request, CONTEXT)
+    if detail["statusCode"] not in {200, 201}:
+        sys.exit(f"{request['path']}: {detail}")
 
 
-def tell() -> None:
-    """Say what this process is: modules, bytes of their sources, peak of memory, CPU seconds."""
+def print_statistics() -> None:
+    """Print statistics: modules, bytes of their sources, peak memory, CPU seconds."""
     import resource
 
     used = resource.getrusage(resource.RUSAGE_SELF)

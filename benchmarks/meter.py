@@ -1,7 +1,7 @@
-"""What a fresh process costs: user-space instructions by valgrind, or CPU seconds without it.
+"""Measure the cost of a fresh process: user-space instructions (valgrind), or CPU seconds.
 
-Instructions hardly depend on what else the machine does. Bytecode is compiled before anything is
-counted, and kept in a directory of its own.
+The number of instructions hardly depends on other load on the machine. Bytecode is compiled before
+the measurement, and stored in its own directory.
 """
 
 import os
@@ -21,9 +21,9 @@ ROOT = Path(__file__).parent.parent
 KINDS = ("get", "list", "create")
 VALGRIND = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
 INSTRUCTIONS = re.compile(r"I\s+refs:\s+([\d,]+)")
-BEFORE = 50  # requests, until a process does what it always does
-MORE = {"get": 50, "list": 20, "create": 50}
-MORE_BY_CLOCK = dict.fromkeys(KINDS, 500)  # as seconds vary
+BEFORE = 50  # requests until a process reaches its steady state
+FURTHER = {"get": 50, "list": 20, "create": 50}
+FURTHER_BY_CLOCK = dict.fromkeys(KINDS, 500)  # because seconds vary more
 LAMBDA = {
     "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
     "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
@@ -48,14 +48,14 @@ LAMBDA = {
 
 
 class Program(NamedTuple):
-    """Where a program's handler is."""
+    """The location of a program's handler."""
 
     module: str
     handler: str = "handler"
 
 
-class Told(NamedTuple):
-    """Modules that a cold start loads, bytes of their sources, bytes of memory at most."""
+class Statistics(NamedTuple):
+    """Statistics of a cold start: modules, bytes of their sources, peak bytes of memory."""
 
     modules: int
     sources: int
@@ -64,15 +64,15 @@ class Told(NamedTuple):
 
 OURS = Program("app", "app")
 Costs = dict[str, float]
-"""What the cold start and a further request of each kind cost."""
+"""The costs of a cold start, and of one further request of each kind."""
 
 
 class MeasuringError(Exception):
-    """A program did not do what it is measured for; the message is what it said."""
+    """A program failed; the message is its output."""
 
 
 class Meter:
-    """Runs programs in fresh processes of a Python, in which `first` is imported first."""
+    """Runs programs in fresh processes that import `first` before anything else."""
 
     def __init__(self, python: str, first: str, environment: Mapping[str, str]) -> None:
         self._command = [python, "-m", "benchmarks.measured", first]
@@ -81,21 +81,22 @@ class Meter:
     def costs(self, program: Program, *, by_valgrind: bool = True) -> Costs:
         """Return the costs of a program, in instructions or in seconds."""
         for kind in KINDS:
-            self._run([], program, kind, 1)  # which compiles
-        more = MORE if by_valgrind else MORE_BY_CLOCK
+            self._run([], program, kind, 1)  # compiles the bytecode
+        further = FURTHER if by_valgrind else FURTHER_BY_CLOCK
         count = self._instructions if by_valgrind else self._seconds
         with ThreadPoolExecutor(os.cpu_count() if by_valgrind else 1) as pool:
-            counts = pool.map(lambda run: count(program, *run), runs(more))
-            found = dict(zip(runs(more), counts, strict=True))
+            counts = pool.map(lambda run: count(program, *run), runs(further))
+            measured_costs = dict(zip(runs(further), counts, strict=True))
         warm = {
-            kind: (found[kind, BEFORE + n] - found[kind, BEFORE]) / n for kind, n in more.items()
+            kind: (measured_costs[kind, BEFORE + n] - measured_costs[kind, BEFORE]) / n
+            for kind, n in further.items()
         }
-        return {"cold": found["get", 1] - found["get", 0], **warm}
+        return {"cold": measured_costs["get", 1] - measured_costs["get", 0], **warm}
 
-    def told(self, program: Program) -> Told:
-        """Return what a process says of itself after its first request."""
+    def statistics(self, program: Program) -> Statistics:
+        """Return the statistics of a process after its first request."""
         modules, sources, peak, _ = self._run([], program, "get", 1, "tell").split()[-4:]
-        return Told(int(modules), int(sources), int(peak) * 1024)
+        return Statistics(int(modules), int(sources), int(peak) * 1024)
 
     def _instructions(self, program: Program, kind: str, requests: int) -> float:
         match = INSTRUCTIONS.search(self._run(VALGRIND, program, kind, requests))
@@ -106,9 +107,11 @@ class Meter:
     def _seconds(self, program: Program, kind: str, requests: int) -> float:
         return float(self._run([], program, kind, requests, "tell").split()[-1])
 
-    def _run(self, by: list[str], program: Program, kind: str, requests: int, *more: str) -> str:
-        done = subprocess.run(  # noqa: S603 (this program)
-            [*by, *self._command, *program, kind, str(requests), *more],
+    def _run(
+        self, by: list[str], program: Program, kind: str, requests: int, *arguments: str
+    ) -> str:
+        completed = subprocess.run(  # noqa: S603 (this program)
+            [*by, *self._command, *program, kind, str(requests), *arguments],
             cwd=ROOT,
             env=self._environment,
             stdout=subprocess.DEVNULL,
@@ -116,24 +119,24 @@ class Meter:
             text=True,
             check=False,
         )
-        if done.returncode:
-            raise MeasuringError(f"{program.module}, {kind}: {done.stderr.strip()[-2000:]}")
-        return done.stderr
+        if completed.returncode:
+            raise MeasuringError(f"{program.module}, {kind}: {completed.stderr.strip()[-2000:]}")
+        return completed.stderr
 
 
-def runs(more: Mapping[str, int]) -> list[tuple[str, int]]:
-    """Return which processes to compare: of which kind, and how many, their requests are."""
-    warm = [(kind, BEFORE + n) for kind in KINDS for n in (0, more[kind])]
+def runs(further: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Return the processes to compare: the kind and number of requests of each."""
+    warm = [(kind, BEFORE + n) for kind in KINDS for n in (0, further[kind])]
     return [("get", 0), ("get", 1), *warm]
 
 
 @contextmanager
 def meter(python: str, first: str) -> Iterator[Meter]:
-    """Give a meter whose programs have the environment of a function, and the stub."""
+    """Yield a meter whose programs have a function's environment variables, and the stub."""
     with stub.running() as address, TemporaryDirectory(prefix="customers-bytecode-") as bytecode:
-        more = {"AWS_ENDPOINT_URL_RDS_DATA": address, "PYTHONPYCACHEPREFIX": bytecode}
+        environment = {"AWS_ENDPOINT_URL_RDS_DATA": address, "PYTHONPYCACHEPREFIX": bytecode}
         path = {"PATH": os.environ.get("PATH", os.defpath), "HOME": bytecode}
-        yield Meter(python, first, {**LAMBDA, **path, **more})
+        yield Meter(python, first, {**LAMBDA, **path, **environment})
 
 
 def has_valgrind() -> bool:

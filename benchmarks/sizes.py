@@ -1,4 +1,4 @@
-"""How large a package is, zipped, that a requirements file with these names makes."""
+"""The zipped size of a package with the given requirements."""
 
 import re
 import zipfile
@@ -11,7 +11,7 @@ NAME = re.compile(r"[\w.-]+")
 
 
 def zipped(names: Iterable[str], site: Path) -> int:
-    """Return how many bytes the packages of these names take, with all that they require."""
+    """Return the bytes of these packages with all their dependencies."""
     installed = {
         _key(distribution.name): distribution for distribution in distributions(path=[str(site)])
     }
@@ -28,19 +28,23 @@ def _key(name: str) -> str:
 
 
 def _closure(names: Iterable[str], installed: dict[str, Distribution]) -> set[str]:
-    """Return the names, and of what they require what is installed and asked for by no extra."""
-    found: set[str] = set()
+    """Return the names with their installed dependencies, except those of extras."""
+    closure: set[str] = set()
     waiting = [_key(name) for name in names]
     while waiting:
         name = waiting.pop()
-        if name in found or name not in installed:
+        if name in closure or name not in installed:
             continue
-        found.add(name)
-        wanted = (
-            require for require in installed[name].requires or [] if "extra ==" not in require
+        closure.add(name)
+        requirements = (
+            requirement
+            for requirement in installed[name].requires or []
+            if "extra ==" not in requirement
         )
-        waiting += [_key(match[0]) for require in wanted if (match := NAME.match(require))]
-    return found
+        waiting += [
+            _key(match[0]) for requirement in requirements if (match := NAME.match(requirement))
+        ]
+    return closure
 
 
 def _files(distribution: Distribution) -> list[str]:

@@ -1,14 +1,14 @@
-"""What logs, metrics and traces cost the function: `python -m benchmarks.telemetry`.
+"""Measure the cost of logs, metrics and traces in the function: `python -m benchmarks.telemetry`.
 
-Each measurement is a fresh process that imports the app and hands it events of API Gateway, over
-a Data API and a MariaDB of its own: one event is a cold start, and what each of many more costs
-is the warm request. Three ways take turns: with telemetry replaced, from outside, by modules that
-do nothing; as it is, with requests that are not sampled; and with sampled ones, whose segments
-go to a port that nobody reads. Lines are written to /dev/null. What only the measuring process
-needs is imported by its functions, so that the measured one does not have it.
+Each measurement is a fresh process that imports the app and sends API Gateway events to it, with
+its own Data API server and MariaDB. One event measures the cold start; the mean of many more
+measures a warm request. Three ways take turns: telemetry replaced by modules that do nothing; real
+telemetry without sampling; and real telemetry with sampled requests, whose segments go to a port
+without a reader. Log lines go to /dev/null. Functions import what only the measuring process needs,
+so that the measured process does not load it.
 
-The cost is instructions, which valgrind counts and which hardly vary; without valgrind it is CPU
-seconds, and the ratio the median of the rounds' ratios. `--cpu` measures those anyway.
+The unit is instructions, which valgrind counts and which hardly vary. Without valgrind, or with
+`--cpu`, the unit is CPU seconds, and each ratio is the median of the rounds' ratios.
 """
 
 import argparse
@@ -33,12 +33,15 @@ KINDS = ("health", "get", "list", "create")
 VALGRIND = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
 INSTRUCTIONS = re.compile(r"I\s+refs:\s+([\d,]+)")
 WARM = {"instructions": 30, "seconds": 500}
-"""Further requests of a process, by what is counted."""
+"""Number of further requests in a process, by unit."""
 TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled="
 
 
 def disable() -> None:
-    """Put modules that do nothing in the place of telemetry and tracing, before their import."""
+    """Replace telemetry and tracing by modules that do nothing.
+
+    Call this before they are imported.
+    """
     seen = SimpleNamespace(response=None, fail=nothing)
     span = SimpleNamespace(note=nothing)
     observed, statement = nullcontext(seen), nullcontext(span)
@@ -57,7 +60,7 @@ def replace(name: str, **members: object) -> None:
 
 
 def events(kind: str, way: str, customer_id: str) -> Iterator[dict[str, Any]]:
-    """Return events that ask for the same again and again; each creates another customer."""
+    """Yield events with the same request; each create is for another customer."""
     method = "POST" if kind == "create" else "GET"
     route = {"health": "/health", "get": "/customers/{customer_id}"}.get(kind, "/customers")
     scopes = "customers:read customers:write"
@@ -82,7 +85,7 @@ def events(kind: str, way: str, customer_id: str) -> Iterator[dict[str, Any]]:
 
 
 def run(kind: str, way: str, customer_id: str, requests: int) -> None:
-    """Be the process that is measured."""
+    """Run as the measured process."""
     if way == "without":
         disable()
     from app import app
@@ -95,7 +98,7 @@ def run(kind: str, way: str, customer_id: str, requests: int) -> None:
 
 
 class Meter:
-    """Measures what a process costs, in `unit`."""
+    """Measures the cost of a process, in `unit`."""
 
     def __init__(self, unit: str, data_api: int, daemon: str, customer_id: str) -> None:
         self.unit = unit
@@ -110,15 +113,15 @@ class Meter:
 
     def costs(self, kind: str, way: str) -> tuple[float, float]:
         """Return the cost of a cold start, and of each further request."""
-        more = WARM[self.unit]
-        cold, all_of_them = (self._cost(kind, way, requests) for requests in (1, 1 + more))
-        return cold, (all_of_them - cold) / more
+        further = WARM[self.unit]
+        cold, all_of_them = (self._cost(kind, way, requests) for requests in (1, 1 + further))
+        return cold, (all_of_them - cold) / further
 
     def _cost(self, kind: str, way: str, requests: int) -> float:
         own = ["--run", kind, way, self._customer_id, str(requests)]
         command = [sys.executable, "-m", "benchmarks.telemetry", *own]
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        done = subprocess.run(  # noqa: S603 (this program)
+        completed = subprocess.run(  # noqa: S603 (this program)
             [*VALGRIND, *command] if self.unit == "instructions" else command,
             env=self._environment,
             stdout=subprocess.DEVNULL,
@@ -126,9 +129,9 @@ class Meter:
             text=True,
             check=False,
         )
-        if done.returncode:
-            sys.exit(done.stderr)
-        if match := INSTRUCTIONS.search(done.stderr):
+        if completed.returncode:
+            sys.exit(completed.stderr)
+        if match := INSTRUCTIONS.search(completed.stderr):
             return float(match[1].replace(",", ""))
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -136,7 +139,7 @@ class Meter:
 
 @contextmanager
 def meter(unit: str) -> Iterator[Meter]:
-    """Run what the function needs, with a customer to read."""
+    """Run the function's dependencies, with a customer to read."""
     import migrations
     from benchmarks.data_api import servers
     from chalicelib.customers import creates, schemas
@@ -155,14 +158,14 @@ def meter(unit: str) -> Iterator[Meter]:
 
 
 def measure(unit: str, rounds: int) -> None:
-    """Print the ratios of each kind of request."""
+    """Print the ratios for each kind of request."""
     from tqdm import tqdm
 
     print(f"| {unit}, to those without telemetry | cold | warm |\n|---|---|---|")
-    with meter(unit) as taken:
+    with meter(unit) as process_meter:
         for kind in KINDS:
             costs = [
-                {way: taken.costs(kind, way) for way in WAYS}
+                {way: process_meter.costs(kind, way) for way in WAYS}
                 for _ in tqdm(range(rounds), desc=kind, leave=False)
             ]
             for way in WAYS[1:]:
@@ -175,8 +178,12 @@ def measure(unit: str, rounds: int) -> None:
 def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.telemetry", description=__doc__)
-    parser.add_argument("--rounds", type=int, help="1 of instructions, 15 of seconds without it")
-    parser.add_argument("--cpu", action="store_true", help="CPU seconds, valgrind or not")
+    parser.add_argument(
+        "--rounds", type=int, help="number of rounds; default: 1 with valgrind, 15 with CPU seconds"
+    )
+    parser.add_argument(
+        "--cpu", action="store_true", help="measure CPU seconds even if valgrind is available"
+    )
     parser.add_argument("--run", nargs=4, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.run:

@@ -1,14 +1,13 @@
-"""What a request costs at ten thousand and at ten million customers: `python -m benchmarks.growth`.
+"""Compare the cost of requests at up to ten million customers: `python -m benchmarks.growth`.
 
-It fills a private MariaDB with a database of each size, all of them in memory, and calls what the
-API calls: `chalicelib.customers.lists`, `updates` and `creates`. Each request is for another
-customer, chosen at random, and each list starts at another place. The sizes take turns, call by
-call, so that a disturbance meets them alike. A ratio is that of the medians of the largest and the
-smallest.
+Fills a private MariaDB with one database per size, all in memory, and calls the functions that the
+API calls: `chalicelib.customers.lists`, `updates` and `creates`. Each request is for a random
+customer, and each list starts at another place. The sizes take turns, call by call, so that a
+disturbance affects them equally. A ratio compares the medians of the largest and smallest size.
 
-The calls go through PyMySQL. Through the Data API they would take longer by the same few
-milliseconds at each size, in which growth would hide. For the same reason the processor time of the
-database alone is told, too: that of the client, and of others on the machine, is not in it.
+The calls go through PyMySQL. The Data API would add the same few milliseconds at each size, which
+would hide the growth. For the same reason the report also shows the CPU time of the database alone,
+which excludes the client and other programs.
 """
 
 import argparse
@@ -24,7 +23,7 @@ from tempfile import TemporaryDirectory
 from tqdm import tqdm
 
 from benchmarks.growth import filling, keys, plans
-from benchmarks.growth.measuring import CLIENTS, Clients, Measured, Place, Results, alone, sample
+from benchmarks.growth.measuring import CLIENTS, Clients, Measured, Results, Sampled, alone, sample
 from benchmarks.growth.requests import GROWING, REQUESTS
 from chalicelib.database import connect
 from chalicelib.settings import Settings
@@ -34,19 +33,19 @@ from local.processes import LocalError, free_port
 
 HIGHEST_RATIO = 1.3
 BYTES = 1_400
-"""What a customer takes in memory, with all keys."""
+"""Memory of a customer in bytes, with all indexes."""
 
 
 @contextmanager
 def server(directory: Path, sizes: list[int]) -> Iterator[tuple[MariaDB, dict[int, str]]]:
-    """Run a MariaDB with a database of each size, that has all of them in memory."""
+    """Run a MariaDB with one database per size, large enough to keep all of them in memory."""
     memory = max(256 << 20, sum(sizes) * BYTES)
     options = {
         "innodb-buffer-pool-size": str(memory),
         "innodb-log-file-size": "4G",
         "innodb-flush-log-at-trx-commit": "0",
         "innodb-sort-buffer-size": "64M",
-        "innodb-fill-factor": "90",  # about as full as keys that have grown
+        "innodb-fill-factor": "90",  # about as full as indexes that have grown
     }
     mariadb = MariaDB(directory / "mariadb", free_port(), options)
     try:
@@ -57,26 +56,28 @@ def server(directory: Path, sizes: list[int]) -> Iterator[tuple[MariaDB, dict[in
 
 
 def warm(url: str) -> None:
-    """Read each key once, from end to end."""
+    """Read each index once, completely."""
     database = connect(Settings(database_url=url))
     for row in database.fetch_all("SHOW KEYS FROM customers WHERE Seq_in_index = 1"):
         along = f"customers FORCE INDEX ({row['Key_name']!s})"
-        filling.answer(url, f"SELECT COUNT(*) FROM {along}")  # noqa: S608 (its own key)
+        filling.answer(url, f"SELECT COUNT(*) FROM {along}")  # noqa: S608 (an index of our own)
 
 
 def measure(
-    places: Mapping[int, Place], arguments: argparse.Namespace, pid: int
+    databases: Mapping[int, Sampled], arguments: argparse.Namespace, pid: int
 ) -> tuple[Results, Results]:
-    """Measure each request that is wanted, of one client and of many."""
+    """Measure each selected request, with one client and with many."""
     wanted = {
         name: request for name, request in (REQUESTS | GROWING).items() if arguments.only in name
     }
     by_one, by_many = {}, {}
-    clients = Clients(places, pid)  # first: a process is not forked well once there are connections
+    clients = Clients(
+        databases, pid
+    )  # first, because a process with connections can't be forked safely
     try:
         for name, prepare in tqdm(wanted.items(), desc="requests"):
-            by_one[name] = alone(prepare, places, arguments.seconds, pid)
-            if name in REQUESTS:  # the others take so long that nothing is to be learned
+            by_one[name] = alone(prepare, databases, arguments.seconds, pid)
+            if name in REQUESTS:  # the others take too long to be worth it
                 by_many[name] = clients.measure(name, 2 * arguments.seconds)
     finally:
         clients.close()
@@ -105,24 +106,26 @@ def worked_ratio(by_size: Mapping[int, Measured]) -> float:
 
 
 def table_of_keys(directory: Path, sizes: list[int]) -> str:
-    """Return what each key takes of each customer, and how deep it is."""
-    found = {size: keys.read(directory / "mariadb", f"customers_{size}") for size in sizes}
+    """Return the bytes that each index takes per customer, and its depth."""
+    keys_by_size = {size: keys.read(directory / "mariadb", f"customers_{size}") for size in sizes}
     head = ["key", *(f"{size:,}: bytes a customer; levels" for size in sizes)]
     lines = [head, ["---"] * len(head)]
-    for name in found[sizes[0]]:
-        told = [f"{found[n][name].size / n:.0f}; {found[n][name].depth}" for n in sizes]
-        lines.append([name, *told])
-    sums = [f"{sum(key.size for key in found[n].values()) / n:.0f}" for n in sizes]
+    for name in keys_by_size[sizes[0]]:
+        rows = [
+            f"{keys_by_size[n][name].size / n:.0f}; {keys_by_size[n][name].depth}" for n in sizes
+        ]
+        lines.append([name, *rows])
+    sums = [f"{sum(key.size for key in keys_by_size[n].values()) / n:.0f}" for n in sizes]
     return _markdown([*lines, ["together", *sums]])
 
 
-def table_of_plans(places: Mapping[int, Place]) -> str:
-    """Return the keys of each request, and how many entries it reads."""
-    head = ["request", "keys (EXPLAIN's type)", *(f"{size:,}: entries read" for size in places)]
+def table_of_plans(databases: Mapping[int, Sampled]) -> str:
+    """Return the indexes that each request uses, and the number of entries that it reads."""
+    head = ["request", "keys (EXPLAIN's type)", *(f"{size:,}: entries read" for size in databases)]
     lines = [head, ["---"] * len(head)]
     for name, prepare in REQUESTS.items():
-        found = [plans.explain(prepare, place) for place in places.values()]
-        lines.append([f"`{name}`", found[-1][0], *(f"{read:.1f}" for _, read in found)])
+        explained = [plans.explain(prepare, sampled) for sampled in databases.values()]
+        lines.append([f"`{name}`", explained[-1][0], *(f"{read:.1f}" for _, read in explained)])
     return _markdown(lines)
 
 
@@ -152,7 +155,7 @@ keys sorted.
 
 
 def over(results: Results) -> list[str]:
-    """Return the requests whose ratio is too high, of those that are not to grow."""
+    """Return the requests that should not grow, but whose ratio is too high."""
     return [
         name
         for name, result in results.items()
@@ -161,13 +164,13 @@ def over(results: Results) -> list[str]:
 
 
 def run(directory: Path, arguments: argparse.Namespace) -> bool:
-    """Load, measure and print; return whether all ratios are low enough."""
+    """Load, measure and print. Return whether all ratios are low enough."""
     with server(directory, arguments.sizes) as (mariadb, urls):
         for url in tqdm(urls.values(), desc="into memory"):
             warm(url)
-        places = {size: sample(url) for size, url in urls.items()}
-        walked, trees = table_of_plans(places), table_of_keys(directory, arguments.sizes)
-        by_one, by_many = measure(places, arguments, mariadb.pid)
+        databases = {size: sample(url) for size, url in urls.items()}
+        walked, trees = table_of_plans(databases), table_of_keys(directory, arguments.sizes)
+        by_one, by_many = measure(databases, arguments, mariadb.pid)
     too_high = [*over(by_one), *(f"{name}, {CLIENTS} clients" for name in over(by_many))]
     print(
         REPORT.format(
@@ -188,15 +191,19 @@ def run(directory: Path, arguments: argparse.Namespace) -> bool:
 
 
 def main() -> None:
-    """Measure, and print the tables; fail when a ratio is too high."""
+    """Measure and print the tables. Exits with an error if a ratio is too high."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
     parser.add_argument(
         "--sizes", type=_sizes, default="10000,1000000,10000000", help="(%(default)s)"
     )
-    parser.add_argument("--seconds", type=float, default=6, help="for each request (%(default)s)")
-    parser.add_argument("--only", default="", help="requests that have this in their names")
     parser.add_argument(
-        "--directory", type=Path, help="what is loaded is kept there, and found again"
+        "--seconds", type=float, default=6, help="seconds per request (%(default)s)"
+    )
+    parser.add_argument(
+        "--only", default="", help="only measure requests whose name contains this text"
+    )
+    parser.add_argument(
+        "--directory", type=Path, help="store the databases in this folder, and reuse them"
     )
     arguments = parser.parse_args()
     try:

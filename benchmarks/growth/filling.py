@@ -1,10 +1,10 @@
-"""Ten million customers in minutes: the server makes them itself, of fifty thousand patterns.
+"""Create ten million customers in minutes: the server generates them from fifty thousand patterns.
 
-The patterns are customers of `local.seed`. Each customer has an id, times, email address, phone
-number and external id of its own, and all else of a pattern: status, names, company, address,
-metadata. They come in the order of their ids, over all cores. The keys are taken off before and put
-back after: to sort a key takes a fraction of the time that growing it does. The table is then what
-the migrations make, to the letter, or the load fails.
+The patterns are customers of `local.seed`. Each customer has its own id, timestamps, email address,
+phone number and external id. All other fields come from a pattern: status, names, company, address,
+metadata. The rows are inserted in the order of their ids, on all cores. Indexes are dropped before
+and rebuilt afterwards, because sorting an index takes a fraction of the time of growing it. The
+load fails unless the final table is exactly the one that the migrations create.
 """
 
 import os
@@ -25,9 +25,10 @@ from local import seed
 
 PATTERNS = 50_000
 CHUNK = 50_000
-# in milliseconds since 1970: the first customer came at the start of 2024, the last two years later
+# In milliseconds since 1970. The first customer was created at the start of 2024, the last one two
+# years later.
 FIRST, LAST = 1_704_067_200_000, 1_767_139_200_000
-# Each 10th was changed since, each 50th deleted, and each 2nd came with an Idempotency-Key.
+# Every 10th customer was changed since, every 50th deleted, and every 2nd has an idempotency key.
 FILL = """
 INSERT INTO customers (
     id, version, status, email, phone, given_name, family_name, company_name, external_id,
@@ -68,25 +69,25 @@ SELECT
     time_zone, metadata
 FROM customers
 """
-# what runs before have created
+# Customers that earlier runs have created.
 FORGET = f"DELETE FROM customers WHERE id >= UNHEX('{LAST << 80:032X}')"  # noqa: S608 (a constant)
 PROGRESS = "SHOW GLOBAL STATUS LIKE 'Innodb_onlineddl_pct_progress'"
 
 
 def fill(url: str, sizes: list[int]) -> dict[int, str]:
-    """Make a database of each size beside the one of `url`; return their addresses."""
+    """Create a database of each size next to the one in `url`. Return their URLs."""
     if not answer(url, "SHOW TABLES LIKE 'patterns'"):
         _migrate(url)
         seed.load(connect(Settings(database_url=url)), PATTERNS)
         answer(url, MAKE_PATTERNS)
-    made = {size: f"{url}_{size}" for size in sizes}
-    for size, database in made.items():
+    urls = {size: f"{url}_{size}" for size in sizes}
+    for size, database in urls.items():
         if not answer(url, f"SHOW DATABASES LIKE 'customers\\_{size}'"):
             answer(url, f"CREATE DATABASE customers_{size}")
             _migrate(database)
             _load(database, size)
         answer(database, FORGET)
-    return made
+    return urls
 
 
 def _migrate(url: str) -> None:
@@ -95,13 +96,13 @@ def _migrate(url: str) -> None:
 
 
 def _load(url: str, customers: int) -> None:
-    wanted = _schema(url)
-    keys = re.findall(r"^ +((?:UNIQUE )?KEY `(\w+)` .+?),?$", wanted, re.MULTILINE)
+    expected_schema = _schema(url)
+    keys = re.findall(r"^ +((?:UNIQUE )?KEY `(\w+)` .+?),?$", expected_schema, re.MULTILINE)
     answer(url, f"ALTER TABLE customers {', '.join(f'DROP KEY {name}' for _, name in keys)}")
     _insert(url, customers)
     _watched(url, f"ALTER TABLE customers {', '.join(f'ADD {key}' for key, _ in keys)}")
     answer(url, "ANALYZE TABLE customers")
-    if _schema(url) != wanted:
+    if _schema(url) != expected_schema:
         raise RuntimeError(f"not what the migrations make: {_schema(url)}")
 
 
@@ -134,7 +135,7 @@ def _insert_chunk(url: str, customers: int, begin: int) -> int:
 
 
 def _watched(url: str, statement: str) -> None:
-    """Run the statement, with the progress that the server tells of it."""
+    """Run the statement with a progress bar, fed by the server's progress."""
     with (
         ThreadPoolExecutor(1) as thread,
         tqdm(total=100, desc="keys", bar_format="{l_bar}{bar}| {elapsed}") as bar,

@@ -1,9 +1,9 @@
-"""What the database makes of requests: the keys that it walks, and how much it reads of them."""
+"""Query plans of requests: the indexes that the database uses, and the entries that it reads."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.growth.measuring import Place
+from benchmarks.growth.measuring import Sampled
 from benchmarks.growth.requests import Prepare
 from chalicelib.database import Database, Row, Value, connect
 from chalicelib.settings import Settings
@@ -12,7 +12,7 @@ CALLS = 20
 
 
 class Recorded(Database):
-    """A database that remembers the statements it was given."""
+    """A database that records its statements."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -28,13 +28,13 @@ class Recorded(Database):
         return [], self._database.execute(sql, **parameters)
 
 
-def explain(prepare: Prepare, place: Place) -> tuple[str, float]:
-    """Return the keys that a request walks, and how many entries it reads of them."""
-    database = connect(Settings(database_url=place.url))
+def explain(prepare: Prepare, sampled: Sampled) -> tuple[str, float]:
+    """Return the indexes that a request uses, and the number of entries that it reads."""
+    database = connect(Settings(database_url=sampled.url))
     before = _read(database)
     for _ in range(CALLS):
         recorded = Recorded(database)
-        prepare(place.one())(recorded)
+        prepare(sampled.customer())(recorded)
     read = (_read(database) - before) / CALLS
     plans = [
         row

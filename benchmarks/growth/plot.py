@@ -1,4 +1,4 @@
-"""Draw what the benchmark printed: `python -m benchmarks.growth.plot < printed > growth.svg`."""
+"""Plot the benchmark's output: `python -m benchmarks.growth.plot < printed > growth.svg`."""
 
 import math
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 540, 70, 220, 20, 40
-LOWEST, HIGHEST = -1, 3  # powers of ten, of milliseconds
+LOWEST, HIGHEST = -1, 3  # powers of ten, in milliseconds
 NAMED = {
     "get": "get",
     "create": "create",
@@ -25,14 +25,14 @@ PAGE = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"
 
 
 class Line(NamedTuple):
-    """A request, with the milliseconds it took at each size."""
+    """A request, with its milliseconds at each size."""
 
     name: str
     times: list[float]
 
 
 def read(text: Iterable[str]) -> tuple[list[int], list[Line]]:
-    """Return the sizes and the named requests of the first table."""
+    """Return the sizes, and the plotted requests of the first table."""
     sizes: list[int] = []
     lines: list[Line] = []
     for row in text:
@@ -48,7 +48,7 @@ def read(text: Iterable[str]) -> tuple[list[int], list[Line]]:
 
 
 def draw(sizes: list[int], lines: list[Line]) -> str:
-    """Return the plot, with logarithms on both axes."""
+    """Return the plot, with two logarithmic axes."""
     first, last = math.log10(sizes[0]), math.log10(sizes[-1])
 
     def x(size: float) -> float:

@@ -1,4 +1,4 @@
-"""The requests that are measured: what the API calls `listing`, `customers` and `creation` for."""
+"""The measured requests: calls of `lists`, `updates` and `creates` as the API makes them."""
 
 import random
 import secrets
@@ -20,15 +20,15 @@ CREATED_LATER = range(10**8, 10**10)
 
 Call = Callable[[Database], object]
 Prepare = Callable[[Row], Call]
-"""Makes a request of a customer that is there, before the time is taken."""
+"""Prepares a request about an existing customer, before the measurement."""
 
 
 def anywhere(query: Query) -> Prepare:
-    """Return how to read the page of a list that begins behind a customer."""
+    """Return a function that prepares the list page after a customer."""
 
-    def prepare(one: Row) -> Call:
+    def prepare(customer: Row) -> Call:
         by_update = query.order[0] == "updated_at"
-        position = Position(_id(one), _moment(one) if by_update else None)
+        position = Position(_id(customer), _moment(customer) if by_update else None)
         cursor = pagination.encode(KEY, query.listed, position)
         return lambda database: lists.page(database, query._replace(cursor=cursor), KEY)
 
@@ -36,63 +36,69 @@ def anywhere(query: Query) -> Prepare:
 
 
 def first_page(make: Callable[[Row], Query]) -> Prepare:
-    """Return how to read the first page of a list whose filters are a customer's."""
+    """Return a function that prepares a first page, filtered by values of a customer."""
 
-    def prepare(one: Row) -> Call:
-        query = make(one)
+    def prepare(customer: Row) -> Call:
+        query = make(customer)
         return lambda database: lists.page(database, query, KEY)
 
     return prepare
 
 
-def get(one: Row) -> Call:
-    return lambda database: updates.get(database, _id(one))
+def get(customer: Row) -> Call:
+    return lambda database: updates.get(database, _id(customer))
 
 
 def create(_: Row) -> Call:
-    fields = seed.generate(random.choice(CREATED_LATER))  # noqa: S311 (no secret)
+    fields = seed.generate(random.choice(CREATED_LATER))  # noqa: S311 (not a secret)
     key = secrets.token_bytes(16)
     return lambda database: creates.create(database, fields, key)
 
 
-def patch(one: Row) -> Call:
+def patch(customer: Row) -> Call:
     name, intent = secrets.token_hex(6), Intent(None, secrets.token_bytes(32))
     return lambda database: updates.change(
-        database, _id(one), lambda _: {"family_name": name}, intent
+        database, _id(customer), lambda _: {"family_name": name}, intent
     )
 
 
-def _id(one: Row) -> UUID:
-    return UUID(bytes=one["id"])  # type: ignore[arg-type]
+def _id(customer: Row) -> UUID:
+    return UUID(bytes=customer["id"])  # type: ignore[arg-type]
 
 
-def _moment(one: Row) -> datetime:
-    return one["updated_at"]  # type: ignore[return-value]
+def _moment(customer: Row) -> datetime:
+    return customer["updated_at"]  # type: ignore[return-value]
 
 
-def _created(one: Row) -> datetime:
-    return rows.created(_id(one))
+def _created(customer: Row) -> datetime:
+    return rows.created(_id(customer))
 
 
 LISTS = {name: query for name, query in list_depth.LISTS.items() if not query.q} | {
     "limit=100": Query(limit=100)
 }
 FILTERED: dict[str, Callable[[Row], Query]] = {
-    "email": lambda one: Query(email=str(one["email"])),
-    "phone": lambda one: Query(phone=str(one["phone"])),
-    "phone, -updated_at": lambda one: Query(phone=str(one["phone"]), sort="-updated_at"),
-    "external_id": lambda one: Query(external_id=str(one["external_id"])),
-    "created_after, created_at": lambda one: Query(created_after=_created(one), sort="created_at"),
-    "created_before": lambda one: Query(created_before=_created(one)),
-    "updated_after, updated_at": lambda one: Query(updated_after=_moment(one), sort="updated_at"),
-    "q=an email address": lambda one: Query(q=str(one["email"])),
+    "email": lambda customer: Query(email=str(customer["email"])),
+    "phone": lambda customer: Query(phone=str(customer["phone"])),
+    "phone, -updated_at": lambda customer: Query(phone=str(customer["phone"]), sort="-updated_at"),
+    "external_id": lambda customer: Query(external_id=str(customer["external_id"])),
+    "created_after, created_at": lambda customer: Query(
+        created_after=_created(customer), sort="created_at"
+    ),
+    "created_before": lambda customer: Query(created_before=_created(customer)),
+    "updated_after, updated_at": lambda customer: Query(
+        updated_after=_moment(customer), sort="updated_at"
+    ),
+    "q=an email address": lambda customer: Query(q=str(customer["email"])),
 }
-# what reads all that matches: a decision (docs/decisions/0007), told here with its price
+# These read all matches: a decision (docs/decisions/0007) with a price, which is measured here.
 READING_ALL: dict[str, Callable[[Row], Query]] = {
-    "q=a name": lambda one: Query(q=str(one["name"])),
+    "q=a name": lambda customer: Query(q=str(customer["name"])),
     "q=mar": lambda _: Query(q="mar"),
     "q=mar, status=inactive": lambda _: Query(q="mar", status="inactive"),
-    "created_after, updated_at": lambda one: Query(created_after=_created(one), sort="updated_at"),
+    "created_after, updated_at": lambda customer: Query(
+        created_after=_created(customer), sort="updated_at"
+    ),
 }
 REQUESTS: dict[str, Prepare] = {
     "get": get,

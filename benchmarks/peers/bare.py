@@ -1,4 +1,4 @@
-"""A handler by hand, with boto3's client and json: the 1 that all ratios refer to.
+"""A handwritten handler with boto3's client and json. All ratios refer to it.
 
 https://docs.aws.amazon.com/lambda/latest/dg/python-handler.html
 """

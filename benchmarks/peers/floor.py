@@ -1,6 +1,6 @@
-"""The floor: the standard library, one kept socket, and Signature Version 4 by hand.
+"""The minimum: the standard library, one persistent socket, and handwritten Signature Version 4.
 
-It lacks what a program needs to be deployed: TLS, time-outs, errors of the Data API, reconnecting.
+Not deployable: it has no TLS, timeouts, reconnects or handling of Data API errors.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
 
@@ -49,7 +49,7 @@ def execute(sql, **values):
 
 
 def send(body):
-    """Return the body of the answer."""
+    """Return the body of the response."""
     head = "".join(f"{name}: {value}\r\n" for name, value in signed(body).items())
     connection.sendall(f"POST {PATH} HTTP/1.1\r\n{head}\r\n".encode() + body)
     said, _, body = connection.recv(65536).partition(b"\r\n\r\n")
@@ -60,7 +60,7 @@ def send(body):
 
 
 def signed(body):
-    """Return the headers of a request, with its signature."""
+    """Return the signed headers of a request."""
     now, token = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()), os.environ["AWS_SESSION_TOKEN"]
     scope = f"{now[:8]}/{os.environ['AWS_REGION']}/{SERVICE}/aws4_request"
     own = f"host:{HOST}\nx-amz-date:{now}\nx-amz-security-token:{token}\n"

@@ -1,4 +1,4 @@
-"""What the programs by hand share: their statements, and the rules for a customer."""
+"""Shared code of the handwritten programs: their statements, and the rules for a customer."""
 
 import re
 
@@ -20,7 +20,7 @@ PHONE = re.compile(r"\+[1-9][0-9]{1,14}")
 
 
 def errors(body):
-    """Return the names of the members that break a rule."""
+    """Return the names of the fields that violate a rule."""
     texts = [name for name in LONGEST if body.get(name) is not None]
     wrong = [name for name in body if name not in LONGEST and name != "status"]
     wrong += [n for n in texts if not (isinstance(body[n], str) and len(body[n]) <= LONGEST[n])]
@@ -31,12 +31,12 @@ def errors(body):
 
 
 def customers(said):
-    """Return the customers of the Data API's answer."""
+    """Return the customers in the Data API's response."""
     return [dict(zip(COLUMNS, map(_value, row), strict=True)) for row in said.get("records", [])]
 
 
 def parameters(values):
-    """Return named values as the Data API takes them."""
+    """Return named values in the Data API's format."""
     return [{"name": name, "value": _field(value)} for name, value in values.items()]
 
 

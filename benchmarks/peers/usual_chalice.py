@@ -1,6 +1,7 @@
-"""Chalice as it is commonly written: marshmallow, boto3's client, and X-Ray on all that it knows.
+"""Chalice as commonly written: marshmallow, boto3's client, and X-Ray patching everything it can.
 
-https://aws.github.io/chalice/ and https://docs.aws.amazon.com/xray/latest/devguide/xray-sdk-python-patching.html
+https://aws.github.io/chalice/ and
+https://docs.aws.amazon.com/xray/latest/devguide/xray-sdk-python-patching.html
 """
 
 import logging
