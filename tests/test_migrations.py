@@ -183,7 +183,7 @@ def test_run_that_has_not_seen_the_lock_of_another_waits_for_it(
             return ([], 0) if sql == "SELECT id FROM schema_lock" else found
 
     with new_database().transaction() as held:
-        migrations._take(held)
+        migrations._acquire_lock(held)
         migrations._create_tables(Late(new_database()))
 
 

@@ -75,7 +75,7 @@ def test_change_that_is_not_agreed_to_is_not_made() -> None:
     assert not stack.update(template({"A": topic("r")}), {}, operator.confirm)
 
     assert boto3.client("sns").list_topics()["Topics"] == []
-    assert operator.heard[-1] == "refused: left as it is"
+    assert operator.heard[-1] == "refused: unchanged"
 
 
 def test_change_is_withdrawn_when_asking_fails() -> None:
@@ -139,7 +139,7 @@ def topics() -> Any:
 
 
 def test_outputs_of_no_stack_are_an_error() -> None:
-    with pytest.raises(Failure, match="There is no stack nowhere"):
+    with pytest.raises(Failure, match="The stack nowhere does not exist"):
         Operator().stack("nowhere").outputs()
 
 

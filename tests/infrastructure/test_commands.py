@@ -46,7 +46,7 @@ def run(*arguments: str, **settings: str) -> tuple[int, str]:
 def test_nobody_is_logged_in() -> None:
     code, said = run("status", "--stage", "dev")
     assert (code, said.count("\n")) == (1, 1)
-    assert said.startswith("error: There are no AWS credentials here: log in")
+    assert said.startswith("error: AWS credentials not found: log in")
 
 
 def test_misspelt_stage() -> None:
@@ -60,7 +60,7 @@ def test_region_is_not_guessed() -> None:
     """STS answers without one; AWS_REGION is the AWS CLI's, and neither boto3's nor Chalice's."""
     code, said = run("status", "--stage", "dev", AWS_DEFAULT_REGION="", AWS_REGION="eu-west-1")
     assert (code, said.count("\n")) == (1, 1)
-    assert said.startswith("error: No AWS region is named: set AWS_DEFAULT_REGION")
+    assert said.startswith("error: The AWS region is not set: set AWS_DEFAULT_REGION")
 
 
 def refused(code: str, message: str = "no") -> ClientError:
@@ -73,13 +73,16 @@ def refused(code: str, message: str = "no") -> ClientError:
         (NoCredentialsError(), "log in"),
         (NoRegionError(), "set AWS_DEFAULT_REGION"),
         (UnauthorizedSSOTokenError(), "session has expired"),
-        (EndpointConnectionError(endpoint_url="https://x"), "can't be reached"),
+        (EndpointConnectionError(endpoint_url="https://x"), "Can't connect to AWS"),
         (refused("ExpiredToken"), "session has expired"),
-        (refused("InvalidClientTokenId"), "does not know these credentials"),
-        (refused("AccessDenied", "not\nallowed."), "may not do CreateChangeSet: not allowed."),
+        (refused("InvalidClientTokenId"), "rejected these credentials"),
+        (
+            refused("AccessDenied", "not\nallowed."),
+            "lack permission for CreateChangeSet: not allowed.",
+        ),
         (refused("Throttling"), "again in a minute"),
         (refused("LimitExceededException"), "Service Quotas"),
-        (refused("Other", "why"), "AWS refused CreateChangeSet: why (Other)."),
+        (refused("Other", "why"), "AWS rejected CreateChangeSet: why (Other)."),
     ],
 )
 def test_error_of_aws_is_one_line(error: BotoCoreError | ClientError, words: str) -> None:
@@ -95,7 +98,7 @@ HARMLESS = Change("Modify", "Function", "AWS::Lambda::Function", replaced=True)
 def test_yes_never_loses_state() -> None:
     agreed = Run(None, STAGES["prod"], is_agreed=True)
     assert agreed.confirm([HARMLESS])
-    with pytest.raises(Failure, match="may lose what is in Cluster"):
+    with pytest.raises(Failure, match="may delete the data in Cluster"):
         agreed.confirm([HARMLESS, LOSS])
 
 
@@ -106,7 +109,7 @@ def test_loss_is_agreed_to_by_name(typed: str, goes_on: bool) -> None:  # noqa: 
 
 
 def test_nobody_there_to_ask() -> None:
-    with pytest.raises(Failure, match="Nobody is here to answer"):
+    with pytest.raises(Failure, match="No terminal: run the command in a terminal"):
         Run(None, STAGES["dev"]).confirm([HARMLESS])
 
 
@@ -120,7 +123,7 @@ def test_end_of_input_is_no() -> None:
 def test_packages_want_a_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Stack, "status", None)
     run = Run(Mock(), STAGES["dev"])
-    with pytest.raises(Failure, match=r"name a bucket of yours with --bucket\.$"):
+    with pytest.raises(Failure, match=r"name your own bucket with --bucket\.$"):
         commands.deploy(run)
 
 

@@ -83,14 +83,14 @@ def run(
 
 def test_users_do_what_they_should(server: tuple[MariaDB, Path, str], master: Database) -> None:
     said: list[str] = []
-    databases.make_users(master, "customers", USERS, said.append)
-    databases.make_users(master, "customers", USERS, said.append)  # again is harmless
+    databases.create_users(master, "customers", USERS, said.append)
+    databases.create_users(master, "customers", USERS, said.append)  # again is harmless
     assert "user application: DELETE, INSERT, SELECT, UPDATE" in said
     assert APPLICATION.password not in "".join(said)
 
     mariadb, ca, _ = server
     url = f"mysql://migrations:{MIGRATIONS.password}@127.0.0.1:{mariadb.port}/customers?tls_ca={ca}"
-    databases.bring_up_to_date(lambda: connect(Settings(database_url=url)), said.append)
+    databases.apply_migrations(lambda: connect(Settings(database_url=url)), said.append)
     assert said[-1] == f"the schema is up to date at {migrations.read()[-1].name}"
 
     run(server, APPLICATION, "SELECT * FROM customers", "DELETE FROM customers")
@@ -110,7 +110,7 @@ def test_users_do_what_they_should(server: tuple[MariaDB, Path, str], master: Da
 
 
 def test_tls_is_required(server: tuple[MariaDB, Path, str], master: Database) -> None:
-    databases.make_users(master, "customers", USERS, print)
+    databases.create_users(master, "customers", USERS, print)
     with pytest.raises(pymysql.err.OperationalError, match="Access denied"):
         run(server, APPLICATION, "SELECT 1", tls=False)
 
@@ -118,9 +118,9 @@ def test_tls_is_required(server: tuple[MariaDB, Path, str], master: Database) ->
 def test_new_password_of_the_secret_counts(
     server: tuple[MariaDB, Path, str], master: Database
 ) -> None:
-    databases.make_users(master, "customers", USERS, print)
+    databases.create_users(master, "customers", USERS, print)
     changed = replace(APPLICATION, password="b" * 32)
-    databases.make_users(master, "customers", {changed: ROWS}, print)
+    databases.create_users(master, "customers", {changed: ROWS}, print)
 
     run(server, changed, "SELECT 1")
     with pytest.raises(pymysql.err.OperationalError, match="Access denied"):
@@ -128,10 +128,12 @@ def test_new_password_of_the_secret_counts(
 
 
 def test_user_who_may_do_more_is_told_of(master: Database) -> None:
-    databases.make_users(master, "customers", USERS, print)
+    databases.create_users(master, "customers", USERS, print)
     master.execute("GRANT DROP ON customers.* TO 'application'@'%'")
-    with pytest.raises(Failure, match="application may do more than it should: DROP on customers"):
-        databases.make_users(master, "customers", USERS, print)
+    with pytest.raises(
+        Failure, match="application has more privileges than it should: DROP on customers"
+    ):
+        databases.create_users(master, "customers", USERS, print)
     master.execute("REVOKE DROP ON customers.* FROM 'application'@'%'")
 
 
