@@ -165,7 +165,7 @@ def test_rules_see_faults(where: tuple[str, ...], value: Any, fault: str) -> Non
     ("values", "said"),
     [
         ({"MinCapacity": "0", "UsesProxy": "true"}, "RDS Proxy keeps connections open"),
-        ({"MinCapacity": "0", "SecondsUntilAutoPause": "0"}, "SecondsUntilAutoPause must be 300"),
+        ({"MinCapacity": "0", "SecondsUntilAutoPause": "0"}, "SecondsUntilAutoPause must be at least 300"),
         ({"SecondsUntilAutoPause": "299"}, "SecondsUntilAutoPause"),
         ({"SecondsUntilAutoPause": "86401"}, "SecondsUntilAutoPause"),
         ({"MinCapacity": "300"}, "MinCapacity"),
@@ -179,9 +179,9 @@ def test_rules_see_faults(where: tuple[str, ...], value: Any, fault: str) -> Non
         ({"Instances": "3"}, "Instances"),
         ({"Stage": "production"}, "Stage"),
         ({"Stage": "prod", "DeletionProtection": "false"}, "DeletionProtection must be true"),
-        ({"Stage": "prod", "BackupDays": "13"}, "BackupDays must be 14"),
+        ({"Stage": "prod", "BackupDays": "13"}, "BackupDays must be at least 14"),
         ({"Stage": "prod", "Instances": "1"}, "Instances must be 2"),
-        ({"Stage": "prod", "MinCapacity": "0"}, "MinCapacity must be 0.5"),
+        ({"Stage": "prod", "MinCapacity": "0"}, "MinCapacity must be at least 0.5"),
         ({"PrivateSubnets": "", "VpcId": "vpc-1", "PermissionsBoundary": "admin"}, "Permissions"),
     ],
 )
