@@ -165,7 +165,10 @@ def test_rules_see_faults(where: tuple[str, ...], value: Any, fault: str) -> Non
     ("values", "said"),
     [
         ({"MinCapacity": "0", "UsesProxy": "true"}, "RDS Proxy keeps connections open"),
-        ({"MinCapacity": "0", "SecondsUntilAutoPause": "0"}, "SecondsUntilAutoPause must be at least 300"),
+        (
+            {"MinCapacity": "0", "SecondsUntilAutoPause": "0"},
+            "SecondsUntilAutoPause must be at least 300",
+        ),
         ({"SecondsUntilAutoPause": "299"}, "SecondsUntilAutoPause"),
         ({"SecondsUntilAutoPause": "86401"}, "SecondsUntilAutoPause"),
         ({"MinCapacity": "300"}, "MinCapacity"),

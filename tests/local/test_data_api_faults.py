@@ -75,8 +75,8 @@ def told(api: DataApi) -> list[Members]:
     return list(requests.get(f"{api.url}/_faults", timeout=5).json())
 
 
-def insert(api: DataApi, number: int = 1, **members: Any) -> None:
-    api.execute(INSERT, [parameter("id", longValue=number)], **members)
+def insert(api: DataApi, number: int = 1, **data: Any) -> None:
+    api.execute(INSERT, [parameter("id", longValue=number)], **data)
 
 
 def rows(api: DataApi) -> list[int]:
@@ -414,7 +414,7 @@ def test_the_servers_end_waits_for_no_fault(mariadb: MariaDB, tmp_path: Path, ki
 
 
 BROKEN = [
-    ("{", "not JSON: "),
+    ("{", "invalid JSON: "),
     ("{}", "plan: Invalid input type."),
     ("[1]", "0: Invalid input type."),
     ("[{}]", "0.fault: Missing data for required field."),
@@ -428,11 +428,11 @@ BROKEN = [
     ('[{"fault": "drop", "seconds": -1}]', "0.seconds: Must be greater than or equal to 0."),
     ('[{"fault": "drop", "seconds": NaN}]', "0.seconds: "),
     ('[{"fault": "drop", "times": 3}]', "0.times: Unknown field."),
-    ('[{"fault": "drop", "calls": 1, "share": 1}]', "0: Either calls or share, not both."),
-    ('[{"fault": "drop", "seed": 1}]', "0: A seed belongs to a share."),
-    ('[{"fault": "half", "when": "before"}]', "0: A half is an answer: after."),
-    ('[{"fault": "wait"}]', "0: A wait needs seconds."),
-    ('[{"fault": "drop", "status": 503}]', "0: Only an error has a status or a message."),
+    ('[{"fault": "drop", "calls": 1, "share": 1}]', "0: Set either calls or share, not both."),
+    ('[{"fault": "drop", "seed": 1}]', "0: A seed requires a share."),
+    ('[{"fault": "half", "when": "before"}]', "0: A half damages a response, so it must be after."),
+    ('[{"fault": "wait"}]', "0: A wait requires seconds."),
+    ('[{"fault": "drop", "status": 503}]', "0: Only an error may have a status or a message."),
     ('[{"fault": "BadRequestException", "status": 200}]', "0.status: Must be greater than"),
 ]
 
@@ -462,7 +462,7 @@ def start(*arguments: str) -> subprocess.CompletedProcess[str]:
     ("text", "reason"),
     [
         (None, "No such file or directory"),
-        ("{", "not JSON: "),
+        ("{", "invalid JSON: "),
         ('[{"fault": "drop", "calls": 0}]', "0.calls: Must be greater than or equal to 1."),
         ('[{"fault": "drop", "calls": 0, "when": "x"}, 1]', "; 1: Invalid input type."),
     ],

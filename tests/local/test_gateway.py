@@ -509,7 +509,7 @@ def test_throttle_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.Monke
     program = start(tmp_path, free_port())
 
     errors = program.communicate(timeout=30)[1].decode()
-    assert errors == "gateway: THROTTLE must be rate/burst, such as 50/100, and is 'many'\n"
+    assert errors == "gateway: THROTTLE must be rate/burst, such as 50/100, got 'many'\n"
 
 
 def test_body_at_the_limit_and_beyond(gateway: Gateway) -> None:
@@ -604,7 +604,7 @@ def test_port_in_use_is_one_clear_line(gateway: Gateway, tmp_path: Path) -> None
         second = start(project, gateway.port)
 
         assert second.communicate(timeout=30)[1].decode() == (
-            f"gateway: cannot listen on port {gateway.port}: Address already in use\n"
+            f"gateway: can't listen on port {gateway.port}: Address already in use\n"
         )
         assert second.returncode == 1
 

@@ -123,7 +123,7 @@ def test_keys_that_are_damaged_are_explained(tmp_path: Path, text: str) -> None:
     file = tmp_path / "issuer.json"
     file.write_text(text)
 
-    with pytest.raises(LocalError, match=f"{file} can't be read: delete it"):
+    with pytest.raises(LocalError, match=f"can't read {file}: delete it"):
         Issuer(tmp_path)
     done = run(tmp_path)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
@@ -162,7 +162,7 @@ def test_unknown_scope_is_an_error_that_names_the_known_ones(tmp_path: Path, sco
     done = run(tmp_path, "--scope", scope)
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.endswith(f"no such scope: {scope}; there are: {' '.join(SCOPES)}\n")
+    assert done.stderr.endswith(f"unknown scope: {scope}; valid scopes: {' '.join(SCOPES)}\n")
     assert list(tmp_path.iterdir()) == []
 
 
