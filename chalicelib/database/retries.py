@@ -1,15 +1,17 @@
-"""What is sent again, and when. Nothing else in the service repeats a statement.
+"""Retry policy for SQL statements. No other module retries a statement.
 
-    after an error that says      a query    a guarded write          another write
-    that nothing was done         again      again                    again
-    nothing of the outcome        again      again, then read back    read back
+    error means               query     guarded write            other write
+    not executed              retry     retry                    retry
+    outcome unknown           retry     retry, then read back    read back
 
-A guarded write takes effect once however often it is sent: a key or a version of its own sees to
-that. Whose it is reads it back (`customers`, `creation`). There are three attempts, or while a
-paused cluster resumes as many as fit into the time that the request has left; then the error is
-raised, and answered 503 with Retry-After. In a transaction nothing is repeated: it is over.
+A guarded write is idempotent: its unique key or its version condition makes a second execution
+harmless. If the outcome is still unknown, the caller (`updates`, `creates`) reads the row back.
 
-Pauses have "full jitter", so that those who failed together do not come back together:
+A statement gets three attempts. While a paused cluster resumes, it gets as many attempts as fit
+into the request's remaining time. After the last attempt the error is raised, and the API returns
+503 with Retry-After. Statements inside a transaction are never retried.
+
+Backoff uses full jitter, so that clients that failed together do not retry together:
 https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 """
 
@@ -22,18 +24,18 @@ from chalicelib.database.errors import DatabaseError, DatabaseResuming
 
 ATTEMPTS = 3
 FIRST_PAUSE_SECONDS = 0.05
-"""The longest pause before the second attempt; it doubles with each further one."""
+"""Maximum backoff before the second attempt; it doubles with each further attempt."""
 LONGEST_PAUSE_SECONDS = 2.0
 STATEMENT_SECONDS = 27.0
-"""What a statement has, repetitions and all, where no request sets an end."""
+"""Maximum duration of a statement with its retries, unless a request sets a deadline."""
 ANSWER_SECONDS = 1.0
-"""What a request keeps for its answer."""
+"""Time that a request reserves for its response."""
 
 _end: ContextVar[float | None] = ContextVar("end", default=None)
 
 
 class Within:
-    """Has statements end in time for an answer in `seconds`, as long as `with` has it."""
+    """Limit statements in the block so that a response within `seconds` is possible."""
 
     def __init__(self, seconds: float) -> None:
         self._token: Token[float | None] = _end.set(time.monotonic() + seconds - ANSWER_SECONDS)
@@ -46,13 +48,13 @@ class Within:
 
 
 def seconds_left() -> float:
-    """Return how long statements may still take; less than nothing when the time is over."""
+    """Return the seconds left for statements; negative after the deadline."""
     end = _end.get()
     return STATEMENT_SECONDS if end is None else end - time.monotonic()
 
 
 class Attempts:
-    """The attempts at one statement. `unclear` is the first error after which nobody knows."""
+    """The attempts at one statement. `unclear` is the first error with an unknown outcome."""
 
     def __init__(self, *, is_harmless: bool) -> None:
         self.number = 1
@@ -62,7 +64,7 @@ class Attempts:
         self._end = 0.0
 
     def wait(self, error: DatabaseError) -> None:
-        """Wait for the next attempt. Raises the error if there is to be none, or `unclear`."""
+        """Wait for the next attempt. Raises the error, or `unclear`, if none is left."""
         self._end = self._end or time.monotonic() + seconds_left()
         if error.is_unclear and not self.unclear:
             self.unclear = error
@@ -80,5 +82,5 @@ class Attempts:
 
 def _pause(number: int) -> float:
     longest: float = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (number - 1))
-    # Not `random`, whose state a snapshot of a function would share out
+    # Not `random`, whose state would be shared by all environments restored from a snapshot.
     return longest * int.from_bytes(os.urandom(4)) / 2**32

@@ -279,7 +279,7 @@ def test_an_api_that_does_not_answer_is_told_of_until_it_does(
     with child("console", console_port):
         browser.get(console.url)
         notice = console.find("#notice")
-        assert "does not answer" in notice.text
+        assert "does not respond" in notice.text
         assert f"http://127.0.0.1:{port}" in notice.text
         console.keep("waiting")
 
