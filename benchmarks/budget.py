@@ -84,7 +84,7 @@ def compare(budget: Mapping[str, float], costs: Costs) -> int:
     if max(ratios.values()) <= ALLOWED:
         return 0
     print(
-        "Reduce the cost. If it is justified, run `make budget ARGS=--update`, and commit with a reason."
+        "Reduce the cost. If justified, run `make budget ARGS=--update`, and commit with a reason."
     )
     return 1
 

@@ -1,4 +1,4 @@
-"""What watches a stage tells somebody when it should, and says what to do."""
+"""Alarms notify or page at the right time, and say what to do."""
 
 import json
 import re
@@ -35,7 +35,7 @@ each_query = pytest.mark.parametrize("name", sorted(QUERIES))
 
 
 @pytest.mark.parametrize("name", sorted(EVERY_ALARM))
-def test_alarm_tells_somebody_and_says_what_to_do(name: str) -> None:
+def test_alarm_notifies_and_links_its_runbook(name: str) -> None:
     alarm = EVERY_ALARM[name]
     topic = TEMPLATE.resolve({"Ref": "Pages" if name == "Page" else "Notices"})
 
@@ -51,11 +51,11 @@ def test_alarm_tells_somebody_and_says_what_to_do(name: str) -> None:
     )
 
 
-def test_alarms_have_names_of_their_own() -> None:
+def test_alarm_names_are_unique() -> None:
     assert len({alarm["AlarmName"] for alarm in EVERY_ALARM.values()}) == len(EVERY_ALARM)
 
 
-def test_runbook_has_a_section_for_each_alarm_and_no_other() -> None:
+def test_runbook_has_exactly_one_section_per_alarm() -> None:
     text = (ROOT / "docs" / "operating.md").read_text()
     runbook = text.partition("\n## Runbook\n")[2].partition("\n## ")[0]
     sections = {
@@ -82,13 +82,13 @@ def test_docs_name_alarms_queries_and_widgets_that_exist() -> None:
         assert any(title.startswith(name) for title in titles), name
 
 
-def test_template_can_be_sent_as_it_is() -> None:
-    """CloudFormation takes 51,200 bytes without a bucket."""
+def test_template_is_within_the_size_limit() -> None:
+    """CloudFormation accepts 51,200 bytes without a bucket."""
     assert PATH.stat().st_size <= 51_200
 
 
 @each_alarm
-def test_alarm_waits_for_more_than_one_bad_moment(name: str) -> None:
+def test_alarm_needs_several_bad_periods(name: str) -> None:
     alarm = ALARMS[name]
     stats = [metric["MetricStat"] for metric in alarm.get("Metrics", ()) if "MetricStat" in metric]
     (period,) = {stat["Period"] for stat in stats or [alarm]}
@@ -110,7 +110,7 @@ STATISTICS = {
 
 
 @each_alarm
-def test_alarm_has_the_right_statistic(name: str) -> None:
+def test_alarm_uses_a_suitable_statistic(name: str) -> None:
     alarm = ALARMS[name]
     stats = [metric["MetricStat"] for metric in alarm.get("Metrics", ()) if "MetricStat" in metric]
 
@@ -122,7 +122,7 @@ def test_alarm_has_the_right_statistic(name: str) -> None:
 
 
 @each_alarm
-def test_metric_math_is_of_its_own_metrics(name: str) -> None:
+def test_metric_math_uses_defined_metrics(name: str) -> None:
     metrics = ALARMS[name].get("Metrics", ())
     if not metrics:
         return
@@ -135,7 +135,7 @@ def test_metric_math_is_of_its_own_metrics(name: str) -> None:
 
 
 @both
-def test_page_is_of_what_clients_feel(template: Template) -> None:
+def test_page_covers_client_visible_failures(template: Template) -> None:
     (page,) = template.of_type("AWS::CloudWatch::CompositeAlarm").values()
     alarms = template.of_type("AWS::CloudWatch::Alarm")
     names = {alarms[item]["AlarmName"] for item in PAGING if item in alarms}
@@ -165,7 +165,7 @@ Share = tuple[int, int] | None  # failed, of how many requests
         ([(1000, 1000), None, None], "OK"),
     ],
 )
-def test_which_failures_page(name: str, periods: Sequence[Share], expected: str) -> None:
+def test_failure_rates_that_page(name: str, periods: Sequence[Share], expected: str) -> None:
     assert _state(ALARMS[name], [_share(ALARMS[name], period) for period in periods]) == expected
 
 
@@ -173,7 +173,7 @@ def test_which_failures_page(name: str, periods: Sequence[Share], expected: str)
     ("periods", "expected"),
     [([(10, 1000)], "ALARM"), ([(9, 1000)], "OK"), ([(4, 4)], "OK"), ([None], "OK")],
 )
-def test_which_failures_of_an_hour_are_told(periods: Sequence[Share], expected: str) -> None:
+def test_hourly_failure_rates_that_notify(periods: Sequence[Share], expected: str) -> None:
     alarm = ALARMS["ServerErrorsLasting"]
 
     assert _state(alarm, [_share(alarm, period) for period in periods]) == expected
@@ -204,11 +204,11 @@ def test_which_failures_of_an_hour_are_told(periods: Sequence[Share], expected: 
         ("DatabaseFailing", [10, 0, 10], "ALARM"),
     ],
 )
-def test_what_alarms(name: str, values: Sequence[float | None], expected: str) -> None:
+def test_situations_that_alarm(name: str, values: Sequence[float | None], expected: str) -> None:
     assert _state(ALARMS[name], values) == expected
 
 
-def test_page_waits_for_longer_than_a_cold_start_and_less_than_a_timeout() -> None:
+def test_latency_threshold_is_between_cold_start_and_timeout() -> None:
     timeout = json.loads((ROOT / ".chalice" / "config.json").read_text())["lambda_timeout"]
 
     assert 1_000 < ALARMS["Latency"]["Threshold"] < timeout * 1_000
@@ -229,7 +229,7 @@ def _if(condition: bool, this: float, that: float) -> float:  # noqa: FBT001
 
 
 def _state(alarm: Mapping[str, Any], values: Sequence[float | None]) -> str:
-    """Return the alarm's state when these were the latest periods."""
+    """Return the alarm's state after these periods."""
     assert len(values) == alarm["EvaluationPeriods"]
     compare = {"GreaterThanOrEqualToThreshold": ge, "LessThanThreshold": lt}
     is_bad = compare[alarm["ComparisonOperator"]]
@@ -282,14 +282,16 @@ def _used(value: Any) -> Iterator[str]:
         ("RunbookUrl", ["docs/operating.md"], ["", "a#b", "a b"]),
     ],
 )
-def test_patterns_of_parameters(name: str, good: Sequence[str], bad: Sequence[str]) -> None:
+def test_parameter_patterns_accept_valid_values_only(
+    name: str, good: Sequence[str], bad: Sequence[str]
+) -> None:
     pattern = TEMPLATE.document["Parameters"][name]["AllowedPattern"]
 
     assert [text for text in good if not re.search(pattern, text)] == []
     assert [text for text in bad if re.search(pattern, text)] == []
 
 
-def test_stages_and_retentions_are_those_of_chalice() -> None:
+def test_stages_and_retentions_equal_chalices() -> None:
     stages = json.loads((ROOT / ".chalice" / "config.json").read_text())["stages"]
     parameters = TEMPLATE.document["Parameters"]
 
@@ -303,7 +305,7 @@ def test_stages_and_retentions_are_those_of_chalice() -> None:
 # --------------------------------------------------------------------- logs, keys and topics
 
 
-def test_log_groups_are_kept_encrypted_for_a_while_and_not_chalices() -> None:
+def test_log_groups_are_encrypted_and_expire() -> None:
     groups = TEMPLATE.of_type("AWS::Logs::LogGroup")
 
     assert groups
@@ -314,7 +316,7 @@ def test_log_groups_are_kept_encrypted_for_a_while_and_not_chalices() -> None:
         assert TEMPLATE.resources[name]["DeletionPolicy"] == "RetainExceptOnCreate"
 
 
-def test_key_is_for_the_account_and_for_what_it_is_made_for() -> None:
+def test_key_policy_allows_only_its_purposes() -> None:
     (key,) = TEMPLATE.of_type("AWS::KMS::Key").values()
     statements = {item["Sid"]: item for item in key["KeyPolicy"]["Statement"]}
 
@@ -347,7 +349,7 @@ def test_topics_are_encrypted_and_only_our_alarms_publish() -> None:
             assert fnmatchcase(TEMPLATE.resolve({"Fn::GetAtt": [name, "Arn"]}), pattern)
 
 
-def test_who_is_told() -> None:
+def test_topics_have_the_configured_subscriptions() -> None:
     told = {
         (item["TopicArn"].rpartition(":")[2], item["Protocol"], item["Endpoint"])
         for item in TEMPLATE.of_type("AWS::SNS::Subscription").values()
@@ -361,7 +363,7 @@ def test_who_is_told() -> None:
     assert QUIET.of_type("AWS::SNS::Subscription") == {}
 
 
-def test_address_of_the_pager_is_nowhere_else() -> None:
+def test_pager_url_appears_only_in_its_subscription() -> None:
     assert TEMPLATE.document["Parameters"]["PagerUrl"]["NoEcho"]
     places = [
         name for name in TEMPLATE.resources if VALUES["PagerUrl"] in str(TEMPLATE.resources[name])
@@ -374,7 +376,7 @@ def test_address_of_the_pager_is_nowhere_else() -> None:
 
 
 def _access_line(**values: str) -> dict[str, str]:
-    """Return a line of the access log, as API Gateway makes it."""
+    """Return a line of the access log, as API Gateway writes it."""
     outputs = TEMPLATE.document["Outputs"]
     format_ = outputs["AccessLogFormat"]["Value"]
     text = re.sub(r"\$context\.([A-Za-z.]+)", lambda found: values.get(found[1], "-"), format_)
@@ -382,7 +384,7 @@ def _access_line(**values: str) -> dict[str, str]:
     return line
 
 
-def test_access_log_says_nothing_of_people() -> None:
+def test_access_log_contains_no_personal_data() -> None:
     format_ = TEMPLATE.document["Outputs"]["AccessLogFormat"]["Value"]
 
     assert set(re.findall(r"\$context\.([A-Za-z.]+)", format_)) == ACCESS_LOG_VARIABLES
@@ -401,7 +403,7 @@ def test_access_log_says_nothing_of_people() -> None:
         ("504", {"Answers", "ServerErrors"}),
     ],
 )
-def test_what_the_access_log_counts(status: str, expected: set[str]) -> None:
+def test_access_log_metrics_count_responses(status: str, expected: set[str]) -> None:
     line, counted = _access_line(status=status), set()
     for item in TEMPLATE.of_type("AWS::Logs::MetricFilter").values():
         found = re.fullmatch(r'\{ \$\.(\w+) = "([^"]+)" \}', item["FilterPattern"])
@@ -425,7 +427,7 @@ WORDS = set(
 
 
 @each_query
-def test_query_asks_for_fields_that_are_logged(name: str) -> None:
+def test_saved_query_uses_logged_fields(name: str) -> None:
     query = QUERIES[name]
     text = re.sub(r"(?m)^#.*$|\"[^\"]*\"|/[^/\n]+/|\b\d\w*", "", query["QueryString"])
     named = set(re.findall(r"\bas (\w+)", text))
@@ -437,7 +439,7 @@ def test_query_asks_for_fields_that_are_logged(name: str) -> None:
 
 
 @each_query
-def test_query_is_of_log_groups_that_exist(name: str) -> None:
+def test_saved_query_uses_existing_log_groups(name: str) -> None:
     groups = {
         f"/aws/lambda/{VALUES[f'{item}FunctionName']}" for item in ("Api", "Authorizer", "Purge")
     }
@@ -449,7 +451,7 @@ def test_query_is_of_log_groups_that_exist(name: str) -> None:
 # ----------------------------------------------------------------------------------- tracing
 
 
-def test_tracing_keeps_to_its_limits() -> None:
+def test_tracing_stays_within_its_limits() -> None:
     longest = Template(PATH, VALUES | {"Stage": "staging", "ApiName": "a" * 16})
     rules = [item["SamplingRule"] for item in longest.of_type("AWS::XRay::SamplingRule").values()]
     (group,) = longest.of_type("AWS::XRay::Group").values()
