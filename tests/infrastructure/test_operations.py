@@ -247,6 +247,7 @@ def test_parameters_are_described_bounded_and_used() -> None:
     rest = {name: part for name, part in TEMPLATE.document.items() if name != "Parameters"}
     used = set(_used(rest))
 
+    assert "Stage" in TEMPLATE.document["Parameters"]
     for name, parameter in TEMPLATE.document["Parameters"].items():
         assert name in used
         assert parameter["Description"].endswith(".")

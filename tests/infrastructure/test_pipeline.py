@@ -217,9 +217,11 @@ def test_boundary_allows_what_the_flow_log_needs(stage: str) -> None:
     (document,) = network.of_type("AWS::IAM::Role")["FlowLogRole"]["Policies"]
     log = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/customers/{stage}/network:log-stream:1"
 
-    for statement in document["PolicyDocument"]["Statement"]:
-        for action in statement["Action"]:
-            assert _may(f"Boundary{stage.title()}", stage, action, log), action
+    statements = document["PolicyDocument"]["Statement"]
+    actions = [action for statement in statements for action in _listed(statement["Action"])]
+    assert "logs:PutLogEvents" in actions
+    for action in actions:
+        assert _may(f"Boundary{stage.title()}", stage, action, log), action
 
 
 def test_templates_with_roles_accept_the_boundary() -> None:

@@ -171,7 +171,9 @@ def test_each_function_has_its_own_policy_file(stage: Stage, function: str) -> N
 @every_stage
 @every_function
 def test_unbound_policy_is_limited_to_the_stage(stage: Stage, function: str) -> None:
-    for statement in policies.documents(stage)[function]["Statement"]:
+    statements = policies.documents(stage)[function]["Statement"]
+    assert {statement["Sid"] for statement in statements} >= {"SendTraces", "WriteItsLog"}
+    for statement in statements:
         named = json.dumps([statement["Resource"], statement.get("Condition")])
         assert f"customers-{stage.name}" in named or statement["Sid"] == "SendTraces"
         assert all("*" not in action for action in statement["Action"])

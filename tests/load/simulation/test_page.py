@@ -46,7 +46,9 @@ def test_manually_changed_table_is_detected(results: Any) -> None:
 
 
 def test_plots_match_the_results(results: Any) -> None:
-    for name, drawn in plots.drawn(results).items():
+    drawn_by_name = plots.drawn(results)
+    assert set(drawn_by_name) == {path.name for path in RESULTS.parent.glob("*.svg")}
+    for name, drawn in drawn_by_name.items():
         assert (RESULTS.parent / name).read_text() == drawn
         assert f"scaling/{name}" in PAGE.read_text()
 

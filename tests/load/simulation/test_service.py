@@ -131,7 +131,8 @@ def test_reads_and_writes_add_up_to_all_statements() -> None:
     assert parameters.statements == pytest.approx(1.1)  # as in docs/costs.md
 
 
-def test_assumptions_are_between_their_bounds() -> None:
-    for name, assumption in ASSUMPTIONS.items():
-        assert assumption.low <= assumption.value <= assumption.high, name
-        assert assumption.source, name
+@pytest.mark.parametrize("name", ASSUMPTIONS)
+def test_assumption_is_between_its_bounds(name: str) -> None:
+    assumption = ASSUMPTIONS[name]
+    assert assumption.low <= assumption.value <= assumption.high
+    assert assumption.source
