@@ -50,7 +50,7 @@ def lost(template: Template) -> list[str]:
     faults = {
         "no snapshot when it is deleted": resource["DeletionPolicy"] != "Snapshot",
         "no snapshot when it is replaced": resource["UpdateReplacePolicy"] != "Snapshot",
-        "anybody can delete it": protected != "true",
+        "no deletion protection": protected != "true",
         "too few days of backups": days < DAYS_OF_PROD,
         "its snapshots can't be told apart": not cluster["CopyTagsToSnapshot"],
         "its key may be deleted with it": template.resources["Key"]["DeletionPolicy"] == "Delete",
@@ -77,7 +77,7 @@ def told(template: Template) -> list[str]:
         ),
         "statements in the proxy's log": any(proxy["DebugLogging"] for proxy in proxies),
         "public": any(instance.get("PubliclyAccessible", True) for instance in instances),
-        "a master password that somebody knows": "MasterUserPassword" in cluster
+        "a master password in the template": "MasterUserPassword" in cluster
         or not cluster["ManageMasterUserPassword"],
         "statements in the audit log": "QUERY_DML" in parameters["server_audit_events"],
         "a secret without our key": not all(secret.get("KmsKeyId") == key for secret in secrets),
@@ -101,7 +101,7 @@ def test_prod_cannot_lose_data() -> None:
 
 def test_deleted_stages_keep_a_snapshot() -> None:
     for name in ("dev", "staging"):
-        assert {"anybody can delete it", "one zone only", "too few days of backups"} == set(
+        assert {"no deletion protection", "one zone only", "too few days of backups"} == set(
             lost(TEMPLATES[name])
         )
 
@@ -117,14 +117,14 @@ def test_defaults_equal_prods_parameters() -> None:
     [
         (("Cluster", "DeletionPolicy"), "Delete", "no snapshot when it is deleted"),
         (("Cluster", "UpdateReplacePolicy"), "Delete", "no snapshot when it is replaced"),
-        (("Cluster", "Properties", "DeletionProtection"), "false", "anybody can delete it"),
+        (("Cluster", "Properties", "DeletionProtection"), "false", "no deletion protection"),
         (("Cluster", "Properties", "BackupRetentionPeriod"), 13, "too few days of backups"),
         (("Cluster", "Properties", "CopyTagsToSnapshot"), False, "its snapshots can't be told"),
         (("Key", "DeletionPolicy"), "Delete", "its key may be deleted with it"),
         (("Reader", "Condition"), "HasBoundary", "one zone only"),
         (("Cluster", "Properties", "StorageEncrypted"), False, "not encrypted"),
         (("Cluster", "Properties", "KmsKeyId"), "alias/aws/rds", "not encrypted"),
-        (("Cluster", "Properties", "MasterUserPassword"), "x", "a master password that somebody"),
+        (("Cluster", "Properties", "MasterUserPassword"), "x", "a master password in the template"),
         (("Writer", "Properties", "PubliclyAccessible"), True, "public"),
         (("Proxy", "Properties", "RequireTLS"), False, "no TLS to the proxy"),
         (("Proxy", "Properties", "DebugLogging"), True, "statements in the proxy's log"),

@@ -462,7 +462,7 @@ def test_tracing_stays_within_its_limits() -> None:
         assert len(rule["RuleName"]) <= 32
         assert len(rule["ServiceName"]) <= 64
         assert rule["ServiceType"] == "AWS::ApiGateway::Stage"
-    # the lowest priority decides first: health checks are told apart before the rest
+    # The lowest priority applies first, so the rule for health checks precedes the rest.
     health, rest = sorted(rules, key=lambda rule: rule["Priority"])
     assert (health["URLPath"], health["FixedRate"], health["ReservoirSize"]) == ("*/health", 0, 0)
     assert rest["URLPath"] == "*"

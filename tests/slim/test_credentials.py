@@ -118,7 +118,7 @@ def test_valid_key_is_used_while_the_endpoint_is_down(
         assert held.current() is first
         expired = time.time() + credentials.EARLY_SECONDS
         monkeypatch.setattr(time, "time", lambda: expired)
-        with pytest.raises(DatabaseUnavailable, match="credentials can't be had"):
+        with pytest.raises(DatabaseUnavailable, match="Could not fetch AWS credentials"):
             held.current()
 
 
@@ -166,7 +166,7 @@ def test_token_file_is_read_for_each_request(tmp_path: Path) -> None:
 def test_invalid_endpoint_response_raises_database_unavailable(play: Play) -> None:
     with (
         endpoint(play) as (_, held),
-        pytest.raises(DatabaseUnavailable, match="credentials can't be had") as caught,
+        pytest.raises(DatabaseUnavailable, match="Could not fetch AWS credentials") as caught,
     ):
         held.current()
     assert "s3cret" not in str(caught.value)

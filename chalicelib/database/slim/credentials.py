@@ -70,7 +70,7 @@ def _ask(environ: Mapping[str, str]) -> Key:
         expiry = datetime.fromisoformat(issued["Expiration"]).timestamp()
         return Key(issued["AccessKeyId"], issued["SecretAccessKey"], issued["Token"], expiry)
     except (OSError, ValueError, KeyError, TypeError) as error:  # its text may contain the key
-        reason = f"AWS credentials can't be had of {match[1]}: {type(error).__name__}"
+        reason = f"Could not fetch AWS credentials from {match[1]}: {type(error).__name__}"
         raise StatementNotBegun(reason) from None
 
 
