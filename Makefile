@@ -24,22 +24,22 @@ LOCKED := --constraints requirements.txt
 seed migrate: export AWS_ENDPOINT_URL_RDS_DATA ?= http://127.0.0.1:$(or $(DATA_API_PORT),8001)
 
 ##@ Run it
-run: setup  ## Start everything on 127.0.0.1:8000, over a real database (PORT=8010 for another)
+run: setup  ## Start the API on 127.0.0.1:8000, with a real database (PORT=8010 for another port)
 	@$(BIN)/python -m local run
 
-stack: setup  ## Start everything but the API, to run `chalice local` beside it
+stack: setup  ## Start everything except the API, for use with `chalice local`
 	@$(BIN)/python -m local run --no-api
 
 seed: setup  ## Load generated customers into the running stack (COUNT=10000)
 	@$(BIN)/python -m local.seed --count $(COUNT)
 
-migrate: setup  ## Bring the running stack's schema up to date
+migrate: setup  ## Apply pending migrations to the running stack
 	@$(BIN)/python -m migrations
 
-token: setup  ## Print a token for the running stack (SCOPE="customers:read", or all)
+token: setup  ## Print a token for the running stack (SCOPE="customers:read"; default: all scopes)
 	@$(BIN)/python -m local.issuer $(if $(SCOPE),--scope "$(SCOPE)")
 
-reset: setup  ## Empty the local database (YES=1 does not ask)
+reset: setup  ## Empty the local database (YES=1 skips confirmation)
 	@$(BIN)/python -m local reset $(if $(YES),--yes)
 
 clean:  ## Remove environments, caches and outputs (DATA=1: the local stack's data, too)
@@ -52,30 +52,30 @@ setup:  ## Create or repair .venv with the development tools (PYTHON=python3.13 
 test: setup  ## Run every test against the real database, with coverage
 	@$(BIN)/python -m pytest $(WORKERS) --cov --cov-report=term $(ARGS)
 
-quick: setup  ## Run the tests that take less than five seconds
+quick: setup  ## Run all tests that take less than five seconds
 	@$(BIN)/python -m pytest $(WORKERS) -m "not slow" $(ARGS)
 
 test-all: setup  ## Run the tests on every supported Python that this machine has
 	@$(BIN)/python -m tests.every_python $(WORKERS) $(ARGS)
 
-contract: contract-tools .venv/audit .venv/fuzz  ## Fuzz, break and browse the running service, and run a client generated for it
+contract: contract-tools .venv/audit .venv/fuzz  ## Run contract tests: fuzzing, faults, browser and a generated client
 	@$(BIN)/python -m pytest tests/breaking --capture=no $(ARGS)
 	@$(BIN)/python -m pytest tests/contract --numprocesses 2 --dist loadfile --durations 10 $(ARGS)
 
 installation: setup  ## Install every lock file into fresh environments, and break environments
 	@$(BIN)/python -m pytest tests/installation $(WORKERS) -o faulthandler_timeout=600 $(ARGS)
 
-audit: .venv/audit  ## Look for known vulnerabilities in what the lock files name
+audit: .venv/audit  ## Check the locked requirements for known vulnerabilities
 	@for lock in requirements*.txt requirements/*.txt; do \
 		echo $$lock; .venv/audit/bin/python -m pip_audit --strict --disable-pip --requirement $$lock || exit; done
 
-rehearse: .venv/rehearsal  ## Deploy staging into an emulated AWS, test it, change version, go back
+rehearse: .venv/rehearsal  ## Deploy staging into an emulated AWS, test, upgrade and roll back
 	@$(BIN)/python -m tests.rehearsal .venv/rehearsal/bin/python
 
-bench: .venv/bench  ## Measure the service beside its peers, and draw docs/performance
+bench: .venv/bench  ## Compare the service with other frameworks, and update docs/performance
 	@$(BIN)/python -m benchmarks --python .venv/bench/bin/python $(ARGS)
 
-budget: setup  ## Check that the service costs no more than its budget (ARGS=--update sets it)
+budget: setup  ## Check the service's costs against the budget (ARGS=--update sets it)
 	@$(BIN)/python -m benchmarks.budget $(ARGS)
 
 check: setup  ## Check lint, format, types and the direction of imports
@@ -98,10 +98,10 @@ screenshots: contract-tools  ## Take the screenshots of the console in docs/imag
 diagrams:  ## Draw docs/diagrams/*.svg from their text sources (needs Graphviz)
 	@python3 docs/site/diagrams.py
 
-openapi: setup  ## Write the OpenAPI document anew, from schemas and routes
+openapi: setup  ## Generate the OpenAPI document from schemas and routes
 	@$(BIN)/python -m openapi
 
-lock: .venv/audit  ## Pin the requirements anew from pyproject.toml
+lock: .venv/audit  ## Update the lock files from pyproject.toml
 	@$(COMPILE) pyproject.toml --output-file requirements.txt
 	@$(COMPILE) --group authorizer $(LOCKED) --output-file requirements/authorizer.txt
 	@$(COMPILE) --group tracing --no-deps $(LOCKED) --output-file requirements/tracing.txt
@@ -119,37 +119,37 @@ lock: .venv/audit  ## Pin the requirements anew from pyproject.toml
 fuzz: .venv/fuzz  ## Fuzz the functions for five minutes (ARGS="--runs 1000000", "--replay FILE")
 	@$(BIN)/python -m load.fuzz --python .venv/fuzz/bin/python $(ARGS)
 
-sqlmap: .venv/fuzz  ## Look for SQL injection in every parameter, by sqlmap
+sqlmap: .venv/fuzz  ## Search every parameter for SQL injection, with sqlmap
 	@$(BIN)/python -m load.fuzz.injection --python .venv/fuzz/bin/python $(ARGS)
 
-chaos: setup  ## Kill the database and the API under load for ten minutes, and look for lost writes
+chaos: setup  ## Kill the database and the API under load for ten minutes, and check for lost writes
 	@$(BIN)/python -m load.chaos $(ARGS)
 
-simulate: setup  ## Simulate 10 to 100,000 requests a second: docs/scaling.md (MEASURE=1 measures first)
+simulate: setup  ## Simulate 10 to 100,000 requests per second: docs/scaling.md (MEASURE=1 measures first)
 	@$(if $(MEASURE),$(BIN)/python -m load.simulation.measuring)
 	@$(BIN)/python -m load.simulation $(ARGS)
 
-load: setup  ## Send load, with marks to hold, to a stack of its own or to BASE_URL (TOKEN=...)
+load: setup  ## Send load, with thresholds, to a private stack or to BASE_URL (TOKEN=...)
 	@$(BIN)/python -m load.traffic $(ARGS)
 
-soak: setup  ## Send steady load for an hour, and see whether anything grows (ARGS="--minutes 5")
+soak: setup  ## Send steady load for an hour, and check for leaks (ARGS="--minutes 5")
 	@$(BIN)/python -m load.traffic.soak $(ARGS)
 
 ##@ Deploy it
-provision: setup  ## Make or change a stage's network, database and operations (STAGE=dev)
-bind: setup  ## Write a stage's addresses where `chalice deploy` reads them
-migrate-stage: setup  ## Make a stage's database users, and bring its schema up to date
-package: setup  ## Build what is deployed into out/
-deploy: setup  ## Package, upload, and change the API's stack
-apply: setup  ## Put the gateway's settings onto what `chalice deploy` made
-smoke: setup  ## Live a customer's life against a stage (TOKEN=...)
-status: setup  ## Tell how a stage's stacks are, and what is live
-rollback: setup  ## Make the version before live again
-destroy: setup  ## Delete a stage; a snapshot of its database stays
+provision: setup  ## Create or update a stage's network, database and operations (STAGE=dev)
+bind: setup  ## Write a stage's outputs to where `chalice deploy` reads them
+migrate-stage: setup  ## Create a stage's database users, and apply pending migrations
+package: setup  ## Build the package in out/
+deploy: setup  ## Package, upload, and update the API's stack
+apply: setup  ## Apply the gateway's settings to what `chalice deploy` created
+smoke: setup  ## Run the smoke test against a stage (TOKEN=...)
+status: setup  ## Print the state of a stage's stacks, and the live versions
+rollback: setup  ## Roll back: make the previous version live
+destroy: setup  ## Delete a stage; a final snapshot of its database remains
 provision bind migrate-stage package deploy apply smoke status rollback destroy:
 	@$(BIN)/python -m infrastructure $(@:-stage=) --stage $(or $(STAGE),$(error Say which: STAGE=dev)) $(ARGS)
 
-costs: setup  ## Compute the tables of docs/costs.md anew
+costs: setup  ## Update the tables of docs/costs.md
 	@$(BIN)/python -m infrastructure.costs
 
 ##@ About

@@ -1,1 +1,1 @@
-"""What the API stands on in AWS, and what Chalice's own template lacks."""
+"""The API's AWS infrastructure, and additions to Chalice's template."""

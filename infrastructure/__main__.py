@@ -1,4 +1,4 @@
-"""`python -m infrastructure <command> --stage S`: all that is done to a stage in AWS."""
+"""`python -m infrastructure <command> --stage S`: all commands for a stage in AWS."""
 
 import argparse
 import os
@@ -19,23 +19,23 @@ from infrastructure.packaging import PackagingError
 from infrastructure.run import Run
 
 COMMANDS: Mapping[str, tuple[Callable[[Run], None], str]] = {
-    "provision": (commands.provision, "make or change network, database and operations"),
-    "bind": (commands.bind, "write the stacks' addresses where `chalice deploy` reads them"),
-    "migrate": (commands.migrate, "make the database's users, and bring the schema up to date"),
-    "package": (commands.package, "build what is deployed into out/"),
-    "deploy": (commands.deploy, "package, upload, and change the API's stack"),
-    "apply": (commands.apply, "put the gateway's settings onto what `chalice deploy` made"),
-    "smoke": (commands.live, "live a customer's life against the stage, and erase it"),
-    "status": (commands.status, "tell how the stacks are, and which version is live"),
-    "rollback": (commands.rollback, "make the version before live again"),
-    "destroy": (commands.destroy, "delete the stage; a snapshot of its database stays"),
+    "provision": (commands.provision, "create or update network, database and operations"),
+    "bind": (commands.bind, "write the stacks' outputs to where `chalice deploy` reads them"),
+    "migrate": (commands.migrate, "create the database's users, and apply pending migrations"),
+    "package": (commands.package, "build the package in out/"),
+    "deploy": (commands.deploy, "package, upload, and update the API's stack"),
+    "apply": (commands.apply, "apply the gateway's settings to what `chalice deploy` created"),
+    "smoke": (commands.live, "smoke test: create, change and erase a customer"),
+    "status": (commands.status, "print the state of the stacks, and the live version"),
+    "rollback": (commands.rollback, "make the previous version live"),
+    "destroy": (commands.destroy, "delete the stage; a final snapshot of the database remains"),
 }
 OFFLINE = {"package"}
 INTERRUPTED = 130
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; return the exit code."""
+    """Run a command. Return the exit code."""
     options = _parser().parse_args(arguments)
     try:
         stage = stages.named(options.stage)
@@ -43,8 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
         _run(options, stage)
     except KeyboardInterrupt:
         print(
-            "\ninterrupted: what CloudFormation has begun goes on in AWS. Run the same command"
-            " again: it waits for that, and does the rest. `status` only looks.",
+            "\ninterrupted: CloudFormation continues in AWS. To wait for it, run the same command"
+            " again. `status` only prints the state.",
             file=sys.stderr,
         )
         return INTERRUPTED
@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(options: argparse.Namespace, stage: stages.Stage) -> None:
     session = boto3.Session()
     if options.command not in OFFLINE and not options.url:
-        _say_where(session, stage)
+        _print_account(session, stage)
     run = Run(
         session,
         stage,
@@ -74,10 +74,10 @@ def _run(options: argparse.Namespace, stage: stages.Stage) -> None:
     COMMANDS[options.command][0](run)
 
 
-def _say_where(session: Any, stage: stages.Stage) -> None:
-    """Name the account before anything is done to it: the wrong one is the worst mistake."""
+def _print_account(session: Any, stage: stages.Stage) -> None:
+    """Print the account before any change, because a wrong account is the worst mistake."""
     if not session.region_name:
-        raise NoRegionError  # STS would do without one
+        raise NoRegionError  # STS would work without a region
     account = session.client("sts").get_caller_identity()["Account"]
     print(f"{stage.name} in account {account}, region {session.region_name}")
 
@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m infrastructure",
         description=__doc__,
-        epilog="docs/deploying.md goes through all of them.",
+        epilog="docs/deploying.md explains all commands.",
     )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="<command>")
     for name, (_, what) in COMMANDS.items():
@@ -98,18 +98,19 @@ def _parser() -> argparse.ArgumentParser:
                 "--set",
                 action="append",
                 metavar="NAME=VALUE",
-                help="a template's parameter; kept from then on",
+                help="a template's parameter; stored in the stack",
             )
         if name in {"provision", "deploy", "rollback", "destroy"}:
             command.add_argument(
-                "--yes", action="store_true", help="don't ask, but where state may be lost"
+                "--yes", action="store_true", help="skip confirmation unless data may be lost"
             )
         if name == "deploy":
-            command.add_argument("--bucket", help="for the package (default: the pipeline's)")
+            command.add_argument("--bucket", help="for packages (default: the pipeline's bucket)")
         if name == "smoke":
-            command.add_argument("--url", help="(default: the stage's own)")
+            command.add_argument("--url", help="of the API (default: the stage's)")
             command.add_argument(
-                "--token-command", help="prints a token (default: the environment's TOKEN)"
+                "--token-command",
+                help="a command that prints a token (default: the environment variable TOKEN)",
             )
     return parser
 
@@ -123,18 +124,20 @@ def _values(pairs: list[str]) -> dict[str, str]:
 
 
 def _token(command: str | None) -> str:
-    """Return a token with every scope, from a command or the environment. Raises Failure."""
+    """Return a token with all scopes, from a command or the environment. Raises Failure."""
     if command is None:
         token = os.environ.get("TOKEN", "")
     else:
-        words = shlex.split(command)  # of the operator's own
-        done = subprocess.run(words, check=False, stdout=subprocess.PIPE, text=True)  # noqa: S603
-        if done.returncode:
-            raise Failure(f"--token-command {command!r} ended with exit code {done.returncode}.")
-        token = done.stdout
+        arguments = shlex.split(command)  # written by the operator
+        completed = subprocess.run(arguments, check=False, stdout=subprocess.PIPE, text=True)  # noqa: S603
+        if completed.returncode:
+            raise Failure(
+                f"--token-command {command!r} ended with exit code {completed.returncode}."
+            )
+        token = completed.stdout
     if token := token.strip():
         return token
-    raise Failure("There is no token: set TOKEN, or name a --token-command; docs/tokens.md.")
+    raise Failure("Set TOKEN, or pass --token-command. See docs/tokens.md.")
 
 
 def _failed(message: str) -> int:

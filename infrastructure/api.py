@@ -1,4 +1,4 @@
-"""The API in the template: Chalice's Swagger with the gateway document worked in."""
+"""The API in the template: Chalice's Swagger, completed by the gateway document."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ STAGE_ARN = "arn:${AWS::Partition}:apigateway:${AWS::Region}::/restapis/${RestAP
 
 
 def work_in(resources: JSONObject, document: JSONObject) -> None:
-    """Complete the API among the resources, and add what stands before it."""
+    """Complete the API in the template, and add its firewall and usage plan."""
     properties = resources["RestAPI"]["Properties"]
     properties |= _properties(document)
     properties["DefinitionBody"] = _on_the_alias(properties["DefinitionBody"])
@@ -29,7 +29,7 @@ def _properties(document: JSONObject) -> JSONObject:
     return {
         "EndpointConfiguration": {"Type": document["endpoint_type"]},
         "MinimumCompressionSize": document["minimum_compression_size"],
-        "OpenApiVersion": "2.0",  # without it SAM makes another stage, called Stage
+        "OpenApiVersion": "2.0",  # otherwise SAM adds a second stage, named Stage
         "TracingEnabled": document["tracing"],
         "CacheClusterEnabled": document["cache_cluster"],
         "MethodSettings": document["settings"],
@@ -41,20 +41,20 @@ def _properties(document: JSONObject) -> JSONObject:
 
 
 def _on_the_alias(value: Any) -> Any:
-    """Return the value with every URI on the alias of its function: Chalice's are on $LATEST."""
+    """Return the value with every function URI changed to its alias; Chalice's refer to $LATEST."""
     if isinstance(value, list):
-        return [_on_the_alias(each) for each in value]
+        return [_on_the_alias(item) for item in value]
     if not isinstance(value, dict):
         return value
-    found = FUNCTION.search(str(value.get("Fn::Sub")))
-    if not found:
-        return {name: _on_the_alias(each) for name, each in value.items()}
-    text = value["Fn::Sub"].replace(found[0], "${Function}")
-    return {"Fn::Sub": [text, {"Function": {"Ref": f"{found[1]}.Alias"}}]}
+    match = FUNCTION.search(str(value.get("Fn::Sub")))
+    if not match:
+        return {name: _on_the_alias(element) for name, element in value.items()}
+    text = value["Fn::Sub"].replace(match[0], "${Function}")
+    return {"Fn::Sub": [text, {"Function": {"Ref": f"{match[1]}.Alias"}}]}
 
 
 def _describe(body: JSONObject, document: JSONObject) -> None:
-    """Put into the Swagger all that the document has and Swagger can say."""
+    """Add everything to the Swagger that the document contains and Swagger supports."""
     body["definitions"] |= document["models"]
     body["x-amazon-apigateway-request-validators"] = {
         VALIDATOR: {"validateRequestBody": True, "validateRequestParameters": False}
@@ -99,7 +99,7 @@ def _response(properties: JSONObject) -> tuple[str, JSONObject]:
 
 
 def _before_it(document: JSONObject) -> JSONObject:
-    """Return the firewall, and the plan of who has a key; both are of the stage."""
+    """Return the stage's firewall, and its usage plan for API keys."""
     stage = {"Ref": "RestAPI.Stage"}
     return {
         "Firewall": {"Type": "AWS::WAFv2::WebACL", "Properties": document["firewall"]},

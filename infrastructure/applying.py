@@ -1,7 +1,7 @@
-"""The gateway document onto an API that `chalice deploy` has made, by API Gateway's own API.
+"""Apply the gateway document to an API that `chalice deploy` created, through API Gateway's API.
 
-Each `chalice deploy` writes the API anew, so this is done after each. What is so already is left,
-and told of is what changes. The document is `infrastructure.gateway.document`.
+`chalice deploy` overwrites the API, so apply the document after each deployment. Only differences
+are changed and reported. The document is `infrastructure.gateway.document`.
 
 Source: https://docs.aws.amazon.com/apigateway/latest/api/patch-operations.html
 """
@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from infrastructure.failures import Failure, code_of
 
 VALIDATOR = "body"
-# By the names of AWS::ApiGateway::Stage's MethodSettings: the patch's path, and the setting's name.
+# By names of AWS::ApiGateway::Stage's MethodSettings: the patch's path, and the setting's name.
 SETTINGS = {
     "CacheDataEncrypted": ("caching/dataEncrypted", "cacheDataEncrypted"),
     "CachingEnabled": ("caching/enabled", "cachingEnabled"),
@@ -25,24 +25,24 @@ SETTINGS = {
     "ThrottlingBurstLimit": ("throttling/burstLimit", "throttlingBurstLimit"),
     "ThrottlingRateLimit": ("throttling/rateLimit", "throttlingRateLimit"),
 }
-MOST_OPERATIONS = 20  # of a patch
+MAX_OPERATIONS = 20  # per patch
 
 Say = Callable[[str], None]
 Document = Mapping[str, Any]
 
 
 def apply(gateway: "Gateway", stage: str, document: Document, access_log: str | None) -> bool:
-    """Bring an API and its stage to what the document says; whether anything was to change.
+    """Update an API and its stage to match the document. Returns whether anything changed.
 
-    `access_log` is the ARN of the access log's group, where there is one. Raises Failure when
-    API or stage is not there, ClientError.
+    `access_log` is the ARN of the access log's group, if there is one. Raises Failure if the API or
+    the stage does not exist, ClientError.
     """
     is_new = [
         gateway.add_models(document["models"]),
         gateway.add_bodies(document["bodies"]),
         gateway.add_responses(document["responses"]),
     ]
-    if any(is_new):  # the stage serves what was deployed last
+    if any(is_new):  # the stage serves the last deployed state
         gateway.deploy(stage)
     is_set = gateway.set_stage(stage, document, access_log)
     if not (any(is_new) or is_set):
@@ -51,7 +51,7 @@ def apply(gateway: "Gateway", stage: str, document: Document, access_log: str | 
 
 
 class Gateway:
-    """A REST API; each method tells `say` of what it changes, and returns whether it did."""
+    """A REST API. Each method reports its changes to `say`, and returns whether there were any."""
 
     def __init__(self, client: Any, api: str, say: Say) -> None:
         self._client = client
@@ -62,20 +62,20 @@ class Gateway:
         self._client.create_deployment(
             **self._api, stageName=stage, description="the gateway document"
         )
-        self.say(f"stage {stage}: deployed anew")
+        self.say(f"stage {stage}: redeployed")
 
     def add_models(self, models: Mapping[str, Any]) -> bool:
-        found = {each["name"]: each.get("schema") for each in self._all("get_models")}
+        current = {model["name"]: model.get("schema") for model in self._all("get_models")}
         changes = 0
         for name, schema in models.items():
-            if name not in found:
+            if name not in current:
                 self._client.create_model(
                     **self._api,
                     name=name,
                     contentType="application/json",
                     schema=json.dumps(schema),
                 )
-            elif json.loads(found[name] or "null") != schema:
+            elif json.loads(current[name] or "null") != schema:
                 patch = [{"op": "replace", "path": "/schema", "value": json.dumps(schema)}]
                 self._client.update_model(**self._api, modelName=name, patchOperations=patch)
             else:
@@ -85,8 +85,8 @@ class Gateway:
         return bool(changes)
 
     def add_bodies(self, bodies: Mapping[str, Mapping[str, Mapping[str, str]]]) -> bool:
-        """Have each method's body validated by the model of its media type. Raises Failure."""
-        resources = {each["path"]: each["id"] for each in self._all("get_resources")}
+        """Validate each method's body by the model of its media type. Raises Failure."""
+        resources = {resource["path"]: resource["id"] for resource in self._all("get_resources")}
         validator = self._validator()
         changes = 0
         for path, methods in bodies.items():
@@ -96,9 +96,9 @@ class Gateway:
                     " deploy` first."
                 )
             for method, models in methods.items():
-                where = {"resourceId": resources[path], "httpMethod": method}
-                if patch := list(self._body_patch(where, validator, models)):
-                    self._client.update_method(**self._api, **where, patchOperations=patch)
+                target = {"resourceId": resources[path], "httpMethod": method}
+                if patch := list(self._body_patch(target, validator, models)):
+                    self._client.update_method(**self._api, **target, patchOperations=patch)
                     self.say(
                         f"{method} {path}: bodies are {', '.join(sorted(set(models.values())))}"
                     )
@@ -107,22 +107,25 @@ class Gateway:
 
     def add_responses(self, responses: list[Mapping[str, Any]]) -> bool:
         changes = 0
-        for wanted in responses:
-            kind = wanted["ResponseType"]
+        for expected in responses:
+            kind = expected["ResponseType"]
             arguments = {
-                "statusCode": wanted["StatusCode"],
-                "responseParameters": wanted["ResponseParameters"],
-                "responseTemplates": wanted["ResponseTemplates"],
+                "statusCode": expected["StatusCode"],
+                "responseParameters": expected["ResponseParameters"],
+                "responseTemplates": expected["ResponseTemplates"],
             }
-            found = self._response(kind)
-            if {name: found.get(name) for name in arguments} != arguments:
+            current = self._response(kind)
+            if {name: current.get(name) for name in arguments} != arguments:
                 self._client.put_gateway_response(**self._api, responseType=kind, **arguments)
                 self.say(f"gateway response {kind}")
                 changes += 1
         return bool(changes)
 
     def set_stage(self, name: str, document: Document, access_log: str | None) -> bool:
-        """Set what is the stage's: throttling, caching, metrics, logs, tracing. Raises Failure."""
+        """Apply the stage's settings: throttling, caching, metrics, logs, tracing.
+
+        Raises Failure.
+        """
         try:
             stage = self._client.get_stage(**self._api, stageName=name)
         except ClientError as error:
@@ -130,35 +133,35 @@ class Gateway:
                 raise
             raise Failure(f"The API has no stage {name}: run `chalice deploy` first.") from None
         patch = [*_stage_patch(stage, document, access_log), *_settings_patch(stage, document)]
-        for start in range(0, len(patch), MOST_OPERATIONS):
-            part = patch[start : start + MOST_OPERATIONS]
+        for start in range(0, len(patch), MAX_OPERATIONS):
+            part = patch[start : start + MAX_OPERATIONS]
             self._client.update_stage(**self._api, stageName=name, patchOperations=part)
-        for each in patch:
-            self.say(f"stage {name}: {each['path']} {each['value']}")
+        for operation in patch:
+            self.say(f"stage {name}: {operation['path']} {operation['value']}")
         return bool(patch)
 
     def _validator(self) -> str:
-        for each in self._all("get_request_validators"):
-            if each["name"] == VALIDATOR:
-                return str(each["id"])
+        for validator in self._all("get_request_validators"):
+            if validator["name"] == VALIDATOR:
+                return str(validator["id"])
         created = self._client.create_request_validator(
             **self._api, name=VALIDATOR, validateRequestBody=True, validateRequestParameters=False
         )
         return str(created["id"])
 
     def _body_patch(
-        self, where: Mapping[str, str], validator: str, models: Mapping[str, str]
+        self, target: Mapping[str, str], validator: str, models: Mapping[str, str]
     ) -> Iterator[dict[str, str]]:
-        found = self._client.get_method(**self._api, **where)
-        if found.get("requestValidatorId") != validator:
+        current = self._client.get_method(**self._api, **target)
+        if current.get("requestValidatorId") != validator:
             yield {"op": "replace", "path": "/requestValidatorId", "value": validator}
         for media_type, model in models.items():
-            if found.get("requestModels", {}).get(media_type) != model:
+            if current.get("requestModels", {}).get(media_type) != model:
                 path = f"/requestModels/{media_type.replace('/', '~1')}"
                 yield {"op": "add", "path": path, "value": model}
 
     def _response(self, kind: str) -> dict[str, Any]:
-        """Return the API's own gateway response; AWS has a default one of each type."""
+        """Return the API's own gateway response. AWS has a default for each type."""
         try:
             return dict(self._client.get_gateway_response(**self._api, responseType=kind))
         except ClientError as error:
@@ -174,7 +177,7 @@ class Gateway:
 def _stage_patch(
     stage: Mapping[str, Any], document: Document, access_log: str | None
 ) -> Iterator[dict[str, str]]:
-    wanted: dict[str, tuple[Any, Any]] = {
+    targets: dict[str, tuple[Any, Any]] = {
         "/tracingEnabled": (stage.get("tracingEnabled", False), document["tracing"]),
         "/cacheClusterEnabled": (
             stage.get("cacheClusterEnabled", False),
@@ -182,24 +185,28 @@ def _stage_patch(
         ),
     }
     if access_log:
-        found = stage.get("accessLogSettings", {})
-        wanted["/accessLogSettings/destinationArn"] = (found.get("destinationArn"), access_log)
-        wanted["/accessLogSettings/format"] = (found.get("format"), document["access_log"])
-    for path, (before, after) in wanted.items():
-        if before != after:
-            yield {"op": "replace", "path": path, "value": _text(after)}
+        current = stage.get("accessLogSettings", {})
+        targets["/accessLogSettings/destinationArn"] = (current.get("destinationArn"), access_log)
+        targets["/accessLogSettings/format"] = (current.get("format"), document["access_log"])
+    for path, (old, new) in targets.items():
+        if old != new:
+            yield {"op": "replace", "path": path, "value": _text(new)}
 
 
 def _settings_patch(stage: Mapping[str, Any], document: Document) -> Iterator[dict[str, str]]:
-    found = stage.get("methodSettings", {})
+    current = stage.get("methodSettings", {})
     for settings in document["settings"]:
-        where = f"{settings['ResourcePath']}/{settings['HttpMethod']}"
-        key = where.removeprefix("/")
-        # whichever form of the path AWS answers with
-        before = found.get(key) or found.get(key.replace("~1", "/").removeprefix("/")) or {}
-        for name, (path, member) in SETTINGS.items():
-            if name in settings and before.get(member) != settings[name]:
-                yield {"op": "replace", "path": f"{where}/{path}", "value": _text(settings[name])}
+        method_path = f"{settings['ResourcePath']}/{settings['HttpMethod']}"
+        key = method_path.removeprefix("/")
+        # AWS returns the path in either form
+        previous = current.get(key) or current.get(key.replace("~1", "/").removeprefix("/")) or {}
+        for name, (path, setting) in SETTINGS.items():
+            if name in settings and previous.get(setting) != settings[name]:
+                yield {
+                    "op": "replace",
+                    "path": f"{method_path}/{path}",
+                    "value": _text(settings[name]),
+                }
 
 
 def _text(value: object) -> str:

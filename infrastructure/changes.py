@@ -1,13 +1,13 @@
-"""What a stack is to be, a template, and what becoming so does to its resources."""
+"""The target of a stack (a template), and the changes to reach it."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from infrastructure.failures import Failure
 
-LONGEST_TEMPLATE = 51_200  # bytes, of a template that is not in a bucket
+MAX_TEMPLATE_BYTES = 51_200  # bytes; longer templates must be in a bucket
 
-# What is gone for good with the resource, or what clients know it by.
+# Resources that contain data, or that clients know by name.
 STATEFUL = (
     "AWS::ApiGateway::RestApi",
     "AWS::Cognito::",
@@ -25,7 +25,7 @@ STATEFUL = (
 
 @dataclass(frozen=True)
 class Change:
-    """What happens to a resource; `replaced` is also where CloudFormation can't tell yet."""
+    """A change of a resource. `replaced` is also true if CloudFormation can't tell yet."""
 
     action: str
     name: str
@@ -37,24 +37,24 @@ class Change:
         return self.kind.startswith(STATEFUL) and (self.replaced or self.action == "Remove")
 
     def __str__(self) -> str:
-        mark = " (replaced)" if self.replaced else ""
-        return f"{self.action.lower():8} {self.name}  {self.kind}{mark}"
+        suffix = " (replaced)" if self.replaced else ""
+        return f"{self.action.lower():8} {self.name}  {self.kind}{suffix}"
 
 
 @dataclass(frozen=True)
 class Template:
-    """A template as text, or in a bucket where it is too long for that."""
+    """A template: its text, or its URL in a bucket if it is too long."""
 
     body: str = ""
     url: str = ""
 
     def parameters(self, client: Any) -> dict[str, dict[str, Any]]:
-        """Return what the template declares of its parameters, by their names."""
+        """Return the template's parameters, by name."""
         declared = client.get_template_summary(**self.arguments())["Parameters"]
-        return {each["ParameterKey"]: each for each in declared}
+        return {parameter["ParameterKey"]: parameter for parameter in declared}
 
     def arguments(self) -> dict[str, str]:
-        """Return what CloudFormation is told of it. Raises Failure if that is too long."""
-        if not self.url and len(self.body.encode()) > LONGEST_TEMPLATE:
-            raise Failure("The template has more than 51,200 bytes: it has to be in a bucket.")
+        """Return the template's arguments for CloudFormation. Raises Failure if it is too long."""
+        if not self.url and len(self.body.encode()) > MAX_TEMPLATE_BYTES:
+            raise Failure("The template has more than 51,200 bytes: upload it to a bucket.")
         return {"TemplateURL": self.url} if self.url else {"TemplateBody": self.body}

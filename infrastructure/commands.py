@@ -1,4 +1,4 @@
-"""What each command does, in the order of a stage's life."""
+"""The commands, in the order of a stage's life cycle."""
 
 import json
 from collections.abc import Mapping
@@ -26,22 +26,22 @@ PARTS = ("network", "database", "api", "operations")
 
 
 def provision(run: Run) -> None:
-    """Make or change the network, the database and the operations.
+    """Create or update the network, the database and the operations stack.
 
-    Those come before the functions that they watch, whose names are known: a first deployment
-    already writes their access log, and has alarms that end its canary.
+    The operations stack precedes the functions that it watches. Their names are known, so the first
+    deployment already has its access log, and alarms that can stop its canary.
     """
     client = run.session.client("cloudformation")
     templates = {part: _template(part) for part in ("network", "database", "operations")}
     declared = {part: template.parameters(client) for part, template in templates.items()}
     for name in run.values:
-        known = {each for names in declared.values() for each in names}
-        if name not in known:
-            raise Failure(f"No template has the parameter {name!r}. {suggest(name, known)}")
+        names = {name for names in declared.values() for name in names}
+        if name not in names:
+            raise Failure(f"No template has the parameter {name!r}. {suggest(name, names)}")
 
     def update(part: str, values: Mapping[str, str]) -> None:
-        given = {name: value for name, value in run.values.items() if name in declared[part]}
-        run.stack(part).update(templates[part], {**values, **given}, run.confirm)
+        overrides = {name: value for name, value in run.values.items() if name in declared[part]}
+        run.stack(part).update(templates[part], {**values, **overrides}, run.confirm)
 
     update("network", parameters.network(run.stage))
     update("database", parameters.database(run.stage, run.outputs("network")))
@@ -49,7 +49,7 @@ def provision(run: Run) -> None:
 
 
 def bind(run: Run) -> None:
-    """Tell plain `chalice deploy` what it has to know of the stacks."""
+    """Write the stacks' outputs to where plain `chalice deploy` reads them."""
     _refuse_both(run, is_chalice=True)
     _refuse_other_python()
     out, outputs = _packaged(run), run.outputs("database")
@@ -63,24 +63,24 @@ def bind(run: Run) -> None:
     }
     binding.write_bound(CONFIG, run.stage, outputs, key, layers)
     run.say(
-        f"{CONFIG} has the key that signs cursors now, and only you can read it: don't commit it"
+        f"{CONFIG} now contains the key that signs cursors, readable only for you: don't commit it"
     )
 
 
 def migrate(run: Run) -> None:
-    """Make the database's users and bring its schema up to date."""
+    """Create the database's users, and apply the pending migrations."""
     databases.migrate(run.session, run.outputs("database"), run.say)
 
 
 def package(run: Run) -> None:
-    """Build what is deployed."""
+    """Build the package."""
     out = _packaged(run)
     for path in sorted(out.iterdir()):
         run.say(f"  {path.stat().st_size / 1e6:6.2f} MB  {path}")
 
 
 def deploy(run: Run) -> None:
-    """Package, upload, and change the API's stack."""
+    """Package, upload, and update the API's stack."""
     _refuse_both(run, is_chalice=False)
     bucket = run.bucket or _bucket(run)
     outputs = run.outputs("database"), run.outputs("operations")
@@ -89,21 +89,21 @@ def deploy(run: Run) -> None:
     values["Release"] = releases.release(out, values)
     template = releases.upload(run.session.client("s3"), bucket, out, run.say)
     stack, client = run.stack("api"), run.session.client("lambda")
-    before = releases.live_versions(client, run.stage.lambda_names)
-    # Who does not agree may have rolled back, and is to stay so
+    previous = releases.live_versions(client, run.stage.lambda_names)
+    # If the operator declines, the aliases keep their versions, which may be those of a rollback.
     if stack.update(template, values, run.confirm):
         releases.catch_up(client, stack, run.say)
-        releases.remember(client, before)
+        releases.remember(client, previous)
         run.say(f"{run.stage.name} is at {stack.outputs()['EndpointURL']}")
 
 
 def apply(run: Run) -> None:
-    """Put the gateway document onto what `chalice deploy` made."""
+    """Apply the gateway document to the API that `chalice deploy` created."""
     document = json.loads((_packaged(run) / "gateway.json").read_text())
     api = _deployed(run).get("rest_api", {}).get("rest_api_id")
     if not api:
         raise Failure(
-            f"`chalice deploy --stage {run.stage.name}` has made nothing yet in this working copy:"
+            f"`chalice deploy --stage {run.stage.name}` has deployed nothing from this checkout:"
             " run it first. (A stage made by `deploy` has all of this already.)"
         )
     _refuse_other_runtime(run)
@@ -113,7 +113,7 @@ def apply(run: Run) -> None:
 
 
 def live(run: Run) -> None:
-    """Live a customer's life against the stage."""
+    """Run the smoke test against the stage."""
     token = run.token()
     address = run.url or _address(run)
     run.say(f"smoke test of {address}")
@@ -121,7 +121,7 @@ def live(run: Run) -> None:
 
 
 def status(run: Run) -> None:
-    """Tell how the stacks are, and what is live."""
+    """Print the state of the stacks, and the live versions."""
     for part in PARTS:
         stack = run.stack(part)
         state = stack.status
@@ -131,27 +131,27 @@ def status(run: Run) -> None:
     if run.stack("api").status:
         client = run.session.client("lambda")
         for function in run.stage.lambda_names:
-            run.say(f"{function}: live is version {releases.live_version(client, function)}")
+            run.say(f"{function}: version {releases.live_version(client, function)} is live")
         run.say(run.outputs("api")["EndpointURL"])
     elif address := _deployed(run).get("rest_api", {}).get("rest_api_url"):
         run.say(f"{address} (by `chalice deploy`)")
 
 
 def rollback(run: Run) -> None:
-    """Make the version before live again."""
-    run.outputs("api")  # or it was not deployed this way
+    """Roll back: make the previous version live."""
+    run.outputs("api")  # fails if the stage was not deployed with `deploy`
     if run.confirm([]):
         client = run.session.client("lambda")
         releases.roll_back(client, run.stack("api"), run.stage.lambda_names, run.say)
 
 
 def destroy(run: Run) -> None:
-    """Delete a stage's stacks; a snapshot of the database stays."""
+    """Delete a stage's stacks. A final snapshot of the database remains."""
     if _deployed(run):
         name = run.stage.name
-        raise Failure(f"Its API is Chalice's: run `chalice delete --stage {name}` before this.")
-    what = f"This deletes the stage {run.stage.name}; a snapshot of its database stays."
-    if (run.stage.is_protected or not run.is_agreed) and not run.confirm_by_name(what):
+        raise Failure(f"Chalice manages this API: run `chalice delete --stage {name}` first.")
+    warning = f"This deletes the stage {run.stage.name}. A final snapshot of its database remains."
+    if (run.stage.is_protected or not run.is_agreed) and not run.confirm_by_name(warning):
         run.say("nothing was deleted")
         return
     _refuse_protected(run)
@@ -160,12 +160,12 @@ def destroy(run: Run) -> None:
 
 
 def _bucket(run: Run) -> str:
-    """Return the pipeline's bucket. Raises Failure, which names the other way."""
+    """Return the pipeline's bucket. Raises Failure, which names the alternative."""
     pipeline = run.named_stack(PIPELINE)
     if not pipeline.is_made:
         raise Failure(
-            f"There is no stack {PIPELINE}, whose bucket packages go to: make it, as"
-            " docs/deploying.md says, or name a bucket of yours with --bucket."
+            f"The stack {PIPELINE}, whose bucket stores the packages, does not exist: create it, as"
+            " docs/deploying.md explains, or name your own bucket with --bucket."
         )
     return pipeline.outputs()["ArtefactBucket"]
 
@@ -181,7 +181,7 @@ def _packaged(run: Run) -> Path:
 
 
 def _deployed(run: Run) -> dict[str, dict[str, str]]:
-    """Return what `chalice deploy` has made from this working copy, by Chalice's names."""
+    """Return the resources that `chalice deploy` created from here, by Chalice's names."""
     path = ROOT / ".chalice" / "deployed" / f"{run.stage.name}.json"
     if not path.exists():
         return {}
@@ -195,9 +195,9 @@ def _address(run: Run) -> str:
 
 
 def _refuse_protected(run: Run) -> None:
-    """Raise Failure where the cluster can't be deleted, before what stands on it is."""
-    named = [{"Name": "db-cluster-id", "Values": [f"customers-{run.stage.name}"]}]
-    for cluster in run.session.client("rds").describe_db_clusters(Filters=named)["DBClusters"]:
+    """Raise Failure if the cluster is protected, before any stack is deleted."""
+    protected = [{"Name": "db-cluster-id", "Values": [f"customers-{run.stage.name}"]}]
+    for cluster in run.session.client("rds").describe_db_clusters(Filters=protected)["DBClusters"]:
         if cluster["DeletionProtection"]:
             raise Failure(
                 f"The cluster {cluster['DBClusterIdentifier']} is protected, so nothing was"
@@ -236,15 +236,15 @@ def _refuse_other_runtime(run: Run) -> None:
 
 
 def _refuse_both(run: Run, *, is_chalice: bool) -> None:
-    """Raise Failure where the stage's API was made the other way: two would share its names."""
+    """Raise Failure if the API was deployed with the other method: both use the same names."""
     name = run.stage.name
     if is_chalice and run.stack("api").is_made:
         raise Failure(
-            f"{name} is deployed as the stack {run.stage.stack('api')}: go on with `deploy`, or"
+            f"{name} is deployed as the stack {run.stage.stack('api')}: continue with `deploy`, or"
             " delete that stack first."
         )
     if not is_chalice and _deployed(run):
         raise Failure(
-            f"{name} was made by `chalice deploy`: go on with that and `apply`, or run `chalice"
+            f"{name} was created by `chalice deploy`: use that and `apply`, or run `chalice"
             f" delete --stage {name}` first."
         )

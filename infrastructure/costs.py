@@ -1,7 +1,7 @@
-"""What a month costs: `python -m infrastructure.costs` prints the tables of docs/costs.md.
+"""Estimate monthly costs: `python -m infrastructure.costs` prints the tables of docs/costs.md.
 
-The prices are those of a stated page, or marked as unchecked; the usage is what this project
-measured, or assumes. Change either here, and `make costs` writes the page anew.
+Each price has a source, or is marked as unchecked. The usage is measured in this project, or
+assumed. After a change here, `make costs` updates the page.
 """
 
 import re
@@ -16,12 +16,12 @@ HOURS = 730.0
 SECONDS = HOURS * 3_600
 MILLION = 1e6
 PEAK = 3.0
-"""How many times its mean the traffic is when it is most, which the database is sized for."""
+"""Ratio of peak to mean traffic. The database is sized for the peak."""
 
 
 @dataclass(frozen=True)
 class Price:
-    """US dollars for a unit; `source` says where it is from, or that nobody checked."""
+    """US dollars per unit. `source` says where the price is from, or that it is unchecked."""
 
     dollars: float
     unit: str
@@ -49,7 +49,7 @@ PRICES: Mapping[str, Price] = {
     "trace": Price(5.00, "million traces", UNCHECKED),
     "transfer": Price(0.09, "GB sent", UNCHECKED),
 }
-# REST API requests: dollars a million, and up to how many millions a month.
+# REST API requests: dollars per million, and the tier's upper limit in millions per month.
 GATEWAY: tuple[tuple[float, float], ...] = (
     (333, 3.50),
     (1_000, 2.80),
@@ -60,7 +60,7 @@ GATEWAY: tuple[tuple[float, float], ...] = (
 
 @dataclass(frozen=True)
 class Usage:
-    """A month of a stage with so many requests; all else is assumed, and stated in the page."""
+    """A month of a stage with this number of requests. All other values are stated in the page."""
 
     requests: float
     min_capacity: float
@@ -69,10 +69,10 @@ class Usage:
     memory_gb: float = 0.5
     seconds: float = 0.1
     authorized_share: float = 0.05
-    """Requests for which the authorizer runs: the gateway remembers its answer for 300 s."""
+    """Requests for which the authorizer runs. The gateway caches its response for 300 s."""
     statements: float = 1.1
     per_acu: float = 100.0
-    """Statements a second that one ACU takes: assumed, not measured."""
+    """Statements per second that one ACU executes: assumed, not measured."""
     rows_gb: float = 10.0
     io_per_statement: float = 0.5
     log_bytes: float = 1_200.0
@@ -89,17 +89,17 @@ class Usage:
 
     @property
     def capacity(self) -> float:
-        """ACU of an instance: what the mean asks for with room for the peak, within the stage's."""
-        wanted = self.requests / SECONDS * self.statements * PEAK / self.per_acu
-        return min(max(wanted, self.min_capacity), self.max_capacity)
+        """ACU of an instance: the mean load with room for the peak, within the stage's limits."""
+        needed = self.requests / SECONDS * self.statements * PEAK / self.per_acu
+        return min(max(needed, self.min_capacity), self.max_capacity)
 
 
 def gateway(millions: float) -> float:
-    """Return dollars for so many million requests, each tier at its price."""
-    total, before = 0.0, 0.0
+    """Return dollars for this number of million requests, each tier at its price."""
+    total, lower = 0.0, 0.0
     for upper, dollars in GATEWAY:
-        total += max(0.0, min(millions, upper) - before) * dollars
-        before = upper
+        total += max(0.0, min(millions, upper) - lower) * dollars
+        lower = upper
     return total
 
 
@@ -139,12 +139,12 @@ def _price(name: str) -> float:
 
 
 def month(usage: Usage) -> dict[str, float]:
-    """Return dollars a month, by part."""
+    """Return dollars per month, by part."""
     return {part: cost(usage) for part, cost in PARTS.items()}
 
 
 def tables() -> str:
-    """Return what the page has between its marks."""
+    """Return the page's text between its markers."""
     return "\n".join(["", *_months(), "", *_prices(), ""])
 
 
@@ -158,37 +158,37 @@ def _months() -> list[str]:
     ]
     months = [month(usage) for usage in usages]
     lines = ["| requests per month | 10 thousand | 10 million | 1 billion |", "|---|--:|--:|--:|"]
-    lines += [_row(part, [each[part] for each in months]) for part in PARTS]
-    totals = [sum(each.values()) for each in months]
+    lines += [_row(part, [month[part] for month in months]) for part in PARTS]
+    totals = [sum(month.values()) for month in months]
     lines.append(_row("**total**", totals))
-    each = [total / usage.millions for total, usage in zip(totals, usages, strict=True)]
-    lines.append(_row("per million requests", each))
+    averages = [total / usage.millions for total, usage in zip(totals, usages, strict=True)]
+    lines.append(_row("per million requests", averages))
     lines.append(f"| ACU per instance | {' | '.join(f'{u.capacity:.1f}' for u in usages)} |")
     return lines
 
 
 def _row(name: str, dollars: list[float]) -> str:
-    return f"| {name} | {' | '.join(f'{each:,.2f}' for each in dollars)} |"
+    return f"| {name} | {' | '.join(f'{dollar:,.2f}' for dollar in dollars)} |"
 
 
 def _prices() -> list[str]:
     lines = ["| price | US dollars | unit | source |", "|---|--:|---|---|"]
-    before = 0.0
+    lower = 0.0
     for upper, dollars in GATEWAY:
-        tier = f"{before:,.0f} to {upper:,.0f}" if upper < float("inf") else f"over {before:,.0f}"
+        tier = f"{lower:,.0f} to {upper:,.0f}" if upper < float("inf") else f"over {lower:,.0f}"
         unit = f"million requests ({tier} million per month)"
         lines.append(f"| API Gateway, REST | {dollars} | {unit} | {AWS_PAGE} |")
-        before = upper
+        lower = upper
     for name, price in PRICES.items():
         dollars_text = f"{price.dollars:.10f}".rstrip("0")
         dollars_text += "0" * max(0, 2 - len(dollars_text.partition(".")[2]))
-        words = name.replace("_", " ")
-        lines.append(f"| {words} | {dollars_text} | {price.unit} | {price.source} |")
+        label = name.replace("_", " ")
+        lines.append(f"| {label} | {dollars_text} | {price.unit} | {price.source} |")
     return lines
 
 
 def main() -> int:
-    """Write the page's tables anew."""
+    """Update the page's tables."""
     PAGE.write_text(MARK.sub(lambda _: tables(), PAGE.read_text()))
     return 0
 

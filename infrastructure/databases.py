@@ -1,7 +1,7 @@
 """The users of a stage's database, and its schema.
 
-Three users: the master makes the other two, and does nothing else; `migrations` changes the schema;
-`application` reads and writes rows. Each has a secret of its own, and TLS is required of both.
+There are three users. The master only creates the other two. `migrations` changes the schema.
+`application` reads and writes rows. Each has its own secret, and both must use TLS.
 
 Source: https://dev.mysql.com/doc/refman/8.0/en/create-user.html
         https://dev.mysql.com/doc/refman/8.0/en/privileges-provided.html
@@ -24,7 +24,7 @@ from migrations import MigrationError
 ROWS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
 SCHEMA = ROWS | {"CREATE", "ALTER", "DROP", "INDEX", "REFERENCES"}
 RESUME_SECONDS = 90
-# CREATE USER takes no parameters: what is put into it must not end its quotes.
+# CREATE USER accepts no bind parameters, so these values must not contain quotes.
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}")
 _PASSWORD = re.compile(r"[A-Za-z0-9]{16,128}")
 
@@ -33,25 +33,28 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Login:
-    """A user of the database, as the secret has it."""
+    """A database user with its password, from its secret."""
 
     name: str
     password: str = field(repr=False)
 
     @classmethod
     def parse(cls, secret: str, arn: str) -> Self:
-        """Read a secret's JSON. Raises Failure, without the secret, if SQL could not hold it."""
+        """Parse a secret.
+
+        Raises Failure, without the secret's values, if they are not safe in SQL.
+        """
         try:
-            members = json.loads(secret)
-            name, password = members["username"], members["password"]
+            fields = json.loads(secret)
+            name, password = fields["username"], fields["password"]
         except (ValueError, KeyError, TypeError):
             raise Failure(
-                f"The secret {arn} is not JSON with username and password: store it so."
+                f"The secret {arn} is not JSON with username and password: store both."
             ) from None
         if not (_fits(_NAME, name) and _fits(_PASSWORD, password)):
             raise Failure(
-                f"The secret {arn} can't be put into SQL: its username may have letters, digits and"
-                " _, its password 16 to 128 letters and digits. Store another, and run it again."
+                f"The secret {arn} is not safe in SQL: the username may contain letters, digits and"
+                " _, the password 16 to 128 letters and digits. Store another, and run it again."
             )
         return cls(name, password)
 
@@ -61,7 +64,7 @@ class Login:
 
 
 def migrate(session: Any, outputs: Mapping[str, str], say: Say) -> None:
-    """Make sure of the users, and bring the schema up to date.
+    """Create or update the users, and apply the pending migrations.
 
     `outputs` are those of the stage's database stack. Raises Failure, DatabaseError, ClientError.
     """
@@ -74,12 +77,12 @@ def migrate(session: Any, outputs: Mapping[str, str], say: Say) -> None:
     application, migrator = login("ApplicationSecretArn"), login("MigrationsSecretArn")
     master = _database(outputs, "MasterSecretArn")
     resume(master, say)
-    make_users(master, outputs["DatabaseName"], {application: ROWS, migrator: SCHEMA}, say)
-    bring_up_to_date(lambda: _database(outputs, "MigrationsSecretArn"), say)
+    create_users(master, outputs["DatabaseName"], {application: ROWS, migrator: SCHEMA}, say)
+    apply_migrations(lambda: _database(outputs, "MigrationsSecretArn"), say)
 
 
 def resume(database: Database, say: Say, seconds: float = RESUME_SECONDS) -> None:
-    """Wait until a paused database answers. Raises DatabaseUnavailable if it does not in time."""
+    """Wait until a paused database responds. Raises DatabaseUnavailable after the timeout."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -87,21 +90,21 @@ def resume(database: Database, say: Say, seconds: float = RESUME_SECONDS) -> Non
         except DatabaseUnavailable as error:
             if time.monotonic() > deadline:
                 raise
-            say(f"the database does not answer yet ({error}): it may be resuming")
+            say(f"the database does not respond yet ({error}): it may be resuming")
             time.sleep(error.retry_after or 1)
         else:
             return
 
 
-def make_users(
+def create_users(
     master: Database, schema: str, users: Mapping[Login, frozenset[str]], say: Say
 ) -> None:
-    """Create each user, or give it its password anew, and exactly those privileges on the schema.
+    """Create each user or reset its password, and grant exactly these privileges on the schema.
 
-    Raises Failure when a user has others: who gave them may have had a reason.
+    Raises Failure if a user has other privileges, because an operator may have granted them.
     """
     if not _fits(_NAME, schema):
-        raise Failure(f"{schema!r} can't be a database's name: letters, digits and _ only.")
+        raise Failure(f"{schema!r} is not a valid database name: use letters, digits and _.")
     for login, privileges in users.items():
         identified = f"{login.account} IDENTIFIED BY '{login.password}' REQUIRE SSL"
         master.execute(f"CREATE USER IF NOT EXISTS {identified}")
@@ -112,13 +115,13 @@ def make_users(
         say(f"user {login.name}: {granted}")
 
 
-def bring_up_to_date(connection: Callable[[], Database], say: Say) -> None:
-    """Apply the migrations that are not applied yet. Raises Failure, DatabaseError."""
+def apply_migrations(connection: Callable[[], Database], say: Say) -> None:
+    """Apply the pending migrations. Raises Failure, DatabaseError."""
     try:
         files = migrations.read()
         migrations.apply(connection(), connection(), files, say)
     except MigrationError as error:
-        raise Failure(f"The migrations stopped: {error}") from None
+        raise Failure(f"A migration failed: {error}") from None
     say(f"the schema is up to date at {files[-1].name}")
 
 
@@ -132,18 +135,22 @@ def _check_privileges(
         " FROM information_schema.user_privileges WHERE grantee = :account",
         account=login.account,
     )
-    found = {(str(row["place"]), str(row["privilege"])) for row in rows} - {("*", "USAGE")}
-    wanted = {(schema, privilege) for privilege in privileges}
-    if found - wanted:
-        others = ", ".join(sorted(f"{what} on {place}" for place, what in found - wanted))
-        raise Failure(
-            f"The database's user {login.name} may do more than it should: {others}."
-            " Take it away with REVOKE as the master user, and run the command again."
+    granted_privileges = {(str(row["place"]), str(row["privilege"])) for row in rows} - {
+        ("*", "USAGE")
+    }
+    expected = {(schema, privilege) for privilege in privileges}
+    if granted_privileges - expected:
+        extra = ", ".join(
+            sorted(f"{privilege} on {scope}" for scope, privilege in granted_privileges - expected)
         )
-    if wanted - found:
         raise Failure(
-            f"The database's user {login.name} did not get what it was granted: log in as the"
-            f" master user and look at SHOW GRANTS FOR {login.account}."
+            f"The database user {login.name} has more privileges than it should: {extra}."
+            " Revoke them as the master user, and run the command again."
+        )
+    if expected - granted_privileges:
+        raise Failure(
+            f"The database user {login.name} lacks privileges that were just granted: log in as the"
+            f" master user and check SHOW GRANTS FOR {login.account}."
         )
 
 

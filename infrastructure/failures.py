@@ -1,4 +1,4 @@
-"""What went wrong, in one line for operators: what, where and what to do."""
+"""Explain errors to operators in one line: what is wrong, where, and what to do."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ from botocore.exceptions import ConnectionError as NotConnected
 
 
 class Failure(Exception):
-    """A command can't go on; the message says what is wrong, where, and what to do."""
+    """A command can't continue. The message says what is wrong, where, and what to do."""
 
 
 LOG_IN = "log in (`aws sso login`, or as docs/deploying.md says), and run the command again"
@@ -43,16 +43,16 @@ _THROTTLED = {
 _LIMITS = {"LimitExceeded", "LimitExceededException", "ServiceQuotaExceededException"}
 
 _LOCAL: tuple[tuple[tuple[type[Exception], ...], Callable[[Exception], str]], ...] = (
-    ((NoCredentialsError,), lambda _: f"There are no AWS credentials here: {LOG_IN}."),
+    ((NoCredentialsError,), lambda _: f"AWS credentials not found: {LOG_IN}."),
     (
         (PartialCredentialsError,),
-        lambda error: f"Half of the AWS credentials is missing ({error}): {LOG_IN}.",
+        lambda error: f"The AWS credentials are incomplete ({error}): {LOG_IN}.",
     ),
     ((SSOError, TokenRetrievalError), lambda _: f"The AWS session has expired: {LOG_IN}."),
     (
         (NoRegionError,),
         lambda _: (
-            "No AWS region is named: set AWS_DEFAULT_REGION, as by"
+            "The AWS region is not set: set AWS_DEFAULT_REGION, as by"
             " `export AWS_DEFAULT_REGION=eu-west-1`."
         ),
     ),
@@ -62,42 +62,41 @@ _LOCAL: tuple[tuple[tuple[type[Exception], ...], Callable[[Exception], str]], ..
     ),
     (
         (EndpointConnectionError, NotConnected),
-        lambda error: f"AWS can't be reached: {error} Look at network, proxy and region.",
+        lambda error: f"Can't connect to AWS: {error} Check network, proxy and region.",
     ),
 )
 
 
 def explain(error: BotoCoreError | ClientError) -> str:
-    """Return what an error of AWS's SDK means, and what to do, without a line break."""
+    """Return the meaning of an AWS SDK error, and what to do, in one line."""
     if isinstance(error, ClientError):
-        text = _of_answer(error)
+        text = _explain_response(error)
     else:
-        found = (say(error) for kinds, say in _LOCAL if isinstance(error, kinds))
-        text = next(found, f"AWS's SDK can't go on: {error}.")
+        explanations = (describe(error) for types, describe in _LOCAL if isinstance(error, types))
+        text = next(explanations, f"The AWS SDK failed: {error}.")
     return " ".join(text.split())
 
 
 def code_of(error: ClientError | WaiterError) -> str:
-    """Return AWS's name of the error."""
+    """Return AWS's error code."""
     return str(error.response.get("Error", {}).get("Code", ""))  # type: ignore[union-attr]
 
 
-def _of_answer(error: ClientError) -> str:
-    code, asked = code_of(error), error.operation_name
-    said = str(error.response["Error"].get("Message", "")).rstrip(".")
+def _explain_response(error: ClientError) -> str:
+    code, operation = code_of(error), error.operation_name
+    message = str(error.response["Error"].get("Message", "")).rstrip(".")
     if code in _EXPIRED:
-        return f"The AWS session has expired ({asked}): {LOG_IN}."
+        return f"The AWS session has expired ({operation}): {LOG_IN}."
     if code in _UNKNOWN_KEY:
-        return f"AWS does not know these credentials ({asked}: {code}): {LOG_IN}."
+        return f"AWS rejected these credentials ({operation}: {code}): {LOG_IN}."
     if code in _DENIED:
         return (
-            f"These credentials may not do {asked}: {said}. Use the role that deploys this stage"
-            " (`aws sts get-caller-identity` names the present one), or give it that permission."
+            f"These credentials lack permission for {operation}: {message}. Use the role that"
+            " deploys this stage (`aws sts get-caller-identity` prints the current one), or extend"
+            " this role."
         )
     if code in _THROTTLED:
-        return f"AWS takes no more calls of {asked} for now: run the command again in a minute."
+        return f"AWS throttles {operation}: run the command again in a minute."
     if code in _LIMITS:
-        return (
-            f"A quota of the account is used up ({asked}: {said}): ask for more in Service Quotas."
-        )
-    return f"AWS refused {asked}: {said} ({code})."
+        return f"A quota is used up ({operation}: {message}): request more in Service Quotas."
+    return f"AWS rejected {operation}: {message} ({code})."

@@ -1,8 +1,8 @@
-"""The web application firewall before a stage: what it turns away unseen.
+"""The web application firewall of a stage.
 
-It looks at the first 16 KiB of a body. A body may have 64 KiB, a batch 1 MiB, and either may hold a
-customer's words, so what AWS's rules think of sizes and of text in bodies is counted, not blocked:
-the app reads JSON only, and SQL has parameters only.
+WAF inspects the first 16 KiB of a body. A body may have 64 KiB, a batch 1 MiB, and both may contain
+free text. So AWS's rules about sizes and about text in bodies only count and don't block. This is
+safe because the app parses only JSON, and passes values to SQL only as parameters.
 
 Source: https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-baseline.html
 """
@@ -17,12 +17,12 @@ Rule = dict[str, Any]
 ADDRESS_SECONDS = 300
 COUNTED = (
     "SizeRestrictions_BODY",  # more than 8 KB
-    "SizeRestrictions_QUERYSTRING",  # more than 2,048 bytes: a search and a cursor may have them
-    "CrossSiteScripting_BODY",  # a company may be called <3
-    "GenericRFI_BODY",  # metadata may hold addresses of the web
+    "SizeRestrictions_QUERYSTRING",  # more than 2,048 bytes, which a search with a cursor may need
+    "CrossSiteScripting_BODY",  # a company's name may contain <3
+    "GenericRFI_BODY",  # metadata may contain URLs
     "GenericLFI_BODY",  # and paths
-    "EC2MetaDataSSRF_BODY",  # which nothing here follows
-    "NoUserAgent_HEADER",  # clients are programs, and need not say which
+    "EC2MetaDataSSRF_BODY",  # nothing here follows URLs
+    "NoUserAgent_HEADER",  # clients are programs without a required User-Agent
 )
 
 
@@ -58,7 +58,7 @@ def _managed(name: str, counted: Sequence[str] = ()) -> Rule:
 
 
 def _rate(stage: Stage) -> Rule:
-    """Return the rule that no address takes more than half of what the stage takes."""
+    """Return the rule that limits each IP address to half of the stage's rate limit."""
     limit = stage.rate * ADDRESS_SECONDS // 2
     return {
         "Name": "rate-of-an-address",
@@ -75,7 +75,10 @@ def _rate(stage: Stage) -> Rule:
 
 
 def _visibility(name: str) -> Rule:
-    """Return how it is counted; samples would show addresses and tokens."""
+    """Return the metric's configuration.
+
+    Samples are disabled: they would show addresses and tokens.
+    """
     return {
         "CloudWatchMetricsEnabled": True,
         "MetricName": name,

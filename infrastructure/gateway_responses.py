@@ -1,12 +1,12 @@
-"""What API Gateway answers itself, before or instead of our code, as problem details.
+"""Problem details for responses that API Gateway creates itself, without calling our code.
 
-One description for AWS (`properties`) and for the gateway on a laptop (`render`). A template of
-API Gateway's is not VTL here: it replaces `$context` variables as they are, and escapes nothing.
-So `$context.path`, which REST APIs leave percent-encoded, is all that comes from the client, and
-the reason that an authorizer gives must have no quotes, backslashes or line breaks.
+`properties` describes them for AWS, and `render` renders them in the local gateway. A template of a
+gateway response is not VTL: it inserts `$context` variables without escaping. Therefore the only
+client input is `$context.path`, which REST APIs leave percent-encoded, and the authorizer's reasons
+must not contain quotes, backslashes or line breaks.
 
-Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
-        https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions-gateway-responses.responseTemplates.html
+Source:
+https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
 """
 
 import json
@@ -22,14 +22,14 @@ PATH = "$context.path"
 REQUEST_ID = "$context.requestId"
 REASON = "$context.authorizer.reason"
 VARIABLE = re.compile(r"\$context(?:\.[A-Za-z]+)+")
-# What may stand in a URI reference besides letters, digits and -._~
+# Allowed in a URI reference besides letters, digits and -._~
 URI_CHARACTERS = "/%:@!$&()*+,="
 
-OUR_FAULT = "This is our fault. Tell us the request_id if it goes on."
-NO_SUCH_PATH = "There is no such path, or it does not have this method."
-NOT_AUTHORIZED_NOW = "Tokens can't be checked at the moment. Try again."
+OUR_FAULT = "If this persists, report the request_id."
+NO_SUCH_PATH = "The path does not exist, or does not support this method."
+NOT_AUTHORIZED_NOW = "Tokens can't be verified at the moment. Try again."
 HEADERS = {
-    # For any origin: what these answers say is no secret, and tokens are not cookies.
+    # Allows all origins, because these responses contain no secrets, and tokens are not cookies.
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "Request-Id, Retry-After, WWW-Authenticate",
     "Cache-Control": "no-store",
@@ -40,41 +40,47 @@ HEADERS = {
 
 RESPONSES: Mapping[str, Problem] = {
     "UNAUTHORIZED": problems.Unauthenticated("Send a token as `Authorization: Bearer <token>`."),
-    # Our authorizer denies nothing but tokens; what a token may do, our code decides.
+    # Our authorizer only denies invalid tokens; our code checks their scopes.
     "ACCESS_DENIED": problems.InvalidToken(REASON),
-    # AWS has not said which of the two an authorizer that raises is.
+    # AWS does not document which of these two applies to an authorizer that raises.
     "AUTHORIZER_FAILURE": problems.ServiceUnavailable(NOT_AUTHORIZED_NOW, retry_after=2),
     "AUTHORIZER_CONFIGURATION_ERROR": problems.ServiceUnavailable(
         NOT_AUTHORIZED_NOW, retry_after=2
     ),
     "MISSING_AUTHENTICATION_TOKEN": problems.NotFound(NO_SUCH_PATH),
     "RESOURCE_NOT_FOUND": problems.NotFound(NO_SUCH_PATH),
-    # No operation takes AWS's own signatures: these are a path that does not exist, with a token.
+    # No operation accepts AWS signatures: such a request has a token, but an unknown path.
     "INVALID_SIGNATURE": problems.NotFound(NO_SUCH_PATH),
     "EXPIRED_TOKEN": problems.NotFound(NO_SUCH_PATH),
-    "INVALID_API_KEY": problems.Forbidden("Send an API key that this service knows."),
-    "WAF_FILTERED": problems.Forbidden("The firewall takes this request for an attack."),
-    "BAD_REQUEST_BODY": problems.ValidationError("The body is not what this operation takes."),
+    "INVALID_API_KEY": problems.Forbidden("Send a valid API key."),
+    "WAF_FILTERED": problems.Forbidden("The firewall blocked this request as an attack."),
+    "BAD_REQUEST_BODY": problems.ValidationError(
+        "The body does not match the schema of this operation."
+    ),
     "BAD_REQUEST_PARAMETERS": problems.ValidationError(
-        "The query or a header is not what this operation takes."
+        "The query string or a header is not valid for this operation."
     ),
     "UNSUPPORTED_MEDIA_TYPE": problems.UnsupportedMediaType("Send the body as application/json."),
     "REQUEST_TOO_LARGE": problems.ContentTooLarge("Send less than 10 MB."),
-    "THROTTLED": problems.TooManyRequests("Send fewer at a time.", headers={"Retry-After": "1"}),
-    "QUOTA_EXCEEDED": problems.TooManyRequests(
-        "The quota of this API key is used up.", headers={"Retry-After": "3600"}
+    "THROTTLED": problems.TooManyRequests(
+        "Send fewer requests per second.", headers={"Retry-After": "1"}
     ),
-    "INTEGRATION_TIMEOUT": problems.GatewayTimeout("A write may have been done: read before."),
+    "QUOTA_EXCEEDED": problems.TooManyRequests(
+        "The quota of this API key is exhausted.", headers={"Retry-After": "3600"}
+    ),
+    "INTEGRATION_TIMEOUT": problems.GatewayTimeout(
+        "The outcome of a write is unknown: fetch the customer before you retry."
+    ),
     "INTEGRATION_FAILURE": problems.InternalError(OUR_FAULT),
     "API_CONFIGURATION_ERROR": problems.InternalError(OUR_FAULT),
-    # Their status is for types that are not above: AWS may add some.
-    "DEFAULT_4XX": problems.BadRequest("The request can't be read. Mend what sends it."),
+    # The status of types that are not listed above, because AWS may add some.
+    "DEFAULT_4XX": problems.BadRequest("The request can't be parsed. Fix the client."),
     "DEFAULT_5XX": problems.InternalError(OUR_FAULT),
 }
 
 
 def properties(response_type: str) -> dict[str, Any]:
-    """Return the properties of an AWS::ApiGateway::GatewayResponse, all but its RestApiId."""
+    """Return the properties of an AWS::ApiGateway::GatewayResponse, except its RestApiId."""
     problem = RESPONSES[response_type]
     return {
         "ResponseType": response_type,
@@ -83,7 +89,7 @@ def properties(response_type: str) -> dict[str, Any]:
             f"gatewayresponse.header.{name}": _parameter(value)
             for name, value in _headers(problem).items()
         },
-        # As JSON, which any `Accept` gets; the header says more exactly what it is.
+        # JSON matches every `Accept`; the Content-Type header is more specific.
         "ResponseTemplates": {"application/json": _template(problem)},
     }
 
@@ -91,9 +97,9 @@ def properties(response_type: str) -> dict[str, Any]:
 def render(
     response_type: str, path: str, request_id: str, reason: str = ""
 ) -> tuple[int, dict[str, str], str]:
-    """Return status, headers and body as API Gateway makes them; `reason` is the authorizer's.
+    """Return status, headers and body as API Gateway renders them; `reason` is the authorizer's.
 
-    Unlike there, whatever the path and the reason hold, the body is JSON.
+    Unlike in AWS, the body is valid JSON for every path and reason.
     """
     problem = RESPONSES[response_type]
     instance = quote(path, safe=URI_CHARACTERS, errors="replace")

@@ -1,4 +1,4 @@
-"""What each template is given: of the stage, of config.json, and of the stacks before it."""
+"""The parameters of each template: from the stage, config.json, and the outputs of other stacks."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from infrastructure.stages import Stage, variables
 
 Values = dict[str, str]
 
-# By the variables of config.json.
+# Parameter names by variables of config.json.
 FROM_CONFIG = {
     "TOKEN_ISSUER": "TokenIssuer",
     "TOKEN_AUDIENCE": "TokenAudience",
@@ -16,7 +16,7 @@ FROM_CONFIG = {
     "RETENTION_DAYS": "RetentionDays",
     "DATA_API_CLIENT": "DataApiClient",
 }
-# By the outputs of the database's stack.
+# Parameter names by outputs of the database's stack.
 FROM_DATABASE = {
     "ClusterArn": "DatabaseResourceArn",
     "ApplicationSecretArn": "DatabaseSecretArn",
@@ -60,7 +60,7 @@ def api(
     of_database: Mapping[str, str],
     of_operations: Mapping[str, str],
 ) -> Values:
-    """Return them all but Release, which is of the package."""
+    """Return all parameters except Release, which depends on the package."""
     own = variables(config, stage)
     return {
         "Stage": stage.name,

@@ -1,7 +1,7 @@
-"""What each function may do in AWS, and nothing else.
+"""IAM policies: the least privileges of each function.
 
-One description for both ways of deploying: `documents` are the files of `.chalice`, which `chalice
-deploy` gives to the functions, and `infrastructure/template.py` puts `policy` into the template.
+Both deployment methods use them: `documents` returns the files of `.chalice` for `chalice deploy`,
+and `infrastructure/template.py` inserts `policy` into the template.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ Policy = dict[str, Any]
 
 VERSION = "2012-10-17"
 
-# By Chalice's names of the functions: the actions of the Data API that their code calls.
+# The actions of the Data API that each function calls, by Chalice's names of the functions.
 DATA_API: Mapping[str, Sequence[str]] = {
     "api_handler": ("rds-data:ExecuteStatement",),
     "authorize": (),
@@ -22,7 +22,7 @@ DATA_API: Mapping[str, Sequence[str]] = {
 
 
 class Arns(NamedTuple):
-    """What policies name. `*` stands for what is not known before a stage has its database."""
+    """The ARNs in the policies. `*` replaces what is unknown before a stage has its database."""
 
     cluster: str
     secret: str
@@ -33,7 +33,7 @@ class Arns(NamedTuple):
 
     @classmethod
     def unbound(cls, stage: str) -> "Arns":
-        """Return those of the stage in any account and region: as narrow as names allow."""
+        """Return the ARNs for a stage in any account and region, as narrow as the names allow."""
         return cls(
             cluster=f"arn:aws:rds:*:*:cluster:customers-{stage}",
             secret=f"arn:aws:secretsmanager:*:*:secret:customers-{stage}/application-??????",
@@ -42,7 +42,7 @@ class Arns(NamedTuple):
 
     @classmethod
     def bound(cls, outputs: Mapping[str, str]) -> "Arns":
-        """Return those of a database by its stack's outputs; the functions are where it is."""
+        """Return the ARNs from the database stack's outputs; the functions are in its region."""
         cluster = outputs["ClusterArn"]
         _, partition, _, region, account, *_ = cluster.split(":")
         secret, key = outputs["ApplicationSecretArn"], outputs["KeyArn"]
@@ -52,24 +52,24 @@ class Arns(NamedTuple):
 def documents(stage: Stage, outputs: Mapping[str, str] | None = None) -> dict[str, Policy]:
     """Return the policies of a stage by Chalice's names of its functions.
 
-    `outputs` are those of the database's stack; without them the policies are for any account.
+    `outputs` are those of the database's stack; if omitted, the policies apply to any account.
     """
     arns = Arns.bound(outputs) if outputs else Arns.unbound(stage.name)
     return {function: policy(stage, function, arns) for function in DATA_API}
 
 
 def policy(stage: Stage, function: str, arns: Arns) -> Policy:
-    """Return what a function may do."""
+    """Return the policy of a function."""
     statements = [*_database(function, arns), *basics(stage.lambda_name(function), arns)]
     return {"Version": VERSION, "Statement": statements}
 
 
 def basics(lambda_name: str, arns: Arns) -> Iterator[Policy]:
-    """Yield what every function may do: write its own log, and send traces."""
-    where = f"arn:{arns.partition}:logs:{arns.region}:{arns.account}"
-    log = f"{where}:log-group:/aws/lambda/{lambda_name}:*"
+    """Yield what every function needs: to write its own log, and to send traces."""
+    prefix = f"arn:{arns.partition}:logs:{arns.region}:{arns.account}"
+    log = f"{prefix}:log-group:/aws/lambda/{lambda_name}:*"
     yield allow("WriteItsLog", ["logs:CreateLogStream", "logs:PutLogEvents"], log)
-    # X-Ray has no resources to name
+    # X-Ray has no resource-level permissions
     yield allow("SendTraces", ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "*")
 
 
@@ -78,7 +78,7 @@ def allow(sid: str, actions: Sequence[str], resource: str | Sequence[str]) -> Po
 
 
 def _database(function: str, arns: Arns) -> Iterator[Policy]:
-    """Yield the right to run statements; the Data API reads the secret with the caller's rights."""
+    """Yield the permission to run statements. The Data API reads the secret as the caller."""
     if not (actions := DATA_API[function]):
         return
     yield allow("RunStatements", actions, arns.cluster)

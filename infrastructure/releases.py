@@ -1,9 +1,10 @@
-"""Releases of a stage whose API is a stack: what goes to the bucket, and which version is live.
+"""Releases of a stage whose API is a stack: uploads, and the live versions.
 
-Going back moves the alias `live` of each function to the version before: one call a function, done
-in seconds, also when CloudFormation or the bucket is what is broken. A redeployment of the template
-before would shift the traffic by canary, for minutes in which clients meet the fault. The price is
-that the stack does not know of it: so each deployment ends with `catch_up`.
+A rollback moves each function's alias `live` to the previous version. This takes one call per
+function and a few seconds, and works even if CloudFormation or the bucket is down. Redeploying the
+previous template would instead shift traffic by canary, for minutes in which clients meet the
+fault. The drawback: the stack does not notice the rollback, so each deployment ends with
+`catch_up`.
 """
 
 import hashlib
@@ -26,48 +27,50 @@ Say = Callable[[str], None]
 
 
 def upload(s3: Any, bucket: str, package: Path, say: Say) -> Template:
-    """Put a package into the bucket, named by content, and return its template's address.
+    """Upload a package, named by its content, and return the URL of its template.
 
-    What is there already stays. Raises Failure, ClientError.
+    Existing objects are not replaced. Raises Failure, ClientError.
     """
     archives = {path.name: path.read_bytes() for path in sorted(package.glob("*.zip"))}
     addresses = {
         name: f"s3://{bucket}/{_put(s3, bucket, content, '.zip', say)}"
         for name, content in archives.items()
     }
-    template = json.dumps(addressed(json.loads((package / "sam.json").read_text()), addresses))
+    template = json.dumps(with_urls(json.loads((package / "sam.json").read_text()), addresses))
     key = _put(s3, bucket, template.encode(), ".json", say)
     return Template(url=f"{s3.meta.endpoint_url}/{bucket}/{key}")
 
 
 def release(package: Path, values: Mapping[str, str]) -> str:
-    """Return the name of a release: it is another one if the package is, or a parameter.
+    """Return the name of a release. It changes with the package and with every parameter.
 
-    A function's settings are its version's, so what only changes a parameter needs a new version.
+    A version includes its function's settings, so changed parameters need a new version, too.
     """
     parameters = json.loads((package / "sam.json").read_text())["Parameters"]
     parts = [parameters["Release"]["Default"], json.dumps(dict(sorted(values.items())))]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def addressed(template: Any, addresses: Mapping[str, str]) -> Any:
-    """Return the template with the names of archives, and nothing else, replaced by addresses."""
+def with_urls(template: Any, addresses: Mapping[str, str]) -> Any:
+    """Return the template with the archives' names replaced by their URLs."""
     if isinstance(template, dict):
-        return {key: addressed(value, addresses) for key, value in template.items()}
+        return {key: with_urls(value, addresses) for key, value in template.items()}
     if isinstance(template, list):
-        return [addressed(value, addresses) for value in template]
+        return [with_urls(value, addresses) for value in template]
     name = template.removeprefix("./") if isinstance(template, str) else ""
     return addresses.get(name, template)
 
 
 def roll_back(client: Any, stack: Stack, functions: Iterable[str], say: Say) -> None:
-    """Point `live` of each function to the version before; a release makes one of each.
+    """Move `live` of each function to the previous version.
 
-    Raises Failure, before anything is moved, where one has no version before.
+    Each release publishes one per function.
+
+    Raises Failure, before any alias is moved, if a function has no previous version.
     """
     if stack.status == "UPDATE_IN_PROGRESS":
         raise Failure(
-            f"A deployment of {stack.name} goes on. End it, which puts the version before back:"
+            f"A deployment of {stack.name} is in progress. Cancel it to restore the old version:"
             f" `aws cloudformation cancel-update-stack --stack-name {stack.name}`."
         )
     targets = {function: _version_before(client, function) for function in functions}
@@ -76,9 +79,9 @@ def roll_back(client: Any, stack: Stack, functions: Iterable[str], say: Say) -> 
 
 
 def catch_up(client: Any, stack: Stack, say: Say) -> None:
-    """Point each alias to the version that the stack made last, which a rollback may have left.
+    """Move each alias to the version that the stack published last. A rollback may have left it.
 
-    Without this, a deployment of what was rolled back would find nothing to change.
+    Otherwise a repeated deployment of the rolled-back code would find nothing to change.
     """
     for kind, _, arn in stack.resources():
         if kind == "AWS::Lambda::Version":
@@ -87,23 +90,23 @@ def catch_up(client: Any, stack: Stack, say: Say) -> None:
                 point(client, function, version, say)
 
 
-def remember(client: Any, before: Mapping[str, str]) -> None:
-    """Note at each function's alias which version was live before a deployment, for `roll_back`.
+def remember(client: Any, previous: Mapping[str, str]) -> None:
+    """Store the live version at each function's alias before a deployment, for `roll_back`.
 
-    The number below may be that of a release that a canary refused.
+    The next lower version may be one that a canary rejected.
     """
-    for function, version in before.items():
+    for function, version in previous.items():
         if version != live_version(client, function):
             client.update_alias(FunctionName=function, Name=ALIAS, Description=f"{BEFORE}{version}")
 
 
 def live_versions(client: Any, functions: Iterable[str]) -> dict[str, str]:
-    """Return what is live of the functions that were deployed before."""
-    found = {}
+    """Return the live versions of the functions that were deployed before."""
+    versions_by_function = {}
     for function in functions:
         with suppress(Failure):
-            found[function] = live_version(client, function)
-    return found
+            versions_by_function[function] = live_version(client, function)
+    return versions_by_function
 
 
 def live_version(client: Any, function: str) -> str:
@@ -118,8 +121,8 @@ def _alias(client: Any, function: str) -> dict[str, Any]:
         if code_of(error) != "ResourceNotFoundException":
             raise
     raise Failure(
-        f"{function} has no alias {ALIAS!r}: is its stage one of `chalice deploy`? Then check out"
-        " the commit before, and run `chalice deploy` and `apply`."
+        f"{function} has no alias {ALIAS!r}. If `chalice deploy` created this stage, check out"
+        " the previous commit, and run `chalice deploy` and `apply`."
     )
 
 
@@ -127,22 +130,24 @@ def _version_before(client: Any, function: str) -> str:
     alias = _alias(client, function)
     present, noted = int(alias["FunctionVersion"]), alias.get("Description", "")
     older = [str(number) for number in versions(client, function) if number < present]
-    if (before := str(noted).removeprefix(BEFORE)) in older:
-        return before
+    if (previous := str(noted).removeprefix(BEFORE)) in older:
+        return previous
     if older:
         return older[-1]
-    raise Failure(f"{function} has no version before {present}: deploy the commit before instead.")
+    raise Failure(
+        f"{function} has no version before {present}: deploy the previous commit instead."
+    )
 
 
 def versions(client: Any, function: str) -> list[int]:
-    """Return the function's published versions, the oldest first."""
+    """Return the function's published versions, oldest first."""
     pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=function)
-    names = [each["Version"] for page in pages for each in page["Versions"]]
+    names = [version["Version"] for page in pages for version in page["Versions"]]
     return sorted(int(name) for name in names if name != "$LATEST")
 
 
 def point(client: Any, function: str, version: str, say: Say) -> None:
-    """Send all that comes to `live` to this version."""
+    """Route all traffic of `live` to this version."""
     client.update_alias(
         FunctionName=function,
         Name=ALIAS,
@@ -155,7 +160,7 @@ def point(client: Any, function: str, version: str, say: Say) -> None:
 def _put(s3: Any, bucket: str, content: bytes, suffix: str, say: Say) -> str:
     key = f"customers/{hashlib.sha256(content).hexdigest()}{suffix}"
     try:
-        # all stages share the bucket: what one has put there, no other may replace
+        # all stages share the bucket, and must not replace each other's objects
         s3.put_object(Bucket=bucket, Key=key, Body=content, IfNoneMatch="*")
     except ClientError as error:
         if code_of(error) != "PreconditionFailed":

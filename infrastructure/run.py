@@ -1,4 +1,4 @@
-"""A run of a command: where, for which stage, what the operator said, and what is asked."""
+"""One run of a command: the AWS session, the stage, and the operator's options and answers."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from infrastructure.stages import Stage
 
 @dataclass(frozen=True)
 class Run:
-    """What a command is given."""
+    """The context of a command."""
 
     session: Any
     stage: Stage
@@ -22,7 +22,7 @@ class Run:
     url: str | None = None
     token: Callable[[], str] = str
     ask: Callable[[str], str] | None = None
-    """Asks the operator; None where there is nobody to answer."""
+    """Asks the operator; None if no operator can respond."""
     say: Callable[[str], None] = print
 
     def stack(self, part: str) -> Stack:
@@ -32,34 +32,40 @@ class Run:
         return Stack(self.session.client("cloudformation"), name, self.say)
 
     def outputs(self, part: str) -> dict[str, str]:
-        """Return a stack's outputs. Raises Failure, which names the command that makes it."""
+        """Return a stack's outputs.
+
+        Raises Failure, which names the command that creates the stack.
+        """
         stack = self.stack(part)
         if not stack.is_made:
             command = "deploy" if part == "api" else "provision"
             raise Failure(
-                f"There is no stack {stack.name} in this account and region: run `python -m"
-                f" infrastructure {command} --stage {self.stage.name}`, or look at"
+                f"The stack {stack.name} does not exist in this account and region: run `python -m"
+                f" infrastructure {command} --stage {self.stage.name}`, or check"
                 " AWS_DEFAULT_REGION."
             )
         return stack.outputs()
 
     def confirm(self, changes: list[Change]) -> bool:
-        """Ask whether to go on. Raises Failure where somebody has to be asked and nobody is there.
+        """Ask the operator to confirm. Raises Failure if no operator can respond.
 
-        `--yes` is no answer to what loses state: that is asked for by name.
+        `--yes` does not cover changes that may lose state: these are confirmed with the stage's
+        name.
         """
-        if lost := [change.name for change in changes if change.loses_state]:
-            return self.confirm_by_name(f"This may lose what is in {', '.join(lost)}.")
-        return self.is_agreed or self._asked("Go on? [y/N] ").lower() in {"y", "yes"}
+        if lossy := [change.name for change in changes if change.loses_state]:
+            return self.confirm_by_name(f"This may delete the data in {', '.join(lossy)}.")
+        return self.is_agreed or self._ask_operator("Continue? [y/N] ").lower() in {"y", "yes"}
 
-    def confirm_by_name(self, what: str) -> bool:
-        return self._asked(f"{what} Type {self.stage.name} to go on: ") == self.stage.name
+    def confirm_by_name(self, warning: str) -> bool:
+        return (
+            self._ask_operator(f"{warning} Type {self.stage.name} to continue: ") == self.stage.name
+        )
 
-    def _asked(self, question: str) -> str:
+    def _ask_operator(self, question: str) -> str:
         if self.ask is None:
             raise Failure(
-                f"{question.strip()} Nobody is here to answer: run it in a terminal, or, where"
-                " nothing is lost, with --yes."
+                f"{question.strip()} No terminal: run the command in a terminal or, if"
+                " no data is lost, with --yes."
             )
         try:
             return self.ask(question).strip()

@@ -1,4 +1,4 @@
-"""A customer's whole life against a stage, over HTTPS; nothing of it is left."""
+"""Smoke test: a customer's life cycle on a stage, over HTTPS. It leaves no data behind."""
 
 import time
 import uuid
@@ -18,7 +18,7 @@ Say = Callable[[str], None]
 
 
 class Client:
-    """Sends requests with a token, and knows what it created."""
+    """Sends requests with a token, and remembers the customers that it created."""
 
     def __init__(self, url: str, token: str) -> None:
         self.url = url.rstrip("/")
@@ -28,7 +28,7 @@ class Client:
     def send(
         self, expected: int, method: str, path: str, document: object = None, **headers: str
     ) -> requests.Response:
-        """Send a request, with headers named as `if_match`. Raises Failure on another status."""
+        """Send a request; headers are named as in `if_match`. Raises Failure on another status."""
         sent = {"Authorization": f"Bearer {self._token}"}
         sent |= {name.replace("_", "-").title(): value for name, value in headers.items()}
         try:
@@ -36,8 +36,8 @@ class Client:
                 method, self.url + path, json=document, headers=sent, timeout=TIMEOUT_SECONDS
             )
         except requests.RequestException as error:
-            what = type(error).__name__
-            raise Failure(f"{method} {self.url}{path} has no answer: {what}.") from None
+            name = type(error).__name__
+            raise Failure(f"{method} {self.url}{path} returned no response: {name}.") from None
         if response.status_code == requests.codes.created:
             self.created.add(response.json()["id"])
         if response.status_code != expected:
@@ -45,7 +45,7 @@ class Client:
         return response
 
     def clean(self, say: Say) -> None:
-        """Erase what is left, and name what could not be."""
+        """Erase the remaining customers, and name those that could not be erased."""
         for customer_id in list(self.created):
             for _ in range(CLEANING_ATTEMPTS):
                 try:
@@ -54,7 +54,7 @@ class Client:
                 except Failure as error:
                     last = error
             else:
-                say(f"  left behind, erase it by hand: customer {customer_id} ({last})")
+                say(f"  could not erase customer {customer_id}: erase it manually ({last})")
 
     def erase(self, customer_id: str) -> None:
         try:
@@ -65,42 +65,45 @@ class Client:
 
 
 def run(url: str, token: str, say: Say) -> None:
-    """Take each step, tell of its time, erase the customer. Raises Failure at a wrong answer."""
+    """Run all steps with their durations, then erase the customer.
+
+    Raises Failure if a step fails.
+    """
     client = Client(url, token)
     try:
-        _live(client, lambda what: _timed(what, say))
+        _run_steps(client, lambda name: _timed(name, say))
     finally:
         client.clean(say)
 
 
-def _live(client: Client, step: Callable[[str], Any]) -> None:
+def _run_steps(client: Client, step: Callable[[str], Any]) -> None:
     key = str(uuid.uuid4())
-    wanted = {"email": f"smoke.{key}@example.com", "given_name": "Smoke", "family_name": "Test"}
-    with step("the service and its database answer"):
+    draft = {"email": f"smoke.{key}@example.com", "given_name": "Smoke", "family_name": "Test"}
+    with step("the service and its database are healthy"):
         client.send(200, "GET", "/health?deep=true")
-    with step("nobody gets in without a token"):
+    with step("a request without a token is rejected"):
         Client(client.url, "none").send(401, "GET", "/customers")
     with step("create"):
-        created = client.send(201, "POST", "/customers", wanted, idempotency_key=key)
+        created = client.send(201, "POST", "/customers", draft, idempotency_key=key)
     customer_id, tag = created.json()["id"], created.headers["ETag"]
     path = f"/customers/{customer_id}"
-    with step("the same create again is the same customer"):
-        again = client.send(201, "POST", "/customers", wanted, idempotency_key=key)
-        _expect(again.json()["id"], customer_id, "the id of the repeated create")
+    with step("a retried create returns the same customer"):
+        retried = client.send(201, "POST", "/customers", draft, idempotency_key=key)
+        _expect(retried.json()["id"], customer_id, "the id of the retried create")
     with step("read"):
-        _expect(client.send(200, "GET", path).json()["email"], wanted["email"], "the email address")
+        _expect(client.send(200, "GET", path).json()["email"], draft["email"], "the email address")
         client.send(304, "GET", path, if_none_match=tag)
-    with step("find by email address"):
-        found = client.send(200, "GET", f"/customers?email={wanted['email']}").json()["items"]
-        _expect([each["id"] for each in found], [customer_id], "who is found")
-    with step("a wrong body is refused"):
+    with step("filter by email address"):
+        matches = client.send(200, "GET", f"/customers?email={draft['email']}").json()["items"]
+        _expect([customer["id"] for customer in matches], [customer_id], "the customers found")
+    with step("an invalid body is rejected"):
         client.send(400, "POST", "/customers", {"email": "no address"})
     with step("change"):
         patch = {"given_name": "Changed"}
         changed = client.send(200, "PATCH", path, patch, if_match=tag, content_type=MERGE_PATCH)
         _expect(changed.json()["given_name"], "Changed", "the changed name")
-    with step("a change of what has changed meanwhile is refused"):
-        client.send(412, "PUT", path, {**wanted, "given_name": "Late"}, if_match=tag)
+    with step("an outdated change is rejected"):
+        client.send(412, "PUT", path, {**draft, "given_name": "Late"}, if_match=tag)
     with step("delete and restore"):
         client.send(204, "DELETE", path)
         client.send(404, "GET", path)
@@ -111,30 +114,30 @@ def _live(client: Client, step: Callable[[str], Any]) -> None:
 
 
 @contextmanager
-def _timed(what: str, say: Say) -> Iterator[None]:
+def _timed(name: str, say: Say) -> Iterator[None]:
     start = time.perf_counter()
     try:
         yield
     except Failure:
-        say(f"  failed  {what}")
+        say(f"  failed  {name}")
         raise
-    say(f"  {(time.perf_counter() - start) * 1_000:5.0f} ms  {what}")
+    say(f"  {(time.perf_counter() - start) * 1_000:5.0f} ms  {name}")
 
 
-def _expect(found: object, wanted: object, what: str) -> None:
-    if found != wanted:
-        raise Failure(f"The service answered another thing than it should: {what}.")
+def _expect(actual: object, expected: object, name: str) -> None:
+    if actual != expected:
+        raise Failure(f"Unexpected value in a response: {name}.")
 
 
 def _unexpected(response: requests.Response, expected: int) -> str:
-    """Say what came; a problem's own words have no personal data."""
-    sent = response.request
+    """Describe a response with its problem details, which contain no personal data."""
+    request = response.request
     try:
-        said = response.json().get("detail", "")
+        detail = response.json().get("detail", "")
     except (ValueError, AttributeError):
-        said = ""
+        detail = ""
     name = response.headers.get("Request-Id", "none")
     return (
-        f"{sent.method} {sent.url}: {response.status_code} instead of {expected}. {said}"
-        f" Request-Id: {name}; docs/operating.md says how to follow it."
+        f"{request.method} {request.url}: status {response.status_code} instead of {expected}."
+        f" {detail} Request-Id: {name}. docs/operating.md explains how to trace it."
     )

@@ -1,4 +1,4 @@
-"""A CloudFormation stack: what would change, the change, its progress, and what came of it."""
+"""A CloudFormation stack: planned changes, their execution, progress and result."""
 
 import os
 import secrets
@@ -16,14 +16,14 @@ from infrastructure.stages import suggest
 PAUSE_SECONDS = 3.0
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 NOTHING_CHANGES = ("didn't contain changes", "No updates are to be performed")
-# The second has had a change set that nobody has agreed to: it keeps no values.
+# The second state: only a change set exists, which no one has executed; it keeps no values.
 NOT_MADE = {None, "REVIEW_IN_PROGRESS"}
 
 Say = Callable[[str], None]
 
 
 class Stack:
-    """A stack by its name; `say` is told of its progress, a line at a time."""
+    """A stack by its name. `say` receives its progress, line by line."""
 
     def __init__(
         self, client: Any, name: str, say: Say = print, pause: float = PAUSE_SECONDS
@@ -35,7 +35,7 @@ class Stack:
 
     @property
     def status(self) -> str | None:
-        """CloudFormation's name for its state; None when there is no such stack."""
+        """CloudFormation's status; None if the stack does not exist."""
         described = self._describe()
         return str(described["StackStatus"]) if described else None
 
@@ -44,24 +44,30 @@ class Stack:
         return self.status not in NOT_MADE
 
     def outputs(self) -> dict[str, str]:
-        """Return its outputs. Raises Failure when it is not there, or not finished."""
+        """Return its outputs. Raises Failure if the stack does not exist or is incomplete."""
         described = self._describe()
         if not described or described["StackStatus"] in NOT_MADE:
-            raise Failure(f"There is no stack {self.name} in this account and region.")
+            raise Failure(f"The stack {self.name} does not exist in this account and region.")
         self._check_usable(str(described["StackStatus"]))
-        return {each["OutputKey"]: each["OutputValue"] for each in described.get("Outputs", [])}
+        return {
+            output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])
+        }
 
     def resources(self) -> list[tuple[str, str, str]]:
-        """Return type, name in the template, and physical id of each of its resources."""
+        """Return type, logical id and physical id of each resource."""
         pages = self._client.get_paginator("list_stack_resources").paginate(StackName=self.name)
         return [
-            (each["ResourceType"], each["LogicalResourceId"], each.get("PhysicalResourceId", ""))
+            (
+                summary["ResourceType"],
+                summary["LogicalResourceId"],
+                summary.get("PhysicalResourceId", ""),
+            )
             for page in pages
-            for each in page["StackResourceSummaries"]
+            for summary in page["StackResourceSummaries"]
         ]
 
     def reason(self) -> str:
-        """Return why the last change failed, as CloudFormation said it of the first resource."""
+        """Return CloudFormation's reason for the last failure, of the first failed resource."""
         return events.reason(self._events(), self.name)
 
     def update(
@@ -70,14 +76,16 @@ class Stack:
         values: Mapping[str, str],
         confirm: Callable[[list[Change]], bool],
     ) -> bool:
-        """Create or change the stack; return False where `confirm` is, and it stays as it was.
+        """Create or update the stack.
 
-        A parameter without a value keeps the one that it has. Raises Failure, also when a change
-        failed and was put back.
+        Returns False if `confirm` returns False; then nothing changes.
+
+        Parameters without a new value keep their current one. Raises Failure, also if an update
+        failed and was rolled back.
         """
         self.settle()
-        known = self._check_parameters(template, values)
-        change_set = self._plan(template, known)
+        parameters = self._check_parameters(template, values)
+        change_set = self._plan(template, parameters)
         if change_set is None:
             self._say(f"{self.name}: nothing to change")
             return True
@@ -88,32 +96,32 @@ class Stack:
             raise
         if not agreed:
             self._drop(change_set)
-            self._say(f"{self.name}: left as it is")
+            self._say(f"{self.name}: unchanged")
             return False
-        seen = {event["EventId"] for event in self._events()}
+        reported = {event["EventId"] for event in self._events()}
         self._client.execute_change_set(StackName=self.name, ChangeSetName=change_set)
-        self._follow(seen)
+        self._follow(reported)
         self._check_done()
         return True
 
     def delete(self) -> None:
-        """Delete the stack; what its template retains stays. Raises Failure."""
+        """Delete the stack, except retained resources. Raises Failure."""
         described = self._describe()
         if not described:
-            self._say(f"{self.name}: there is none")
+            self._say(f"{self.name}: does not exist")
             return
-        seen = {event["EventId"] for event in self._events()}
+        reported = {event["EventId"] for event in self._events()}
         self._client.delete_stack(StackName=self.name, **_role())
-        self.name = described["StackId"]  # a stack that is gone is found by its id only
-        self._follow(seen)
+        self.name = described["StackId"]  # a deleted stack can only be found by its id
+        self._follow(reported)
         if self.status not in {None, "DELETE_COMPLETE"}:
             raise Failure(f"{described['StackName']} could not be deleted: {self.reason()}")
 
     def settle(self) -> None:
-        """Wait for a change that somebody, or a run that was interrupted, has begun."""
+        """Wait for a change in progress, started by another operator or an interrupted run."""
         status = self.status
         if status and status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
-            self._say(f"{self.name}: {status}: waiting for a change that was begun before")
+            self._say(f"{self.name}: {status}: waiting for a change in progress")
             self._follow({event["EventId"] for event in self._events()})
 
     def _agree(self, change_set: str, confirm: Callable[[list[Change]], bool]) -> bool:
@@ -136,30 +144,32 @@ class Stack:
 
     def _check_usable(self, status: str) -> None:
         if status in events.STUCK:
-            what = events.STUCK[status].format(name=self.name)
-            raise Failure(f"The stack {self.name} {what}. ({status}: {self.reason()})")
+            remedy = events.STUCK[status].format(name=self.name)
+            raise Failure(f"The stack {self.name} {remedy}. ({status}: {self.reason()})")
 
     def _check_parameters(
         self, template: Template, values: Mapping[str, str]
     ) -> list[dict[str, Any]]:
-        """Return the parameters. Raises Failure when the template does not know or lacks one."""
+        """Return the parameters. Raises Failure if one is unknown or missing."""
         described = self._describe() or {"StackStatus": None}
         self._check_usable(str(described["StackStatus"]))
         declared = template.parameters(self._client)
         for name in values:
             if name not in declared:
-                raise Failure(f"{self.name} takes no parameter {name!r}. {suggest(name, declared)}")
+                raise Failure(f"{self.name} has no parameter {name!r}. {suggest(name, declared)}")
         is_made = described["StackStatus"] not in NOT_MADE
-        before = {each["ParameterKey"] for each in described.get("Parameters", []) if is_made}
-        return list(self._parameters(declared, values, before))
+        existing = {
+            parameter["ParameterKey"] for parameter in described.get("Parameters", []) if is_made
+        }
+        return list(self._parameters(declared, values, existing))
 
     def _parameters(
-        self, declared: Mapping[str, Any], values: Mapping[str, str], before: set[str]
+        self, declared: Mapping[str, Any], values: Mapping[str, str], existing: set[str]
     ) -> Iterator[dict[str, Any]]:
         for name, parameter in declared.items():
             if name in values:
                 yield {"ParameterKey": name, "ParameterValue": values[name]}
-            elif name in before:
+            elif name in existing:
                 yield {"ParameterKey": name, "UsePreviousValue": True}
             elif "DefaultValue" not in parameter:
                 raise Failure(f"{self.name} needs a value for {name}: add `--set {name}=...`.")
@@ -171,7 +181,7 @@ class Stack:
                 ChangeSetName=f"run-{secrets.token_hex(6)}",
                 ChangeSetType="UPDATE" if self.is_made else "CREATE",
                 Capabilities=CAPABILITIES,
-                ImportExistingResources=True,  # logs stay when a stage is deleted, by their names
+                ImportExistingResources=True,  # log groups outlive a deleted stage
                 Parameters=parameters,
                 Tags=[{"Key": "project", "Value": "customers"}],
                 **_role(),
@@ -183,9 +193,9 @@ class Stack:
             return change_set
         why = described.get("StatusReason", "")
         self._drop(change_set)
-        if any(words in why for words in NOTHING_CHANGES):
+        if any(message in why for message in NOTHING_CHANGES):
             return None
-        raise Failure(f"CloudFormation can't change {self.name}: {why} Mend the template.")
+        raise Failure(f"CloudFormation can't change {self.name}: {why} Fix the template.")
 
     def _await_change_set(self, change_set: str) -> dict[str, Any]:
         while True:
@@ -200,24 +210,24 @@ class Stack:
         pages = self._client.get_paginator("describe_change_set").paginate(
             StackName=self.name, ChangeSetName=change_set
         )
-        found = [each["ResourceChange"] for page in pages for each in page["Changes"]]
+        changes = [change["ResourceChange"] for page in pages for change in page["Changes"]]
         return [
             Change(
-                each["Action"],
-                each["LogicalResourceId"],
-                each["ResourceType"],
-                each["Action"] == "Modify" and each.get("Replacement") != "False",
+                change["Action"],
+                change["LogicalResourceId"],
+                change["ResourceType"],
+                change["Action"] == "Modify" and change.get("Replacement") != "False",
             )
-            for each in found
+            for change in changes
         ]
 
-    def _follow(self, seen: set[str]) -> None:
-        """Tell of each event until the change is over."""
+    def _follow(self, reported: set[str]) -> None:
+        """Report each event until the change has ended."""
         while True:
             status = self.status
-            fresh = [event for event in self._events() if event["EventId"] not in seen]
+            fresh = [event for event in self._events() if event["EventId"] not in reported]
             for event in reversed(fresh):
-                seen.add(event["EventId"])
+                reported.add(event["EventId"])
                 self._say(events.line(event))
             if not (status or "").endswith("_IN_PROGRESS"):
                 return
@@ -232,10 +242,10 @@ class Stack:
         status = self.status or ""
         if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
             self._check_usable(status)
-            raise Failure(f"{self.name} could not be changed, and is as before: {self.reason()}")
+            raise Failure(f"{self.name} could not be changed, and was rolled back: {self.reason()}")
 
 
 def _role() -> dict[str, str]:
-    """Return the role that CloudFormation works with, where it is not the caller's own."""
+    """Return CloudFormation's service role, if it does not use the caller's."""
     role = os.environ.get("CLOUDFORMATION_ROLE_ARN")
     return {"RoleARN": role} if role else {}

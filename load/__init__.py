@@ -1,1 +1,1 @@
-"""The service under stress: broken on purpose, loaded, fed nonsense, and simulated."""
+"""Stress tests: fault injection (chaos), load, fuzzing and simulation."""

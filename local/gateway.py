@@ -1,8 +1,8 @@
-"""API Gateway on a laptop: Chalice's local gateway, made true where it differs from AWS.
+"""API Gateway on a laptop: Chalice's local gateway, corrected where it differs from AWS.
 
-`Gateway` answers a request in this process, for tests; `python -m local.gateway` serves it over
-HTTP with uvicorn, because Chalice's own server takes 40 ms for each further request on a
-connection, ignores chunked bodies, and answers what is malformed with HTML or not at all.
+`Gateway` handles a request in this process, for tests. `python -m local.gateway` serves it over
+HTTP with uvicorn. Chalice's own server needs 40 ms for each further request on a connection,
+ignores chunked bodies, and answers malformed requests with HTML or not at all.
 """
 
 import argparse
@@ -44,28 +44,29 @@ from local.segments import Segment
 from local.throttle import Throttle
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
-# Longer than a client keeps an idle connection, so that none is closed under a request.
+# Longer than clients keep idle connections, so that the server never closes one during a request.
 KEEP_ALIVE = 75
-# How long SIGTERM waits for requests that are being answered.
+# Seconds that SIGTERM waits for requests in progress.
 GRACE = 1
 BODILESS = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
-# The server's to say, whatever a handler says.
+# Set by the server, regardless of the handler.
 FRAMING = {"connection", "content-length", "transfer-encoding"}
-# HTTP lets a client ask for the whole URI.
+# HTTP allows a request for an absolute URI.
 ORIGIN = re.compile(rb"^https?://[^/]*", re.IGNORECASE)
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-# All but what must be escaped in a URI, and the semicolon, at which Chalice would cut the path.
+# Everything except characters that must be escaped in a URI, and the semicolon, at which Chalice
+# would cut the path.
 TARGET_CHARACTERS = "!$%&'()*+,-./:=?@[]_~"
 
 LOG = logging.getLogger(__name__)
 
-Answer = dict[str, Any]
-"""What a handler returns to API Gateway: `statusCode`, `headers`, `body` and so on."""
+LambdaResponse = dict[str, Any]
+"""A handler's response for API Gateway: `statusCode`, `headers`, `body` and so on."""
 
 
 class Refusal(Exception):
-    """The gateway answers itself, with the gateway response of this type."""
+    """The gateway responds itself, with the gateway response of this type."""
 
     def __init__(self, response_type: str, reason: str = "") -> None:
         super().__init__(response_type)
@@ -74,7 +75,7 @@ class Refusal(Exception):
 
 
 class Authorizer(LocalGatewayAuthorizer):
-    """Chalice's local authorizer; it refuses as AWS does, also when the app's authorizer fails."""
+    """Chalice's local authorizer. It rejects as AWS does, also if the app's authorizer raises."""
 
     def authorize(
         self, raw_path: str, lambda_event: dict[str, Any], lambda_context: LambdaContext
@@ -92,14 +93,14 @@ class Authorizer(LocalGatewayAuthorizer):
             raise Refusal("AUTHORIZER_FAILURE") from None
 
     def _check_can_invoke_view_function(self, arn: str, auth_result: dict[str, Any]) -> bool:
-        # Here, because Chalice forgets the context of who is denied.
+        # Set here, because Chalice drops the context of denied callers.
         if not super()._check_can_invoke_view_function(arn, auth_result):
             raise Refusal("ACCESS_DENIED", str(auth_result.get("context", {}).get("reason", "")))
         return True
 
 
 class Gateway(LocalGateway):
-    """Chalice's local gateway; what it answers itself is that of `gateway_responses`."""
+    """Chalice's local gateway, with its own responses from `gateway_responses`."""
 
     def __init__(self, app_object: Chalice, config: Config) -> None:
         super().__init__(app_object, config)
@@ -107,27 +108,30 @@ class Gateway(LocalGateway):
 
     def handle_request(
         self, method: str, path: str, headers: dict[str, Any], body: bytes | None
-    ) -> Answer:
-        """Return the handler's answer, or the gateway's own; `path` may have a query."""
-        segment = Segment(f"{self._config.app_name}/{self._config.chalice_stage}", headers)
-        others = {name: value for name, value in headers.items() if name.lower() != TRACE_HEADER}
-        answer = self._answer(method, path, {**others, TRACE_HEADER: segment.header}, body)
-        length = len(answer["body"].encode(errors="replace"))
-        segment.end(method, path.partition("?")[0], answer["statusCode"], length)
-        return answer
+    ) -> LambdaResponse:
+        """Return the response of the handler or of the gateway itself.
 
-    def _answer(
+        `path` may include a query.
+        """
+        segment = Segment(f"{self._config.app_name}/{self._config.chalice_stage}", headers)
+        rest = {name: value for name, value in headers.items() if name.lower() != TRACE_HEADER}
+        response = self._respond(method, path, {**rest, TRACE_HEADER: segment.header}, body)
+        length = len(response["body"].encode(errors="replace"))
+        segment.end(method, path.partition("?")[0], response["statusCode"], length)
+        return response
+
+    def _respond(
         self, method: str, path: str, headers: dict[str, Any], body: bytes | None
-    ) -> Answer:
+    ) -> LambdaResponse:
         try:
-            answer = super().handle_request(method, path, headers, body)
-            header_lines(answer)
+            response = super().handle_request(method, path, headers, body)
+            header_lines(response)
         except Refusal as refusal:
-            answer = own_answer(refusal.response_type, path, refusal.reason)
+            response = own_response(refusal.response_type, path, refusal.reason)
         except Exception:
             LOG.exception("the handler failed")
-            answer = own_answer("INTEGRATION_FAILURE", path)
-        return answer | {"body": "" if method == "HEAD" else answer["body"] or ""}
+            response = own_response("INTEGRATION_FAILURE", path)
+        return response | {"body": "" if method == "HEAD" else response["body"] or ""}
 
     def _generate_lambda_event(
         self, method: str, path: str, headers: dict[str, Any], body: bytes | None
@@ -145,12 +149,12 @@ class Gateway(LocalGateway):
 
     def _has_method(self, route: str, method: str) -> bool:
         views = self._app_object.routes[route]
-        # AWS has the preflight that Chalice makes only where there is CORS.
+        # AWS has the preflight route that Chalice only creates with CORS.
         return method in views or (method == "OPTIONS" and any(v.cors for v in views.values()))
 
 
 class Server:
-    """A gateway as an ASGI application; its log has a line for each request."""
+    """A gateway as an ASGI application. It logs a line for each request."""
 
     def __init__(self, gateway: Gateway, throttle: Throttle | None) -> None:
         self._gateway = gateway
@@ -164,59 +168,60 @@ class Server:
         except ClientDisconnect:
             return
         if self._throttle and not self._throttle.lets_pass():
-            # here, not in a thread: those may all be busy
-            response = _response(request.method, own_answer("THROTTLED", _target(scope)))
+            # In the event loop, because all threads may be busy.
+            response = _response(request.method, own_response("THROTTLED", _target(scope)))
         else:
-            response = await run_in_threadpool(self._answer, request, body)
+            response = await run_in_threadpool(self._respond, request, body)
         await response(scope, receive, send)
         path, milliseconds = _target(scope).partition("?")[0], (time.perf_counter() - start) * 1000
         line = f"{request.method} {path} {response.status_code} {milliseconds:.0f} ms\n"
-        sys.stderr.write(line)  # at once, so that lines of several requests do not mix
+        sys.stderr.write(line)  # in one write, so that lines of concurrent requests don't mix
 
-    def _answer(self, request: Request, body: bytes | None) -> Response:
+    def _respond(self, request: Request, body: bytes | None) -> Response:
         target = _target(request.scope)
         if body is None:
-            too_large = own_answer("REQUEST_TOO_LARGE", target)
+            too_large = own_response("REQUEST_TOO_LARGE", target)
             return _response(request.method, too_large, (b"connection", b"close"))
-        # As in AWS, the last value of a header that is repeated.
+        # As in AWS, the last value of a repeated header counts.
         headers = {name.decode("latin-1"): v.decode("latin-1") for name, v in request.headers.raw}
-        answer = self._gateway.handle_request(request.method, target, headers, body or None)
-        return _response(request.method, answer)
+        response = self._gateway.handle_request(request.method, target, headers, body or None)
+        return _response(request.method, response)
 
 
 class Protocol(H11Protocol):
-    """uvicorn's HTTP, which answers as the gateway does what is not HTTP.
+    """uvicorn's HTTP protocol, with the gateway's response to malformed HTTP.
 
-    Not that of httptools: it loses the body of a request that offers HTTP/2, as Java's do.
+    Not based on httptools, which loses the body of requests that offer HTTP/2, as Java's client
+    does.
     """
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (uvicorn's own words)
-        response = _response("GET", own_answer("DEFAULT_4XX", "/"), (b"connection", b"close"))
+        response = _response("GET", own_response("DEFAULT_4XX", "/"), (b"connection", b"close"))
         lines = [name + b": " + value + b"\r\n" for name, value in response.raw_headers]
         head = f"HTTP/1.1 {response.status_code} Bad Request\r\n".encode()
         self.transport.write(head + b"".join(lines) + b"\r\n" + bytes(response.body))
         self.transport.close()
 
 
-def own_answer(response_type: str, target: str, reason: str = "") -> Answer:
-    """Return what the gateway answers itself to a request for the target."""
+def own_response(response_type: str, target: str, reason: str = "") -> LambdaResponse:
+    """Return the gateway's own response to a request for the target."""
     path, request_id = target.partition("?")[0], str(uuid.uuid4())
     status, headers, body = render(response_type, path, request_id, reason)
     return {"statusCode": status, "headers": headers, "multiValueHeaders": {}, "body": body}
 
 
-def header_lines(answer: Answer) -> list[tuple[str, str]]:
-    """Return the headers of an answer, one for each value.
+def header_lines(response: LambdaResponse) -> list[tuple[str, str]]:
+    """Return the response's headers, one entry for each value.
 
-    Raises ValueError if HTTP can't carry one, or the status.
+    Raises ValueError if a header or the status is invalid in HTTP.
     """
-    if answer["statusCode"] not in range(200, 600):
-        raise ValueError(f"{answer['statusCode']} is not the status of an answer")
-    headers = {**answer["headers"], **answer["multiValueHeaders"]}
+    if response["statusCode"] not in range(200, 600):
+        raise ValueError(f"{response['statusCode']} is not a valid response status")
+    headers = {**response["headers"], **response["multiValueHeaders"]}
     lines = [(name, str(value)) for name, given in headers.items() for value in _values(given)]
     for name, value in lines:
         if not HEADER_NAME.fullmatch(name) or not HEADER_VALUE.fullmatch(value):
-            raise ValueError(f"{name!r} is not a header that HTTP can carry")
+            raise ValueError(f"{name!r} is not a valid header in HTTP")
     return lines
 
 
@@ -227,8 +232,8 @@ def _values(given: object) -> list[object]:
 async def _read(request: Request) -> bytes | None:
     """Return the body, or None if it is too large.
 
-    What is too large is read to its end, and forgotten: a client that sends does not listen. One
-    that first asks whether to send does.
+    A body that is too large is read and discarded, because a client that is sending does not read
+    the response; except if the client first asks whether to send (Expect: 100-continue).
     """
     announced = int(request.headers.get("content-length", 0))
     if announced > MAX_BODY_BYTES and "expect" in request.headers:
@@ -242,37 +247,37 @@ async def _read(request: Request) -> bytes | None:
 
 
 def _target(scope: Scope) -> str:
-    """Return path and query as they were sent, but with escapes where URIs must have them."""
+    """Return the raw path and query, with the escapes that URIs require."""
     path = ORIGIN.sub(b"", scope["raw_path"]) or b"/"
     query = b"?" + scope["query_string"] if scope["query_string"] else b""
     return quote(path + query, safe=TARGET_CHARACTERS)
 
 
-def _response(method: str, answer: Answer, *more: tuple[bytes, bytes]) -> Response:
-    has_body = method != "HEAD" and answer["statusCode"] not in BODILESS
-    text = answer["body"] if has_body else ""
-    body = base64.b64decode(text) if answer.get("isBase64Encoded") else text.encode()
+def _response(method: str, result: LambdaResponse, *more: tuple[bytes, bytes]) -> Response:
+    has_body = method != "HEAD" and result["statusCode"] not in BODILESS
+    text = result["body"] if has_body else ""
+    body = base64.b64decode(text) if result.get("isBase64Encoded") else text.encode()
     headers = [
         (name.lower().encode("latin-1"), value.encode("latin-1"))
-        for name, value in header_lines(answer)
+        for name, value in header_lines(result)
         if name.lower() not in FRAMING
     ]
     length = [(b"content-length", str(len(body)).encode())] if has_body else []
-    response = Response(body, answer["statusCode"])
+    response = Response(body, result["statusCode"])
     response.raw_headers = [*headers, *length, *more]
     return response
 
 
 def load(project: str, stage: str) -> Gateway:
-    """Return the gateway of the app in a directory, loaded as `chalice local --stage` does.
+    """Return the gateway of the app in a directory, loaded as `chalice local --stage` loads it.
 
-    The stage's environment variables become this process's. Raises RuntimeError or ValueError if
-    the configuration, the app's syntax or its routes are wrong.
+    Sets the stage's environment variables in this process. Raises RuntimeError or ValueError if the
+    configuration, the app's syntax or its routes are invalid.
     """
     config = CLIFactory(project, environ=os.environ).create_config_obj(chalice_stage_name=stage)
     app = config.chalice_app
     validate_routes(app.routes)
-    # Each thread has a request of its own.
+    # Each thread has its own request.
     app.__class__ = type("LocalApp", (LocalChalice, type(app)), {})
     return Gateway(app, config)
 
@@ -300,7 +305,7 @@ def main() -> None:
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=GRACE,
     )
-    print(f"The API is on http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
+    print(f"The API listens on http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listener])
 
@@ -309,13 +314,13 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m local.gateway",
         description="Serve the API as API Gateway does, on this machine.",
-        epilog="Environment: THROTTLE (rate/burst, such as 50/100 of a dev stage) answers 429 to"
-        " what is more than so many requests a second, and so many at once; without it none is.",
+        epilog="Environment: THROTTLE (rate/burst, such as 50/100 as in dev) limits requests per"
+        " second, and bursts; other requests get 429. Default: no limit.",
     )
     parser.add_argument(
-        "--port", type=int, default=8000, help="0 takes a free one (default: %(default)s)"
+        "--port", type=int, default=8000, help="0 selects a free port (default: %(default)s)"
     )
-    parser.add_argument("--stage", default="local", help="of .chalice (default: %(default)s)")
+    parser.add_argument("--stage", default="local", help="stage in .chalice (default: %(default)s)")
     return parser.parse_args()
 
 
@@ -325,7 +330,7 @@ def _listen(port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         code = getattr(error, "errno", None)
         reason = os.strerror(code) if code else error
-        raise OSError(f"cannot listen on port {port}: {reason}") from error
+        raise OSError(f"can't listen on port {port}: {reason}") from error
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The laptop's own issuer of tokens: `python -m local.issuer` prints one.
+"""The local token issuer. `python -m local.issuer` prints a token.
 
-Its keys are made at first use and stay in the state directory, readable by their owner alone.
-The local stack's console publishes the public halves.
+Its keys are created on first use and stored in the state directory, readable only by their owner.
+The local stack's console publishes the public keys.
 """
 
 import argparse
@@ -29,10 +29,10 @@ LIFETIME_SECONDS = 12 * 3_600
 
 
 class Issuer:
-    """Signs tokens with the keys of a state directory, in the name of `url`."""
+    """Signs tokens of the issuer `url` with the keys in a state directory."""
 
     def __init__(self, directory: Path, url: str = LOCAL_ISSUER) -> None:
-        """Make the keys where there are none. Raises LocalError if they can't be read."""
+        """Load the keys, or create them. Raises LocalError if they can't be read."""
         self.url = url
         self._keys = {key.algorithm_name: key for key in _keys(directory / "issuer.json")}
 
@@ -50,9 +50,9 @@ class Issuer:
         algorithm: str = "ES256",
         **claims: object,
     ) -> str:
-        """Return an access token (RFC 9068) that is valid for so many seconds from now.
+        """Return an access token (RFC 9068) that expires after `seconds`.
 
-        `claims` are more claims, or replace those that it would have; None leaves one out.
+        `claims` add to the default claims or replace them; None removes a claim.
         """
         now = int(time.time())
         own = {
@@ -71,7 +71,7 @@ class Issuer:
 
 
 def main() -> int:
-    """Print a token for the local stack; return the exit code."""
+    """Print a token for the local stack. Return the exit code."""
     scopes = _scopes()
     try:
         settings = Settings.from_environ(os.environ)
@@ -89,11 +89,11 @@ def _scopes() -> list[str]:
         description="Print a token for the local stack, valid for 12 hours.",
         epilog="Environment: CONSOLE_PORT and LOCAL_STATE, as for `python -m local run`.",
     )
-    known = " ".join(SCOPES)
-    parser.add_argument("--scope", default=known, help="separated by spaces (%(default)s)")
+    valid = " ".join(SCOPES)
+    parser.add_argument("--scope", default=valid, help="separated by spaces (%(default)s)")
     scopes: list[str] = parser.parse_args().scope.split()
     if unknown := set(scopes).difference(SCOPES):
-        parser.error(f"no such scope: {' '.join(sorted(unknown))}; there are: {known}")
+        parser.error(f"unknown scope: {' '.join(sorted(unknown))}; valid scopes: {valid}")
     return scopes
 
 
@@ -103,7 +103,7 @@ def _keys(path: Path) -> list[jwt.PyJWK]:
     try:
         return jwt.PyJWKSet.from_json(path.read_text()).keys
     except (ValueError, AttributeError, jwt.PyJWTError):
-        raise LocalError(f"{path} can't be read: delete it, and new keys are made") from None
+        raise LocalError(f"can't read {path}: delete it to create new keys") from None
 
 
 def _new_keys() -> list[dict[str, Any]]:
@@ -121,14 +121,14 @@ def _public(key: jwt.PyJWK) -> dict[str, Any]:
 
 
 def _write_once(path: Path, text: str) -> None:
-    """Write a file whole, for its owner alone, unless another process was first."""
+    """Write a complete file, readable only by its owner, unless another process was faster."""
     descriptor, unfinished = tempfile.mkstemp(dir=path.parent)
     try:
         with os.fdopen(descriptor, "w") as file:
             file.write(text)
             file.flush()
             os.fsync(descriptor)
-        # Unlike a rename, a link never replaces the keys that tokens may already be signed with.
+        # Unlike a rename, a link never replaces keys that tokens may already be signed with.
         os.link(unfinished, path)
     except FileExistsError:
         pass

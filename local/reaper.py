@@ -1,12 +1,11 @@
-"""Ends what a supervisor left behind, however the supervisor ended.
+"""Ends the processes that a supervisor left behind, even if the supervisor was killed.
 
-`local.processes` starts this program with the read end of a pipe as standard input, and with
-the signals a terminal sends blocked. A line `+123` says that process group 123 has started,
-`-123` that it has ended. End of file says that the supervisor is gone, even by SIGKILL: then
-every group still listed gets SIGTERM, time to finish, and SIGKILL.
+`local.processes` starts this program with the read end of a pipe as standard input, and with the
+terminal's signals blocked. The line `+123` reports that process group 123 has started, `-123` that
+it has ended. End of file means that the supervisor has ended, maybe by SIGKILL. Then every listed
+group receives SIGTERM and, after a grace period, SIGKILL.
 
-A pipe works alike on Linux and macOS, where asking the kernel for a signal on a parent's death
-(prctl) does not exist.
+A pipe works the same on Linux and macOS; macOS lacks a signal on the parent's death (prctl).
 """
 
 import contextlib
@@ -17,11 +16,11 @@ import time
 from collections.abc import Iterable
 
 PATIENCE = 10.0
-"""Seconds from SIGTERM to SIGKILL; mariadbd writes its data out in that time."""
+"""Grace period between SIGTERM and SIGKILL in seconds; mariadbd flushes its data in this time."""
 
 
 def groups_left(reports: Iterable[str]) -> list[int]:
-    """Read `+group` and `-group` lines to their end; return the groups that did not end."""
+    """Read `+group` and `-group` lines until end of file. Return the groups that did not end."""
     groups: set[int] = set()
     for report in reports:
         change = groups.add if report.startswith("+") else groups.discard
@@ -30,7 +29,7 @@ def groups_left(reports: Iterable[str]) -> list[int]:
 
 
 def signal_group(group: int, number: int) -> bool:
-    """Send a signal to a process group; return whether the group was there to get it."""
+    """Send a signal to a process group. Returns whether the group exists."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
         return True
@@ -38,7 +37,7 @@ def signal_group(group: int, number: int) -> bool:
 
 
 def end(groups: Iterable[int]) -> None:
-    """End process groups: politely, then after PATIENCE seconds by force."""
+    """End process groups with SIGTERM, and after PATIENCE seconds with SIGKILL."""
     alive = [group for group in groups if signal_group(group, signal.SIGTERM)]
     deadline = time.monotonic() + PATIENCE
     while alive and time.monotonic() < deadline:

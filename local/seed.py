@@ -1,4 +1,4 @@
-"""Load generated customers, the same ones each time, many in a statement."""
+"""Load generated customers, many in each statement. The same numbers yield the same customers."""
 
 import signal
 
@@ -6,7 +6,7 @@ from chalicelib.customers.fields import CUSTOMERS
 from chalicelib.customers.problems import EmailTaken, ExternalIdTaken
 from chalicelib.http import creates
 
-if __name__ == "__main__":  # while the rest is imported, Ctrl-C says nothing
+if __name__ == "__main__":  # else Ctrl-C during the imports prints a traceback
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import argparse
@@ -25,7 +25,7 @@ from tqdm import tqdm
 from chalicelib.database import Database, DatabaseError, connect
 from chalicelib.settings import Settings, SettingsError
 
-BATCH = 100  # customers of one statement
+BATCH = 100  # customers per statement
 FULL = {1021, 1114}  # ER_DISK_FULL, ER_RECORD_FILE_FULL
 
 WORDS = 500  # of each kind, in each locale
@@ -35,7 +35,7 @@ KINDS = (
 )
 DOMAINS = ("example.com", "example.net", "example.org")
 
-# a locale, its country's calling code, and its time zones
+# locale, country calling code, time zones
 PLACES = (
     ("en_GB", "44", ("Europe/London",)),
     ("en_US", "1", ("America/New_York", "America/Chicago", "America/Los_Angeles")),
@@ -53,36 +53,38 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         database = connect(Settings.from_environ(os.environ))
-        there = count(database)
-        if there and arguments.if_empty:
+        exists = count(database)
+        if exists and arguments.if_empty:
             return 0
-        load(database, arguments.count, first=there + 1)
-        print(f"{arguments.count} customers loaded; {count(database)} are there")
+        load(database, arguments.count, first=exists + 1)
+        print(f"loaded {arguments.count} customers; the database contains {count(database)}")
     except (DatabaseError, SettingsError) as error:
         print(f"error: {explain(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted: what is loaded stays; run it again for more", file=sys.stderr)
+        print("interrupted: loaded customers stay; run it again for more", file=sys.stderr)
         return 130
     return 0
 
 
 def explain(error: Exception) -> str:
     if isinstance(error, DatabaseError) and error.code in FULL:
-        return "the database's disk is full: free some space and run it again; nothing is lost"
+        return "the database's disk is full: free some space and run it again; no data is lost"
     return str(error)
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.seed", description=__doc__)
-    parser.add_argument("--count", type=positive, default=10_000, help="how many (%(default)s)")
-    parser.add_argument("--if-empty", action="store_true", help="only into an empty database")
+    parser.add_argument(
+        "--count", type=positive, default=10_000, help="number of customers (%(default)s)"
+    )
+    parser.add_argument("--if-empty", action="store_true", help="only if the database is empty")
     return parser.parse_args()
 
 
 def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError("must be a whole number, 1 or more")
+        raise argparse.ArgumentTypeError("must be a positive integer")
     return int(text)
 
 
@@ -92,23 +94,26 @@ def count(database: Database) -> int:
 
 
 def load(database: Database, how_many: int, first: int = 1) -> None:
-    """Store `how_many` customers, numbered from `first`. Numbers that are taken are passed over."""
+    """Store `how_many` customers, numbered from `first`. Skips numbers that already exist."""
     generated = (generate(number) for number in itertools.count(first))
     with tqdm(total=how_many, unit=" customers", disable=None) as bar:
-        for done in range(0, how_many, BATCH):
-            size = min(BATCH, how_many - done)
+        for stored in range(0, how_many, BATCH):
+            size = min(BATCH, how_many - stored)
             store(database, list(itertools.islice(generated, size)), generated)
             bar.update(size)
 
 
 def store(
-    database: Database, batch: list[dict[str, Any]], others: Iterator[dict[str, Any]]
+    database: Database, batch: list[dict[str, Any]], replacements: Iterator[dict[str, Any]]
 ) -> None:
-    """Store as many customers as the batch has; one that is taken is replaced by another."""
+    """Store as many customers as the batch has.
+
+    Replaces existing ones by customers with new numbers.
+    """
     try:
         creates.create_all(database, CUSTOMERS, batch)
     except (EmailTaken, ExternalIdTaken):
-        store_each(database, itertools.chain(batch, others), len(batch))
+        store_each(database, itertools.chain(batch, replacements), len(batch))
 
 
 def store_each(database: Database, generated: Iterator[dict[str, Any]], size: int) -> None:
@@ -121,54 +126,54 @@ def store_each(database: Database, generated: Iterator[dict[str, Any]], size: in
 
 
 def generate(number: int) -> dict[str, Any]:
-    """Return the customer of this number, made up but plausible: always the same one.
+    """Return the fictitious customer with this number: always the same one.
 
-    It is as `schemas.load_customer` would leave it, which would take longer than all the rest.
+    Equals the result of `schemas.load_customer`, which would take longer than everything else.
     """
-    chance = random.Random(number)  # noqa: S311
-    locale, code, time_zones = chance.choice(PLACES)
+    rng = random.Random(number)  # noqa: S311
+    locale, code, time_zones = rng.choice(PLACES)
     words = vocabulary(locale)
-    given_name, family_name = chance.choice(words["first_name"]), chance.choice(words["last_name"])
+    given_name, family_name = rng.choice(words["first_name"]), rng.choice(words["last_name"])
     optional = (
-        (f"+{code}{chance.randrange(10**8, 10**9)}", 0.7),
-        (chance.choice(words["company"]), 0.3),
+        (f"+{code}{rng.randrange(10**8, 10**9)}", 0.7),
+        (rng.choice(words["company"]), 0.3),
         (f"crm-{number:08}", 0.5),
     )
     phone, company_name, external_id = (
-        value if chance.random() < share else None for value, share in optional
+        value if rng.random() < share else None for value, share in optional
     )
     return {
-        "status": chance.choices(("active", "inactive"), (9, 1))[0],
-        "email": f"{chance.choice(words['user_name'])}.{number}@{chance.choice(DOMAINS)}",
+        "status": rng.choices(("active", "inactive"), (9, 1))[0],
+        "email": f"{rng.choice(words['user_name'])}.{number}@{rng.choice(DOMAINS)}",
         "phone": phone,
         "given_name": given_name,
         "family_name": family_name,
         "company_name": company_name,
         "external_id": external_id,
-        "addresses": [address(chance, words, locale[-2:])],
+        "addresses": [address(rng, words, locale[-2:])],
         "locale": locale.replace("_", "-"),
-        "time_zone": chance.choice(time_zones),
-        "metadata": {"plan": chance.choice(("free", "team", "business"))},
+        "time_zone": rng.choice(time_zones),
+        "metadata": {"plan": rng.choice(("free", "team", "business"))},
     }
 
 
 def address(
-    chance: random.Random, words: Mapping[str, list[str]], country: str
+    rng: random.Random, words: Mapping[str, list[str]], country: str
 ) -> dict[str, str | None]:
     return {
         "type": "billing",
-        "line1": chance.choice(words["street_address"]),
+        "line1": rng.choice(words["street_address"]),
         "line2": None,
-        "city": chance.choice(words["city"]),
+        "city": rng.choice(words["city"]),
         "region": None,
-        "postal_code": chance.choice(words["postcode"]),
+        "postal_code": rng.choice(words["postcode"]),
         "country": country,
     }
 
 
 @cache
 def vocabulary(locale: str) -> Mapping[str, list[str]]:
-    """Return words of each kind to choose from: Faker takes 15 times as long for a customer."""
+    """Return words of each kind: using Faker for each customer would take 15 times as long."""
     fake = Faker(locale)
     fake.seed_instance(locale)
     return {kind: [line(getattr(fake, kind)()) for _ in range(WORDS)] for kind in KINDS}

@@ -1,7 +1,7 @@
-"""What API Gateway does for X-Ray, on a laptop: the trace header, and a segment of its own.
+"""API Gateway's part of X-Ray on a laptop: the trace header, and the gateway's segment.
 
-Where AWS_XRAY_DAEMON_ADDRESS is set, a request is sampled and its segment, the root of its trace,
-is sent there by UDP; where it is not, only what a client asks for itself is sampled.
+If AWS_XRAY_DAEMON_ADDRESS is set, requests are sampled, and their segment (the root of the trace)
+is sent there by UDP. Otherwise, requests are only sampled if the client requires it.
 
 Sources: https://docs.aws.amazon.com/xray/latest/devguide/xray-services-apigateway.html
          https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html
@@ -25,7 +25,7 @@ ORIGIN = "AWS::ApiGateway::Stage"
 
 
 class Segment:
-    """The gateway's part of a request's trace, which goes on from what the client sent."""
+    """The gateway's segment of a request, which continues the client's trace."""
 
     def __init__(self, name: str, headers: Mapping[str, str]) -> None:
         self._name = name
@@ -39,11 +39,11 @@ class Segment:
 
     @property
     def header(self) -> str:
-        """What the function gets: the segment is the parent of all that it records."""
+        """The trace header for the function: this segment is the parent of all that it records."""
         return f"Root={self._trace_id};Parent={self._id};Sampled={int(self._is_sampled)}"
 
     def end(self, method: str, path: str, status: int, length: int) -> None:
-        """Send the segment, if it is sampled; whether it arrives changes nothing."""
+        """Send the segment, if it is sampled. Errors are ignored."""
         if not (self._daemon and self._is_sampled):
             return
         document = {
@@ -65,16 +65,16 @@ class Segment:
 
 
 def _daemon() -> tuple[str, int] | None:
-    """Return where X-Ray's daemon takes segments: `HOST:PORT`, or `tcp:HOST:PORT udp:HOST:PORT`."""
+    """Parse the address of the X-Ray daemon: `HOST:PORT`, or `tcp:HOST:PORT udp:HOST:PORT`."""
     address = os.environ.get("AWS_XRAY_DAEMON_ADDRESS", "")
-    udp = next((each for each in address.split() if not each.startswith("tcp:")), "")
+    udp = next((part for part in address.split() if not part.startswith("tcp:")), "")
     host, _, port = udp.removeprefix("udp:").rpartition(":")
     is_port = port.isdecimal() and int(port) in range(1, 65_536)
     return (host, int(port)) if host and is_port else None
 
 
 def _marks(status: int) -> dict[str, Any]:
-    """Return the members by which X-Ray finds what went wrong."""
+    """Return the fields that X-Ray uses to find failed requests."""
     if status < HTTPStatus.BAD_REQUEST:
         return {}
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:

@@ -1,6 +1,7 @@
-"""The throttle of a stage: a bucket of requests that fills evenly, as API Gateway has it.
+"""The throttle of a stage: a token bucket like API Gateway's.
 
-Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html
+Source:
+https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html
 """
 
 import re
@@ -12,7 +13,7 @@ FORM = re.compile(r"([1-9]\d{0,5})/([1-9]\d{0,5})")
 
 
 class Throttle:
-    """Lets `rate` requests a second pass, and `burst` at once after a pause."""
+    """Allows `rate` requests per second, and a burst of `burst` after a pause."""
 
     def __init__(
         self, rate: float, burst: int, clock: Callable[[], float] = time.monotonic
@@ -25,15 +26,15 @@ class Throttle:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Read `rate/burst`, such as 50/100; of nothing make no throttle. Raises ValueError."""
+        """Parse `rate/burst`, such as 50/100. Returns None for an empty text. Raises ValueError."""
         if not text:
             return None
         if not (numbers := FORM.fullmatch(text)):
-            raise ValueError(f"THROTTLE must be rate/burst, such as 50/100, and is {text!r}")
+            raise ValueError(f"THROTTLE must be rate/burst, such as 50/100, got {text!r}")
         return cls(int(numbers[1]), int(numbers[2]))
 
     def lets_pass(self) -> bool:
-        """Take a request out of the bucket, if there is one."""
+        """Take a token for a request. Returns whether there was one."""
         now = self._clock()
         self._left = min(self._burst, self._left + (now - self._filled) * self._rate)
         self._filled = now

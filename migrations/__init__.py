@@ -1,12 +1,12 @@
-"""Migrations: SQL files of one statement each, applied in order, once.
+"""Migrations: SQL files with one statement each, applied once, in order.
 
-`apply` goes through the database contract, so it works over the RDS Data API too, which takes
-single statements only. Two runs at once are safe: one holds a row's lock, the other waits. The
-lock is the database server's, which lets go of it when a run is killed.
+`apply` uses the database contract, so it also works through the RDS Data API, which accepts only
+single statements. Concurrent runs are safe: one run locks a row, and the others wait. The database
+server holds the lock, so it releases it when a run is killed.
 
-A statement that changes rows and its record take effect together. One that changes the schema
-can't, so its record is opened before it and closed after it. The record of a run that was killed
-in between is found open by the next run, for which "already there" is then good news.
+A statement that changes rows is committed together with its record. A statement that changes the
+schema can't be in a transaction, so its record is opened before and closed after it. If a run is
+killed in between, the next run finds the open record, and treats "already exists" as success.
 """
 
 import hashlib
@@ -31,12 +31,12 @@ WAIT_SECONDS = 300  # for another run to end
 
 _CHANGES_ROWS = re.compile(r"(\s|--[^\n]*\n)*(INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
 
-# The table, column or key that a statement was to make exists, or what it was to drop does not.
+# The table, column or index to create already exists, or the one to drop does not exist.
 _DONE_ALREADY = {1050, 1051, 1060, 1061, 1091}
 
 
 class MigrationError(Exception):
-    """The migrations can't be applied; the message says which, why, and what to do."""
+    """The migrations can't be applied. The message says which, why, and what to do."""
 
 
 class Migration(NamedTuple):
@@ -67,19 +67,21 @@ def apply(
     migrations: list[Migration],
     report: Callable[[str], None],
 ) -> None:
-    """Apply those that are not applied yet; `report` is told of each.
+    """Apply the pending migrations; call `report` for each.
 
-    `lock` is another connection to the same database: MySQL ends a transaction, and with it its
-    locks, where a statement changes the schema. Raises MigrationError, DatabaseError.
+    `lock` is another connection to the same database, because MySQL commits a transaction, and
+    releases its locks, at each schema change. Raises MigrationError, DatabaseError.
     """
     _create_tables(database)
-    with _exclusive(lock, report) as held:
+    with _exclusive(lock, report) as locked:
         applied = _check(database, migrations)
         for migration in migrations:
             if migration.name not in applied:
                 _apply(database, migration)
                 report(f"applied {migration.name}")
-                _take(held)  # again: the Data API ends a transaction that is idle for 3 minutes
+                _acquire_lock(
+                    locked
+                )  # again, because the Data API ends a transaction that is idle for 3 minutes
 
 
 def _create_tables(database: Database) -> None:
@@ -92,7 +94,7 @@ def _create_tables(database: Database) -> None:
         "CREATE TABLE IF NOT EXISTS schema_lock (id INT NOT NULL PRIMARY KEY) ENGINE = InnoDB"
     )
     if not database.fetch_one("SELECT id FROM schema_lock"):
-        with suppress(LockTimeout):  # of another run, which has made the row and holds it
+        with suppress(LockTimeout):  # another run has inserted the row, and holds its lock
             database.execute("INSERT IGNORE INTO schema_lock (id) VALUES (1)")
 
 
@@ -100,9 +102,9 @@ def _create_tables(database: Database) -> None:
 def _exclusive(lock: Database, report: Callable[[str], None]) -> Iterator[Database]:
     with ExitStack() as attempt:
         for second in range(WAIT_SECONDS):
-            held = attempt.enter_context(lock.transaction())
+            locked = attempt.enter_context(lock.transaction())
             try:
-                _take(held)
+                _acquire_lock(locked)
                 break
             except LockTimeout:
                 attempt.close()
@@ -110,16 +112,18 @@ def _exclusive(lock: Database, report: Callable[[str], None]) -> Iterator[Databa
                 report("waiting for another run to end")
             time.sleep(1)
         else:
-            raise MigrationError(f"Another run has not ended for {WAIT_SECONDS} s: look for it.")
-        yield held
+            raise MigrationError(
+                f"Another run has not ended after {WAIT_SECONDS} s: find it and end it."
+            )
+        yield locked
 
 
-def _take(held: Database) -> None:
-    held.fetch_one("SELECT id FROM schema_lock WHERE id = 1 FOR UPDATE NOWAIT")
+def _acquire_lock(locked: Database) -> None:
+    locked.fetch_one("SELECT id FROM schema_lock WHERE id = 1 FOR UPDATE NOWAIT")
 
 
 def _check(database: Database, migrations: list[Migration]) -> set[str]:
-    """Return the names of what is applied. Raises MigrationError when it does not fit the files."""
+    """Return the names of the applied migrations. Raises MigrationError if a file has changed."""
     rows = database.fetch_all(
         "SELECT name, checksum FROM schema_migrations WHERE applied_at IS NOT NULL"
     )
@@ -154,7 +158,7 @@ def _change_schema(database: Database, migration: Migration) -> None:
     try:
         database.execute(migration.sql)
     except (DatabaseUnavailable, StatementTimeout):
-        raise  # it may have been done: the record stays open
+        raise  # may have been executed, so the record stays open
     except DatabaseError as error:
         if resumed and error.code in _DONE_ALREADY:
             return
@@ -163,7 +167,7 @@ def _change_schema(database: Database, migration: Migration) -> None:
 
 
 def _open_record(database: Database, migration: Migration) -> bool:
-    """Note that the migration starts; False when a run before this one left it so."""
+    """Record that the migration starts. Returns False if an earlier run has left an open record."""
     return bool(
         database.execute(
             "INSERT IGNORE INTO schema_migrations (name, checksum, started_at)"

@@ -1,8 +1,8 @@
-"""`python -m migrations`: bring the schema of the configured database up to date."""
+"""`python -m migrations`: apply the pending migrations to the configured database."""
 
 import signal
 
-if __name__ == "__main__":  # while the rest is imported, Ctrl-C says nothing
+if __name__ == "__main__":  # else Ctrl-C during the imports prints a traceback
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import argparse
@@ -25,7 +25,7 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted: the next `make migrate` goes on from here", file=sys.stderr)
+        print("interrupted: the next `make migrate` resumes here", file=sys.stderr)
         return 130
     print(f"the schema is up to date at {files[-1].name}")
     return 0

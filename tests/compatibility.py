@@ -24,7 +24,7 @@ def breaking_changes(old: Node, new: Node) -> list[str]:
     before, after = _operations(old), _operations(new)
     found = [f"{name}: removed" for name in before.keys() - after.keys()]
     for name in before.keys() & after.keys():
-        found += [f"{name}: {each}" for each in _operation(before[name], after[name])]
+        found += [f"{name}: {change}" for change in _operation(before[name], after[name])]
     return sorted(found)
 
 
@@ -39,7 +39,7 @@ def _operations(document: Node) -> dict[str, Node]:
 def _resolved(document: Node, node: Any) -> Any:
     """Return the node with what its references refer to, and what it says beside them."""
     if isinstance(node, list):
-        return [_resolved(document, each) for each in node]
+        return [_resolved(document, item) for item in node]
     if not isinstance(node, dict):
         return node
     own = {key: _resolved(document, value) for key, value in node.items() if key != "$ref"}
@@ -92,7 +92,9 @@ def _parameters(old: Node, new: Node) -> Breaks:
 
 def _by_name(operation: Node) -> dict[str, Node]:
     found = operation.get("parameters", [])
-    return {f"{each['in']} parameter {each['name'].lower()}": each for each in found}
+    return {
+        f"{parameter['in']} parameter {parameter['name'].lower()}": parameter for parameter in found
+    }
 
 
 def _body(old: Node | None, new: Node | None) -> Breaks:
@@ -159,8 +161,8 @@ def _inside(schema: Node, where: str) -> Iterator[tuple[str, Node]]:
         yield f"{where}/{name}", rules
     if "items" in schema:
         yield f"{where}/*", schema["items"]
-    for number, each in enumerate(schema.get("anyOf", ())):
-        yield f"{where}|{number}", each
+    for number, item in enumerate(schema.get("anyOf", ())):
+        yield f"{where}|{number}", item
 
 
 def _outside(inner: Node, outer: Node, where: str) -> Breaks:
@@ -178,14 +180,14 @@ def _outside(inner: Node, outer: Node, where: str) -> Breaks:
 
 
 def _outside_all(inner: list[Node], outer: list[Node], where: str) -> Breaks:
-    for each in inner:
-        reasons = [list(_outside(each, other, where)) for other in outer]
+    for part in inner:
+        reasons = [list(_outside(part, other, where)) for other in outer]
         yield from min(reasons, key=len)
 
 
 def _branches(schema: Node) -> list[Node]:
     rest = {key: value for key, value in schema.items() if key != "anyOf"}
-    return [rest | each for each in schema.get("anyOf", [{}])]
+    return [rest | item for item in schema.get("anyOf", [{}])]
 
 
 def _types(schema: Node) -> set[str]:

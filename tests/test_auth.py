@@ -772,9 +772,9 @@ def test_two_keys_of_one_name_are_told_apart_by_type(server: KeyServer) -> None:
 
 @given(json_values, st.lists(st.dictionaries(st.sampled_from(["kty", "alg", "kid"]), json_values)))
 def test_any_key_set_has_keys_or_not(document: object, members: object) -> None:
-    for each in (document, {"keys": document}, {"keys": members}):
+    for item in (document, {"keys": document}, {"keys": members}):
         with pytest.raises(KeysUnavailable):
-            keys._usable_keys(json.dumps(each).encode())
+            keys._usable_keys(json.dumps(item).encode())
 
 
 def test_threads_share_one_fetch(server: KeyServer, verifier: Verifier) -> None:

@@ -63,7 +63,7 @@ def confused(claims: dict[str, Any], public: dict[str, Any]) -> str:
     key = jwt.PyJWK(public).key
     pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     header = {"alg": "HS256", "typ": "JWT", "kid": public["kid"]}
-    signed = b".".join(base64url_encode(json.dumps(each).encode()) for each in (header, claims))
+    signed = b".".join(base64url_encode(json.dumps(item).encode()) for item in (header, claims))
     mac = hmac.HMAC(pem, hashes.SHA256())
     mac.update(signed)
     return b".".join((signed, base64url_encode(mac.finalize()))).decode()
@@ -139,7 +139,7 @@ def test_bad_token(method: str, path: str, scope: str, fault: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "granted", [*SCOPES, "customers:none", " ".join(f"{each}s" for each in SCOPES), ""]
+    "granted", [*SCOPES, "customers:none", " ".join(f"{item}s" for item in SCOPES), ""]
 )
 @pytest.mark.parametrize(("method", "path", "scope"), PROTECTED)
 def test_each_scope_alone(api: Api, method: str, path: str, scope: str, granted: str) -> None:

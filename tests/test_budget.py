@@ -1,4 +1,4 @@
-"""The budget notices what outgrows it, and is of what is measured."""
+"""The budget detects rising costs, and contains every measured cost."""
 
 import json
 from typing import Any
@@ -12,18 +12,18 @@ from chalicelib.customers.fields import CUSTOMERS
 BUDGET = {"cold instructions": 1_000_000, "modules loaded": 100}
 
 
-def test_within_five_percent_is_as_agreed() -> None:
+def test_cost_within_five_percent_passes() -> None:
     assert budget.compare(BUDGET, {"cold instructions": 1_050_000, "modules loaded": 90}) == 0
 
 
-def test_more_than_that_fails_and_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_cost_above_five_percent_fails_and_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert budget.compare(BUDGET, {"cold instructions": 1_050_001, "modules loaded": 100}) == 1
 
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines if line.endswith("too much")] == ["cold"]
 
 
-def test_file_has_all_that_is_compared() -> None:
+def test_budget_contains_every_cost() -> None:
     names = json.loads(budget.FILE.read_text())
 
     assert {"python", "bytes of the package", "modules loaded"} <= names.keys()
@@ -31,7 +31,7 @@ def test_file_has_all_that_is_compared() -> None:
 
 
 class Asked:
-    """A database that answers as the stub does, and whose statements are the service's own."""
+    """A database that responds like the stub, with the service's own statements."""
 
     def fetch_all(self, sql: str, /, **parameters: Any) -> list[dict[str, Any]]:
         names = stub.columns(stub.COLUMNS.match(sql)[1])  # type: ignore[index]
@@ -42,8 +42,8 @@ class Asked:
         return self.fetch_all(sql, **parameters)[0]
 
 
-def test_stub_answers_whole_customers() -> None:
-    """Otherwise less would be measured than is done."""
+def test_stub_returns_complete_customers() -> None:
+    """Otherwise the benchmark would measure less than the real work."""
     page = lists.page(Asked(), lists.Query(limit=50), b"k" * 32)  # type: ignore[arg-type]
 
     items = json.loads(page.items)

@@ -45,7 +45,7 @@ def member(document: Node, name: str, of: str) -> Node:
 
 def parameter(document: Node, name: str, route: tuple[str, str] = LIST) -> Node:
     found = operation(document, route)["parameters"]
-    return next(each for each in found if each["name"] == name)
+    return next(item for item in found if item["name"] == name)
 
 
 def header(document: Node, name: str) -> Node:

@@ -67,7 +67,9 @@ def test_each_answer_with_a_customer_has_its_etag(api: Api) -> None:
     patched = api.patch(path, {"locale": "en"})
     replaced = put(api, path, GRACE, '"v2"')
 
-    assert [each.headers["ETag"] for each in (created, patched, replaced, api.get(path))] == [
+    assert [
+        response.headers["ETag"] for response in (created, patched, replaced, api.get(path))
+    ] == [
         '"v1"',
         '"v2"',
         '"v3"',

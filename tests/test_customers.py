@@ -93,7 +93,7 @@ def test_each_operation_takes_as_few_statements_as_it_can(database: Recorded) ->
 
 def take(database: Database, customer_id: UUID, email: str) -> None:
     with pytest.raises(EmailTaken):
-        updates.change(database, CUSTOMERS, customer_id, lambda each: {**each, "email": email}, ANY)
+        updates.change(database, CUSTOMERS, customer_id, lambda old: {**old, "email": email}, ANY)
 
 
 def test_change_that_was_overtaken_is_made_on_what_the_other_left(database: Database) -> None:

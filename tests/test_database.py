@@ -1,4 +1,4 @@
-"""The database contract, held against both implementations and the real server."""
+"""The database interface: both implementations, with a real server."""
 
 import re
 import socket
@@ -63,7 +63,7 @@ COLUMNS = {
 
 @pytest.fixture(params=DATA_API_CLIENTS)
 def client(request: pytest.FixtureRequest) -> str:
-    """Give each client of the Data API."""
+    """Select each client of the Data API."""
     return str(request.param)
 
 
@@ -74,7 +74,7 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def new_database(backend: str, mariadb: MariaDB, request: pytest.FixtureRequest) -> Connect:
-    """Give a function that connects once more to the same database."""
+    """Return a function that opens another connection to the same database."""
     if backend == "mysql":
         return lambda: connect(Settings(database_url=mariadb.url))
     endpoint = request.getfixturevalue("data_api")
@@ -83,7 +83,7 @@ def new_database(backend: str, mariadb: MariaDB, request: pytest.FixtureRequest)
 
 @pytest.fixture
 def database(new_database: Connect) -> Iterator[Database]:
-    """Give a database with an empty table, `things`."""
+    """Yield a database with an empty table, `things`."""
     database = new_database()
     columns = ", ".join(f"{name} {kind} NULL" for name, kind in COLUMNS.items())
     database.execute("DROP TABLE IF EXISTS things")
@@ -133,7 +133,7 @@ def administrator(mariadb: MariaDB) -> Iterator["pymysql.Connection[pymysql.curs
         *[(column, None) for column in COLUMNS],
     ],
 )
-def test_value_comes_back_as_it_went_in(database: Database, column: str, value: Value) -> None:
+def test_stored_value_is_returned_unchanged(database: Database, column: str, value: Value) -> None:
     """A value of each type that customers use is stored, found and returned exactly."""
     database.execute(f"INSERT INTO things (id, {column}) VALUES (1, :value)", value=value)
 
@@ -147,7 +147,7 @@ def test_value_comes_back_as_it_went_in(database: Database, column: str, value: 
         assert str(value) == str(row[column])
 
 
-def test_time_of_another_zone_is_stored_in_utc(database: Database) -> None:
+def test_time_in_another_zone_is_stored_in_utc(database: Database) -> None:
     there = datetime(2026, 6, 1, 1, 30, tzinfo=timezone(timedelta(hours=2)))
 
     database.execute("INSERT INTO things (id, a_time) VALUES (1, :there)", there=there)
@@ -159,13 +159,13 @@ def test_time_of_another_zone_is_stored_in_utc(database: Database) -> None:
     }
 
 
-def test_session_is_in_utc_whatever_the_server_is(database: Database) -> None:
+def test_session_is_in_utc_regardless_of_the_server(database: Database) -> None:
     row = database.fetch_one("SELECT TIMESTAMPDIFF(MINUTE, UTC_TIMESTAMP(), NOW()) AS minutes")
 
     assert row == {"minutes": 0}
 
 
-def test_rows_come_in_order_with_a_name_for_each_column(database: Database) -> None:
+def test_rows_are_ordered_dicts_by_column_name(database: Database) -> None:
     for number in (2, 1, 3):
         database.execute("INSERT INTO things (id, a_text) VALUES (:n, 'x')", n=number)
 
@@ -175,12 +175,12 @@ def test_rows_come_in_order_with_a_name_for_each_column(database: Database) -> N
     assert database.fetch_one("SELECT id FROM things ORDER BY id") == {"id": 1}
 
 
-def test_no_rows_are_an_empty_list_and_none(database: Database) -> None:
+def test_query_without_rows_returns_empty_list_and_none(database: Database) -> None:
     assert database.fetch_all("SELECT * FROM things") == []
     assert database.fetch_one("SELECT * FROM things") is None
 
 
-def test_execute_counts_rows_that_matched_even_if_unchanged(database: Database) -> None:
+def test_execute_counts_matched_rows_even_if_unchanged(database: Database) -> None:
     database.execute("INSERT INTO things (id, a_text) VALUES (1, 'x'), (2, 'x'), (3, 'y')")
 
     assert database.execute("UPDATE things SET a_text = 'x' WHERE a_text = 'x'") == 2
@@ -188,7 +188,7 @@ def test_execute_counts_rows_that_matched_even_if_unchanged(database: Database) 
     assert database.execute("DELETE FROM things") == 3
 
 
-def test_parameter_is_used_twice_and_left_alone_in_literals(database: Database) -> None:
+def test_parameter_is_replaced_except_in_literals(database: Database) -> None:
     row = database.fetch_one(
         "SELECT :a AS one, ':a' AS two, \"%(a)s :a\" AS three, 7 % 4 AS four /* :a */, :a AS five"
         " -- :b",
@@ -198,7 +198,7 @@ def test_parameter_is_used_twice_and_left_alone_in_literals(database: Database) 
     assert row == {"one": "%s", "two": ":a", "three": "%(a)s :a", "four": 3, "five": "%s"}
 
 
-def test_duplicate_key(database: Database) -> None:
+def test_duplicate_key_raises_duplicate_key(database: Database) -> None:
     database.execute("INSERT INTO things (id, a_text) VALUES (1, 'ada@example.com')")
 
     with pytest.raises(DuplicateKey) as caught:
@@ -212,7 +212,7 @@ def test_duplicate_key(database: Database) -> None:
     ("sql", "code"),
     [("SELECT 'ada@example.com' FROM nowhere", 1146), ("SELEKT 'ada@example.com'", 1064)],
 )
-def test_failed_statement_does_not_repeat_the_servers_message(
+def test_failed_statement_hides_the_servers_message(
     database: Database, sql: str, code: int
 ) -> None:
     with pytest.raises(StatementFailed) as caught:
@@ -223,7 +223,7 @@ def test_failed_statement_does_not_repeat_the_servers_message(
     assert caught.value.__suppress_context__
 
 
-def test_statement_that_is_too_long(database: Database) -> None:
+def test_too_long_statement_raises_statement_too_long(database: Database) -> None:
     longest = "SELECT 1 AS one /* {} */"
     filler = "x" * (65_536 - len(longest) + 2)
 
@@ -233,7 +233,7 @@ def test_statement_that_is_too_long(database: Database) -> None:
 
 
 @pytest.mark.usefixtures("one_attempt")
-def test_lock_that_is_held_too_long(database: Database, new_database: Connect) -> None:
+def test_long_held_lock_raises_lock_timeout(database: Database, new_database: Connect) -> None:
     database.execute("INSERT INTO things (id) VALUES (1)")
     other = new_database()
 
@@ -246,7 +246,7 @@ def test_lock_that_is_held_too_long(database: Database, new_database: Connect) -
     assert database.fetch_one("SELECT a_text FROM things") == {"a_text": "mine"}
 
 
-def test_deadlock_ends_for_one_and_not_the_other(database: Database, new_database: Connect) -> None:
+def test_deadlock_raises_in_one_transaction_only(database: Database, new_database: Connect) -> None:
     database.execute("INSERT INTO things (id, a_bigint) VALUES (1, 0), (2, 0)")
     both_hold_one = threading.Barrier(2, timeout=10)
     outcomes: list[type[BaseException] | None] = []
@@ -291,7 +291,7 @@ def test_transaction_rolls_back_on_an_exception(database: Database) -> None:
     assert database.fetch_all("SELECT id FROM things") == []
 
 
-def test_transaction_goes_on_after_a_duplicate_key(database: Database) -> None:
+def test_transaction_continues_after_a_duplicate_key(database: Database) -> None:
     database.execute("INSERT INTO things (id) VALUES (1)")
 
     with database.transaction() as transaction:
@@ -303,10 +303,10 @@ def test_transaction_goes_on_after_a_duplicate_key(database: Database) -> None:
 
 
 @pytest.mark.usefixtures("one_attempt")
-def test_statement_that_takes_too_long(
+def test_long_statement_raises_statement_timeout(
     database: Database, new_database: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mysql, "STATEMENT_SECONDS", 1)  # the Data API server's is 2
+    monkeypatch.setattr(mysql, "STATEMENT_SECONDS", 1)  # the Data API server's timeout is 2
 
     with pytest.raises(StatementTimeout) as caught:
         new_database().fetch_one("SELECT SLEEP(20)")
@@ -315,7 +315,7 @@ def test_statement_that_takes_too_long(
     assert database.fetch_one("SELECT 1 AS one") == {"one": 1}
 
 
-def test_connection_that_was_lost_is_made_again(
+def test_lost_connection_is_reopened(
     database: Database, administrator: "pymysql.Connection[pymysql.cursors.Cursor]"
 ) -> None:
     kill_connection_of(database, administrator)
@@ -326,7 +326,7 @@ def test_connection_that_was_lost_is_made_again(
     assert database.fetch_one("SELECT 1 AS one") == {"one": 1}
 
 
-def test_mysql_connection_lost_while_idle_is_not_noticed(
+def test_mysql_connection_lost_while_idle_is_replaced_silently(
     mariadb: MariaDB,
     administrator: "pymysql.Connection[pymysql.cursors.Cursor]",
     monkeypatch: pytest.MonkeyPatch,
@@ -339,7 +339,7 @@ def test_mysql_connection_lost_while_idle_is_not_noticed(
     assert database.fetch_one("SELECT 1 AS one") == {"one": 1}
 
 
-def test_transaction_that_lost_its_connection_does_nothing(
+def test_transaction_with_lost_connection_is_rolled_back(
     database: Database, administrator: "pymysql.Connection[pymysql.cursors.Cursor]"
 ) -> None:
     def lose() -> None:
@@ -369,14 +369,14 @@ def test_transaction_that_lost_its_connection_does_nothing(
     ],
     ids=[*DATA_API_CLIENTS, "mysql"],
 )
-def test_database_that_can_not_be_reached(settings: Settings) -> None:
+def test_unreachable_database_raises_database_unavailable(settings: Settings) -> None:
     with pytest.raises(DatabaseUnavailable) as caught:
         connect(settings).fetch_one("SELECT 1")
 
     assert caught.value.retry_after == 2
 
 
-def test_transactions_do_not_nest(database: Database) -> None:
+def test_nested_transaction_is_rejected(database: Database) -> None:
     with (
         database.transaction() as transaction,
         pytest.raises(NotImplementedError),
@@ -385,7 +385,7 @@ def test_transactions_do_not_nest(database: Database) -> None:
         pass
 
 
-def test_mysql_refuses_what_would_get_into_an_open_transaction(mariadb: MariaDB) -> None:
+def test_mysql_statement_beside_open_transaction_is_rejected(mariadb: MariaDB) -> None:
     database = connect(Settings(database_url=mariadb.url))
 
     with database.transaction() as transaction:
@@ -397,7 +397,7 @@ def test_mysql_refuses_what_would_get_into_an_open_transaction(mariadb: MariaDB)
     database.ping()
 
 
-def test_every_attempt_ends_before_the_gateways_29_seconds() -> None:
+def test_attempts_end_before_the_gateways_timeout() -> None:
     assert clients.CONNECT_SECONDS + clients.READ_SECONDS < 29
     config = vars(boto._CONFIG)
     assert config["connect_timeout"] + config["read_timeout"] < 29
@@ -419,7 +419,7 @@ def test_every_attempt_ends_before_the_gateways_29_seconds() -> None:
         (400, "x-amzn-ErrorType: AccessDeniedException\r\n", '{"message":null}', StatementFailed),
         (
             400,
-            "x-amzn-ErrorType: BadRequestException\r\n",  # version 1's form
+            "x-amzn-ErrorType: BadRequestException\r\n",  # version 1's format
             '{"message":"Database error code: 1062. Message: Duplicate entry"}',
             DuplicateKey,
         ),
@@ -431,7 +431,7 @@ def test_every_attempt_ends_before_the_gateways_29_seconds() -> None:
         ),
     ],
 )
-def test_error_answer_of_the_data_api(  # noqa: PLR0913, PLR0917 (a table's columns)
+def test_data_api_error_is_converted(  # noqa: PLR0913, PLR0917 (a table's columns)
     serve: Callable[[bytes], str],
     client: str,
     status: int,
@@ -454,20 +454,20 @@ def test_error_answer_of_the_data_api(  # noqa: PLR0913, PLR0917 (a table's colu
         (LockTimeout, [1205, 3572]),
         (Deadlock, [1213]),
         (StatementTimeout, [1969, 3024]),
-        # before anything was sent; 1290 and 1836: a writer that has become a reader
+        # nothing was sent yet; 1290 and 1836: a writer that has become a reader
         (StatementNotBegun, [1040, 2002, 2003, 1290, 1836]),
         (DatabaseUnavailable, [1053, 1152, 1158, 1927, 2006, 2013]),
         (StatementFailed, [1064, 1142, 1146, 1406]),
     ],
 )
-def test_numbers_of_mysqls_errors(error: type[DatabaseError], codes: list[int]) -> None:
+def test_mysql_error_number_is_converted(error: type[DatabaseError], codes: list[int]) -> None:
     assert {type(error_for(code)) for code in codes} == {error}
     assert [error_for(code).code for code in codes] == codes
 
 
 @pytest.fixture
 def serve() -> Iterator[Callable[[bytes], str]]:
-    """Give a function that serves one connection with the bytes given; it returns the address."""
+    """Yield a function that serves one connection with the given bytes, and returns the URL."""
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
 
         def answer(reply: bytes) -> None:
@@ -476,7 +476,7 @@ def serve() -> Iterator[Callable[[bytes], str]]:
                 connection.recv(65_536)
                 connection.sendall(reply)
                 while not reply and connection.recv(65_536):
-                    pass  # until the client gives up
+                    pass  # until the client closes the connection
 
         def start(reply: bytes) -> str:
             pool.submit(answer, reply)
@@ -486,7 +486,7 @@ def serve() -> Iterator[Callable[[bytes], str]]:
 
 
 @pytest.mark.usefixtures("one_attempt")
-def test_data_api_that_does_not_answer_in_time(
+def test_data_api_timeout_raises_statement_timeout(
     serve: Callable[[bytes], str], client: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(boto, "_CONFIG", boto._CONFIG.merge(Config(read_timeout=0.2)))
@@ -506,7 +506,7 @@ def test_data_api_that_does_not_answer_in_time(
         b"not even HTTP\r\n\r\n",
     ],
 )
-def test_data_api_that_answers_garbage(
+def test_malformed_data_api_response_raises_database_unavailable(
     serve: Callable[[bytes], str], client: str, reply: bytes
 ) -> None:
     with pytest.raises(DatabaseUnavailable):
@@ -517,7 +517,7 @@ def database_at(url: str, client: str) -> Database:
     return connect(Settings(endpoint_url=url, data_api_client=client))
 
 
-def test_missing_credentials_are_not_called_unavailable(
+def test_missing_credentials_raise_statement_failed(
     client: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
@@ -532,7 +532,7 @@ def test_missing_credentials_are_not_called_unavailable(
         connect(settings).fetch_one("SELECT 1")
 
 
-def test_local_stack_needs_nothing_of_the_developers_aws_configuration(
+def test_local_client_ignores_the_developers_aws_configuration(
     data_api: str, client: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobody")
@@ -548,7 +548,7 @@ def test_local_stack_needs_nothing_of_the_developers_aws_configuration(
         (Settings("arn:aws:rds:cluster", "arn:aws:secret"), "region"),
     ],
 )
-def test_wrong_aws_setting_is_explained(
+def test_invalid_aws_setting_is_explained(
     settings: Settings, client: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
@@ -570,8 +570,8 @@ def test_each_thread_has_its_own_connection(mariadb: MariaDB) -> None:
     assert run_in_thread(connection_id) != mine
 
 
-def test_tls_is_verified(mariadb_tls: tuple[str, Path], tmp_path: Path) -> None:
-    """The server's certificate must come from the authority that the address names."""
+def test_tls_certificate_is_verified(mariadb_tls: tuple[str, Path], tmp_path: Path) -> None:
+    """The server's certificate must be signed by the authority in the URL."""
     url, authority = mariadb_tls
     stranger = tmp_path / "stranger.pem"
     trustme.CA().cert_pem.write_to_path(stranger)
@@ -587,7 +587,7 @@ def test_tls_is_verified(mariadb_tls: tuple[str, Path], tmp_path: Path) -> None:
 
 @pytest.fixture
 def mariadb_tls(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """Run a server with a certificate for 127.0.0.1; give its address and its authority."""
+    """Run a server with a certificate for 127.0.0.1; yield its URL and its authority."""
     authority, files = trustme.CA(), tmp_path
     certificate = authority.issue_cert("127.0.0.1")
     authority.cert_pem.write_to_path(files / "ca.pem")
@@ -602,12 +602,12 @@ def mariadb_tls(tmp_path: Path) -> Iterator[tuple[str, Path]]:
         server.stop()
 
 
-def test_tls_is_asked_of_every_host_but_this_one() -> None:
+def test_tls_is_required_except_on_this_machine() -> None:
     assert "ssl" in mysql.connection_arguments("mysql://a:b@db.example.com/customers")
     assert "ssl" not in mysql.connection_arguments("mysql://a:b@127.0.0.1/customers")
 
 
-def test_iam_token_takes_the_passwords_place(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_iam_token_replaces_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
@@ -631,7 +631,7 @@ def test_iam_token_takes_the_passwords_place(monkeypatch: pytest.MonkeyPatch) ->
         "",
     ],
 )
-def test_wrong_address_is_refused_without_repeating_it(url: str) -> None:
+def test_invalid_url_is_rejected_without_repeating_it(url: str) -> None:
     with pytest.raises(SettingsError, match="mysql://user:password@host:port/database") as caught:
         mysql.connection_arguments(url)
 
@@ -648,7 +648,7 @@ def test_wrong_address_is_refused_without_repeating_it(url: str) -> None:
         ("?auth=iam", "region"),
     ],
 )
-def test_wrong_option_is_explained(
+def test_invalid_url_option_is_explained(
     options: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
@@ -668,6 +668,6 @@ def kill_connection_of(
 
 
 def run_in_thread(work: Callable[[], T]) -> T:
-    """Run elsewhere than on this thread's connection; return or raise what came of it."""
+    """Run in another thread, with its own connection. Return the result, or raise the exception."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(work).result(timeout=30)

@@ -277,7 +277,7 @@ def seven(api: Api, database: Database) -> None:
 
 def ids(database: Database, condition: str) -> set[str]:
     found = database.fetch_all(f"SELECT id FROM customers WHERE {condition}")
-    return {str(UUID(bytes=cast("bytes", each["id"]))) for each in found}
+    return {str(UUID(bytes=cast("bytes", item["id"]))) for item in found}
 
 
 def erased(database: Database) -> Any:
@@ -310,7 +310,7 @@ def test_purge_goes_on_until_all_is_erased(
     assert erased(database) == 7
     audits = [line for line in lines("audit") if line["operation"] == "purge_customers"]
     assert [len(line["customers"]) for line in audits] == [3, 3, 1]
-    assert {each for line in audits for each in line["customers"]} == due
+    assert {customer for line in audits for customer in line["customers"]} == due
 
 
 @pytest.mark.usefixtures("seven")
@@ -326,7 +326,7 @@ def test_restore_may_be_quicker_than_the_purge(database: Recorded) -> None:
                 super()._run(restore, {"id": UUID(kept).bytes})
             return super()._run(sql, parameters)
 
-    assert {str(each) for each in erasure.purge(Overtaken(database))} == due
+    assert {str(item) for item in erasure.purge(Overtaken(database))} == due
     assert erased(database) == 6
 
 

@@ -43,8 +43,8 @@ def test_twenty_parallel_creates_make_one_customer(api: Api) -> None:
             clients.map(lambda _: Api().post("/customers", ADA, idempotency_key=KEY), range(20))
         )
 
-    assert {(each.status_code, each.body) for each in answers} == {(201, answers[0].body)}
-    assert sum("Idempotency-Replayed" in each.headers for each in answers) == 19
+    assert {(answer.status_code, answer.body) for answer in answers} == {(201, answers[0].body)}
+    assert sum("Idempotency-Replayed" in answer.headers for answer in answers) == 19
     assert len(api.get("/customers").json_body["items"]) == 1
 
 
@@ -354,7 +354,7 @@ def test_same_address_is_the_same_everywhere(
     else:
         assert batch.status_code == 201
     found = api.get(f"/customers?{urlencode({'email': second})}").json_body["items"]
-    assert [each["email"] for each in found] == [first if are_the_same else second]
+    assert [item["email"] for item in found] == [first if are_the_same else second]
 
 
 @pytest.mark.parametrize("count", [101, 200_000])

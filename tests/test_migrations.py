@@ -1,4 +1,4 @@
-"""Migrations over both database backends: once, in order, safe to interrupt and to run twice."""
+"""Migrations over both backends: once, in order, safe to interrupt and to run concurrently."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -28,7 +28,7 @@ NAME = "customers_migrations"
 def new_database(
     mariadb: MariaDB, data_api: str, request: pytest.FixtureRequest
 ) -> Iterator[Callable[[], Database]]:
-    """Give a function that connects to an empty database of its own."""
+    """Yield a function that connects to an empty database of its own."""
     arguments = mysql.connection_arguments(mariadb.url)
     with pymysql.connect(**arguments) as connection, connection.cursor() as cursor:
         cursor.execute(f"DROP DATABASE IF EXISTS {NAME}")
@@ -48,20 +48,20 @@ def apply(new_database: Callable[[], Database], files: list[Migration]) -> list[
     return said
 
 
-def test_each_is_applied_once_and_in_order(new_database: Callable[[], Database]) -> None:
+def test_migrations_are_applied_once_and_in_order(new_database: Callable[[], Database]) -> None:
     assert apply(new_database, [MAKE_A]) == ["applied 0001_make_a"]
     assert apply(new_database, [MAKE_A, FILL_A]) == ["applied 0002_fill_a"]
     assert apply(new_database, [MAKE_A, FILL_A]) == []
     assert new_database().fetch_all("SELECT id FROM a") == [{"id": 7}]
 
 
-def test_schema_of_the_project(new_database: Callable[[], Database]) -> None:
+def test_project_migrations_create_the_schema(new_database: Callable[[], Database]) -> None:
     apply(new_database, migrations.read())
 
     assert new_database().fetch_all("SELECT * FROM customers") == []
 
 
-def test_statements_of_the_runner_are_mysqls(new_database: Callable[[], Database]) -> None:
+def test_runner_statements_are_valid_mysql(new_database: Callable[[], Database]) -> None:
     database, lock = Recorded(new_database()), Recorded(new_database())
 
     migrations.apply(database, lock, [MAKE_A, FILL_A], print)
@@ -71,7 +71,7 @@ def test_statements_of_the_runner_are_mysqls(new_database: Callable[[], Database
     assert {sql: refusal(sql) for sql in statements} == dict.fromkeys(statements)
 
 
-def test_changed_file_is_an_error(new_database: Callable[[], Database]) -> None:
+def test_changed_file_raises_migration_error(new_database: Callable[[], Database]) -> None:
     apply(new_database, [MAKE_A])
     changed = MAKE_A._replace(sql=MAKE_A.sql + " -- changed")
 
@@ -81,14 +81,14 @@ def test_changed_file_is_an_error(new_database: Callable[[], Database]) -> None:
     assert new_database().fetch_all("SELECT id FROM a") == []
 
 
-def test_database_ahead_of_the_files_is_left_alone(new_database: Callable[[], Database]) -> None:
-    """As after the code was rolled back."""
+def test_database_ahead_of_the_files_is_unchanged(new_database: Callable[[], Database]) -> None:
+    """As after a rollback of the code."""
     apply(new_database, [MAKE_A, FILL_A])
 
     assert apply(new_database, [MAKE_A]) == []
 
 
-def test_failure_is_reported_and_made_good_by_the_next_run(
+def test_failed_migration_is_reported_and_applied_by_the_next_run(
     new_database: Callable[[], Database],
 ) -> None:
     for wrong in (FILL_A._replace(sql="INSERT INTO b VALUES (7)"), ADD_B._replace(sql="ALTER b")):
@@ -99,7 +99,7 @@ def test_failure_is_reported_and_made_good_by_the_next_run(
 
 
 @pytest.mark.parametrize("files", [[MAKE_A], [MAKE_A, FILL_A], [MAKE_A, ADD_B]])
-def test_run_that_was_killed_between_statement_and_record_is_finished(
+def test_run_killed_before_the_record_is_completed_by_the_next(
     new_database: Callable[[], Database], files: list[Migration]
 ) -> None:
     apply(new_database, files[:-1])
@@ -113,11 +113,11 @@ def test_run_that_was_killed_between_statement_and_record_is_finished(
 
 
 class Killed(BaseException):
-    """Passes by every `except`, as the end of a process does."""
+    """Not caught by any `except Exception`, like the end of a process."""
 
 
 class Dying(Recorded):
-    """A database whose user is killed when a record is to be closed."""
+    """A database whose client is killed when it is about to close a record."""
 
     @contextmanager
     def transaction(self) -> Iterator[Database]:
@@ -130,7 +130,7 @@ class Dying(Recorded):
         return super()._run(sql, parameters)
 
 
-def test_table_that_is_there_for_another_reason_is_an_error_each_time(
+def test_unrelated_existing_table_is_an_error_each_time(
     new_database: Callable[[], Database],
 ) -> None:
     new_database().execute("CREATE TABLE a (other INT)")
@@ -140,14 +140,14 @@ def test_table_that_is_there_for_another_reason_is_an_error_each_time(
             apply(new_database, [MAKE_A])
 
 
-def test_file_that_failed_may_be_corrected(new_database: Callable[[], Database]) -> None:
+def test_failed_file_may_be_corrected(new_database: Callable[[], Database]) -> None:
     with pytest.raises(MigrationError, match="failed"):
         apply(new_database, [MAKE_A._replace(sql="CREATE TABLE a (id INTT)")])
 
     assert apply(new_database, [MAKE_A]) == ["applied 0001_make_a"]
 
 
-def test_two_runs_at_once_apply_each_once(new_database: Callable[[], Database]) -> None:
+def test_concurrent_runs_apply_each_migration_once(new_database: Callable[[], Database]) -> None:
     slow = [MAKE_A] + [
         Migration(f"{n:04}_slow", f"INSERT INTO a (id) SELECT {n} + SLEEP(0.1)")
         for n in range(2, 6)
@@ -171,10 +171,10 @@ def test_two_runs_at_once_apply_each_once(new_database: Callable[[], Database]) 
     assert len(new_database().fetch_all("SELECT id FROM a")) == 4
 
 
-def test_run_that_has_not_seen_the_lock_of_another_waits_for_it(
+def test_run_that_missed_a_new_lock_waits_for_it(
     new_database: Callable[[], Database],
 ) -> None:
-    """The other one has made the lock, and taken it, since this one looked for it."""
+    """The other run created and locked the row after this run had looked for it."""
     apply(new_database, [MAKE_A])
 
     class Late(Recorded):
@@ -183,11 +183,11 @@ def test_run_that_has_not_seen_the_lock_of_another_waits_for_it(
             return ([], 0) if sql == "SELECT id FROM schema_lock" else found
 
     with new_database().transaction() as held:
-        migrations._take(held)
+        migrations._acquire_lock(held)
         migrations._create_tables(Late(new_database()))
 
 
-def test_run_that_waits_says_so_and_gives_up_in_the_end(
+def test_waiting_run_reports_and_times_out(
     new_database: Callable[[], Database], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(migrations, "WAIT_SECONDS", 2)
@@ -210,7 +210,7 @@ def test_files_are_read_in_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["0003_gap", "0001_twice", "2_short"])
-def test_file_out_of_order_is_an_error(tmp_path: Path, name: str) -> None:
+def test_file_out_of_order_raises_migration_error(tmp_path: Path, name: str) -> None:
     (tmp_path / "0001_a.sql").write_text("A")
     (tmp_path / f"{name}.sql").write_text("B")
 
@@ -218,7 +218,7 @@ def test_file_out_of_order_is_an_error(tmp_path: Path, name: str) -> None:
         migrations.read(tmp_path)
 
 
-def test_unreachable_database_is_not_called_a_failed_migration() -> None:
+def test_unreachable_database_is_not_a_failed_migration() -> None:
     nowhere = connect(Settings(endpoint_url="http://127.0.0.1:9"))
 
     with pytest.raises(DatabaseUnavailable):

@@ -32,9 +32,9 @@ def test_file_is_what_the_code_generates(path: Path) -> None:
 
 def test_every_route_is_in_the_document() -> None:
     routes = {
-        (each.path, method.lower())
-        for each in app.operation.table.values()
-        for method in each.methods
+        (operation.path, method.lower())
+        for operation in app.operation.table.values()
+        for method in operation.methods
     }
 
     assert set(OPERATIONS) == routes
@@ -51,16 +51,16 @@ def test_operation_ids_are_the_names_of_the_views() -> None:
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
 def test_operation_needs_the_scope_of_its_route(path: str, method: str) -> None:
     scopes = {
-        each.scope
-        for each in app.operation.table.values()
-        if each.path == path and method.upper() in each.methods
+        operation.scope
+        for operation in app.operation.table.values()
+        if operation.path == path and method.upper() in operation.methods
     }
     documented = operation(path, method)["security"]
 
     assert documented == [{"bearer": [scope]} for scope in scopes if scope]
 
 
-@pytest.mark.parametrize("problem", list(kinds()), ids=lambda each: each.__name__)
+@pytest.mark.parametrize("problem", list(kinds()), ids=lambda problem: problem.__name__)
 def test_type_of_a_problem_leads_to_its_paragraph(problem: type[Problem]) -> None:
     assert TYPE_BASE == "/problems#"
     assert f"\n## {problem.type}\n\n{problem.status}, *{problem.title}*. " in PROBLEMS

@@ -106,7 +106,7 @@ class Seen:
     def found(self) -> list[str]:
         """The places with a marker."""
         places = [*self.logged.splitlines(), *map(json.dumps, self.documents)]
-        places += [f"{each.headers} {each.body.decode()}" for each in self.problems]
+        places += [f"{problem.headers} {problem.body.decode()}" for problem in self.problems]
         return [place for place in places if MARKER.search(place)]
 
 
@@ -117,11 +117,11 @@ def seen(daemon: Daemon) -> Iterator[Seen]:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logs.Formatter())
     loggers = (app.app.log, logging.getLogger())
-    for each in loggers:
-        each.addHandler(handler)
+    for logger in loggers:
+        logger.addHandler(handler)
     yield Seen(stream, daemon)
-    for each in loggers:
-        each.removeHandler(handler)
+    for item in loggers:
+        item.removeHandler(handler)
 
 
 def test_what_is_done_shows_nothing(api: Api, seen: Seen) -> None:
@@ -157,7 +157,10 @@ def test_what_is_done_shows_nothing(api: Api, seen: Seen) -> None:
     assert statuses == [201, 201, 201, 200, 200, 304, *[200] * 5, 204, 200, 204, 204, *[200] * 3]
     assert MARKER.search(created.body.decode())
     assert seen.logged.count('"message":"request"') == len(answers)
-    assert {each["name"] for each in seen.documents} >= {"customers/local", *app.operation.table}
+    assert {document["name"] for document in seen.documents} >= {
+        "customers/local",
+        *app.operation.table,
+    }
     assert seen.found == []
 
 

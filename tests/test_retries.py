@@ -1,4 +1,4 @@
-"""What is sent again, and what is read back: the Data API server fails on demand."""
+"""Retries, and verification by reading back, with a Data API server that fails on demand."""
 
 import os
 import time
@@ -68,7 +68,7 @@ def url(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def failing(
     url: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Recorded]:
-    """Have the app use that server, through each client."""
+    """Let the app use this server, through each client."""
     failing = Recorded(connect(Settings(endpoint_url=url, data_api_client=request.param)))
     monkeypatch.setattr(app, "database", lambda: failing)
     yield failing
@@ -77,7 +77,7 @@ def failing(
 
 @pytest.fixture
 def api(failing: Recorded) -> Api:
-    """Give a client of the app on that server."""
+    """Return a client of the app on this server."""
     assert app.database() is failing
     return Api()
 
@@ -92,12 +92,12 @@ def plan(url: str) -> Plan:
 
 @pytest.fixture
 def customer(api: Api) -> str:
-    """Give the path of a customer."""
+    """Return the path of a customer."""
     return str(api.post("/customers", ADA).headers["Location"])
 
 
 @FAULTS
-def test_query_is_sent_again(
+def test_query_is_retried(
     api: Api, failing: Recorded, plan: Plan, lines: Lines, fault: dict[str, Any]
 ) -> None:
     path = api.post("/customers", ADA).headers["Location"]
@@ -111,7 +111,7 @@ def test_query_is_sent_again(
 
 
 @FAULTS
-def test_create_is_done_once_and_answered(api: Api, plan: Plan, fault: dict[str, Any]) -> None:
+def test_retried_create_is_applied_once(api: Api, plan: Plan, fault: dict[str, Any]) -> None:
     for email, headers in (("ada@example.com", {}), ("eve@example.com", {"idempotency_key": KEY})):
         plan(fault)
 
@@ -123,7 +123,7 @@ def test_create_is_done_once_and_answered(api: Api, plan: Plan, fault: dict[str,
     assert len(api.get("/customers").json_body["items"]) == 2
 
 
-def test_create_that_was_not_done_is_not_answered_as_if(api: Api, plan: Plan) -> None:
+def test_unapplied_create_returns_503(api: Api, plan: Plan) -> None:
     plan({"fault": "drop", "calls": 3})
 
     assert_problem(api.post("/customers", ADA), 503, "service-unavailable")
@@ -133,7 +133,7 @@ def test_create_that_was_not_done_is_not_answered_as_if(api: Api, plan: Plan) ->
 
 @FAULTS
 @pytest.mark.parametrize("headers", [{}, {"if_match": '"v1"'}], ids=["any", "v1"])
-def test_change_is_done_once_and_answered(
+def test_retried_change_is_applied_once(
     api: Api, plan: Plan, fault: dict[str, Any], headers: dict[str, str]
 ) -> None:
     for change in (patch, replace, restore, erase):
@@ -152,8 +152,8 @@ def test_change_is_done_once_and_answered(
 
 
 @pytest.mark.parametrize("fault", ["garbage", "half"])
-def test_refusal_that_can_not_be_read_is_no_fault_of_ours(api: Api, plan: Plan, fault: str) -> None:
-    """The number of the database's error was in what is lost: nothing is known but that."""
+def test_unreadable_rejection_returns_503(api: Api, plan: Plan, fault: str) -> None:
+    """The lost response contained the database's error number, so only the loss is known."""
     api.post("/customers", ADA)
     plan({"fault": fault})
 
@@ -178,7 +178,7 @@ def erase(api: Api, path: str, headers: dict[str, str]) -> HTTPResponse:
 
 
 @FAULTS
-def test_delete_of_a_version_is_done_once_and_answered(
+def test_retried_delete_of_a_version_is_applied_once(
     api: Api, plan: Plan, customer: str, fault: dict[str, Any]
 ) -> None:
     plan(fault)
@@ -189,10 +189,10 @@ def test_delete_of_a_version_is_done_once_and_answered(
 
 
 @pytest.mark.parametrize(("when", "status"), [("after", 204), ("before", 503)])
-def test_delete_of_any_version_is_read_back_and_not_sent_again(
+def test_unconditional_delete_is_verified_and_not_retried(
     failing: Recorded, plan: Plan, customer: str, when: str, status: int
 ) -> None:
-    """Somebody may have restored the customer: nothing would tell the second from the first."""
+    """Another request may have restored the customer, so a second delete might hit that."""
     failing.statements.clear()
     plan({"fault": "drop", "when": when})
 
@@ -201,7 +201,7 @@ def test_delete_of_any_version_is_read_back_and_not_sent_again(
     assert [sql.split()[0] for sql in failing.statements] == ["UPDATE", "SELECT"]
 
 
-def test_write_that_nobody_answers_is_read_back(
+def test_write_without_response_is_verified_by_reading_back(
     api: Api, failing: Recorded, plan: Plan, customer: str
 ) -> None:
     plan({**DROPPED, "calls": 3})
@@ -212,10 +212,10 @@ def test_write_that_nobody_answers_is_read_back(
     assert [sql.split()[0] for sql in failing.statements[-4:]] == [*["UPDATE"] * 3, "SELECT"]
 
 
-def test_write_that_another_has_followed_stays_unclear(
+def test_write_followed_by_another_stays_unknown(
     api: Api, database: Recorded, plan: Plan, customer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was done, and nothing shows it any more: neither a success nor a refusal would be true."""
+    """The write was applied, but is no longer visible: success and rejection would be wrong."""
 
     def change(_: float) -> None:
         database.execute("UPDATE customers SET version = version + 1, last_write = NULL")
@@ -230,7 +230,7 @@ def test_write_that_another_has_followed_stays_unclear(
 
 
 @pytest.mark.parametrize("fault", [NOTHING_DONE[0], *UNCLEAR], ids=str)
-def test_three_attempts_are_enough(
+def test_statement_gets_three_attempts(
     api: Api, failing: Recorded, plan: Plan, customer: str, fault: dict[str, Any]
 ) -> None:
     failing.statements.clear()
@@ -243,7 +243,7 @@ def test_three_attempts_are_enough(
     assert len(failing.statements) == 3
 
 
-def test_cluster_that_resumes_is_waited_for(
+def test_resuming_cluster_is_awaited(
     api: Api, plan: Plan, customer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retries, "LONGEST_PAUSE_SECONDS", 0.01)
@@ -252,13 +252,13 @@ def test_cluster_that_resumes_is_waited_for(
     assert api.patch(customer, {"given_name": "Augusta"}).status_code == 200
 
 
-def test_request_keeps_time_for_its_answer() -> None:
+def test_request_reserves_time_for_its_response() -> None:
     with Deadline(10):
         assert retries.seconds_left() == pytest.approx(10 - retries.ANSWER_SECONDS, abs=0.5)
 
 
-def test_nothing_is_tried_when_the_time_is_over(failing: Recorded, plan: Plan) -> None:
-    """The gateway would answer first, and nobody would know the outcome."""
+def test_statement_after_the_deadline_is_not_sent(failing: Recorded, plan: Plan) -> None:
+    """Otherwise the gateway would time out first, with an unknown outcome."""
     plan({"fault": "DatabaseResumingException", "share": 1})
     begun = time.monotonic()
 
@@ -270,7 +270,7 @@ def test_nothing_is_tried_when_the_time_is_over(failing: Recorded, plan: Plan) -
     assert time.monotonic() - begun < retries.LONGEST_PAUSE_SECONDS
 
 
-def test_nothing_is_repeated_in_a_transaction(failing: Recorded, plan: Plan) -> None:
+def test_statement_in_transaction_is_not_retried(failing: Recorded, plan: Plan) -> None:
     with failing.transaction() as transaction:
         plan({"fault": "ThrottlingException"})
         with pytest.raises(DatabaseThrottled):
@@ -279,7 +279,7 @@ def test_nothing_is_repeated_in_a_transaction(failing: Recorded, plan: Plan) -> 
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_purge_tells_whom_it_erased_all_the_same(
+def test_interrupted_purge_still_audits_erased_customers(
     api: Api, failing: Recorded, plan: Plan, customer: str, when: str
 ) -> None:
     api.delete(customer)
@@ -291,7 +291,7 @@ def test_purge_tells_whom_it_erased_all_the_same(
     assert erased == [UUID(customer.rpartition("/")[2])]
 
 
-def test_purge_that_fails_is_not_silent(failing: Recorded, plan: Plan, api: Api) -> None:
+def test_failed_purge_raises(failing: Recorded, plan: Plan, api: Api) -> None:
     path = api.post("/customers", ADA).headers["Location"]
     api.delete(path)
     failing.execute("UPDATE customers SET purge_at = '2020-01-01'")
@@ -315,7 +315,7 @@ def test_purge_that_fails_is_not_silent(failing: Recorded, plan: Plan, api: Api)
     ],
     ids=str,
 )
-def test_what_is_repeated(
+def test_retry_decision_depends_on_error_and_statement(
     monkeypatch: pytest.MonkeyPatch, error: DatabaseError, *, is_harmless: bool, attempts: int
 ) -> None:
     pauses: list[float] = []
@@ -335,7 +335,7 @@ def longest_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("longest_pauses")
-def test_time_is_counted_from_the_first_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deadline_counts_from_the_first_error(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     clock = SimpleNamespace(monotonic=lambda: sum(now), sleep=now.append)
     monkeypatch.setattr(retries, "time", clock)
@@ -348,13 +348,13 @@ def test_time_is_counted_from_the_first_error(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.usefixtures("longest_pauses")
-def test_pauses_double_up_to_two_seconds() -> None:
+def test_backoff_doubles_up_to_two_seconds() -> None:
     pauses = [retries._pause(number) for number in range(1, 9)]
 
     assert pauses == pytest.approx([0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2, 2])
 
 
-def test_pauses_are_all_different_and_bounded() -> None:
+def test_backoff_is_random_and_bounded() -> None:
     pauses = [retries._pause(12) for _ in range(1_000)]
 
     assert len(set(pauses)) > 990
@@ -362,8 +362,8 @@ def test_pauses_are_all_different_and_bounded() -> None:
     assert 1.9 < max(pauses) <= retries.LONGEST_PAUSE_SECONDS
 
 
-def test_first_unclear_error_is_the_one_that_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is answered later: the first attempt may have taken effect."""
+def test_first_error_with_unknown_outcome_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even if a later attempt gets a response, the first attempt may have been applied."""
     monkeypatch.setattr(time, "sleep", lambda _: None)
     attempts = Attempts(is_harmless=True)
     attempts.wait(DatabaseUnavailable("first"))
@@ -373,7 +373,7 @@ def test_first_unclear_error_is_the_one_that_counts(monkeypatch: pytest.MonkeyPa
         attempts.wait(DuplicateKey("third"))
 
 
-def test_error_after_which_nothing_was_done_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_of_unexecuted_attempt_is_not_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "sleep", lambda _: None)
     attempts = Attempts(is_harmless=True)
     attempts.wait(Deadlock("first"))

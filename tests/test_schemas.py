@@ -87,7 +87,7 @@ def test_value_is_taken(member: str, sent: Any, stored: Any) -> None:
         ("given_name", " \t ", "blank"),
         ("given_name", "x" * 301, "too-long"),
         ("given_name", "a\u0000b", "control-character"),
-        *[("given_name", f"a{each}b", "control-character") for each in CONTROLS],
+        *[("given_name", f"a{item}b", "control-character") for item in CONTROLS],
         ("given_name", "a" + "\u0316" * 30, None),
         ("given_name", "a" + "\u0316" * 31, "marks"),
         ("given_name", ["Ada"], "type"),

@@ -1,4 +1,4 @@
-"""docs/security.md names tests that there are, and says of itself nothing that is not so."""
+"""docs/security.md names only tests that exist, and makes only true statements about itself."""
 
 import ast
 import re
@@ -18,7 +18,7 @@ def functions_of(file: str) -> set[str]:
 
 
 @pytest.mark.parametrize(("file", "name"), NAMED)
-def test_named_test_is_there(file: str, name: str) -> None:
+def test_named_test_exists(file: str, name: str) -> None:
     assert name in functions_of(file)
 
 
@@ -31,7 +31,7 @@ def test_each_risk_has_a_test(number: int) -> None:
     assert "\n- `tests/" in section
 
 
-def test_every_line_that_looks_like_a_test_is_one() -> None:
+def test_every_test_reference_is_parsed() -> None:
     assert len(NAMED) == PAGE.count("\n- `tests/") > 40
 
 
@@ -39,10 +39,10 @@ def test_pull_requests_are_audited() -> None:
     workflow = yaml.safe_load((ROOT / ".github/workflows/checks.yml").read_text())
     steps = workflow["jobs"]["audit"]["steps"]
 
-    assert "pull_request" in workflow[True]  # YAML's `on`
+    assert "pull_request" in workflow[True]  # YAML parses the key `on` as True
     assert [step["run"] for step in steps if "run" in step] == ["make audit"]
     assert "-m pip_audit --strict" in (ROOT / "Makefile").read_text()
 
 
-def test_there_is_a_way_to_report() -> None:
+def test_page_says_how_to_report() -> None:
     assert "Report a vulnerability" in (ROOT / "SECURITY.md").read_text()

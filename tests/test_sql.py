@@ -1,4 +1,4 @@
-"""The guard that keeps SQL to what MySQL 8 takes: each statement of each test goes through it."""
+"""The check that keeps SQL within MySQL 8's syntax. It covers each statement of each test."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.mysql8 import refusal
 from tests.recorded import Recorded
 
 
-def test_migrations_are_mysqls() -> None:
+def test_migrations_are_valid_mysql() -> None:
     files = migrations.read()
 
     assert {file.name: refusal(file.sql) for file in files} == {file.name: None for file in files}
@@ -30,7 +30,7 @@ def test_migrations_are_mysqls() -> None:
         "GRANT ALL ON a.* TO b",
     ],
 )
-def test_what_only_mariadb_takes_is_found(sql: str) -> None:
+def test_mariadb_only_statement_is_detected(sql: str) -> None:
     assert refusal(sql)
 
 
@@ -42,12 +42,12 @@ def test_what_only_mariadb_takes_is_found(sql: str) -> None:
         "ALTER TABLE a ADD COLUMN b TEXT NULL",
     ],
 )
-def test_what_both_take_is_let_pass(sql: str) -> None:
+def test_portable_statement_passes(sql: str) -> None:
     assert refusal(sql) is None
 
 
-def test_statements_of_the_tests_are_recorded(database: Recorded) -> None:
-    """The fixture `database` looks at what was run: this would fail if it looked at nothing."""
+def test_statements_of_tests_are_recorded(database: Recorded) -> None:
+    """The fixture `database` checks recorded statements; this test fails if nothing is recorded."""
     database.fetch_one("SELECT 1 AS one")
 
     assert "SELECT 1 AS one" in database.statements

@@ -189,7 +189,11 @@ def test_failure_of_ours_says_where(
     (line,) = lines("request")
     assert (line["status"], line["problem"], line["Faults"]) == (500, "internal-error", 1)
     assert line["error"] == type(error).__name__
-    (failure,) = [json.loads(each) for each in log.text.splitlines() if '"level":"ERROR"' in each]
+    (failure,) = [
+        json.loads(splitline)
+        for splitline in log.text.splitlines()
+        if '"level":"ERROR"' in splitline
+    ]
     said = "" if isinstance(error, KeyError) else "MySQL error 1146"
     assert failure["message"] == f"{type(error).__name__}: {said}"
     assert re.fullmatch(r"tests/test_telemetry\.py:\d+ fail", failure["where"][-1])
@@ -393,8 +397,8 @@ def test_numbers_of_a_request(api: Api, lines: Lines, monkeypatch: pytest.Monkey
         {name: line[name] for name in UNITS if line[name] and "Latency" not in name}
         for line in lines("request")
     ]
-    for each in found:
-        each.pop("ColdStarts", None)
+    for item in found:
+        item.pop("ColdStarts", None)
     assert found == [
         {"Requests": 1, "Statements": 1},
         {"Requests": 1, "Statements": 2, "Replays": 1},
@@ -415,14 +419,14 @@ def test_stage_comes_from_the_environment(lines: Lines, monkeypatch: pytest.Monk
 def test_each_stage_names_itself() -> None:
     stages = json.loads(Path(".chalice/config.json").read_text())["stages"]
 
-    named = {name: each["environment_variables"]["STAGE"] for name, each in stages.items()}
+    named = {name: stage["environment_variables"]["STAGE"] for name, stage in stages.items()}
     assert named == {name: name for name in ("local", "dev", "staging", "prod")}
 
 
 def test_dimensions_are_bounded(lines: Lines) -> None:
     """Whatever a client sends, CloudWatch has metrics of what is known here only."""
     names = {*app.operation.table, routing.OTHER}
-    types = {each.type for each in kinds()}
+    types = {problem.type for problem in kinds()}
     client = Api()
     for method in ("GET", "DELETE", "PROPFIND", "OPTIONS"):
         for path in ("/customers", "/nothing", "/customers/a/b", "/customers/%00", UNKNOWN):

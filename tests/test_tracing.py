@@ -112,10 +112,10 @@ def assert_tree(*documents: Document) -> None:
         assert child["type"] == "subsegment"
         assert parent["start_time"] <= child["start_time"]
         assert child["end_time"] <= parent["end_time"]
-    for each in documents:
-        assert each["trace_id"] == first["trace_id"]
-        assert not {"fault", "error", "throttle", "cause"} & each.keys()
-        assert not each.get("in_progress")
+    for document in documents:
+        assert document["trace_id"] == first["trace_id"]
+        assert not {"fault", "error", "throttle", "cause"} & document.keys()
+        assert not document.get("in_progress")
 
 
 def test_each_statement_is_a_child_of_the_operation(api: Api, daemon: Daemon) -> None:
@@ -134,8 +134,8 @@ def test_replay_can_be_searched_for(api: Api, daemon: Daemon) -> None:
     for _ in range(2):
         assert api.post("/customers", ADA, idempotency_key="a").status_code == 201
 
-    operations = [each for each in daemon.drain() if "annotations" in each]
-    assert [each["annotations"]["replayed"] for each in operations] == [False, True]
+    operations = [item for item in daemon.drain() if "annotations" in item]
+    assert [operation["annotations"]["replayed"] for operation in operations] == [False, True]
 
 
 def test_large_statement_fits_into_a_datagram(api: Api, daemon: Daemon) -> None:
@@ -176,7 +176,7 @@ def test_trace_of_the_client_goes_on(api: Api, daemon: Daemon, name: str) -> Non
     operation, gateway = daemon.take(2)
     assert (gateway["trace_id"], gateway["parent_id"]) == (ROOT, PARENT)
     assert (operation["trace_id"], operation["parent_id"]) == (ROOT, gateway["id"])
-    assert not [each for each in answer.headers if "trace" in each.lower()]
+    assert not [header for header in answer.headers if "trace" in header.lower()]
 
 
 def test_client_may_give_the_trace_only(api: Api, daemon: Daemon) -> None:
@@ -461,11 +461,13 @@ def test_missing_sdk_is_told_of_once(
     for _ in range(3):
         assert api.get("/health").status_code == 200
 
-    (record,) = [each for each in caplog.records if each.name == "chalicelib.observability.tracing"]
+    (record,) = [
+        record for record in caplog.records if record.name == "chalicelib.observability.tracing"
+    ]
     assert record.levelno == logging.WARNING
     assert "Tracing is off" in record.getMessage()
     assert "ModuleNotFoundError" in record.getMessage()
-    assert {each["name"] for each in daemon.drain()} == {"customers/local"}
+    assert {item["name"] for item in daemon.drain()} == {"customers/local"}
 
 
 def test_sdk_in_lambda(daemon: Daemon, tmp_path: Path) -> None:

@@ -1,11 +1,11 @@
-"""A checker in the style of Jepsen: clients write while parts of the service are killed.
+"""Consistency check in the style of Jepsen: clients write while parts of the service are killed.
 
-`python -m load.chaos` runs the whole service on this machine: MariaDB, the Data API server, the API
-over HTTP. `clients` send requests, and repeat those whose outcome they did not learn; `nemesis`
-kills and spoils; `history` is what happened; `final` reads everything when all is quiet again;
-`checker` tells from history and final reading whether every promise was kept.
+`python -m load.chaos` runs the whole service on this machine: MariaDB, the Data API server, and the
+API over HTTP. `clients` sends requests and retries those with an unknown outcome. `nemesis` kills
+processes and injects faults. `history` records every operation. `final` reads all data after the
+faults have ended. `checker` compares the history with the final data and lists every violation.
 
-What it does not show: kill -9 is no loss of power, and one machine is no network of machines.
+Limitations: kill -9 does not simulate a power loss, and one machine does not simulate a network.
 
 Source: https://jepsen.io/consistency, https://github.com/jepsen-io/jepsen
 """

@@ -1,7 +1,7 @@
-"""Break the service on purpose, and look whether a write is lost: `python -m load.chaos`.
+"""Kill parts of the service under load and check that no write is lost: `python -m load.chaos`.
 
-Ends with 0 if every promise was kept, 1 if one was broken, 2 if it was called wrongly, 3 if the end
-could not be read, 130 after Ctrl-C. A run that was not a pass keeps its folder.
+Exit codes: 0 if no guarantee was violated, 1 if one was, 2 for a usage error, 3 if the final data
+could not be read, 130 after Ctrl-C. Unless the run passed, its folder is kept.
 """
 
 import argparse
@@ -26,9 +26,9 @@ from load.chaos.history import Log, now
 from load.chaos.service import Service
 from local.processes import PROJECT, LocalError
 
-FULL_SECONDS = 510
-"""Of traffic: with the start and the final reading it is ten minutes at most."""
-LEAST_SECONDS = 5
+MAX_SECONDS = 510
+"""Seconds of traffic. With startup and the final reading, a run takes at most ten minutes."""
+MIN_SECONDS = 5
 EXIT_CODES = {"pass": 0, "fail": 1, "unknown": 3}
 INTERRUPTED = 130
 PLOT = PROJECT / "docs" / "reliability" / "chaos.svg"
@@ -64,18 +64,18 @@ def _run(directory: Path, arguments: argparse.Namespace) -> int:
             was_interrupted = True
     run = report.Run(
         seed=arguments.seed,
-        seconds=max((each.ended for each in log.operations), default=began) - began,
+        seconds=max((operation.ended for operation in log.operations), default=began) - began,
         idempotency=arguments.idempotency,
         operations=log.operations,
         faults=log.faults,
         verdict=checker.check(log.operations, reading),
     )
-    _tell(run, directory, arguments)
+    _report(run, directory, arguments)
     return INTERRUPTED if was_interrupted else EXIT_CODES[run.verdict.result]
 
 
 def _torment(service: Service, log: Log, arguments: argparse.Namespace) -> None:
-    """Break the service for the time that was asked for, while clients use it."""
+    """Inject faults for the requested time, while clients send requests."""
     deadline = time.monotonic() + arguments.seconds
     with _clients(service, log, arguments.seed), _progress(arguments.seconds) as bar:
 
@@ -85,12 +85,12 @@ def _torment(service: Service, log: Log, arguments: argparse.Namespace) -> None:
             bar.set_postfix_str(f"{len(log.operations):,} operations", refresh=True)
             return bool(time.monotonic() >= deadline)
 
-        nemesis.torment(service, log, Random(arguments.seed), wait)
+        nemesis.inject(service, log, Random(arguments.seed), wait)
 
 
 @contextmanager
 def _clients(service: Service, log: Log, seed: int) -> Iterator[None]:
-    """Have clients send until the end, and finish what they have begun."""
+    """Let clients send requests until the block ends, then let them finish pending operations."""
     pool = Pool()
     clients = [
         Client(
@@ -118,17 +118,17 @@ def _clients(service: Service, log: Log, seed: int) -> Iterator[None]:
 def _progress(seconds: float) -> "tqdm[NoReturn]":
     return tqdm(
         total=seconds,
-        bar_format="breaking: {percentage:3.0f}%|{bar}| {elapsed}{postfix}",
+        bar_format="faults: {percentage:3.0f}%|{bar}| {elapsed}{postfix}",
         leave=False,
     )
 
 
 def _read(service: Service, log: Log) -> Final | None:
-    """Read everything once no call can take effect any more.
+    """Read all data after the last pending call has ended.
 
-    Returns None if the service does not answer.
+    Returns None if the service does not respond.
     """
-    late = [each.ended for each in log.faults if each.kind == "late"]
+    late = [fault.ended for fault in log.faults if fault.kind == "late"]
     time.sleep(max(max(late, default=0.0) + nemesis.LATE - now(), 0))
     try:
         return final.read(service)
@@ -137,7 +137,7 @@ def _read(service: Service, log: Log) -> Final | None:
         return None
 
 
-def _tell(run: report.Run, directory: Path, arguments: argparse.Namespace) -> None:
+def _report(run: report.Run, directory: Path, arguments: argparse.Namespace) -> None:
     print(report.text(run))
     figures = json.dumps(report.figures(run), indent=2) + "\n"
     (directory / "figures.json").write_text(figures)
@@ -151,23 +151,23 @@ def _tell(run: report.Run, directory: Path, arguments: argparse.Namespace) -> No
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m load.chaos",
-        description="Kill parts of the service while clients use it; tell what was lost.",
-        epilog="Ends with 0: pass, 1: fail, 2: wrong use, 3: unknown, 130: Ctrl-C.",
+        description="Kill parts of the service under load, and report lost or duplicated writes.",
+        epilog="Exit codes: 0 pass, 1 fail, 2 usage error, 3 unknown, 130 Ctrl-C.",
     )
     parser.add_argument(
         "--seconds",
         type=_seconds,
-        default=FULL_SECONDS,
-        help=f"of traffic, {LEAST_SECONDS} to {FULL_SECONDS} (%(default)s)",
+        default=MAX_SECONDS,
+        help=f"duration of the traffic, {MIN_SECONDS} to {MAX_SECONDS} (%(default)s)",
     )
-    parser.add_argument("--seed", type=int, default=1, help="of the plan (%(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the fault plan (%(default)s)")
     parser.add_argument(
         "--without-idempotency",
         dest="idempotency",
         action="store_false",
-        help="the API drops the keys of creates, which is to fail",
+        help="control run: the API ignores idempotency keys, so the check must fail",
     )
-    parser.add_argument("--json", type=_file, help="write the figures into this file, too")
+    parser.add_argument("--json", type=_file, help="also write the figures to this file")
     parser.add_argument("--plot", action="store_true", help="draw docs/reliability/chaos.svg")
     return parser.parse_args()
 
@@ -175,13 +175,13 @@ def _arguments() -> argparse.Namespace:
 def _file(text: str) -> Path:
     path = Path(text)
     if not path.parent.is_dir() or path.is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r} is no file that could be written")
+        raise argparse.ArgumentTypeError(f"{text!r} must be a file in an existing folder")
     return path
 
 
 def _seconds(text: str) -> int:
-    if not text.isdecimal() or int(text) not in range(LEAST_SECONDS, FULL_SECONDS + 1):
-        raise argparse.ArgumentTypeError(f"{text!r} is not from {LEAST_SECONDS} to {FULL_SECONDS}")
+    if not text.isdecimal() or int(text) not in range(MIN_SECONDS, MAX_SECONDS + 1):
+        raise argparse.ArgumentTypeError(f"{text!r} is not from {MIN_SECONDS} to {MAX_SECONDS}")
     return int(text)
 
 

@@ -1,4 +1,4 @@
-"""How long each kind of fault kept all clients without a success."""
+"""Measure how long each kind of fault left all clients without a success."""
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
@@ -9,15 +9,15 @@ from itertools import pairwise
 from load.chaos.history import SUCCESS, Fault, Operation
 
 SILENCE = 0.5
-"""Seconds without any success that count as unavailable; shorter ones are between requests."""
+"""Longest gap between successes, in seconds, that still counts as available."""
 
 
 @dataclass(frozen=True)
 class Outage:
-    """Of a kind of fault: how often it came, to how many calls; times are in seconds.
+    """The effect of one kind of fault: number of faults, number of calls hit, and times in seconds.
 
-    `unavailable` is the sum of silences until the next fault came, `longest` the longest of them;
-    `recoveries` are from the end of each fault to the first success after it, in order.
+    `unavailable` is the sum of the gaps that follow a fault, until the next fault; `longest` is the
+    longest gap. `recoveries` lists the times from the end of each fault to the first success.
     """
 
     times: int
@@ -28,18 +28,20 @@ class Outage:
 
 
 def successes(operations: Sequence[Operation]) -> list[float]:
-    """Return when operations succeeded, in order."""
+    """Return the times of successful operations, in order."""
     return sorted(
-        each.ended for each in operations if each.attempts[-1].status == SUCCESS[each.kind]
+        operation.ended
+        for operation in operations
+        if operation.attempts[-1].status == SUCCESS[operation.kind]
     )
 
 
 def outages(faults: Sequence[Fault], moments: Sequence[float]) -> dict[str, Outage]:
-    """Return the outages by kind of fault; `moments` are those of successes, in order.
+    """Return the outages by kind of fault; `moments` are the times of successes, in order.
 
-    What happens from a fault's beginning to that of the next one is laid to it, and only to it.
+    A gap is attributed to the last fault that began before it, and only to this fault.
     """
-    nexts = [*(each.began for each in faults), float("inf")][1:]
+    nexts = [*(fault.began for fault in faults), float("inf")][1:]
     silences: dict[str, list[float]] = defaultdict(list)
     recoveries: dict[str, list[float]] = defaultdict(list)
     for fault, until in zip(faults, nexts, strict=True):
@@ -49,18 +51,18 @@ def outages(faults: Sequence[Fault], moments: Sequence[float]) -> dict[str, Outa
             recoveries[fault.kind].append(moments[after] - fault.ended)
     return {
         kind: Outage(
-            times=sum(1 for each in faults if each.kind == kind),
-            given=sum(each.given for each in faults if each.kind == kind),
+            times=sum(1 for fault in faults if fault.kind == kind),
+            given=sum(fault.given for fault in faults if fault.kind == kind),
             unavailable=sum(silences[kind], 0.0),
             longest=max(silences[kind], default=0.0),
             recoveries=sorted(recoveries[kind]),
         )
-        for kind in dict.fromkeys(each.kind for each in faults)
+        for kind in dict.fromkeys(fault.kind for fault in faults)
     }
 
 
 def _silences(begin: float, end: float, moments: Sequence[float]) -> list[float]:
-    """Return the long silences between begin and end, or the parts of them that are."""
+    """Return the long gaps between begin and end, cut off at these limits."""
     first = max(bisect_right(moments, begin) - 1, 0)
     around = moments[first : bisect_left(moments, end) + 1]
     lengths = (min(b, end) - max(a, begin) for a, b in pairwise(around))

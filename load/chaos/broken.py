@@ -1,7 +1,8 @@
-"""The API without its promise, to see the checker fail: keys of creates are dropped.
+"""The API without idempotency, which proves that the checker detects duplicates.
 
-`python -m load.chaos.broken` takes the arguments of `python -m local.gateway`. Nor is an INSERT of
-which nobody knows the outcome sent again or read back: the client is told, and asks once more.
+`python -m load.chaos.broken` takes the arguments of `python -m local.gateway`. This API ignores
+idempotency keys. It also neither retries nor verifies an INSERT with an unknown outcome: the client
+gets an error and retries.
 """
 
 from collections.abc import Sequence
@@ -15,12 +16,12 @@ from local import gateway
 
 
 def no_key(self: Request, operation: str) -> bytes | None:  # noqa: ARG001
-    """Stand for `Request.idempotency_key`, as if no client had sent one."""
+    """Replace `Request.idempotency_key`: behave as if no client had sent a key."""
     return None
 
 
 def insert(database: Database, resource: Resource, new: Sequence[Document], stored: Stored) -> None:
-    """Stand for `creates._insert`, without its retry and without reading back."""
+    """Replace `creates._insert`, which would retry and verify the outcome."""
     sql, parameters = creates.insertion(resource, new, stored)
     database.execute(sql, **parameters)
 

@@ -1,8 +1,9 @@
-"""From a history and a final reading to a verdict; nothing here runs or asks anything.
+"""Check a history and the final data against the guarantees. Pure functions without I/O.
 
-The promises (docs/decisions/0008): what was acknowledged is there, once; a version is made by one
-write, on the version that it named; no read shows less than was known before it began. Each rule
-yields a line for each breach. What no rule explains is a breach, too: `unexpected`.
+The guarantees (docs/decisions/0008): each acknowledged customer exists, exactly once; each version
+is written by one write, based on the version that the write named; no read returns less than was
+known before the read began. Each rule yields one line per violation. A response that no rule
+explains is a violation, too: `unexpected`.
 """
 
 from bisect import bisect_left, bisect_right
@@ -18,7 +19,7 @@ UNAVAILABLE, OUTDATED, GONE = 503, 412, 404
 
 @dataclass(frozen=True)
 class Verdict:
-    """Counts of operations, and the breaches by kind. `is_whole` when there was a final reading."""
+    """Counts of operations, and violations by kind. `is_whole`: the final data was read."""
 
     counts: Mapping[str, int]
     breaches: Mapping[str, list[str]]
@@ -26,14 +27,14 @@ class Verdict:
 
     @property
     def result(self) -> str:
-        """`fail` with a breach; without one, `pass` only after a final reading, else `unknown`."""
+        """`fail` after a violation; otherwise `pass` if the final data was read, else `unknown`."""
         if any(self.breaches.values()):
             return "fail"
         return "pass" if self.is_whole else "unknown"
 
 
 def check(operations: Sequence[Operation], final: Final | None) -> Verdict:
-    """Hold the operations, in any order, and the final reading to every rule."""
+    """Check the operations, in any order, and the final data against every rule."""
     facts = Facts(operations, final)
     rules = {
         "lost": _lost,
@@ -47,14 +48,14 @@ def check(operations: Sequence[Operation], final: Final | None) -> Verdict:
 
 
 def _counts(facts: Facts) -> dict[str, int]:
-    counted = Counter(each.outcome for each in facts.writes)
-    unknown = [each for each in facts.writes if each.outcome == "unknown"]
+    counted = Counter(write.outcome for write in facts.writes)
+    unknown = [write for write in facts.writes if write.outcome == "unknown"]
     return {
         "acknowledged": counted["done"],
         "refused": counted["refused"],
         "unknown": counted["unknown"],
-        "recovered": sum(1 for each in unknown if _is_found(facts, each)),
-        "repeated": sum(1 for each in facts.writes if len(each.attempts) > 1),
+        "recovered": sum(1 for write in unknown if _is_found(facts, write)),
+        "repeated": sum(1 for write in facts.writes if len(write.attempts) > 1),
         "reads": sum(1 for _ in facts.done(("read", "list"))),
     }
 
@@ -66,36 +67,36 @@ def _is_found(facts: Facts, write: Operation) -> bool:
 
 
 def _lost(facts: Facts) -> Iterator[str]:
-    """Yield what was created, and is not there at the end."""
+    """Yield customers that were acknowledged, but do not exist at the end."""
     if facts.final is None:
         return
     stored = {seen.id for seen in facts.final.stored}
-    for each in facts.done(CREATES):
-        for seen in each.seen:
+    for operation in facts.done(CREATES):
+        for seen in operation.seen:
             if seen.id not in stored:
-                yield f"{each.kind} {each.key} was acknowledged as {seen.id}, which is not there"
+                yield f"{operation.label} was acknowledged as {seen.id}, which does not exist"
 
 
 def _duplicated(facts: Facts) -> Iterator[str]:
-    """Yield each create that made several customers."""
-    made: dict[str, set[str]] = defaultdict(set)
+    """Yield each create that inserted more than one customer."""
+    ids_by_email: dict[str, set[str]] = defaultdict(set)
     for seen in facts.everything:
-        made[seen.email].add(seen.id)
-    for email, ids in made.items():
+        ids_by_email[seen.email].add(seen.id)
+    for email, ids in ids_by_email.items():
         if len(ids) > 1:
             yield f"{email} was created {len(ids)} times: {', '.join(sorted(ids))}"
 
 
 def _unexpected(facts: Facts) -> Iterator[str]:
-    for each in facts.operations:
-        for attempt in each.attempts:
-            if not _is_explained(facts, each, attempt):
-                yield f"{each.kind} {each.key} was answered {attempt.status}"
-        if each.wrong:
-            yield f"{each.kind} {each.key}: {each.wrong}"
-        if each.outcome == "done" and each.is_write:
-            yield from _wrong_effect(each)
-    yield from _strangers(facts)
+    for operation in facts.operations:
+        for attempt in operation.attempts:
+            if not _is_explained(facts, operation, attempt):
+                yield f"{operation.label} returned {attempt.status}"
+        if operation.wrong:
+            yield f"{operation.label}: {operation.wrong}"
+        if operation.outcome == "done" and operation.is_write:
+            yield from _wrong_effect(operation)
+    yield from _unexplained_versions(facts)
     yield from _partial(facts)
     yield from _disagreement(facts.final)
 
@@ -109,63 +110,63 @@ def _is_explained(facts: Facts, operation: Operation, attempt: Attempt) -> bool:
     if customer is None:
         return False
     if attempt.status == GONE:
-        return facts.may_be_deleted(customer, by, but=operation)
+        return facts.may_be_deleted(customer, by, except_for=operation)
     return attempt.status == OUTDATED and _may_be_outdated(facts, operation, by)
 
 
 def _may_be_outdated(facts: Facts, change: Operation, by: float) -> bool:
-    """Whether another write may have come in between, by then: on the same version or on ours."""
+    """Return whether a write on the base or on our version may have come between, before `by`."""
     return any(
-        each.base in (change.base, (change.base or 0) + 1)
-        and each.outcome != "refused"
-        and each.began <= by
-        for each in facts.changes[str(change.customer)]
-        if each is not change
+        other.base in (change.base, (change.base or 0) + 1)
+        and other.outcome != "refused"
+        and other.began <= by
+        for other in facts.changes[str(change.customer)]
+        if other is not change
     )
 
 
 def _wrong_effect(write: Operation) -> Iterator[str]:
-    """Yield an acknowledgement that is not of what was sent."""
+    """Yield acknowledgements that don't match the request."""
     version = (write.base or 0) + 1
     for seen in write.seen:
         if (seen.version, seen.phone) != (version, write.key):
-            yield f"{write.kind} {write.key} was answered with another version: {seen}"
+            yield f"{write.label} returned another version: {seen}"
     if write.kind in CREATES and [seen.email for seen in write.seen] != write.emails:
-        yield f"{write.kind} {write.key} was answered with other customers"
+        yield f"{write.label} returned other customers"
 
 
-def _strangers(facts: Facts) -> Iterator[str]:
-    """Yield versions that no write explains: its key is unknown, or refused, or was sent later."""
-    for each in facts.operations:
-        for seen in each.seen:
-            maker = facts.by_key.get(seen.phone)
-            if maker is None or maker.outcome == "refused" or maker.began > each.ended:
-                yield f"{each.kind} {each.key} saw what nobody can have written: {seen}"
+def _unexplained_versions(facts: Facts) -> Iterator[str]:
+    """Yield versions that no write explains: the key is unknown, rejected, or was sent later."""
+    for operation in facts.operations:
+        for seen in operation.seen:
+            writer = facts.by_key.get(seen.phone)
+            if writer is None or writer.outcome == "refused" or writer.began > operation.ended:
+                yield f"{operation.label} returned a version that no client wrote: {seen}"
     for seen in facts.final_versions:
-        maker = facts.by_key.get(seen.phone)
-        if maker is None or maker.outcome == "refused":
-            yield f"at the end there is what nobody can have written: {seen}"
+        writer = facts.by_key.get(seen.phone)
+        if writer is None or writer.outcome == "refused":
+            yield f"the final data has a version that no client wrote: {seen}"
 
 
 def _partial(facts: Facts) -> Iterator[str]:
-    """Yield each batch of which some customers are there, and some are not."""
+    """Yield each batch of which only a part was created."""
     if facts.final is None:
         return
     emails = {seen.email for seen in facts.final.stored}
-    for each in facts.writes:
-        if each.kind not in CREATES:
+    for write in facts.writes:
+        if write.kind not in CREATES:
             continue
-        there = [email for email in each.emails if email in emails]
-        if there and len(there) < len(each.emails):
-            yield f"{each.kind} {each.key} was done in part: {len(there)} of {len(each.emails)}"
+        created = [email for email in write.emails if email in emails]
+        if created and len(created) < len(write.emails):
+            yield f"{write.label} was applied partly: {len(created)} of {len(write.emails)}"
 
 
 def _disagreement(final: Final | None) -> Iterator[str]:
-    """Yield where the list, the reads and the database do not tell the same."""
+    """Yield differences between the list, the single reads and the database."""
     if final is None:
         return
     if doubled := len(final.listed) - len({seen.id for seen in final.listed}):
-        yield f"the list has {doubled} customers twice"
+        yield f"the list contains {doubled} customers twice"
     stored = {seen.id: seen for seen in final.stored}
     listed = {seen.id: seen for seen in final.listed}
     for customer in stored.keys() | listed.keys():
@@ -177,22 +178,26 @@ def _disagreement(final: Final | None) -> Iterator[str]:
 
 
 def _stale(facts: Facts) -> Iterator[str]:
-    """Yield reads that show less than was known before they began."""
-    created = sorted((seen.id, each.ended) for each in facts.done(CREATES) for seen in each.seen)
-    for each in facts.operations:
-        if each.is_write:
+    """Yield reads that return less than was known before they began."""
+    created = sorted(
+        (seen.id, operation.ended) for operation in facts.done(CREATES) for seen in operation.seen
+    )
+    for operation in facts.operations:
+        if operation.is_write:
             continue
-        for seen in each.seen:
-            if seen.version < (known := facts.known_before(seen.id, each.began)):
-                yield f"{each.kind} saw {seen}, when version {known} was known"
-        if each.kind == "list" and each.outcome == "done":
-            yield from _left_out(facts, each, created)
+        for seen in operation.seen:
+            if seen.version < (known := facts.known_before(seen.id, operation.began)):
+                yield f"{operation.kind} returned {seen}, when version {known} was known"
+        if operation.kind == "list" and operation.outcome == "done":
+            yield from _missing_from_page(facts, operation, created)
 
 
-def _left_out(facts: Facts, page: Operation, created: Sequence[tuple[str, float]]) -> Iterator[str]:
-    """Yield customers that were there before the newest were listed, and are not among them.
+def _missing_from_page(
+    facts: Facts, page: Operation, created: Sequence[tuple[str, float]]
+) -> Iterator[str]:
+    """Yield customers that existed before the newest customers were listed, but are missing there.
 
-    An id begins with the time at which it was made: none that was known is from later.
+    An id begins with its creation time, so no id created before the list began sorts after it.
     """
     shown = {seen.id for seen in page.seen}
     first = min(shown) if len(shown) == PAGE else ""
@@ -204,7 +209,7 @@ def _left_out(facts: Facts, page: Operation, created: Sequence[tuple[str, float]
             and customer not in shown
             and not facts.may_be_deleted(customer, page.ended)
         ):
-            yield f"list did not show {customer}, which was created before"
+            yield f"the list omitted {customer}, which was created before"
 
 
 def _id_at(moment: float) -> str:
@@ -213,34 +218,34 @@ def _id_at(moment: float) -> str:
 
 
 def _lost_updates(facts: Facts) -> Iterator[str]:
-    """Yield acknowledged changes that another one undid, or that are not there."""
-    makers: dict[tuple[str, int], set[str]] = defaultdict(set)
-    for each in facts.done(CHANGES):
-        for seen in each.seen:
-            makers[seen.id, seen.version].add(each.key)
-            if seen.version <= (known := facts.known_before(seen.id, each.began)):
-                yield f"{each.kind} {each.key} made {seen}, when version {known} was known"
-    for (customer, version), keys in makers.items():
+    """Yield acknowledged changes that were overwritten or do not exist."""
+    writers: dict[tuple[str, int], set[str]] = defaultdict(set)
+    for operation in facts.done(CHANGES):
+        for seen in operation.seen:
+            writers[seen.id, seen.version].add(operation.key)
+            if seen.version <= (known := facts.known_before(seen.id, operation.began)):
+                yield f"{operation.label} wrote {seen}, when version {known} was known"
+    for (customer, version), keys in writers.items():
         if len(keys) > 1:
             yield f"version {version} of {customer} was acknowledged to {', '.join(sorted(keys))}"
     yield from _split_versions(facts)
-    yield from _gone_versions(facts)
+    yield from _vanished_versions(facts)
 
 
 def _split_versions(facts: Facts) -> Iterator[str]:
     contents: dict[tuple[str, int], set[str]] = defaultdict(set)
     for seen in facts.everything:
-        # what a deleted customer's last version was like, its delete does not know
+        # A delete does not know the content of the customer's last version.
         contents[seen.id, seen.version].add("deleted" if seen.deleted else seen.phone)
-    for (customer, version), found in contents.items():
-        if len(found) > 1:
-            yield f"version {version} of {customer} was seen as {', '.join(sorted(found))}"
+    for (customer, version), seen_as in contents.items():
+        if len(seen_as) > 1:
+            yield f"version {version} of {customer} was returned as {', '.join(sorted(seen_as))}"
 
 
-def _gone_versions(facts: Facts) -> Iterator[str]:
+def _vanished_versions(facts: Facts) -> Iterator[str]:
     if facts.final is None:
         return
     for seen in facts.final.stored:
         _, versions = facts.known.get(seen.id, ([], [0]))
         if versions[-1] > seen.version:
-            yield f"{seen.id} had version {versions[-1]}, and at the end has {seen.version}"
+            yield f"{seen.id} had version {versions[-1]}, but has version {seen.version} at the end"

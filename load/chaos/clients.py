@@ -1,6 +1,6 @@
-"""Clients over real HTTP, who repeat what they got no answer to, as good clients do.
+"""HTTP clients that retry requests without a response, as well-behaved clients do.
 
-They share a few customers, so that they get in each other's way.
+All clients work on a few shared customers, so that their requests conflict.
 """
 
 import json
@@ -9,18 +9,18 @@ from http import HTTPStatus
 from random import Random
 from typing import Any
 
-from load.chaos.connection import Answer, Connection, Request
+from load.chaos.connection import Connection, Request, Response
 from load.chaos.history import PAGE, SUCCESS, Attempt, Log, Operation, Seen, now
 
 HOW_MANY = 10
 POOL = 25
-"""Of the customers created last, so many are changed and read."""
+"""Number of recently created customers that clients read and change."""
 BATCH = 3
 WAITS = (0.1, 0.5)
-"""Seconds before a repetition: less than `Retry-After` asks for, to meet more faults."""
+"""Seconds before a retry. Shorter than `Retry-After`, so that retries meet more faults."""
 THINKING = (0.0, 0.08)
 GIVES_UP = 0.03
-"""The probability with which a client leaves it at an unknown outcome, after each attempt."""
+"""Probability that a client gives up after an attempt with an unknown outcome."""
 MIX = {
     "create": 14,
     "batch": 3,
@@ -35,14 +35,17 @@ JSON = "application/json"
 
 
 class Pool:
-    """The customers created last, as they were seen last; all clients know them."""
+    """The most recently created customers in their last known version, shared by all clients."""
 
     def __init__(self) -> None:
         self._customers: dict[str, Seen] = {}
         self._lock = threading.Lock()
 
     def learn(self, seen: Seen) -> None:
-        """Remember the newest version; forget the deleted, and the oldest customer if too many."""
+        """Store the newest version.
+
+        Removes deleted customers, and the oldest one if there are too many.
+        """
         with self._lock:
             known = self._customers.get(seen.id)
             if seen.deleted:
@@ -56,23 +59,23 @@ class Pool:
         with self._lock:
             self._customers.pop(customer, None)
 
-    def one(self, dice: Random) -> Seen | None:
+    def one(self, rng: Random) -> Seen | None:
         with self._lock:
-            return dice.choice(list(self._customers.values())) if self._customers else None
+            return rng.choice(list(self._customers.values())) if self._customers else None
 
 
 class Client(threading.Thread):
     """Sends one operation after another until `stopping` is set, and logs each."""
 
     def __init__(
-        self, number: int, connection: Connection, pool: Pool, log: Log, dice: Random
+        self, number: int, connection: Connection, pool: Pool, log: Log, rng: Random
     ) -> None:
         super().__init__(name=f"client {number}")
         self._number = number
         self._connection = connection
         self._pool = pool
         self._log = log
-        self._dice = dice
+        self._rng = rng
         self._count = 0
         self.stopping = threading.Event()
         self.failure: Exception | None = None
@@ -81,18 +84,18 @@ class Client(threading.Thread):
         try:
             while not self.stopping.is_set():
                 self._log.add(self._perform(*self._choose()))
-                self.stopping.wait(self._dice.uniform(*THINKING))
-        except Exception as error:  # noqa: BLE001 (told by whoever waits for the end)
+                self.stopping.wait(self._rng.uniform(*THINKING))
+        except Exception as error:  # noqa: BLE001 (reported by the thread that joins this one)
             self.failure = error
         finally:
             self._connection.close()
 
     def _choose(self) -> tuple[Operation, Request]:
-        """Return an operation, and its request."""
+        """Return an operation and its request."""
         self._count += 1
         key = f"+1{self._number:03d}{self._count:07d}"
-        (kind,) = self._dice.choices(list(MIX), list(MIX.values()))
-        known = self._pool.one(self._dice)
+        (kind,) = self._rng.choices(list(MIX), list(MIX.values()))
+        known = self._pool.one(self._rng)
         if kind in ("create", "batch") or (known is None and kind != "list"):
             return create(self._number, key, BATCH if kind == "batch" else 0)
         if kind == "list" or known is None:
@@ -102,30 +105,30 @@ class Client(threading.Thread):
     def _perform(self, operation: Operation, request: Request) -> Operation:
         while True:
             began = now()
-            answer = self._connection.send(request)
-            retry_after = answer.headers.get("retry-after")
-            attempt = Attempt(began, now(), answer.status, retry_after)
+            response = self._connection.send(request)
+            retry_after = response.headers.get("retry-after")
+            attempt = Attempt(began, now(), response.status, retry_after)
             operation.attempts.append(attempt)
             if attempt.is_certain or not operation.is_write or self._gives_up():
-                self._learn(operation, answer)
+                self._learn(operation, response)
                 return operation
 
     def _gives_up(self) -> bool:
-        return self._dice.random() < GIVES_UP or self.stopping.wait(self._dice.uniform(*WAITS))
+        return self._rng.random() < GIVES_UP or self.stopping.wait(self._rng.uniform(*WAITS))
 
-    def _learn(self, operation: Operation, answer: Answer) -> None:
+    def _learn(self, operation: Operation, response: Response) -> None:
         try:
-            operation.seen = shown(operation, answer)
+            operation.seen = shown(operation, response)
         except (ValueError, LookupError, TypeError) as error:
-            operation.wrong = f"the answer {answer.status} can't be read: {error!r}"
+            operation.wrong = f"the response {response.status} can't be parsed: {error!r}"
         for seen in operation.seen:
             self._pool.learn(seen)
-        if operation.customer and answer.status == HTTPStatus.NOT_FOUND:
+        if operation.customer and response.status == HTTPStatus.NOT_FOUND:
             self._pool.forget(operation.customer)
 
 
 def create(client: int, key: str, batch: int) -> tuple[Operation, Request]:
-    """Return the creation of a customer, or of so many at once."""
+    """Return an operation that creates one customer, or `batch` customers at once."""
     name = key.removeprefix("+")
     emails = [f"{name}.{n}@example.com" for n in range(batch)] or [f"{name}@example.com"]
     bodies = [_body(email, key) for email in emails]
@@ -139,7 +142,7 @@ def create(client: int, key: str, batch: int) -> tuple[Operation, Request]:
 
 
 def on_known(client: int, kind: str, key: str, known: Seen) -> tuple[Operation, Request]:
-    """Return a reading or a change of a customer, on the version that was seen last."""
+    """Return a read or a change of a customer, based on its last known version."""
     path, tag = f"/customers/{known.id}", ("If-Match", f'"v{known.version}"')
     if kind == "read":
         return Operation(client, kind, key, known.id), Request("GET", path)
@@ -160,32 +163,35 @@ def _body(email: str, key: str) -> dict[str, Any]:
     return {"email": email, "phone": key, "given_name": "Ada", "metadata": {"by": key}}
 
 
-def shown(operation: Operation, answer: Answer) -> list[Seen]:
-    """Return what a success shows. Raises ValueError, LookupError, TypeError if it is garbled."""
-    if answer.status != SUCCESS[operation.kind]:
+def shown(operation: Operation, response: Response) -> list[Seen]:
+    """Return the versions that a success shows.
+
+    Raises ValueError, LookupError or TypeError if the response is malformed.
+    """
+    if response.status != SUCCESS[operation.kind]:
         return []
     if operation.kind in ("delete", "minimal"):
-        return [_made(operation, answer)]
-    document = json.loads(answer.body)
+        return [_version_of(operation, response)]
+    document = json.loads(response.body)
     items = document["items"] if operation.kind in ("batch", "list") else [document]
     if operation.kind in ("read", "replace", "patch"):
-        _check_tag(answer, document["version"])
+        _check_tag(response, document["version"])
     return [seen(item) for item in items]
 
 
 def seen(customer: dict[str, Any]) -> Seen:
-    """Return what identifies a version. Raises LookupError, ValueError if it is not whole."""
+    """Return the version that a customer's JSON shows. Raises LookupError or ValueError."""
     if customer["given_name"] != "Ada":
-        raise ValueError("another name than anybody wrote")
+        raise ValueError("a name that no client wrote")
     deleted = customer["deleted_at"] is not None
     return Seen(customer["id"], customer["version"], customer["email"], customer["phone"], deleted)
 
 
-def _made(operation: Operation, answer: Answer) -> Seen:
-    """Return the version that a change without an answer's body has made."""
+def _version_of(operation: Operation, response: Response) -> Seen:
+    """Return the version that a change without a response body has written."""
     version = (operation.base or 0) + 1
     if operation.kind == "minimal":
-        _check_tag(answer, version)
+        _check_tag(response, version)
     return Seen(
         str(operation.customer),
         version,
@@ -195,6 +201,6 @@ def _made(operation: Operation, answer: Answer) -> Seen:
     )
 
 
-def _check_tag(answer: Answer, version: int) -> None:
-    if answer.headers["etag"] != f'"v{version}"':
-        raise ValueError(f"the ETag is {answer.headers['etag']}, the version {version}")
+def _check_tag(response: Response, version: int) -> None:
+    if response.headers["etag"] != f'"v{version}"':
+        raise ValueError(f"the ETag is {response.headers['etag']}, but the version is {version}")

@@ -1,15 +1,15 @@
-"""HTTP as clients speak it: an answer, or none within their patience."""
+"""An HTTP connection that returns a response, or nothing after a timeout."""
 
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 
 PATIENCE = 3.0
-"""Seconds that a client waits for an answer."""
+"""Seconds that a client waits for a response."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is sent, byte by byte the same in each repetition."""
+    """A request. Every retry sends the same bytes."""
 
     method: str
     path: str
@@ -18,25 +18,25 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What came back; status 0 is nothing, or less than all."""
+class Response:
+    """A response. Status 0 means no response, or an incomplete one."""
 
     status: int
     headers: dict[str, str]
     body: bytes
 
 
-NOTHING = Answer(0, {}, b"")
+NOTHING = Response(0, {}, b"")
 
 
 class Connection:
-    """A connection that is opened anew after each failure; nothing is sent twice."""
+    """A connection that is reopened after each failure. It never retries a request."""
 
     def __init__(self, port: int, token: str) -> None:
         self._http = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         self._token = token
 
-    def send(self, request: Request) -> Answer:
+    def send(self, request: Request) -> Response:
         try:
             own = {"Authorization": f"Bearer {self._token}"}
             self._http.request(
@@ -51,7 +51,7 @@ class Connection:
         self._http.close()
 
 
-def _read(response: HTTPResponse) -> Answer:
+def _read(response: HTTPResponse) -> Response:
     body = response.read()
     headers = {name.lower(): value for name, value in response.getheaders()}
-    return Answer(response.status, headers, body)
+    return Response(response.status, headers, body)

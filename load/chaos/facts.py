@@ -1,4 +1,4 @@
-"""A history and a final reading, looked up in the ways that the rules of `checker` need."""
+"""Lookups in a history and the final data, for the rules of `checker`."""
 
 from bisect import bisect_left
 from collections import defaultdict
@@ -12,9 +12,9 @@ from load.chaos.history import Operation, Seen
 
 @dataclass(frozen=True)
 class Final:
-    """Everything, when all was quiet: as listed, as read one by one, and as the database has it.
+    """All data after the last fault: as listed, as read one by one, and as stored in the database.
 
-    `read` has None for a customer that the API says is not there.
+    In `read`, None means that the API returned 404.
     """
 
     listed: Sequence[Seen]
@@ -23,26 +23,30 @@ class Final:
 
 
 class Facts:
-    """Operations in any order, and what there was at the end, if that was read."""
+    """Operations in any order, and the final data, if it was read."""
 
     def __init__(self, operations: Sequence[Operation], final: Final | None) -> None:
         self.operations = operations
         self.final = final
-        self.writes = [each for each in operations if each.is_write]
-        self.by_key = {each.key: each for each in self.writes}
+        self.writes = [operation for operation in operations if operation.is_write]
+        self.by_key = {write.key: write for write in self.writes}
         self.changes: dict[str, list[Operation]] = defaultdict(list)
-        for each in self.writes:
-            if each.customer:
-                self.changes[each.customer].append(each)
+        for write in self.writes:
+            if write.customer:
+                self.changes[write.customer].append(write)
 
     def done(self, kinds: Iterable[str]) -> Iterator[Operation]:
-        return (each for each in self.operations if each.kind in kinds and each.outcome == "done")
+        return (
+            operation
+            for operation in self.operations
+            if operation.kind in kinds and operation.outcome == "done"
+        )
 
     @property
     def everything(self) -> Iterator[Seen]:
-        """Every version that was ever seen, the final ones last."""
-        for each in self.operations:
-            yield from each.seen
+        """Return every version ever seen, the final ones last."""
+        for operation in self.operations:
+            yield from operation.seen
         yield from self.final_versions
 
     @property
@@ -62,29 +66,31 @@ class Facts:
 
     @cached_property
     def known(self) -> dict[str, tuple[list[float], list[int]]]:
-        """For each customer, the times of answers and the highest version known by then."""
+        """Return each customer's response times, and the highest version known at each."""
         observed: dict[str, list[tuple[float, int]]] = defaultdict(list)
-        for each in self.operations:
-            for seen in each.seen:
-                observed[seen.id].append((each.ended, seen.version))
+        for operation in self.operations:
+            for seen in operation.seen:
+                observed[seen.id].append((operation.ended, seen.version))
         return {
             customer: (
-                [when for when, _ in sorted(each)],
-                list(accumulate((version for _, version in sorted(each)), max)),
+                [when for when, _ in sorted(observations)],
+                list(accumulate((version for _, version in sorted(observations)), max)),
             )
-            for customer, each in observed.items()
+            for customer, observations in observed.items()
         }
 
     def known_before(self, customer: str, moment: float) -> int:
-        """Return the highest version that an answer before the moment has shown; 0 for none."""
+        """Return the highest version that a response before the moment has shown, or 0."""
         times, versions = self.known.get(customer, ([], []))
         at = bisect_left(times, moment)
         return versions[at - 1] if at else 0
 
-    def may_be_deleted(self, customer: str, by: float, *, but: Operation | None = None) -> bool:
-        """Whether a delete, other than `but`, may have taken effect by then."""
+    def may_be_deleted(
+        self, customer: str, by: float, *, except_for: Operation | None = None
+    ) -> bool:
+        """Return whether a delete, other than `but`, may have taken effect before `by`."""
         return any(
-            each.kind == "delete" and each.outcome != "refused" and each.began <= by
-            for each in self.changes[customer]
-            if each is not but
+            change.kind == "delete" and change.outcome != "refused" and change.began <= by
+            for change in self.changes[customer]
+            if change is not except_for
         )

@@ -1,4 +1,4 @@
-"""Reads everything when all is quiet: the list, each customer, and the database itself."""
+"""Read all data after the last fault: from the list, one by one, and from the database."""
 
 import json
 import time
@@ -19,11 +19,11 @@ PAUSE = 0.5
 
 
 class NoReading(Exception):
-    """The service does not answer although nothing is wrong any more."""
+    """The service does not respond although no fault is active."""
 
 
 def read(service: Service) -> Final:
-    """Return everything. Raises NoReading."""
+    """Return all data. Raises NoReading."""
     connection = Connection(service.port, service.token("reader"))
     listed: list[Seen] = []
     path: str | None = FIRST_PAGE
@@ -32,15 +32,15 @@ def read(service: Service) -> Final:
         listed += map(seen, page["items"])
         path = page["next"]
     connection.close()
-    return Final(listed, _each(service, listed), service.rows())
+    return Final(listed, _read_each(service, listed), service.rows())
 
 
-def _each(service: Service, listed: list[Seen]) -> dict[str, Seen | None]:
+def _read_each(service: Service, listed: list[Seen]) -> dict[str, Seen | None]:
     idle: SimpleQueue[Connection] = SimpleQueue()
     for _ in range(HOW_MANY):
         idle.put(Connection(service.port, service.token("reader")))
 
-    def one(customer: Seen) -> Seen | None:
+    def read_one(customer: Seen) -> Seen | None:
         connection = idle.get()
         try:
             body = _get(connection, f"/customers/{customer.id}")
@@ -49,15 +49,17 @@ def _each(service: Service, listed: list[Seen]) -> dict[str, Seen | None]:
         return seen(json.loads(body)) if body else None
 
     with ThreadPoolExecutor(HOW_MANY) as threads:
-        found = tqdm(threads.map(one, listed), desc="reading back", total=len(listed), leave=False)
-        return {customer.id: answer for customer, answer in zip(listed, found, strict=True)}
+        versions = tqdm(
+            threads.map(read_one, listed), desc="reading back", total=len(listed), leave=False
+        )
+        return {customer.id: response for customer, response in zip(listed, versions, strict=True)}
 
 
 def _get(connection: Connection, path: str) -> bytes | None:
-    """Return the body; None for 404."""
+    """Return the body, or None for 404."""
     for _ in range(ATTEMPTS):
-        answer = connection.send(Request("GET", path))
-        if answer.status in (200, 404):
-            return answer.body if answer.status == 200 else None
+        response = connection.send(Request("GET", path))
+        if response.status in (200, 404):
+            return response.body if response.status == 200 else None
         time.sleep(PAUSE)
-    raise NoReading(f"GET {path.partition('?')[0]} was answered {answer.status or 'nothing'}")
+    raise NoReading(f"GET {path.partition('?')[0]} returned {response.status or 'no response'}")

@@ -1,7 +1,8 @@
-"""What happened: the operations of clients and the faults that they met, as lines of JSON.
+"""The history of a run: operations of clients, and faults, as lines of JSON.
 
-A write leaves its key in what it writes: the key is the `phone` of the customer's new version, and
-a create's is in `email`, too, which no later write changes. So each version tells who made it.
+Each write stores its key in the data that it writes: the key is the `phone` of the new version. The
+key of a create is also in `email`, which no later write changes. So every version identifies the
+write that created it.
 """
 
 import json
@@ -17,22 +18,23 @@ READS = {"read": 200, "list": 200}
 CHANGES = {"replace": 200, "patch": 200, "minimal": 204, "delete": 204}
 CREATES = {"create": 201, "batch": 201}
 SUCCESS = READS | CHANGES | CREATES
-"""Each kind of operation, with the status of its success; `minimal` is a patch without answer."""
+"""The kinds of operations, with their success status. `minimal` is a patch without response body.
+"""
 
 PAGE = 20
-"""How many customers a list shows."""
+"""The page size of a list."""
 
 _BORN = time.time() - time.monotonic()
 
 
 def now() -> float:
-    """Return seconds since 1970 of a clock that never goes back."""
+    """Return the time in seconds since 1970, from a clock that never goes back."""
     return _BORN + time.monotonic()
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A version of a customer, as an answer or the database shows it."""
+    """A version of a customer, as a response or the database shows it."""
 
     id: str
     version: int
@@ -43,7 +45,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A request; `status` is 0 if no answer came, `retry_after` what a 503 says."""
+    """One attempt at a request. `status` is 0 without a response; `retry_after` is from a 503."""
 
     began: float
     ended: float
@@ -52,16 +54,16 @@ class Attempt:
 
     @property
     def is_certain(self) -> bool:
-        """Whether the answer tells that the operation was done, or that it was not."""
+        """Return whether the response says that the operation was applied, or that it was not."""
         return 0 < self.status < 500
 
 
 @dataclass
 class Operation:
-    """What a client wanted, each attempt at it, and what it saw.
+    """An operation of a client, with all attempts and the result.
 
-    `base` is the version of `If-Match`, `emails` those of a create. `wrong` says what is wrong with
-    the answer itself.
+    `base` is the version in `If-Match`, `emails` are those of a create. `wrong` says what is wrong
+    with the response itself.
     """
 
     client: int
@@ -73,6 +75,10 @@ class Operation:
     attempts: list[Attempt] = field(default_factory=list)
     seen: list[Seen] = field(default_factory=list)
     wrong: str = ""
+
+    @property
+    def label(self) -> str:
+        return f"{self.kind} {self.key}"
 
     @property
     def began(self) -> float:
@@ -88,15 +94,15 @@ class Operation:
 
     @property
     def outcome(self) -> str:
-        """`done`, `refused`, or `unknown`: also if it was refused after an unknown attempt."""
+        """`done`, `refused`, or `unknown`: also if rejected after an attempt of unknown outcome."""
         if self.attempts[-1].status == SUCCESS[self.kind]:
             return "done"
-        return "refused" if all(each.is_certain for each in self.attempts) else "unknown"
+        return "refused" if all(attempt.is_certain for attempt in self.attempts) else "unknown"
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault from its beginning until the service is whole again; `given` to so many calls."""
+    """A fault, from its start until the service is healthy; `given` counts the calls hit."""
 
     kind: str
     began: float
@@ -105,7 +111,7 @@ class Fault:
 
 
 class Log:
-    """The history of a run, kept in a file as it happens; for several threads."""
+    """The history of a run, written to a file immediately. Thread-safe."""
 
     def __init__(self, path: Path) -> None:
         self.operations: list[Operation] = []
@@ -113,12 +119,12 @@ class Log:
         self._lock = threading.Lock()
         self._file = path.open("w")
 
-    def add(self, what: Operation | Fault) -> None:
-        outcome = {"outcome": what.outcome} if isinstance(what, Operation) else {}
-        line = json.dumps({"type": type(what).__name__.lower(), **asdict(what), **outcome})
+    def add(self, event: Operation | Fault) -> None:
+        outcome = {"outcome": event.outcome} if isinstance(event, Operation) else {}
+        line = json.dumps({"type": type(event).__name__.lower(), **asdict(event), **outcome})
         with self._lock:
             self._file.write(line + "\n")
-            (self.operations if isinstance(what, Operation) else self.faults).append(what)  # type: ignore[arg-type]
+            (self.operations if isinstance(event, Operation) else self.faults).append(event)  # type: ignore[arg-type]
 
     def __enter__(self) -> Self:
         return self
@@ -133,19 +139,19 @@ class Log:
 
 
 def read(lines: Iterable[str]) -> tuple[list[Operation], list[Fault]]:
-    """Read what a `Log` has written."""
+    """Read the lines that a `Log` has written."""
     operations, faults = [], []
     for line in lines:
-        members: dict[str, Any] = json.loads(line)
-        if members.pop("type") == "fault":
-            faults.append(Fault(**members))
+        data: dict[str, Any] = json.loads(line)
+        if data.pop("type") == "fault":
+            faults.append(Fault(**data))
         else:
-            operations.append(_operation(members))
+            operations.append(_operation(data))
     return operations, faults
 
 
-def _operation(members: dict[str, Any]) -> Operation:
-    del members["outcome"]
-    members["attempts"] = [Attempt(**each) for each in members["attempts"]]
-    members["seen"] = [Seen(**each) for each in members["seen"]]
-    return Operation(**members)
+def _operation(data: dict[str, Any]) -> Operation:
+    del data["outcome"]
+    data["attempts"] = [Attempt(**attempt) for attempt in data["attempts"]]
+    data["seen"] = [Seen(**version) for version in data["seen"]]
+    return Operation(**data)

@@ -1,4 +1,4 @@
-"""What goes wrong, and when: a plan made by a seed, and how it is carried out."""
+"""Fault injection: a plan that depends on a seed, and its execution."""
 
 from collections.abc import Callable, Iterator
 from random import Random
@@ -9,9 +9,9 @@ from load.chaos.history import Fault, Log, now
 from load.chaos.service import Service
 
 LATE = PATIENCE + 1.0
-"""Seconds after which a late call takes effect: its client has given up before."""
+"""Seconds after which a delayed call takes effect; longer than the client's timeout."""
 SHARE = 0.5
-"""Of the calls that come while the Data API server gives a fault, those that get it."""
+"""Share of the calls that fail while the Data API server injects a fault."""
 FAULT_SECONDS = (1.0, 2.5)
 AWAY_SECONDS = (0.0, 1.0)
 CALM_SECONDS = (0.8, 1.6)
@@ -42,55 +42,55 @@ DATA_API: dict[str, dict[str, Any]] = {
 DATABASE_KILLED, API_KILLED, BOTH_KILLED = "database killed", "API killed", "both killed"
 FROZEN = "database frozen"
 KILLS = {DATABASE_KILLED: 1, API_KILLED: 1, BOTH_KILLED: 2}
-"""How many kills each of them is."""
+"""Weight of each kill in the plan."""
 KINDS = (*DATA_API, FROZEN, *KILLS)
 
 ROUND = [*DATA_API, FROZEN, *[DATABASE_KILLED] * 18, *[API_KILLED] * 5, *[BOTH_KILLED] * 2]
-# The shortest run has these, even if it takes longer by that.
+# Every run starts with these faults, even if it takes longer than requested.
 OPENING = ["cut, but done", DATABASE_KILLED, API_KILLED]
 
 
 class Wait(Protocol):
-    """Waits for so many seconds; returns whether the time of the whole run is up."""
+    """Waits for the given seconds. Returns whether the time of the whole run is up."""
 
     def __call__(self, seconds: float) -> bool: ...
 
 
-def plan(dice: Random) -> Iterator[str]:
-    """Yield kinds of faults without end: all of them, in another order each round."""
+def plan(rng: Random) -> Iterator[str]:
+    """Yield kinds of faults without end. Each round contains all kinds, in random order."""
     yield from OPENING
     while True:
-        yield from dice.sample(ROUND, len(ROUND))
+        yield from rng.sample(ROUND, len(ROUND))
 
 
-def torment(service: Service, log: Log, dice: Random, wait: Wait) -> None:
-    """Give one fault after the other, with a calm after each: the opening, and until time is up.
+def inject(service: Service, log: Log, rng: Random, wait: Wait) -> None:
+    """Inject one fault after another, each followed by a pause, until the time is up.
 
-    What it breaks is whole again when it returns.
+    Every run includes the opening faults. On return, everything is repaired.
     """
-    for number, kind in enumerate(plan(dice), 1):
+    for number, kind in enumerate(plan(rng), 1):
         began = now()
-        given = _give(service, kind, dice, wait)
+        given = _inject(service, kind, rng, wait)
         log.add(Fault(kind, began, now(), given))
-        if wait(dice.uniform(*CALM_SECONDS)) and number >= len(OPENING):
+        if wait(rng.uniform(*CALM_SECONDS)) and number >= len(OPENING):
             return
 
 
-def _give(service: Service, kind: str, dice: Random, wait: Wait) -> int:
-    """Return how often the fault was given."""
+def _inject(service: Service, kind: str, rng: Random, wait: Wait) -> int:
+    """Return the number of calls that met the fault."""
     if kind in DATA_API:
-        return _spoil(service, DATA_API[kind], dice, wait)
+        return _inject_fault(service, DATA_API[kind], rng, wait)
     if kind == FROZEN:
         with service.frozen_database():
-            wait(dice.uniform(*FAULT_SECONDS))
+            wait(rng.uniform(*FAULT_SECONDS))
         return 1
-    _kill(service, kind, dice.uniform(*AWAY_SECONDS), wait)
+    _kill(service, kind, rng.uniform(*AWAY_SECONDS), wait)
     return KILLS[kind]
 
 
-def _spoil(service: Service, fault: dict[str, Any], dice: Random, wait: Wait) -> int:
-    service.give({**fault, "share": SHARE, "seed": dice.randrange(2**31)})
-    wait(dice.uniform(*FAULT_SECONDS))
+def _inject_fault(service: Service, fault: dict[str, Any], rng: Random, wait: Wait) -> int:
+    service.give({**fault, "share": SHARE, "seed": rng.randrange(2**31)})
+    wait(rng.uniform(*FAULT_SECONDS))
     given = service.given()
     service.give()
     return given

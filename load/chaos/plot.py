@@ -1,4 +1,4 @@
-"""Draws a run: successes per second, and below them the faults, by day and by night."""
+"""Plot a run as SVG: successes per second, with the faults below, in light and dark mode."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from load.chaos.nemesis import API_KILLED, BOTH_KILLED, DATABASE_KILLED, FROZEN
 
 WIDTH, LEFT, RIGHT, TOP, HEIGHT, LANE = 860, 120, 10, 40, 180, 22
 STEPS = (1, 5, 10, 30, 60)
-MOST_TICKS = 10
+MAX_TICKS = 10
 LANES = {
     "database killed": (DATABASE_KILLED, BOTH_KILLED),
     "API killed": (API_KILLED, BOTH_KILLED),
@@ -29,13 +29,13 @@ text { font: 13px system-ui, sans-serif; fill: #1f2328 } .title { font-weight: 6
 
 
 def draw(operations: Sequence[Operation], faults: Sequence[Fault]) -> str:
-    """Return the plot as SVG. There must be operations, of a second or more."""
-    begin = min(each.began for each in operations)
-    seconds = max(int(max(each.ended for each in operations) - begin), 1)
+    """Return the plot as SVG. The operations must span at least one second."""
+    begin = min(operation.began for operation in operations)
+    seconds = max(int(max(operation.ended for operation in operations) - begin), 1)
     scale = (WIDTH - LEFT - RIGHT) / seconds
     marks = [_lane(name, n, faults, begin, scale) for n, name in enumerate([*LANES, OTHERS])]
     height = TOP + HEIGHT + 30 + LANE * (len(LANES) + 1)
-    title = "Operations that succeed each second, while parts of the service are killed"
+    title = "Successful operations per second, while parts of the service are killed"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">\n'
         f"<style>{STYLE}</style>\n<title>{title}</title>\n"
@@ -48,13 +48,13 @@ def draw(operations: Sequence[Operation], faults: Sequence[Fault]) -> str:
 
 def _line(moments: Sequence[float], begin: float, seconds: int, scale: float) -> str:
     counted = Counter(int(moment - begin) for moment in moments)
-    most = max(counted.values(), default=1)
+    maximum = max(counted.values(), default=1)
     points = " ".join(
-        f"{LEFT + second * scale:.1f},{TOP + HEIGHT * (1 - counted[second] / most):.1f}"
+        f"{LEFT + second * scale:.1f},{TOP + HEIGHT * (1 - counted[second] / maximum):.1f}"
         for second in range(seconds)
     )
     return (
-        f'<text x="{LEFT - 8}" y="{TOP + 10}" text-anchor="end">{most}</text>'
+        f'<text x="{LEFT - 8}" y="{TOP + 10}" text-anchor="end">{maximum}</text>'
         f'<text x="{LEFT - 8}" y="{TOP + HEIGHT}" text-anchor="end">0</text>'
         f'<polyline class="line" points="{points}"/>'
     )
@@ -62,7 +62,7 @@ def _line(moments: Sequence[float], begin: float, seconds: int, scale: float) ->
 
 def _axis(seconds: int, scale: float) -> str:
     y = TOP + HEIGHT
-    step = next((each for each in STEPS if seconds / each <= MOST_TICKS), STEPS[-1])
+    step = next((step for step in STEPS if seconds / step <= MAX_TICKS), STEPS[-1])
     ticks = "".join(
         f'<text x="{LEFT + at * scale:.1f}" y="{y + 18}" text-anchor="middle">{at} s</text>'
         for at in range(0, seconds, step)
@@ -72,17 +72,17 @@ def _axis(seconds: int, scale: float) -> str:
 
 def _lane(name: str, number: int, faults: Sequence[Fault], begin: float, scale: float) -> str:
     y = TOP + HEIGHT + 30 + number * LANE
-    named = {kind for kinds in LANES.values() for kind in kinds}
-    mine = [
-        each
-        for each in faults
-        if each.kind in LANES.get(name, ()) or (name == OTHERS and each.kind not in named)
+    known = {kind for kinds in LANES.values() for kind in kinds}
+    visible = [
+        fault
+        for fault in faults
+        if fault.kind in LANES.get(name, ()) or (name == OTHERS and fault.kind not in known)
     ]
     marks = "".join(
         f'<rect class="{"kill" if name in LANES else "fault"}"'
-        f' x="{LEFT + (each.began - begin) * scale:.1f}" y="{y}"'
-        f' width="{max((each.ended - each.began) * scale, 1.5):.1f}" height="{LANE - 8}">'
-        f"<title>{escape(each.kind)}</title></rect>"
-        for each in mine
+        f' x="{LEFT + (fault.began - begin) * scale:.1f}" y="{y}"'
+        f' width="{max((fault.ended - fault.began) * scale, 1.5):.1f}" height="{LANE - 8}">'
+        f"<title>{escape(fault.kind)}</title></rect>"
+        for fault in visible
     )
     return f'<text x="0" y="{y + 12}">{name}</text>{marks}'

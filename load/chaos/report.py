@@ -1,4 +1,4 @@
-"""What a run found, as tables to paste and as JSON to quote."""
+"""Report the results of a run, as Markdown tables and as JSON."""
 
 import os
 import platform
@@ -14,12 +14,12 @@ from load.chaos.nemesis import API_KILLED, BOTH_KILLED, DATABASE_KILLED, KINDS
 from local.mariadb import find_server
 
 SHOWN = 5
-"""Breaches of each kind that are told in words."""
+"""Maximum number of violations of each kind that the report describes."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run with what it found; `seconds` are those of traffic."""
+    """A run with its results; `seconds` counts the traffic only."""
 
     seed: int
     seconds: float
@@ -30,8 +30,8 @@ class Run:
 
     @property
     def kills(self) -> dict[str, int]:
-        """How often each program was killed."""
-        times = {kind: sum(1 for each in self.faults if each.kind == kind) for kind in KINDS}
+        """The number of kills of each program."""
+        times = {kind: sum(1 for fault in self.faults if fault.kind == kind) for kind in KINDS}
         return {
             "database": times[DATABASE_KILLED] + times[BOTH_KILLED],
             "API": times[API_KILLED] + times[BOTH_KILLED],
@@ -40,7 +40,7 @@ class Run:
     @property
     def missing(self) -> list[str]:
         """The kinds of faults that no call has met."""
-        given = {each.kind for each in self.faults if each.given}
+        given = {fault.kind for fault in self.faults if fault.given}
         return [kind for kind in KINDS if kind not in given]
 
     @property
@@ -49,7 +49,7 @@ class Run:
 
 
 def figures(run: Run) -> dict[str, Any]:
-    """Return the figures of a run, as JSON has them; times are in seconds."""
+    """Return the figures of a run, ready for JSON; times are in seconds."""
     return {
         "result": run.verdict.result,
         "seed": run.seed,
@@ -57,12 +57,12 @@ def figures(run: Run) -> dict[str, Any]:
         "idempotency": run.idempotency,
         "machine": machine(),
         "operations": len(run.operations),
-        "requests": sum(len(each.attempts) for each in run.operations),
+        "requests": sum(len(operation.attempts) for operation in run.operations),
         "counts": {**run.verdict.counts},
-        "breaches": {name: len(found) for name, found in run.verdict.breaches.items()},
+        "breaches": {name: len(breaches) for name, breaches in run.verdict.breaches.items()},
         "final_read": run.verdict.is_whole,
         "kills": run.kills,
-        "faults": {kind: _outage(each) for kind, each in run.outages.items()},
+        "faults": {kind: _outage(outage) for kind, outage in run.outages.items()},
         "faults_not_given": run.missing,
     }
 
@@ -81,19 +81,19 @@ def _outage(outage: Outage) -> dict[str, float | None]:
 
 def text(run: Run) -> str:
     """Return the report in Markdown."""
-    told = figures(run)
-    kills = told["kills"]
+    data = figures(run)
+    kills = data["kills"]
     return "\n\n".join(
         [
             _table(
-                ["writes, and what was found", ""], {**told["counts"], **told["breaches"]}.items()
+                ["writes, and what was found", ""], {**data["counts"], **data["breaches"]}.items()
             ),
-            _outages_table(told["faults"]),
+            _outages_table(data["faults"]),
             (
                 f"{sum(kills.values())} kills: {kills['database']} of the database, "
-                f"{kills['API']} of the API. {told['operations']:,} operations, "
-                f"{told['requests']:,} requests in {run.seconds:.0f} s; seed {run.seed}; "
-                f"{told['machine']}."
+                f"{kills['API']} of the API. {data['operations']:,} operations, "
+                f"{data['requests']:,} requests in {run.seconds:.0f} s; seed {run.seed}; "
+                f"{data['machine']}."
             ),
             *_breaches(run.verdict),
             f"Faults that no call met: {', '.join(run.missing) or 'none'}.",
@@ -104,11 +104,14 @@ def text(run: Run) -> str:
 
 def _outages_table(faults: Mapping[str, Mapping[str, Any]]) -> str:
     head = ["fault", "times", "calls", "unavailable", "longest", "first success after", "latest"]
-    rows = [(kind, *(_told(value) for value in each.values())) for kind, each in faults.items()]
+    rows = [
+        (kind, *(_format_seconds(value) for value in outage.values()))
+        for kind, outage in faults.items()
+    ]
     return _table(head, rows)
 
 
-def _told(value: float | None) -> str:
+def _format_seconds(value: float | None) -> str:
     if value is None:
         return "never"
     return f"{value:.2f} s" if isinstance(value, float) else f"{value:,}"
@@ -121,20 +124,21 @@ def _table(head: Sequence[str], rows: Any) -> str:
 
 def _breaches(verdict: Verdict) -> list[str]:
     return [
-        f"{name}, {len(found)} in all:\n" + "\n".join(f"- {each}" for each in found[:SHOWN])
-        for name, found in verdict.breaches.items()
-        if found
+        f"{name}, {len(breaches)} in total:\n"
+        + "\n".join(f"- {breach}" for breach in breaches[:SHOWN])
+        for name, breaches in verdict.breaches.items()
+        if breaches
     ]
 
 
 def _conclusion(verdict: Verdict) -> str:
     return {
-        "pass": "pass: every promise was kept.",
-        "fail": "fail: a promise was broken.",
-        "unknown": "unknown: nothing wrong was seen, but the end could not be read.",
+        "pass": "pass: no guarantee was violated.",
+        "fail": "fail: a guarantee was violated.",
+        "unknown": "unknown: no violation was found, but the final data could not be read.",
     }[verdict.result]
 
 
 def machine() -> str:
-    """Tell what the run was on."""
+    """Return a description of the machine: cores, Python and database."""
     return f"{os.cpu_count()} cores, Python {platform.python_version()}, {find_server()}"

@@ -1,6 +1,6 @@
-"""The whole service with a state folder of its own, and ways to break it.
+"""The whole service with its own state folder, and functions that break it.
 
-The client of the Data API is the one of a Lambda function, unless DATA_API_CLIENT says otherwise.
+The API uses the Data API client of a Lambda function, unless DATA_API_CLIENT selects another.
 """
 
 import http.client
@@ -29,14 +29,15 @@ from local.processes import Child, answers, free_port
 
 READY_SECONDS = 60.0
 ROWS = "SELECT id, version, email, phone, deleted_at IS NOT NULL FROM customers"
-# The email address alone would hide that a create is done twice.
+# The unique email address alone would prevent duplicates.
 ALLOW_DUPLICATES = "ALTER TABLE customers DROP KEY uq_customers_email_live"
 
 
 class Service:
-    """MariaDB, the Data API server with faults, and the API; all of it ends with `with`.
+    """Context manager: MariaDB, the Data API server with fault injection, and the API.
 
-    Without idempotency, the API drops the keys of creates, and email addresses need not be unique.
+    Without idempotency, the API ignores the keys of creates, and email addresses need not be
+    unique.
     """
 
     def __init__(self, directory: Path, *, idempotency: bool = True) -> None:
@@ -97,20 +98,20 @@ class Service:
         return Child(name, [sys.executable, "-m", *module], log, self._environment | database)
 
     def token(self, subject: str) -> str:
-        """Return a token of a caller: a repetition is only known by its own."""
+        """Return a caller's token. The API recognizes a retry only from the same caller."""
         return self._issuer.token(subject=subject)
 
     def kill_database(self) -> None:
-        """End it as a crash does: nothing is written any more, no connection is closed."""
+        """Kill the database as a crash would: it flushes nothing and closes no connection."""
         reaper.signal_group(self._mariadb.pid, signal.SIGKILL)
 
     def start_database(self) -> None:
-        """Return when it takes logins again."""
+        """Start the database. Returns when it accepts logins again."""
         self._mariadb.start()
 
     @contextmanager
     def frozen_database(self) -> Iterator[None]:
-        """Have it stand still: it neither answers nor hangs up."""
+        """Suspend the database: it neither responds nor closes connections."""
         reaper.signal_group(self._mariadb.pid, signal.SIGSTOP)
         try:
             yield
@@ -122,9 +123,9 @@ class Service:
             reaper.signal_group(self._api.pid, signal.SIGKILL)
 
     def start_api(self) -> None:
-        """Return when it takes connections."""
+        """Start the API. Returns when it accepts connections."""
         self._stop_api()
-        self._starts += 1  # each start has a log of its own
+        self._starts += 1  # each start has its own log
         module = "local.gateway" if self._idempotency else "load.chaos.broken"
         self._api = self._child(f"api-{self._starts}", module, "--port", str(self.port))
         self._api.wait_until(lambda: answers(self.port), READY_SECONDS)
@@ -134,11 +135,11 @@ class Service:
             self._api.stop()
 
     def give(self, *faults: dict[str, Any]) -> None:
-        """Have the Data API server give these faults, and no others."""
+        """Let the Data API server inject these faults, and no others."""
         self._control("PUT", json.dumps(faults))
 
     def given(self) -> int:
-        """Return how often its faults were given."""
+        """Return the number of injected faults."""
         return sum(fault["given"] for fault in self._control("GET"))
 
     def _control(self, method: str, body: str | None = None) -> Any:
@@ -150,11 +151,11 @@ class Service:
         finally:
             connection.close()
         if answer.status != http.client.OK:
-            raise RuntimeError(f"the Data API server refused a fault: {text.decode()}")
+            raise RuntimeError(f"the Data API server rejected a fault: {text.decode()}")
         return json.loads(text)
 
     def rows(self) -> list[Seen]:
-        """Return every customer as the database itself has it."""
+        """Return every customer as stored in the database."""
         return [
             Seen(str(UUID(bytes=row[0])), row[1], row[2], row[3], bool(row[4]))
             for row in self._ask(ROWS)
@@ -171,7 +172,7 @@ class Service:
 
 @contextmanager
 def _publishing(directory: Path) -> Iterator[Issuer]:
-    """Publish the keys of a new issuer of tokens; they outlive every kill of the API."""
+    """Publish the keys of a new token issuer, which survives every kill of the API."""
     keys: list[bytes] = []
 
     class Keys(BaseHTTPRequestHandler):

@@ -1,9 +1,7 @@
-"""Hostile input for the three Lambda functions, as API Gateway and EventBridge would hand it over.
+"""Fuzzing of the three Lambda functions with hostile API Gateway and EventBridge events.
 
-cases      what one run is: the name of a function, and an event; seeds of them
-mutation   another case made of one
-world      the functions, on a database whose customers are the same at each run
-invariants what must hold of any answer, whatever was asked
-shrinking  the smallest case that still breaks what a case broke
-target     all of that, driven by libFuzzer in an environment of its own
+cases      a case: the name of a function, and an event; seed cases mutation   derives a case from
+another one world      the functions, on a database that is reset before each run invariants what
+every response must fulfil shrinking  minimizes a case that violates an invariant target     the
+entry point for libFuzzer, in its own environment
 """

@@ -1,8 +1,8 @@
-"""Fuzz the functions, guided by coverage: `make fuzz`; load/README.md tells what it looks for.
+"""Fuzz the functions, guided by coverage: `make fuzz`. See load/README.md for the invariants.
 
-It starts a MariaDB of its own and publishes an issuer's keys, then has libFuzzer (by atheris) make
-events of events. What breaks an invariant is kept, shrunk, and printed with the command that
-repeats it. The folder keeps the corpus: the next run goes on from it.
+Starts a private MariaDB, publishes the keys of a token issuer, and lets libFuzzer (through atheris)
+mutate events. A case that violates an invariant is stored, minimized, and printed with the command
+that replays it. The folder keeps the corpus, so the next run continues where this one ended.
 """
 
 import argparse
@@ -25,7 +25,7 @@ import migrations
 from app import SCOPES
 from chalicelib.database import connect
 from chalicelib.settings import Settings
-from load.fuzz.cases import seeds, written
+from load.fuzz.cases import seeds, serialize
 from local.mariadb import MariaDB
 from local.processes import PROJECT, Child, LocalError, answers, free_port
 from local.state import locked
@@ -33,15 +33,15 @@ from tests import tokens
 
 FOLDER = PROJECT / "artifacts" / "fuzz"
 SECONDS = 300
-MOST_BYTES = 300_000  # of a case: a body may be 65,536 bytes, escaped
-STALLED_SECONDS = 30  # for one case, before libFuzzer says that it hangs
-MOST_MEMORY = 2_048  # MB
+MAX_CASE_BYTES = 300_000  # per case: a body may be 65,536 bytes, escaped
+STALLED_SECONDS = 30  # after this time, libFuzzer reports that a case hangs
+MAX_MEMORY_MB = 2_048  # MB
 _PULSE = re.compile(r"^#(\d+)\s+\w+\s+cov: (\d+) ft: \d+ corp: (\d+)", re.MULTILINE)
 _FOUND = re.compile(r"^FOUND (\S+): (.*)$", re.MULTILINE)
 
 
 class Growth(NamedTuple):
-    """Executions, instrumented branches that were reached, and cases in the corpus, by then."""
+    """Executions, instrumented branches reached, and cases in the corpus, at one moment."""
 
     executions: int
     reached: int
@@ -50,7 +50,7 @@ class Growth(NamedTuple):
 
 @contextmanager
 def world(directory: Path, *, is_direct: bool) -> Iterator[Mapping[str, str]]:
-    """Run the database and the issuer; give the environment that names them."""
+    """Run the database and the token issuer; yield the environment variables that name them."""
     mariadb = MariaDB(directory / "mariadb", free_port(), {"innodb-flush-log-at-trx-commit": "0"})
     data_api = free_port()
     token = tokens.issuer().token(SCOPES, seconds=30 * 86_400)
@@ -73,15 +73,15 @@ def world(directory: Path, *, is_direct: bool) -> Iterator[Mapping[str, str]]:
 
 
 def options(arguments: argparse.Namespace, folder: Path) -> list[str]:
-    """Return libFuzzer's own options."""
+    """Return the options for libFuzzer itself."""
     limits = {
         "seed": arguments.seed,
         "runs": arguments.runs or -1,
         "max_total_time": 0 if arguments.runs else arguments.seconds,
-        "max_len": MOST_BYTES,
+        "max_len": MAX_CASE_BYTES,
         "len_control": 0,
         "timeout": STALLED_SECONDS,
-        "rss_limit_mb": MOST_MEMORY,
+        "rss_limit_mb": MAX_MEMORY_MB,
         "print_final_stats": 1,
         "artifact_prefix": f"{folder / 'found'}/",
     }
@@ -89,34 +89,34 @@ def options(arguments: argparse.Namespace, folder: Path) -> list[str]:
 
 
 def prepare(folder: Path) -> None:
-    """Make what libFuzzer writes into, with the seeds among what is there."""
+    """Create the folders that libFuzzer writes to, and add the seeds to the corpus."""
     for name in ("corpus", "found"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for n, case in enumerate(seeds()):
-        (folder / "corpus" / f"seed-{n:03}").write_bytes(written(case))
+        (folder / "corpus" / f"seed-{n:03}").write_bytes(serialize(case))
 
 
-def fuzzed(arguments: argparse.Namespace, folder: Path, environment: Mapping[str, str]) -> int:
-    """Run libFuzzer to its end; tell of it, and return the exit code."""
+def run_fuzzer(arguments: argparse.Namespace, folder: Path, environment: Mapping[str, str]) -> int:
+    """Run libFuzzer until it ends, print a report, and return the exit code."""
     command = [arguments.python, "-m", "load.fuzz.target", str(folder), *options(arguments, folder)]
     log, start = folder / "log.txt", time.monotonic()
     with Child("fuzzer", command, log, {**os.environ, **environment}) as fuzzer:
-        history = followed(fuzzer, log, arguments)
+        history = follow(fuzzer, log, arguments)
     if not history:
         raise LocalError(fuzzer.obituary())
     print(report(folder, history, arguments.seed, time.monotonic() - start))
     return 1 if fuzzer.exit_code or faults(log) else 0
 
 
-def followed(fuzzer: Child, log: Path, arguments: argparse.Namespace) -> list[Growth]:
-    """Show how far it is until it ends; return how it grew."""
+def follow(fuzzer: Child, log: Path, arguments: argparse.Namespace) -> list[Growth]:
+    """Show the progress until the fuzzer ends. Return the growth over time."""
     total = arguments.runs or None
     history: list[Growth] = []
     with tqdm(total=total, desc="fuzzing", unit=" cases", disable=None) as bar:
         while True:
             has_ended = fuzzer.has_ended
-            told = _PULSE.findall(log.read_text(errors="replace"))
-            history = [Growth(*map(int, each)) for each in told]
+            pulses = _PULSE.findall(log.read_text(errors="replace"))
+            history = [Growth(*map(int, growth)) for growth in pulses]
             if history:
                 bar.update(history[-1].executions - bar.n)
                 bar.set_postfix_str(f"{history[-1].reached} branches, {len(faults(log))} faults")
@@ -126,21 +126,20 @@ def followed(fuzzer: Child, log: Path, arguments: argparse.Namespace) -> list[Gr
 
 
 def faults(log: Path) -> dict[str, str]:
-    """Return what was found: the file, and what it breaks."""
+    """Return the faults that were found: the file, and the violated invariant."""
     return dict(_FOUND.findall(log.read_text(errors="replace")))
 
 
 def report(folder: Path, history: Sequence[Growth], seed: int, seconds: float) -> str:
-    """Return what was run, how coverage grew, and how to repeat what was found."""
-    told: dict[str, Any] = json.loads((folder / "told.json").read_text())
-    executions = max(told["executions"], *(each.executions for each in history), 0)
+    """Return the report: executions, growth of coverage, and how to replay each fault."""
+    stats: dict[str, Any] = json.loads((folder / "stats.json").read_text())
+    executions = max(stats["executions"], *(growth.executions for growth in history), 0)
     lines = [
         f"{executions:,} executions in {seconds:,.0f} s, seed {seed}",
-        f"slowest: {told['slowest'][0] * 1000:.0f} ms of processor, instrumented",
-        "what was answered: "
-        + ", ".join(f"{kind} {n:,}" for kind, n in sorted(told["seen"].items())),
+        f"slowest case: {stats['slowest'][0] * 1000:.0f} ms of CPU time, instrumented",
+        "responses: " + ", ".join(f"{kind} {n:,}" for kind, n in sorted(stats["seen"].items())),
         "executions, branches reached, cases in the corpus:",
-        *(f"  {n:>10,} {reached:>6,} {corpus:>6,}" for n, reached, corpus in _thinned(history)),
+        *(f"  {n:>10,} {reached:>6,} {corpus:>6,}" for n, reached, corpus in _thin(history)),
     ]
     for name, fault in faults(folder / "log.txt").items():
         file = os.path.relpath(folder / "found" / name)
@@ -148,23 +147,23 @@ def report(folder: Path, history: Sequence[Growth], seed: int, seconds: float) -
     return "\n".join(lines)
 
 
-def _thinned(history: Sequence[Growth]) -> list[Growth]:
-    """Return where executions have doubled, and the end."""
+def _thin(history: Sequence[Growth]) -> list[Growth]:
+    """Return the growth at each doubling of executions, and at the end."""
     kept: list[Growth] = []
-    for each in history:
-        if not kept or each.executions >= 2 * kept[-1].executions:
-            kept.append(each)
+    for growth in history:
+        if not kept or growth.executions >= 2 * kept[-1].executions:
+            kept.append(growth)
     return [*kept, history[-1]] if history and kept[-1] != history[-1] else kept
 
 
-def replayed(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
-    """Run the cases in the files once; print what came of each, and return the exit code."""
+def replay(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    """Run the cases in the files once, print the results, and return the exit code."""
     command = [sys.executable, "-m", "load.fuzz.replay", *map(str, arguments.replay)]
     return subprocess.run(command, env={**os.environ, **environment}, check=False).returncode
 
 
 def main() -> int:
-    """Fuzz, or replay; return the exit code: 1 where something is broken."""
+    """Fuzz or replay. Return the exit code: 1 if an invariant was violated."""
     arguments = _arguments()
     folder: Path = arguments.folder
     try:
@@ -173,10 +172,10 @@ def main() -> int:
             world(Path(directory), is_direct=arguments.direct) as environment,
         ):
             if arguments.replay:
-                return replayed(arguments, environment)
+                return replay(arguments, environment)
             with locked(folder):
                 prepare(folder)
-                return fuzzed(arguments, folder, environment)
+                return run_fuzzer(arguments, folder, environment)
     except KeyboardInterrupt:
         return 130
     except (LocalError, OSError) as error:
@@ -188,11 +187,21 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m load.fuzz", description=__doc__)
     parser.add_argument("--python", default=str(PROJECT / ".venv/fuzz/bin/python"))
     parser.add_argument("--seconds", type=_positive, default=SECONDS, help="(%(default)s)")
-    parser.add_argument("--runs", type=_positive, help="so many executions, however long they take")
+    parser.add_argument("--runs", type=_positive, help="stop after this number of executions")
     parser.add_argument("--seed", type=_positive, default=1 + secrets.randbelow(2**31 - 1))
-    parser.add_argument("--direct", action="store_true", help="by PyMySQL, which is faster")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="of corpus and finds")
-    parser.add_argument("--replay", type=_file, nargs="+", metavar="FILE", help="run these once")
+    parser.add_argument(
+        "--direct", action="store_true", help="run SQL through PyMySQL, which is faster"
+    )
+    parser.add_argument(
+        "--folder", type=Path, default=FOLDER, help="folder of the corpus and the faults"
+    )
+    parser.add_argument(
+        "--replay",
+        type=_file,
+        nargs="+",
+        metavar="FILE",
+        help="only run the cases in these files, once",
+    )
     return parser.parse_args()
 
 
@@ -204,7 +213,7 @@ def _positive(text: str) -> int:
 
 def _file(text: str) -> Path:
     if not Path(text).is_file():
-        raise argparse.ArgumentTypeError(f"there is no file {text}")
+        raise argparse.ArgumentTypeError(f"file not found: {text}")
     return Path(text).resolve()
 
 

@@ -1,7 +1,7 @@
-"""What one run of the fuzzer is, and the seeds that it begins with.
+"""Define a fuzz case, and the seed cases.
 
-A case is JSON, so that people can read what was found: the name of a function of app.py and its
-event. `{token}` in an event stands for a token that the issuer has signed, as none lasts.
+A case is readable JSON: the name of a function in app.py, and its event. In an event, `{token}` is
+replaced by a token that the issuer has just signed, because tokens expire.
 """
 
 import base64
@@ -18,7 +18,7 @@ from chalicelib.settings import LOCAL_CURSOR_KEY
 
 JSONValue = Any
 TOKEN = "{token}"  # noqa: S105
-MARKER = "zqm"  # of what is personal
+MARKER = "zqm"  # marks personal data
 FUNCTIONS = ("app", "authorize", "purge_customers")
 SCOPES = "customers:read customers:write customers:erase"
 LIVE, OTHER, DELETED, ERASED, OVERDUE = (
@@ -54,14 +54,14 @@ PURGE = ("version", "account", "region", "detail-type", "source", "time", "id", 
 
 
 class Case(NamedTuple):
-    """A function's name, and the event that it gets."""
+    """The name of a function, and the event that it receives."""
 
     function: str
     event: JSONValue
 
 
 def read(data: bytes) -> Case | None:
-    """Return the case in the bytes; None where there is none."""
+    """Parse a case. Returns None if the bytes are not a case."""
     try:
         function, event = json.loads(data)
     except (ValueError, TypeError, RecursionError):
@@ -69,7 +69,7 @@ def read(data: bytes) -> Case | None:
     return Case(function, event) if function in FUNCTIONS else None
 
 
-def written(case: Case) -> bytes:
+def serialize(case: Case) -> bytes:
     return json.dumps(case, separators=(",", ":")).encode()
 
 
@@ -80,7 +80,7 @@ def request(
     headers: dict[str, str] | None = None,
     query: dict[str, list[str]] | None = None,
 ) -> Case:
-    """Return a request as API Gateway hands it over (REST API, payload 1.0)."""
+    """Return a request as API Gateway sends it (REST API, payload 1.0)."""
     sent = HEADERS | (headers or {})
     of_customer = OF_CUSTOMER.fullmatch(path)
     context = {
@@ -105,14 +105,14 @@ def request(
     return Case("app", event)
 
 
-def encoded(case: Case, body: bytes) -> Case:
-    """Return the request with another body, in the gateway's other encoding."""
+def with_base64_body(case: Case, body: bytes) -> Case:
+    """Return the request with this body, base64-encoded as API Gateway encodes binary bodies."""
     text = base64.b64encode(body).decode()
     return Case(case.function, {**case.event, "body": text, "isBase64Encoded": True})
 
 
 def seeds() -> Iterator[Case]:
-    """Yield what to begin with: each operation, each problem, each other function."""
+    """Yield the seeds: each operation, each problem, and each of the other functions."""
     yield from _reads()
     yield from _lists()
     yield from _writes()
@@ -125,15 +125,15 @@ def seeds() -> Iterator[Case]:
     for header in ({"alg": "none"}, {"alg": "ES256", "kid": "x"}, {"alg": "HS256", "typ": "JWT"}):
         parts = (header, {"sub": MARKER, "exp": 4_102_444_800}, "sig")
         token = ".".join(
-            base64.urlsafe_b64encode(json.dumps(each).encode()).decode().rstrip("=")
-            for each in parts
+            base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
+            for part in parts
         )
         yield Case("authorize", authorization(f"Bearer {token}"))
     yield Case("purge_customers", {**dict.fromkeys(PURGE, "x"), "resources": []})
 
 
 def authorization(token: str) -> dict[str, str]:
-    """Return what API Gateway asks an authorizer."""
+    """Return the event that API Gateway sends to an authorizer."""
     arn = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/dev/GET/customers"
     return {"type": "TOKEN", "authorizationToken": token, "methodArn": arn}
 
@@ -203,10 +203,12 @@ def _writes() -> Iterator[Case]:
 
 def _odd_bodies() -> Iterator[Case]:
     create = request("POST", "/customers")
-    yield encoded(create, json.dumps(NEW, ensure_ascii=False).encode())
-    yield encoded(create, b'{"email": "\xff\xfe", "given_name": "\xc3"}')
+    yield with_base64_body(create, json.dumps(NEW, ensure_ascii=False).encode())
+    yield with_base64_body(create, b'{"email": "\xff\xfe", "given_name": "\xc3"}')
     bomb = gzip.compress(b" " * 1_000_000 + b"{}")
-    yield encoded(request("POST", "/customers", headers={"Content-Encoding": "gzip"}), bomb)
+    yield with_base64_body(
+        request("POST", "/customers", headers={"Content-Encoding": "gzip"}), bomb
+    )
     for body in (
         "[" * 10_000,
         '{"a":' * 500 + "1" + "}" * 500,

@@ -1,7 +1,7 @@
-"""Look for SQL injection in every parameter, by sqlmap: `make sqlmap`.
+"""Search every parameter for SQL injection with sqlmap: `make sqlmap`.
 
-It runs the service on ports of its own, and first an endpoint that can be injected: sqlmap has to
-find that one, or its silence about the others means nothing. Where it finds more, that is an error.
+Runs the service on its own ports. First, sqlmap must detect a deliberately vulnerable endpoint,
+because otherwise finding nothing in the service would prove nothing. Any other finding is an error.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from load.fuzz.cases import CUSTOMER
 from local.processes import PROJECT, LocalError
 from tests.service import Service, running
 
-HERE = "*"  # sqlmap's mark of what to inject into
+INJECT_HERE = "*"  # tells sqlmap where to inject
 FOUND, NOT_FOUND = "identified the following injection point", "do not appear to be injectable"
 QUERY = {
     "limit": "1",
@@ -43,50 +43,53 @@ QUERY = {
     "fields": "id",
 }
 SENT = {
-    "If-Match": f'"v1{HERE}"',
-    "If-None-Match": f'"v1{HERE}"',
-    "Prefer": f"return=minimal{HERE}",
-    "Request-Id": f"a{HERE}",
-    "X-Amzn-Trace-Id": f"Root=1{HERE}",
+    "If-Match": f'"v1{INJECT_HERE}"',
+    "If-None-Match": f'"v1{INJECT_HERE}"',
+    "Prefer": f"return=minimal{INJECT_HERE}",
+    "Request-Id": f"a{INJECT_HERE}",
+    "X-Amzn-Trace-Id": f"Root=1{INJECT_HERE}",
 }
 Request = tuple[str, str, Mapping[str, str], Any]
 
 
 def requests(customer_id: str) -> Iterator[tuple[str, Request]]:
-    """Yield the name of each thing that a client sends, and a request with the mark in it."""
+    """Yield every parameter's name, and a request with the injection marker in this parameter."""
     one = f"/customers/{customer_id}"
-    yield "path", ("GET", f"{one}{HERE}", {}, None)
+    yield "path", ("GET", f"{one}{INJECT_HERE}", {}, None)
     for name, value in QUERY.items():
-        yield f"query {name}", ("GET", f"/customers?{name}={value}{HERE}", {}, None)
-    yield "query deep", ("GET", f"/health?deep=true{HERE}", {}, None)
+        yield f"query {name}", ("GET", f"/customers?{name}={value}{INJECT_HERE}", {}, None)
+    yield "query deep", ("GET", f"/health?deep=true{INJECT_HERE}", {}, None)
     for name, value in SENT.items():
         yield f"header {name}", ("PATCH", one, {name: value}, {"given_name": "Ada"})
-    key = {"Idempotency-Key": f"key{HERE}"}
+    key = {"Idempotency-Key": f"key{INJECT_HERE}"}
     yield "header Idempotency-Key", ("POST", "/customers", key, CUSTOMER)
     for name in CUSTOMER:
-        for path, value in places(CUSTOMER[name]):
+        for path, value in marked_copies(CUSTOMER[name]):
             yield f"body {name}{path}", ("PATCH", one, {}, {name: value})
-    yield "body of a new customer", ("POST", "/customers", {}, CUSTOMER | {"email": f"{HERE}@b.cd"})
-    batch = {"items": [{"email": "b@example.com", "company_name": f"B{HERE}"}]}
+    yield (
+        "body of a new customer",
+        ("POST", "/customers", {}, CUSTOMER | {"email": f"{INJECT_HERE}@b.cd"}),
+    )
+    batch = {"items": [{"email": "b@example.com", "company_name": f"B{INJECT_HERE}"}]}
     yield "body of a batch", ("POST", "/customers/batch", {}, batch)
 
 
-def places(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the value with the mark at the end of each text in it, names among them."""
+def marked_copies(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield copies of the value, each with the marker after one of its strings or names."""
     if isinstance(value, dict):
-        for name, each in value.items():
+        for name, item in value.items():
             yield from (
-                (p, {**value, name: marked}) for p, marked in places(each, f"{path}/{name}")
+                (p, {**value, name: marked}) for p, marked in marked_copies(item, f"{path}/{name}")
             )
-            yield f"{path}/{name} (the name)", {**value, f"{name}{HERE}": each}
+            yield f"{path}/{name} (the name)", {**value, f"{name}{INJECT_HERE}": item}
     elif isinstance(value, list):
-        yield from ((p, [marked]) for p, marked in places(value[0], f"{path}/0"))
+        yield from ((p, [marked]) for p, marked in marked_copies(value[0], f"{path}/0"))
     else:
-        yield path, f"{value}{HERE}"
+        yield path, f"{value}{INJECT_HERE}"
 
 
 def http(url: str, token: str, request: Request) -> str:
-    """Return the request as it goes over the wire."""
+    """Return the raw HTTP request."""
     method, path, headers, body = request
     text = "" if body is None else json.dumps(body)
     sent = {
@@ -100,13 +103,13 @@ def http(url: str, token: str, request: Request) -> str:
 
 
 class Sqlmap:
-    """sqlmap, run by the Python that has it, and a directory for every file that it writes."""
+    """The Python that has sqlmap, and a directory for its output."""
 
     def __init__(self, python: Path, directory: Path, level: int) -> None:
         self._python, self._directory, self._level = python.absolute(), directory, level
 
-    def finds(self, request: str) -> bool:
-        """Whether it can inject. Raises LocalError where it says neither yes nor no."""
+    def can_inject(self, request: str) -> bool:
+        """Return whether sqlmap can inject. Raises LocalError if its output does not say so."""
         file = self._directory / "request.txt"
         file.write_text(request)
         options = ("--batch", "--flush-session", "--disable-coloring", "--skip-waf")
@@ -129,15 +132,15 @@ class Sqlmap:
             check=False,
         )
         if (FOUND in done.stdout) == (NOT_FOUND in done.stdout):
-            raise LocalError(f"sqlmap does not say what it found:\n{done.stdout}{done.stderr}")
+            raise LocalError(f"sqlmap reported no result:\n{done.stdout}{done.stderr}")
         return FOUND in done.stdout
 
 
 @contextmanager
-def injectable(database_url: str) -> Iterator[str]:
-    """Serve what nobody should write: a parameter that becomes part of a statement."""
+def serve_vulnerable(database_url: str) -> Iterator[str]:
+    """Serve a deliberately vulnerable endpoint: it puts a parameter into the SQL text."""
 
-    class Toy(BaseHTTPRequestHandler):
+    class VulnerableHandler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             name = parse_qs(urlsplit(self.path).query).get("name", [""])[0]
             with pymysql.connect(**connection_arguments(database_url)) as connection:
@@ -154,49 +157,53 @@ def injectable(database_url: str) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Toy) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), VulnerableHandler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
 
 
-def looked_for(sqlmap: Sqlmap, service: Service, only: str) -> list[str]:
-    """Return the names of what can be injected into; the toy is always among them."""
+def find_injectable(sqlmap: Sqlmap, service: Service, only: str) -> list[str]:
+    """Return the injectable parameters. The vulnerable endpoint is always among them."""
     customer_id = service.create(1).json()["id"]
-    with injectable(service.mariadb.url) as toy:
-        toys = http(toy, "", ("GET", f"/?name=Ada{HERE}", {}, None))
-        if not sqlmap.finds(toys):
-            raise LocalError("sqlmap does not find what is injectable: its silence means nothing")
-    wanted = [each for each in requests(customer_id) if only in each[0]]
+    with serve_vulnerable(service.mariadb.url) as toy:
+        toys = http(toy, "", ("GET", f"/?name=Ada{INJECT_HERE}", {}, None))
+        if not sqlmap.can_inject(toys):
+            raise LocalError(
+                "sqlmap did not detect the vulnerable endpoint, so its results are worthless"
+            )
+    wanted = [request for request in requests(customer_id) if only in request[0]]
     found = []
     for name, request in (bar := tqdm(wanted, desc="looking", unit="parameter", disable=None)):
         bar.set_postfix_str(name)
-        if sqlmap.finds(http(service.url, service.token, request)):
+        if sqlmap.can_inject(http(service.url, service.token, request)):
             found.append(name)
-    print(f"sqlmap found the toy, and looked at {len(wanted)} parameters of the service.")
+    print(f"sqlmap detected the vulnerable endpoint, and tested {len(wanted)} of our parameters.")
     return found
 
 
 def main() -> int:
-    """Look, and return the exit code."""
+    """Search for injectable parameters, and return the exit code."""
     arguments = _arguments()
     try:
         with TemporaryDirectory() as directory, running(Path(directory) / "service") as service:
             sqlmap = Sqlmap(arguments.python, Path(directory), arguments.level)
-            found = looked_for(sqlmap, service, arguments.only)
+            found = find_injectable(sqlmap, service, arguments.only)
     except KeyboardInterrupt:
         return 130
     except (LocalError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(f"It can inject into: {', '.join(found) or 'none'}")
+    print(f"Injectable: {', '.join(found) or 'none'}")
     return 1 if found else 0
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m load.fuzz.injection", description=__doc__)
     parser.add_argument("--python", type=Path, default=PROJECT / ".venv/fuzz/bin/python")
-    parser.add_argument("--only", default="", help="parameters whose name has this in it")
+    parser.add_argument(
+        "--only", default="", help="only test parameters whose name contains this text"
+    )
     parser.add_argument("--level", type=int, choices=range(1, 6), default=1, help="(%(default)s)")
     return parser.parse_args()
 

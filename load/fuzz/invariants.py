@@ -1,7 +1,8 @@
-"""What must hold of any answer, whatever was asked.
+"""Invariants of every response, regardless of the event.
 
-An event that API Gateway can't have made (it alone may call the function, infrastructure/policies)
-may fail as it likes, as long as nothing leaks and nothing is allowed.
+Some events cannot come from API Gateway, and no one else may call the functions
+(infrastructure/policies). Such events may fail in any way, as long as nothing leaks and no access
+is granted.
 """
 
 import json
@@ -21,11 +22,11 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi.json"
 PROBLEM = "application/problem+json"
 MEMBERS = {"type", "title", "status", "detail", "instance", "request_id"}
 INSIDES = re.compile(r'Traceback|File "|\.py\b|site-packages|\b(SELECT|INSERT|UPDATE|DELETE) .*\b')
-EXPIRED = 2_000_000_000  # no case names a time between the clock's and this
+EXPIRED = 2_000_000_000  # no case contains a time between now and this
 
 
-def broken(case: Case, outcome: Outcome) -> Iterator[str]:
-    """Yield what does not hold, each in words that are the same for the same fault."""
+def find_violations(case: Case, outcome: Outcome) -> Iterator[str]:
+    """Yield each violation. Equal faults yield equal texts."""
     yield from _of_logs(case, outcome)
     if case.function == "authorize":
         yield from _of_policies(case, outcome)
@@ -38,13 +39,13 @@ def broken(case: Case, outcome: Outcome) -> Iterator[str]:
 def _of_logs(case: Case, outcome: Outcome) -> Iterator[str]:
     for line in outcome.logged.splitlines():
         try:
-            told = json.loads(line)
+            record = json.loads(line)
         except ValueError:
             yield "a logged line is not JSON"
             continue
-        told.pop("request_id", None)  # which may be the client's own
-        if is_possible(case) and MARKER in json.dumps(told).lower():
-            yield "a logged line has personal data"
+        record.pop("request_id", None)  # may come from the client
+        if is_possible(case) and MARKER in json.dumps(record).lower():
+            yield "a logged line contains personal data"
 
 
 def _of_policies(case: Case, outcome: Outcome) -> Iterator[str]:
@@ -52,12 +53,12 @@ def _of_policies(case: Case, outcome: Outcome) -> Iterator[str]:
         if is_possible(case):
             yield f"the authorizer raises {type(outcome.error).__name__}"
         return
-    answer = outcome.answer
-    statement = answer["policyDocument"]["Statement"][0]
+    response = outcome.response
+    statement = response["policyDocument"]["Statement"][0]
     if statement["Effect"] != "Deny" and TOKEN not in case.event["authorizationToken"]:
-        yield "a token is let in that was not issued"
-    if MARKER in json.dumps(answer["context"]):
-        yield "the authorizer repeats what is in a token"
+        yield "the authorizer accepts a token that was not issued"
+    if MARKER in json.dumps(response["context"]):
+        yield "the authorizer repeats content of a token"
 
 
 def _of_purges(case: Case, outcome: Outcome) -> Iterator[str]:
@@ -66,16 +67,16 @@ def _of_purges(case: Case, outcome: Outcome) -> Iterator[str]:
 
 
 def _of_answers(case: Case, outcome: Outcome) -> Iterator[str]:
-    answer, error = outcome.answer, outcome.error
+    response, error = outcome.response, outcome.error
     if not is_possible(case):
-        if error is None and answer["statusCode"] < 300 and not _is_public(case):
+        if error is None and response["statusCode"] < 300 and not _is_public(case):
             yield from _of_rights(case)
         return
     if error:
         yield f"the function raises {type(error).__name__}"
         return
-    context, status = case.event["requestContext"], answer["statusCode"]
-    where = f"{context['httpMethod']} {context['resourcePath']} answers {status}"
+    context, status = case.event["requestContext"], response["statusCode"]
+    where = f"{context['httpMethod']} {context['resourcePath']} returns {status}"
     described = _described(context["resourcePath"], context["httpMethod"])
     if status >= 500:
         yield f"{where}: {_errors(outcome.logged)}"
@@ -83,8 +84,8 @@ def _of_answers(case: Case, outcome: Outcome) -> Iterator[str]:
         yield f"{where}, which is not documented"
     if status < 400 and not _is_public(case):
         yield from _of_rights(case)
-    yield from (f"{where}, {each}" for each in _of_headers(answer["headers"]))
-    yield from (f"{where}, {each}" for each in _of_body(case, answer, described))
+    yield from (f"{where}, {item}" for item in _of_headers(response["headers"]))
+    yield from (f"{where}, {item}" for item in _of_body(case, response, described))
     if outcome.logged.count('"message":"request"') != 1:
         yield f"{where}, which is not logged once"
 
@@ -97,14 +98,14 @@ def _of_headers(given: dict[str, Any]) -> Iterator[str]:
             yield f"with {name} that HTTP can't carry"
 
 
-def _of_body(case: Case, answer: dict[str, Any], described: dict[str, Any]) -> Iterator[str]:
-    body, status = answer["body"], answer["statusCode"]
+def _of_body(case: Case, response: dict[str, Any], described: dict[str, Any]) -> Iterator[str]:
+    body, status = response["body"], response["statusCode"]
     method = case.event["requestContext"]["httpMethod"]
     if method == "HEAD" or status in {204, 304}:
         if body:
             yield "with a body"
         return
-    media_type = answer["headers"].get("Content-Type", "")
+    media_type = response["headers"].get("Content-Type", "")
     if media_type not in described.get(str(status), {PROBLEM}):
         yield f"as {media_type}"
     if "json" not in media_type:
@@ -121,30 +122,30 @@ def _of_body(case: Case, answer: dict[str, Any], described: dict[str, Any]) -> I
 
 def _of_problem(problem: dict[str, Any], status: int) -> Iterator[str]:
     if problem.keys() - {"errors"} != MEMBERS or problem["status"] != status:
-        yield "which is not a whole problem"
+        yield "which is not a complete problem"
     errors = problem.get("errors", [])
-    said = [problem["title"], problem["detail"], *(f"{e['code']} {e['detail']}" for e in errors)]
-    if MARKER in " ".join(said).lower():
-        yield "which repeats what was sent"
-    if INSIDES.search(" ".join(said)):
-        yield "which shows the inside"
+    detail = [problem["title"], problem["detail"], *(f"{e['code']} {e['detail']}" for e in errors)]
+    if MARKER in " ".join(detail).lower():
+        yield "which repeats the client's input"
+    if INSIDES.search(" ".join(detail)):
+        yield "which reveals internals"
 
 
 def _of_rights(case: Case) -> Iterator[str]:
-    """Yield when the caller has not the scope that the operation asks for, or the token is old."""
+    """Yield a violation if the caller lacks the operation's scope, or its token has expired."""
     context = case.event["requestContext"]
     caller = context.get("authorizer") or {}
     scope = _scope(context["resourcePath"], context["httpMethod"])
     if scope not in str(caller.get("scopes", "")).split() or int(caller["expires"]) < EXPIRED:
-        yield f"{context['httpMethod']} {context['resourcePath']} is allowed without a right"
+        yield f"{context['httpMethod']} {context['resourcePath']} is allowed without the scope"
 
 
 def _errors(logged: str) -> str:
-    """Return where an error came from."""
+    """Return the location of a logged error."""
     for line in logged.splitlines():
         if '"where"' in line:
-            told = json.loads(line)
-            return f"{told['error']} at {told['where'][-1]}"
+            record = json.loads(line)
+            return f"{record['error']} at {record['where'][-1]}"
     return "nothing is logged"
 
 
@@ -173,8 +174,8 @@ def _described(route: str, method: str) -> dict[str, set[str]]:
     if operation is None:
         return {"204": set()} if method == "OPTIONS" else {"405": {PROBLEM}}
     shared = document["components"]["responses"]
-    named = {
-        status: shared[answer["$ref"].rpartition("/")[2]] if "$ref" in answer else answer
-        for status, answer in operation["responses"].items()
+    documented = {
+        status: shared[response["$ref"].rpartition("/")[2]] if "$ref" in response else response
+        for status, response in operation["responses"].items()
     }
-    return {status: set(answer.get("content", ())) for status, answer in named.items()}
+    return {status: set(response.get("content", ())) for status, response in documented.items()}

@@ -1,6 +1,6 @@
-"""Another case made of one: its tree is changed, not its bytes, so that most of it stays a request.
+"""Mutate a case: the changes apply to its tree, not to its bytes, so that it stays a request.
 
-Texts that hold more (a body, its base64) are opened, changed inside, and closed again.
+Nested texts (a body, its base64 encoding) are decoded, changed inside, and encoded again.
 """
 
 import base64
@@ -44,88 +44,88 @@ VALUES = (
 RETRIES = 4
 IMPOSSIBLE = 0.05
 FRESH = 0.02
-LONGEST = 70_000  # characters of a text that is blown up: more than a body may have
+MAX_TEXT_CHARACTERS = 70_000  # maximum length of an inflated text: more than a body may have
 
 
 class Mutator:
-    """Makes cases of cases; what it takes from others it takes from the pool."""
+    """Derives cases from cases. Pieces of other cases come from the pool."""
 
     def __init__(self, pool: Sequence[Case], routes: Sequence[str]) -> None:
         self._pool, self._routes = pool, routes
 
-    def __call__(self, case: Case | None, dice: Random) -> Case:
-        """Return the case with one to four changes, or a seed if there was none.
+    def __call__(self, case: Case | None, rng: Random) -> Case:
+        """Return the case with one to four changes, or a seed if there is no case.
 
-        Most that API Gateway could not have sent are given up: they go no further than Chalice.
+        Mostly returns events that API Gateway can send, because others fail early, within Chalice.
         """
         for _ in range(RETRIES):
-            made = self._changed(case, dice)
-            if is_possible(made) or dice.random() < IMPOSSIBLE:
+            mutated = self._mutate_once(case, rng)
+            if is_possible(mutated) or rng.random() < IMPOSSIBLE:
                 break
             case = None
-        return made
+        return mutated
 
-    def _changed(self, case: Case | None, dice: Random) -> Case:
-        if case is None or dice.random() < FRESH:
-            case = dice.choice(self._pool)
+    def _mutate_once(self, case: Case | None, rng: Random) -> Case:
+        if case is None or rng.random() < FRESH:
+            case = rng.choice(self._pool)
         event = case.event
-        for _ in range(dice.choice((1, 1, 1, 2, 3, 4))):
-            event = dice.choice(self._changes())(event, dice)
+        for _ in range(rng.choice((1, 1, 1, 2, 3, 4))):
+            event = rng.choice(self._changes())(event, rng)
         return Case(case.function, event)
 
     def _changes(self) -> Sequence[Callable[[JSONValue, Random], JSONValue]]:
-        sent = (header_changed, header_changed, query_changed, body_changed, body_changed)
-        return (*sent, changed, changed, self._spliced, self._routed)
+        sent = (mutate_header, mutate_header, mutate_query, mutate_body, mutate_body)
+        return (*sent, mutate, mutate, self._splice, self._reroute)
 
-    def _spliced(self, event: JSONValue, dice: Random) -> JSONValue:
-        """Give the event a member of another's."""
-        other = dice.choice(self._pool).event
+    def _splice(self, event: JSONValue, rng: Random) -> JSONValue:
+        """Replace one field of the event by the same field of another event."""
+        other = rng.choice(self._pool).event
         if not isinstance(event, dict) or not isinstance(other, dict):
             return other
-        name = dice.choice([*other])
+        name = rng.choice([*other])
         return {**event, name: other[name]}
 
-    def _routed(self, event: JSONValue, dice: Random) -> JSONValue:
-        """Send it elsewhere, or by somebody else."""
+    def _reroute(self, event: JSONValue, rng: Random) -> JSONValue:
+        """Send the request to another route, or as another caller."""
         if not isinstance(event, dict) or not isinstance(event.get("requestContext"), dict):
             return event
         context = dict(event["requestContext"])
-        match dice.randrange(4):
+        match rng.randrange(4):
             case 0:
-                context["httpMethod"] = dice.choice(sorted(METHODS))
+                context["httpMethod"] = rng.choice(sorted(METHODS))
             case 1:
-                context["resourcePath"] = route = dice.choice(self._routes)
-                known = {"customer_id": dice.choice(KNOWN)} if "{" in route else None
+                context["resourcePath"] = route = rng.choice(self._routes)
+                known = {"customer_id": rng.choice(KNOWN)} if "{" in route else None
                 event = {**event, "pathParameters": known}
             case 2:
                 context["authorizer"] = {
-                    "principalId": dice.choice(("zqm", "", "a@b", "\ud800")),
-                    "scopes": " ".join(dice.sample(SCOPES.split(), dice.randrange(4))),
-                    "expires": dice.choice(("4102444800", "0", "1")),
+                    "principalId": rng.choice(("zqm", "", "a@b", "\ud800")),
+                    "scopes": " ".join(rng.sample(SCOPES.split(), rng.randrange(4))),
+                    "expires": rng.choice(("4102444800", "0", "1")),
                 }
             case _:
                 context.pop("authorizer", None)
         return {**event, "requestContext": context}
 
 
-def changed(value: JSONValue, dice: Random) -> JSONValue:
-    """Return the value with something in it changed, at any depth."""
-    if isinstance(value, dict | list) and value and dice.random() < 0.9:
-        return _with_a_member_changed(value, dice)
-    if isinstance(value, str) and dice.random() < 0.9:
-        return text_changed(value, dice)
-    if isinstance(value, dict) and dice.random() < 0.8:
-        return {**value, dice.choice(NAMES): dice.choice(ODD)}
-    return dice.choice(ODD)
+def mutate(value: JSONValue, rng: Random) -> JSONValue:
+    """Return the value with one change, at any depth."""
+    if isinstance(value, dict | list) and value and rng.random() < 0.9:
+        return _mutate_field(value, rng)
+    if isinstance(value, str) and rng.random() < 0.9:
+        return mutate_text(value, rng)
+    if isinstance(value, dict) and rng.random() < 0.8:
+        return {**value, rng.choice(NAMES): rng.choice(ODD)}
+    return rng.choice(ODD)
 
 
-def header_changed(event: JSONValue, dice: Random) -> JSONValue:
-    """Change a header, or send another, in both of the forms that the gateway has for headers."""
+def mutate_header(event: JSONValue, rng: Random) -> JSONValue:
+    """Change or add a header, in both formats that API Gateway uses for headers."""
     if not isinstance(event, dict) or not isinstance(event.get("headers"), dict):
-        return changed(event, dice)
+        return mutate(event, rng)
     headers = event["headers"]
-    name = dice.choice([*headers, *HEADERS])
-    value = text_changed(str(headers.get(name, dice.choice(VALUES))), dice)
+    name = rng.choice([*headers, *HEADERS])
+    value = mutate_text(str(headers.get(name, rng.choice(VALUES))), rng)
     lists = event.get("multiValueHeaders")
     lists = lists if isinstance(lists, dict) else {}
     return {
@@ -135,82 +135,84 @@ def header_changed(event: JSONValue, dice: Random) -> JSONValue:
     }
 
 
-def query_changed(event: JSONValue, dice: Random) -> JSONValue:
-    """Change a parameter of the query, or send another."""
+def mutate_query(event: JSONValue, rng: Random) -> JSONValue:
+    """Change or add a query parameter."""
     if not isinstance(event, dict):
-        return changed(event, dice)
+        return mutate(event, rng)
     query = event.get("multiValueQueryStringParameters")
     query = query if isinstance(query, dict) else {}
-    name = dice.choice([*query, *PARAMETERS])
-    given = query.get(name)
-    value = given[0] if isinstance(given, list) and given else dice.choice(VALUES)
-    made = {**query, name: [text_changed(str(value), dice)]}
-    return {**event, "multiValueQueryStringParameters": made}
+    name = rng.choice([*query, *PARAMETERS])
+    parameters = query.get(name)
+    value = parameters[0] if isinstance(parameters, list) and parameters else rng.choice(VALUES)
+    changed_event = {**query, name: [mutate_text(str(value), rng)]}
+    return {**event, "multiValueQueryStringParameters": changed_event}
 
 
-def body_changed(event: JSONValue, dice: Random) -> JSONValue:
-    """Change what the body is the text of; now and then, how it is encoded."""
+def mutate_body(event: JSONValue, rng: Random) -> JSONValue:
+    """Change the document in the body, and sometimes its encoding."""
     if not isinstance(event, dict) or not isinstance(event.get("body"), str):
-        return changed(event, dice)
-    raw, is_encoded = _opened(event["body"], event.get("isBase64Encoded") is True)
-    raw = dice.choice((_document_changed, _document_changed, _bytes_changed))(raw, dice)
-    if is_encoded != (dice.random() < 0.1):
+        return mutate(event, rng)
+    raw, is_encoded = _decode_body(event["body"], event.get("isBase64Encoded") is True)
+    raw = rng.choice((_mutate_document, _mutate_document, _mutate_bytes))(raw, rng)
+    if is_encoded != (rng.random() < 0.1):
         return {**event, "body": base64.b64encode(raw).decode(), "isBase64Encoded": True}
     return {**event, "body": raw.decode(errors="replace"), "isBase64Encoded": False}
 
 
-def text_changed(text: str, dice: Random) -> str:
-    """Return the text with a piece put in, taken out, repeated or replaced."""
-    start = dice.randrange(len(text) + 1)
-    end = min(len(text), start + dice.choice((1, 1, 2, 8, 100)))
-    match dice.randrange(6):
+def mutate_text(text: str, rng: Random) -> str:
+    """Return the text with a part inserted, removed, repeated or replaced."""
+    start = rng.randrange(len(text) + 1)
+    end = min(len(text), start + rng.choice((1, 1, 2, 8, 100)))
+    match rng.randrange(6):
         case 0:
             return text[:start] + text[end:]
         case 1:
-            return text[:end] + text[start:end] * dice.choice((1, 2, 20)) + text[end:]
+            return text[:end] + text[start:end] * rng.choice((1, 2, 20)) + text[end:]
         case 2:
-            return text[:start] + chr(dice.choice((0x7F, 0xFF, 0xFFFF, 0x10FFFF))) + text[end:]
-        case 3 if dice.random() < 0.05:
-            piece = text[start:end] or dice.choice(SPLICES)
-            return (piece * (LONGEST // len(piece)))[: dice.choice((300, 8_200, LONGEST))]
+            return text[:start] + chr(rng.choice((0x7F, 0xFF, 0xFFFF, 0x10FFFF))) + text[end:]
+        case 3 if rng.random() < 0.05:
+            piece = text[start:end] or rng.choice(SPLICES)
+            return (piece * (MAX_TEXT_CHARACTERS // len(piece)))[
+                : rng.choice((300, 8_200, MAX_TEXT_CHARACTERS))
+            ]
         case 4:
-            return dice.choice((text.upper(), text.lower(), text.strip(), f" {text} ", text[::-1]))
-    return text[:start] + dice.choice(SPLICES) + text[end if dice.random() < 0.5 else start :]
+            return rng.choice((text.upper(), text.lower(), text.strip(), f" {text} ", text[::-1]))
+    return text[:start] + rng.choice(SPLICES) + text[end if rng.random() < 0.5 else start :]
 
 
-def _with_a_member_changed(value: JSONValue, dice: Random) -> JSONValue:
+def _mutate_field(value: JSONValue, rng: Random) -> JSONValue:
     copy = dict(value) if isinstance(value, dict) else list(value)
-    key = dice.choice([*copy] if isinstance(copy, dict) else range(len(copy)))
-    match dice.randrange(12):
+    key = rng.choice([*copy] if isinstance(copy, dict) else range(len(copy)))
+    match rng.randrange(12):
         case 0:
             del copy[key]
         case 1 if isinstance(copy, dict):
-            copy[dice.choice(NAMES) if dice.random() < 0.8 else text_changed(key, dice)] = copy[key]
+            copy[rng.choice(NAMES) if rng.random() < 0.8 else mutate_text(key, rng)] = copy[key]
         case 1 if isinstance(copy, list):
-            copy.extend([copy[key]] * dice.choice((1, 5, 100)))
+            copy.extend([copy[key]] * rng.choice((1, 5, 100)))
         case _:
-            copy[key] = changed(copy[key], dice)
+            copy[key] = mutate(copy[key], rng)
     return copy
 
 
-def _document_changed(raw: bytes, dice: Random) -> bytes:
+def _mutate_document(raw: bytes, rng: Random) -> bytes:
     try:
         document = json.loads(raw)
     except (ValueError, RecursionError):
-        return _bytes_changed(raw, dice)
-    return json.dumps(changed(document, dice), ensure_ascii=dice.random() < 0.5).encode(
+        return _mutate_bytes(raw, rng)
+    return json.dumps(mutate(document, rng), ensure_ascii=rng.random() < 0.5).encode(
         errors="surrogatepass"
     )
 
 
-def _bytes_changed(raw: bytes, dice: Random) -> bytes:
-    start = dice.randrange(len(raw) + 1)
-    end = start + dice.choice((0, 1, 8))
-    piece = dice.choice((dice.randbytes(dice.choice((1, 2, 9))), b'"', b"[" * 20, b"}", b"\\u"))
+def _mutate_bytes(raw: bytes, rng: Random) -> bytes:
+    start = rng.randrange(len(raw) + 1)
+    end = start + rng.choice((0, 1, 8))
+    piece = rng.choice((rng.randbytes(rng.choice((1, 2, 9))), b'"', b"[" * 20, b"}", b"\\u"))
     return raw[:start] + piece + raw[end:]
 
 
-def _opened(body: str, is_encoded: bool) -> tuple[bytes, bool]:  # noqa: FBT001
+def _decode_body(body: str, is_encoded: bool) -> tuple[bytes, bool]:  # noqa: FBT001
     if is_encoded:
         try:
             return base64.b64decode(body), True

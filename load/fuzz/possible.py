@@ -1,4 +1,4 @@
-"""Which events API Gateway can have made, with our authorizer: nothing else may call a function."""
+"""Check whether API Gateway, with our authorizer, can send an event. No one else may call us."""
 
 import base64
 import re
@@ -8,7 +8,7 @@ import app
 from chalicelib.http.routing import METHODS
 from load.fuzz.cases import PURGE, Case
 
-ROUTES = frozenset(app.app.routes)  # Chalice adds those that it is asked for
+ROUTES = frozenset(app.app.routes)  # Chalice adds unknown routes on access
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 NAMES = re.compile("{(.*?)}")
@@ -17,8 +17,8 @@ REQUEST_ID = re.compile("[0-9a-f-]{36}")
 
 
 def is_possible(case: Case) -> bool:
-    """Whether API Gateway, or EventBridge for the purge, could have made the event."""
-    check = {"app": _is_request, "authorize": _is_question, "purge_customers": _is_purge}
+    """Return whether API Gateway, or EventBridge for the purge, could have sent the event."""
+    check = {"app": _is_request, "authorize": _is_authorizer_event, "purge_customers": _is_purge}
     try:
         return check[case.function](case.event)
     except (KeyError, TypeError, AttributeError):
@@ -32,7 +32,7 @@ def _is_request(event: dict[str, Any]) -> bool:
         and _is_table_of_text(event["headers"])
         and _is_table_of_lists(event["multiValueHeaders"])
         and _is_table_of_lists(event["multiValueQueryStringParameters"])
-        and _are_of(event["pathParameters"] or {}, context["resourcePath"])
+        and _match_route(event["pathParameters"] or {}, context["resourcePath"])
         and "stageVariables" in event
         and (body is None or (_is_text(body) and _is_encoded(body, event["isBase64Encoded"])))
     )
@@ -49,7 +49,7 @@ def _is_context(context: dict[str, Any]) -> bool:
     )
 
 
-def _is_question(event: dict[str, Any]) -> bool:
+def _is_authorizer_event(event: dict[str, Any]) -> bool:
     is_one = event["type"] == "TOKEN" and bool(METHOD_ARN.fullmatch(event["methodArn"]))
     return is_one and bool(HEADER_VALUE.fullmatch(event["authorizationToken"]))
 
@@ -58,7 +58,7 @@ def _is_purge(event: dict[str, Any]) -> bool:
     return event.keys() >= {*PURGE, "resources"}
 
 
-def _are_of(parameters: dict[str, Any], route: str) -> bool:
+def _match_route(parameters: dict[str, Any], route: str) -> bool:
     return parameters.keys() == set(NAMES.findall(route)) and _is_text(*parameters.values())
 
 

@@ -7,29 +7,29 @@ import traceback
 from pathlib import Path
 
 from load.fuzz.cases import read
-from load.fuzz.invariants import broken
+from load.fuzz.invariants import find_violations
 from load.fuzz.possible import is_possible
 from load.fuzz.world import World
 
 
-def replayed(world: World, file: Path) -> list[str]:
-    """Print what comes of the case in the file; return what it breaks."""
+def replay(world: World, file: Path) -> list[str]:
+    """Print the outcome of the case in the file, and return the violated invariants."""
     case = read(file.read_bytes())
     if case is None:
-        return ["is no case"]
+        return ["not a case"]
     outcome = world.run(case)
     if outcome.error:
         traceback.print_exception(outcome.error)
-    print(outcome.logged, json.dumps(outcome.answer, indent=1), sep="")
-    print("API Gateway could have sent it:", "yes" if is_possible(case) else "no")
-    return [*broken(case, outcome)]
+    print(outcome.logged, json.dumps(outcome.response, indent=1), sep="")
+    print("API Gateway can send it:", "yes" if is_possible(case) else "no")
+    return [*find_violations(case, outcome)]
 
 
 def main() -> int:
     world = World(os.environ["FUZZ_TOKEN"])
-    faults = {name: replayed(world, Path(name)) for name in sys.argv[1:]}
+    faults = {name: replay(world, Path(name)) for name in sys.argv[1:]}
     for name, found in faults.items():
-        print(f"{name}: {'; '.join(found) or 'nothing is broken'}")
+        print(f"{name}: {'; '.join(found) or 'no violation'}")
     return 1 if any(faults.values()) else 0
 
 

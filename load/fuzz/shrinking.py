@@ -1,14 +1,17 @@
-"""The smallest case that still breaks what a case broke."""
+"""Minimize a case that violates an invariant."""
 
 from collections.abc import Callable, Iterator
 
-from load.fuzz.cases import Case, JSONValue, written
+from load.fuzz.cases import Case, JSONValue, serialize
 
-MOST_TRIES = 3_000
+MAX_TRIES = 3_000
 
 
-def shrunk(case: Case, still_breaks: Callable[[Case], bool]) -> Case:
-    """Return the case without what can be left out, each member and each half of a text tried."""
+def shrink(case: Case, still_breaks: Callable[[Case], bool]) -> Case:
+    """Return the smallest case that still fails.
+
+    Tries to drop each field and each half of a text.
+    """
     tries = 0
     found = True
     while found:
@@ -16,16 +19,16 @@ def shrunk(case: Case, still_breaks: Callable[[Case], bool]) -> Case:
         for event in _smaller(case.event):
             tries += 1
             smaller = Case(case.function, event)
-            if len(written(smaller)) < len(written(case)) and still_breaks(smaller):
+            if len(serialize(smaller)) < len(serialize(case)) and still_breaks(smaller):
                 case, found = smaller, True
                 break
-            if tries >= MOST_TRIES:
+            if tries >= MAX_TRIES:
                 return case
     return case
 
 
 def _smaller(value: JSONValue) -> Iterator[JSONValue]:
-    """Yield what is left of the value without one thing in it, the largest first."""
+    """Yield copies of the value with one part removed, the largest part first."""
     if isinstance(value, dict):
         for name in value:
             yield {other: value[other] for other in value if other != name}
@@ -34,8 +37,8 @@ def _smaller(value: JSONValue) -> Iterator[JSONValue]:
     elif isinstance(value, list):
         for n in range(len(value)):
             yield [*value[:n], *value[n + 1 :]]
-        for n, each in enumerate(value):
-            yield from ([*value[:n], smaller, *value[n + 1 :]] for smaller in _smaller(each))
+        for n, item in enumerate(value):
+            yield from ([*value[:n], smaller, *value[n + 1 :]] for smaller in _smaller(item))
     elif isinstance(value, str):
         size = len(value) // 2
         while size:

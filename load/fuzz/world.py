@@ -1,4 +1,4 @@
-"""The functions of app.py in this process, on a real database with always the same customers."""
+"""The functions of app.py in this process, on a real database that is reset for each case."""
 
 import io
 import json
@@ -33,18 +33,18 @@ _STORED = ", ".join(
 
 
 class Outcome(NamedTuple):
-    """What came of a case: an answer or an error, and the lines that were logged."""
+    """The outcome of a case: a response or an error, and the logged lines."""
 
-    answer: Any
+    response: Any
     error: Exception | None
     logged: str
 
 
 class World:
-    """What a case meets: five customers, one each of every state that there is.
+    """The state that each case meets: five customers, one in every possible state.
 
-    `token` is what stands for `{token}`. DATABASE_URL is where the customers are kept, by
-    whatever way the functions themselves reach it.
+    `token` replaces `{token}`. DATABASE_URL names the database, regardless of how the functions
+    themselves reach it.
     """
 
     def __init__(self, token: str) -> None:
@@ -63,7 +63,7 @@ class World:
         self._has_written = False
 
     def run(self, case: Case) -> Outcome:
-        """Give the event to the function; then put the customers back as they were."""
+        """Send the event to the function, then reset the customers."""
         self._log.seek(0)
         self._log.truncate()
         event = json.loads(json.dumps(case.event).replace(TOKEN, self.token))
@@ -75,7 +75,7 @@ class World:
         except Exception as error:  # noqa: BLE001
             outcome = Outcome(None, error, self._logged)
         if self._has_written:
-            self._put_back()
+            self._reset()
         return outcome
 
     @property
@@ -83,16 +83,16 @@ class World:
         return self._log.getvalue()
 
     def _populate(self) -> None:
-        """Make the customers by the app itself, but for their ids."""
+        """Create the customers through the app, then set their ids."""
         self._statement("DELETE FROM customers")
         for n, customer_id in enumerate(KNOWN):
             own = {"email": f"zqm.{n}@example.com", "external_id": f"zqm-of-{n}"} if n else {}
-            made = self._app(request("POST", "/customers", CUSTOMER | own, _key(n)))
+            created = self._app(request("POST", "/customers", CUSTOMER | own, _key(n)))
             self._statement(
                 "UPDATE customers SET id = UNHEX(REPLACE(%s, '-', ''))"
                 " WHERE id = UNHEX(REPLACE(%s, '-', ''))",
                 customer_id,
-                json.loads(made["body"])["id"],
+                json.loads(created["body"])["id"],
             )
         for customer_id in (DELETED, OVERDUE):
             self._app(request("DELETE", f"/customers/{customer_id}"))
@@ -108,16 +108,16 @@ class World:
         self._has_written = True
         return self._write(sql, **parameters)
 
-    def _put_back(self) -> None:
+    def _reset(self) -> None:
         self._has_written = False
         self._statement("DELETE FROM customers")
         self._statement(f"INSERT INTO customers ({_STORED}) SELECT {_STORED} FROM known")  # noqa: S608
 
     def _app(self, case: Case) -> Any:
-        answer = app.app(case.event, SimpleNamespace(aws_request_id="of-lambda"))
-        if answer["statusCode"] not in {201, 204}:
-            raise RuntimeError(f"The customers can't be made: {answer}")
-        return answer
+        response = app.app(case.event, SimpleNamespace(aws_request_id="of-lambda"))
+        if response["statusCode"] not in {201, 204}:
+            raise RuntimeError(f"could not create the customers: {response}")
+        return response
 
     def _statement(self, sql: str, *values: str) -> None:
         with self._connection.cursor() as cursor:

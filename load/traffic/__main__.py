@@ -1,4 +1,7 @@
-"""Send a realistic load, and tell whether the service held the marks: `python -m load.traffic`."""
+"""Send realistic load, and report whether the service meets the thresholds.
+
+Usage: `python -m load.traffic`.
+"""
 
 import argparse
 import asyncio
@@ -10,13 +13,13 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from load.traffic import report
-from load.traffic.arguments import count, not_negative, positive, signals_end
+from load.traffic.arguments import count, handle_signals, not_negative, positive
 from load.traffic.arrivals import Phase
 from load.traffic.limit import find, table
-from load.traffic.marks import RECOVERY, SPIKE, STEADY, Marks
 from load.traffic.outcomes import Outcome
 from load.traffic.running import traffic
-from load.traffic.target import Target, TargetError, given, own
+from load.traffic.target import Target, TargetError, configured, private
+from load.traffic.thresholds import RECOVERY, SPIKE, STEADY, Thresholds
 from local.processes import LocalError
 
 INTERRUPTED = 130
@@ -26,12 +29,12 @@ def main() -> int:
     """Run, report, judge; return the exit code."""
     parser = _parser()
     arguments = parser.parse_args()
-    signals_end()
+    handle_signals()
     try:
-        there = given(os.environ)
+        there = configured(os.environ)
     except TargetError as error:
         parser.error(str(error))
-    running: AbstractContextManager[Target] = nullcontext(there) if there else own()
+    running: AbstractContextManager[Target] = nullcontext(there) if there else private()
     try:
         arguments.output.mkdir(parents=True, exist_ok=True)
         with running as target:
@@ -42,8 +45,8 @@ def main() -> int:
     except KeyboardInterrupt:
         print("interrupted: nothing was measured", file=sys.stderr)
         return INTERRUPTED
-    is_held = arguments.find_limit or _tell(arguments, outcomes)
-    return INTERRUPTED if was_cut else int(not is_held)
+    is_met = arguments.find_limit or _report(arguments, outcomes)
+    return INTERRUPTED if was_cut else int(not is_met)
 
 
 async def _run(arguments: argparse.Namespace, target: Target) -> tuple[list[Outcome], bool]:
@@ -51,7 +54,7 @@ async def _run(arguments: argparse.Namespace, target: Target) -> tuple[list[Outc
     _announce(arguments, target, phases)
     async with traffic(target, arguments.customers, arguments.seed) as sending:
         if arguments.find_limit:
-            steps = await find(sending, target, arguments.rate, _marks(arguments))
+            steps = await find(sending, target, arguments.rate, _thresholds(arguments))
             print(report.markdown(table(steps)))
             return [], sending.is_stopped
         outcomes: list[Outcome] = []
@@ -76,71 +79,107 @@ def _phases(arguments: argparse.Namespace) -> list[Phase]:
 
 def _announce(arguments: argparse.Namespace, target: Target, phases: Sequence[Phase]) -> None:
     if arguments.find_limit:
-        print(f"To {target.base_url}: more and more until it does not hold", file=sys.stderr)
+        print(
+            f"Target: {target.base_url}. The load grows until the service misses a threshold.",
+            file=sys.stderr,
+        )
         return
     seconds = sum(phase.seconds for phase in phases)
     requests = sum(phase.seconds * (phase.first + phase.last) / 2 for phase in phases)
-    most = max(phase.last for phase in phases)
-    end = "go with the stack" if target.is_own else "are erased at the end, if the token may"
+    peak = max(phase.last for phase in phases)
+    end = (
+        "disappear with the stack"
+        if target.is_private
+        else "are erased at the end, if the token has the scope"
+    )
     print(
-        f"To {target.base_url}: {arguments.customers} made-up customers of example.com, then some"
-        f" {requests:,.0f} requests in {seconds:g} s, up to {most:g} a second; a tenth of them"
-        f" create customers, all of which {end}.",
+        f"Target: {target.base_url}. Creates {arguments.customers} fictitious customers, then sends"
+        f" about {requests:,.0f} requests in {seconds:g} s, at most {peak:g} per second."
+        f" A tenth of them creates customers, which {end}.",
         file=sys.stderr,
     )
 
 
-def _tell(arguments: argparse.Namespace, outcomes: Sequence[Outcome]) -> bool:
-    """Print the tables and write the page; return whether all marks are held."""
+def _report(arguments: argparse.Namespace, outcomes: Sequence[Outcome]) -> bool:
+    """Print the tables and write the page. Return whether all thresholds are met."""
     if not outcomes:
-        print("nothing was sent", file=sys.stderr)
+        print("no requests were sent", file=sys.stderr)
         return False
-    judged = _marks(arguments).judge(outcomes)
+    judged = _thresholds(arguments).judge(outcomes)
     tables = [
         report.phases(outcomes),
         report.operations(outcomes),
         report.faults(outcomes),
-        report.marks(judged),
+        report.thresholds(judged),
     ]
     print("\n\n".join(report.markdown(table) for table in tables if len(table) > 1))
     file, command = arguments.output / "report.html", shlex.join(sys.argv[1:])
     file.write_text(report.page(f"python -m load.traffic {command}", outcomes, tables))
     file.with_name("plots.svg").write_text(report.plots(outcomes))
     print(f"\nplots: {file}", file=sys.stderr)
-    return all(mark.is_held for mark in judged)
+    return all(threshold.is_met for threshold in judged)
 
 
-def _marks(arguments: argparse.Namespace) -> Marks:
-    return Marks(arguments.limit, arguments.unexpected, arguments.quick, arguments.recovery)
+def _thresholds(arguments: argparse.Namespace) -> Thresholds:
+    return Thresholds(arguments.limit, arguments.unexpected, arguments.quick, arguments.recovery)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m load.traffic",
         description=__doc__,
-        epilog="Environment: BASE_URL and TOKEN name a running service; without them a private one"
-        " is started. Exit code: 0 if all marks were held, 1 if one was missed, 2 for wrong use.",
+        epilog="Environment: BASE_URL and TOKEN select a running service. If omitted, the"
+        " test starts a private one. Exit code: 0 if all thresholds were met, 1 if one was missed,"
+        " 2 for a usage error.",
     )
     option = parser.add_argument
-    option("--rate", type=positive, default=20, help="requests a second (%(default)s)")
-    option("--ramp", type=not_negative, default=10, help="seconds until then (%(default)s)")
-    option("--steady", type=not_negative, default=30, help="seconds at that rate (%(default)s)")
-    option("--spike", type=not_negative, default=10, help="times that rate (%(default)s); 0: none")
-    option("--spike-seconds", type=not_negative, default=5, help="how long (%(default)s)")
-    option("--after", type=not_negative, default=20, help="seconds after it (%(default)s)")
-    option("--customers", type=count, default=200, help="made before (%(default)s)")
-    option("--find-limit", action="store_true", help="go up in steps until it does not hold")
-    option("--seed", type=int, default=1, help="of chance (%(default)s)")
+    option("--rate", type=positive, default=20, help="requests per second (%(default)s)")
+    option(
+        "--ramp",
+        type=not_negative,
+        default=10,
+        help="seconds until this rate is reached (%(default)s)",
+    )
+    option("--steady", type=not_negative, default=30, help="seconds at the rate (%(default)s)")
+    option(
+        "--spike",
+        type=not_negative,
+        default=10,
+        help="times the rate (%(default)s); 0: none",
+    )
+    option(
+        "--spike-seconds", type=not_negative, default=5, help="duration of the spike (%(default)s)"
+    )
+    option("--after", type=not_negative, default=20, help="seconds after the spike (%(default)s)")
+    option(
+        "--customers",
+        type=count,
+        default=200,
+        help="created before the run (%(default)s)",
+    )
+    option(
+        "--find-limit", action="store_true", help="increase the load in steps until a step fails"
+    )
+    option("--seed", type=int, default=1, help="random seed (%(default)s)")
     option(
         "--limit",
         type=positive,
         default=100,
-        help="ms, a read's median (%(default)s); others follow",
+        help="maximum median of a read, in ms (%(default)s); other limits derive from it",
     )
-    option("--unexpected", type=not_negative, default=0, help="percent of answers (%(default)s)")
-    option("--quick", type=positive, default=1, help="seconds to a 429 or 503 (%(default)s)")
-    option("--recovery", type=not_negative, default=15, help="seconds after a spike (%(default)s)")
-    option("--output", type=Path, default=Path("artifacts/load"), help="directory (%(default)s)")
+    option("--unexpected", type=not_negative, default=0, help="maximum percentage (%(default)s)")
+    option(
+        "--quick", type=positive, default=1, help="maximum seconds to a 429 or 503 (%(default)s)"
+    )
+    option(
+        "--recovery",
+        type=not_negative,
+        default=15,
+        help="maximum seconds after a spike (%(default)s)",
+    )
+    option(
+        "--output", type=Path, default=Path("artifacts/load"), help="output folder (%(default)s)"
+    )
     return parser
 
 

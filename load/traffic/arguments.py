@@ -1,4 +1,4 @@
-"""What the command lines of load and soak have in common."""
+"""Command line arguments that the load test and the soak test share."""
 
 import argparse
 import signal
@@ -6,32 +6,32 @@ from types import FrameType
 
 
 def positive(text: str) -> float:
-    """Read a number above 0."""
+    """Parse a number above 0."""
     if (number := not_negative(text)) == 0:
         raise argparse.ArgumentTypeError("must be more than 0")
     return number
 
 
 def not_negative(text: str) -> float:
-    """Read a number from 0 to below a million."""
+    """Parse a number from 0 to below a million."""
     try:
         number = float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a number, and is {text!r}") from None
+        raise argparse.ArgumentTypeError(f"must be a number, got {text!r}") from None
     if not 0 <= number < 1_000_000:
         raise argparse.ArgumentTypeError("must be 0 or more, and below a million")
     return number
 
 
 def count(text: str) -> int:
-    """Read how many customers are to be made."""
+    """Parse a number of customers."""
     if not text.isdecimal() or not 1 <= int(text) <= 10_000:
         raise argparse.ArgumentTypeError("must be a whole number from 1 to 10000")
     return int(text)
 
 
-def signals_end() -> None:
-    """Have SIGTERM and SIGHUP end the program as Ctrl-C does, with all that it has started."""
+def handle_signals() -> None:
+    """Handle SIGTERM and SIGHUP like Ctrl-C, so that all child processes are stopped."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
 

@@ -1,4 +1,4 @@
-"""When requests are due: Poisson arrivals, at a rate that stays or changes evenly."""
+"""Poisson arrivals, at a constant or linearly changing rate."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Phase(NamedTuple):
-    """So many seconds of arrivals, from `first` to `last` a second."""
+    """Some seconds of arrivals; the rate goes from `first` to `last` per second."""
 
     name: str
     seconds: float
@@ -15,25 +15,25 @@ class Phase(NamedTuple):
 
 
 class Arrival(NamedTuple):
-    """A request is due, so many seconds after the start."""
+    """A due request, with its time in seconds from the start."""
 
     due: float
     phase: str
 
 
-def arrivals(phases: Sequence[Phase], chance: random.Random) -> Iterator[Arrival]:
-    """Give the arrivals of all phases, one after the other."""
+def arrivals(phases: Sequence[Phase], rng: random.Random) -> Iterator[Arrival]:
+    """Yield the arrivals of all phases in sequence."""
     begin = 0.0
     for phase in phases:
-        for at in _of(phase, chance):
+        for at in _of(phase, rng):
             yield Arrival(begin + at, phase.name)
         begin += phase.seconds
 
 
-def _of(phase: Phase, chance: random.Random) -> Iterator[float]:
-    """Draw at the highest rate, and keep what the rate of the moment allows ("thinning")."""
-    at, most = 0.0, max(phase.first, phase.last)
-    while (at := at + chance.expovariate(most)) < phase.seconds:
+def _of(phase: Phase, rng: random.Random) -> Iterator[float]:
+    """Draw arrivals at the highest rate, and keep what the current rate allows ("thinning")."""
+    at, peak = 0.0, max(phase.first, phase.last)
+    while (at := at + rng.expovariate(peak)) < phase.seconds:
         rate = phase.first + (phase.last - phase.first) * at / phase.seconds
-        if chance.random() * most < rate:
+        if rng.random() * peak < rate:
             yield at

@@ -1,4 +1,4 @@
-"""Whether what a soak has sampled stays flat: the trend of each thing, beside what it may grow."""
+"""Check that the samples of a soak stay flat: the trend of each measurement and its limit."""
 
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,10 +9,10 @@ from load.traffic.samples import Sample
 from load.traffic.trend import slope
 
 WARM_UP = 1 / 6
-"""The share of a run, of ten minutes at most, in which caches and pools may fill."""
-MOST_WARM_UP = 600.0
-# What may be added over the whole run. 4 MiB are 60 bytes of each of an hour's 72,000 requests. The
-# database keeps what the run creates, in a buffer pool of 64 MiB.
+"""Share of a run, at most ten minutes, in which caches and pools may fill."""
+MAX_WARM_UP_SECONDS = 600.0
+# Maximum growth over the whole run. 4 MiB are 60 bytes for each of the 72,000 requests of an hour.
+# The database keeps new rows in a buffer pool of 64 MiB.
 ADDED = {
     "API: memory, MiB": 4.0,
     "Data API: memory, MiB": 4.0,
@@ -21,12 +21,12 @@ ADDED = {
     "threads": 3.0,
     "connections": 3.0,
 }
-# What may be added of the median.
+# Maximum growth, relative to the median.
 SHARES = {"latency p50, ms": 0.2, "latency p95, ms": 0.3, "latency p99, ms": 0.5}
 
 
 class Trend(NamedTuple):
-    """How something went: medians of the first and last tenth, and what the trend adds in all."""
+    """The medians of the first and last tenth of a run, and the total growth of the trend line."""
 
     name: str
     first: float
@@ -40,26 +40,26 @@ class Trend(NamedTuple):
 
 
 def judge(samples: Sequence[Sample]) -> list[Trend]:
-    """Return the trend of each thing that has a limit, after the warm-up.
+    """Return the trend of each measurement that has a limit, after the warm-up.
 
     Raises ValueError if there are fewer than ten samples.
     """
-    warm = min(MOST_WARM_UP, WARM_UP * samples[-1]["at"]) if samples else 0.0
+    warm = min(MAX_WARM_UP_SECONDS, WARM_UP * samples[-1]["at"]) if samples else 0.0
     judged = [sample for sample in samples if sample["at"] >= warm]
     if len(judged) < 10:
-        raise ValueError("ten samples are needed after the warm-up")
+        raise ValueError("at least ten samples are needed after the warm-up")
     return list(_trends(judged))
 
 
 def plot(samples: Sequence[Sample]) -> str:
-    """Return all that was sampled as SVG, by minutes."""
+    """Return all samples as SVG, by minutes."""
     minutes = _medians(samples)
     panels = [
         Panel(title, {name: line for name, key in lines.items() if (line := _line(minutes, key))})
         for title, lines in _panels().items()
     ]
-    warm = min(MOST_WARM_UP, WARM_UP * samples[-1]["at"]) / 60
-    return draw("Soak", panels, {"judged from here": warm}, "minutes")
+    warm = min(MAX_WARM_UP_SECONDS, WARM_UP * samples[-1]["at"]) / 60
+    return draw("Soak", panels, {"end of warm-up": warm}, "minutes")
 
 
 def _trends(samples: Sequence[Sample]) -> Iterator[Trend]:
@@ -93,7 +93,7 @@ def _panels() -> Mapping[str, Mapping[str, str]]:
 
 
 def _medians(samples: Sequence[Sample]) -> dict[float, dict[str, float]]:
-    """Return the medians of each minute, by the minute."""
+    """Return the medians of each minute."""
     minutes: dict[int, list[Sample]] = {}
     for sample in samples:
         minutes.setdefault(int(sample["at"] // 60), []).append(sample)

@@ -1,4 +1,4 @@
-"""Makes the customers of a run before it, and erases them after it."""
+"""Create the customers of a run, and erase them afterwards."""
 
 import asyncio
 import json
@@ -13,15 +13,15 @@ from load.traffic.outcomes import REFUSALS
 from load.traffic.sending import Sender
 from load.traffic.target import TargetError
 
-BATCH = 100  # the API's most
+BATCH = 100  # the API's maximum
 AT_ONCE = 4
 ATTEMPTS = 5
 GONE = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_FOUND})
 
 
 async def make(sender: Sender, customers: Customers, count: int) -> None:
-    """Create so many customers. Raises TargetError if the service does not."""
-    for done in tqdm(range(0, count, BATCH), desc="making customers", leave=False, disable=None):
+    """Create customers. Raises TargetError if the service does not."""
+    for done in tqdm(range(0, count, BATCH), desc="creating customers", leave=False, disable=None):
         batch = {"items": [customers.new() for _ in range(min(BATCH, count - done))]}
         key = {"Idempotency-Key": f"{customers.mark}-{done}"}
         request = Request(
@@ -34,16 +34,16 @@ async def make(sender: Sender, customers: Customers, count: int) -> None:
         )
         status, body = await _persistently(sender, request)
         if status != HTTPStatus.CREATED:
-            raise TargetError(f"no customers could be made: {_why(status, body)}")
+            raise TargetError(f"could not create customers: {_why(status, body)}")
         for document in json.loads(body)["items"]:
             customers.add(document, settled=True)
 
 
 async def erase(sender: Sender, mark: str, stop: asyncio.Event) -> bool:
-    """Erase all that the run has made; return whether nobody is left.
+    """Erase all customers of the run. Return whether none is left.
 
-    Those are asked for who are there, not who was answered 201: of a write whose answer was lost,
-    nobody knows. Ends when `stop` is set, and when nothing can be erased.
+    Searches for existing customers instead of using the ids of responses, because a create whose
+    response was lost may have succeeded. Ends when `stop` is set, or when the API erases none.
     """
     listed = Request(
         "list", "GET", f"/customers?q={mark}&include_deleted=true&limit={BATCH}", frozenset()
@@ -56,7 +56,7 @@ async def erase(sender: Sender, mark: str, stop: asyncio.Event) -> bool:
             if not (found := [customer["id"] for customer in json.loads(body)["items"]]):
                 return True
             limit = asyncio.Semaphore(AT_ONCE)
-            erased = await asyncio.gather(*(_erase(sender, each, limit) for each in found))
+            erased = await asyncio.gather(*(_erase(sender, item, limit) for item in found))
             bar.update(sum(erased))
             if not any(erased):
                 return False
@@ -71,15 +71,15 @@ async def _erase(sender: Sender, customer_id: str, limit: asyncio.Semaphore) -> 
 
 
 async def _persistently(sender: Sender, request: Request) -> tuple[int, bytes]:
-    """Send until the answer is not that it is too much for now, or five times."""
+    """Send up to five times, until the API does not respond that it is overloaded."""
     status, body = 0, b"no answer"
     for attempt in range(ATTEMPTS):
         try:
-            answer = await sender.answer(request)
+            response = await sender.response(request)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             body = type(error).__name__.encode()
         else:
-            status, body = answer.status, answer.body
+            status, body = response.status, response.body
             if status not in REFUSALS:
                 break
         await asyncio.sleep(0.2 * 2**attempt)

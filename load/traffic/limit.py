@@ -1,4 +1,4 @@
-"""Where the service's limit is, and what happens beyond it: steps of load, each higher."""
+"""Find the highest rate that the service sustains, and its behavior beyond: rising load steps."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -7,21 +7,30 @@ from typing import NamedTuple
 import psutil
 
 from load.traffic.arrivals import Phase
-from load.traffic.marks import Marks
 from load.traffic.outcomes import Outcome
 from load.traffic.report import Row
 from load.traffic.running import Traffic
 from load.traffic.target import Target
+from load.traffic.thresholds import Thresholds
 from load.traffic.trend import quantile
 
 STEP_SECONDS = 8.0
 HIGHER = 1.3
 BEYOND = (2.0, 10.0)
-HEAD = ("load", "due a second", "answered a second", "p50", "p95", "slowest", "429, 503", "faults")
+HEAD = (
+    "load",
+    "due per second",
+    "completed per second",
+    "p50",
+    "p95",
+    "slowest",
+    "429, 503",
+    "faults",
+)
 
 
 class Step(NamedTuple):
-    """A step of load, what came of it, and the share of a core that each program had."""
+    """A load step, its outcomes, and the share of a core that each program used."""
 
     name: str
     rate: float
@@ -29,43 +38,45 @@ class Step(NamedTuple):
     cores: Mapping[str, float]
 
     @property
-    def answered(self) -> float:
-        """Answers a second that were right, until the last of them was there."""
-        right = [each.due + each.latency for each in self.outcomes if not each.fault]
-        return len(right) / max(STEP_SECONDS, *right, 0.0)
+    def throughput(self) -> float:
+        """Return the successful responses per second, until the last one arrived."""
+        completed = [
+            outcome.due + outcome.latency for outcome in self.outcomes if not outcome.fault
+        ]
+        return len(completed) / max(STEP_SECONDS, *completed, 0.0)
 
-    def holds(self, marks: Marks) -> bool:
-        """Whether 95 % were answered in the time that 95 % of lists may take, and 99 % rightly."""
-        times = [each.latency * 1000 for each in self.outcomes]
-        faults = sum(bool(each.fault) for each in self.outcomes)
+    def meets(self, thresholds: Thresholds) -> bool:
+        """Return whether p95 meets the limit for lists, and 99 % of the responses are correct."""
+        times = [outcome.latency * 1000 for outcome in self.outcomes]
+        faults = sum(bool(outcome.fault) for outcome in self.outcomes)
         if not times:
             return False
-        is_quick = quantile(times, 0.95) <= marks.milliseconds("list", "p95")
+        is_quick = quantile(times, 0.95) <= thresholds.milliseconds("list", "p95")
         return is_quick and faults <= 0.01 * len(times)
 
     def row(self, programs: Sequence[str]) -> Row:
-        times = [each.latency for each in self.outcomes]
-        refused = sum(each.is_refusal for each in self.outcomes)
+        times = [outcome.latency for outcome in self.outcomes]
+        overloads = sum(outcome.is_overload for outcome in self.outcomes)
         return (
             self.name,
             f"{self.rate:.0f}",
-            f"{self.answered:.0f}",
+            f"{self.throughput:.0f}",
             *(f"{quantile(times, share):.2f} s" for share in (0.5, 0.95, 1)),
-            str(refused),
-            str(sum(bool(each.fault) for each in self.outcomes) - refused),
+            str(overloads),
+            str(sum(bool(outcome.fault) for outcome in self.outcomes) - overloads),
             *(f"{self.cores[name]:.2f}" for name in programs),
         )
 
 
-async def find(sending: Traffic, target: Target, rate: float, marks: Marks) -> list[Step]:
-    """Go up from a rate until a step does not hold; then twice and ten times the last that did.
+async def find(sending: Traffic, target: Target, rate: float, thresholds: Thresholds) -> list[Step]:
+    """Raise the rate until a step fails, then apply two and ten times the last good rate.
 
-    After each overload, half of the limit tells how soon all is well again.
+    Half of the limit follows each overload, to show how soon the service recovers.
     """
     steps = [await _step(sending, target, "up", rate)]
-    while steps[-1].holds(marks) and not sending.is_stopped:
+    while steps[-1].meets(thresholds) and not sending.is_stopped:
         steps.append(await _step(sending, target, "up", steps[-1].rate * HIGHER))
-    held = max((each.rate for each in steps if each.holds(marks)), default=rate)
+    held = max((step.rate for step in steps if step.meets(thresholds)), default=rate)
     for times in BEYOND:
         steps.append(await _step(sending, target, f"{times:g} times", held * times))
         steps.append(await _step(sending, target, "then half", held / 2))
@@ -73,7 +84,7 @@ async def find(sending: Traffic, target: Target, rate: float, marks: Marks) -> l
 
 
 def table(steps: Sequence[Step]) -> list[Row]:
-    """Return a row of each step, with the cores that each program kept busy."""
+    """Return a row for each step, with the number of cores that each program used."""
     programs = list(steps[0].cores)
     return [(*HEAD, *(f"{name}, cores" for name in programs)), *(s.row(programs) for s in steps)]
 
@@ -81,12 +92,12 @@ def table(steps: Sequence[Step]) -> list[Row]:
 async def _step(sending: Traffic, target: Target, name: str, rate: float) -> Step:
     outcomes: list[Outcome] = []
     programs = {**target.programs, "sender": psutil.Process()}
-    start, before = time.monotonic(), _worked(programs)
+    start, before = time.monotonic(), _cpu_shares(programs)
     await sending.send([Phase(name, STEP_SECONDS, rate, rate)], outcomes.append)
-    seconds, after = time.monotonic() - start, _worked(programs)
+    seconds, after = time.monotonic() - start, _cpu_shares(programs)
     cores = {program: (after[program] - before[program]) / seconds for program in programs}
     return Step(name, rate, outcomes, cores)
 
 
-def _worked(programs: Mapping[str, psutil.Process]) -> dict[str, float]:
+def _cpu_shares(programs: Mapping[str, psutil.Process]) -> dict[str, float]:
     return {name: sum(program.cpu_times()[:2]) for name, program in programs.items()}

@@ -1,4 +1,4 @@
-"""What clients ask for, how often, and what the service should say to it."""
+"""The mix of requests, and the expected responses."""
 
 import json
 import random
@@ -15,8 +15,8 @@ MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What came back: the status, headers by their lower-case names, and the body."""
+class Response:
+    """A response: the status, headers by their lower-case names, and the body."""
 
     status: int
     headers: Mapping[str, str]
@@ -24,16 +24,17 @@ class Answer:
 
     @property
     def version(self) -> int:
-        """The version of the customer in the ETag, or 0."""
+        """The customer's version from the ETag, or 0."""
         tag = self.headers.get("etag", "").removeprefix("W/").strip('"')
         return int(tag[1:]) if tag[:1] == "v" and tag[1:].isdecimal() else 0
 
 
 @dataclass(frozen=True)
 class Request:
-    """What to send; the statuses that are right; and what then has to be right besides.
+    """A request, the expected statuses, and a further check.
 
-    `then` is called with the answer if its status is right, else with None; it says whether all is.
+    `check` receives the response if its status is expected, else None. It returns whether the
+    response is correct.
     """
 
     operation: str
@@ -42,15 +43,15 @@ class Request:
     expected: frozenset[int]
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
-    then: Callable[[Answer | None], bool] = lambda _: True
+    check: Callable[[Response | None], bool] = lambda _: True
 
 
 class Mix:
-    """Draws requests: half of them read one customer, a fifth lists, the others write."""
+    """Draws random requests: half of them read one customer, a fifth lists, the others write."""
 
-    def __init__(self, customers: Customers, chance: random.Random) -> None:
+    def __init__(self, customers: Customers, rng: random.Random) -> None:
         self._customers = customers
-        self._chance = chance
+        self._rng = rng
         self._pages: deque[str] = deque(maxlen=100)
         self._operations: dict[Callable[[], Request], int] = {
             self.get: 42,
@@ -60,11 +61,11 @@ class Mix:
             self.patch: 8,
             self.put: 4,
             self.delete: 4,
-            self.wrong: 4,
+            self.client_error: 4,
         }
 
     def draw(self) -> Request:
-        [operation] = self._chance.choices([*self._operations], [*self._operations.values()])
+        [operation] = self._rng.choices([*self._operations], [*self._operations.values()])
         return operation()
 
     def get(self) -> Request:
@@ -76,29 +77,29 @@ class Mix:
         return self._read("get, known", known, tag)
 
     def list(self) -> Request:
-        """Ask for the next page of a list, or for a new one."""
-        path = self._pages.popleft() if self._pages and self._chance.random() < 0.5 else self._new()
+        """Request the next page of a list, or the first page of a new one."""
+        path = self._pages.popleft() if self._pages and self._rng.random() < 0.5 else self._new()
 
-        def then(answer: Answer | None) -> bool:
-            if answer and (following := json.loads(answer.body)["next"]):
+        def check(response: Response | None) -> bool:
+            if response and (following := json.loads(response.body)["next"]):
                 self._pages.append(following)
             return True
 
-        return Request("list", "GET", path, frozenset({200}), then=then)
+        return Request("list", "GET", path, frozenset({200}), check=check)
 
     def create(self) -> Request:
         customer = self._customers.new()
-        key = {"Idempotency-Key": str(uuid.UUID(int=self._chance.getrandbits(128), version=4))}
+        key = {"Idempotency-Key": str(uuid.UUID(int=self._rng.getrandbits(128), version=4))}
 
-        def then(answer: Answer | None) -> bool:
-            if answer is None:
+        def check(response: Response | None) -> bool:
+            if response is None:
                 return False
-            document = json.loads(answer.body)
+            document = json.loads(response.body)
             self._customers.add(document, settled=False)
             return bool(document["email"] == customer["email"])
 
         body = json.dumps(customer).encode()
-        return Request("create", "POST", "/customers", frozenset({201}), JSON | key, body, then)
+        return Request("create", "POST", "/customers", frozenset({201}), JSON | key, body, check)
 
     def patch(self) -> Request:
         return self._change("patch", "PATCH", MERGE_PATCH, lambda _: self._difference())
@@ -112,11 +113,11 @@ class Mix:
         path = f"/customers/{self._customers.young.pop().id}"
         return Request("delete", "DELETE", path, frozenset({204}))
 
-    def wrong(self) -> Request:
-        """Make one of the mistakes that clients make."""
+    def client_error(self) -> Request:
+        """Make a typical client error."""
         path = f"/customers/{self._customers.any().id}"
-        unknown = f"/customers/{uuid.UUID(int=self._chance.getrandbits(128), version=4)}"
-        method, path, expected, headers, body = self._chance.choice(
+        unknown = f"/customers/{uuid.UUID(int=self._rng.getrandbits(128), version=4)}"
+        method, path, expected, headers, body = self._rng.choice(
             [
                 ("GET", unknown, 404, {}, None),
                 ("GET", "/customers?limit=0", 400, {}, None),
@@ -130,10 +131,12 @@ class Mix:
     def _read(self, name: str, known: Known, headers: Mapping[str, str]) -> Request:
         confirmed, expected = known.version, frozenset({200, 304} if headers else {200})
 
-        def then(answer: Answer | None) -> bool:
-            return answer is None or answer.version >= confirmed  # older would be a lost write
+        def check(response: Response | None) -> bool:
+            return (
+                response is None or response.version >= confirmed
+            )  # an older version would mean a lost write
 
-        return Request(name, "GET", f"/customers/{known.id}", expected, headers, None, then)
+        return Request(name, "GET", f"/customers/{known.id}", expected, headers, None, check)
 
     def _change(
         self,
@@ -146,21 +149,21 @@ class Mix:
         if known is None:
             return self.get()
 
-        def then(answer: Answer | None) -> bool:
-            if answer is None:
-                self._customers.give_back(known, None)
+        def check(response: Response | None) -> bool:
+            if response is None:
+                self._customers.release(known, None)
                 return False
-            before, known.document = known.version, json.loads(answer.body)
-            self._customers.give_back(known, answer.version)
-            return answer.version == before + 1
+            previous, known.document = known.version, json.loads(response.body)
+            self._customers.release(known, response.version)
+            return response.version == previous + 1
 
         headers = {**kind, "If-Match": f'"v{known.version}"'}
         body = json.dumps(change(known.document)).encode()
         path = f"/customers/{known.id}"
-        return Request(name, method, path, frozenset({200}), headers, body, then)
+        return Request(name, method, path, frozenset({200}), headers, body, check)
 
     def _difference(self) -> dict[str, object]:
-        return {"metadata": {"load": f"{self._chance.getrandbits(64):x}"}}
+        return {"metadata": {"load": f"{self._rng.getrandbits(64):x}"}}
 
     def _new(self) -> str:
         """Return the path of a list's first page."""
@@ -174,4 +177,4 @@ class Mix:
             f"q={quote(document['family_name'][:3])}" if len(document["family_name"]) > 1 else "",
             f"updated_after={quote(document['updated_at'])}",
         )
-        return f"/customers?{self._chance.choice(queries)}"
+        return f"/customers?{self._rng.choice(queries)}"

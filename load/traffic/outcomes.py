@@ -1,4 +1,4 @@
-"""What came of each request."""
+"""The outcome of each request."""
 
 from typing import NamedTuple
 
@@ -6,9 +6,9 @@ REFUSALS = frozenset({429, 503})
 
 
 class Outcome(NamedTuple):
-    """What came of a request: seconds from the start, and from when it was due to its answer.
+    """The outcome of a request. Times are in seconds; latency counts from when the request was due.
 
-    `status` is 0 where there was none; `fault` is empty where all was right.
+    `status` is 0 if there was no response. `fault` is empty if the response was correct.
     """
 
     due: float
@@ -16,11 +16,11 @@ class Outcome(NamedTuple):
     operation: str
     latency: float
     late: float
-    """Seconds after it was due until it was sent: those of whoever measures."""
+    """Seconds from when the request was due until it was sent: delays of the load generator."""
     status: int
     fault: str
 
     @property
-    def is_refusal(self) -> bool:
-        """Whether the service said that it has too much to do."""
+    def is_overload(self) -> bool:
+        """Return whether the service responded that it is overloaded."""
         return self.status in REFUSALS

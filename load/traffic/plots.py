@@ -1,4 +1,4 @@
-"""Lines over time as SVG, one panel below the other, by day and by night."""
+"""Line charts over time as SVG, one panel below the other, in light and dark mode."""
 
 from collections.abc import Sequence
 from html import escape
@@ -23,19 +23,21 @@ Points = Sequence[tuple[float, float]]
 
 
 class Panel(NamedTuple):
-    """Up to four lines over the same time, each with its name; the unit is in the title."""
+    """Up to four named lines over the same time. The title contains the unit."""
 
     title: str
     lines: dict[str, Points]
 
 
-def draw(title: str, panels: Sequence[Panel], marks: dict[str, float], unit: str) -> str:
-    """Return all panels, whose times are in `unit`; `marks` are moments with a name."""
-    end = max((at for each in panels for line in each.lines.values() for at, _ in line), default=0)
-    end = max(end, 1)  # a run may be cut off at once
+def draw(title: str, panels: Sequence[Panel], moments: dict[str, float], unit: str) -> str:
+    """Return all panels. Times are in `unit`; `marks` are named moments."""
+    end = max(
+        (at for panel in panels for line in panel.lines.values() for at, _ in line), default=0
+    )
+    end = max(end, 1)  # a run may be interrupted at once
     height = TITLE + len(panels) * (HEIGHT + GAP)
     drawn = "\n".join(
-        _panel(panel, end, TITLE + number * (HEIGHT + GAP), marks)
+        _panel(panel, end, TITLE + number * (HEIGHT + GAP), moments)
         for number, panel in enumerate(panels)
     )
     return (
@@ -46,17 +48,17 @@ def draw(title: str, panels: Sequence[Panel], marks: dict[str, float], unit: str
     )
 
 
-def _panel(panel: Panel, end: float, top: float, marks: dict[str, float]) -> str:
-    most = max((value for line in panel.lines.values() for _, value in line), default=0) or 1
+def _panel(panel: Panel, end: float, top: float, moments: dict[str, float]) -> str:
+    maximum = max((value for line in panel.lines.values() for _, value in line), default=0) or 1
     floor = top + GAP / 2 + HEIGHT
-    across, up = (WIDTH - LEFT - RIGHT) / end, HEIGHT / most
+    across, up = (WIDTH - LEFT - RIGHT) / end, HEIGHT / maximum
     parts = [
         _text("title", LEFT, top + 14, panel.title),
-        _text("", 0, floor - HEIGHT + 10, f"{most:,.4g}"),
+        _text("", 0, floor - HEIGHT + 10, f"{maximum:,.4g}"),
         _text("", 0, floor, "0"),
         f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{floor}" y2="{floor}"/>',
     ]
-    for name, at in marks.items():
+    for name, at in moments.items():
         x = LEFT + at * across
         parts.append(
             f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{floor - HEIGHT}" y2="{floor}">'

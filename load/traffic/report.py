@@ -1,4 +1,4 @@
-"""What a run was: tables that can be pasted, and a page with plots."""
+"""Report a run: Markdown tables, and a page with plots."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -6,9 +6,9 @@ from functools import partial
 from html import escape
 from typing import TypeVar
 
-from load.traffic.marks import Mark
 from load.traffic.outcomes import Outcome
 from load.traffic.plots import Panel, Points, draw
+from load.traffic.thresholds import Threshold
 from load.traffic.trend import quantile
 
 PAGE = """<!doctype html>
@@ -29,16 +29,19 @@ Key = TypeVar("Key")
 
 
 def phases(outcomes: Sequence[Outcome]) -> list[Row]:
-    """Return a table of what happened in each phase."""
+    """Return a table of the phases."""
     return [
         ("phase", "requests", "a second", "p50", "p95", "p99", "slowest", "429, 503", "faults"),
-        *(_row(name, each) for name, each in _grouped(outcomes, lambda each: each.phase).items()),
+        *(
+            _row(name, rows)
+            for name, rows in _grouped(outcomes, lambda outcome: outcome.phase).items()
+        ),
     ]
 
 
 def operations(outcomes: Sequence[Outcome]) -> list[Row]:
-    """Return a table of what happened to each operation."""
-    grouped = _grouped(outcomes, lambda each: each.operation)
+    """Return a table of the operations."""
+    grouped = _grouped(outcomes, lambda outcome: outcome.operation)
     return [
         ("operation", "requests", "a second", "p50", "p95", "p99", "slowest", "429, 503", "faults"),
         *(_row(name, grouped[name]) for name in sorted(grouped)),
@@ -46,20 +49,22 @@ def operations(outcomes: Sequence[Outcome]) -> list[Row]:
 
 
 def faults(outcomes: Sequence[Outcome]) -> list[Row]:
-    """Return a table of what was not as it should be."""
-    counted = Counter((each.phase, each.operation, each.fault) for each in outcomes if each.fault)
+    """Return a table of the faults."""
+    counted = Counter(
+        (outcome.phase, outcome.operation, outcome.fault) for outcome in outcomes if outcome.fault
+    )
     rows = [(*names, str(times)) for names, times in counted.most_common(20)]
     return [("phase", "operation", "fault", "times"), *rows]
 
 
-def marks(judged: Iterable[Mark]) -> list[Row]:
-    """Return a table of the marks."""
-    rows = [(*mark[:3], "held" if mark.is_held else "MISSED") for mark in judged]
-    return [("mark", "allowed", "measured", ""), *rows]
+def thresholds(judged: Iterable[Threshold]) -> list[Row]:
+    """Return a table of the thresholds."""
+    rows = [(*threshold[:3], "met" if threshold.is_met else "MISSED") for threshold in judged]
+    return [("threshold", "allowed", "measured", ""), *rows]
 
 
 def markdown(table: Sequence[Row]) -> str:
-    """Return a table for a terminal, which is one of Markdown as well."""
+    """Return a table for the terminal, in Markdown."""
     widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
     lines = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
@@ -71,69 +76,69 @@ def markdown(table: Sequence[Row]) -> str:
 
 
 def page(head: str, outcomes: Sequence[Outcome], tables: Iterable[Sequence[Row]]) -> str:
-    """Return the whole report as HTML, which needs nothing else."""
+    """Return the complete report as a self-contained HTML page."""
     rendered = "\n".join(_html(table) for table in tables if len(table) > 1)
     return PAGE.format(head=escape(head), plots=plots(outcomes), tables=rendered)
 
 
 def plots(outcomes: Sequence[Outcome]) -> str:
     """Return throughput, latency and errors of each second, as SVG."""
-    seconds = _grouped(outcomes, lambda each: int(each.due))
-    answered = Counter(int(each.due + each.latency) for each in outcomes)
+    seconds = _grouped(outcomes, lambda outcome: int(outcome.due))
+    answered = Counter(int(outcome.due + outcome.latency) for outcome in outcomes)
     begins: dict[str, float] = {}
-    for each in outcomes:
-        begins[each.phase] = min(each.due, begins.get(each.phase, each.due))
+    for item in outcomes:
+        begins[item.phase] = min(item.due, begins.get(item.phase, item.due))
     latencies = {
         f"p{share * 100:g}": _points(seconds, partial(_quantile, share))
         for share in (0.5, 0.95, 0.99)
     }
     panels = [
         Panel(
-            "requests a second",
+            "requests per second",
             {"due": _points(seconds, len), "answered": sorted(answered.items())},
         ),
-        Panel("latency by when it was due, ms", latencies),
+        Panel("latency since due, ms", latencies),
         Panel(
-            "not as it should be, a second",
+            "errors per second",
             {
-                "faults": _points(seconds, lambda each: _count(each, refusals=False)),
-                "429 and 503": _points(seconds, lambda each: _count(each, refusals=True)),
+                "faults": _points(seconds, lambda outcome: _count(outcome, overloads=False)),
+                "429 and 503": _points(seconds, lambda outcome: _count(outcome, overloads=True)),
             },
         ),
         Panel(
-            "sent late by the sender, ms",
-            {"most": _points(seconds, lambda each: 1000 * max(o.late for o in each))},
+            "delay of the load generator, ms",
+            {"most": _points(seconds, lambda outcome: 1000 * max(o.late for o in outcome))},
         ),
     ]
     return draw("Load", panels, begins, "s")
 
 
 def _row(name: str, outcomes: Sequence[Outcome]) -> Row:
-    span = max(each.due for each in outcomes) - min(each.due for each in outcomes)
+    span = max(outcome.due for outcome in outcomes) - min(outcome.due for outcome in outcomes)
     return (
         name,
         f"{len(outcomes):,}",
         f"{len(outcomes) / max(span, 1):.1f}",
         *(f"{_quantile(share, outcomes):.0f} ms" for share in (0.5, 0.95, 0.99, 1)),
-        str(_count(outcomes, refusals=True)),
-        str(_count(outcomes, refusals=False)),
+        str(_count(outcomes, overloads=True)),
+        str(_count(outcomes, overloads=False)),
     )
 
 
 def _quantile(share: float, outcomes: Sequence[Outcome]) -> float:
-    return 1000 * quantile([each.latency for each in outcomes], share)
+    return 1000 * quantile([outcome.latency for outcome in outcomes], share)
 
 
-def _count(outcomes: Sequence[Outcome], *, refusals: bool) -> int:
-    return sum(bool(each.fault) and each.is_refusal == refusals for each in outcomes)
+def _count(outcomes: Sequence[Outcome], *, overloads: bool) -> int:
+    return sum(bool(outcome.fault) and outcome.is_overload == overloads for outcome in outcomes)
 
 
 def _grouped(
     outcomes: Sequence[Outcome], key: Callable[[Outcome], Key]
 ) -> dict[Key, list[Outcome]]:
     grouped: dict[Key, list[Outcome]] = {}
-    for each in outcomes:
-        grouped.setdefault(key(each), []).append(each)
+    for outcome in outcomes:
+        grouped.setdefault(key(outcome), []).append(outcome)
     return grouped
 
 

@@ -1,4 +1,4 @@
-"""A run from its customers to their end, which Ctrl-C cuts short and never leaves undone."""
+"""Run a load test: create customers, send requests, and clean up, also after Ctrl-C."""
 
 import asyncio
 import random
@@ -34,18 +34,18 @@ class Traffic:
         return self._stop.is_set()
 
     async def send(self, phases: Sequence[Phase], record: Callable[[Outcome], None]) -> None:
-        """Send all phases, under a bar of seconds, and record what comes of each request."""
+        """Send all phases with a progress bar, and record the outcome of each request."""
         schedule = arrivals(phases, random.Random(self._seed))
         with tqdm(
             total=round(sum(phase.seconds for phase in phases)), unit=" s", disable=None
         ) as bar:
             watched = Watched(bar, record)
-            shown = map(watched.pass_on, schedule)
+            shown = map(watched.advance, schedule)
             await self._sending.run(shown, self._mix.draw, watched.record, self._stop)
 
 
 class Watched:
-    """Moves a bar of seconds on with the arrivals, and counts what comes of them."""
+    """Advances a progress bar with the arrivals, and counts the outcomes."""
 
     def __init__(self, bar: "tqdm[Any]", record: Callable[[Outcome], None]) -> None:
         self._bar = bar
@@ -58,17 +58,17 @@ class Watched:
         self._faults += bool(outcome.fault)
         self._record(outcome)
 
-    def pass_on(self, arrival: Arrival) -> Arrival:
+    def advance(self, arrival: Arrival) -> Arrival:
         if int(arrival.due) > self._bar.n:
-            words = f"{arrival.phase}: {self._answers} answers, {self._faults} faults"
-            self._bar.set_postfix_str(words, refresh=False)
+            text = f"{arrival.phase}: {self._answers} responses, {self._faults} faults"
+            self._bar.set_postfix_str(text, refresh=False)
             self._bar.update(int(arrival.due) - self._bar.n)
         return arrival
 
 
 @asynccontextmanager
 async def traffic(target: Target, customers: int, seed: int) -> AsyncIterator[Traffic]:
-    """Make so many customers, and erase at the end what the run has made; its own stack forgets."""
+    """Create customers, and erase the run's customers at the end, unless the stack is private."""
     stop = _stopped_by_signals()
     made = Customers(f"load-{secrets.token_hex(4)}", random.Random(seed))
     async with sender(target.base_url, target.token) as sending:
@@ -76,16 +76,16 @@ async def traffic(target: Target, customers: int, seed: int) -> AsyncIterator[Tr
             await make(sending, made, customers)
             yield Traffic(sending, Mix(made, random.Random(seed)), seed, stop)
         finally:
-            if not target.is_own:
-                stop.clear()  # the next Ctrl-C ends this, too
+            if not target.is_private:
+                stop.clear()  # the next Ctrl-C interrupts this, too
                 await _erase(sending, made.mark, stop)
 
 
 async def _erase(sending: Sender, mark: str, stop: asyncio.Event) -> None:
     if not await erase(sending, mark, stop):
         print(
-            f"customers are left, {mark}-1@example.com and so on: find them by q={mark}, and erase"
-            " them with a token of the scope customers:erase",
+            f"Customers are left, {mark}-1@example.com and so on: find them with q={mark}, erase"
+            " them with a token of scope customers:erase",
             file=sys.stderr,
         )
 

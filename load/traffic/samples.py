@@ -1,4 +1,4 @@
-"""What the programs of the service hold at a moment, and what their clients saw since the last."""
+"""Sample the resources of the service's programs, and the latency that clients saw."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,19 +14,19 @@ MIB = 1 << 20
 
 
 class Sample(TypedDict):
-    """A line of the file of a soak."""
+    """One line of a soak's file."""
 
     at: float
     """Seconds from the start."""
     requests: int
     faults: dict[str, int]
-    """How often an operation's answer was not what it should be, by operation and what it was."""
+    """Number of faults, by operation and fault."""
     values: dict[str, float]
-    """By the names of what is measured."""
+    """Values by name of the measurement."""
 
 
-def held(programs: Mapping[str, psutil.Process]) -> dict[str, float]:
-    """Return what the programs hold: MiB of memory, open files, threads, connections of TCP."""
+def resources(programs: Mapping[str, psutil.Process]) -> dict[str, float]:
+    """Return the resources of the programs: MiB of memory, open files, threads, TCP connections."""
     values = {}
     for name, program in programs.items():
         with program.oneshot():
@@ -37,8 +37,8 @@ def held(programs: Mapping[str, psutil.Process]) -> dict[str, float]:
     return values
 
 
-def seen(outcomes: Sequence[Outcome]) -> dict[str, float]:
-    """Return milliseconds that clients waited."""
+def latencies(outcomes: Sequence[Outcome]) -> dict[str, float]:
+    """Return the clients' latencies in milliseconds."""
     times = [outcome.latency * 1000 for outcome in outcomes]
     return {
         "latency p50, ms": round(quantile(times, 0.5), 2),
@@ -48,7 +48,7 @@ def seen(outcomes: Sequence[Outcome]) -> dict[str, float]:
 
 
 def read(file: Path) -> tuple[dict[str, Any], list[Sample]]:
-    """Return what a soak was, and its samples. Raises ValueError, OSError."""
+    """Return a soak's description and samples. Raises ValueError or OSError."""
     head, *lines = _lines(file)
     return head, lines
 

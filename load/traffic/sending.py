@@ -1,4 +1,4 @@
-"""Sends requests when they are due, and keeps what came of each."""
+"""Send requests when they are due, and record the outcomes."""
 
 import asyncio
 import time
@@ -9,31 +9,31 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from load.traffic.arrivals import Arrival
-from load.traffic.mix import Answer, Request
+from load.traffic.mix import Request, Response
 from load.traffic.outcomes import Outcome
 
 TIMEOUT = 30.0
-"""Seconds from sending; the gateway has 29 for an answer."""
+"""Client timeout in seconds; the gateway's timeout is 29 s."""
 CONNECTIONS = 1_000
-"""The most at once; who waits for one is already due."""
+"""Maximum number of concurrent requests. A request that waits for a slot is already due."""
 
 
 class Sender:
-    """Sends to a base URL with a token, over connections that stay open."""
+    """Sends requests to a base URL with a token, over persistent connections."""
 
     def __init__(self, base_url: str, session: aiohttp.ClientSession) -> None:
         self._base_url = base_url.rstrip("/")
         self._stage = urlsplit(self._base_url).path
         self._session = session
 
-    async def answer(self, request: Request) -> Answer:
-        """Send one request. Raises aiohttp.ClientError, TimeoutError."""
+    async def response(self, request: Request) -> Response:
+        """Send one request. Raises aiohttp.ClientError or TimeoutError."""
         url = self._base_url + request.path.removeprefix(self._stage)
         async with self._session.request(
             request.method, url, data=request.body, headers=request.headers, allow_redirects=False
         ) as response:
             headers = {name.lower(): value for name, value in response.headers.items()}
-            return Answer(response.status, headers, await response.read())
+            return Response(response.status, headers, await response.read())
 
     async def run(
         self,
@@ -42,9 +42,9 @@ class Sender:
         record: Callable[[Outcome], None],
         stop: asyncio.Event,
     ) -> float:
-        """Send what is due until the schedule ends or `stop` is set; return the seconds it took.
+        """Send due requests until the schedule ends or `stop` is set. Return the seconds it took.
 
-        What has been sent is waited for.
+        Waits for the responses to all requests sent.
         """
         start = time.perf_counter()
         async with asyncio.TaskGroup() as tasks:
@@ -69,23 +69,23 @@ class Sender:
 
     async def _judged(self, request: Request) -> tuple[int, str]:
         try:
-            answer = await self.answer(request)
+            response = await self.response(request)
         except TimeoutError:
             status, fault = 0, "time-out"
         except (aiohttp.ClientError, OSError) as error:
             status, fault = 0, type(error).__name__
         else:
-            if answer.status in request.expected:
-                is_right = request.then(answer)
-                return answer.status, "" if is_right else "not what was written"
-            status, fault = answer.status, f"status {answer.status}"
-        request.then(None)
+            if response.status in request.expected:
+                is_right = request.check(response)
+                return response.status, "" if is_right else "unexpected content"
+            status, fault = response.status, f"status {response.status}"
+        request.check(None)
         return status, fault
 
 
 @asynccontextmanager
 async def sender(base_url: str, token: str) -> AsyncIterator[Sender]:
-    """Give a sender, until it is closed."""
+    """Return a context manager with a sender."""
     async with aiohttp.ClientSession(
         headers={"Authorization": f"Bearer {token}"},
         connector=aiohttp.TCPConnector(limit=CONNECTIONS),

@@ -1,4 +1,4 @@
-"""Send steady load for an hour, and tell whether anything grows: `python -m load.traffic.soak`."""
+"""Send steady load for an hour, and report growing resources: `python -m load.traffic.soak`."""
 
 import argparse
 import asyncio
@@ -16,33 +16,33 @@ from typing import IO, Any
 import psutil
 
 from load.traffic import flat, samples
-from load.traffic.arguments import count, positive, signals_end
+from load.traffic.arguments import count, handle_signals, positive
 from load.traffic.arrivals import Phase
 from load.traffic.flat import Trend
 from load.traffic.outcomes import Outcome
 from load.traffic.report import markdown
 from load.traffic.running import traffic
 from load.traffic.samples import Sample
-from load.traffic.target import Target, TargetError, own
+from load.traffic.target import Target, TargetError, private
 from local.processes import LocalError
 
 EVERY = 5.0
-"""Seconds from one sample to the next."""
+"""Seconds between samples."""
 INTERRUPTED = 130
 
 
 def main() -> int:
-    """Soak, and say whether all stayed flat; return the exit code."""
+    """Run a soak, and report whether everything stayed flat. Return the exit code."""
     parser = _parser()
     arguments = parser.parse_args()
-    signals_end()
+    handle_signals()
     was_cut, file = False, arguments.judge or arguments.output / "samples.jsonl"
     try:
         if not arguments.judge:
             was_cut = _soak(arguments, file)
-        is_flat = _tell(file, arguments.output)
+        is_flat = _report(file, arguments.output)
     except ValueError as error:
-        print(f"error: {file} can't be judged: {error}", file=sys.stderr)
+        print(f"error: can't judge {file}: {error}", file=sys.stderr)
         return 2 if arguments.judge else INTERRUPTED
     except (TargetError, LocalError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -51,9 +51,9 @@ def main() -> int:
 
 
 def _soak(arguments: argparse.Namespace, path: Path) -> bool:
-    """Send and sample; return whether it was cut short."""
+    """Send requests and take samples. Return whether the run was interrupted."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with own() as target, path.open("w") as file:
+    with private() as target, path.open("w") as file:
         file.write(json.dumps(_head(arguments)) + "\n")
         return asyncio.run(_run(arguments, target, file))
 
@@ -69,7 +69,7 @@ async def _run(arguments: argparse.Namespace, target: Target, file: IO[str]) -> 
 
 
 async def _sample(target: Target, window: list[Outcome], file: IO[str]) -> None:
-    """Write what is seen and held every few seconds, at once: a run that is killed has it, too."""
+    """Write a sample every few seconds, unbuffered, so that a killed run leaves its samples."""
     start = time.monotonic()
     while True:
         await asyncio.sleep(EVERY)
@@ -83,17 +83,19 @@ def _line(at: float, target: Target, outcomes: Sequence[Outcome]) -> Sample:
     return Sample(
         at=round(at, 1),
         requests=len(outcomes),
-        faults=Counter(f"{each.operation}: {each.fault}" for each in outcomes if each.fault),
+        faults=Counter(
+            f"{outcome.operation}: {outcome.fault}" for outcome in outcomes if outcome.fault
+        ),
         values={
-            **samples.held(target.programs),
-            **samples.seen(outcomes),
+            **samples.resources(target.programs),
+            **samples.latencies(outcomes),
             "machine: load": round(os.getloadavg()[0], 2),
         },
     )
 
 
-def _tell(file: Path, output: Path) -> bool:
-    """Print and write what the samples say; return whether all is flat and as it should be."""
+def _report(file: Path, output: Path) -> bool:
+    """Print and write the report. Return whether all trends are flat and no request failed."""
     head, lines = samples.read(file)
     trends = flat.judge(lines)
     faults = sum((Counter(line["faults"]) for line in lines), Counter[str]())
@@ -142,15 +144,27 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m load.traffic.soak",
         description=__doc__,
-        epilog="Exit code: 0 if all is flat, 1 if not, 2 for wrong use.",
+        epilog="Exit code: 0 if all trends are flat, 1 if not, 2 for a usage error.",
     )
     option = parser.add_argument
-    option("--minutes", type=positive, default=60, help="how long (%(default)s)")
-    option("--rate", type=positive, default=20, help="requests a second (%(default)s)")
-    option("--customers", type=count, default=200, help="made before (%(default)s)")
-    option("--seed", type=int, default=1, help="of chance (%(default)s)")
-    option("--output", type=Path, default=Path("artifacts/soak"), help="directory (%(default)s)")
-    option("--judge", type=Path, metavar="FILE", help="only judge the samples of a run, so far")
+    option("--minutes", type=positive, default=60, help="duration in minutes (%(default)s)")
+    option("--rate", type=positive, default=20, help="requests per second (%(default)s)")
+    option(
+        "--customers",
+        type=count,
+        default=200,
+        help="customers created before the run (%(default)s)",
+    )
+    option("--seed", type=int, default=1, help="random seed (%(default)s)")
+    option(
+        "--output", type=Path, default=Path("artifacts/soak"), help="output folder (%(default)s)"
+    )
+    option(
+        "--judge",
+        type=Path,
+        metavar="FILE",
+        help="only judge the samples of a finished or running soak",
+    )
     return parser
 
 

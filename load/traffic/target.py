@@ -1,4 +1,4 @@
-"""What the load is for: a stack of its own, or what runs at BASE_URL."""
+"""The target of the load: a private stack, or the service at BASE_URL."""
 
 import os
 import sys
@@ -20,40 +20,40 @@ PROGRAMS = {"local.gateway": "API", "local.data_api": "Data API", "mariadbd": "M
 
 
 class Target(NamedTuple):
-    """A base URL, a token, and the programs behind it, where they are known, by their names."""
+    """A base URL, a token, and the service's processes by name, if they are local."""
 
     base_url: str
     token: str
     programs: Mapping[str, psutil.Process]
 
     @property
-    def is_own(self) -> bool:
+    def is_private(self) -> bool:
         return bool(self.programs)
 
 
 class TargetError(Exception):
-    """Nothing can be sent there; the message says why, and what to do."""
+    """The target can't be used. The message says why, and what to do."""
 
 
-def given(environ: Mapping[str, str]) -> Target | None:
-    """Return what BASE_URL and TOKEN name, or None if neither is set. Raises TargetError."""
+def configured(environ: Mapping[str, str]) -> Target | None:
+    """Return the target in BASE_URL and TOKEN, or None if neither is set. Raises TargetError."""
     base_url, token = environ.get("BASE_URL", ""), environ.get("TOKEN", "")
     if not base_url and not token:
         return None
     if not base_url or not token:
-        raise TargetError("BASE_URL and TOKEN go together: set both, or neither")
+        raise TargetError("set both BASE_URL and TOKEN, or neither")
     if urlsplit(base_url).scheme not in {"http", "https"} or not urlsplit(base_url).hostname:
-        raise TargetError(f"BASE_URL must be an http or https address, and is {base_url!r}")
+        raise TargetError(f"BASE_URL must be an http or https URL, got {base_url!r}")
     return Target(base_url.rstrip("/"), token, {})
 
 
 @contextmanager
-def own() -> Iterator[Target]:
-    """Run the whole service on free ports, with its data in a directory that goes with it."""
+def private() -> Iterator[Target]:
+    """Run the whole service on free ports, with its data in a temporary directory."""
     with tempfile.TemporaryDirectory(prefix="customers-load-") as directory:
-        # also into the environment: the console reads its own ports there
+        # The console reads its own ports from os.environ.
         os.environ.update({name: str(free_port()) for name in PORTS}, LOCAL_STATE=directory)
-        os.environ.pop("DATABASE_URL", None)  # nobody else's database
+        os.environ.pop("DATABASE_URL", None)  # never use the developer's database
         settings = Settings.from_environ(os.environ)
         with closing(Stack(settings)) as stack:
             with redirect_stdout(sys.stderr):

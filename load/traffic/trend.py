@@ -1,4 +1,4 @@
-"""Whether what was measured again and again grows."""
+"""Detect growth in repeated measurements."""
 
 import statistics
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 def slope(times: Sequence[float], values: Sequence[float]) -> float:
     """Return the median slope of all pairs of points, in units of `values` per unit of `times`.
 
-    Up to 29 % of the points may be wrong without moving it far (Theil, 1950; Sen, 1968).
+    Robust: up to 29 % of the points may be outliers (Theil, 1950; Sen, 1968).
     """
     pairs = (
         (values[j] - values[i]) / (times[j] - times[i])
@@ -18,6 +18,6 @@ def slope(times: Sequence[float], values: Sequence[float]) -> float:
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """Return the smallest value that at least so large a share of them does not exceed."""
+    """Return the smallest value that at least this share of the values does not exceed."""
     ordered = sorted(values)
     return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]

@@ -1,4 +1,4 @@
-"""The local stack's own web pages: the API's documentation to try, and the requests it has had.
+"""The local stack's console: the API's documentation, and the recent requests.
 
-In the same process are the token issuer's keys, and what takes X-Ray's segments.
+The same process publishes the token issuer's keys, and receives X-Ray segments.
 """

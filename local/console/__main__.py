@@ -17,7 +17,7 @@ from local.issuer import Issuer
 from local.processes import LocalError
 from local.stack import CONSOLE_PORT, DATABASE_VARIABLE, Settings
 
-# How long SIGTERM waits for clients that are still reading.
+# Seconds that SIGTERM waits for clients that are still reading.
 GRACE = 1
 
 
@@ -52,9 +52,9 @@ def _port() -> int:
         prog="python -m local.console",
         description="Serve the local stack's pages and the keys of its token issuer, and take "
         "X-Ray's segments.",
-        epilog="Environment: LOCAL_STATE, XRAY_PORT and, for what pages say of the stack's other "
-        "parts, their ports and DATABASE_URL, all as for `python -m local run`. Plans of "
-        f"statements are those of the database at {DATABASE_VARIABLE}.",
+        epilog="Environment: LOCAL_STATE, XRAY_PORT and, to describe the other parts, their "
+        "ports and DATABASE_URL, all as for `python -m local run`. Query plans of "
+        f"statements come from the database at {DATABASE_VARIABLE}.",
     )
     parser.add_argument("--port", type=int, default=CONSOLE_PORT, help="(default: %(default)s)")
     port: int = parser.parse_args().port

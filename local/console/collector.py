@@ -1,7 +1,7 @@
-"""What X-Ray's daemon does, on a laptop: it takes segments by UDP, for the console to show.
+"""A local X-Ray daemon: receives segments by UDP, for the console to show.
 
-A thread takes them, so that neither a burst keeps pages waiting nor pages the burst; what waits
-to be taken is in the system's buffer. What finds no room there is lost, and counted on Linux.
+A thread receives them, so that bursts do not delay pages, and pages do not delay bursts. Waiting
+segments are in the system's buffer. If it is full, segments are lost; Linux counts them.
 """
 
 import os
@@ -14,15 +14,15 @@ from typing import Self
 from local.console.traces import Traces
 
 MAX_DATAGRAM = 65_536
-BUFFER = 4 << 20  # bytes; systems may give less
-COUNT_LOST = 40  # Linux's SO_RXQ_OVFL, which Python has no name for
+BUFFER = 4 << 20  # bytes; some systems allow less
+COUNT_LOST = 40  # Linux's SO_RXQ_OVFL, which Python does not define
 _COUNT = struct.Struct("=I")
 
 
 class Collector:
-    """Listens on a port of this machine until `close()`; 0 takes a free one.
+    """Listens on a port of this machine until `close()`. Port 0 selects a free port.
 
-    Raises OSError if the port is taken. `lost` counts datagrams that the system had no room for.
+    Raises OSError if the port is in use. `lost` counts datagrams that the system dropped.
     """
 
     def __init__(self, port: int, traces: Traces) -> None:
@@ -64,7 +64,7 @@ class Collector:
             self._socket.bind(("127.0.0.1", port))
         except OSError as error:
             reason = os.strerror(error.errno or 0)
-            raise OSError(f"cannot listen on UDP port {port}: {reason}") from error
+            raise OSError(f"can't listen on UDP port {port}: {reason}") from error
 
     def _receive(self) -> None:
         room = socket.CMSG_SPACE(_COUNT.size)

@@ -1,4 +1,4 @@
-"""What the console tells of requests: which there were, and what is known of each."""
+"""The console's routes for requests: the list, and the details of each."""
 
 import json
 from collections.abc import Iterable
@@ -15,12 +15,12 @@ from local.console.lines import Lines
 from local.console.plans import PlanError, explain
 from local.console.traces import Traces
 
-# Not Starlette's own: what others send may be text that UTF-8 does not have.
+# Not Starlette's JSONResponse: text from other programs may not be encodable in UTF-8.
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class History:
-    """Answers about the requests of `traces`; without a database there are no plans."""
+    """Serves the requests of `traces`. Without a database there are no query plans."""
 
     def __init__(
         self, traces: Traces, collector: Collector, lines: Lines, database_url: str | None
@@ -31,24 +31,27 @@ class History:
         self._database_url = database_url
 
     def routes(self, origin: str) -> list[Route]:
-        """Return the routes of single requests; plans are for pages of the origin alone."""
+        """Return the routes of single requests.
+
+        Only the console's own pages may request query plans.
+        """
         plan = partial(self._plan, origin)
         return [
-            Route("/requests/{trace_id}", self._one),
+            Route("/requests/{trace_id}", self._one_request),
             Route("/requests/{trace_id}/plan", plan, methods=["POST"]),
         ]
 
     def list(self, request: Request) -> Response:
-        """Answer with what has changed since a `sequence`, and with what could not be kept.
+        """Return the changes since a `sequence`, and the numbers of dropped segments.
 
-        A sequence before `first` is of another console: what it told of is not here.
+        A sequence before `first` is from an earlier console, whose requests are not stored here.
         """
         try:
             since = int(request.query_params["since"])
         except ValueError:
-            return _error("since is the sequence of an earlier answer, or 0.", 400)
+            return _error("since must be the sequence of an earlier response, or 0.", 400)
         self._lines.read()
-        sequence = self._traces.sequence  # before the list: what comes meanwhile is told twice
+        sequence = self._traces.sequence  # before the list, so that no change is skipped
         return _json(
             {
                 "first": self._traces.first,
@@ -62,15 +65,17 @@ class History:
             }
         )
 
-    def _one(self, request: Request) -> Response:
+    def _one_request(self, request: Request) -> Response:
         trace_id = request.path_params["trace_id"]
-        found = self._traces.request(trace_id)
-        if found is None:
-            return _error("It is not here: the last 2,000 requests are kept.", 404)
+        known_request = self._traces.request(trace_id)
+        if known_request is None:
+            return _error("Unknown request: only the last 2,000 are stored.", 404)
         try:
-            return _json({"request": found, **self._details(trace_id)})
-        except RecursionError:  # what could be taken is not always what can be told
-            return _error("It is nested too deeply to be shown.", HTTPStatus.UNPROCESSABLE_ENTITY)
+            return _json({"request": known_request, **self._details(trace_id)})
+        except RecursionError:  # a trace may be too deep for JSON
+            return _error(
+                "The trace is nested too deeply to be shown.", HTTPStatus.UNPROCESSABLE_ENTITY
+            )
 
     def _details(self, trace_id: str) -> dict[str, Any]:
         lines = self._lines.of(trace_id)
@@ -84,14 +89,14 @@ class History:
         }
 
     def _plan(self, origin: str, request: Request) -> Response:
-        # A browser says it of every POST, and no page can have it say another's.
+        # Browsers send Origin with every POST, and a page can't fake it.
         if request.headers.get("origin") != origin:
-            return _error("Plans are for the console's own pages.", 403)
+            return _error("Query plans are only for the console's own pages.", 403)
         segments = self._traces.segments(request.path_params["trace_id"])
-        wanted = request.query_params.get("segment")
-        sql = next((each["sql"] for each in segments if each["id"] == wanted), None)
+        segment_id = request.query_params.get("segment")
+        sql = next((segment["sql"] for segment in segments if segment["id"] == segment_id), None)
         if sql is None or self._database_url is None:
-            return _error("There is no such statement, or no database to ask.", 404)
+            return _error("Unknown statement, or no database.", 404)
         try:
             return _json(explain(self._database_url, sql))
         except PlanError as error:
@@ -99,7 +104,7 @@ class History:
 
 
 def _metrics(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return name, unit and value of each metric that CloudWatch would make of the lines."""
+    """Return name, unit and value of each metric that CloudWatch would extract from the lines."""
     return [
         {"name": metric["Name"], "unit": metric["Unit"], "value": line[metric["Name"]]}
         for line in lines

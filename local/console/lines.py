@@ -1,4 +1,4 @@
-"""The log lines of the last traces, out of the API's log."""
+"""The API's log lines of recent traces."""
 
 import json
 import os
@@ -8,12 +8,12 @@ from typing import Any
 
 from local.console.shelf import FullError, Shelf
 
-MAX_UNREAD = 8 << 20  # bytes that are read at once; what is before them is passed over
-MARK = 256  # bytes, by which it is seen whether the file is still the one that was read
+MAX_UNREAD = 8 << 20  # bytes per read; earlier ones are skipped
+MARK = 256  # bytes that identify the file, to detect a new one
 
 
 class Lines:
-    """The lines of a log that is JSON here and there, and is begun anew when the API restarts."""
+    """The JSON lines of a log that may contain other lines, and restarts with the API."""
 
     def __init__(self, log: Path) -> None:
         self._log = log
@@ -23,43 +23,43 @@ class Lines:
         self._mark = b""
 
     def of(self, trace_id: str) -> list[dict[str, Any]]:
-        """Return the lines of a trace, after those that are new have been read."""
+        """Read new lines, then return the lines of a trace."""
         with self._lock:
             self._read()
             return [json.loads(text) for text in self._shelf.get(trace_id)]
 
     def read(self) -> None:
-        """Read what is new, before the API's restart takes it away."""
+        """Read new lines, before a restart of the API deletes them."""
         with self._lock:
             self._read()
 
     def _read(self) -> None:
-        for line in self._news().splitlines():
+        for line in self._read_new().splitlines():
             if trace_id := _trace_id(line):
                 try:
                     self._shelf.add(trace_id, line.decode())
                 except FullError:
                     continue
 
-    def _news(self) -> bytes:
-        """Return the whole lines that have come since the last time."""
+    def _read_new(self) -> bytes:
+        """Return the complete lines that were added since the last call."""
         try:
             with self._log.open("rb") as log:
                 log.seek(self._end - len(self._mark))
                 if log.read(len(self._mark)) != self._mark:
-                    self._go_on_from(0)
+                    self._continue_from(0)
                 if (passed := log.seek(0, os.SEEK_END) - MAX_UNREAD) > self._end:
-                    self._go_on_from(passed)
+                    self._continue_from(passed)
                 log.seek(self._end)
                 news = log.read(MAX_UNREAD)
         except FileNotFoundError:
             return b""
-        whole = news[: news.rfind(b"\n") + 1]
-        self._end += len(whole)
-        self._mark = (self._mark + whole)[-MARK:]
-        return whole
+        complete = news[: news.rfind(b"\n") + 1]
+        self._end += len(complete)
+        self._mark = (self._mark + complete)[-MARK:]
+        return complete
 
-    def _go_on_from(self, position: int) -> None:
+    def _continue_from(self, position: int) -> None:
         self._end, self._mark = position, b""
 
 

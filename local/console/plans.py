@@ -1,4 +1,4 @@
-"""How the database would do a statement: EXPLAIN, of a text that has placeholders only."""
+"""Query plans: EXPLAIN for the text of a statement with placeholders."""
 
 import re
 from typing import Any
@@ -14,7 +14,7 @@ PLAN_SECONDS = 3
 
 _EXPLAINED = re.compile(r"[\s(]*(?:SELECT|INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
 _NUMBERED = re.compile(r"_\d+$")
-# A plan by NULLs is mostly that there are no rows: it is made by the values of a row that is there.
+# With NULLs, most plans would be for an empty result, so the values of an existing row are used.
 _EXAMPLE = "SELECT * FROM customers WHERE deleted_at IS NULL ORDER BY id DESC LIMIT 1"
 _COLUMNS = {
     "after_id": "id",
@@ -29,22 +29,22 @@ _VALUES = {"rows": 20, "limit": 20, "q": "a%", "q_email": "a%"}
 
 
 class PlanError(Exception):
-    """There is no plan; the message tells a developer why."""
+    """There is no query plan. The message tells a developer why."""
 
 
 def explain(database_url: str, sql: str) -> dict[str, Any]:
-    """Return `columns` and `rows` of texts. Raises PlanError."""
+    """Return `columns` and `rows` as texts. Raises PlanError."""
     if len(sql) >= MAX_SQL:
-        raise PlanError(f"The trace has only the first {MAX_SQL} characters of the statement.")
+        raise PlanError(f"The trace contains only the first {MAX_SQL} characters of the statement.")
     if not _EXPLAINED.match(sql):
-        raise PlanError("Only SELECT, INSERT, UPDATE and DELETE have a plan.")
-    # A database may run parts of a statement to plan it, and anybody may have sent this one.
+        raise PlanError("Only SELECT, INSERT, UPDATE and DELETE have a query plan.")
+    # EXPLAIN may execute parts of a statement, and any local program may have sent this one.
     arguments = connection_arguments(database_url) | {"read_timeout": PLAN_SECONDS}
     try:
         with pymysql.connect(**arguments) as connection:
             return _explain(connection.cursor(DictCursor), sql)
     except pymysql.MySQLError as error:
-        raise PlanError(f"The database says: {error.args[-1]}") from None
+        raise PlanError(f"Database error: {error.args[-1]}") from None
 
 
 def _explain(cursor: DictCursor, sql: str) -> dict[str, Any]:

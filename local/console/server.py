@@ -1,4 +1,4 @@
-"""The console's pages, which only a browser on this machine gets."""
+"""The console's pages, available only to browsers on this machine."""
 
 from collections.abc import Callable
 from html import escape
@@ -23,7 +23,7 @@ from local.stack import Settings
 PAGES = Path(__file__).with_name("pages")
 KEYS_PATH = "/.well-known/jwks.json"
 CONFIGURATION_PATH = "/.well-known/openid-configuration"
-# A page that needs more than its own text sets a Content-Security-Policy of its own.
+# A page that needs more sets its own Content-Security-Policy.
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none';"
     " frame-ancestors 'none'",
@@ -33,7 +33,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-# The pictures are those inside Swagger UI's style sheet.
+# For the images in Swagger UI's style sheet.
 DOCUMENTATION_POLICY = (
     HEADERS["Content-Security-Policy"] + "; script-src 'self'; style-src 'self';"
     " img-src 'self' data:; connect-src 'self' {api}"
@@ -45,7 +45,7 @@ REQUESTS_POLICY = (
 
 
 def create_app(issuer: Issuer, settings: Settings, history: History) -> Starlette:
-    """Return the ASGI application: the pages, what they ask for, and the issuer's keys."""
+    """Return the ASGI application: the pages, their data, and the issuer's keys."""
     policy = DOCUMENTATION_POLICY.format(api=settings.url)
     documentation = _page(issuer, _documentation(settings), policy)
     requests_page = _page(issuer, _requests(settings), REQUESTS_POLICY)
@@ -76,14 +76,14 @@ def create_app(issuer: Issuer, settings: Settings, history: History) -> Starlett
         ],
         middleware=[
             Middleware(SecurityHeaders),
-            # Else another site could take a name of its own for this address, and read the pages.
+            # Otherwise another site could resolve its own name to this address, and read the pages.
             Middleware(TrustedHostMiddleware, ["127.0.0.1", "localhost"], www_redirect=False),
         ],
     )
 
 
 class SecurityHeaders:
-    """Gives each answer those of HEADERS that it has not itself."""
+    """Adds each of HEADERS that a response does not set itself."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -101,7 +101,7 @@ class SecurityHeaders:
 
 def _page(issuer: Issuer, page: str, policy: str) -> Callable[[Request], Response]:
     def show(request: Request) -> Response:
-        if request.url.hostname != "127.0.0.1":  # the one origin that the API answers
+        if request.url.hostname != "127.0.0.1":  # the only origin that the API allows
             return RedirectResponse(f"{issuer.url}{request.url.path}")
         return HTMLResponse(page, headers={"Content-Security-Policy": policy})
 
@@ -133,8 +133,8 @@ def _documentation(settings: Settings) -> str:
 
 
 def _token(issuer: Issuer, request: Request) -> Response:
-    """Answer with a token as RFC 6749, section 5, has it; to the console's own pages only."""
-    # A browser says it of every POST, and no page can have it say another's.
+    """Return a token as RFC 6749, section 5, defines it; only to the console's own pages."""
+    # Browsers send Origin with every POST, and a page can't fake it.
     if request.headers.get("origin") != issuer.url:
         return JSONResponse({"error": "unauthorized_client"}, 403)
     scopes = request.query_params.get("scope", "").split()
@@ -151,8 +151,8 @@ def _token(issuer: Issuer, request: Request) -> Response:
 
 
 def _configuration(issuer: Issuer) -> dict[str, object]:
-    # https://openid.net/specs/openid-connect-discovery-1_0.html, as far as it fits an issuer
-    # that nobody signs in to.
+    # https://openid.net/specs/openid-connect-discovery-1_0.html, as far as it applies to an issuer
+    # without sign-in.
     return {
         "issuer": issuer.url,
         "jwks_uri": issuer.url + KEYS_PATH,

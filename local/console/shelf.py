@@ -1,18 +1,18 @@
-"""Texts of the last traces, as many as memory is given for."""
+"""Storage for the texts of recent traces, with limits on memory."""
 
 from collections import OrderedDict
 
 KEPT = 2_000  # traces
 MAX_SIZE = 64 << 20  # characters, of all traces
-MAX_TRACE_SIZE = 256 << 10  # characters, of one
+MAX_TRACE_SIZE = 256 << 10  # characters, of one trace
 
 
 class FullError(ValueError):
-    """A trace has all that is kept of one."""
+    """The trace has reached its size limit."""
 
 
 class Shelf:
-    """What is kept of each trace; the first to come is the first to make room. Not thread-safe."""
+    """Texts by trace. If space is needed, the oldest traces are dropped. Not thread-safe."""
 
     def __init__(self) -> None:
         self._texts: OrderedDict[str, list[str]] = OrderedDict()
@@ -20,7 +20,7 @@ class Shelf:
         self._size = 0
 
     def add(self, trace_id: str, text: str) -> list[str]:
-        """Keep a text; return the ids of the traces that made room. Raises FullError."""
+        """Store a text. Returns the ids of dropped traces. Raises FullError."""
         size = self._sizes.get(trace_id, 0) + len(text)
         if size > MAX_TRACE_SIZE:
             raise FullError(trace_id)
@@ -30,13 +30,13 @@ class Shelf:
         return self._make_room()
 
     def get(self, trace_id: str) -> list[str]:
-        """Return the texts of a trace, the first to come first."""
+        """Return the texts of a trace, oldest first."""
         return list(self._texts.get(trace_id, ()))
 
     def _make_room(self) -> list[str]:
-        gone = []
+        dropped = []
         while len(self._texts) > KEPT or self._size > MAX_SIZE:
             trace_id, _ = self._texts.popitem(last=False)
             self._size -= self._sizes.pop(trace_id)
-            gone.append(trace_id)
-        return gone
+            dropped.append(trace_id)
+        return dropped

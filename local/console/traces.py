@@ -1,9 +1,8 @@
-"""Traces, put together of the segments that X-Ray's SDK and the gateway send.
+"""Traces, assembled from the segments that X-Ray's SDK and the gateway send.
 
-Segments and subsegments come in any order, alone or inside of one another, and anybody on this
-machine may send anything. What is kept is their text: only a trace that is looked at is put
-together.
-Source: https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html
+Segments and subsegments arrive in any order, alone or nested, and any local program may send
+anything. So only their texts are stored; a trace is assembled when a page requests it. Source:
+https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html
 """
 
 import json
@@ -17,21 +16,21 @@ from typing import Any
 
 from local.console.shelf import FullError, Shelf
 
-MAX_TEXT = 2_000  # characters of a path, as the list has it
+MAX_TEXT = 2_000  # characters of a path in the list
 
 _TRACE_ID = re.compile("1-[0-9a-f]{8}-[0-9a-f]{24}", re.ASCII)
 _ID = re.compile("[0-9a-f]{16}", re.ASCII)
-_FAR = 1e11  # seconds: a time beyond it is none
+_FAR = 1e11  # seconds; larger times are invalid
 _MARKS = ("fault", "throttle", "error")
 
 Json = dict[str, Any]
 
 
 class Traces:
-    """The last requests, for several threads to add to and to read.
+    """The recent requests. Thread-safe.
 
-    `sequence` grows with each change, and from one console to the next. `refused` counts what was
-    no segment, `full` what was too much of one trace.
+    `sequence` increases with each change, and from one console to the next. `refused` counts
+    invalid segments, `full` those beyond a trace's size limit.
     """
 
     def __init__(self) -> None:
@@ -42,7 +41,7 @@ class Traces:
         self._requests: dict[str, _Request] = {}
 
     def take(self, datagram: bytes) -> None:
-        """Add what a datagram holds; whatever it holds, nothing is raised."""
+        """Add the segment in a datagram. Never raises, regardless of its content."""
         try:
             document = parsed(datagram)
         except (ValueError, RecursionError):
@@ -52,21 +51,21 @@ class Traces:
             self._add(document)
 
     def since(self, sequence: int) -> list[Json]:
-        """Return the requests that have changed since, the newest first."""
+        """Return the requests that have changed since then, newest first."""
         with self._lock:
             if sequence >= self.sequence:
                 return []
             newest_first = reversed(self._requests.values())
-            return [each.row() for each in newest_first if each.sequence > sequence]
+            return [trace.row() for trace in newest_first if trace.sequence > sequence]
 
     def request(self, trace_id: str) -> Json | None:
-        """Return a request as the list has it, None if it is not kept."""
+        """Return a request as in the list, or None if it is not stored."""
         with self._lock:
             found = self._requests.get(trace_id)
             return found.row() if found else None
 
     def segments(self, trace_id: str) -> list[Json]:
-        """Return the parts of a trace, each below that which it is in, with its `depth`."""
+        """Return the parts of a trace, each after its parent, with its `depth`."""
         with self._lock:
             texts = self._shelf.get(trace_id)
         return list(_tree(map(json.loads, texts)))
@@ -74,7 +73,7 @@ class Traces:
     def _add(self, document: Json) -> None:
         trace_id = document["trace_id"]
         try:
-            gone = self._shelf.add(trace_id, json.dumps(document))
+            dropped = self._shelf.add(trace_id, json.dumps(document))
         except FullError:
             self.full += 1
             return
@@ -83,12 +82,12 @@ class Traces:
         request.sequence = self.sequence
         for part in _flattened(document):
             request.learn(part)
-        for each in gone:
-            del self._requests[each]
+        for trace_id in dropped:
+            del self._requests[trace_id]
 
 
 class _Request:
-    """What the list tells of one."""
+    """A request as in the list."""
 
     def __init__(self, trace_id: str, number: int) -> None:
         self.sequence = number
@@ -114,20 +113,20 @@ class _Request:
 
 
 def parsed(datagram: bytes) -> Json:
-    """Return the segment that is in a datagram. Raises ValueError or RecursionError."""
+    """Parse the segment in a datagram. Raises ValueError or RecursionError."""
     head, _, body = datagram.partition(b"\n")
     if json.loads(head) != {"format": "json", "version": 1}:
-        raise ValueError("it is of another protocol")
+        raise ValueError("unknown protocol")
     document = json.loads(body, parse_constant=_refuse, parse_float=_finite)
     if not isinstance(document, dict) or not _is(_TRACE_ID, document.get("trace_id")):
-        raise ValueError("it is of no trace")
+        raise ValueError("the trace id is missing")
     if not _is(_ID, document.get("id")):
-        raise ValueError("it has no id")
+        raise ValueError("the id is missing")
     return document
 
 
 def _flattened(document: Json) -> Iterator[Json]:
-    """Yield a segment and all inside of it, each with the id of what it is in."""
+    """Yield a segment and everything nested in it, each with the id of its parent."""
     waiting: list[tuple[Any, Any]] = [(document, document.get("parent_id"))]
     while waiting:
         part, parent_id = waiting.pop()
@@ -135,13 +134,13 @@ def _flattened(document: Json) -> Iterator[Json]:
             continue
         yield {**part, "parent_id": parent_id if _is(_ID, parent_id) else None}
         inner = part.get("subsegments")
-        waiting += [(each, part["id"]) for each in inner] if isinstance(inner, list) else []
+        waiting += [(child, part["id"]) for child in inner] if isinstance(inner, list) else []
 
 
 def _tree(documents: Iterable[Json]) -> Iterator[Json]:
-    """Yield what pages show of each part, in the order of a depth-first walk.
+    """Yield each part for the page, in depth-first order.
 
-    What is said to be inside of itself is nowhere in a tree, and left out.
+    Omits parts that claim to contain themselves.
     """
     parts: dict[str, Json] = {}
     for part in (part for document in documents for part in _flattened(document)):
@@ -155,7 +154,7 @@ def _tree(documents: Iterable[Json]) -> Iterator[Json]:
     while waiting:
         part, depth = waiting.pop()
         yield _shown(part, depth, begin)
-        waiting += [(each, depth + 1) for each in inside.get(part["id"], ())]
+        waiting += [(child, depth + 1) for child in inside.get(part["id"], ())]
 
 
 def _shown(part: Json, depth: int, begin: float) -> Json:
@@ -174,7 +173,7 @@ def _shown(part: Json, depth: int, begin: float) -> Json:
 
 
 def sql(part: Json) -> str | None:
-    """Return the text of the statement that a part is, None if it is none."""
+    """Return the SQL text of a part, or None if it is not a statement."""
     text = _member(part, "sql", "sanitized_query")
     return text if isinstance(text, str) else None
 
@@ -184,7 +183,7 @@ def _start(part: Json) -> float:
 
 
 def _milliseconds(part: Json) -> float | None:
-    """Return how long a part took, None while it goes on."""
+    """Return the duration of a part, or None while it is in progress."""
     start, end = _number(part.get("start_time")), _number(part.get("end_time"))
     return None if start is None or end is None else max(0, round((end - start) * 1000, 3))
 

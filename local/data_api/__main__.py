@@ -20,21 +20,21 @@ from local.data_api.results import ROW_LIMIT
 from local.data_api.server import create_app
 from local.data_api.service import Limits, Service
 
-# Longer than a client keeps an idle connection, so that none is closed under a request.
+# Longer than clients keep idle connections, so that the server never closes one during a request.
 KEEP_ALIVE = 75
-# How long SIGTERM waits for clients that are still sending.
+# Seconds that SIGTERM waits for clients that are still sending.
 GRACE = 1
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which at its end kills what runs instead of waiting for it."""
+    """uvicorn's server, which kills running statements at its end instead of waiting for them."""
 
     def __init__(self, config: uvicorn.Config, service: Service) -> None:
         super().__init__(config)
         self._service = service
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End the database's work, and then the server."""
+        """End the database's work, then the server."""
         ending = asyncio.create_task(asyncio.to_thread(self._service.close))
         await super().shutdown(sockets)
         await ending
@@ -71,13 +71,13 @@ def main() -> None:
         timeout_graceful_shutdown=GRACE,
     )
     host, port = listener.getsockname()[:2]
-    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    location = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     print(
-        f"RDS Data API on http://{place} for the database {address.database}"
+        f"RDS Data API on http://{location} for the database {address.database}"
         f" at {address.host}:{address.port}",
         flush=True,
     )
-    with suppress(KeyboardInterrupt):  # uvicorn passes it on when all has ended
+    with suppress(KeyboardInterrupt):  # uvicorn raises it after everything has ended
         Server(config, service).run(sockets=[listener])
 
 
@@ -87,7 +87,7 @@ def _arguments() -> argparse.Namespace:
         description="Serve the RDS Data API in front of a MySQL or MariaDB server.",
         epilog=(
             "Point an AWS client at it with AWS_ENDPOINT_URL_RDS_DATA=http://127.0.0.1:8001."
-            " With DATA_API_ACCESS_KEY_ID and DATA_API_SECRET_ACCESS_KEY in the environment,"
+            " If DATA_API_ACCESS_KEY_ID and DATA_API_SECRET_ACCESS_KEY are set,"
             " requests must be signed with that key."
         ),
     )
@@ -97,9 +97,9 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--host", default="127.0.0.1", help="(default: %(default)s)")
     parser.add_argument(
-        "--port", type=int, default=8001, help="0 takes a free one (default: %(default)s)"
+        "--port", type=int, default=8001, help="0 selects a free port (default: %(default)s)"
     )
-    for name, seconds, what in (
+    for name, seconds, label in (
         ("statement", Limits.statement, "a call may take"),
         ("transaction-idle", Limits.transaction_idle, "a transaction may be unused"),
         ("transaction", Limits.transaction_total, "a transaction may be open"),
@@ -109,10 +109,10 @@ def _arguments() -> argparse.Namespace:
             type=_seconds,
             default=seconds,
             metavar="SECONDS",
-            help=f"that {what} (default: %(default)s)",
+            help=f"that {label} (default: %(default)s)",
         )
     parser.add_argument(
-        "--limit-rows", action="store_true", help="refuse a row of more than 64 KB, as AWS says"
+        "--limit-rows", action="store_true", help="reject rows of more than 64 KB, as AWS documents"
     )
     for kind in ("resource", "secret"):
         parser.add_argument(
@@ -120,14 +120,14 @@ def _arguments() -> argparse.Namespace:
             action="append",
             default=[],
             metavar="ARN",
-            help=f"know only this {kind}; may be repeated (default: any will do)",
+            help=f"accept only this {kind}; may be repeated (default: any)",
         )
     parser.add_argument(
         "--faults",
         nargs="?",
         const="",
         metavar="FILE",
-        help="give the faults of this JSON file, and of PUT /_faults: docs/data-api-server.md",
+        help="inject the faults of this JSON file and of PUT /_faults: docs/data-api-server.md",
     )
     return parser.parse_args()
 
@@ -136,7 +136,7 @@ def _seconds(text: str) -> float:
     with suppress(ValueError):
         if 0 < (seconds := float(text)) < math.inf:
             return seconds
-    raise argparse.ArgumentTypeError(f"must be seconds, more than 0: {text}")
+    raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, got {text}")
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -146,7 +146,7 @@ def _listen(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         code = getattr(error, "errno", None)
         reason = os.strerror(code) if code and code > 0 else error
-        raise OSError(f"cannot listen on {host}:{port}: {reason}") from error
+        raise OSError(f"can't listen on {host}:{port}: {reason}") from error
 
 
 if __name__ == "__main__":

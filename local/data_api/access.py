@@ -1,8 +1,7 @@
-"""Who may call: whoever has the key, and names a cluster and a secret that are here.
+"""Access checks: the key that signs a request, and the ARNs of clusters and secrets.
 
-Each is checked only when it has been given. AWS looks at the signature before it reads the body.
-The words for an unknown cluster are AWS's; those for an unknown secret are of the Data API's
-first version.
+Each check is optional. As in AWS, the signature is checked before the body is read. The message for
+an unknown cluster is AWS's; the one for an unknown secret is from the Data API's first version.
 
 Source: https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/data-api.troubleshooting.html
 """
@@ -19,7 +18,7 @@ from local.data_api.errors import (
     HttpEndpointNotEnabledException,
     SecretsErrorException,
 )
-from local.data_api.requests import Members
+from local.data_api.requests import Fields
 from local.data_api.signatures import Key, verify
 
 KEY_ID = "DATA_API_ACCESS_KEY_ID"
@@ -28,7 +27,7 @@ SECRET_KEY = "DATA_API_SECRET_ACCESS_KEY"  # noqa: S105
 
 @dataclass(frozen=True)
 class Access:
-    """What a call must have; what is not given is not checked."""
+    """The access checks. Values that are not set are not checked."""
 
     key: Key | None = None
     resource_arns: frozenset[str] = frozenset()
@@ -38,16 +37,16 @@ class Access:
     def parse(
         cls, environ: Mapping[str, str], resource_arns: list[str], secret_arns: list[str]
     ) -> Self:
-        """Read the key from the environment; raises SettingsError when half of it is missing."""
+        """Read the key from the environment. Raises SettingsError if half of it is missing."""
         key = Key(environ.get(KEY_ID, ""), environ.get(SECRET_KEY, ""))
         if bool(key.id) != bool(key.secret):
             raise SettingsError(f"set both {KEY_ID} and {SECRET_KEY}, or neither")
         return cls(key if key.id else None, frozenset(resource_arns), frozenset(secret_arns))
 
     def check_signature(self, request: Request, body: bytes) -> None:
-        """Raise what AWS answers to a request that is not signed with the key.
+        """Raise AWS's error if the request is not signed with the key.
 
-        Without a key, whoever reaches the port may call, but not a web page in a browser.
+        Without a key, every client on the machine may call, except web pages.
         """
         if self.key:
             verify(request, body, self.key, self._regions)
@@ -56,12 +55,12 @@ class Access:
 
     @property
     def _regions(self) -> frozenset[str]:
-        """Those of the clusters, `arn:aws:rds:REGION:...`."""
+        """The regions of the clusters, `arn:aws:rds:REGION:...`."""
         return frozenset(part for arn in self.resource_arns for part in arn.split(":")[3:4])
 
-    def check_arns(self, members: Members) -> None:
+    def check_arns(self, fields: Fields) -> None:
         """Raise HttpEndpointNotEnabledException or SecretsErrorException for an unknown ARN."""
-        resource, secret = members["resourceArn"], members["secretArn"]
+        resource, secret = fields["resourceArn"], fields["secretArn"]
         if self.resource_arns and resource not in self.resource_arns:
             raise HttpEndpointNotEnabledException(
                 f"HttpEndpoint is not enabled for resource {resource}"

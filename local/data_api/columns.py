@@ -1,6 +1,7 @@
-"""What the database's protocol says of a column, and what it takes to tell its type.
+"""A column as described in the database protocol, and the tests for special types.
 
-Source: https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_query_response_text_resultset_column_definition.html
+Source:
+https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_query_response_text_resultset_column_definition.html
 """
 
 from typing import Protocol
@@ -8,7 +9,7 @@ from typing import Protocol
 from pymysql.constants import FIELD_TYPE, FLAG
 
 BINARY_CHARSET = 63
-# What MariaDB declares a JSON column to be, as its protocol gives the length.
+# The length that MariaDB's protocol reports for a JSON column.
 LONGTEXT_BYTES = 2**32 - 1
 
 INTEGER_TYPES = frozenset(
@@ -29,7 +30,7 @@ STRING_TYPES = frozenset(
 
 
 class Column(Protocol):
-    """A column of a result, as PyMySQL reads it; `length` is in bytes or digits."""
+    """A column of a result, as PyMySQL parses it. `length` is in bytes or digits."""
 
     name: str
     org_name: str
@@ -42,7 +43,7 @@ class Column(Protocol):
 
 
 def is_json(column: Column) -> bool:
-    """Tell a JSON column, also MariaDB's, which is a LONGTEXT with a binary collation."""
+    """Return whether a column is JSON; MariaDB's is a LONGTEXT with a binary collation."""
     return column.type_code == FIELD_TYPE.JSON or (
         column.type_code in STRING_TYPES
         and column.length == LONGTEXT_BYTES
@@ -52,7 +53,7 @@ def is_json(column: Column) -> bool:
 
 
 def is_boolean(column: Column) -> bool:
-    """Tell BIT(1), BOOL and TINYINT(1); an unsigned TINYINT(1) is a number."""
+    """Return whether a column is BIT(1), BOOL or TINYINT(1). An unsigned TINYINT(1) is a number."""
     if column.type_code == FIELD_TYPE.TINY:
         return column.length == 1 and not column.flags & FLAG.UNSIGNED
     return column.type_code == FIELD_TYPE.BIT and column.length == 1

@@ -1,8 +1,9 @@
-"""Connections to the database: made when needed, kept while they are good.
+"""A pool of database connections, opened on demand and reused while they work.
 
-The pool is a stack, so that the connection used last, the likeliest to be alive, is used next.
-A connection that lies idle should be silent: when its socket is readable, the server has hung
-up. Only one that was idle for long is asked. When one is lost, all idle ones are suspected.
+The pool is a stack, so the next call uses the most recently used connection, which is most likely
+still open. The socket of an idle connection is silent; if it is readable, the server has closed the
+connection. Only connections that were idle for long are pinged. After one lost connection, all idle
+ones are pinged.
 """
 
 import contextlib
@@ -23,12 +24,12 @@ from local.data_api.errors import DataApiError, DatabaseUnavailableException
 from local.data_api.parameters import CONVERSIONS
 
 CONNECT_TIMEOUT = 5
-# Seconds. Looking at the socket hands the interpreter to another thread: a tenth of a call's time.
+# Seconds. Checking the socket switches threads, which costs a tenth of a call's time.
 LOOK_AFTER_IDLE = 0.1
 PING_AFTER_IDLE = 30.0
 
-# What Aurora MySQL 8.0 has by default, and on MariaDB MySQL's rounding of fractional seconds.
-# Parameters are escaped with backslashes, and their tokenizer knows no other way.
+# Defaults of Aurora MySQL 8.0 and, on MariaDB, MySQL's rounding of fractional seconds. Parameters
+# are escaped with backslashes, and the tokenizer supports nothing else.
 SESSION = """
 SET time_zone = '+00:00', autocommit = 1, group_concat_max_len = 1024, sql_mode = CONCAT(
   'ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,',
@@ -39,7 +40,7 @@ SET time_zone = '+00:00', autocommit = 1, group_concat_max_len = 1024, sql_mode 
 
 @dataclass(frozen=True)
 class Address:
-    """Where the database is, and who we are there."""
+    """The database's address, and our login."""
 
     host: str
     port: int
@@ -50,15 +51,15 @@ class Address:
 
     @classmethod
     def parse(cls, url: str) -> Self:
-        """Read the address as `chalicelib.database.mysql` does; raises SettingsError."""
+        """Parse the URL as `chalicelib.database.mysql` does. Raises SettingsError."""
         arguments = {"ssl": None} | connection_arguments(url)
         return cls(*(arguments[part.name] for part in fields(cls)))
 
 
 class Connection(pymysql.connections.Connection):
-    """A session: its default database, and whether what it ran may have changed the session.
+    """A session: its default database, and whether a statement may have changed the session.
 
-    `expired` says that the time of the call that uses it is up.
+    `expired` means that the timeout of the current call has passed.
     """
 
     _sock: socket.socket | None
@@ -77,25 +78,25 @@ class Connection(pymysql.connections.Connection):
             database=database,
             charset="utf8mb4",
             conv=CONVERSIONS,
-            autocommit=None,  # SESSION says so
+            autocommit=None,  # SESSION sets it
             init_command=SESSION,
-            # Else the affected rows of an UPDATE are those that it changed, not those it found.
+            # Otherwise an UPDATE would count the changed rows, not the matched ones.
             client_flag=CLIENT.FOUND_ROWS,
             connect_timeout=CONNECT_TIMEOUT,
             read_timeout=CONNECT_TIMEOUT,
             ssl=address.ssl,
             ssl_disabled=address.ssl is None,
         )
-        # A server that hangs may not hold up a login; a statement's time is not ours to limit.
+        # Limits the login to a hanging server, but not the time of statements.
         self._read_timeout = read_timeout
 
     @property
     def id(self) -> int:
-        """The server's number for this connection."""
+        """The server's id for this connection."""
         return int(self.thread_id())  # type: ignore[no-untyped-call]
 
     def is_alive(self) -> bool:
-        """Tell whether the server is still there, if possible without asking it."""
+        """Return whether the server is still connected, if possible without a ping."""
         idle = time.monotonic() - self.used
         if self._sock is None or (idle > LOOK_AFTER_IDLE and _is_readable(self._sock)):
             return False
@@ -105,25 +106,25 @@ class Connection(pymysql.connections.Connection):
         return self.open
 
     def use(self, database: str) -> None:
-        """Make `database` the default one."""
+        """Make `database` the default database."""
         if database != self.database:
             self.select_db(database)
             self.database = database
 
     def abort(self) -> None:
-        """Hang up, from any thread: whoever waits for the server gets a lost connection."""
+        """Close the socket, from any thread: a waiting statement ends with a lost connection."""
         if sock := self._sock:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
 
     def discard(self) -> None:
-        """Close, whatever state the connection is in; the server rolls back what is open."""
+        """Close the connection in any state; the server rolls back open transactions."""
         with contextlib.suppress(pymysql.Error):
             self.close()
 
 
 class Pool:
-    """The idle connections, at most `size`; how many are in use is its user's to limit."""
+    """The idle connections, at most `size`. The caller limits the number of connections in use."""
 
     def __init__(self, address: Address, size: int) -> None:
         self.address = address
@@ -134,9 +135,9 @@ class Pool:
 
     @contextlib.contextmanager
     def connection(self, database: str | None) -> Iterator[Connection]:
-        """Lend a connection.
+        """Borrow a connection for the duration of the block.
 
-        Raises DataApiError for every database error, also one of the caller's statements.
+        Raises DataApiError for every database error, including errors of the block's statements.
         """
         with database_errors():
             connection = self.take(database)
@@ -151,11 +152,11 @@ class Pool:
                 self.give_back(connection)
 
     def take(self, database: str | None) -> Connection:
-        """Return a connection whose default database is `database`, or the URL's."""
+        """Return a connection with the default database `database`, or the URL's."""
         database = database or self.address.database
         connection = self._pop() or Connection(self.address, database)
         self._in_use.add(connection)
-        # Asked after it has been added: so either this sees that the pool closes, or `close` it.
+        # Checked after it was added, so that either this check or `close` closes it.
         if self._closed:
             self.give_back(connection)
             raise DatabaseUnavailableException("The server is shutting down")
@@ -167,7 +168,7 @@ class Pool:
         return connection
 
     def give_back(self, connection: Connection) -> None:
-        """Keep a connection for the next one, unless it is lost, spoiled or one too many."""
+        """Return a connection to the pool, unless it is lost, spoiled or superfluous."""
         self._in_use.discard(connection)
         if not connection.open:
             self.close_idle()
@@ -183,12 +184,12 @@ class Pool:
             killer.query(f"KILL QUERY {connection_id:d}")
 
     def close_idle(self) -> None:
-        """Close what is idle."""
+        """Close the idle connections."""
         while self._idle:
             self._idle.pop().discard()
 
     def close(self) -> None:
-        """Close everything: idle connections politely, those in use by ending their sessions."""
+        """Close all connections: idle ones regularly, others by killing their sessions."""
         self._closed = True
         self.close_idle()
         in_use = list(self._in_use)

@@ -1,4 +1,4 @@
-"""How a database error becomes one of the Data API's, in MySQL's words.
+"""Convert database errors to those of the Data API, with MySQL's messages.
 
 Source: https://dev.mysql.com/doc/relnotes/mysql/8.0/en/news-8-0-19.html (the key of error 1062)
 """
@@ -19,7 +19,7 @@ from local.data_api.errors import (
 
 logger = logging.getLogger(__name__)
 
-# MariaDB's: the client library knows no name for it.
+# MariaDB's code, which the client library does not define.
 CONNECTION_KILLED = 1927
 
 UNAVAILABLE = {
@@ -35,7 +35,7 @@ UNAVAILABLE = {
 
 _KEY = re.compile(r" for key '([^'.]+)'$")
 _NAME = r"(?:`?[\w$]+`?\s*\.\s*)?`?(?P<{}>[\w$]+)`?"
-# A statement that writes into one table that it names at its beginning.
+# A statement that begins with the name of the one table that it writes to.
 _WRITE = re.compile(
     rf"""
     (?:\s | /\*(?!!).*?\*/ | (?:--\s|\#)[^\n]*\n)*+
@@ -51,9 +51,9 @@ _WRITE = re.compile(
 
 
 def name_table(error: pymysql.Error, sql: str) -> None:
-    """Make MariaDB's `for key 'uq'` in error 1062 MySQL's `for key 'table.uq'`.
+    """Change `for key 'uq'` in MariaDB's error 1062 to MySQL's `for key 'table.uq'`.
 
-    A statement that does not begin with the name of its only table keeps MariaDB's words.
+    Messages of statements that don't begin with the name of their only table stay unchanged.
     """
     match error.args:
         case (ER.DUP_ENTRY, str() as message):
@@ -64,23 +64,23 @@ def name_table(error: pymysql.Error, sql: str) -> None:
 
 
 def from_database(error: pymysql.Error) -> DataApiError:
-    """Return what a client sees of a PyMySQL error.
+    """Convert a PyMySQL error to the client's error.
 
-    The text of a database error is the server's own, and ends with its numbers, as in
-    `Duplicate entry 'x' for key 'y'; Error code: 1062; SQLState: 23000`.
+    The text of a database error is the server's own, and ends with its numbers, as in `Duplicate
+    entry 'x' for key 'y'; Error code: 1062; SQLState: 23000`.
     """
     match error.args:
         case (int() as code, str() as message) if code not in UNAVAILABLE:
             return DatabaseErrorException(message, code, error.sqlstate or "HY000")
-        case _:  # PyMySQL's own complaints, without a number, are about a broken connection
-            # The answer has no message.
+        case _:  # PyMySQL's own errors have no number, and mean a broken connection
+            # The response has no message.
             logger.warning("the database is not available: %s", error)
             return DatabaseUnavailableException("The database is not available")
 
 
 @contextlib.contextmanager
 def database_errors() -> Iterator[None]:
-    """Raise DataApiError in place of PyMySQL's errors."""
+    """Convert PyMySQL's errors in the block to DataApiError."""
     try:
         yield
     except pymysql.Error as error:

@@ -2,16 +2,16 @@
 
     DataApiError                          status
     +-- AccessDeniedException                403  the caller's policy does not allow the call
-    +-- ForbiddenException                   403  the same, of something that the call uses
+    +-- ForbiddenException                   403  the same, for something that the call uses
     +-- BadRequestException                  400  the call is malformed, a parameter is missing
-    +-- HttpEndpointNotEnabledException      400  of this cluster, or there is no such cluster
+    +-- HttpEndpointNotEnabledException      400  disabled, or the cluster does not exist
     +-- InvalidResourceStateException        400  of the cluster
     +-- DatabaseNotFoundException            404  the cluster has no instance
-    +-- DatabaseResumingException            400  the cluster is waking up
+    +-- DatabaseResumingException            400  the cluster is resuming
     +-- DatabaseUnavailableException         504  cannot connect, or lost the connection
     +-- SecretsErrorException                400  the secret cannot be read
-    +-- InvalidSecretException               400  it can, but is none for a database
-    +-- DatabaseErrorException               400  the database refused the statement
+    +-- InvalidSecretException               400  the secret is not for a database
+    +-- DatabaseErrorException               400  the database rejected the statement
     +-- StatementTimeoutException            400  with dbConnectionId
     +-- UnsupportedResultException           400  a column type, or too large
     +-- TransactionNotFoundException         404
@@ -19,18 +19,18 @@
     +-- InternalServerErrorException         500  this server is at fault
     +-- ServiceUnavailableError              503
 
-Not in the service's model, yet what AWS answers:
+Not in the service's model, but returned by AWS:
 
-    +-- ValidationException                  400  asks for what is not supported
+    +-- ValidationException                  400  not supported
     +-- UnknownOperationException            404  no such path or method
-    +-- ThrottlingException                  400  more calls than the account may make
+    +-- ThrottlingException                  400  the account's limit of calls is exceeded
     +-- MissingAuthenticationTokenException  403  not signed
-    +-- IncompleteSignatureException         403  not signed in the right form
-    +-- InvalidSignatureException            403  signed by another key, changed, too old
-    +-- UnrecognizedClientException          403  signed by someone unknown
+    +-- IncompleteSignatureException         403  the signature has the wrong format
+    +-- InvalidSignatureException            403  wrong key, changed request, or too old
+    +-- UnrecognizedClientException          403  unknown access key
 
-On the wire the class name is the header `x-amzn-ErrorType`, the body `{"message": ...}`; those of
-5xx have no members.
+A response has the class name in the header `x-amzn-ErrorType`, and the body `{"message": ...}`. The
+body of a 5xx has no fields.
 
 Source: https://docs.aws.amazon.com/rdsdataservice/latest/APIReference/CommonErrors.html and the
 service model that botocore carries, `rds-data/2018-08-01`.
@@ -40,30 +40,30 @@ from typing import Any, ClassVar
 
 from pymysql.constants import ER
 
-# HTTP statuses from here on say that the server is at fault.
+# From this HTTP status on, the server is at fault.
 FIRST_OF_OURS = 500
 
 
 class DataApiError(Exception):
-    """An error that a client sees: `status` is the HTTP status, the class name its type."""
+    """An error for the client. `status` is the HTTP status; the class name is the error's type."""
 
     status: ClassVar[int] = 400
     aborts_transaction: bool = False
 
     @property
     def body(self) -> dict[str, Any]:
-        """The JSON body of the answer."""
+        """The JSON body of the response."""
         return {"message": str(self)} if self.status < FIRST_OF_OURS else {}
 
 
 class AccessDeniedException(DataApiError):
-    """The caller may not do this."""
+    """The caller lacks permission."""
 
     status = 403
 
 
 class ForbiddenException(DataApiError):
-    """The caller's privileges do not suffice."""
+    """The caller's privileges are insufficient."""
 
     status = 403
 
@@ -73,11 +73,11 @@ class BadRequestException(DataApiError):
 
 
 class HttpEndpointNotEnabledException(DataApiError):
-    """The Data API of the cluster is off, or there is no such cluster."""
+    """The Data API of the cluster is disabled, or the cluster does not exist."""
 
 
 class InvalidResourceStateException(DataApiError):
-    """The cluster is in a state in which it takes no calls."""
+    """The cluster's state does not allow calls."""
 
 
 class DatabaseNotFoundException(DataApiError):
@@ -87,26 +87,26 @@ class DatabaseNotFoundException(DataApiError):
 
 
 class DatabaseResumingException(DataApiError):
-    """The cluster was paused, and is waking up; the call was not run."""
+    """The cluster was paused and is resuming. The call was not executed."""
 
 
 class DatabaseUnavailableException(DataApiError):
-    """The database cannot be reached."""
+    """Can't connect to the database."""
 
     status = 504
     aborts_transaction = True
 
 
 class SecretsErrorException(DataApiError):
-    """The secret is not there, or cannot be read."""
+    """The secret does not exist, or can't be read."""
 
 
 class InvalidSecretException(DataApiError):
-    """The secret holds no user and password."""
+    """The secret contains no user and password."""
 
 
 class DatabaseErrorException(DataApiError):
-    """The database refused the statement; a deadlock has rolled back its transaction."""
+    """The database rejected the statement. A deadlock has rolled back its transaction."""
 
     def __init__(self, message: str, code: int = 0, state: str = "HY000") -> None:
         numbers = f"; Error code: {code}; SQLState: {state}" if code else ""
@@ -115,7 +115,7 @@ class DatabaseErrorException(DataApiError):
 
 
 class StatementTimeoutException(DataApiError):
-    """The statement took longer than a call may."""
+    """The statement exceeded the timeout."""
 
     aborts_transaction = True
 
@@ -125,42 +125,42 @@ class StatementTimeoutException(DataApiError):
 
     @property
     def body(self) -> dict[str, Any]:
-        """The JSON body, which names the database connection that ran the statement."""
+        """The JSON body, with the id of the database connection that ran the statement."""
         return {**super().body, "dbConnectionId": self.connection_id}
 
 
 class UnsupportedResultException(DataApiError):
-    """The result has a column type that the Data API does not know, or is too large."""
+    """The result has a column type that the Data API does not support, or is too large."""
 
     aborts_transaction = True
 
 
 class TransactionNotFoundException(DataApiError):
-    """The transaction has ended, or never was."""
+    """The transaction has ended, or never existed."""
 
     status = 404
 
 
 class NotFoundException(DataApiError):
-    """The cluster, the secret or the transaction is not found."""
+    """The cluster, the secret or the transaction does not exist."""
 
     status = 404
 
 
 class InternalServerErrorException(DataApiError):
-    """This server is at fault."""
+    """An internal error of this server."""
 
     status = 500
 
 
 class ServiceUnavailableError(DataApiError):
-    """The service takes no calls at the moment."""
+    """The service is temporarily unavailable."""
 
     status = 503
 
 
 class ValidationException(DataApiError):
-    """The call asks for what is not supported."""
+    """The call requests an unsupported feature."""
 
 
 class UnknownOperationException(DataApiError):
@@ -170,7 +170,7 @@ class UnknownOperationException(DataApiError):
 
 
 class ThrottlingException(DataApiError):
-    """Too many calls at a time."""
+    """Too many concurrent calls."""
 
 
 class MissingAuthenticationTokenException(DataApiError):
@@ -180,18 +180,18 @@ class MissingAuthenticationTokenException(DataApiError):
 
 
 class IncompleteSignatureException(DataApiError):
-    """The signature has not the form of Signature Version 4."""
+    """The signature does not have the format of Signature Version 4."""
 
     status = 403
 
 
 class InvalidSignatureException(DataApiError):
-    """The signature is not that of the request, or of another time or service."""
+    """The signature does not match the request, or is for another time or service."""
 
     status = 403
 
 
 class UnrecognizedClientException(DataApiError):
-    """Nobody has the access key that signed the request."""
+    """The access key that signed the request is unknown."""
 
     status = 403

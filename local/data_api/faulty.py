@@ -1,10 +1,10 @@
-"""The app of a server with faults: wrapped from outside, and controlled at `/_faults`.
+"""Wrap the server's app with fault injection, controlled at `/_faults`.
 
-Only a server started with `--faults` is wrapped: any other has nothing of this in a call's way.
-A fault is given before a call is looked at, its signature and its members included.
+Only a server started with `--faults` is wrapped, so that calls to other servers have no overhead. A
+fault is injected before the server checks the call's signature and fields.
 
-To drop a connection takes its transport, which uvicorn keeps to itself: `Protocol` hands it to
-the application in each request's state. An answer is spoilt by a Response that is sent otherwise.
+To drop a connection, the code closes its transport, which is private to uvicorn: `Protocol` adds it
+to each request's state. Damaged responses are Response objects that send themselves differently.
 
 Source: https://asgi.readthedocs.io/en/latest/specs/www.html#http-connection-scope
 """
@@ -28,11 +28,11 @@ from local.data_api.service import Service
 from local.data_api.transactions import ABORTED, EXPIRED
 
 PIECES = 20
-"""In how many pieces an answer drips."""
+"""Number of pieces in which a slow response is sent."""
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's HTTP, which also hands each request its connection."""
+    """uvicorn's HTTP protocol, which also adds the connection to each request."""
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -40,14 +40,14 @@ class Protocol(HttpToolsProtocol):
 
 
 class Faults:
-    """The plan of a running server: gives the faults, and is asked and told over HTTP."""
+    """The plan of a running server: injects the faults, and is read and changed over HTTP."""
 
     def __init__(self, service: Service, plan: list[Planned]) -> None:
         self._service = service
         self._plan = plan
 
     def around(self, operation: str, endpoint: Endpoint) -> Endpoint:
-        """Return an operation's endpoint with the faults of the plan."""
+        """Return an operation's endpoint with fault injection."""
 
         async def faulty(request: Request) -> Response:
             if not self._plan:
@@ -64,7 +64,7 @@ class Faults:
         return faulty
 
     async def control(self, request: Request) -> Response:
-        """Answer the plan and its counts, after PUT has replaced or DELETE emptied it."""
+        """Return the plan and its counts. PUT replaces the plan first, DELETE empties it."""
         if request.method == "PUT":
             try:
                 self._plan = read(await request.body())
@@ -73,15 +73,15 @@ class Faults:
         elif request.method == "DELETE":
             self._plan = []
         return JSONResponse(
-            [{**each.members, "given": each.given, "left": each.left} for each in self._plan]
+            [{**fault.data, "given": fault.given, "left": fault.left} for fault in self._plan]
         )
 
     async def _give(
         self, planned: Planned, transaction: str | None, endpoint: Endpoint, request: Request
     ) -> Response:
-        answer = await _answer(endpoint, request) if planned.is_after else None
-        if answer and planned.kind in ANSWERS:
-            return await _spoilt(answer, planned, request)
+        response = await _call(endpoint, request) if planned.is_after else None
+        if response and planned.kind in ANSWERS:
+            return await _spoilt(response, planned, request)
         await asyncio.sleep(planned.seconds)
         if planned.kind == "drop":
             return _Dropped(request)
@@ -89,15 +89,15 @@ class Faults:
             return self._error(planned, transaction)
         if planned.kind == "expire":
             self._end(transaction, EXPIRED)
-        return answer or await endpoint(request)
+        return response or await endpoint(request)
 
     def _error(self, planned: Planned, transaction: str | None) -> Response:
         error = planned.error()
         if error.aborts_transaction:
             self._end(transaction, ABORTED)
-        answer = error_response(error)
-        answer.status_code = planned.members.get("status", answer.status_code)
-        return answer
+        response = error_response(error)
+        response.status_code = planned.data.get("status", response.status_code)
+        return response
 
     def _end(self, transaction: str | None, cause: str) -> None:
         if transaction is not None:
@@ -105,7 +105,7 @@ class Faults:
 
 
 def create_faulty_app(service: Service, plan: list[Planned], access: Access) -> Starlette:
-    """Return the app of `server.create_app` with faults, and with `/_faults` to control them."""
+    """Return the app of `server.create_app` with fault injection and `/_faults`."""
     app = create_app(service, access)
     faults = Faults(service, plan)
     app.router.routes = [
@@ -124,22 +124,22 @@ def _transaction(body: bytes) -> str | None:
     return None
 
 
-async def _answer(endpoint: Endpoint, request: Request) -> Response:
+async def _call(endpoint: Endpoint, request: Request) -> Response:
     try:
         return await endpoint(request)
     except DataApiError as error:
         return error_response(error)
 
 
-async def _spoilt(answer: Response, planned: Planned, request: Request) -> Response:
+async def _spoilt(response: Response, planned: Planned, request: Request) -> Response:
     if planned.kind == "drip":
-        return _Dripping(answer, request, planned.seconds)
+        return _Dripping(response, request, planned.seconds)
     await asyncio.sleep(planned.seconds)
-    return (_Half if planned.kind == "half" else _Garbage)(answer, request)
+    return (_Half if planned.kind == "half" else _Garbage)(response, request)
 
 
 class _Dropped(Response):
-    """The connection's end, without a byte of an answer."""
+    """Closes the connection without sending a byte."""
 
     def __init__(self, request: Request) -> None:
         super().__init__()
@@ -151,11 +151,11 @@ class _Dropped(Response):
 
 
 class _Altered(Response):
-    """An answer that is sent otherwise than as it is."""
+    """A response that is sent in a damaged form."""
 
-    def __init__(self, answer: Response, request: Request) -> None:
-        super().__init__(answer.body, answer.status_code)
-        self.raw_headers = answer.raw_headers
+    def __init__(self, response: Response, request: Request) -> None:
+        super().__init__(response.body, response.status_code)
+        self.raw_headers = response.raw_headers
         self._transport: asyncio.Transport = request.state.transport
 
     async def _start(self, send: Send) -> None:
@@ -168,15 +168,15 @@ class _Altered(Response):
         )
 
     async def _hang_up(self, receive: Receive) -> None:
-        self._transport.close()  # after what has been sent
+        self._transport.close()  # after everything was sent
         await _disconnect(receive)
 
 
 class _Dripping(_Altered):
-    """The headers at once, the body in equal pieces over `seconds`."""
+    """Sends the headers at once, and the body in equal pieces over `seconds`."""
 
-    def __init__(self, answer: Response, request: Request, seconds: float) -> None:
-        super().__init__(answer, request)
+    def __init__(self, response: Response, request: Request, seconds: float) -> None:
+        super().__init__(response, request)
         self._seconds = seconds
 
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
@@ -197,15 +197,15 @@ class _Dripping(_Altered):
 
 
 class _Garbage(_Altered):
-    """A body of the right length in which every bit is wrong: neither JSON nor UTF-8."""
+    """Sends a body of the right length with all bits inverted: neither JSON nor UTF-8."""
 
-    def __init__(self, answer: Response, request: Request) -> None:
-        super().__init__(answer, request)
-        self.body = bytes(byte ^ 0xFF for byte in answer.body)
+    def __init__(self, response: Response, request: Request) -> None:
+        super().__init__(response, request)
+        self.body = bytes(byte ^ 0xFF for byte in response.body)
 
 
 class _Half(_Altered):
-    """The headers and half of the body, and then the connection's end."""
+    """Sends the headers and half of the body, then closes the connection."""
 
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
         await self._start(send)
@@ -215,6 +215,6 @@ class _Half(_Altered):
 
 
 async def _disconnect(receive: Receive) -> None:
-    """Wait until uvicorn has seen the end too, which else sends an answer of its own."""
+    """Wait until uvicorn has noticed the end. Otherwise it would send its own response."""
     while (await receive())["type"] != "http.disconnect":
         pass

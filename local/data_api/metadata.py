@@ -1,9 +1,9 @@
-"""columnMetadata: what the database says of a column, in the words of JDBC, as AWS does.
+"""columnMetadata: the database's description of a column in JDBC's terms, as AWS returns it.
 
 Type codes are those of java.sql.Types, names and precisions those of MySQL Connector/J.
 
-Source: https://docs.aws.amazon.com/rdsdataservice/latest/APIReference/API_ColumnMetadata.html
-and https://docs.oracle.com/en/java/javase/21/docs/api/constant-values.html#java.sql.Types.BIT
+Source: https://docs.aws.amazon.com/rdsdataservice/latest/APIReference/API_ColumnMetadata.html and
+https://docs.oracle.com/en/java/javase/21/docs/api/constant-values.html#java.sql.Types.BIT
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ from local.data_api.columns import (
 )
 from local.data_api.errors import UnsupportedResultException
 
-# The connection's character set, utf8mb4, takes up to four bytes for a character.
+# The connection's character set, utf8mb4, uses up to four bytes per character.
 BYTES_PER_CHARACTER = 4
 LARGEST_PRECISION = 2**31 - 1
 
@@ -49,7 +49,7 @@ _TYPES = {
 _JSON = ("JSON", -1)
 _TEXTS = {FIELD_TYPE.STRING: ("CHAR", 1), FIELD_TYPE.VAR_STRING: ("VARCHAR", 12)}
 _BINARIES = {FIELD_TYPE.STRING: ("BINARY", -2), FIELD_TYPE.VAR_STRING: ("VARBINARY", -3)}
-# The longest value, in characters or bytes, of each size of TEXT and BLOB.
+# The maximum length, in characters or bytes, of each size of TEXT and BLOB.
 _SIZES = ((2**8 - 1, "TINY", 12, -3), (2**16 - 1, "", -1, -4), (2**24 - 1, "MEDIUM", -1, -4))
 _PRECISIONS = {
     FIELD_TYPE.TINY: 3,
@@ -61,9 +61,9 @@ _PRECISIONS = {
 
 
 def describe(column: Column) -> dict[str, Any]:
-    """Return the 14 members of ColumnMetadata.
+    """Return the 14 fields of ColumnMetadata.
 
-    Raises UnsupportedResultException for a type that the Data API does not know.
+    Raises UnsupportedResultException for a type that the Data API does not support.
     """
     name, code = type_of(column)
     number = column.type_code in NUMBERS and not is_boolean(column)
@@ -89,7 +89,7 @@ def describe(column: Column) -> dict[str, Any]:
 def type_of(column: Column) -> tuple[str, int]:
     """Return a column's type name and its java.sql.Types code.
 
-    Raises UnsupportedResultException for a type that the Data API does not know.
+    Raises UnsupportedResultException for a type that the Data API does not support.
     """
     if is_json(column):
         return _JSON
@@ -117,7 +117,7 @@ def _string_type(column: Column) -> tuple[str, int]:
 
 
 def _precision(column: Column) -> int:
-    """Digits of a number, characters of a text or a time, bytes of a binary string."""
+    """Return the digits of a number, characters of a text or time, bytes of a binary string."""
     if column.type_code == FIELD_TYPE.NEWDECIMAL:
         sign = 0 if column.flags & FLAG.UNSIGNED else 1
         return column.length - sign - (1 if column.scale else 0)
@@ -130,5 +130,5 @@ def _precision(column: Column) -> int:
 
 def _characters(column: Column) -> int:
     text = column.type_code in STRING_TYPES and column.charsetnr != BINARY_CHARSET
-    # A LONGTEXT's length in bytes does not fit the protocol, which caps it.
+    # The protocol caps a LONGTEXT's length, because its bytes don't fit.
     return column.length // (BYTES_PER_CHARACTER if text else 1)

@@ -1,4 +1,4 @@
-"""Values on their way in: a parameter's Field and typeHint become an SQL literal.
+"""Convert parameters (Field and typeHint) to SQL literals.
 
 Source: https://docs.aws.amazon.com/rdsdataservice/latest/APIReference/API_SqlParameter.html
 """
@@ -18,7 +18,7 @@ from local.data_api.errors import BadRequestException
 from local.data_api.requests import refuse_constant
 
 LARGEST_LONG = 2**63 - 1
-# MySQL's DECIMAL has at most 65 digits.
+# The maximum number of digits of MySQL's DECIMAL is 65.
 LARGEST_EXPONENT = 65
 
 
@@ -29,41 +29,47 @@ class Temporal(NamedTuple):
     text: str
 
 
-def read(members: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the values of a call's parameters by name, as PyMySQL takes them.
+def read(parameters: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the values of a call's parameters by name, as PyMySQL expects them.
 
-    Raises BadRequestException for a value or a typeHint that is none.
+    Raises BadRequestException for an invalid value or typeHint.
     """
-    return {_name(member): _value(member) for member in members if member.get("value") is not None}
+    return {
+        _name(parameter): _value(parameter)
+        for parameter in parameters
+        if parameter.get("value") is not None
+    }
 
 
-def _name(member: dict[str, Any]) -> str:
-    name = member.get("name")
+def _name(parameter: dict[str, Any]) -> str:
+    name = parameter.get("name")
     if not isinstance(name, str):
         raise BadRequestException("A parameter must have a name")
     return name
 
 
-def _value(member: dict[str, Any]) -> Any:
-    kind, value = _single(member)
-    hint = member.get("typeHint")
+def _value(parameter: dict[str, Any]) -> Any:
+    kind, value = _single(parameter)
+    hint = parameter.get("typeHint")
     if kind == "isNull":
         return None
     if hint is None:
         return _KINDS[kind](value)
     if not (isinstance(hint, str) and hint in _HINTS and kind == "stringValue"):
-        raise BadRequestException(f"Parameter {member['name']}: typeHint does not fit its value")
-    return _hinted(member["name"], hint, _string(value))
+        raise BadRequestException(f"Parameter {parameter['name']}: typeHint does not fit its value")
+    return _hinted(parameter["name"], hint, _string(value))
 
 
-def _single(member: dict[str, Any]) -> tuple[str, Any]:
-    field = member["value"]
+def _single(parameter: dict[str, Any]) -> tuple[str, Any]:
+    field = parameter["value"]
     if not isinstance(field, dict):
-        raise BadRequestException(f"Parameter {member['name']}: value must be an object")
-    given = [(kind, value) for kind, value in field.items() if value is not None]
-    if len(given) != 1 or given[0][0] not in _KINDS:
-        raise BadRequestException(f"Parameter {member['name']}: value must have one known member")
-    return given[0]
+        raise BadRequestException(f"Parameter {parameter['name']}: value must be an object")
+    values = [(kind, value) for kind, value in field.items() if value is not None]
+    if len(values) != 1 or values[0][0] not in _KINDS:
+        raise BadRequestException(
+            f"Parameter {parameter['name']}: value must have one known member"
+        )
+    return values[0]
 
 
 def _hinted(name: str, hint: str, text: str) -> Any:
@@ -86,7 +92,7 @@ def _long(value: Any) -> int:
 
 
 def _double(value: Any) -> float:
-    # The protocol writes NaN and the infinities as strings; MySQL has none of them.
+    # The protocol writes NaN and infinities as strings; MySQL supports none of them.
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise BadRequestException("doubleValue must be a finite number")
     try:
@@ -139,7 +145,7 @@ def _json(text: str) -> str:
 
 
 def _uuid(text: str) -> str:
-    if str(UUID(text)) != text.lower():  # it reads other forms, too
+    if str(UUID(text)) != text.lower():  # UUID() accepts other formats, too
         raise ValueError(text)
     return text
 
@@ -171,7 +177,7 @@ def _decimal_literal(number: Decimal) -> str:
     return digits if "." in digits else f"{digits}."
 
 
-# How PyMySQL writes each of them into SQL; with no decoder, column values stay as they are sent.
+# PyMySQL's SQL syntax for each type. Without decoders, column values stay as sent.
 CONVERSIONS: dict[Any, Any] = {
     type(None): escape_None,
     bool: escape_bool,

@@ -1,4 +1,4 @@
-"""The body of a call: JSON, checked member by member against AWS's service model."""
+"""Parse the body of a call: JSON, validated against AWS's service model."""
 
 import json
 from collections.abc import Callable
@@ -6,48 +6,48 @@ from typing import Any, NoReturn
 
 from local.data_api.errors import BadRequestException, ValidationException
 
-LONGEST_SQL = 65_536
+MAX_SQL_CHARACTERS = 65_536
 
-Members = dict[str, Any]
+Fields = dict[str, Any]
 Check = Callable[[str, Any], None]
 
 
-def parse(body: bytes, *required: str) -> Members:
-    """Return the members of a call's JSON body; a member that is null counts as absent.
+def parse(body: bytes, *required: str) -> Fields:
+    """Return the fields of a call's JSON body. A field that is null counts as absent.
 
-    Members that no operation has are kept unread, as AWS does.
+    Ignores unknown fields, as AWS does.
 
-    Raises BadRequestException unless the body is a JSON object with the `required` members, all
-    of the model's types and lengths; ValidationException for `schema`.
+    Raises BadRequestException unless the body is a JSON object with the `required` fields, all of
+    the model's types and lengths; ValidationException for `schema`.
     """
-    members = {name: value for name, value in _load(body).items() if value is not None}
+    fields = {name: value for name, value in _load(body).items() if value is not None}
     for name in ("resourceArn", "secretArn", *required):
-        if name not in members:
+        if name not in fields:
             raise BadRequestException(f"{name} is required")
-    for name, value in members.items():
+    for name, value in fields.items():
         if check := _CHECKS.get(name):
             check(name, value)
-    if "schema" in members:
+    if "schema" in fields:
         raise ValidationException("The schema parameter isn't supported")
-    return members
+    return fields
 
 
-def _load(body: bytes) -> Members:
+def _load(body: bytes) -> Fields:
     try:
-        members = _decode(body.decode())
+        fields = _decode(body.decode())
     except (ValueError, RecursionError) as error:
         raise BadRequestException("The request body is not valid JSON") from error
-    # An escaped half of a surrogate pair is JSON, but no text.
+    # A lone surrogate is valid JSON, but not valid text.
     if b"\\ud" in body.lower():
-        _encode(members)
-    if not isinstance(members, dict):
+        _encode(fields)
+    if not isinstance(fields, dict):
         raise BadRequestException("The request body is not a JSON object")
-    return members
+    return fields
 
 
-def _encode(members: Any) -> None:
+def _encode(fields: Any) -> None:
     try:
-        json.dumps(members, ensure_ascii=False).encode()
+        json.dumps(fields, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         raise BadRequestException("The request body is not valid Unicode") from error
 
@@ -59,24 +59,24 @@ def refuse_constant(constant: str) -> NoReturn:
 _decode = json.JSONDecoder(parse_constant=refuse_constant).decode
 
 
-def _text(longest: int, shortest: int = 0) -> Check:
+def _text(maximum: int, minimum: int = 0) -> Check:
     def check(name: str, value: Any) -> None:
         if not isinstance(value, str):
             raise BadRequestException(f"{name} must be a string")
-        if len(value) > longest:
-            raise BadRequestException(f"{name} is longer than {longest} characters")
-        if len(value) < shortest:
-            raise BadRequestException(f"{name} is shorter than {shortest} characters")
+        if len(value) > maximum:
+            raise BadRequestException(f"{name} is longer than {maximum} characters")
+        if len(value) < minimum:
+            raise BadRequestException(f"{name} is shorter than {minimum} characters")
 
     return check
 
 
 def _sql(name: str, value: Any) -> None:
-    if isinstance(value, str) and len(value) > LONGEST_SQL:
+    if isinstance(value, str) and len(value) > MAX_SQL_CHARACTERS:
         raise BadRequestException(
-            f"Number of characters in SQLStatement is longer than {LONGEST_SQL}"
+            f"Number of characters in SQLStatement is longer than {MAX_SQL_CHARACTERS}"
         )
-    _text(LONGEST_SQL)(name, value)
+    _text(MAX_SQL_CHARACTERS)(name, value)
 
 
 def _flag(name: str, value: Any) -> None:

@@ -1,7 +1,7 @@
-"""A result set, within its limits, in one of AWS's two shapes: records, or one JSON string.
+"""Read a result set within its limits, in one of AWS's two formats: records, or a JSON string.
 
-Source: https://docs.aws.amazon.com/rdsdataservice/latest/APIReference/API_ExecuteStatement.html
-and https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/data-api-json.html
+Source: https://docs.aws.amazon.com/rdsdataservice/latest/APIReference/API_ExecuteStatement.html and
+https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/data-api-json.html
 """
 
 import json
@@ -16,11 +16,11 @@ from local.data_api.errors import BadRequestException, UnsupportedResultExceptio
 from local.data_api.metadata import describe, type_of
 from local.data_api.values import AS_THEY_ARE, NULL, Field, Returns, to_field
 
-# Bytes. The first two are of what the database sends, the last of the JSON made of it.
+# Bytes. The first two limit the data from the database, the last one limits the JSON.
 RESPONSE_LIMIT = 1024 * 1024
 ROW_LIMIT = 64 * 1024
 JSON_LIMIT = 10 * 1024 * 1024
-# The database sends a header before each row, and at least a byte for each value, NULL too.
+# The database sends a header before each row, and at least one byte per value, including NULL.
 ROW_HEADER = 4
 
 Records = list[list[Field]]
@@ -30,19 +30,19 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 @dataclass(frozen=True)
 class Shape:
-    """How a call wants its result set."""
+    """The requested format of a result set."""
 
     metadata: bool = False
     json: bool = False
     returns: Returns = AS_THEY_ARE
 
     @classmethod
-    def of(cls, members: dict[str, Any]) -> Self:
-        """Read it from a call's checked members."""
-        options = members.get("resultSetOptions", {})
+    def of(cls, fields: dict[str, Any]) -> Self:
+        """Create it from a call's validated fields."""
+        options = fields.get("resultSetOptions", {})
         return cls(
-            members.get("includeResultMetadata", False),
-            members.get("formatRecordsAs") == "JSON",
+            fields.get("includeResultMetadata", False),
+            fields.get("formatRecordsAs") == "JSON",
             Returns(
                 longs_as_strings=options.get("longReturnType") == "STRING",
                 decimals_as_numbers=options.get("decimalReturnType") == "DOUBLE_OR_LONG",
@@ -51,14 +51,14 @@ class Shape:
 
 
 def read(cursor: SSCursor, shape: Shape, row_limit: int | None = None) -> dict[str, Any]:
-    """Return the members of a response that hold the result set of `cursor`.
+    """Return the fields of a response that contain the result set of `cursor`.
 
-    Raises UnsupportedResultException for a column type that the Data API does not know and a
-    result that is too large; BadRequestException for one that cannot be made JSON.
+    Raises UnsupportedResultException for a column type that the Data API does not support, and for
+    a result that is too large; BadRequestException for a result that can't be JSON.
     """
     columns = _columns(cursor)
     for column in columns:
-        type_of(column)  # refuses one that the Data API does not know
+        type_of(column)  # raises for an unsupported type
     fields = [to_field(column, shape.returns) for column in columns]
     records = [
         [NULL if value is None else field(value) for field, value in zip(fields, row, strict=True)]
@@ -67,12 +67,14 @@ def read(cursor: SSCursor, shape: Shape, row_limit: int | None = None) -> dict[s
     if shape.json:
         _check_labels(columns)
         return {"formattedRecords": _format(columns, records)}
-    metadata = {"columnMetadata": [describe(each) for each in columns]} if shape.metadata else {}
+    metadata = (
+        {"columnMetadata": [describe(column) for column in columns]} if shape.metadata else {}
+    )
     return {**metadata, "records": records}
 
 
 def _columns(cursor: SSCursor) -> list[Column]:
-    # The cursor's public description leaves out the flags and the character set.
+    # The cursor's public description omits the flags and the character set.
     fields: list[Column] = cursor._result.fields  # type: ignore[attr-defined]  # noqa: SLF001
     return fields
 
@@ -81,7 +83,7 @@ def _limited(cursor: SSCursor, row_limit: int) -> Iterator[tuple[Any, ...]]:
     total = 0
     for number, row in enumerate(cursor):
         size = sum(_size(value) for value in row if value is not None)
-        # Not of the first, so that one value may have the whole.
+        # Not checked for the first row, so that one value may reach the limit.
         headers = len(row) + ROW_HEADER if number else 0
         total += size + headers
         if total > RESPONSE_LIMIT:
@@ -96,7 +98,7 @@ def _limited(cursor: SSCursor, row_limit: int) -> Iterator[tuple[Any, ...]]:
 
 
 def _size(value: str | bytes) -> int:
-    # PyMySQL has decoded the text; to ask whether it is ASCII takes no time.
+    # PyMySQL has decoded the text, so checking for ASCII takes no time.
     if isinstance(value, bytes) or value.isascii():
         return len(value)
     return len(value.encode())
@@ -111,7 +113,7 @@ def _check_labels(columns: list[Column]) -> None:
 
 def _format(columns: list[Column], records: Records) -> str:
     labels = [column.name for column in columns]
-    # A Field has one member, whose value is what JSON wants; of a null that is `true`.
+    # A Field has one key, whose value suits JSON; for a null the value is `true`.
     rows = (
         [None if field is NULL else value for field in record for value in field.values()]
         for record in records

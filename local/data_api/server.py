@@ -1,4 +1,4 @@
-"""HTTP: a request goes to its operation, the response or the error back as AWS writes it.
+"""HTTP: route requests to operations, and write responses and errors as AWS does.
 
 Source: https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html
 """
@@ -25,7 +25,7 @@ from local.data_api.errors import (
     InternalServerErrorException,
     UnknownOperationException,
 )
-from local.data_api.requests import Members, parse
+from local.data_api.requests import Fields, parse
 from local.data_api.service import Service
 
 logger = logging.getLogger(__name__)
@@ -34,21 +34,21 @@ REQUEST_LIMIT = 4 * 1024 * 1024
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
-Operation = Callable[[Members], Awaitable[dict[str, Any]]]
+Operation = Callable[[Fields], Awaitable[dict[str, Any]]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def create_app(service: Service, access: Access = EVERYONE) -> Starlette:
-    """Return the ASGI application for `service`, which is its caller's to close."""
+    """Return the ASGI application for `service`, which the caller must close."""
 
     def route(path: str, operation: Operation, *required: str) -> Route:
         async def endpoint(request: Request) -> Response:
             body = await _body(request)
-            with _our_faults():
+            with _report_unexpected():
                 access.check_signature(request, body)
-                members = parse(body, *required)
-                access.check_arns(members)
-                return _answer(await operation(members))
+                fields = parse(body, *required)
+                access.check_arns(fields)
+                return _respond(await operation(fields))
 
         return Route(path, endpoint, methods=["POST"])
 
@@ -73,15 +73,15 @@ def create_app(service: Service, access: Access = EVERYONE) -> Starlette:
         },
         lifespan=lifespan,
     )
-    app.router.redirect_slashes = False  # AWS knows no other path
+    app.router.redirect_slashes = False  # AWS has no other paths
     return app
 
 
 @contextlib.contextmanager
-def _our_faults() -> Iterator[None]:
-    """Log an exception that nobody foresaw, and raise InternalServerErrorException instead.
+def _report_unexpected() -> Iterator[None]:
+    """Log an unexpected exception, and raise InternalServerErrorException instead.
 
-    Starlette's own handler would raise it again, and uvicorn hang up under the client's next call.
+    Starlette's handler would raise it again, and uvicorn would close the client's connection.
     """
     try:
         yield
@@ -102,8 +102,8 @@ async def _body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _answer(body: dict[str, Any], status: int = 200, error: str | None = None) -> Response:
-    # A request id is no secret, and reading the system's randomness would cost 20 us a call.
+def _respond(body: dict[str, Any], status: int = 200, error: str | None = None) -> Response:
+    # Request ids need no cryptographic randomness, which would cost 20 us per call.
     request_id = uuid.UUID(int=random.getrandbits(128), version=4)
     headers = {"x-amzn-RequestId": str(request_id)}
     if error:
@@ -113,7 +113,7 @@ def _answer(body: dict[str, Any], status: int = 200, error: str | None = None) -
 
 def error_response(error: DataApiError) -> Response:
     """Return an error as AWS writes it."""
-    return _answer(error.body, error.status, type(error).__name__)
+    return _respond(error.body, error.status, type(error).__name__)
 
 
 async def _refuse(_: Request, error: Exception) -> Response:
@@ -127,5 +127,5 @@ async def _unknown(request: Request, _: Exception) -> Response:
 
 
 async def _nobody(_: Request, __: Exception) -> Response:
-    """Answer a client that has hung up while it was sending."""
+    """Handle a client that disconnected while it was sending."""
     return Response(status_code=400)

@@ -1,9 +1,9 @@
-"""The five operations: each call gets a thread, a connection and a limited time.
+"""The five operations. Each call gets a thread, a connection and a timeout.
 
-The event loop alone decides what may run, so that nothing here needs a lock. Calls outside
-transactions wait for one of a limited number of slots; a transaction runs one call at a time.
-There is a thread for each of them: those who wait for a transaction's locks can never take the
-one that it needs to end.
+Only the event loop decides what may run, so no locks are needed. Calls outside of transactions wait
+for one of a limited number of slots. A transaction runs one call at a time. There is a thread for
+each slot and each transaction, so calls that wait for a transaction's locks can never occupy the
+thread that the transaction needs to end.
 
 Source: https://docs.aws.amazon.com/rdsdataservice/latest/APIReference/API_Operations.html
 """
@@ -19,7 +19,7 @@ from local.data_api import parameters, statements
 from local.data_api.connections import Address, Connection, Pool
 from local.data_api.database_errors import database_errors
 from local.data_api.errors import StatementTimeoutException
-from local.data_api.requests import Members
+from local.data_api.requests import Fields
 from local.data_api.results import Shape
 from local.data_api.timeouts import Attempt
 from local.data_api.transactions import ABORTED, ENDED, Transaction, Transactions
@@ -36,9 +36,9 @@ Future = asyncio.Future[Response]
 
 @dataclass(frozen=True)
 class Limits:
-    """How long things may take, in seconds, and how large a row may be, in bytes.
+    """Timeouts in seconds, and the maximum size of a row in bytes.
 
-    The defaults are AWS's; but AWS's documents limit rows to 64 KB, and it returns larger ones.
+    The defaults are AWS's. AWS documents a limit of 64 KB per row, but returns larger rows.
     """
 
     statement: float = 45
@@ -48,7 +48,7 @@ class Limits:
 
 
 class Service:
-    """The operations, from checked members to AWS's responses; each raises DataApiError."""
+    """The operations, from validated fields to AWS's responses. All raise DataApiError."""
 
     def __init__(self, address: Address, limits: Limits) -> None:
         self._address = address
@@ -61,29 +61,29 @@ class Service:
         self._threads = ThreadPoolExecutor(STATEMENTS + TRANSACTIONS, "call")
         self._killers = ThreadPoolExecutor(KILLERS, "killer")
 
-    async def execute_statement(self, members: Members) -> Response:
-        """Run one statement, in a transaction or on its own."""
-        statements.check(members["sql"])
+    async def execute_statement(self, fields: Fields) -> Response:
+        """Run one statement, in a transaction or alone."""
+        statements.check(fields["sql"])
         work = partial(
             statements.execute,
-            sql=members["sql"],
-            parameters=parameters.read(members.get("parameters", [])),
-            shape=Shape.of(members),
+            sql=fields["sql"],
+            parameters=parameters.read(fields.get("parameters", [])),
+            shape=Shape.of(fields),
             row_limit=self._limits.row,
         )
-        return await self._run(members, work)
+        return await self._run(fields, work)
 
-    async def batch_execute_statement(self, members: Members) -> Response:
-        """Run one statement once per parameter set; outside a transaction all of them or none."""
-        statements.check(members["sql"])
-        sets = [parameters.read(each) for each in members.get("parameterSets", [])]
-        work = partial(statements.execute_batch, sql=members["sql"], sets=sets)
-        return await self._run(members, work if "transactionId" in members else _atomic(work))
+    async def batch_execute_statement(self, fields: Fields) -> Response:
+        """Run one statement for each parameter set. Atomic outside of a transaction."""
+        statements.check(fields["sql"])
+        sets = [parameters.read(parameter_set) for parameter_set in fields.get("parameterSets", [])]
+        work = partial(statements.execute_batch, sql=fields["sql"], sets=sets)
+        return await self._run(fields, work if "transactionId" in fields else _atomic(work))
 
-    async def begin_transaction(self, members: Members) -> Response:
-        """Open a transaction on a connection of its own."""
+    async def begin_transaction(self, fields: Fields) -> Response:
+        """Begin a transaction on its own connection."""
         transaction = self._transactions.open(
-            members["resourceArn"], members.get("database") or self._address.database
+            fields["resourceArn"], fields.get("database") or self._address.database
         )
 
         def begin(attempt: Attempt) -> Response:
@@ -95,55 +95,53 @@ class Service:
 
         return await self._in_time(begin, partial(self._after_begin, transaction))
 
-    async def commit_transaction(self, members: Members) -> Response:
-        """Commit, and end the transaction whatever comes of it."""
-        return await self._end(members, Connection.commit, "Transaction Committed")
+    async def commit_transaction(self, fields: Fields) -> Response:
+        """Commit, and end the transaction regardless of the result."""
+        return await self._end(fields, Connection.commit, "Transaction Committed")
 
-    async def rollback_transaction(self, members: Members) -> Response:
-        """Roll back, and end the transaction whatever comes of it."""
-        return await self._end(members, Connection.rollback, "Rollback Complete")
+    async def rollback_transaction(self, fields: Fields) -> Response:
+        """Roll back, and end the transaction regardless of the result."""
+        return await self._end(fields, Connection.rollback, "Rollback Complete")
 
     def end_transaction(self, transaction_id: str, cause: str) -> None:
-        """Roll back a transaction that no call is using, for `cause`; others are left alone."""
+        """Roll back a transaction because of `cause`, unless a call is using it."""
         self._transactions.cut_off(transaction_id, cause)
 
     async def expire_transactions(self) -> None:
-        """Roll back what nobody uses any more, for ever."""
+        """Roll back expired transactions, in an endless loop."""
         pause = min(self._limits.transaction_idle, self._limits.transaction_total, 4) / 4
         while True:
             await asyncio.sleep(pause)
             self._transactions.expire()
 
     def close(self) -> None:
-        """End what runs, roll back what is open, and refuse what comes; blocks."""
+        """End running calls, roll back open transactions, and reject new calls. Blocks."""
         self._pool.close()
 
-    async def _run(self, members: Members, work: Work) -> Response:
-        keep_running = members.get("continueAfterTimeout", False)
-        if (transaction_id := members.get("transactionId")) is not None:
+    async def _run(self, fields: Fields, work: Work) -> Response:
+        keep_running = fields.get("continueAfterTimeout", False)
+        if (transaction_id := fields.get("transactionId")) is not None:
             transaction = self._transactions.claim(
-                transaction_id, members["resourceArn"], members.get("database")
+                transaction_id, fields["resourceArn"], fields.get("database")
             )
             on_it = partial(_in_transaction, transaction, work)
             after = partial(self._after_call, transaction)
             return await self._in_time(on_it, after, keep_running=keep_running)
         await self._slots.acquire()
-        alone = partial(self._alone, members.get("database"), work)
+        alone = partial(self._alone, fields.get("database"), work)
         return await self._in_time(alone, self._after_slot, keep_running=keep_running)
 
     async def _end(
-        self, members: Members, end: Callable[[Connection], None], status: str
+        self, fields: Fields, end: Callable[[Connection], None], status: str
     ) -> Response:
-        transaction = self._transactions.claim(
-            members["transactionId"], members["resourceArn"], None
-        )
+        transaction = self._transactions.claim(fields["transactionId"], fields["resourceArn"], None)
 
         def work(connection: Connection) -> Response:
             end(connection)
             return {"transactionStatus": status}
 
         on_it = partial(_in_transaction, transaction, work)
-        # A COMMIT that is killed half-way would be neither done nor undone to its client.
+        # If a COMMIT were killed, its outcome would be unknown to the client.
         return await self._in_time(on_it, partial(self._after_end, transaction), keep_running=True)
 
     async def _in_time(
@@ -153,7 +151,7 @@ class Service:
         *,
         keep_running: bool = False,
     ) -> Response:
-        """Run `work` in a thread, and `after` when that is done, however late that may be."""
+        """Run `work` in a thread, and `after` when it ends, even after the timeout."""
         loop = asyncio.get_running_loop()
         attempt = Attempt(self._pool)
         future = loop.run_in_executor(self._threads, work, attempt)
@@ -213,5 +211,5 @@ def _atomic(work: Work) -> Work:
 
 
 def _error(future: Future) -> BaseException | None:
-    """Return what a call raised; asking keeps asyncio from reporting it as never retrieved."""
+    """Return a call's exception. This keeps asyncio from reporting it as never retrieved."""
     return asyncio.CancelledError() if future.cancelled() else future.exception()

@@ -1,7 +1,7 @@
-"""Signature Version 4: whether a request is signed with a given key, as AWS checks it.
+"""Signature Version 4: verify that a request is signed with a key, as AWS does.
 
-The checks, their order and their words are those of AWS's services; the canonical form is
-recomputed from the request, so that nothing that was signed can be changed on the way.
+The checks, their order and their messages are those of AWS's services. The canonical form is
+computed from the request, so any change to the signed parts invalidates the signature.
 
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
@@ -25,7 +25,7 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 SERVICE = "rds-data"
 TERMINATOR = "aws4_request"
 BASIC_FORMAT = "%Y%m%dT%H%M%SZ"
-# How far the client's clock may be off.
+# Maximum difference of the client's clock.
 SKEW = timedelta(minutes=5)
 
 MISMATCH = (
@@ -44,7 +44,7 @@ class Key:
 
 @dataclass(frozen=True)
 class Signature:
-    """What a request's Authorization header and date say; `scope` is date/region/service/end."""
+    """A request's Authorization header and date; `scope` is date/region/service/end."""
 
     key_id: str
     scope: str
@@ -54,9 +54,9 @@ class Signature:
 
 
 def verify(request: Request, body: bytes, key: Key, regions: frozenset[str] = frozenset()) -> None:
-    """Check that `request` has been signed with `key`, within five minutes from now.
+    """Verify that `request` was signed with `key`, within five minutes from now.
 
-    The region that it is signed for must be one of `regions`; with none, any is.
+    The region must be one of `regions`, or any if there are none.
 
     Raises MissingAuthenticationTokenException, IncompleteSignatureException,
     InvalidSignatureException or UnrecognizedClientException.
@@ -126,23 +126,23 @@ def _check_scope(signature: Signature, regions: frozenset[str]) -> None:
             "Credential must have exactly 5 slash-delimited elements, e.g."
             f" keyid/date/region/service/term, got '{signature.key_id}/{signature.scope}'"
         ) from None
-    wrong = []
+    mismatch = []
     if regions and region not in regions:
-        wrong.append(f"Credential should be scoped to a valid region, not '{region}'.")
+        mismatch.append(f"Credential should be scoped to a valid region, not '{region}'.")
     if service != SERVICE:
-        wrong.append(f"Credential should be scoped to correct service: '{SERVICE}'.")
+        mismatch.append(f"Credential should be scoped to correct service: '{SERVICE}'.")
     if terminator != TERMINATOR:
-        wrong.append(
+        mismatch.append(
             f"Credential should be scoped with a valid terminator: '{TERMINATOR}',"
             f" not '{terminator}'."
         )
     if day != signature.date[:8]:
-        wrong.append(
+        mismatch.append(
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from"
             f" HTTP: '{day}' != '{signature.date[:8]}', from '{signature.date}'."
         )
-    if wrong:
-        raise InvalidSignatureException(" ".join(wrong))
+    if mismatch:
+        raise InvalidSignatureException(" ".join(mismatch))
 
 
 def _sign(request: Request, body: bytes, signature: Signature, secret: str) -> str:

@@ -1,4 +1,4 @@
-"""One statement on one connection: parameters bound, run, its result in AWS's shapes."""
+"""Run a statement on a connection: bind parameters, execute, and return AWS's response."""
 
 import contextlib
 import re
@@ -21,8 +21,8 @@ from local.data_api.errors import (
 )
 from local.data_api.values import integer
 
-# Statements that leave their session as it was, if they touch no variable and take no lock.
-_HARMLESS = re.compile(
+# Statements that don't change their session, if they set no variable and take no lock.
+_KEEPS_SESSION = re.compile(
     r"[\s(]*(SELECT|WITH|INSERT|UPDATE|DELETE|REPLACE|SHOW|EXPLAIN|DESC|DESCRIBE|VALUES)\b"
     r"(?!.*(@|\bGET_LOCK\b))",
     re.IGNORECASE | re.DOTALL,
@@ -33,8 +33,8 @@ Parameters = dict[str, Any]
 
 
 def check(sql: str) -> None:
-    """Raise ValidationException when `sql` is more than one statement."""
-    if ";" in sql and ";" in _bare(sql).rstrip("; \t\r\n"):
+    """Raise ValidationException if `sql` contains more than one statement."""
+    if ";" in sql and ";" in _without_literals(sql).rstrip("; \t\r\n"):
         raise ValidationException("Multistatements aren't supported")
 
 
@@ -47,11 +47,11 @@ def execute(
 ) -> Response:
     """Run a statement and return ExecuteStatement's response.
 
-    Only a statement with a result set has `records`, or what else `shape` says; a row of it may
-    have `row_limit` bytes.
+    Only a statement with a result set has `records`, or the format in `shape`. `row_limit` is the
+    maximum size of a row in bytes.
 
-    Raises BadRequestException for a parameter that has no value, what `results.read` does, and
-    pymysql.Error.
+    Raises BadRequestException for a parameter without a value, the exceptions of `results.read`,
+    and pymysql.Error.
     """
     with _cursor(connection) as cursor:
         _run(connection, cursor, sql, parameters)
@@ -64,9 +64,9 @@ def execute(
 
 
 def execute_batch(connection: Connection, sql: str, sets: list[Parameters]) -> Response:
-    """Run a statement once for each set of parameters and return BatchExecuteStatement's response.
+    """Run a statement for each set of parameters, and return BatchExecuteStatement's response.
 
-    Raises what `execute` does; what the sets before the failing one did is the caller's to undo.
+    Raises what `execute` raises. The caller must undo the sets before the failing one.
     """
     return {"updateResults": [_update(connection, sql, parameters) for parameters in sets]}
 
@@ -79,7 +79,7 @@ def _update(connection: Connection, sql: str, parameters: Parameters) -> Respons
 
 @contextlib.contextmanager
 def _cursor(connection: Connection) -> Iterator[SSCursor]:
-    """Open a cursor that reads row by row; what is left of a result that is refused is not read."""
+    """Open an unbuffered cursor. The rest of a rejected result is not read."""
     cursor = connection.cursor(SSCursor)
     unread = False
     try:
@@ -91,13 +91,13 @@ def _cursor(connection: Connection) -> Iterator[SSCursor]:
         raise
     finally:
         if unread or not connection.open:
-            _forget(cursor)
+            _discard(cursor)
         else:
             cursor.close()
 
 
-def _forget(cursor: SSCursor) -> None:
-    """Leave a result unread; PyMySQL would read on from a lost connection, at its deletion too."""
+def _discard(cursor: SSCursor) -> None:
+    """Discard a result. PyMySQL would read on, even from a lost connection and on deletion."""
     if result := cursor._result:  # type: ignore[attr-defined]  # noqa: SLF001
         result.unbuffered_active = False
     cursor._result = None  # type: ignore[attr-defined]  # noqa: SLF001
@@ -108,7 +108,7 @@ def _run(connection: Connection, cursor: SSCursor, sql: str, parameters: Paramet
     if connection.spoiled:  # by a statement of this transaction, perhaps SET NAMES
         connection.query("SET NAMES utf8mb4")
     check_time(connection)
-    connection.spoiled = connection.spoiled or not _is_harmless(sql)
+    connection.spoiled = connection.spoiled or not _keeps_session(sql)
     try:
         cursor.execute(statement)
     except pymysql.Error as error:
@@ -117,7 +117,7 @@ def _run(connection: Connection, cursor: SSCursor, sql: str, parameters: Paramet
 
 
 def check_time(connection: Connection) -> None:
-    """Raise StatementTimeoutException when time is up: KILL QUERY ends only what runs."""
+    """Raise StatementTimeoutException after the timeout: KILL QUERY only ends running ones."""
     if connection.expired:
         raise StatementTimeoutException(connection.id)
 
@@ -135,11 +135,11 @@ def _generated(cursor: SSCursor) -> list[dict[str, Any]]:
 
 
 @lru_cache(maxsize=256)
-def _is_harmless(sql: str) -> bool:
+def _keeps_session(sql: str) -> bool:
     executable_comment = "/*!" in sql or "/*M!" in sql
-    return not executable_comment and _HARMLESS.match(_bare(sql)) is not None
+    return not executable_comment and _KEEPS_SESSION.match(_without_literals(sql)) is not None
 
 
-def _bare(sql: str) -> str:
+def _without_literals(sql: str) -> str:
     """Return `sql` without its strings, quoted identifiers, comments and parameters."""
     return TOKEN.sub(" ", sql)

@@ -1,4 +1,4 @@
-"""How a statement is ended when its time is up: KILL QUERY, through a second connection."""
+"""End a statement after its timeout: KILL QUERY, through a second connection."""
 
 import contextlib
 import logging
@@ -14,21 +14,21 @@ logger = logging.getLogger(__name__)
 
 
 class Attempt:
-    """A call that a thread works on, and that its time may end."""
+    """A call in a thread, which its timeout may end."""
 
     def __init__(self, pool: Pool) -> None:
         self.connection_id = 0
         self._pool = pool
         self._connection: Connection | None = None
         self._expired = False
-        # Held while the statement is killed, so that no later one on its connection is.
+        # Locked during the kill, so that it can't hit a later statement on the same connection.
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
     def on(self, connection: Connection) -> Iterator[None]:
         """Run on `connection`.
 
-        Raises StatementTimeoutException when time is up, whatever else has happened.
+        Raises StatementTimeoutException after the timeout, regardless of other results.
         """
         with self._lock:
             self.connection_id = connection.id
@@ -45,7 +45,10 @@ class Attempt:
                 raise StatementTimeoutException(self.connection_id)
 
     def expire(self) -> None:
-        """Kill what runs; blocks until the database has taken note, or is found to be gone."""
+        """Kill the running statement.
+
+        Blocks until the database has responded, or is found to be down.
+        """
         with self._lock:
             self._expired = True
             if connection := self._connection:

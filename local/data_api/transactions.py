@@ -1,9 +1,9 @@
-"""The open transactions, each with a connection of its own, and how they end.
+"""The open transactions, each with its own connection, and how they end.
 
-Everything here runs on the event loop's thread, so that nothing needs a lock.
+All of this runs on the event loop's thread, so no locks are needed.
 
-Source: https://docs.aws.amazon.com/rdsdataservice/latest/APIReference/API_BeginTransaction.html
-and https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/data-api.troubleshooting.html
+Source: https://docs.aws.amazon.com/rdsdataservice/latest/APIReference/API_BeginTransaction.html and
+https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/data-api.troubleshooting.html
 """
 
 import secrets
@@ -30,7 +30,7 @@ REMEMBERED = 1000
 class Transaction:
     """A transaction of the cluster `resource`.
 
-    Its connection comes with the answer of the database to its beginning.
+    Its connection is available after the database has begun the transaction.
     """
 
     resource: str
@@ -49,7 +49,7 @@ class Transaction:
 
 
 class Transactions:
-    """The open transactions, at most `limit`; they expire after `idle` or `total` seconds."""
+    """The open transactions, at most `limit`. They expire after `idle` or `total` seconds."""
 
     def __init__(self, pool: Pool, limit: int, idle: float, total: float) -> None:
         self._pool = pool
@@ -60,9 +60,9 @@ class Transactions:
         self._causes: dict[str, str] = {}
 
     def open(self, resource: str, database: str) -> Transaction:
-        """Make a transaction, busy with beginning.
+        """Create a transaction, busy with its BEGIN.
 
-        Raises DatabaseErrorException, as MySQL would, when there are too many.
+        Raises DatabaseErrorException, as MySQL would, if there are too many.
         """
         if len(self._open) >= self._limit:
             raise DatabaseErrorException("Too many connections", ER.CON_COUNT_ERROR, "08004")
@@ -71,10 +71,10 @@ class Transactions:
         return transaction
 
     def claim(self, transaction_id: str, resource: str, database: str | None) -> Transaction:
-        """Return a transaction of the cluster `resource`, from now on busy with one call.
+        """Return a transaction of the cluster `resource`, now busy with one call.
 
-        Raises TransactionNotFoundException; DatabaseErrorException when another call keeps it
-        busy; BadRequestException when `database` is not the transaction's.
+        Raises TransactionNotFoundException; DatabaseErrorException if another call is using it;
+        BadRequestException if `database` is not the transaction's.
         """
         transaction = self._open.get(transaction_id)
         if transaction is None or transaction.resource != resource:
@@ -95,28 +95,28 @@ class Transactions:
         transaction.used = time.monotonic()
 
     def end(self, transaction: Transaction, cause: str) -> None:
-        """Forget a transaction; unless it was ended in order, its connection goes too."""
+        """Remove a transaction. Unless it ended regularly, its connection is closed, too."""
         del self._open[transaction.id]
-        self._remember(transaction.id, cause)
+        self._store_cause(transaction.id, cause)
         if connection := transaction.connection:
             connection.spoiled = connection.spoiled or cause != ENDED
             self._pool.give_back(connection)
 
     def cut_off(self, transaction_id: str, cause: str) -> None:
-        """End a transaction, if there is one that is not busy."""
+        """End a transaction, if it exists and is not busy."""
         transaction = self._open.get(transaction_id)
         if transaction and not transaction.busy:
             self.end(transaction, cause)
 
     def expire(self) -> None:
-        """Roll back what has been idle, or open, for too long."""
+        """Roll back transactions that were idle, or open, for too long."""
         now = time.monotonic()
         for transaction in list(self._open.values()):
             late = now - transaction.used > self._idle or now - transaction.begun > self._total
             if late and not transaction.busy:
                 self.end(transaction, EXPIRED)
 
-    def _remember(self, transaction_id: str, cause: str) -> None:
+    def _store_cause(self, transaction_id: str, cause: str) -> None:
         self._causes[transaction_id] = cause
         if len(self._causes) > REMEMBERED:
             del self._causes[next(iter(self._causes))]

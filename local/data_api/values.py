@@ -1,7 +1,7 @@
-"""Values on their way out: what the database sends for a column becomes a Field.
+"""Convert result values: what the database sends for a column becomes a Field.
 
     column                                Field
-    TINYINT ... BIGINT, also UNSIGNED     longValue; over 2**63 - 1 stringValue
+    TINYINT ... BIGINT, also UNSIGNED     longValue; above 2**63 - 1 stringValue
     TINYINT(1), BOOL, BIT(1)              booleanValue
     FLOAT, DOUBLE                         doubleValue
     DECIMAL, CHAR, TEXT, ENUM, SET, JSON, DATE, TIME, DATETIME, TIMESTAMP, YEAR
@@ -9,7 +9,7 @@
     BINARY, VARBINARY, BLOB, BIT(n)       blobValue, base64
     NULL                                  isNull
 
-`Returns` changes this for integers and DECIMAL, as a call's resultSetOptions say.
+`Returns` changes this for integers and DECIMAL, according to a call's resultSetOptions.
 
 Source: https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/data-api.html
 """
@@ -36,9 +36,10 @@ NULL: Field = {"isNull": True}
 
 
 class Returns(NamedTuple):
-    """What a call wants of integers, which are else longValue, and of DECIMAL, a stringValue.
+    """A call's options for integers (default: longValue) and DECIMAL (default: stringValue).
 
-    A DECIMAL without scale is a longValue, any other, and one of more than 64 bits, a doubleValue.
+    A DECIMAL without scale is a longValue. Any other, and one of more than 64 bits, is a
+    doubleValue.
     """
 
     longs_as_strings: bool = False
@@ -49,7 +50,7 @@ AS_THEY_ARE = Returns()
 
 
 def to_field(column: Column, returns: Returns) -> Callable[[Any], Field]:
-    """Return what makes a Field of the text or bytes that the database sends for `column`."""
+    """Return the function that converts the database's text or bytes for `column` to a Field."""
     if is_boolean(column):
         return _bit if column.type_code == FIELD_TYPE.BIT else _truth
     if column.type_code in STRING_TYPES and column.charsetnr == BINARY_CHARSET:

@@ -109,17 +109,17 @@ def send_each(stack: Stack) -> dict[str, requests.Response]:
 
 @pytest.mark.slow
 def test_each_operation_is_found_whole_by_its_request_id(stack: Stack) -> None:
-    before = {each["trace_id"] for each in stack.listed()}
+    before = {trace["trace_id"] for trace in stack.listed()}
 
     sent = send_each(stack)
 
     assert sent.keys() == STATEMENTS.keys() == app.operation.table.keys()
 
     def new() -> list[Json]:
-        found = [each for each in stack.listed() if each["trace_id"] not in before]
-        return found if len(found) == len(sent) and all("path" in each for each in found) else []
+        found = [trace for trace in stack.listed() if trace["trace_id"] not in before]
+        return found if len(found) == len(sent) and all("path" in trace for trace in found) else []
 
-    traces = [stack.details(each["trace_id"]) for each in eventually(new, seconds=30)]
+    traces = [stack.details(trace["trace_id"]) for trace in eventually(new, seconds=30)]
     by_request = {trace["request_id"]: trace for trace in traces}
     for name, answer in sent.items():
         assert_whole(name, answer, by_request.pop(answer.headers["Request-Id"]))
@@ -135,12 +135,12 @@ def assert_whole(name: str, answer: requests.Response, trace: Json) -> None:
     assert (listed["operation"], listed["status"]) == (name, answer.status_code)
     assert answer.ok
     statements = STATEMENTS[name]
-    assert [(each["depth"], each["name"]) for each in trace["segments"]] == [
+    assert [(segment["depth"], segment["name"]) for segment in trace["segments"]] == [
         (0, "customers/local"),
         (1, name),
         *((2, statement) for statement in statements),
     ]
-    assert [bool(each["sql"]) for each in trace["segments"]] == [False, False] + [True] * len(
+    assert [bool(segment["sql"]) for segment in trace["segments"]] == [False, False] + [True] * len(
         statements
     )
     assert listed["statements"] == len(statements)
@@ -151,9 +151,9 @@ def assert_whole(name: str, answer: requests.Response, trace: Json) -> None:
 
 
 def assert_metrics(metrics: list[Json], known: dict[str, int]) -> None:
-    values = {each["name"]: each["value"] for each in metrics}
+    values = {metric["name"]: metric["value"] for metric in metrics}
     units = {**UNITS, "DatabaseLatency": "Milliseconds"} if known["Statements"] else UNITS
-    assert {each["name"]: each["unit"] for each in metrics} == units
+    assert {metric["name"]: metric["unit"] for metric in metrics} == units
     assert known.items() <= values.items()
     assert 0 <= values.get("DatabaseLatency", 0) <= values["Latency"]
 
@@ -163,14 +163,14 @@ def test_the_plan_of_a_statement_is_the_databases_own(stack: Stack) -> None:
     stack.send("GET", "/customers?limit=3")
 
     def listing() -> Json | None:
-        found = (each for each in stack.listed() if each.get("operation") == "get_customers")
-        return next((each for each in found if "path" in each), None)
+        found = (trace for trace in stack.listed() if trace.get("operation") == "get_customers")
+        return next((trace for trace in found if "path" in trace), None)
 
     trace = eventually(listing)
     assert trace
     trace_id = trace["trace_id"]
     segments = stack.details(trace_id)["segments"]
-    (statement,) = (each for each in segments if each["sql"])
+    (statement,) = (segment for segment in segments if segment["sql"])
 
     plan = stack.plan(trace_id, statement["id"]).json()
 
@@ -198,11 +198,13 @@ def test_a_burst_of_segments_stops_neither_console_nor_api(stack: Stack) -> None
 
     def found() -> list[Json]:
         newest = stack.listed()[:20]
-        details = [stack.details(each["trace_id"]) for each in newest]
-        return [each for each in details if each["request_id"] == answer.headers["Request-Id"]]
+        details = [stack.details(trace["trace_id"]) for trace in newest]
+        return [
+            detail for detail in details if detail["request_id"] == answer.headers["Request-Id"]
+        ]
 
     (trace,) = eventually(found, seconds=30)
-    assert [each["name"] for each in trace["segments"]] == ["customers/local", "get_health"]
+    assert [segment["name"] for segment in trace["segments"]] == ["customers/local", "get_health"]
     assert len(stack.listed()) <= 2_000
 
 

@@ -51,16 +51,19 @@ def adapt() -> None:
 def _update_method(self: Any) -> str:
     _, _, api, _, resource, _, verb = self.path.split("/")
     method = self.backend.get_method(api, resource, verb)
-    for each in self._get_param("patchOperations"):
-        kind, _, name = each["path"].removeprefix("/").partition("/")
+    for operation in self._get_param("patchOperations"):
+        kind, _, name = operation["path"].removeprefix("/").partition("/")
         if kind == "requestValidatorId":
-            self.backend.get_request_validator(api, each["value"])
-            method.request_validator_id = each["value"]
+            self.backend.get_request_validator(api, operation["value"])
+            method.request_validator_id = operation["value"]
         else:
             assert kind == "requestModels"
-            self.backend.get_model(api, each["value"])
+            self.backend.get_model(api, operation["value"])
             media_type = name.replace("~1", "/")
-            method.request_models = {**(method.request_models or {}), media_type: each["value"]}
+            method.request_models = {
+                **(method.request_models or {}),
+                media_type: operation["value"],
+            }
     return json.dumps(method.to_json())
 
 

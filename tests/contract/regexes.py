@@ -179,7 +179,7 @@ class Translation:
         return "\\" + (letter if name.startswith("NOT_") else letter.lower())
 
     def _branch(self, value: tuple[None, list[Any]]) -> str:
-        return f"(?:{'|'.join(self._sequence(each) for each in value[1])})"
+        return f"(?:{'|'.join(self._sequence(item) for item in value[1])})"
 
     def _subpattern(self, value: tuple[Any, ...]) -> str:
         self._groups += 1

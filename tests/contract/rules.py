@@ -38,8 +38,8 @@ def of_type(template: JSONObject, kind: str) -> dict[str, JSONObject]:
 def referenced(value: Any) -> Iterator[str]:
     """Yield every name that Ref, GetAtt and Sub refer to in a value."""
     if isinstance(value, list):
-        for each in value:
-            yield from referenced(each)
+        for item in value:
+            yield from referenced(item)
     if not isinstance(value, dict):
         return
     for key, argument in value.items():
@@ -86,7 +86,7 @@ def every_permission_is_on_an_alias(template: JSONObject) -> Iterator[str]:
 def every_schedule_is_on_an_alias(template: JSONObject) -> Iterator[str]:
     aliases = of_type(template, "AWS::Lambda::Alias")
     for name, event in of_type(template, "AWS::Events::Rule").items():
-        targets = {each for target in event["Targets"] for each in referenced(target["Arn"])}
+        targets = {item for target in event["Targets"] for item in referenced(target["Arn"])}
         if not targets or not targets <= aliases.keys():
             yield f"{name} starts {targets}"
 
@@ -132,15 +132,17 @@ def there_is_one_stage(template: JSONObject) -> Iterator[str]:
 def stage_throttles_and_encrypts(template: JSONObject) -> Iterator[str]:
     for name, stage in of_type(template, "AWS::ApiGateway::Stage").items():
         settings = stage.get("MethodSettings", [])
-        if not any((each["ResourcePath"], each["HttpMethod"]) == ("/*", "*") for each in settings):
+        if not any(
+            (setting["ResourcePath"], setting["HttpMethod"]) == ("/*", "*") for setting in settings
+        ):
             yield f"{name} has no settings for all methods"
-        for each in settings:
-            where = f"{name} {each['HttpMethod']} {each['ResourcePath']}"
-            if not (each.get("ThrottlingRateLimit") and each.get("ThrottlingBurstLimit")):
+        for setting in settings:
+            where = f"{name} {setting['HttpMethod']} {setting['ResourcePath']}"
+            if not (setting.get("ThrottlingRateLimit") and setting.get("ThrottlingBurstLimit")):
                 yield f"{where} is not throttled"
-            if each.get("CacheDataEncrypted") is not True:
+            if setting.get("CacheDataEncrypted") is not True:
                 yield f"{where} would be cached in the clear"
-            if each.get("DataTraceEnabled") is not False:
+            if setting.get("DataTraceEnabled") is not False:
                 yield f"{where} may log bodies"
 
 
@@ -179,7 +181,11 @@ def bodies_are_validated(template: JSONObject) -> Iterator[str]:
     (api,) = of_type(template, "AWS::ApiGateway::RestApi").values()
     for path, methods in api["Body"]["paths"].items():
         for method, operation in methods.items():
-            bodies = [each for each in operation.get("parameters", []) if each["in"] == "body"]
+            bodies = [
+                parameter
+                for parameter in operation.get("parameters", [])
+                if parameter["in"] == "body"
+            ]
             validator = operation.get("x-amazon-apigateway-request-validator")
             if bool(bodies) != bool(validator):
                 yield f"{method} {path} has a body or a validator, and not the other"

@@ -72,7 +72,7 @@ def chalice(project: Path, *arguments: str) -> str:
 
 def deployed(project: Path) -> dict[str, Any]:
     path = project / ".chalice" / "deployed" / "prod.json"
-    return {each["name"]: each for each in json.loads(path.read_text())["resources"]}
+    return {resource["name"]: resource for resource in json.loads(path.read_text())["resources"]}
 
 
 @pytest.fixture(scope="module")
@@ -97,8 +97,10 @@ def apply(api: str, lines: list[str]) -> bool:
 @pytest.mark.usefixtures("api")
 def test_functions_have_what_they_need_and_no_more() -> None:
     client = boto3.client("lambda")
-    found = {each["FunctionName"]: each for each in client.list_functions()["Functions"]}
-    variables = {name: set(each["Environment"]["Variables"]) for name, each in found.items()}
+    found = {
+        function["FunctionName"]: function for function in client.list_functions()["Functions"]
+    }
+    variables = {name: set(item["Environment"]["Variables"]) for name, item in found.items()}
     database = {"DATABASE_RESOURCE_ARN", "DATABASE_SECRET_ARN", "DATABASE_NAME"}
 
     assert variables == {
@@ -107,8 +109,8 @@ def test_functions_have_what_they_need_and_no_more() -> None:
         "customers-prod-purge_customers": {"STAGE", *database},
     }
     layers = {
-        name: [layer["Arn"].split(":")[6] for layer in each["Layers"]]
-        for name, each in found.items()
+        name: [layer["Arn"].split(":")[6] for layer in element["Layers"]]
+        for name, element in found.items()
     }
     assert layers == {
         "customers-prod": ["customers-prod-tracing"],
@@ -120,7 +122,9 @@ def test_functions_have_what_they_need_and_no_more() -> None:
 @pytest.mark.usefixtures("api")
 def test_each_function_has_a_role_with_its_own_policy() -> None:
     iam, functions = boto3.client("iam"), boto3.client("lambda").list_functions()["Functions"]
-    roles = {each["FunctionName"]: each["Role"].rpartition("/")[2] for each in functions}
+    roles = {
+        function["FunctionName"]: function["Role"].rpartition("/")[2] for function in functions
+    }
     assert len(set(roles.values())) == len(NAMES)
 
     wanted = policies.documents(PROD, OUTPUTS)
@@ -134,8 +138,8 @@ def test_each_function_has_a_role_with_its_own_policy() -> None:
 def test_api_has_the_routes_and_the_stage(api: str) -> None:
     client = boto3.client("apigateway")
     paths = {
-        each["path"]: set(each.get("resourceMethods", {}))
-        for each in client.get_resources(restApiId=api, limit=500)["items"]
+        item["path"]: set(item.get("resourceMethods", {}))
+        for item in client.get_resources(restApiId=api, limit=500)["items"]
     }
     wanted: dict[str, set[str]] = {}
     for operation in app.operation.table.values():
@@ -144,14 +148,14 @@ def test_api_has_the_routes_and_the_stage(api: str) -> None:
     assert {path: methods <= paths[path] for path, methods in wanted.items()} == dict.fromkeys(
         wanted, True
     )
-    assert [each["stageName"] for each in client.get_stages(restApiId=api)["item"]] == ["prod"]
+    assert [item["stageName"] for item in client.get_stages(restApiId=api)["item"]] == ["prod"]
 
 
 @pytest.mark.usefixtures("said")
 def test_bodies_are_validated(api: str) -> None:
     client = boto3.client("apigateway")
     resources = client.get_resources(restApiId=api, limit=500)["items"]
-    ids = {each["path"]: each["id"] for each in resources}
+    ids = {resource["path"]: resource["id"] for resource in resources}
     (validator,) = client.get_request_validators(restApiId=api)["items"]
     assert (validator["validateRequestBody"], validator["validateRequestParameters"]) == (
         True,
@@ -165,8 +169,8 @@ def test_bodies_are_validated(api: str) -> None:
             assert found["requestValidatorId"] == validator["id"]
             assert found["requestModels"] == models
     schemas = {
-        each["name"]: json.loads(each["schema"])
-        for each in client.get_models(restApiId=api)["items"]
+        item["name"]: json.loads(item["schema"])
+        for item in client.get_models(restApiId=api)["items"]
     }
     assert gateway.models().items() <= schemas.items()
 

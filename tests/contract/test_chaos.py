@@ -1,6 +1,6 @@
-"""The short forms of `make chaos`: the service passes, and one without idempotency does not.
+"""Short runs of `make chaos`: the service passes, and a service without idempotency fails.
 
-Both are the real thing. That the second one fails tells that the first one could.
+Both are real runs. The failure of the second proves that the first could fail.
 """
 
 import json
@@ -35,7 +35,7 @@ def run(directory: Path, *arguments: str) -> tuple[int, str, dict[str, Any]]:
     return process.returncode, told, json.loads((directory / "figures").read_text())
 
 
-def test_no_write_is_lost_or_done_twice_when_database_and_api_are_killed(tmp_path: Path) -> None:
+def test_kills_of_database_and_api_lose_and_duplicate_no_write(tmp_path: Path) -> None:
     code, told, figures = run(tmp_path, "--seconds", "12", "--seed", "1")
 
     assert (code, figures["result"]) == (0, "pass"), told
@@ -44,20 +44,20 @@ def test_no_write_is_lost_or_done_twice_when_database_and_api_are_killed(tmp_pat
     assert figures["counts"]["acknowledged"] > 50
     assert figures["counts"]["repeated"] > 0
     assert min(figures["kills"].values()) > 0
-    assert [each.name for each in tmp_path.iterdir()] == ["figures"]
+    assert [item.name for item in tmp_path.iterdir()] == ["figures"]
 
 
-def test_without_idempotency_creates_are_done_twice(tmp_path: Path) -> None:
+def test_run_without_idempotency_duplicates_creates(tmp_path: Path) -> None:
     code, told, figures = run(tmp_path, "--seconds", "8", "--seed", "1", "--without-idempotency")
 
     assert (code, figures["result"]) == (1, "fail")
     assert figures["breaches"]["duplicated"] > 0
     assert "was created 2 times" in told
-    (kept,) = (each for each in tmp_path.iterdir() if each.is_dir())
+    (kept,) = (item for item in tmp_path.iterdir() if item.is_dir())
     assert (kept / "history.jsonl").stat().st_size > 0
 
 
-def test_after_ctrl_c_all_is_stopped_and_nothing_passes(tmp_path: Path) -> None:
+def test_ctrl_c_stops_all_processes_with_result_unknown(tmp_path: Path) -> None:
     with start(tmp_path, "--seconds", "500") as process:
         shown = ""
         while "operations" not in shown and process.stderr:
@@ -67,8 +67,8 @@ def test_after_ctrl_c_all_is_stopped_and_nothing_passes(tmp_path: Path) -> None:
         told, errors = process.communicate(timeout=60)
 
     assert process.returncode == 130, told + errors
-    assert "unknown: nothing wrong was seen, but the end could not be read." in told
-    assert len(children) > 3  # the reaper, too
+    assert "unknown: no violation was found, but the final data could not be read." in told
+    assert len(children) > 3  # including the reaper
     _, alive = psutil.wait_procs(children, timeout=20)
     assert alive == []
-    assert [each.name for each in tmp_path.iterdir()] == ["figures"]
+    assert [item.name for item in tmp_path.iterdir()] == ["figures"]

@@ -66,7 +66,7 @@ class Console:
 
         def visible(browser: Chrome) -> WebElement | None:
             found = browser.find_elements(By.CSS_SELECTOR, selector)
-            return next((each for each in found if each.is_displayed()), None)
+            return next((item for item in found if item.is_displayed()), None)
 
         return self.until(visible, selector)
 
@@ -109,7 +109,7 @@ class Console:
 
     def said(self) -> list[str]:
         """Return what the browser's own console said since it was last asked."""
-        return [f"{each['level']} {each['message']}" for each in self.browser.get_log("browser")]
+        return [f"{item['level']} {item['message']}" for item in self.browser.get_log("browser")]
 
     def keep(self, name: str) -> bytes:
         return keep(self.browser, f"console-{name}")
@@ -196,8 +196,8 @@ def test_the_page_is_as_dark_as_the_system_and_readable(console: Console) -> Non
     for scheme in ("light", "dark"):
         console.prefer(scheme)
         contrasts = {
-            each.text: console.browser.execute_script(CONTRAST, each)
-            for each in console.find_all(texts)
+            item.text: console.browser.execute_script(CONTRAST, item)
+            for item in console.find_all(texts)
         }
         assert {text: value for text, value in contrasts.items() if value < READABLE} == {}
         grounds[scheme] = console.ground()
@@ -279,7 +279,7 @@ def test_an_api_that_does_not_answer_is_told_of_until_it_does(
     with child("console", console_port):
         browser.get(console.url)
         notice = console.find("#notice")
-        assert "does not answer" in notice.text
+        assert "does not respond" in notice.text
         assert f"http://127.0.0.1:{port}" in notice.text
         console.keep("waiting")
 

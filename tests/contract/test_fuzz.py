@@ -1,4 +1,4 @@
-"""The fuzzer, shortly: it finds nothing, it finds what is planted, and sees each kind of fault."""
+"""Short runs of the fuzzer: no fault in the service; a planted fault and each kind are found."""
 
 import json
 import shutil
@@ -9,9 +9,9 @@ import pytest
 
 from chalicelib.http.headers import STANDARD
 from load.fuzz.cases import MARKER, Case, authorization, request, seeds
-from load.fuzz.invariants import broken
+from load.fuzz.invariants import find_violations
 from load.fuzz.possible import is_possible
-from load.fuzz.shrinking import shrunk
+from load.fuzz.shrinking import shrink
 from load.fuzz.world import Outcome
 from local.processes import PROJECT
 
@@ -19,7 +19,7 @@ PYTHON = PROJECT / ".venv" / "fuzz" / "bin" / "python"
 RUNS = 2_000
 PLANTED_IN = Path("chalicelib/http/fields.py")
 SANE = "        if not text:\n"
-FAULT = '        if "\\xff" in text:\n            raise KeyError(text)\n'  # which no seed has
+FAULT = '        if "\\xff" in text:\n            raise KeyError(text)\n'  # no seed contains this
 
 
 def fuzz(project: Path, folder: Path, runs: int = RUNS) -> subprocess.CompletedProcess[str]:
@@ -33,17 +33,17 @@ def fuzz(project: Path, folder: Path, runs: int = RUNS) -> subprocess.CompletedP
     )
 
 
-def test_hostile_events_break_nothing(tmp_path: Path) -> None:
+def test_hostile_events_violate_no_invariant(tmp_path: Path) -> None:
     done = fuzz(PROJECT, tmp_path)
 
     assert done.returncode == 0, done.stdout + done.stderr
-    told = json.loads((tmp_path / "told.json").read_text())
+    told = json.loads((tmp_path / "stats.json").read_text())
     assert told["executions"] >= RUNS
-    # else they are too wrong to get anywhere
+    # Otherwise the events are too invalid to reach our code.
     assert {"200", "201", "204", "400", "401", "404", "409", "412", "415"} <= told["seen"].keys()
 
 
-def test_planted_fault_is_found_and_can_be_repeated(tmp_path: Path) -> None:
+def test_planted_fault_is_found_and_can_be_replayed(tmp_path: Path) -> None:
     copy, folder = tmp_path / "copy", tmp_path / "folder"
     for name in ("chalicelib", "infrastructure", "load", "local", "migrations", "openapi", "tests"):
         shutil.copytree(PROJECT / name, copy / name, ignore=shutil.ignore_patterns("node_modules"))
@@ -56,7 +56,7 @@ def test_planted_fault_is_found_and_can_be_repeated(tmp_path: Path) -> None:
     done = fuzz(copy, folder)
 
     assert done.returncode == 1
-    assert "answers 500: KeyError at chalicelib/http/fields.py" in done.stdout
+    assert "returns 500: KeyError at chalicelib/http/fields.py" in done.stdout
     (found, *_) = (folder / "found").glob("*.json")
     assert f'{found.name}"' in done.stdout
     again = subprocess.run(
@@ -67,10 +67,10 @@ def test_planted_fault_is_found_and_can_be_repeated(tmp_path: Path) -> None:
         check=False,
     )
     assert again.returncode == 1
-    assert "answers 500: KeyError at chalicelib/http/fields.py" in again.stdout
+    assert "returns 500: KeyError at chalicelib/http/fields.py" in again.stdout
 
 
-def test_every_seed_could_have_been_sent() -> None:
+def test_every_seed_is_possible() -> None:
     assert [case for case in seeds() if not is_possible(case)] == []
 
 
@@ -93,7 +93,7 @@ WRONG = Case("authorize", authorization("Bearer a.b.c"))
 def outcome(
     status: int = 400, problem: object = None, logged: str = LINE, **headers: str | None
 ) -> Outcome:
-    """Return an answer that breaks nothing but by what is given."""
+    """Return a correct response, except for the given differences."""
     body = problem if isinstance(problem, str) else json.dumps({**PROBLEM, **(problem or {})})  # type: ignore[dict-item]
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     sent = {name: value for name, value in {**HTTP, **named}.items() if value is not None}
@@ -105,16 +105,16 @@ def policy(effect: str, **context: str) -> Outcome:
     return Outcome({"policyDocument": {"Statement": [statement]}, "context": context}, None, "")
 
 
-def test_answer_that_is_right_breaks_nothing() -> None:
-    assert [*broken(LIST, outcome())] == []
-    assert [*broken(WRONG, policy("Deny", reason="The token is malformed."))] == []
+def test_correct_response_violates_nothing() -> None:
+    assert [*find_violations(LIST, outcome())] == []
+    assert [*find_violations(WRONG, policy("Deny", reason="The token is malformed."))] == []
 
 
 @pytest.mark.parametrize(
     ("case", "came", "said"),
     [
         (LIST, Outcome(None, KeyError(), LINE), "raises KeyError"),
-        (LIST, outcome(500, {"status": 500}), "answers 500"),
+        (LIST, outcome(500, {"status": 500}), "returns 500"),
         (LIST, outcome(409, {"status": 409}), "not documented"),
         (LIST, outcome(Cache_Control=None), "without ['Cache-Control']"),
         (LIST, outcome(Location="a\nb"), "Location that HTTP can't carry"),
@@ -122,29 +122,33 @@ def test_answer_that_is_right_breaks_nothing() -> None:
         (LIST, outcome(problem="{"), "is not JSON"),
         (LIST, outcome(problem='"\ud800"'), "is not JSON"),
         (request("HEAD", "/customers"), outcome(), "with a body"),
-        (LIST, outcome(problem={"status": 401}), "not a whole problem"),
-        (LIST, outcome(problem={"detail": f"{MARKER} is wrong"}), "repeats what was sent"),
-        (LIST, outcome(problem={"detail": 'File "app.py", line 1'}), "shows the inside"),
-        (NOBODY, outcome(200, '{"items": []}', Content_Type="application/json"), "without a right"),
+        (LIST, outcome(problem={"status": 401}), "not a complete problem"),
+        (LIST, outcome(problem={"detail": f"{MARKER} is wrong"}), "repeats the client's input"),
+        (LIST, outcome(problem={"detail": 'File "app.py", line 1'}), "reveals internals"),
+        (
+            NOBODY,
+            outcome(200, '{"items": []}', Content_Type="application/json"),
+            "without the scope",
+        ),
         (LIST, outcome(logged=LINE + f'{{"a": "{MARKER}"}}'), "personal data"),
         (LIST, outcome(logged=LINE + "Traceback"), "line is not JSON"),
         (LIST, outcome(logged=""), "not logged once"),
-        (WRONG, policy("Allow"), "let in that was not issued"),
-        (WRONG, policy("Deny", reason=MARKER), "repeats what is in a token"),
+        (WRONG, policy("Allow"), "accepts a token that was not issued"),
+        (WRONG, policy("Deny", reason=MARKER), "repeats content of a token"),
         (WRONG, Outcome(None, KeyError(), ""), "the authorizer raises KeyError"),
         ([*seeds()][-1], Outcome(None, KeyError(), ""), "the purge raises KeyError"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_fault_is_seen(case: Case, came: Outcome, said: str) -> None:
-    (told,) = broken(case, came)
+def test_fault_is_detected(case: Case, came: Outcome, said: str) -> None:
+    (told,) = find_violations(case, came)
 
     assert said in told
 
 
-def test_case_is_shrunk_to_what_matters() -> None:
+def test_case_is_shrunk_to_the_essential_part() -> None:
     case = request("POST", "/customers", {"email": "a@b.c", "given_name": "x" * 500 + "!" + "y"})
 
-    small = shrunk(case, lambda other: "!" in json.dumps(other.event))
+    small = shrink(case, lambda other: "!" in json.dumps(other.event))
 
     assert small.event == {"body": "!"}

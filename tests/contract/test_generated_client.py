@@ -105,7 +105,7 @@ def test_list_is_filtered_and_paged(generated: Generated) -> None:
     names = {generated.create(company_name=f"Paged {number}").parsed.id for number in range(5)}
     found, page = set(), generated.call("get_customers", limit=2, q="paged")
     while True:
-        found |= {each.id for each in page.parsed.items}
+        found |= {item.id for item in page.parsed.items}
         if not page.parsed.has_more:
             break
         cursor = page.parsed.next_.split("cursor=")[1].split("&")[0]
@@ -131,7 +131,7 @@ def test_batch_is_a_list_of_customers(generated: Generated) -> None:
 
     created = generated.call("create_customers", body=models.NewCustomerList(items=new))
 
-    assert [each.email for each in created.parsed.items] == [each.email for each in new]
+    assert [item.email for item in created.parsed.items] == [item.email for item in new]
 
 
 def test_problem_is_a_model(generated: Generated) -> None:
@@ -142,7 +142,7 @@ def test_problem_is_a_model(generated: Generated) -> None:
 
     assert isinstance(problem, generated.models.Problem)
     assert problem.type_.endswith("email-taken")
-    assert [(each.pointer, each.code) for each in problem.errors] == [("/email", "taken")]
+    assert [(error.pointer, error.code) for error in problem.errors] == [("/email", "taken")]
 
 
 def test_service_tells_about_itself(generated: Generated) -> None:

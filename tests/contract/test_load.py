@@ -1,4 +1,4 @@
-"""`make load`, run for real, but shortly: marks that hold, and marks that cannot."""
+"""Short real runs of `make load`, with thresholds that are met and that are missed."""
 
 import os
 import signal
@@ -16,14 +16,14 @@ from tests.local.support import eventually
 from tests.service import Service, running
 
 BRIEF = ["--rate", "10", "--ramp", "0", "--steady", "3", "--spike", "0", "--customers", "20"]
-SLOW = ["--limit", "5000"]  # whatever else the machine does
+SLOW = ["--limit", "5000"]  # independent of the machine's load
 
 Load = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, str]]:
-    """Run the service over a Data API that fails on demand; give it, and where to say how."""
+    """Run the service on a Data API that fails on demand; yield it, and the URL of its faults."""
     directory = tmp_path_factory.mktemp("faulty")
     data_api, api = free_port(), free_port()
     with running(directory) as service:
@@ -74,21 +74,21 @@ def _customers(service: Service) -> list[str]:
     return [customer["email"] for page in service.pages() for customer in page]
 
 
-def test_a_stack_of_its_own_holds_the_marks(load: Load, tmp_path: Path) -> None:
+def test_private_stack_meets_the_thresholds(load: Load, tmp_path: Path) -> None:
     spike = ["--spike", "5", "--spike-seconds", "1", "--after", "2"]
 
     run = load(*BRIEF, *spike, *SLOW)
 
     assert run.returncode == 0, run.stdout + run.stderr
-    assert "| steady: unexpected answers" in run.stdout
+    assert "| steady: unexpected responses" in run.stdout
     assert "| recovery after the spike" in run.stdout
     assert "MISSED" not in run.stdout
     page = (tmp_path / "report.html").read_text()
     assert page.count("<svg") == 1
-    assert "steady: unexpected answers" in page
+    assert "steady: unexpected responses" in page
 
 
-def test_a_mark_that_cannot_hold_is_missed(load: Load, faulty: tuple[Service, str]) -> None:
+def test_impossible_threshold_is_missed(load: Load, faulty: tuple[Service, str]) -> None:
     service, _ = faulty
 
     run = load(*BRIEF, "--limit", "0.01", **_there(service))
@@ -99,7 +99,7 @@ def test_a_mark_that_cannot_hold_is_missed(load: Load, faulty: tuple[Service, st
     assert _customers(service) == []
 
 
-def test_faults_of_the_database_are_missed_marks(load: Load, faulty: tuple[Service, str]) -> None:
+def test_database_faults_miss_thresholds(load: Load, faulty: tuple[Service, str]) -> None:
     service, faults = faulty
     plan = [{"fault": "InternalServerErrorException", "share": 0.7, "operation": "Execute"}]
     requests.put(faults, json=plan, timeout=10).raise_for_status()
@@ -112,7 +112,7 @@ def test_faults_of_the_database_are_missed_marks(load: Load, faulty: tuple[Servi
     assert "status 503" in run.stdout
 
 
-def test_ctrl_c_tells_what_there_is_and_erases_what_was_made(
+def test_ctrl_c_prints_results_and_erases_customers(
     faulty: tuple[Service, str], tmp_path: Path
 ) -> None:
     service, _ = faulty
@@ -129,19 +129,21 @@ def test_ctrl_c_tells_what_there_is_and_erases_what_was_made(
 
 
 def _is_changed(service: Service, before: list[str]) -> bool:
-    """Whether the load has changed a customer of its own."""
-    customers = (each for page in service.pages() for each in page)
-    return any(each["version"] > 1 and each["email"] not in before for each in customers)
+    """Return whether the load has changed one of its own customers."""
+    customers = (item for page in service.pages() for item in page)
+    return any(
+        customer["version"] > 1 and customer["email"] not in before for customer in customers
+    )
 
 
 @pytest.mark.parametrize(
     ("arguments", "environment", "words"),
     [
-        ((), {"BASE_URL": "http://127.0.0.1:1"}, "BASE_URL and TOKEN go together"),
+        ((), {"BASE_URL": "http://127.0.0.1:1"}, "set both BASE_URL and TOKEN, or neither"),
         (("--rate", "0"), {}, "must be more than 0"),
     ],
 )
-def test_wrong_use_is_one_line(
+def test_usage_error_is_reported_in_one_line(
     load: Load, arguments: tuple[str, ...], environment: dict[str, str], words: str
 ) -> None:
     run = load(*arguments, **environment)

@@ -135,8 +135,8 @@ def test_layers_hold_what_the_runtime_lacks_and_no_more(package: Path) -> None:
     tops = {}
     for name in packaging.LAYERS:
         with ZipFile(package / f"{name}.zip") as opened:
-            assert all(each.startswith("python/") for each in opened.namelist())
-            tops[name] = {each.split("/")[1].split(".")[0] for each in opened.namelist()}
+            assert all(item.startswith("python/") for item in opened.namelist())
+            tops[name] = {item.split("/")[1].split(".")[0] for item in opened.namelist()}
 
     assert {"jwt", "cryptography"} <= tops["authorizer"]
     assert {"aws_xray_sdk", "wrapt"} <= tops["tracing"]
@@ -183,7 +183,7 @@ def test_authorizer_checks_tokens_with_its_layer(package: Path, tmp_path: Path) 
 def test_functions_trace_with_their_layer(package: Path, tmp_path: Path) -> None:
     """The SDK wants botocore, which the Lambda runtime has, as this machine has."""
     layer = unpacked(package / "tracing.zip", tmp_path) / "python"
-    runtime = [Path(each) for each in sys.path if each.endswith("site-packages")]
+    runtime = [Path(item) for item in sys.path if item.endswith("site-packages")]
     run(TRACES, layer, unpacked(package / "deployment.zip", tmp_path), *runtime)
 
 
@@ -355,7 +355,7 @@ def test_versions_change_with_the_release_alone(package: Path, template: JSONObj
     again = translate(package / "sam.json", TokenIssuer="https://other.example.com")
     other = translate(package / "sam.json", Release="1" * 64)
     versions = [
-        rules.of_type(each, "AWS::Lambda::Version").keys() for each in (template, again, other)
+        rules.of_type(item, "AWS::Lambda::Version").keys() for item in (template, again, other)
     ]
 
     assert versions[0] == versions[1]

@@ -69,8 +69,8 @@ def check(template: Path) -> dict[str, set[str]]:
     command += ["--output", "json", "--file", template.name]
     done = subprocess.run(command, cwd=template.parent, capture_output=True, text=True, check=False)
     found: dict[str, set[str]] = {}
-    for each in json.loads(done.stdout)["results"]["failed_checks"]:
-        found.setdefault(each["check_id"], set()).add(each["resource"])
+    for failed_check in json.loads(done.stdout)["results"]["failed_checks"]:
+        found.setdefault(failed_check["check_id"], set()).add(failed_check["resource"])
     return found
 
 

@@ -67,8 +67,10 @@ def types(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     made = translate(out / "sam.json")["Resources"].values()
     names = ("network", "database", "operations")
     parts = [ROOT / "infrastructure" / f"{name}.yaml" for name in names]
-    ours = [each for part in parts for each in Template(part, {}).document["Resources"].values()]
-    return {str(each["Type"]) for each in (*made, *ours)}
+    ours = [
+        resource for part in parts for resource in Template(part, {}).document["Resources"].values()
+    ]
+    return {str(item["Type"]) for item in (*made, *ours)}
 
 
 def test_cloudformation_may_do_what_its_resources_take(types: set[str]) -> None:
@@ -92,7 +94,7 @@ def test_nothing_is_held_to_a_name_that_has_none() -> None:
         for policy in PIPELINE.of_type("AWS::IAM::ManagedPolicy").values()
         for statement in policy["PolicyDocument"]["Statement"]
         if statement["Resource"] != "*"
-        for service, _, pattern in (each.partition(":") for each in _listed(statement["Action"]))
+        for service, _, pattern in (item.partition(":") for item in _listed(statement["Action"]))
         if "*" not in pattern
     ]
     refused = {

@@ -83,7 +83,7 @@ def test_none_is_missed() -> None:
     calls = re.compile(rf"\b(?:re\.(?:{'|'.join(FUNCTIONS)})|validate\.Regexp|\b_temporal)\(")
     written = sum(len(calls.findall(path.read_text())) for path in sources())
 
-    found = [each for each in regexes() if each.place not in READ.values()]
+    found = [regexe for regexe in regexes() if regexe.place not in READ.values()]
     # but _temporal's definition, its own call, and the one that compiles what was read
     assert len(found) == written - 3
 
@@ -105,5 +105,5 @@ def test_translation_means_the_same() -> None:
         text=True,
         check=True,
     )
-    ours = [[bool(re.search(each.pattern, x, each.flags)) for x in texts] for each in found]
+    ours = [[bool(re.search(item.pattern, x, item.flags)) for x in texts] for item in found]
     assert json.loads(done.stdout) == ours

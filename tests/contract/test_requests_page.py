@@ -99,7 +99,7 @@ def test_details_are_opened_and_left_by_the_keyboard(page: Page) -> None:
     page.until(lambda _: title.text == "POST /customers 400")
     page.until(lambda browser: browser.switch_to.active_element.get_attribute("id") == "details")
     assert page.browser.current_url.endswith(f"#{newer}")
-    names = [each.text for each in page.find_all("#waterfall .name")]
+    names = [item.text for item in page.find_all("#waterfall .name")]
     assert names == ["customers/local", "create_customer"]
     page.press(Keys.ESCAPE)
     page.until(lambda _: not title.is_displayed())
@@ -204,9 +204,9 @@ def test_the_page_is_as_dark_as_the_system_and_readable(page: Page) -> None:
     for scheme in ("light", "dark"):
         page.prefer(scheme)
         contrasts = {
-            each.text: page.browser.execute_script(CONTRAST, each)
-            for each in page.find_all(texts)
-            if each.text
+            item.text: page.browser.execute_script(CONTRAST, item)
+            for item in page.find_all(texts)
+            if item.text
         }
         assert {text: value for text, value in contrasts.items() if value < READABLE} == {}
         grounds[scheme] = page.ground()

@@ -36,7 +36,7 @@ def found(directory: Path, files: list[str]) -> dict[str, list[str]]:
         check=True,
     )
     results = json.loads(done.stdout)["results"]
-    return {name: [each["type"] for each in secrets] for name, secrets in results.items()}
+    return {name: [secret["type"] for secret in secrets] for name, secrets in results.items()}
 
 
 @pytest.fixture(scope="module")

@@ -59,7 +59,7 @@ def test_stack_is_created_changed_and_left() -> None:
 
     assert stack.update(template(first), {}, operator.confirm)
     assert stack.status == "CREATE_COMPLETE"
-    assert [str(each).split() for each in operator.asked] == [["add", "A", "AWS::SNS::Topic"]]
+    assert [str(item).split() for item in operator.asked] == [["add", "A", "AWS::SNS::Topic"]]
     assert any("CREATE_COMPLETE" in line for line in operator.heard)
     assert stack.update(template(second), {}, operator.confirm)
     assert [name for _, name, _ in stack.resources()] == ["A", "B"]
@@ -76,7 +76,7 @@ def test_change_that_is_not_agreed_to_is_not_made() -> None:
     assert not stack.update(template({"A": topic("r")}), {}, operator.confirm)
 
     assert boto3.client("sns").list_topics()["Topics"] == []
-    assert operator.heard[-1] == "refused: left as it is"
+    assert operator.heard[-1] == "refused: unchanged"
 
 
 def test_change_is_withdrawn_when_asking_fails() -> None:
@@ -89,7 +89,7 @@ def test_change_is_withdrawn_when_asking_fails() -> None:
 
     client = boto3.client("cloudformation")
     found = client.list_change_sets(StackName="interrupted")["Summaries"]  # moto: of all stacks
-    assert [each for each in found if each["StackName"] == "interrupted"] == []
+    assert [item for item in found if item["StackName"] == "interrupted"] == []
 
 
 def test_loss_of_a_bucket_is_told() -> None:
@@ -120,7 +120,7 @@ def test_parameters_are_checked_and_kept() -> None:
     both = template({"A": named, "B": topic("n-2")}, **declared)
     stack.update(both, {}, operator.confirm)
 
-    assert {"n", "n-2"} <= {each["TopicArn"].rpartition(":")[2] for each in topics()}
+    assert {"n", "n-2"} <= {item["TopicArn"].rpartition(":")[2] for item in topics()}
 
 
 def test_values_of_a_change_that_was_refused_are_not_kept() -> None:
@@ -140,7 +140,7 @@ def topics() -> Any:
 
 
 def test_outputs_of_no_stack_are_an_error() -> None:
-    with pytest.raises(Failure, match="There is no stack nowhere"):
+    with pytest.raises(Failure, match="The stack nowhere does not exist"):
         Operator().stack("nowhere").outputs()
 
 

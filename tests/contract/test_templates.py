@@ -68,7 +68,7 @@ def _holes(template: Path) -> list[str]:
     assert report["summary"]["parsing_errors"] == 0, done.stderr
     assert report["summary"]["passed"] > 0
     failed = report["results"]["failed_checks"]
-    return sorted(f"{each['check_id']} {each['resource'].rpartition('.')[2]}" for each in failed)
+    return sorted(f"{item['check_id']} {item['resource'].rpartition('.')[2]}" for item in failed)
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)

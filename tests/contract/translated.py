@@ -36,8 +36,8 @@ def translate(template: Path, **parameters: str) -> JSONObject:
 def uploaded(value: Any) -> Any:
     """Return the template with archives where `deploy` would have put them."""
     if isinstance(value, dict):
-        return {name: uploaded(each) for name, each in value.items()}
+        return {name: uploaded(element) for name, element in value.items()}
     if isinstance(value, list):
-        return [uploaded(each) for each in value]
+        return [uploaded(item) for item in value]
     is_archive = isinstance(value, str) and value.endswith(".zip")
     return f"s3://bucket/{value}" if is_archive else value

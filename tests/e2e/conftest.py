@@ -31,7 +31,7 @@ class Client:
         response = self.session.request(method, self.url(path), timeout=30, **more)
         if response.status_code == requests.codes.created:
             document = response.json()
-            self._created += [each["id"] for each in document.get("items", [document])]
+            self._created += [item["id"] for item in document.get("items", [document])]
         return response
 
     def url(self, path: str) -> str:

@@ -149,7 +149,7 @@ WRONG: list[tuple[str, str, dict[str, Any], int, str]] = [
 ]
 
 
-@pytest.mark.parametrize("wrong", WRONG, ids=[f"{each[-1]} {each[1]}" for each in WRONG])
+@pytest.mark.parametrize("wrong", WRONG, ids=[f"{item[-1]} {item[1]}" for item in WRONG])
 def test_what_is_wrong_is_told(
     api: Client, wrong: tuple[str, str, dict[str, Any], int, str]
 ) -> None:

@@ -21,7 +21,7 @@ PSEUDO_PARAMETERS = {
 }
 VARIABLE = re.compile(r"\$\{([^!}]+)\}")
 
-# A class of its own: the functions are of these templates only, not of all YAML.
+# A separate class, because these functions are not part of general YAML.
 Loader = type("Loader", (yaml.SafeLoader,), {})
 
 
@@ -39,7 +39,7 @@ Loader.add_multi_constructor("!", _function)  # type: ignore[attr-defined]
 
 
 class Template:
-    """A template, with values for its parameters; `change` is made to it before it is read."""
+    """A template with parameter values. `change` modifies it before it is evaluated."""
 
     def __init__(
         self,
@@ -68,33 +68,33 @@ class Template:
         }
 
     def refusals(self) -> list[str]:
-        """Return what CloudFormation says of the values before it makes anything."""
+        """Return the messages of CloudFormation's checks before it creates anything."""
         parameters = self.document["Parameters"].items()
         said = [name for name, parameter in parameters if not _fits(self.values[name], parameter)]
         for rule in self.document.get("Rules", {}).values():
             if self.resolve(rule.get("RuleCondition", True)):
                 said += [
-                    each["AssertDescription"]
-                    for each in rule["Assertions"]
-                    if not self.resolve(each["Assert"])
+                    assertion["AssertDescription"]
+                    for assertion in rule["Assertions"]
+                    if not self.resolve(assertion["Assert"])
                 ]
         return said
 
     def resolve(self, value: Any) -> Any:
-        """Return the value with every function replaced by what it gives."""
+        """Return the value with every function replaced by its result."""
         if isinstance(value, list):
-            return [self.resolve(each) for each in value]
+            return [self.resolve(item) for item in value]
         if not isinstance(value, dict):
             return value
         name, argument = next(iter(value.items()), ("", None))
         if name == "Ref" or str(name).startswith("Fn::"):
             assert len(value) == 1
             return self._call(name.removeprefix("Fn::"), argument)
-        members = {name: self.resolve(each) for name, each in value.items()}
-        return {name: each for name, each in members.items() if each is not None}
+        members = {name: self.resolve(element) for name, element in value.items()}
+        return {name: member for name, member in members.items() if member is not None}
 
     def _call(self, function: str, argument: Any) -> Any:
-        """Return what a function gives; `If` alone must not look at all of its arguments."""
+        """Return a function's result. `If` must evaluate only the selected branch."""
         if function == "If":
             condition, this, that = argument
             return self.resolve(this if self._holds(condition) else that)
@@ -106,8 +106,8 @@ class Template:
             "Equals": lambda pair: str(pair[0]) == str(pair[1]),
             "Not": lambda conditions: not conditions[0],
             "Contains": lambda pair: str(pair[1]) in map(str, pair[0]),
-            "EachMemberEquals": lambda pair: all(each == pair[1] for each in pair[0]),
-            "ValueOf": lambda pair: [self.values[pair[1]]],  # which AWS alone knows
+            "EachMemberEquals": lambda pair: all(item == pair[1] for item in pair[0]),
+            "ValueOf": lambda pair: [self.values[pair[1]]],  # known only to AWS
             "GetAZs": lambda _: [f"{REGION}{zone}" for zone in "abc"],
             "Select": lambda pair: pair[1][int(pair[0])],
         }

@@ -1,4 +1,4 @@
-"""Which metrics there are, with which dimensions: what AWS documents, and what our code emits."""
+"""All metrics with their dimensions: those that AWS documents, and those that our code emits."""
 
 import json
 from collections import defaultdict
@@ -87,7 +87,7 @@ ACCESS_LOG_VARIABLES = {
     "xrayTraceId",
 }
 
-# The members of the lines `request` and `audit`, and of the lines of errors.
+# The fields of the lines `request` and `audit`, and of error lines.
 LINE_MEMBERS = {
     "caller",
     "duration_ms",

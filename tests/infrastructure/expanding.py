@@ -20,10 +20,7 @@ CONTRACTS = re.compile(r"(?m)^-- Contracts: (?P<version>\d+\.\d+\.\d+) was the l
 
 
 def faults(sql: str, released: frozenset[str]) -> list[str]:
-    """Return what code before this migration may fail at; nothing where its time is over.
-
-    `released` are the versions whose end a file may tell of.
-    """
+    """Return the changes that could break the previous code; none if that code is out of use."""
     told = CONTRACTS.search(sql)
     if told and told["version"] not in released:
         return [f"{told['version']}, which was never released"]
@@ -57,7 +54,7 @@ def _of_alter(statement: exp.Alter) -> Iterator[str]:
 
 
 def _may_be_left_out(column: exp.ColumnDef) -> bool:
-    kinds = {type(each.kind) for each in column.args["constraints"]}
+    kinds = {type(constraint.kind) for constraint in column.args["constraints"]}
     has_value = kinds & {
         exp.AutoIncrementColumnConstraint,
         exp.ComputedColumnConstraint,
@@ -69,8 +66,8 @@ def _may_be_left_out(column: exp.ColumnDef) -> bool:
 
 
 def _of_keys(action: exp.AddConstraint, added: set[str]) -> Iterator[str]:
-    """Find what refuses a row; a column that is new has none of the code before it."""
-    for each in action.expressions:
-        columns = {column.name for column in each.find_all(exp.Identifier)}
-        if not isinstance(each, exp.IndexColumnConstraint) and not columns & added:
-            yield each.sql("mysql")
+    """Yield the changes that reject rows; the previous code does not fill a new column."""
+    for expression in action.expressions:
+        columns = {column.name for column in expression.find_all(exp.Identifier)}
+        if not isinstance(expression, exp.IndexColumnConstraint) and not columns & added:
+            yield expression.sql("mysql")

@@ -1,4 +1,4 @@
-"""What watches a stage, with values for its parameters, for the tests of it."""
+"""The operations template, with parameter values for tests."""
 
 from pathlib import Path
 

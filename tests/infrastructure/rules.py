@@ -1,4 +1,4 @@
-"""What cfn-lint and checkov let pass in a template, and we do not.
+"""Rules for templates beyond those of cfn-lint and checkov.
 
 Each rule returns the faults it finds, as text.
 """
@@ -10,7 +10,7 @@ from typing import Any
 from tests.infrastructure.cloudformation import VARIABLE, Template
 
 EVERYWHERE = {"0.0.0.0/0", "::/0"}
-# Actions of a service without names or tags to hold a role to, so it has "*" for its resource.
+# Actions of services without names or tags, so their policies need "*" as the resource.
 UNNAMED = {
     "cloudformation:GetTemplateSummary",
     "cloudwatch:DescribeAlarms",
@@ -29,13 +29,13 @@ STATEFUL = {
 
 
 def all_of(template: Template) -> list[str]:
-    """Return what every rule finds."""
+    """Return the faults that all rules find."""
     rules = (open_to_everybody, may_do_everything, undecided, circles)
     return [fault for rule in rules for fault in rule(template)]
 
 
 def open_to_everybody(template: Template) -> list[str]:
-    """Security groups that let everybody in, or everything out."""
+    """Security groups that allow all incoming or all outgoing traffic."""
     return [
         f"{name} is open to {rule.get('CidrIp') or rule.get('CidrIpv6')}"
         for name, rule in _security_rules(template)
@@ -45,7 +45,7 @@ def open_to_everybody(template: Template) -> list[str]:
 
 def _security_rules(template: Template) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for name, group in template.of_type("AWS::EC2::SecurityGroup").items():
-        # AWS adds a rule that lets everything out where a group has none
+        # AWS adds a rule that allows all outgoing traffic to a group without one
         out = group.get("SecurityGroupEgress", [{"CidrIp": "0.0.0.0/0"}])
         for rule in [*group.get("SecurityGroupIngress", []), *out]:
             yield name, rule
@@ -54,7 +54,7 @@ def _security_rules(template: Template) -> Iterator[tuple[str, Mapping[str, Any]
 
 
 def may_do_everything(template: Template) -> list[str]:
-    """Statements of roles and policies that allow a whole service, or what they do anywhere."""
+    """Statements of roles and policies that allow a whole service, or any resource."""
     return [
         f"{name} allows {action} on {statement['Resource']}"
         for name, statement in statements(template)
@@ -72,12 +72,12 @@ def _is_anywhere(action: str, statement: Mapping[str, Any]) -> bool:
 
 
 def _is_of_network(action: str) -> bool:
-    """Tell what a function in a VPC does there: its interfaces are made by Lambda, unnamed."""
+    """Return whether an action is for network interfaces, which Lambda creates without names."""
     return action.startswith("ec2:") and action.endswith("NetworkInterface")
 
 
 def statements(template: Template) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield what is allowed to roles, each with the name of its resource."""
+    """Yield the allowed statements of roles, with the name of the resource."""
     for name, policy in template.of_type("AWS::IAM::ManagedPolicy").items():
         yield from _allowed(name, policy["PolicyDocument"])
     for name, role in template.of_type("AWS::IAM::Role").items():
@@ -92,7 +92,7 @@ def _allowed(name: str, document: Mapping[str, Any]) -> Iterator[tuple[str, Mapp
 
 
 def undecided(template: Template) -> list[str]:
-    """Resources that hold something, of which nobody decided what happens to it in the end."""
+    """Stateful resources without an explicit deletion policy."""
     return [
         f"{name} has no {policy}"
         for name, resource in template.resources.items()
@@ -102,7 +102,7 @@ def undecided(template: Template) -> list[str]:
 
 
 def circles(template: Template) -> list[str]:
-    """Resources that would have to be made before each other."""
+    """Resources that depend on each other in a cycle."""
     needed = {name: _named(resource) for name, resource in template.document["Resources"].items()}
     needed = {name: names & needed.keys() for name, names in needed.items()}
     while done := {name for name, names in needed.items() if not names}:
@@ -113,15 +113,15 @@ def circles(template: Template) -> list[str]:
 def _named(value: Any) -> set[str]:
     """Return the names that a part of a template refers to."""
     if isinstance(value, list):
-        return {name for each in value for name in _named(each)}
+        return {name for item in value for name in _named(item)}
     if not isinstance(value, dict):
         return set()
-    found = {each for key in ("Ref", "DependsOn") for each in _listed(value.get(key, []))}
+    found = {item for key in ("Ref", "DependsOn") for item in _listed(value.get(key, []))}
     found |= set(_listed(value.get("Fn::GetAtt", []))[:1])
     if "Fn::Sub" in value:
         text = json.dumps(value["Fn::Sub"])
         found |= {name.partition(".")[0] for name in VARIABLE.findall(text)}
-    return found | {name for each in value.values() for name in _named(each)}
+    return found | {name for item in value.values() for name in _named(item)}
 
 
 def _listed(value: Any) -> list[Any]:

@@ -45,8 +45,8 @@ def test_chalice_reads_what_was_bound(config: Path) -> None:
     assert authorize.environment_variables == {"STAGE": "dev"}
     assert authorize.layers == ["arn:tracing:1", "arn:authorizer:1"]
     assert api.layers == ["arn:tracing:1"]
-    for each in (api, authorize, purge):
-        assert (config.parent / each.iam_policy_file).exists()
+    for function in (api, authorize, purge):
+        assert (config.parent / function.iam_policy_file).exists()
     assert OUTPUTS["ClusterArn"] in (config.parent / api.iam_policy_file).read_text()
     assert "rds-data" not in (config.parent / authorize.iam_policy_file).read_text()
 

@@ -1,4 +1,4 @@
-"""What operators see when a command can't go on: one line, and an exit code."""
+"""Errors for operators if a command can't continue: one line, and an exit code."""
 
 import os
 import subprocess
@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def run(*arguments: str, **settings: str) -> tuple[int, str]:
-    """Run a command where nobody is logged in; return its exit code and what it says of errors."""
+    """Run a command without credentials. Return its exit code and its error output."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     nowhere = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_DEFAULT_REGION": "eu-west-1"}
     nowhere |= dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), os.devnull)
@@ -44,24 +44,27 @@ def run(*arguments: str, **settings: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-def test_nobody_is_logged_in() -> None:
+def test_missing_credentials_are_reported_in_one_line() -> None:
     code, said = run("status", "--stage", "dev")
     assert (code, said.count("\n")) == (1, 1)
-    assert said.startswith("error: There are no AWS credentials here: log in")
+    assert said.startswith("error: AWS credentials not found: log in")
 
 
-def test_misspelt_stage() -> None:
+def test_misspelt_stage_suggests_the_nearest() -> None:
     assert run("destroy", "--stage", "prd") == (
         1,
         "error: There is no stage 'prd'. Did you mean 'prod'?\n",
     )
 
 
-def test_region_is_not_guessed() -> None:
-    """STS answers without one; AWS_REGION is the AWS CLI's, and neither boto3's nor Chalice's."""
+def test_missing_region_is_an_error() -> None:
+    """STS works without a region.
+
+    AWS_REGION is only read by the AWS CLI, not by boto3 or Chalice.
+    """
     code, said = run("status", "--stage", "dev", AWS_DEFAULT_REGION="", AWS_REGION="eu-west-1")
     assert (code, said.count("\n")) == (1, 1)
-    assert said.startswith("error: No AWS region is named: set AWS_DEFAULT_REGION")
+    assert said.startswith("error: The AWS region is not set: set AWS_DEFAULT_REGION")
 
 
 def refused(code: str, message: str = "no") -> ClientError:
@@ -74,16 +77,19 @@ def refused(code: str, message: str = "no") -> ClientError:
         (NoCredentialsError(), "log in"),
         (NoRegionError(), "set AWS_DEFAULT_REGION"),
         (UnauthorizedSSOTokenError(), "session has expired"),
-        (EndpointConnectionError(endpoint_url="https://x"), "can't be reached"),
+        (EndpointConnectionError(endpoint_url="https://x"), "Can't connect to AWS"),
         (refused("ExpiredToken"), "session has expired"),
-        (refused("InvalidClientTokenId"), "does not know these credentials"),
-        (refused("AccessDenied", "not\nallowed."), "may not do CreateChangeSet: not allowed."),
+        (refused("InvalidClientTokenId"), "rejected these credentials"),
+        (
+            refused("AccessDenied", "not\nallowed."),
+            "lack permission for CreateChangeSet: not allowed.",
+        ),
         (refused("Throttling"), "again in a minute"),
         (refused("LimitExceededException"), "Service Quotas"),
-        (refused("Other", "why"), "AWS refused CreateChangeSet: why (Other)."),
+        (refused("Other", "why"), "AWS rejected CreateChangeSet: why (Other)."),
     ],
 )
-def test_error_of_aws_is_one_line(error: BotoCoreError | ClientError, words: str) -> None:
+def test_aws_error_is_reported_in_one_line(error: BotoCoreError | ClientError, words: str) -> None:
     said = explain(error)
     assert words in said
     assert "\n" not in said
@@ -93,35 +99,35 @@ LOSS = Change("Remove", "Cluster", "AWS::RDS::DBCluster", replaced=False)
 HARMLESS = Change("Modify", "Function", "AWS::Lambda::Function", replaced=True)
 
 
-def test_yes_never_loses_state() -> None:
+def test_option_yes_never_confirms_loss_of_state() -> None:
     agreed = Run(None, STAGES["prod"], is_agreed=True)
     assert agreed.confirm([HARMLESS])
-    with pytest.raises(Failure, match="may lose what is in Cluster"):
+    with pytest.raises(Failure, match="may delete the data in Cluster"):
         agreed.confirm([HARMLESS, LOSS])
 
 
 @pytest.mark.parametrize(("typed", "goes_on"), [("prod", True), ("y", False), ("", False)])
-def test_loss_is_agreed_to_by_name(typed: str, goes_on: bool) -> None:  # noqa: FBT001
+def test_loss_of_state_is_confirmed_with_the_stages_name(typed: str, goes_on: bool) -> None:  # noqa: FBT001
     operator = Run(None, STAGES["prod"], is_agreed=True, ask=lambda _: typed)
     assert operator.confirm([LOSS]) is goes_on
 
 
-def test_nobody_there_to_ask() -> None:
-    with pytest.raises(Failure, match="Nobody is here to answer"):
+def test_confirmation_without_terminal_is_an_error() -> None:
+    with pytest.raises(Failure, match="No terminal: run the command in a terminal"):
         Run(None, STAGES["dev"]).confirm([HARMLESS])
 
 
-def test_end_of_input_is_no() -> None:
+def test_end_of_input_declines() -> None:
     def ended(_: str) -> str:
         raise EOFError
 
     assert not Run(None, STAGES["prod"], ask=ended).confirm([HARMLESS])
 
 
-def test_packages_want_a_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deploy_without_bucket_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Stack, "status", None)
     run = Run(Mock(), STAGES["dev"])
-    with pytest.raises(Failure, match=r"name a bucket of yours with --bucket\.$"):
+    with pytest.raises(Failure, match=r"name your own bucket with --bucket\.$"):
         commands.deploy(run)
 
 
@@ -158,7 +164,7 @@ def test_functions_of_another_python_are_told(
     assert applied.called is goes_on
 
 
-def test_rollback_stays_where_a_deployment_is_not_agreed_to(
+def test_declined_deployment_keeps_a_rollback(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "sam.json").write_text('{"Parameters": {"Release": {"Default": ""}}}')
@@ -175,8 +181,8 @@ def test_rollback_stays_where_a_deployment_is_not_agreed_to(
     commands.deploy(Run(Mock(), STAGES["prod"], bucket="own"))
 
 
-def test_protected_stage_stays_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The API would be gone before AWS refuses to delete the database below it."""
+def test_protected_stage_is_not_destroyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the API would be gone before AWS rejects the deletion of the database below it."""
     monkeypatch.setattr(Stack, "delete", lambda stack: pytest.fail(stack.name))
     cluster = {"DBClusterIdentifier": "customers-prod", "DeletionProtection": True}
     session = Mock()
@@ -186,7 +192,7 @@ def test_protected_stage_stays_whole(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("kind", ["AWS::RDS::DBCluster", "AWS::KMS::Key", "AWS::S3::Bucket"])
-def test_replacing_what_has_state_loses_it(kind: str) -> None:
+def test_replacement_of_stateful_resource_loses_state(kind: str) -> None:
     assert Change("Modify", "A", kind, replaced=True).loses_state
     assert not Change("Modify", "A", kind, replaced=False).loses_state
     assert not Change("Add", "A", kind, replaced=False).loses_state

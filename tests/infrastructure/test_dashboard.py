@@ -1,4 +1,4 @@
-"""What is drawn and watched is there, and the dashboard can be read."""
+"""Every metric on the dashboard and in alarms exists, and the dashboard is valid."""
 
 import json
 import re
@@ -11,14 +11,14 @@ from tests.infrastructure.operations import ALARMS, TEMPLATE, VALUES, both
 
 
 class Metric(NamedTuple):
-    """A metric that something asks for."""
+    """A metric that an alarm or widget uses."""
 
     namespace: str
     name: str
     dimensions: Mapping[str, str]
 
 
-def test_metrics_that_alarms_watch_are_emitted() -> None:
+def test_alarm_metrics_are_emitted() -> None:
     watched = [metric for alarm in ALARMS.values() for metric in _metrics_of_alarm(alarm)]
 
     assert len(watched) >= len(ALARMS)
@@ -27,7 +27,7 @@ def test_metrics_that_alarms_watch_are_emitted() -> None:
 
 
 @both
-def test_metrics_that_the_dashboard_draws_are_emitted(template: Template) -> None:
+def test_dashboard_metrics_are_emitted(template: Template) -> None:
     drawn = [metric for widget in _widgets(template) for metric in _metrics_of_widget(widget)]
 
     assert len(drawn) > 40
@@ -35,8 +35,11 @@ def test_metrics_that_the_dashboard_draws_are_emitted(template: Template) -> Non
         _assert_emitted(metric)
 
 
-def test_our_metrics_are_all_drawn() -> None:
-    """What nobody looks at is not worth its price; the gateway counts these two, as well."""
+def test_every_custom_metric_is_on_the_dashboard() -> None:
+    """A metric that no widget shows is not worth its price.
+
+    The gateway counts these two, as well.
+    """
     drawn = {
         metric.name
         for widget in _widgets(TEMPLATE)
@@ -50,9 +53,9 @@ def test_our_metrics_are_all_drawn() -> None:
 
 def _assert_emitted(metric: Metric) -> None:
     filters = [
-        (each["MetricNamespace"], each["MetricName"])
+        (metric_transformation["MetricNamespace"], metric_transformation["MetricName"])
         for resource in TEMPLATE.of_type("AWS::Logs::MetricFilter").values()
-        for each in resource["MetricTransformations"]
+        for metric_transformation in resource["MetricTransformations"]
     ]
     if (metric.namespace, metric.name) in filters:
         assert not metric.dimensions
@@ -75,10 +78,14 @@ def _assert_emitted(metric: Metric) -> None:
 
 def _metrics_of_alarm(alarm: Mapping[str, Any]) -> Iterator[Metric]:
     stats = [
-        each["MetricStat"]["Metric"] for each in alarm.get("Metrics", ()) if "MetricStat" in each
+        metric["MetricStat"]["Metric"]
+        for metric in alarm.get("Metrics", ())
+        if "MetricStat" in metric
     ]
     for stat in stats or [alarm]:
-        dimensions = {each["Name"]: each["Value"] for each in stat.get("Dimensions", ())}
+        dimensions = {
+            dimension["Name"]: dimension["Value"] for dimension in stat.get("Dimensions", ())
+        }
         yield Metric(stat["Namespace"], stat["MetricName"], dimensions)
 
 
@@ -95,7 +102,7 @@ def _metrics_of_widget(widget: Mapping[str, Any]) -> Iterator[Metric]:
 
 
 def _searched(expression: str) -> Iterator[Metric]:
-    """Give the metric of SEARCH('{space,dimension,...} dimension="value" MetricName="name"')."""
+    """Return the metric of SEARCH('{space,dimension,...} dimension="value" MetricName="name"')."""
     if not expression.startswith("SEARCH("):
         return
     found = re.fullmatch(r"SEARCH\('\{(.+?)\} (.+)', '(Sum|p99)', \d+\)", expression)
@@ -103,7 +110,9 @@ def _searched(expression: str) -> Iterator[Metric]:
     namespace, *dimensions = found[1].split(",")
     given = dict(re.findall(r'(\w+)="([^"]+)"', found[2]))
     name = given.pop("MetricName")
-    yield Metric(namespace, name, {each: given.get(each, "*") for each in dimensions})
+    yield Metric(
+        namespace, name, {dimension: given.get(dimension, "*") for dimension in dimensions}
+    )
 
 
 def _widgets(template: Template) -> list[dict[str, Any]]:
@@ -113,7 +122,7 @@ def _widgets(template: Template) -> list[dict[str, Any]]:
 
 
 @both
-def test_dashboard_is_json_that_fits(template: Template) -> None:
+def test_dashboard_is_json_within_the_size_limit(template: Template) -> None:
     taken: set[tuple[int, int]] = set()
     for widget in _widgets(template):
         columns = range(widget["x"], widget["x"] + widget["width"])
@@ -132,8 +141,10 @@ def test_dashboard_is_json_that_fits(template: Template) -> None:
 
 
 @both
-def test_expressions_of_the_dashboard_are_of_their_own_metrics(template: Template) -> None:
-    for widget in _widgets(template):
+def test_dashboard_expressions_use_defined_metrics(template: Template) -> None:
+    widgets = [*_widgets(template)]
+    assert any("metrics" in widget["properties"] for widget in widgets)
+    for widget in widgets:
         rows = [
             row[-1] for row in widget["properties"].get("metrics", ()) if isinstance(row[-1], dict)
         ]
@@ -143,9 +154,9 @@ def test_expressions_of_the_dashboard_are_of_their_own_metrics(template: Templat
             expression = options.get("expression", "")
             if not expression.startswith("SEARCH("):
                 assert set(re.findall("[A-Za-z_]\\w*", expression)) <= set(ids)
-            # what is only calculated with is not drawn, and what is hidden is calculated with
+            # A hidden metric must be used in another expression.
             if options.get("visible") is False:
-                assert any(options["id"] in each.get("expression", "") for each in rows)
+                assert any(options["id"] in row.get("expression", "") for row in rows)
 
 
 @both
@@ -154,12 +165,12 @@ def test_dashboard_shows_every_alarm(template: Template) -> None:
     names = [arn.rpartition(":")[2] for arn in shown["properties"]["alarms"]]
 
     types = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
-    alarms = [alarm for each in types for alarm in template.of_type(each).values()]
+    alarms = [alarm for kind in types for alarm in template.of_type(kind).values()]
     assert sorted(names) == sorted(alarm["AlarmName"] for alarm in alarms)
     assert names[0] == "customers-prod-page"
 
 
-def test_dashboard_shows_where_it_pages() -> None:
+def test_dashboard_shows_paging_thresholds() -> None:
     lines = {
         line["value"]
         for widget in _widgets(TEMPLATE)
@@ -169,7 +180,7 @@ def test_dashboard_shows_where_it_pages() -> None:
     assert lines == {ALARMS["ServerErrors"]["Threshold"], ALARMS["Latency"]["Threshold"]}
 
 
-def test_percentiles_are_on_the_dashboard() -> None:
+def test_dashboard_shows_percentiles() -> None:
     drawn = {
         (row[1], row[-1].get("stat"))
         for widget in _widgets(TEMPLATE)

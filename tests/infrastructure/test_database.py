@@ -1,4 +1,4 @@
-"""The database loses nothing, tells nobody, and is what the tests' MariaDB is."""
+"""The database template: no data loss, no leaks, and the same settings as the tests' MariaDB."""
 
 import re
 from pathlib import Path
@@ -44,13 +44,13 @@ def only(template: Template, kind: str) -> dict[str, Any]:
 
 
 def lost(template: Template) -> list[str]:
-    """Return what could lose a customer."""
+    """Return the faults that could lose a customer."""
     cluster, resource = only(template, "RDS::DBCluster"), template.resources["Cluster"]
     days, protected = int(cluster["BackupRetentionPeriod"]), cluster["DeletionProtection"]
     faults = {
         "no snapshot when it is deleted": resource["DeletionPolicy"] != "Snapshot",
         "no snapshot when it is replaced": resource["UpdateReplacePolicy"] != "Snapshot",
-        "anybody can delete it": protected != "true",
+        "no deletion protection": protected != "true",
         "too few days of backups": days < DAYS_OF_PROD,
         "its snapshots can't be told apart": not cluster["CopyTagsToSnapshot"],
         "its key may be deleted with it": template.resources["Key"]["DeletionPolicy"] == "Delete",
@@ -60,7 +60,7 @@ def lost(template: Template) -> list[str]:
 
 
 def told(template: Template) -> list[str]:
-    """Return what could let somebody read what is not theirs."""
+    """Return the faults that could leak data."""
     cluster = only(template, "RDS::DBCluster")
     parameters = only(template, "RDS::DBClusterParameterGroup")["Parameters"]
     key = template.resolve({"Fn::GetAtt": ["Key", "Arn"]})
@@ -77,7 +77,7 @@ def told(template: Template) -> list[str]:
         ),
         "statements in the proxy's log": any(proxy["DebugLogging"] for proxy in proxies),
         "public": any(instance.get("PubliclyAccessible", True) for instance in instances),
-        "a master password that somebody knows": "MasterUserPassword" in cluster
+        "a master password in the template": "MasterUserPassword" in cluster
         or not cluster["ManageMasterUserPassword"],
         "statements in the audit log": "QUERY_DML" in parameters["server_audit_events"],
         "a secret without our key": not all(secret.get("KmsKeyId") == key for secret in secrets),
@@ -88,25 +88,25 @@ def told(template: Template) -> list[str]:
 
 
 @each
-def test_rules_find_nothing(template: Template) -> None:
+def test_template_violates_no_rule(template: Template) -> None:
     assert template.refusals() == []
     assert rules.all_of(template) == []
     assert told(template) == []
 
 
-def test_prod_loses_nothing() -> None:
+def test_prod_cannot_lose_data() -> None:
     for template in (PROD, PROXIED, DEFAULT):
         assert lost(template) == []
 
 
-def test_other_stages_keep_a_snapshot() -> None:
+def test_deleted_stages_keep_a_snapshot() -> None:
     for name in ("dev", "staging"):
-        assert {"anybody can delete it", "one zone only", "too few days of backups"} == set(
+        assert {"no deletion protection", "one zone only", "too few days of backups"} == set(
             lost(TEMPLATES[name])
         )
 
 
-def test_defaults_are_prods() -> None:
+def test_defaults_equal_prods_parameters() -> None:
     assert {name: str(value) for name, value in DEFAULT.values.items()} == {
         name: str(value) for name, value in PROD.values.items()
     }
@@ -117,14 +117,14 @@ def test_defaults_are_prods() -> None:
     [
         (("Cluster", "DeletionPolicy"), "Delete", "no snapshot when it is deleted"),
         (("Cluster", "UpdateReplacePolicy"), "Delete", "no snapshot when it is replaced"),
-        (("Cluster", "Properties", "DeletionProtection"), "false", "anybody can delete it"),
+        (("Cluster", "Properties", "DeletionProtection"), "false", "no deletion protection"),
         (("Cluster", "Properties", "BackupRetentionPeriod"), 13, "too few days of backups"),
         (("Cluster", "Properties", "CopyTagsToSnapshot"), False, "its snapshots can't be told"),
         (("Key", "DeletionPolicy"), "Delete", "its key may be deleted with it"),
         (("Reader", "Condition"), "HasBoundary", "one zone only"),
         (("Cluster", "Properties", "StorageEncrypted"), False, "not encrypted"),
         (("Cluster", "Properties", "KmsKeyId"), "alias/aws/rds", "not encrypted"),
-        (("Cluster", "Properties", "MasterUserPassword"), "x", "a master password that somebody"),
+        (("Cluster", "Properties", "MasterUserPassword"), "x", "a master password in the template"),
         (("Writer", "Properties", "PubliclyAccessible"), True, "public"),
         (("Proxy", "Properties", "RequireTLS"), False, "no TLS to the proxy"),
         (("Proxy", "Properties", "DebugLogging"), True, "statements in the proxy's log"),
@@ -144,7 +144,7 @@ def test_defaults_are_prods() -> None:
         ),
     ],
 )
-def test_rules_see_faults(where: tuple[str, ...], value: Any, fault: str) -> None:
+def test_rules_detect_faults(where: tuple[str, ...], value: Any, fault: str) -> None:
     def break_it(document: dict[str, Any]) -> None:
         *path, last = where
         part = document["Resources"]
@@ -165,7 +165,10 @@ def test_rules_see_faults(where: tuple[str, ...], value: Any, fault: str) -> Non
     ("values", "said"),
     [
         ({"MinCapacity": "0", "UsesProxy": "true"}, "RDS Proxy keeps connections open"),
-        ({"MinCapacity": "0", "SecondsUntilAutoPause": "0"}, "SecondsUntilAutoPause must be 300"),
+        (
+            {"MinCapacity": "0", "SecondsUntilAutoPause": "0"},
+            "SecondsUntilAutoPause must be at least 300",
+        ),
         ({"SecondsUntilAutoPause": "299"}, "SecondsUntilAutoPause"),
         ({"SecondsUntilAutoPause": "86401"}, "SecondsUntilAutoPause"),
         ({"MinCapacity": "300"}, "MinCapacity"),
@@ -179,22 +182,22 @@ def test_rules_see_faults(where: tuple[str, ...], value: Any, fault: str) -> Non
         ({"Instances": "3"}, "Instances"),
         ({"Stage": "production"}, "Stage"),
         ({"Stage": "prod", "DeletionProtection": "false"}, "DeletionProtection must be true"),
-        ({"Stage": "prod", "BackupDays": "13"}, "BackupDays must be 14"),
+        ({"Stage": "prod", "BackupDays": "13"}, "BackupDays must be at least 14"),
         ({"Stage": "prod", "Instances": "1"}, "Instances must be 2"),
-        ({"Stage": "prod", "MinCapacity": "0"}, "MinCapacity must be 0.5"),
+        ({"Stage": "prod", "MinCapacity": "0"}, "MinCapacity must be at least 0.5"),
         ({"PrivateSubnets": "", "VpcId": "vpc-1", "PermissionsBoundary": "admin"}, "Permissions"),
     ],
 )
-def test_what_is_refused_before_anything_is_made(values: dict[str, str], said: str) -> None:
+def test_invalid_parameters_are_rejected_before_creation(values: dict[str, str], said: str) -> None:
     stage = STAGES[values.get("Stage", "dev")] if values.get("Stage") in STAGES else STAGES["dev"]
 
     refused = Template(PATH, dimensions(stage) | values).refusals()
 
-    assert any(said in each for each in refused)
+    assert any(said in item for item in refused)
 
 
 @pytest.mark.parametrize("capacity", ["0", "0.5", "1", "9.5", "99", "128", "249.5", "255.5", "256"])
-def test_capacities_that_aurora_takes(capacity: str) -> None:
+def test_valid_capacities_are_accepted(capacity: str) -> None:
     values = dimensions(STAGES["dev"]) | {"MinCapacity": capacity, "MaxCapacity": "256"}
 
     assert Template(PATH, values).refusals() == []
@@ -204,7 +207,7 @@ def test_capacities_that_aurora_takes(capacity: str) -> None:
 
 
 @each
-def test_cluster_is_named_for_its_stage(template: Template) -> None:
+def test_cluster_name_contains_the_stage(template: Template) -> None:
     cluster = only(template, "RDS::DBCluster")
 
     assert cluster["DBClusterIdentifier"] == f"customers-{template.values['Stage']}"
@@ -213,7 +216,7 @@ def test_cluster_is_named_for_its_stage(template: Template) -> None:
     assert cluster["EnableIAMDatabaseAuthentication"] is True
 
 
-def test_version_can_pause() -> None:
+def test_engine_version_supports_pausing() -> None:
     version = only(PROD, "RDS::DBCluster")["EngineVersion"]
     found = re.fullmatch(r"8\.0\.mysql_aurora\.3\.(\d+)\.\d+", version)
 
@@ -221,7 +224,7 @@ def test_version_can_pause() -> None:
     assert int(found[1]) >= 8
 
 
-def test_only_dev_pauses() -> None:
+def test_only_dev_pauses_when_idle() -> None:
     scaling = {
         name: only(template, "RDS::DBCluster")["ServerlessV2ScalingConfiguration"]
         for name, template in TEMPLATES.items()
@@ -235,17 +238,17 @@ def test_only_dev_pauses() -> None:
 
 
 @each
-def test_reader_can_take_the_writers_place(template: Template) -> None:
+def test_reader_can_take_over_from_the_writer(template: Template) -> None:
     """A reader of tier 0 or 1 has the writer's capacity."""
     instances = template.of_type("AWS::RDS::DBInstance")
 
     assert len(instances) == int(template.values["Instances"])
-    assert all(each["PromotionTier"] <= 1 for each in instances.values())
-    assert {each["DBInstanceClass"] for each in instances.values()} == {"db.serverless"}
+    assert all(instance["PromotionTier"] <= 1 for instance in instances.values())
+    assert {instance["DBInstanceClass"] for instance in instances.values()} == {"db.serverless"}
 
 
-def test_parameters_are_those_of_the_tests() -> None:
-    """Where a laptop's database differs from production's, tests prove nothing."""
+def test_database_parameters_equal_those_of_the_tests() -> None:
+    """If the local database differed from production's, the tests would prove nothing."""
     parameters = only(PROD, "RDS::DBClusterParameterGroup")["Parameters"]
 
     assert parameters["sql_mode"].split(",") == SQL_MODES
@@ -255,7 +258,7 @@ def test_parameters_are_those_of_the_tests() -> None:
 
 
 @each
-def test_logs_that_are_exported_have_their_groups_before(template: Template) -> None:
+def test_log_groups_are_created_before_the_cluster(template: Template) -> None:
     cluster = only(template, "RDS::DBCluster")
     groups = template.of_type("AWS::Logs::LogGroup")
     prefix = f"/aws/rds/cluster/customers-{template.values['Stage']}/"
@@ -268,30 +271,30 @@ def test_logs_that_are_exported_have_their_groups_before(template: Template) -> 
     assert parameters["slow_query_log"] == parameters["server_audit_logging"] == "1"
 
 
-def test_key_is_for_logs_of_this_stage_only() -> None:
+def test_key_encrypts_only_this_stages_logs() -> None:
     statements = only(PROD, "KMS::Key")["KeyPolicy"]["Statement"]
-    (logs,) = [each for each in statements if each["Sid"] == "EncryptLogs"]
+    (logs,) = [statement for statement in statements if statement["Sid"] == "EncryptLogs"]
     (pattern,) = logs["Condition"]["ArnLike"].values()
 
     assert pattern == f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/rds/cluster/customers-prod/*"
 
 
-def test_slow_queries_are_masked_and_soon_forgotten() -> None:
+def test_slow_query_log_is_masked_and_expires_early() -> None:
     log = PROD.of_type("AWS::Logs::LogGroup")["SlowQueryLog"]
     audited, masked = log["DataProtectionPolicy"]["Statement"]
 
     assert log["RetentionInDays"] == 7
     assert audited["DataIdentifier"] == masked["DataIdentifier"]
-    assert any(each.endswith("/EmailAddress") for each in masked["DataIdentifier"])
+    assert any(item.endswith("/EmailAddress") for item in masked["DataIdentifier"])
 
 
 @each
-def test_secrets(template: Template) -> None:
-    """Letters and digits only: they go into SQL and URLs."""
+def test_generated_passwords_are_safe_in_sql_and_urls(template: Template) -> None:
+    """Letters and digits only, because they are used in SQL and URLs."""
     stage = template.values["Stage"]
     secrets = {
-        each["Name"]: each["GenerateSecretString"]
-        for each in template.of_type("AWS::SecretsManager::Secret").values()
+        secret["Name"]: secret["GenerateSecretString"]
+        for secret in template.of_type("AWS::SecretsManager::Secret").values()
     }
 
     assert secrets.keys() == {
@@ -299,7 +302,7 @@ def test_secrets(template: Template) -> None:
         f"customers-{stage}/migrations",
         f"customers-{stage}/cursor-key",
     }
-    assert all(each["ExcludePunctuation"] for each in secrets.values())
+    assert all(secret["ExcludePunctuation"] for secret in secrets.values())
     for user in ("application", "migrations"):
         generated = secrets[f"customers-{stage}/{user}"]
         assert generated["SecretStringTemplate"] == f'{{"username": "{user}"}}'
@@ -309,7 +312,7 @@ def test_secrets(template: Template) -> None:
     assert "SecretStringTemplate" not in cursor_key
 
 
-def test_proxy_is_there_only_when_it_is_asked_for() -> None:
+def test_proxy_exists_only_if_requested() -> None:
     kinds = {resource["Type"] for resource in PROD.resources.values()}
 
     assert not {kind for kind in kinds if "Proxy" in kind or "IAM" in kind}
@@ -330,7 +333,7 @@ def test_proxy_reads_one_secret() -> None:
     }
 
 
-def test_outputs() -> None:
+def test_outputs_contain_what_other_stacks_need() -> None:
     outputs = PROD.document["Outputs"]
 
     assert outputs.keys() == {

@@ -1,4 +1,4 @@
-"""The users of a stage may do what they should, over TLS, and nothing else: on a real MariaDB."""
+"""The users of a stage have exactly their privileges, over TLS, on a real MariaDB."""
 
 import getpass
 import ssl
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[MariaDB, Path, str]]:
-    """Run a server with TLS; give it, its authority, and the address of its Data API as master."""
+    """Run a server with TLS; yield it, its authority, and its Data API's settings."""
     directory = tmp_path_factory.mktemp("users")
     authority = trustme.CA()
     certificate = authority.issue_cert("127.0.0.1")
@@ -81,16 +81,16 @@ def run(
             connection.cursor().execute(statement)
 
 
-def test_users_do_what_they_should(server: tuple[MariaDB, Path, str], master: Database) -> None:
+def test_users_have_their_privileges(server: tuple[MariaDB, Path, str], master: Database) -> None:
     said: list[str] = []
-    databases.make_users(master, "customers", USERS, said.append)
-    databases.make_users(master, "customers", USERS, said.append)  # again is harmless
+    databases.create_users(master, "customers", USERS, said.append)
+    databases.create_users(master, "customers", USERS, said.append)  # again is harmless
     assert "user application: DELETE, INSERT, SELECT, UPDATE" in said
     assert APPLICATION.password not in "".join(said)
 
     mariadb, ca, _ = server
     url = f"mysql://migrations:{MIGRATIONS.password}@127.0.0.1:{mariadb.port}/customers?tls_ca={ca}"
-    databases.bring_up_to_date(lambda: connect(Settings(database_url=url)), said.append)
+    databases.apply_migrations(lambda: connect(Settings(database_url=url)), said.append)
     assert said[-1] == f"the schema is up to date at {migrations.read()[-1].name}"
 
     run(server, APPLICATION, "SELECT * FROM customers", "DELETE FROM customers")
@@ -109,29 +109,33 @@ def test_users_do_what_they_should(server: tuple[MariaDB, Path, str], master: Da
         run(server, MIGRATIONS, "CREATE USER another")
 
 
-def test_tls_is_required(server: tuple[MariaDB, Path, str], master: Database) -> None:
-    databases.make_users(master, "customers", USERS, print)
+def test_connection_without_tls_is_rejected(
+    server: tuple[MariaDB, Path, str], master: Database
+) -> None:
+    databases.create_users(master, "customers", USERS, print)
     with pytest.raises(pymysql.err.OperationalError, match="Access denied"):
         run(server, APPLICATION, "SELECT 1", tls=False)
 
 
-def test_new_password_of_the_secret_counts(
+def test_changed_secret_changes_the_password(
     server: tuple[MariaDB, Path, str], master: Database
 ) -> None:
-    databases.make_users(master, "customers", USERS, print)
+    databases.create_users(master, "customers", USERS, print)
     changed = replace(APPLICATION, password="b" * 32)
-    databases.make_users(master, "customers", {changed: ROWS}, print)
+    databases.create_users(master, "customers", {changed: ROWS}, print)
 
     run(server, changed, "SELECT 1")
     with pytest.raises(pymysql.err.OperationalError, match="Access denied"):
         run(server, APPLICATION, "SELECT 1")
 
 
-def test_user_who_may_do_more_is_told_of(master: Database) -> None:
-    databases.make_users(master, "customers", USERS, print)
+def test_user_with_extra_privileges_is_reported(master: Database) -> None:
+    databases.create_users(master, "customers", USERS, print)
     master.execute("GRANT DROP ON customers.* TO 'application'@'%'")
-    with pytest.raises(Failure, match="application may do more than it should: DROP on customers"):
-        databases.make_users(master, "customers", USERS, print)
+    with pytest.raises(
+        Failure, match="application has more privileges than it should: DROP on customers"
+    ):
+        databases.create_users(master, "customers", USERS, print)
     master.execute("REVOKE DROP ON customers.* FROM 'application'@'%'")
 
 
@@ -146,18 +150,18 @@ def test_user_who_may_do_more_is_told_of(master: Database) -> None:
         '{"username": "a", "password": 12345678901234567890}',
     ],
 )
-def test_secret_that_sql_can_not_hold_is_refused(secret: str) -> None:
+def test_secret_unsafe_in_sql_is_rejected(secret: str) -> None:
     with pytest.raises(Failure) as failure:
         Login.parse(secret, "arn:secret")
     assert "arn:secret" in str(failure.value)
     assert "it's" not in str(failure.value)
 
 
-def test_password_is_not_shown() -> None:
+def test_password_is_not_in_the_repr() -> None:
     assert APPLICATION.password not in repr(APPLICATION)
 
 
-def test_paused_database_is_waited_for_but_not_for_ever() -> None:
+def test_paused_database_is_awaited_until_a_timeout() -> None:
     nowhere = connect(Settings(endpoint_url=f"http://127.0.0.1:{free_port()}"))
     said: list[str] = []
     with pytest.raises(DatabaseUnavailable):

@@ -1,4 +1,4 @@
-"""Each migration can run while the code before it does."""
+"""Each migration can run while the previous code is still in use."""
 
 import re
 from pathlib import Path
@@ -19,7 +19,7 @@ BEFORE_THE_FIRST_RELEASE = {
 
 
 @pytest.mark.parametrize("migration", migrations.read(), ids=lambda migration: migration.name)
-def test_code_before_a_migration_can_live_with_it(migration: migrations.Migration) -> None:
+def test_previous_code_works_after_each_migration(migration: migrations.Migration) -> None:
     found = faults(migration.sql, RELEASED)
 
     assert bool(found) == (migration.name in BEFORE_THE_FIRST_RELEASE), found
@@ -41,7 +41,7 @@ def test_code_before_a_migration_can_live_with_it(migration: migrations.Migratio
         "INSERT INTO a (id) VALUES (1)",
     ],
 )
-def test_what_only_adds_is_taken(sql: str) -> None:
+def test_additive_migration_is_accepted(sql: str) -> None:
     assert faults(sql, RELEASED) == []
 
 
@@ -70,7 +70,7 @@ def test_what_only_adds_is_taken(sql: str) -> None:
         "CREATE VIEW v AS SELECT 1",
     ],
 )
-def test_what_code_before_it_needs_is_kept(sql: str) -> None:
+def test_migration_breaking_previous_code_is_rejected(sql: str) -> None:
     assert faults(sql, RELEASED) != []
 
 
@@ -83,11 +83,11 @@ def test_what_code_before_it_needs_is_kept(sql: str) -> None:
     ],
 )
 @pytest.mark.filterwarnings("ignore")
-def test_what_is_not_understood_is_refused(sql: str) -> None:
+def test_unparsable_migration_is_rejected(sql: str) -> None:
     assert faults(sql, RELEASED) != []
 
 
-def test_what_nothing_needs_any_more_may_go() -> None:
+def test_removal_of_unused_column_is_accepted() -> None:
     sql = "-- Contracts: 0.3.0 was the last version that read it.\nALTER TABLE a DROP COLUMN b"
 
     assert faults(sql, frozenset({"0.3.0"})) == []

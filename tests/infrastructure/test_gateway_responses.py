@@ -1,4 +1,4 @@
-"""The gateway's own answers are the same problems in AWS and on a laptop."""
+"""The gateway's own responses are the same problems in AWS and locally."""
 
 import json
 import re
@@ -42,7 +42,7 @@ CONTEXT = {
 every_type = pytest.mark.parametrize("response_type", sorted(RESPONSES))
 
 
-def test_every_type_of_aws_is_answered() -> None:
+def test_every_aws_response_type_has_a_response() -> None:
     model = botocore.session.get_session().get_service_model("apigateway")
 
     types = model.shape_for("GatewayResponseType")
@@ -51,7 +51,7 @@ def test_every_type_of_aws_is_answered() -> None:
 
 
 @pytest.mark.parametrize(("response_type", "expected"), EXPECTED.items())
-def test_answer_is_a_problem(response_type: str, expected: tuple[int, str]) -> None:
+def test_gateway_response_is_a_problem(response_type: str, expected: tuple[int, str]) -> None:
     status, headers, text = render(response_type, "/customers", "request-1", "Too old.")
 
     body = json.loads(text)
@@ -68,7 +68,7 @@ def test_answer_is_a_problem(response_type: str, expected: tuple[int, str]) -> N
 
 
 @every_type
-def test_headers_that_a_status_asks_for_are_there(response_type: str) -> None:
+def test_gateway_response_has_the_headers_of_its_status(response_type: str) -> None:
     status, headers, _ = render(response_type, "/", "request-1")
 
     assert ("WWW-Authenticate" in headers) == (status == 401)
@@ -78,7 +78,7 @@ def test_headers_that_a_status_asks_for_are_there(response_type: str) -> None:
     assert {"WWW-Authenticate", "Retry-After", "Request-Id"} & headers.keys() <= exposed
 
 
-def test_challenge_tells_a_missing_token_from_a_wrong_one() -> None:
+def test_challenge_distinguishes_missing_and_invalid_tokens() -> None:
     missing, wrong = (
         render(response_type, "/", "request-1")[1]["WWW-Authenticate"]
         for response_type in ("UNAUTHORIZED", "ACCESS_DENIED")
@@ -89,8 +89,8 @@ def test_challenge_tells_a_missing_token_from_a_wrong_one() -> None:
 
 
 @every_type
-def test_aws_answers_the_same(response_type: str) -> None:
-    """API Gateway puts the values of variables into template and headers, and does no more."""
+def test_aws_renders_the_same_response(response_type: str) -> None:
+    """API Gateway only inserts the values of variables into template and headers."""
     given = properties(response_type)
     template = given["ResponseTemplates"]["application/json"]
     for name, value in CONTEXT.items():
@@ -109,7 +109,7 @@ def test_aws_answers_the_same(response_type: str) -> None:
 
 
 @every_type
-def test_properties_are_what_cloudformation_takes(response_type: str) -> None:
+def test_properties_match_cloudformations_schema(response_type: str) -> None:
     given = properties(response_type)
 
     assert given["ResponseType"] == response_type
@@ -134,7 +134,7 @@ def test_properties_are_what_cloudformation_takes(response_type: str) -> None:
         "/a;b",
     ],
 )
-def test_body_is_json_and_instance_a_uri_whatever_the_path(path: str) -> None:
+def test_body_is_json_with_uri_instance_for_every_path(path: str) -> None:
     body = json.loads(render("DEFAULT_4XX", path, "request-1")[2])
 
     assert unquote(body["instance"]) == path
@@ -142,10 +142,10 @@ def test_body_is_json_and_instance_a_uri_whatever_the_path(path: str) -> None:
     assert body["status"] == 400
 
 
-def test_half_a_character_in_the_path() -> None:
+def test_lone_surrogate_in_path_gives_valid_json() -> None:
     assert json.loads(render("DEFAULT_4XX", "/\ud800", "request-1")[2])["instance"] == "/%3F"
 
 
 @pytest.mark.parametrize("reason", ['"old"', "a\\b", "a\nb", "$context.path", "é"])
-def test_body_is_json_whatever_the_reason(reason: str) -> None:
+def test_body_is_json_for_every_reason(reason: str) -> None:
     assert json.loads(render("ACCESS_DENIED", "/", "request-1", reason)[2])["detail"] == reason

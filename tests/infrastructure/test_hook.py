@@ -1,4 +1,4 @@
-"""What CodeDeploy asks of a new version, asked of the app itself."""
+"""CodeDeploy's check of a new version, run against the app itself."""
 
 import io
 import json
@@ -15,7 +15,6 @@ import app
 from infrastructure import deployment
 from infrastructure.hook import handler
 from infrastructure.stages import STAGES
-from tests.api import Api
 
 CONTEXT = SimpleNamespace(aws_request_id="deployment")
 LONGEST_INLINE = 4_096  # characters, of a function's code in a template
@@ -26,17 +25,18 @@ def invoke(request: dict[str, Any]) -> Any:
 
 
 @pytest.mark.usefixtures("api")
-def test_version_that_works_passes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_working_version_passes(capsys: pytest.CaptureFixture[str]) -> None:
     assert handler.works(invoke, pause=0)
     assert capsys.readouterr().out.count('"message": "check"') == len(handler.CHECKS)
 
 
-def test_version_without_a_database_does_not(broken_api: Api) -> None:
-    assert broken_api
+@pytest.mark.usefixtures("broken_api")
+def test_version_without_database_fails(capsys: pytest.CaptureFixture[str]) -> None:
     assert not handler.works(invoke, pause=0)
+    assert '"status": 503' in capsys.readouterr().out
 
 
-def test_version_that_crashes_does_not() -> None:
+def test_crashing_version_fails() -> None:
     def crash(_: dict[str, Any]) -> dict[str, Any]:
         return {"errorType": "ImportModuleError", "errorMessage": "No module named 'app'"}
 
@@ -48,7 +48,7 @@ def test_version_that_crashes_does_not() -> None:
 
 
 @pytest.mark.usefixtures("api")
-def test_database_that_wakes_up_is_waited_for() -> None:
+def test_resuming_database_is_awaited() -> None:
     asleep = chain([True] * (handler.ATTEMPTS - 1), repeat(False))
 
     def wake(request: dict[str, Any]) -> Any:
@@ -59,8 +59,10 @@ def test_database_that_wakes_up_is_waited_for() -> None:
 
 @pytest.mark.parametrize(("status", "said"), [(500, "Failed"), (None, "Succeeded")])
 @pytest.mark.usefixtures("api")
-def test_codedeploy_is_told(monkeypatch: pytest.MonkeyPatch, status: int | None, said: str) -> None:
-    """Botocore holds what is sent to AWS's own description of it."""
+def test_result_is_reported_to_codedeploy(
+    monkeypatch: pytest.MonkeyPatch, status: int | None, said: str
+) -> None:
+    """Botocore validates the request against AWS's service model."""
     clients: dict[str, Any] = {
         "lambda": boto3.client("lambda", "eu-west-1"),
         "codedeploy": boto3.client("codedeploy", "eu-west-1"),
@@ -85,7 +87,7 @@ def test_codedeploy_is_told(monkeypatch: pytest.MonkeyPatch, status: int | None,
     codedeploy.assert_no_pending_responses()
 
 
-def test_hook_fits_the_template_and_the_time_of_its_function() -> None:
+def test_hook_fits_size_and_timeout_limits() -> None:
     checks = len(handler.CHECKS) * handler.ATTEMPTS
 
     assert len(deployment.HOOK_CODE.read_text()) <= LONGEST_INLINE

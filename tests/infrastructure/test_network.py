@@ -1,4 +1,4 @@
-"""Nobody gets at the database from outside, and nothing gets out."""
+"""The database can't be reached from outside, and has no way to the internet."""
 
 from collections.abc import Callable
 from ipaddress import IPv4Network
@@ -20,12 +20,12 @@ both = pytest.mark.parametrize("template", [TEMPLATE, PROXIED], ids=["Data API",
 
 
 @both
-def test_rules_find_nothing(template: Template) -> None:
+def test_template_violates_no_rule(template: Template) -> None:
     assert rules.all_of(template) == []
 
 
 @both
-def test_there_is_no_way_in_or_out(template: Template) -> None:
+def test_network_has_no_internet_access(template: Template) -> None:
     kinds = {resource["Type"] for resource in template.resources.values()}
 
     assert not {kind for kind in kinds if "Gateway" in kind or "Route" in kind or "EIP" in kind}
@@ -33,7 +33,7 @@ def test_there_is_no_way_in_or_out(template: Template) -> None:
         assert subnet["MapPublicIpOnLaunch"] is False
 
 
-def test_subnets_are_of_two_zones_and_do_not_overlap() -> None:
+def test_subnets_are_in_two_zones_and_do_not_overlap() -> None:
     subnets = list(TEMPLATE.of_type("AWS::EC2::Subnet").values())
     (vpc,) = TEMPLATE.of_type("AWS::EC2::VPC").values()
     first, second = (IPv4Network(subnet["CidrBlock"]) for subnet in subnets)
@@ -52,18 +52,20 @@ def test_subnets_are_of_two_zones_and_do_not_overlap() -> None:
     ],
     ids=["Data API", "proxy"],
 )
-def test_who_reaches_whom(template: Template, expected: set[tuple[str, str]]) -> None:
+def test_security_groups_allow_only_mysql(
+    template: Template, expected: set[tuple[str, str]]
+) -> None:
     assert _ways_in(template) == _ways_out(template) == expected
 
 
-def test_functions_need_no_endpoint() -> None:
-    """The Data API is outside, and RDS Proxy takes a token that a function signs by itself."""
+def test_functions_need_no_vpc_endpoint() -> None:
+    """The Data API is outside the VPC, and functions sign the tokens for RDS Proxy themselves."""
     for template in (TEMPLATE, PROXIED):
         assert not template.of_type("AWS::EC2::VPCEndpoint")
 
 
 @both
-def test_everything_that_is_tried_is_logged(template: Template) -> None:
+def test_flow_log_records_all_traffic(template: Template) -> None:
     (log,) = template.of_type("AWS::EC2::FlowLog").values()
     (group,) = template.of_type("AWS::Logs::LogGroup").values()
 
@@ -72,14 +74,14 @@ def test_everything_that_is_tried_is_logged(template: Template) -> None:
     assert group["RetentionInDays"] == 90
 
 
-def test_role_is_within_the_boundary_where_there_is_one() -> None:
+def test_role_has_the_permissions_boundary() -> None:
     (role,) = PROXIED.of_type("AWS::IAM::Role").values()
     assert role["PermissionsBoundary"] == BOUNDARY
     (role,) = TEMPLATE.of_type("AWS::IAM::Role").values()
     assert "PermissionsBoundary" not in role
 
 
-def test_outputs_are_what_the_database_takes() -> None:
+def test_outputs_match_the_databases_parameters() -> None:
     assert TEMPLATE.document["Outputs"].keys() == {
         "VpcId",
         "PrivateSubnets",
@@ -135,7 +137,7 @@ def _need_each_other(resources: dict[str, Any]) -> None:
         (_need_each_other, "FunctionSecurityGroup needs DatabaseSecurityGroup"),
     ],
 )
-def test_rules_see_faults(change: Callable[[dict[str, Any]], None], said: str) -> None:
+def test_rules_detect_faults(change: Callable[[dict[str, Any]], None], said: str) -> None:
     broken = Template(PATH, VALUES, lambda document: change(document["Resources"]))
 
     assert any(fault.startswith(said) for fault in rules.all_of(broken))

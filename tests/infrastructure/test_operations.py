@@ -1,4 +1,4 @@
-"""What watches a stage tells somebody when it should, and says what to do."""
+"""Alarms notify or page at the right time, and say what to do."""
 
 import json
 import re
@@ -35,7 +35,7 @@ each_query = pytest.mark.parametrize("name", sorted(QUERIES))
 
 
 @pytest.mark.parametrize("name", sorted(EVERY_ALARM))
-def test_alarm_tells_somebody_and_says_what_to_do(name: str) -> None:
+def test_alarm_notifies_and_links_its_runbook(name: str) -> None:
     alarm = EVERY_ALARM[name]
     topic = TEMPLATE.resolve({"Ref": "Pages" if name == "Page" else "Notices"})
 
@@ -51,11 +51,11 @@ def test_alarm_tells_somebody_and_says_what_to_do(name: str) -> None:
     )
 
 
-def test_alarms_have_names_of_their_own() -> None:
+def test_alarm_names_are_unique() -> None:
     assert len({alarm["AlarmName"] for alarm in EVERY_ALARM.values()}) == len(EVERY_ALARM)
 
 
-def test_runbook_has_a_section_for_each_alarm_and_no_other() -> None:
+def test_runbook_has_exactly_one_section_per_alarm() -> None:
     text = (ROOT / "docs" / "operating.md").read_text()
     runbook = text.partition("\n## Runbook\n")[2].partition("\n## ")[0]
     sections = {
@@ -72,7 +72,7 @@ def test_docs_name_alarms_queries_and_widgets_that_exist() -> None:
     starred = set(re.findall(r"\*([^*]+)\*", prose)) - {"(AWS)"}
     (dashboard,) = TEMPLATE.of_type("AWS::CloudWatch::Dashboard").values()
     widgets = json.loads(dashboard["DashboardBody"])["widgets"]
-    titles = [each["properties"].get("title", "") for each in widgets]
+    titles = [widget["properties"].get("title", "") for widget in widgets]
 
     alarms = {alarm["AlarmName"].removeprefix("customers-prod-") for alarm in EVERY_ALARM.values()}
     assert alarms <= set(re.findall(r"`([a-z-]+)`", text))
@@ -82,15 +82,15 @@ def test_docs_name_alarms_queries_and_widgets_that_exist() -> None:
         assert any(title.startswith(name) for title in titles), name
 
 
-def test_template_can_be_sent_as_it_is() -> None:
-    """CloudFormation takes 51,200 bytes without a bucket."""
+def test_template_is_within_the_size_limit() -> None:
+    """CloudFormation accepts 51,200 bytes without a bucket."""
     assert PATH.stat().st_size <= 51_200
 
 
 @each_alarm
-def test_alarm_waits_for_more_than_one_bad_moment(name: str) -> None:
+def test_alarm_needs_several_bad_periods(name: str) -> None:
     alarm = ALARMS[name]
-    stats = [each["MetricStat"] for each in alarm.get("Metrics", ()) if "MetricStat" in each]
+    stats = [metric["MetricStat"] for metric in alarm.get("Metrics", ()) if "MetricStat" in metric]
     (period,) = {stat["Period"] for stat in stats or [alarm]}
 
     assert period in {300, 3600}
@@ -110,9 +110,9 @@ STATISTICS = {
 
 
 @each_alarm
-def test_alarm_has_the_right_statistic(name: str) -> None:
+def test_alarm_uses_a_suitable_statistic(name: str) -> None:
     alarm = ALARMS[name]
-    stats = [each["MetricStat"] for each in alarm.get("Metrics", ()) if "MetricStat" in each]
+    stats = [metric["MetricStat"] for metric in alarm.get("Metrics", ()) if "MetricStat" in metric]
 
     for stat in stats:
         assert stat["Stat"] == STATISTICS.get(stat["Metric"]["MetricName"], "Sum")
@@ -122,12 +122,12 @@ def test_alarm_has_the_right_statistic(name: str) -> None:
 
 
 @each_alarm
-def test_metric_math_is_of_its_own_metrics(name: str) -> None:
+def test_metric_math_uses_defined_metrics(name: str) -> None:
     metrics = ALARMS[name].get("Metrics", ())
     if not metrics:
         return
-    (returned,) = [each for each in metrics if each["ReturnData"]]
-    ids = {each["Id"] for each in metrics if each is not returned}
+    (returned,) = [metric for metric in metrics if metric["ReturnData"]]
+    ids = {metric["Id"] for metric in metrics if metric is not returned}
 
     assert re.fullmatch("[a-z][A-Za-z0-9_]*", returned["Id"])
     assert set(re.findall("[a-z]\\w*", returned["Expression"])) == ids
@@ -135,10 +135,10 @@ def test_metric_math_is_of_its_own_metrics(name: str) -> None:
 
 
 @both
-def test_page_is_of_what_clients_feel(template: Template) -> None:
+def test_page_covers_client_visible_failures(template: Template) -> None:
     (page,) = template.of_type("AWS::CloudWatch::CompositeAlarm").values()
     alarms = template.of_type("AWS::CloudWatch::Alarm")
-    names = {alarms[each]["AlarmName"] for each in PAGING if each in alarms}
+    names = {alarms[item]["AlarmName"] for item in PAGING if item in alarms}
 
     assert set(re.findall('ALARM\\("([^"]+)"\\)', page["AlarmRule"])) == names
     assert re.sub('ALARM\\("[^"]+"\\)', "x", page["AlarmRule"]).split() == (
@@ -165,7 +165,7 @@ Share = tuple[int, int] | None  # failed, of how many requests
         ([(1000, 1000), None, None], "OK"),
     ],
 )
-def test_which_failures_page(name: str, periods: Sequence[Share], expected: str) -> None:
+def test_failure_rates_that_page(name: str, periods: Sequence[Share], expected: str) -> None:
     assert _state(ALARMS[name], [_share(ALARMS[name], period) for period in periods]) == expected
 
 
@@ -173,7 +173,7 @@ def test_which_failures_page(name: str, periods: Sequence[Share], expected: str)
     ("periods", "expected"),
     [([(10, 1000)], "ALARM"), ([(9, 1000)], "OK"), ([(4, 4)], "OK"), ([None], "OK")],
 )
-def test_which_failures_of_an_hour_are_told(periods: Sequence[Share], expected: str) -> None:
+def test_hourly_failure_rates_that_notify(periods: Sequence[Share], expected: str) -> None:
     alarm = ALARMS["ServerErrorsLasting"]
 
     assert _state(alarm, [_share(alarm, period) for period in periods]) == expected
@@ -204,11 +204,11 @@ def test_which_failures_of_an_hour_are_told(periods: Sequence[Share], expected: 
         ("DatabaseFailing", [10, 0, 10], "ALARM"),
     ],
 )
-def test_what_alarms(name: str, values: Sequence[float | None], expected: str) -> None:
+def test_situations_that_alarm(name: str, values: Sequence[float | None], expected: str) -> None:
     assert _state(ALARMS[name], values) == expected
 
 
-def test_page_waits_for_longer_than_a_cold_start_and_less_than_a_timeout() -> None:
+def test_latency_threshold_is_between_cold_start_and_timeout() -> None:
     timeout = json.loads((ROOT / ".chalice" / "config.json").read_text())["lambda_timeout"]
 
     assert 1_000 < ALARMS["Latency"]["Threshold"] < timeout * 1_000
@@ -217,7 +217,7 @@ def test_page_waits_for_longer_than_a_cold_start_and_less_than_a_timeout() -> No
 def _share(alarm: Mapping[str, Any], period: Share) -> float | None:
     if period is None:
         return None
-    (expression,) = [each["Expression"] for each in alarm["Metrics"] if "Expression" in each]
+    (expression,) = [metric["Expression"] for metric in alarm["Metrics"] if "Expression" in metric]
     failed, total = period
     names = {"failed": failed, "requests": total, "answers": total}
     value: float = eval(expression, {"IF": _if}, names)  # noqa: S307 (ours)
@@ -229,7 +229,7 @@ def _if(condition: bool, this: float, that: float) -> float:  # noqa: FBT001
 
 
 def _state(alarm: Mapping[str, Any], values: Sequence[float | None]) -> str:
-    """Return the alarm's state when these were the latest periods."""
+    """Return the alarm's state after these periods."""
     assert len(values) == alarm["EvaluationPeriods"]
     compare = {"GreaterThanOrEqualToThreshold": ge, "LessThanThreshold": lt}
     is_bad = compare[alarm["ComparisonOperator"]]
@@ -247,6 +247,7 @@ def test_parameters_are_described_bounded_and_used() -> None:
     rest = {name: part for name, part in TEMPLATE.document.items() if name != "Parameters"}
     used = set(_used(rest))
 
+    assert "Stage" in TEMPLATE.document["Parameters"]
     for name, parameter in TEMPLATE.document["Parameters"].items():
         assert name in used
         assert parameter["Description"].endswith(".")
@@ -262,11 +263,11 @@ def _used(value: Any) -> Iterator[str]:
         case {"Ref": name}:
             yield name
         case dict():
-            for each in value.values():
-                yield from _used(each)
+            for item in value.values():
+                yield from _used(item)
         case list():
-            for each in value:
-                yield from _used(each)
+            for element in value:
+                yield from _used(element)
         case str():
             yield from re.findall(r"\$\{(\w+)", value)
 
@@ -282,14 +283,16 @@ def _used(value: Any) -> Iterator[str]:
         ("RunbookUrl", ["docs/operating.md"], ["", "a#b", "a b"]),
     ],
 )
-def test_patterns_of_parameters(name: str, good: Sequence[str], bad: Sequence[str]) -> None:
+def test_parameter_patterns_accept_valid_values_only(
+    name: str, good: Sequence[str], bad: Sequence[str]
+) -> None:
     pattern = TEMPLATE.document["Parameters"][name]["AllowedPattern"]
 
     assert [text for text in good if not re.search(pattern, text)] == []
     assert [text for text in bad if re.search(pattern, text)] == []
 
 
-def test_stages_and_retentions_are_those_of_chalice() -> None:
+def test_stages_and_retentions_equal_chalices() -> None:
     stages = json.loads((ROOT / ".chalice" / "config.json").read_text())["stages"]
     parameters = TEMPLATE.document["Parameters"]
 
@@ -303,7 +306,7 @@ def test_stages_and_retentions_are_those_of_chalice() -> None:
 # --------------------------------------------------------------------- logs, keys and topics
 
 
-def test_log_groups_are_kept_encrypted_for_a_while_and_not_chalices() -> None:
+def test_log_groups_are_encrypted_and_expire() -> None:
     groups = TEMPLATE.of_type("AWS::Logs::LogGroup")
 
     assert groups
@@ -314,12 +317,12 @@ def test_log_groups_are_kept_encrypted_for_a_while_and_not_chalices() -> None:
         assert TEMPLATE.resources[name]["DeletionPolicy"] == "RetainExceptOnCreate"
 
 
-def test_key_is_for_the_account_and_for_what_it_is_made_for() -> None:
+def test_key_policy_allows_only_its_purposes() -> None:
     (key,) = TEMPLATE.of_type("AWS::KMS::Key").values()
-    statements = {each["Sid"]: each for each in key["KeyPolicy"]["Statement"]}
+    statements = {item["Sid"]: item for item in key["KeyPolicy"]["Statement"]}
 
     assert key["EnableKeyRotation"]
-    assert [each["Principal"] for each in statements.values()] == [
+    assert [statement["Principal"] for statement in statements.values()] == [
         {"AWS": "arn:aws:iam::123456789012:root"},
         {"Service": "logs.eu-west-1.amazonaws.com"},
         {"Service": "cloudwatch.amazonaws.com"},
@@ -347,10 +350,10 @@ def test_topics_are_encrypted_and_only_our_alarms_publish() -> None:
             assert fnmatchcase(TEMPLATE.resolve({"Fn::GetAtt": [name, "Arn"]}), pattern)
 
 
-def test_who_is_told() -> None:
+def test_topics_have_the_configured_subscriptions() -> None:
     told = {
-        (each["TopicArn"].rpartition(":")[2], each["Protocol"], each["Endpoint"])
-        for each in TEMPLATE.of_type("AWS::SNS::Subscription").values()
+        (item["TopicArn"].rpartition(":")[2], item["Protocol"], item["Endpoint"])
+        for item in TEMPLATE.of_type("AWS::SNS::Subscription").values()
     }
 
     assert told == {
@@ -361,7 +364,7 @@ def test_who_is_told() -> None:
     assert QUIET.of_type("AWS::SNS::Subscription") == {}
 
 
-def test_address_of_the_pager_is_nowhere_else() -> None:
+def test_pager_url_appears_only_in_its_subscription() -> None:
     assert TEMPLATE.document["Parameters"]["PagerUrl"]["NoEcho"]
     places = [
         name for name in TEMPLATE.resources if VALUES["PagerUrl"] in str(TEMPLATE.resources[name])
@@ -374,7 +377,7 @@ def test_address_of_the_pager_is_nowhere_else() -> None:
 
 
 def _access_line(**values: str) -> dict[str, str]:
-    """Return a line of the access log, as API Gateway makes it."""
+    """Return a line of the access log, as API Gateway writes it."""
     outputs = TEMPLATE.document["Outputs"]
     format_ = outputs["AccessLogFormat"]["Value"]
     text = re.sub(r"\$context\.([A-Za-z.]+)", lambda found: values.get(found[1], "-"), format_)
@@ -382,7 +385,7 @@ def _access_line(**values: str) -> dict[str, str]:
     return line
 
 
-def test_access_log_says_nothing_of_people() -> None:
+def test_access_log_contains_no_personal_data() -> None:
     format_ = TEMPLATE.document["Outputs"]["AccessLogFormat"]["Value"]
 
     assert set(re.findall(r"\$context\.([A-Za-z.]+)", format_)) == ACCESS_LOG_VARIABLES
@@ -401,15 +404,15 @@ def test_access_log_says_nothing_of_people() -> None:
         ("504", {"Answers", "ServerErrors"}),
     ],
 )
-def test_what_the_access_log_counts(status: str, expected: set[str]) -> None:
+def test_access_log_metrics_count_responses(status: str, expected: set[str]) -> None:
     line, counted = _access_line(status=status), set()
-    for each in TEMPLATE.of_type("AWS::Logs::MetricFilter").values():
-        found = re.fullmatch(r'\{ \$\.(\w+) = "([^"]+)" \}', each["FilterPattern"])
+    for item in TEMPLATE.of_type("AWS::Logs::MetricFilter").values():
+        found = re.fullmatch(r'\{ \$\.(\w+) = "([^"]+)" \}', item["FilterPattern"])
         assert found
-        (transformation,) = each["MetricTransformations"]
+        (transformation,) = item["MetricTransformations"]
         # without a zero for the other lines there is no share of them
         assert (transformation["MetricValue"], transformation["DefaultValue"]) == ("1", 0)
-        assert each["LogGroupName"] == "/customers/prod/access"
+        assert item["LogGroupName"] == "/customers/prod/access"
         if fnmatchcase(line[found[1]], found[2]):
             counted.add(transformation["MetricName"])
 
@@ -425,7 +428,7 @@ WORDS = set(
 
 
 @each_query
-def test_query_asks_for_fields_that_are_logged(name: str) -> None:
+def test_saved_query_uses_logged_fields(name: str) -> None:
     query = QUERIES[name]
     text = re.sub(r"(?m)^#.*$|\"[^\"]*\"|/[^/\n]+/|\b\d\w*", "", query["QueryString"])
     named = set(re.findall(r"\bas (\w+)", text))
@@ -437,9 +440,9 @@ def test_query_asks_for_fields_that_are_logged(name: str) -> None:
 
 
 @each_query
-def test_query_is_of_log_groups_that_exist(name: str) -> None:
+def test_saved_query_uses_existing_log_groups(name: str) -> None:
     groups = {
-        f"/aws/lambda/{VALUES[f'{each}FunctionName']}" for each in ("Api", "Authorizer", "Purge")
+        f"/aws/lambda/{VALUES[f'{item}FunctionName']}" for item in ("Api", "Authorizer", "Purge")
     }
 
     assert QUERIES[name]["Name"].startswith("customers/prod/")
@@ -449,9 +452,9 @@ def test_query_is_of_log_groups_that_exist(name: str) -> None:
 # ----------------------------------------------------------------------------------- tracing
 
 
-def test_tracing_keeps_to_its_limits() -> None:
+def test_tracing_stays_within_its_limits() -> None:
     longest = Template(PATH, VALUES | {"Stage": "staging", "ApiName": "a" * 16})
-    rules = [each["SamplingRule"] for each in longest.of_type("AWS::XRay::SamplingRule").values()]
+    rules = [item["SamplingRule"] for item in longest.of_type("AWS::XRay::SamplingRule").values()]
     (group,) = longest.of_type("AWS::XRay::Group").values()
 
     assert len(group["GroupName"]) <= 32
@@ -459,7 +462,7 @@ def test_tracing_keeps_to_its_limits() -> None:
         assert len(rule["RuleName"]) <= 32
         assert len(rule["ServiceName"]) <= 64
         assert rule["ServiceType"] == "AWS::ApiGateway::Stage"
-    # the lowest priority decides first: health checks are told apart before the rest
+    # The lowest priority applies first, so the rule for health checks precedes the rest.
     health, rest = sorted(rules, key=lambda rule: rule["Priority"])
     assert (health["URLPath"], health["FixedRate"], health["ReservoirSize"]) == ("*/health", 0, 0)
     assert rest["URLPath"] == "*"

@@ -1,4 +1,4 @@
-"""Whoever deploys a stage can do what that takes, and nothing to another stage."""
+"""Deployment roles have the permissions for their stage, and none for other stages."""
 
 import json
 import re
@@ -30,18 +30,18 @@ SERVICES = "iam::{3}:role/aws-service-role/"
 each_stage = pytest.mark.parametrize("stage", STAGES)
 
 
-def test_rules_find_nothing() -> None:
+def test_template_violates_no_rule() -> None:
     assert TEMPLATE.refusals() == []
     assert rules.all_of(TEMPLATE) == []
 
 
 @pytest.mark.parametrize("repository", ["example", "example/*", "*/*", "example/a b", "a/b/c"])
-def test_repository_is_exactly_one(repository: str) -> None:
+def test_repository_pattern_allows_exactly_one(repository: str) -> None:
     assert Template(PATH, {"Repository": repository}).refusals() == ["Repository"]
 
 
 @each_stage
-def test_role_is_for_one_repository_and_environment(stage: str) -> None:
+def test_role_trusts_one_repository_and_environment(stage: str) -> None:
     (statement,) = ROLES[f"Deploy{stage.title()}"]["AssumeRolePolicyDocument"]["Statement"]
 
     assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
@@ -56,15 +56,15 @@ def test_role_is_for_one_repository_and_environment(stage: str) -> None:
 
 
 @each_stage
-def test_roles_know_their_stage(stage: str) -> None:
-    """Their policies are the same for all: the tag is all that tells them apart."""
+def test_roles_are_tagged_with_their_stage(stage: str) -> None:
+    """All stages share the policies, so only the tag separates them."""
     for kind in ("Deploy", "Execution"):
         role = ROLES[f"{kind}{stage.title()}"]
         assert role["Tags"] == [{"Key": "stage", "Value": stage}]
         assert role["RoleName"] == f"customers-pipeline-{kind.lower()}-{stage}"
 
 
-def test_provider_may_be_there_already() -> None:
+def test_existing_oidc_provider_is_reused() -> None:
     template = Template(PATH, VALUES | {"GitHubProviderArn": PROVIDER})
     (statement,) = template.resources["DeployDev"]["Properties"]["AssumeRolePolicyDocument"][
         "Statement"
@@ -77,7 +77,7 @@ def test_provider_may_be_there_already() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(POLICIES))
-def test_policy_can_be_stored(name: str) -> None:
+def test_policy_is_within_the_size_limit(name: str) -> None:
     document = json.dumps(POLICIES[name]["PolicyDocument"], separators=(",", ":"))
 
     assert len(document) <= BIGGEST_POLICY
@@ -104,7 +104,7 @@ def test_policy_can_be_stored(name: str) -> None:
         ("iam:CreateRole", "iam::{3}:role/customers-{1}-api-Role", False),
     ],
 )
-def test_what_a_workflow_may_do(action: str, resource: str, expected: bool) -> None:  # noqa: FBT001
+def test_workflow_role_permissions(action: str, resource: str, expected: bool) -> None:  # noqa: FBT001
     for stage, other in (("dev", "prod"), ("prod", "staging"), ("staging", "dev")):
         arn = "arn:aws:" + resource.format(f"{REGION}:{ACCOUNT}", stage, other, ACCOUNT)
         assert _may("Deploy", stage, action, arn) == expected
@@ -140,14 +140,14 @@ def test_what_a_workflow_may_do(action: str, resource: str, expected: bool) -> N
         ("logs:DeleteLogGroup", "logs:{0}:log-group:/aws/rds/cluster/customers-{2}/audit", False),
     ],
 )
-def test_what_cloudformation_may_do(action: str, resource: str, expected: bool) -> None:  # noqa: FBT001
+def test_execution_role_permissions(action: str, resource: str, expected: bool) -> None:  # noqa: FBT001
     for stage, other in (("dev", "prod"), ("prod", "staging"), ("staging", "dev")):
         arn = "arn:aws:" + resource.format(f"{REGION}:{ACCOUNT}", stage, other, ACCOUNT)
         assert any(_may(name, stage, action, arn) for name in ("Foundation", "Api")) == expected
 
 
-def test_every_type_of_the_foundation_can_be_made() -> None:
-    """Who may do nothing with a service can't make what is in the templates of it."""
+def test_execution_role_can_create_every_type_of_the_foundation() -> None:
+    """A role without permissions for a service can't create its resources in the templates."""
     services = {
         action.partition(":")[0]
         for name, policy in POLICIES.items()
@@ -165,7 +165,7 @@ def test_every_type_of_the_foundation_can_be_made() -> None:
 
 
 @each_stage
-def test_role_is_made_within_its_stages_boundary_only(stage: str) -> None:
+def test_created_role_requires_its_stages_boundary(stage: str) -> None:
     makes = [
         statement
         for name, statement in rules.statements(TEMPLATE)
@@ -182,7 +182,7 @@ def test_role_is_made_within_its_stages_boundary_only(stage: str) -> None:
 
 
 @each_stage
-def test_boundary_holds_no_other_stage(stage: str) -> None:
+def test_boundary_excludes_other_stages(stage: str) -> None:
     document = json.dumps(POLICIES[f"Boundary{stage.title()}"]["PolicyDocument"])
 
     assert set(re.findall(r"customers-(\w+)", document)) == {stage}
@@ -190,7 +190,7 @@ def test_boundary_holds_no_other_stage(stage: str) -> None:
 
 
 @each_stage
-def test_boundary_leaves_functions_what_they_need(stage: str) -> None:
+def test_boundary_allows_what_functions_need(stage: str) -> None:
     here = {"region": REGION, "account": ACCOUNT}
     arns = Arns(
         f"arn:aws:rds:{REGION}:{ACCOUNT}:cluster:customers-{stage}",
@@ -212,17 +212,19 @@ def test_boundary_leaves_functions_what_they_need(stage: str) -> None:
 
 
 @each_stage
-def test_boundary_leaves_the_flow_log_what_it_needs(stage: str) -> None:
+def test_boundary_allows_what_the_flow_log_needs(stage: str) -> None:
     network = Template(PATH.with_name("network.yaml"), {"Stage": stage})
     (document,) = network.of_type("AWS::IAM::Role")["FlowLogRole"]["Policies"]
     log = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/customers/{stage}/network:log-stream:1"
 
-    for statement in document["PolicyDocument"]["Statement"]:
-        for action in statement["Action"]:
-            assert _may(f"Boundary{stage.title()}", stage, action, log), action
+    statements = document["PolicyDocument"]["Statement"]
+    actions = [action for statement in statements for action in _listed(statement["Action"])]
+    assert "logs:PutLogEvents" in actions
+    for action in actions:
+        assert _may(f"Boundary{stage.title()}", stage, action, log), action
 
 
-def test_templates_that_make_roles_take_the_boundary() -> None:
+def test_templates_with_roles_accept_the_boundary() -> None:
     for part in ("network", "database"):
         template = (ROOT / "infrastructure" / f"{part}.yaml").read_text()
         assert template.count("Type: AWS::IAM::Role") == template.count(
@@ -230,7 +232,7 @@ def test_templates_that_make_roles_take_the_boundary() -> None:
         )
 
 
-def test_bucket() -> None:
+def test_bucket_is_private_encrypted_and_versioned() -> None:
     (bucket,) = TEMPLATE.of_type("AWS::S3::Bucket").values()
     (policy,) = TEMPLATE.of_type("AWS::S3::BucketPolicy").values()
     (statement,) = policy["PolicyDocument"]["Statement"]
@@ -242,8 +244,10 @@ def test_bucket() -> None:
     assert bucket["BucketEncryption"]
 
 
-def test_workflow_names_the_outputs_it_gets() -> None:
-    said = " ".join(each.get("Description", "") for each in TEMPLATE.document["Outputs"].values())
+def test_workflow_uses_existing_outputs() -> None:
+    said = " ".join(
+        output.get("Description", "") for output in TEMPLATE.document["Outputs"].values()
+    )
     workflow = (ROOT / ".github" / "workflows" / "deploy.yml").read_text()
 
     for name in ("DEPLOY_ROLE_ARN", "CLOUDFORMATION_ROLE_ARN", "BOUNDARY_ARN"):
@@ -260,7 +264,7 @@ def test_workflow_names_the_outputs_it_gets() -> None:
         ("iam:PassRole", "*", "Deploy allows iam:PassRole on *"),
     ],
 )
-def test_rules_see_faults(action: str, resource: str | None, said: str) -> None:
+def test_rules_detect_faults(action: str, resource: str | None, said: str) -> None:
     def break_it(document: dict[str, Any]) -> None:
         statement = {"Effect": "Allow", "Action": action, "Resource": resource or "arn:aws:s3:::a"}
         policy = document["Resources"]["Deploy"]["Properties"]["PolicyDocument"]
@@ -270,10 +274,10 @@ def test_rules_see_faults(action: str, resource: str | None, said: str) -> None:
 
 
 def _may(policy: str, stage: str, action: str, arn: str) -> bool:
-    """Tell whether a policy allows it to a role of the stage, whatever the conditions."""
+    """Return whether a policy allows the action to a role of the stage, ignoring conditions."""
     return any(
-        any(fnmatchcase(action, each) for each in _listed(statement["Action"]))
-        and any(fnmatchcase(arn, _of(stage, each)) for each in _listed(statement["Resource"]))
+        any(fnmatchcase(action, item) for item in _listed(statement["Action"]))
+        and any(fnmatchcase(arn, _of(stage, item)) for item in _listed(statement["Resource"]))
         for statement in POLICIES[policy]["PolicyDocument"]["Statement"]
     )
 

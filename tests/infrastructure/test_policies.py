@@ -1,4 +1,4 @@
-"""Each function may do what its code calls, on what is its own, and nothing else."""
+"""Each function may do what its code calls, on its own resources, and nothing else."""
 
 import ast
 import json
@@ -30,7 +30,7 @@ every_function = pytest.mark.parametrize("function", policies.DATA_API)
 
 
 def calls(tree: ast.AST) -> Iterator[tuple[str, list[ast.expr]]]:
-    """Yield the name of each thing that is called, without what it is of, and its arguments."""
+    """Yield the name of each called function, without its object, and the arguments."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             called = node.func
@@ -43,7 +43,7 @@ def text_of(node: ast.expr) -> str:
 
 
 def operations_called() -> set[str]:
-    """Return the operations of the Data API that code under app.py comes to."""
+    """Return the Data API operations that code under app.py can call."""
     found = {
         text_of(arguments[0]).title().replace("_", "")
         for name, arguments in calls(ast.parse(CLIENT.read_text()))
@@ -58,7 +58,7 @@ def operations_called() -> set[str]:
 
 
 def reaches_database(function: str) -> bool:
-    """Whether a function of app.py, or for the API one of its views, asks for the database."""
+    """Return whether a function of app.py, or a view of the API, uses the database."""
     tree = ast.parse((ROOT / "app.py").read_text())
     bodies = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     others = policies.DATA_API.keys() - {"api_handler"}
@@ -73,7 +73,7 @@ def actions(policy: Mapping[str, Any]) -> set[str]:
 
 
 @every_function
-def test_actions_are_those_that_the_code_calls(function: str) -> None:
+def test_policy_actions_equal_the_codes_calls(function: str) -> None:
     granted = actions(policies.documents(STAGES["prod"], OUTPUTS)[function])
 
     of_database = {action for action in granted if action.startswith("rds-data:")}
@@ -86,14 +86,14 @@ def test_actions_are_those_that_the_code_calls(function: str) -> None:
     assert granted - of_database == rest
 
 
-def test_only_the_authorizer_is_without_the_database() -> None:
+def test_only_the_authorizer_has_no_database_access() -> None:
     assert not reaches_database("authorize")
     assert reaches_database("purge_customers")
     assert reaches_database("api_handler")
 
 
-def test_code_has_no_client_but_of_the_data_api() -> None:
-    """PyMySQL's has one, for a token; it is for a DATABASE_URL, which no function is given."""
+def test_code_creates_only_data_api_clients() -> None:
+    """PyMySQL's backend creates one, but only with a DATABASE_URL, which no function has."""
     services = {
         text_of(arguments[0])
         for source in SOURCES
@@ -106,7 +106,7 @@ def test_code_has_no_client_but_of_the_data_api() -> None:
     assert "DATABASE_URL" not in template.SETTINGS
 
 
-def test_transactions_would_be_seen() -> None:
+def test_transaction_calls_are_detected() -> None:
     client = ast.parse(CLIENT.read_text())
     called = {text_of(found[0]) for name, found in calls(client) if name == "_call"}
 
@@ -120,7 +120,7 @@ def test_transactions_would_be_seen() -> None:
 
 
 @every_function
-def test_bound_policy_names_one_of_each(function: str) -> None:
+def test_bound_policy_names_single_resources(function: str) -> None:
     stage = STAGES["prod"]
     resources = {
         action: statement["Resource"]
@@ -142,9 +142,11 @@ def test_bound_policy_names_one_of_each(function: str) -> None:
     assert resources == expected
 
 
-def test_key_is_used_by_secrets_manager_for_the_secret_alone() -> None:
+def test_key_is_used_only_through_secrets_manager() -> None:
     policy = policies.documents(STAGES["prod"], OUTPUTS)["api_handler"]
-    (decrypt,) = [each for each in policy["Statement"] if each["Action"] == ["kms:Decrypt"]]
+    (decrypt,) = [
+        statement for statement in policy["Statement"] if statement["Action"] == ["kms:Decrypt"]
+    ]
 
     assert decrypt["Condition"]["StringLike"] == {
         "kms:ViaService": "secretsmanager.eu-west-1.amazonaws.com",
@@ -154,7 +156,7 @@ def test_key_is_used_by_secrets_manager_for_the_secret_alone() -> None:
 
 @every_stage
 @every_function
-def test_chalice_gives_each_function_its_own_file(stage: Stage, function: str) -> None:
+def test_each_function_has_its_own_policy_file(stage: Stage, function: str) -> None:
     config = Config(
         stage.name,
         user_provided_params={"project_dir": str(ROOT)},
@@ -168,8 +170,10 @@ def test_chalice_gives_each_function_its_own_file(stage: Stage, function: str) -
 
 @every_stage
 @every_function
-def test_unbound_policy_is_of_the_stage(stage: Stage, function: str) -> None:
-    for statement in policies.documents(stage)[function]["Statement"]:
+def test_unbound_policy_is_limited_to_the_stage(stage: Stage, function: str) -> None:
+    statements = policies.documents(stage)[function]["Statement"]
+    assert {statement["Sid"] for statement in statements} >= {"SendTraces", "WriteItsLog"}
+    for statement in statements:
         named = json.dumps([statement["Resource"], statement.get("Condition")])
         assert f"customers-{stage.name}" in named or statement["Sid"] == "SendTraces"
         assert all("*" not in action for action in statement["Action"])

@@ -1,4 +1,4 @@
-"""What the tests of the Data API server share: a client, and a server of one's own."""
+"""Shared by the tests of the Data API server: a client, and private servers."""
 
 import contextlib
 import os
@@ -24,7 +24,7 @@ Field = dict[str, Any]
 
 
 class DataApi:
-    """boto3's client, with the members that every call needs."""
+    """boto3's client, with the fields that every call needs."""
 
     def __init__(self, url: str, key: tuple[str, str] = ("test", "test")) -> None:
         self.url = url
@@ -41,7 +41,7 @@ class DataApi:
     def execute(
         self, sql: str, parameters: list[Field] | None = None, **members: Any
     ) -> dict[str, Any]:
-        """Run one statement in the tests' database; returns the response without its headers."""
+        """Run one statement in the tests' database. Returns the response without its headers."""
         members.setdefault("database", DATABASE)
         response: Any = self.client.execute_statement(
             sql=sql, parameters=parameters or [], **ARNS, **members
@@ -50,7 +50,7 @@ class DataApi:
         return dict(response)
 
     def batch(self, sql: str, sets: list[list[Field]], **members: Any) -> list[Any]:
-        """Run one statement per parameter set; returns the updateResults."""
+        """Run one statement per parameter set. Returns the updateResults."""
         members.setdefault("database", DATABASE)
         response: Any = self.client.batch_execute_statement(
             sql=sql, parameterSets=sets, **ARNS, **members
@@ -82,7 +82,7 @@ class DataApi:
         )
 
     def sessions(self, condition: str = "TRUE") -> list[list[Field]]:
-        """Return the database's other sessions that meet a condition: id, command, statement."""
+        """Return the other sessions that match a condition: id, command, statement."""
         records = self.execute(
             "SELECT id, command, info FROM information_schema.processlist"
             f" WHERE id <> CONNECTION_ID() AND ({condition})"
@@ -92,7 +92,7 @@ class DataApi:
 
 @cache
 def connect(url: str, key: tuple[str, str] = ("test", "test")) -> DataApi:
-    """Return the client for a server, whose database for tests it has made sure of."""
+    """Return the client of a server, and create its test database."""
     api = DataApi(url, key)
     api.execute(f"CREATE DATABASE IF NOT EXISTS {DATABASE}", database="customers")
     return api
@@ -104,7 +104,7 @@ def parameter(name: str, hint: str | None = None, **value: Any) -> Field:
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = 5) -> None:
-    """Fail unless `condition()` comes true in time."""
+    """Fail unless `condition()` becomes true in time."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -118,7 +118,7 @@ def serving(
     *options: str,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[str, Child]]:
-    """Run a server of one's own; yields its URL and its process."""
+    """Run a private server; yield its URL and its process."""
     port = free_port()
     command = [sys.executable, "-m", "local.data_api", "--port", str(port), *options]
     variables = {**os.environ, "DATABASE_URL": database_url, **(environment or {})}

@@ -1,4 +1,4 @@
-"""What the tests of the local stack share: watching processes, and small disks."""
+"""Shared by the tests of the local stack: process lists, and small disks."""
 
 import shutil
 import subprocess
@@ -18,17 +18,17 @@ ODD = 'my projects/größe o\'api "x" $y;&#%'
 """A path with what shells, make and others read as something else."""
 
 
-def eventually(holds: Callable[[], T], seconds: float = 5.0) -> T:
-    """Wait until something holds, and return it; fail if it does not within so many seconds."""
+def eventually(condition: Callable[[], T], seconds: float = 5.0) -> T:
+    """Wait until `condition` returns a true value, and return it. Fails after `seconds`."""
     deadline = time.monotonic() + seconds
-    while not (held := holds()):
-        assert time.monotonic() < deadline, "it did not come about"
+    while not (result := condition()):
+        assert time.monotonic() < deadline, "the condition stayed false"
         time.sleep(0.02)
-    return held
+    return result
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process runs; one that ended and was not yet waited for does not."""
+    """Return whether a process runs. Zombies don't count."""
     with suppress(psutil.NoSuchProcess):
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     return False
@@ -48,7 +48,7 @@ def processes() -> list[tuple[int, int, str]]:
 
 @contextmanager
 def disk(mount: Path, options: str) -> Iterator[Path]:
-    """Mount a small disk, in memory; skip the test where that is not permitted."""
+    """Mount a small disk, in memory. Skips the test if this is not permitted."""
     mount.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(mount)]
     if subprocess.run(command, check=False, capture_output=True).returncode:

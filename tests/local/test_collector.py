@@ -1,4 +1,4 @@
-"""The collector takes what is sent to it, through a real socket, and lives on whatever that is."""
+"""The collector receives segments through a real socket, and tolerates any input."""
 
 import json
 import secrets
@@ -46,11 +46,11 @@ class Sender:
         self._socket.sendto(sent, ("127.0.0.1", self.collector.port))
 
     def settle(self) -> None:
-        """Wait until all that was sent before has been taken."""
+        """Wait until everything sent before has been received."""
         marker = new_trace_id()
 
         def is_there() -> bool:
-            self.send(gateway(marker))  # again: the buffer may be full
+            self.send(gateway(marker))  # again, because the buffer may be full
             return self.traces.request(marker) is not None
 
         eventually(is_there, seconds=60)
@@ -111,7 +111,7 @@ def sender() -> Iterator[Sender]:
 
 
 def tree(traces: Traces) -> list[tuple[int, str]]:
-    return [(each["depth"], each["name"]) for each in traces.segments(TRACE_ID)]
+    return [(segment["depth"], segment["name"]) for segment in traces.segments(TRACE_ID)]
 
 
 WHOLE = [(0, "customers/local"), (1, "get_customers"), (2, "SELECT")]
@@ -133,7 +133,9 @@ ORDERS = {
 
 
 @pytest.mark.parametrize("documents", ORDERS.values(), ids=ORDERS)
-def test_a_trace_is_whole_whatever_the_order(sender: Sender, documents: list[Json]) -> None:
+def test_trace_is_complete_in_every_order_of_segments(
+    sender: Sender, documents: list[Json]
+) -> None:
     sender.send(*documents)
     sender.settle()
 
@@ -145,13 +147,13 @@ def test_a_trace_is_whole_whatever_the_order(sender: Sender, documents: list[Jso
         *("GET", "/customers", "get_customers", 200, 500, 1)
     ]
     shown = sender.traces.segments(TRACE_ID)
-    assert [(each["start_ms"], each["duration_ms"]) for each in shown] == [
+    assert [(trace["start_ms"], trace["duration_ms"]) for trace in shown] == [
         *((0, 500), (100, 300), (200, 100))
     ]
-    assert [each["sql"] for each in shown] == [None, None, "SELECT 1"]
+    assert [trace["sql"] for trace in shown] == [None, None, "SELECT 1"]
 
 
-def test_a_part_whose_parent_is_lost_is_shown(sender: Sender) -> None:
+def test_part_without_its_parent_is_shown(sender: Sender) -> None:
     sender.send(statement())
     sender.settle()
 
@@ -162,13 +164,13 @@ def test_a_part_whose_parent_is_lost_is_shown(sender: Sender) -> None:
     assert "path" not in request
 
 
-def test_what_has_changed_since_is_told_the_newest_first() -> None:
+def test_changed_requests_are_listed_newest_first() -> None:
     first, second = new_trace_id(), new_trace_id()
     traces = Traces()
     traces.take(datagram(gateway(first)))
     traces.take(datagram(gateway(second)))
     seen = traces.sequence
-    assert [each["trace_id"] for each in traces.since(0)] == [second, first]
+    assert [trace["trace_id"] for trace in traces.since(0)] == [second, first]
     assert traces.since(seen) == []
 
     traces.take(datagram(statement(trace_id=first)))
@@ -197,7 +199,7 @@ GARBAGE = {
 
 
 @pytest.mark.parametrize("sent", GARBAGE.values(), ids=GARBAGE)
-def test_garbage_is_counted_and_forgotten(sender: Sender, sent: bytes) -> None:
+def test_invalid_datagram_is_counted_and_dropped(sender: Sender, sent: bytes) -> None:
     sender.send_raw(sent)
     sender.settle()
 
@@ -220,7 +222,7 @@ ODD: dict[str, Json] = {
 
 
 @pytest.mark.parametrize("more", ODD.values(), ids=ODD)
-def test_odd_members_harm_nothing(sender: Sender, more: Json) -> None:
+def test_unexpected_field_types_are_tolerated(sender: Sender, more: Json) -> None:
     sender.send(gateway(**more), operation(), statement())
     sender.settle()
 
@@ -241,7 +243,7 @@ MEMBERS = st.sampled_from(
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(MEMBERS, JSON))
-def test_nothing_that_is_json_is_too_odd(members: Json) -> None:
+def test_any_json_datagram_is_tolerated(members: Json) -> None:
     traces = Traces()
 
     traces.take(datagram(gateway(**members)))
@@ -249,10 +251,10 @@ def test_nothing_that_is_json_is_too_odd(members: Json) -> None:
     json.dumps([traces.since(0), traces.segments(TRACE_ID)])
 
 
-def test_what_is_nested_too_deeply_is_explained(sender: Sender, tmp_path: Path) -> None:
-    """There is a depth that the collector can just read, and the page can't show.
+def test_too_deeply_nested_trace_is_explained(sender: Sender, tmp_path: Path) -> None:
+    """At some depth the collector can still parse the trace, but the page's JSON can't hold it.
 
-    Where it begins depends on the version of Python.
+    The depth depends on the version of Python.
     """
     history = History(sender.traces, sender.collector, Lines(tmp_path / "api.log"), None)
     (one, _) = history.routes("http://127.0.0.1")
@@ -269,8 +271,8 @@ def test_what_is_nested_too_deeply_is_explained(sender: Sender, tmp_path: Path) 
     assert {status(depth) for depth in range(unread - 200, unread + 20)} == {200, 422, 404}
 
 
-def test_the_largest_datagram_is_taken(sender: Sender) -> None:
-    """65,507 bytes are all that UDP has room for."""
+def test_largest_datagram_is_accepted(sender: Sender) -> None:
+    """UDP datagrams have at most 65,507 bytes."""
     room = 65_507 - len(datagram(gateway(metadata="")))
 
     sender.send(gateway(metadata="x" * room))
@@ -279,7 +281,7 @@ def test_the_largest_datagram_is_taken(sender: Sender) -> None:
     assert len(sender.traces.segments(TRACE_ID)[0]["metadata"]) == room
 
 
-def test_a_trace_has_its_bounds(sender: Sender) -> None:
+def test_trace_beyond_its_size_limit_is_cut_off(sender: Sender) -> None:
     for number in range(20):
         sender.send(statement(id=f"{number:016x}", metadata="x" * 60_000))
         sender.settle()
@@ -288,7 +290,7 @@ def test_a_trace_has_its_bounds(sender: Sender) -> None:
     assert sender.traces.full == 20 - shelf.MAX_TRACE_SIZE // 60_200
 
 
-def test_the_last_traces_are_kept(sender: Sender) -> None:
+def test_only_the_latest_traces_are_stored(sender: Sender) -> None:
     first = new_trace_id()
     sender.traces.take(datagram(gateway(first)))
     others = [new_trace_id() for _ in range(shelf.KEPT)]
@@ -297,10 +299,10 @@ def test_the_last_traces_are_kept(sender: Sender) -> None:
 
     assert sender.traces.request(first) is None
     assert sender.traces.segments(first) == []
-    assert [each["trace_id"] for each in sender.traces.since(0)] == others[::-1]
+    assert [trace["trace_id"] for trace in sender.traces.since(0)] == others[::-1]
 
 
-def test_memory_has_a_bound_whatever_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_bounded_for_any_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shelf, "MAX_SIZE", 1_000_000)
     traces = Traces()
 
@@ -311,8 +313,8 @@ def test_memory_has_a_bound_whatever_is_sent(monkeypatch: pytest.MonkeyPatch) ->
     assert len(traces.since(0)) == 1_000_000 // 60_200
 
 
-def test_a_burst_is_survived_and_what_arrives_is_right(sender: Sender) -> None:
-    """What is not there is counted: the system says what it had no room for."""
+def test_burst_loses_only_counted_segments(sender: Sender) -> None:
+    """Missing segments are counted: the system reports the datagrams that it dropped."""
     ids = [new_trace_id() for _ in range(BURST // 5)]
 
     for number in range(BURST):
@@ -321,7 +323,7 @@ def test_a_burst_is_survived_and_what_arrives_is_right(sender: Sender) -> None:
     sender.settle()
 
     segments = [part for trace_id in ids for part in sender.traces.segments(trace_id)]
-    assert len(segments) + sender.collector.lost >= BURST  # the last marks may be lost, too
+    assert len(segments) + sender.collector.lost >= BURST  # the last markers may be lost, too
     assert len(segments) >= BURST // 10
     assert all(part["name"] == str(int(part["id"], 16)) for part in segments)
     assert all(part["http"]["request"]["url"] == "/customers" for part in segments)
@@ -330,10 +332,10 @@ def test_a_burst_is_survived_and_what_arrives_is_right(sender: Sender) -> None:
     eventually(lambda: tree(sender.traces) == WHOLE)
 
 
-def test_a_port_that_is_taken_is_told(sender: Sender) -> None:
+def test_port_in_use_raises_os_error(sender: Sender) -> None:
     port = sender.collector.port
 
-    with pytest.raises(OSError, match=f"cannot listen on UDP port {port}: Address already in use"):
+    with pytest.raises(OSError, match=f"can't listen on UDP port {port}: Address already in use"):
         Collector(port, Traces())
 
 
@@ -359,7 +361,7 @@ def said(number: int) -> Json:
     return {"trace_id": TRACE_ID, "number": number}
 
 
-def test_lines_are_read_as_they_come(log: Path) -> None:
+def test_log_lines_are_read_incrementally(log: Path) -> None:
     lines = Lines(log)
     assert lines.of(TRACE_ID) == []
     append(log, "The API is on http://127.0.0.1:8000\n", said(1), '{"trace_id": 7}\n', "{[\n")
@@ -373,18 +375,18 @@ def test_lines_are_read_as_they_come(log: Path) -> None:
     assert lines.of("unknown") == []
 
 
-def test_a_log_begun_anew_is_read_from_its_start_and_what_was_read_stays(log: Path) -> None:
+def test_restarted_log_is_read_from_its_start(log: Path) -> None:
     lines = Lines(log)
     append(log, "The API is on http://127.0.0.1:8000\n", said(1))
     assert lines.of(TRACE_ID) == [said(1)]
 
     log.write_text("The API is on http://127.0.0.1:8000\n")
-    append(log, *map(said, range(2, 50)))  # longer than what was there
+    append(log, *map(said, range(2, 50)))  # longer than the previous content
 
     assert lines.of(TRACE_ID) == list(map(said, range(1, 50)))
 
 
-def test_a_log_begun_anew_may_be_short(log: Path) -> None:
+def test_restarted_log_may_be_shorter(log: Path) -> None:
     lines = Lines(log)
     append(log, *map(said, range(50)))
     lines.read()
@@ -400,11 +402,11 @@ def test_a_log_begun_anew_may_be_short(log: Path) -> None:
     assert lines.of(TRACE_ID) == list(map(said, range(52)))
 
 
-def test_a_log_that_is_not_there_has_no_lines(tmp_path: Path) -> None:
+def test_missing_log_has_no_lines(tmp_path: Path) -> None:
     assert Lines(tmp_path / "nothing.log").of(TRACE_ID) == []
 
 
-def test_of_a_long_log_the_end_is_read(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_end_of_a_long_log_is_read(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines_module, "MAX_UNREAD", 1_000)
     append(log, *map(said, range(1_000)))
 
@@ -414,8 +416,8 @@ def test_of_a_long_log_the_end_is_read(log: Path, monkeypatch: pytest.MonkeyPatc
     assert len(found) > 10
 
 
-def test_line_that_is_nested_too_deeply_is_passed_over(tmp_path: Path) -> None:
-    """The parser gives up in a way of its own, and what comes after is read."""
+def test_too_deeply_nested_line_is_skipped(tmp_path: Path) -> None:
+    """The parser raises RecursionError; later lines are read."""
     log = tmp_path / "api.log"
     deep = '{"trace_id":"1-a","a":' + "[" * 100_000 + "]" * 100_000 + "}"
     with pytest.raises(RecursionError):
@@ -425,11 +427,11 @@ def test_line_that_is_nested_too_deeply_is_passed_over(tmp_path: Path) -> None:
     assert Lines(log).of("1-a") == [{"trace_id": "1-a"}]
 
 
-def test_lines_beyond_what_a_trace_may_have_hide_no_others(tmp_path: Path) -> None:
+def test_lines_beyond_a_traces_limit_hide_no_others(tmp_path: Path) -> None:
     log = tmp_path / "api.log"
     first, second = {"trace_id": "1-a"}, {"trace_id": "1-b"}
     large = {"trace_id": "1-a", "message": "x" * shelf.MAX_TRACE_SIZE}
-    log.write_text("".join(f"{json.dumps(each)}\n" for each in (first, large, second, first)))
+    log.write_text("".join(f"{json.dumps(trace)}\n" for trace in (first, large, second, first)))
 
     lines = Lines(log)
 

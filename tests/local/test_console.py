@@ -1,4 +1,4 @@
-"""The console tells the issuer's keys to this machine, and nothing to another site's pages."""
+"""The console publishes the issuer's keys on this machine, and nothing to other sites."""
 
 import os
 import re
@@ -57,7 +57,7 @@ def ask_token(console: str, scope: str, **headers: str) -> requests.Response:
     return requests.post(f"{console}/token", params={"scope": scope}, headers=headers, timeout=9)
 
 
-def test_keys_are_those_of_the_printed_tokens(console: str, state: Path) -> None:
+def test_published_keys_verify_printed_tokens(console: str, state: Path) -> None:
     configuration = get(console + "/.well-known/openid-configuration").json()
     settings = TokenSettings(configuration["issuer"], (LOCAL_AUDIENCE,), configuration["jwks_uri"])
 
@@ -67,7 +67,7 @@ def test_keys_are_those_of_the_printed_tokens(console: str, state: Path) -> None
     assert configuration["issuer"] == console
 
 
-def test_home_says_what_is_here(console: str, state: Path) -> None:
+def test_home_page_describes_the_stack(console: str, state: Path) -> None:
     page = get(console)
 
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -80,7 +80,7 @@ def test_home_says_what_is_here(console: str, state: Path) -> None:
     assert "secret" not in page.text
 
 
-def test_home_may_run_no_script_but_its_own_and_speak_to_the_api_alone(console: str) -> None:
+def test_home_page_policy_allows_only_own_scripts_and_the_api(console: str) -> None:
     page = get(console)
 
     policy = dict(
@@ -94,7 +94,7 @@ def test_home_may_run_no_script_but_its_own_and_speak_to_the_api_alone(console: 
         assert get(console + path).status_code == 200, path
 
 
-def test_localhost_leads_to_the_address_that_the_api_answers(console: str) -> None:
+def test_localhost_redirects_to_the_allowed_origin(console: str) -> None:
     answer = requests.get(console.replace("127.0.0.1", "localhost"), timeout=9)
 
     assert answer.status_code == 200
@@ -102,9 +102,7 @@ def test_localhost_leads_to_the_address_that_the_api_answers(console: str) -> No
 
 
 @pytest.mark.parametrize("scopes", [SCOPES, ("customers:read",)])
-def test_the_page_gets_a_token_of_the_scopes_that_it_asks_for(
-    console: str, scopes: tuple[str, ...]
-) -> None:
+def test_page_gets_a_token_with_requested_scopes(console: str, scopes: tuple[str, ...]) -> None:
     answer = ask_token(console, " ".join(scopes), Origin=console)
 
     settings = TokenSettings(console, (LOCAL_AUDIENCE,), console + "/.well-known/jwks.json")
@@ -116,8 +114,8 @@ def test_the_page_gets_a_token_of_the_scopes_that_it_asks_for(
 @pytest.mark.parametrize(
     "origin", ["", "null", "http://localhost:{port}", "http://127.0.0.1:1", "https://127.0.0.1"]
 )
-def test_another_origin_gets_no_token(console: str, origin: str) -> None:
-    """Its pages could not read it, either: nothing says `Access-Control-Allow-Origin`."""
+def test_other_origin_gets_no_token(console: str, origin: str) -> None:
+    """Its pages could not read the token either, without `Access-Control-Allow-Origin`."""
     port = console.rpartition(":")[2]
     answer = ask_token(console, READ, Origin=origin.format(port=port))
 
@@ -127,18 +125,18 @@ def test_another_origin_gets_no_token(console: str, origin: str) -> None:
 
 
 @pytest.mark.parametrize("scope", ["", "customers:admin", "customers:read customers:admin"])
-def test_an_unknown_scope_gets_no_token(console: str, scope: str) -> None:
+def test_unknown_scope_gets_no_token(console: str, scope: str) -> None:
     answer = ask_token(console, scope, Origin=console)
 
     assert (answer.status_code, answer.json()) == (400, {"error": "invalid_scope"})
 
 
-def test_a_link_gets_no_token(console: str) -> None:
+def test_get_request_gets_no_token(console: str) -> None:
     assert get(f"{console}/token?scope=customers:read", Origin=console).status_code == 405
 
 
 @pytest.mark.parametrize("path", [*PATHS, "/nothing"])
-def test_every_answer_keeps_browsers_careful(console: str, path: str) -> None:
+def test_every_response_has_security_headers(console: str, path: str) -> None:
     answer = get(console + path)
 
     assert answer.status_code == (404 if path == "/nothing" else 200)
@@ -154,22 +152,22 @@ def test_every_answer_keeps_browsers_careful(console: str, path: str) -> None:
 @pytest.mark.parametrize(
     "host", ["attacker.example.com", "127.0.0.1.example.com", "192.168.0.1", "www.localhost", ""]
 )
-def test_other_names_of_this_address_are_refused(console: str, path: str, host: str) -> None:
-    """A page of another site could have its own name lead here: DNS rebinding."""
+def test_other_host_names_are_rejected(console: str, path: str, host: str) -> None:
+    """Another site could resolve its own name to this address: DNS rebinding."""
     answer = get(console + path, Host=host)
 
     assert answer.status_code == 400
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_localhost_is_a_name_of_it(console: str) -> None:
+def test_localhost_is_accepted(console: str) -> None:
     assert get(console + KEYS, Host="localhost:8003").status_code == 200
 
 
 # --- requests --------------------------------------------------------------------------------
 
 
-def test_the_list_is_data_for_who_says_since_when(console: str) -> None:
+def test_list_with_since_returns_json(console: str) -> None:
     answer = get(f"{console}/requests?since=0")
 
     assert answer.headers["Content-Type"] == "application/json"
@@ -179,13 +177,13 @@ def test_the_list_is_data_for_who_says_since_when(console: str) -> None:
 
 
 @pytest.mark.parametrize("since", ["", "now", "1.5"])
-def test_a_since_that_is_none_is_explained(console: str, since: str) -> None:
+def test_invalid_since_is_explained(console: str, since: str) -> None:
     answer = get(f"{console}/requests?since={since}")
 
     assert (answer.status_code, list(answer.json())) == (400, ["error"])
 
 
-def test_the_page_of_requests_may_do_nothing_but_ask_the_console(console: str) -> None:
+def test_requests_page_policy_allows_only_the_console(console: str) -> None:
     page = get(f"{console}/requests")
 
     policy = page.headers["Content-Security-Policy"]
@@ -199,27 +197,27 @@ def test_the_page_of_requests_may_do_nothing_but_ask_the_console(console: str) -
         assert get(console + path).status_code == 200, path
 
 
-def test_localhost_leads_to_the_page_that_may_ask_for_plans(console: str) -> None:
+def test_localhost_redirects_to_the_page_with_plans(console: str) -> None:
     answer = get(console.replace("127.0.0.1", "localhost") + "/requests")
 
     assert answer.url == f"{console}/requests"
 
 
 @pytest.mark.parametrize("trace_id", [TRACE_ID, "nothing", "%3Cscript%3E", "%ff"])
-def test_an_unknown_request_is_not_there(console: str, trace_id: str) -> None:
+def test_unknown_request_returns_404(console: str, trace_id: str) -> None:
     answer = get(f"{console}/requests/{trace_id}")
 
     assert (answer.status_code, list(answer.json())) == (404, ["error"])
 
 
 @pytest.mark.parametrize("origin", ["", "null", "http://localhost", "https://127.0.0.1"])
-def test_another_origin_gets_no_plan(console: str, origin: str) -> None:
+def test_other_origin_gets_no_plan(console: str, origin: str) -> None:
     url = f"{console}/requests/{TRACE_ID}/plan"
 
     assert requests.post(url, headers={"Origin": origin}, timeout=9).status_code == 403
 
 
-def test_where_no_database_is_known_there_is_no_plan(console: str) -> None:
+def test_console_without_database_returns_no_plan(console: str) -> None:
     url = f"{console}/requests/{TRACE_ID}/plan"
 
     assert requests.post(url, headers={"Origin": console}, timeout=9).status_code == 404
@@ -230,13 +228,13 @@ def test_where_no_database_is_known_there_is_no_plan(console: str) -> None:
     ("sql", "reason"),
     [
         ("DROP TABLE customers", "Only SELECT"),
-        ("SELECT 1; DROP TABLE customers", "The database says"),
-        ("SELECT nothing FROM nowhere", "The database says"),
+        ("SELECT 1; DROP TABLE customers", "Database error"),
+        ("SELECT nothing FROM nowhere", "Database error"),
         ("SELECT " + "1, " * MAX_SQL, "only the first"),
         ("", "Only SELECT"),
     ],
 )
-def test_what_has_no_plan_is_explained(
+def test_statement_without_plan_is_explained(
     mariadb: MariaDB, migrated: Database, sql: str, reason: str
 ) -> None:
     with pytest.raises(PlanError, match=reason):
@@ -254,7 +252,7 @@ def test_what_has_no_plan_is_explained(
         ("SELECT '%' FROM customers WHERE id = :unknown_7", ""),
     ],
 )
-def test_plans_are_made_by_the_values_of_a_row_that_is_there(
+def test_plan_uses_values_of_an_existing_row(
     mariadb: MariaDB, migrated: Database, sql: str, key: str
 ) -> None:
     migrated.execute("DELETE FROM customers")
@@ -267,37 +265,37 @@ def test_plans_are_made_by_the_values_of_a_row_that_is_there(
     assert len(migrated.fetch_all("SELECT id FROM customers WHERE version = 1")) == 3
 
 
-def test_a_plan_that_runs_the_statement_is_given_up(
+def test_plan_that_executes_the_statement_times_out(
     mariadb: MariaDB, migrated: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """MariaDB runs a table of the FROM clause that has one row to plan what is around it."""
+    """To plan the outer query, MariaDB executes a derived table with one row."""
     del migrated
     monkeypatch.setattr(plans, "PLAN_SECONDS", 1)
     start = time.monotonic()
 
-    with pytest.raises(PlanError, match="The database says"):
+    with pytest.raises(PlanError, match="Database error"):
         explain(mariadb.url, "SELECT * FROM (SELECT SLEEP(5)) AS planted")
 
     assert time.monotonic() - start < 4
 
 
-def test_without_a_database_there_is_no_plan() -> None:
-    with pytest.raises(PlanError, match="The database says"):
+def test_unreachable_database_gives_no_plan() -> None:
+    with pytest.raises(PlanError, match="Database error"):
         explain(f"mysql://me:secret@127.0.0.1:{free_port()}/customers", "SELECT 1")
 
 
-def test_a_port_of_udp_that_is_taken_is_told(tmp_path: Path) -> None:
+def test_udp_port_in_use_is_reported_in_one_line(tmp_path: Path) -> None:
     with socket.socket(type=socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", 0))
         port = other.getsockname()[1]
         done = start(tmp_path, XRAY_PORT=str(port))
 
-    reason = f"cannot listen on UDP port {port}: Address already in use"
+    reason = f"can't listen on UDP port {port}: Address already in use"
     assert (done.returncode, done.stderr) == (1, f"console: {reason}\n")
 
 
 def start(state: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """Start a console that can't; return how it ended."""
+    """Start a console that can't start. Return its exit code and output."""
     return subprocess.run(
         [sys.executable, "-m", "local.console", "--port", str(free_port())],
         env={**os.environ, "LOCAL_STATE": str(state), **environment},
@@ -310,7 +308,7 @@ def start(state: Path, **environment: str) -> "subprocess.CompletedProcess[str]"
 # --- what a machine brings -------------------------------------------------------------------
 
 
-def test_other_methods_are_refused(console: str) -> None:
+def test_other_methods_are_rejected(console: str) -> None:
     assert requests.post(console + KEYS, timeout=9).status_code == 405
 
 
@@ -320,4 +318,4 @@ def test_damaged_keys_are_explained(tmp_path: Path) -> None:
     done = start(tmp_path)
 
     assert done.returncode == 1
-    assert done.stderr.startswith(f"console: {tmp_path}/issuer.json can't be read")
+    assert done.stderr.startswith(f"console: can't read {tmp_path}/issuer.json: delete it")

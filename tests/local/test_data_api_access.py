@@ -1,4 +1,4 @@
-"""Who may call: signatures, and the clusters and secrets that are known."""
+"""Access: signatures, and known clusters and secrets."""
 
 import hashlib
 import json
@@ -31,7 +31,7 @@ Headers = dict[str, str]
 
 @pytest.fixture(scope="module")
 def url(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Run a server that has a key, two clusters and one secret."""
+    """Run a server with a key, two clusters and one secret."""
     options = ["--resource-arn", ARNS["resourceArn"], "--resource-arn", OTHER]
     options += ["--secret-arn", ARNS["secretArn"]]
     directory = tmp_path_factory.mktemp("access")
@@ -46,7 +46,7 @@ def signed(
     late: timedelta = timedelta(),
     more: Headers | None = None,
 ) -> Headers:
-    """Return the headers of a signed call, with some `more`, changed after that; signed `late`."""
+    """Return a signed call's headers, with `more` and later changes. The time is `late`."""
     request = AWSRequest("POST", _call(url).geturl(), {"X-Test": " a   b ", **(more or {})}, BODY)
     request.context["timestamp"] = format(datetime.now(UTC) + late, BASIC_FORMAT)
     signer = SigV4Auth(Credentials(ID, SECRET), *scope)
@@ -64,7 +64,7 @@ def signed(
 
 
 def _call(url: str) -> SplitResult:
-    """Return the URL of a call; that of the server may have a query."""
+    """Return the URL of a call; the server's URL may have a query."""
     return urlsplit(url)._replace(path="/Execute")
 
 
@@ -75,7 +75,7 @@ def _signature(signer: SigV4Auth, request: AWSRequest) -> str:
 
 
 def send(url: str, headers: Headers, body: bytes = BODY) -> tuple[int, str, str]:
-    """Send a call as it is; returns status, error type and message."""
+    """Send a raw call. Returns status, error type and message."""
     call = _call(url)
     connection = HTTPConnection(call.netloc, timeout=10)
     connection.request("POST", f"{call.path}?{call.query}", body, headers)
@@ -85,7 +85,7 @@ def send(url: str, headers: Headers, body: bytes = BODY) -> tuple[int, str, str]
     return answer.status, answer.headers.get("x-amzn-ErrorType", ""), text
 
 
-def test_the_right_key_may_call(url: str) -> None:
+def test_right_key_may_call_every_operation(url: str) -> None:
     """boto3 with the key may call everything."""
     api = connect(url, (ID, SECRET))
     assert api.value("SELECT 1") == {"longValue": 1}
@@ -101,7 +101,7 @@ def test_the_right_key_may_call(url: str) -> None:
         ("AKIDOTHER", SECRET, "UnrecognizedClientException"),
     ],
 )
-def test_a_wrong_key_may_not(url: str, key_id: str, secret: str, code: str) -> None:
+def test_wrong_key_is_rejected(url: str, key_id: str, secret: str, code: str) -> None:
     """boto3 with another key gets AWS's error, for every operation."""
     api = DataApi(url, (key_id, secret))
     for call in (
@@ -117,13 +117,13 @@ def test_a_wrong_key_may_not(url: str, key_id: str, secret: str, code: str) -> N
         assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
 
 
-def test_a_signed_request_is_taken(url: str) -> None:
-    """A header may be signed with its spaces, which do not count."""
+def test_signed_request_is_accepted(url: str) -> None:
+    """A signed header may contain extra spaces, which don't count."""
     assert send(url, signed(url))[0] == 200
 
 
 def replace(name: str, old: str, new: str) -> Callable[[Headers], Any]:
-    """Return what changes a header of a signed request."""
+    """Return a function that changes a header of a signed request."""
 
     def change(headers: Headers) -> None:
         assert old in headers[name]
@@ -153,23 +153,23 @@ def replace(name: str, old: str, new: str) -> Callable[[Headers], Any]:
         (lambda headers: headers.pop("X-Test"), "InvalidSignature", "calculated"),
     ],
 )
-def test_a_signature_is_checked(
+def test_invalid_signature_is_rejected(
     url: str, change: Callable[[Headers], Any], code: str, message: str
 ) -> None:
-    """A signature that is missing, incomplete or of another request is AWS's error, 403."""
+    """A missing, incomplete or wrong signature is AWS's error, 403."""
     status, error, answer = send(url, signed(url, change))
     assert (status, error) == (403, f"{code}Exception")
     assert message in answer
 
 
-def test_the_body_is_signed(url: str) -> None:
-    """A body that was changed on its way does not fit its signature."""
+def test_changed_body_is_rejected(url: str) -> None:
+    """A changed body does not match its signature."""
     status, error, _ = send(url, signed(url), BODY.replace(b"SELECT 1", b"SELECT 2"))
     assert (status, error) == (403, "InvalidSignatureException")
 
 
-def test_the_body_may_not_be_left_unsigned(url: str) -> None:
-    """A client may name its body's hash in a header, as the SDK for JavaScript does, not none."""
+def test_unsigned_body_is_rejected(url: str) -> None:
+    """A header may name the body's hash, as in the JavaScript SDK, but not declare it unsigned."""
     right = {"X-Amz-Content-SHA256": hashlib.sha256(BODY).hexdigest()}
     assert send(url, signed(url, more=right))[0] == 200
     none = {"X-Amz-Content-SHA256": "UNSIGNED-PAYLOAD"}
@@ -177,8 +177,8 @@ def test_the_body_may_not_be_left_unsigned(url: str) -> None:
     assert (status, error) == (403, "InvalidSignatureException")
 
 
-def test_a_session_token_is_signed(url: str) -> None:
-    """The token of temporary credentials goes with the signature, and cannot be another."""
+def test_changed_session_token_is_rejected(url: str) -> None:
+    """The token of temporary credentials is signed and can't be changed."""
     token = {"X-Amz-Security-Token": "FwoGZXIvYXdzEXAMPLE=="}
     assert send(url, signed(url, more=token))[0] == 200
     other = replace("X-Amz-Security-Token", "EXAMPLE", "OTHER")
@@ -186,8 +186,8 @@ def test_a_session_token_is_signed(url: str) -> None:
     assert (status, error) == (403, "InvalidSignatureException")
 
 
-def test_the_query_is_signed(url: str) -> None:
-    """A query that was added or changed on its way does not fit the signature."""
+def test_changed_query_is_rejected(url: str) -> None:
+    """An added or changed query does not match the signature."""
     query = f"{url}?b=2&a=%20&a=1"
     assert send(query, signed(query))[0] == 200
     for other in (url, f"{url}?a=%20&a=2&b=2", f"{query}&c=3"):
@@ -195,15 +195,15 @@ def test_the_query_is_signed(url: str) -> None:
         assert (status, error) == (403, "InvalidSignatureException"), other
 
 
-def test_the_region_is_the_clusters(url: str) -> None:
-    """A server that knows its clusters takes no signature for another region than theirs."""
+def test_signature_for_another_region_is_rejected(url: str) -> None:
+    """A server with known clusters rejects signatures for another region."""
     status, error, answer = send(url, signed(url, scope=("rds-data", "us-east-1")))
     assert (status, error) == (403, "InvalidSignatureException")
     assert "Credential should be scoped to a valid region, not 'us-east-1'." in answer
 
 
-def test_the_service_is_signed(url: str) -> None:
-    """A signature for another service is not taken."""
+def test_signature_for_another_service_is_rejected(url: str) -> None:
+    """A signature for another service is rejected."""
     status, error, answer = send(url, signed(url, scope=("dynamodb", "eu-central-1")))
     assert (status, error) == (403, "InvalidSignatureException")
     assert "Credential should be scoped to correct service: 'rds-data'." in answer
@@ -213,8 +213,8 @@ def test_the_service_is_signed(url: str) -> None:
     ("minutes", "message"),
     [(-4.9, None), (-5.1, "Signature expired: "), (4.9, None), (5.1, "Signature not yet current")],
 )
-def test_clocks_may_differ_a_little(url: str, minutes: float, message: str | None) -> None:
-    """A signature holds five minutes before and after its time."""
+def test_signature_is_valid_for_five_minutes(url: str, minutes: float, message: str | None) -> None:
+    """A signature is valid for five minutes before and after its time."""
     status, error, answer = send(url, signed(url, late=timedelta(minutes=minutes)))
     if message is None:
         assert status == 200
@@ -223,8 +223,8 @@ def test_clocks_may_differ_a_little(url: str, minutes: float, message: str | Non
         assert message in answer
 
 
-def test_an_unknown_cluster_has_no_endpoint(url: str) -> None:
-    """A cluster that is not here is HttpEndpointNotEnabledException, in AWS's words."""
+def test_unknown_cluster_has_no_endpoint(url: str) -> None:
+    """An unknown cluster is HttpEndpointNotEnabledException, with AWS's message."""
     api = connect(url, (ID, SECRET))
     api.client.execute_statement(**{**ARNS, "resourceArn": OTHER}, sql="SELECT 1")
     with pytest.raises(api.errors.HttpEndpointNotEnabledException) as caught:
@@ -234,20 +234,20 @@ def test_an_unknown_cluster_has_no_endpoint(url: str) -> None:
     assert response["message"] == f"HttpEndpoint is not enabled for resource {OTHER}s"
 
 
-def test_an_unknown_secret_is_not_found(url: str) -> None:
-    """A secret that is not here is SecretsErrorException."""
+def test_unknown_secret_is_not_found(url: str) -> None:
+    """An unknown secret is SecretsErrorException."""
     api = connect(url, (ID, SECRET))
     with pytest.raises(api.errors.SecretsErrorException, match="can't find the specified secret"):
         api.client.begin_transaction(**{**ARNS, "secretArn": ARNS["secretArn"] + "s"})
 
 
-def test_without_a_key_anyone_may_call(data_api: str) -> None:
-    """A server that was given no key asks for no signature, and knows every ARN."""
+def test_server_without_key_accepts_unsigned_requests(data_api: str) -> None:
+    """A server without a key requires no signature, and accepts every ARN."""
     assert send(data_api, {})[0] == 200
 
 
-def test_without_a_key_no_web_page_may_call(data_api: str) -> None:
-    """A browser would send it for any page that the developer looks at."""
+def test_server_without_key_rejects_web_pages(data_api: str) -> None:
+    """Otherwise any web page that the developer opens could call it from the browser."""
     answer = requests.post(
         f"{data_api}/Execute",
         data=json.dumps({**ARNS, "sql": "SELECT 1"}),
@@ -258,8 +258,8 @@ def test_without_a_key_no_web_page_may_call(data_api: str) -> None:
     assert answer.headers["x-amzn-ErrorType"] == "ForbiddenException"
 
 
-def test_half_a_key_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An access key without its secret ends the program, and does not open it to everyone."""
+def test_incomplete_key_is_reported_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An access key without its secret ends the program, instead of granting access to everyone."""
     monkeypatch.setenv("DATA_API_ACCESS_KEY_ID", ID)
     told = run(url="mysql://user:hidden@127.0.0.1/customers")
     assert told.returncode == 2

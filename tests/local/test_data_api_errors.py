@@ -1,4 +1,4 @@
-"""Errors: each comes out of botocore as its own class, with its status and its words."""
+"""Errors: botocore raises each as its own class, with its status and message."""
 
 import getpass
 from collections.abc import Iterator
@@ -41,14 +41,14 @@ def api(data_api: str) -> DataApi:
 
 @pytest.fixture(scope="module")
 def impatient(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataApi]:
-    """Talk to a server whose statements may take half a second."""
+    """Run a server with a statement timeout of half a second."""
     directory = tmp_path_factory.mktemp("impatient")
     with serving(mariadb.url, directory, "--statement-timeout", "0.5") as (url, _):
         yield connect(url)
 
 
-def test_a_batch_that_times_out_leaves_nothing(impatient: DataApi, api: DataApi) -> None:
-    """Time may end between two of its sets, where there is no query to kill."""
+def test_timed_out_batch_is_rolled_back(impatient: DataApi, api: DataApi) -> None:
+    """The timeout may pass between two parameter sets, when there is no query to kill."""
     api.execute("CREATE OR REPLACE TABLE batched (id INT, later VARCHAR(40))")
     sets = [[parameter("id", longValue=number)] for number in range(20_000)]
     with pytest.raises(impatient.errors.StatementTimeoutException):
@@ -57,8 +57,8 @@ def test_a_batch_that_times_out_leaves_nothing(impatient: DataApi, api: DataApi)
     assert api.value("SELECT COUNT(*) FROM batched") == {"longValue": 0}
 
 
-def test_comments_before_a_duplicate_cost_nothing(api: DataApi) -> None:
-    """The search for the table's name does not try each way to split the comments."""
+def test_comments_before_a_duplicate_take_linear_time(api: DataApi) -> None:
+    """The search for the table's name has no exponential backtracking over comments."""
     api.execute("CREATE OR REPLACE TABLE commented (id INT PRIMARY KEY)")
     api.execute("INSERT INTO commented VALUES (1), (2)")
     update = "UPDATE commented a, commented b SET a.id = 2 WHERE a.id = 1"
@@ -66,8 +66,8 @@ def test_comments_before_a_duplicate_cost_nothing(api: DataApi) -> None:
         api.execute("/**/" * 5_000 + update)
 
 
-def test_another_path_is_no_operation(api: DataApi) -> None:
-    """There is no redirection: it would go where the Host header says."""
+def test_unknown_path_is_not_redirected(api: DataApi) -> None:
+    """A redirect would go to the Host header's host."""
     answer = requests.post(f"{api.url}/Execute/", json={}, timeout=9, allow_redirects=False)
     assert answer.status_code == 404
     assert answer.headers["x-amzn-ErrorType"] == "UnknownOperationException"
@@ -84,7 +84,7 @@ def test_another_path_is_no_operation(api: DataApi) -> None:
         ("INSERT INTO unique_ids VALUES (0)", "Error code: 4025; SQLState: 23000"),
     ],
 )
-def test_a_database_error_ends_with_its_numbers(api: DataApi, sql: str, ending: str) -> None:
+def test_database_error_ends_with_its_numbers(api: DataApi, sql: str, ending: str) -> None:
     """The message is the server's, and ends with code and SQLState."""
     api.execute("CREATE TABLE IF NOT EXISTS unique_ids (id INT PRIMARY KEY, CHECK (id > 0))")
     with pytest.raises(api.errors.DatabaseErrorException) as caught:
@@ -106,12 +106,12 @@ def test_a_database_error_ends_with_its_numbers(api: DataApi, sql: str, ending: 
         ("UPDATE uniques SET id = 1 WHERE id = 2", "uniques.PRIMARY"),
         ("UPDATE customers_data_api.uniques AS u SET u.n = 'a' WHERE id = 2", "uniques.n"),
         ("ALTER TABLE uniques ADD UNIQUE k (m)", "uniques.k"),
-        # Which of the two it is, the statement does not tell.
+        # The statement does not say which of the two it is.
         ("UPDATE uniques AS u, uniques AS v SET v.n = 'a' WHERE v.id = 2", "n"),
     ],
 )
-def test_a_duplicate_names_its_table(api: DataApi, sql: str, key: str) -> None:
-    """Error 1062 names the key as MySQL 8 does, `table.key`, where the statement tells it."""
+def test_duplicate_key_error_names_its_table(api: DataApi, sql: str, key: str) -> None:
+    """Error 1062 names the key as in MySQL 8, `table.key`, if the statement names the table."""
     api.execute("CREATE OR REPLACE TABLE uniques (id INT PRIMARY KEY, n CHAR(20) UNIQUE, m INT)")
     api.execute("INSERT INTO uniques VALUES (1, 'a', 0), (2, 'b', 0), (3, 'for key ''x''', 0)")
     with pytest.raises(api.errors.DatabaseErrorException) as caught:
@@ -120,8 +120,8 @@ def test_a_duplicate_names_its_table(api: DataApi, sql: str, key: str) -> None:
 
 
 @pytest.mark.parametrize("shape", MODELLED, ids=lambda shape: shape.name)
-def test_botocore_knows_each_modelled_error(shape: Any) -> None:
-    """Each exception of AWS's model comes out of botocore as its class, status and members."""
+def test_botocore_parses_each_modelled_error(shape: Any) -> None:
+    """Each exception of AWS's model is raised by botocore as its class, with status and fields."""
     kind = getattr(errors, shape.name)
     error = kind(7 if kind is errors.StatementTimeoutException else "It failed")
     answer = error_response(error)
@@ -147,9 +147,9 @@ def test_botocore_knows_each_modelled_error(shape: Any) -> None:
     assert ("message" in shape.members) == (response["Error"]["Message"] == str(error))
 
 
-def test_what_nobody_foresaw_is_our_fault(api: DataApi) -> None:
-    """An internal error has no message, keeps the client's connection, and spoils no later call."""
-    # A text that the database sends in another character set than all else cannot be read.
+def test_unexpected_exception_is_an_internal_error(api: DataApi) -> None:
+    """An internal error has no message, keeps the connection, and affects no later call."""
+    # A text in another character set than the connection's can't be decoded.
     sql = "SET STATEMENT character_set_results = latin1 FOR SELECT 'é'"
     with pytest.raises(api.errors.InternalServerErrorException) as caught:
         api.execute(sql)
@@ -164,8 +164,8 @@ def test_what_nobody_foresaw_is_our_fault(api: DataApi) -> None:
         api.commit(transaction)
 
 
-def test_a_connection_that_is_killed_is_lost(api: DataApi) -> None:
-    """Whoever's statement it ended is told that the database is not available; the next is not."""
+def test_killed_connection_is_database_unavailable(api: DataApi) -> None:
+    """The killed statement's client gets "not available"; the next call succeeds."""
     transaction = api.begin()
     calls: list[dict[str, Any]] = [{}, {"transactionId": transaction}]
     for members in calls:
@@ -176,8 +176,8 @@ def test_a_connection_that_is_killed_is_lost(api: DataApi) -> None:
         api.commit(transaction)
 
 
-def test_an_unknown_database_is_a_database_error(api: DataApi) -> None:
-    """MySQL's own error says that a database does not exist, or is not ours to see."""
+def test_unknown_database_is_a_database_error(api: DataApi) -> None:
+    """MySQL's error says that a database does not exist, or is not accessible."""
     for database in ("customers_nowhere", "mysql"):
         with pytest.raises(api.errors.DatabaseErrorException, match="SQLState: 42000"):
             api.execute("SELECT 1", database=database)
@@ -185,8 +185,8 @@ def test_an_unknown_database_is_a_database_error(api: DataApi) -> None:
             api.begin(database=database)
 
 
-def test_a_schema_is_refused(api: DataApi) -> None:
-    """`schema` is a ValidationException, which AWS's model does not know."""
+def test_schema_parameter_is_rejected(api: DataApi) -> None:
+    """`schema` is a ValidationException, which AWS's model does not contain."""
     with pytest.raises(api.errors.ClientError) as caught:
         api.execute("SELECT 1", schema="customers")
     assert caught.value.response["Error"] == {
@@ -195,30 +195,30 @@ def test_a_schema_is_refused(api: DataApi) -> None:
     }
 
 
-def test_the_times_are_those_of_aws() -> None:
-    """Unless it is set otherwise, a statement may take 45 s, a transaction 3 min and 24 h."""
+def test_default_timeouts_are_aws() -> None:
+    """By default, a statement may take 45 s, and a transaction 3 min and 24 h."""
     assert Limits(statement=45, transaction_idle=180, transaction_total=86_400) == Limits()
 
 
-def test_a_statement_within_its_time_runs(impatient: DataApi) -> None:
-    """A statement may take nearly all of its time."""
+def test_statement_within_its_timeout_succeeds(impatient: DataApi) -> None:
+    """A statement may take almost all of its time."""
     assert impatient.value("SELECT SLEEP(0.3)") == {"longValue": 0}
 
 
-def test_a_statement_over_its_time_is_killed(impatient: DataApi) -> None:
-    """After its time the client has its answer, and the database no longer runs the statement."""
+def test_statement_beyond_its_timeout_is_killed(impatient: DataApi) -> None:
+    """After the timeout the client gets a response, and the statement no longer runs."""
     with pytest.raises(impatient.errors.StatementTimeoutException) as caught:
         impatient.execute("SELECT SLEEP(30), 'too long'")
     response: Any = caught.value.response
     assert response["ResponseMetadata"]["HTTPStatusCode"] == 400
     assert response["dbConnectionId"] > 0
     assert not impatient.sessions("info LIKE '%too long%'")
-    # A kill that comes late must not hit what another call runs.
+    # A late kill must not hit another call's statement.
     assert impatient.value("SELECT CONNECTION_ID()") != {"longValue": response["dbConnectionId"]}
 
 
-def test_a_statement_over_its_time_leaves_nothing(impatient: DataApi) -> None:
-    """A change that was killed is undone, and a transaction that ran it is aborted."""
+def test_statement_beyond_its_timeout_is_rolled_back(impatient: DataApi) -> None:
+    """A killed change is undone, and its transaction is aborted."""
     impatient.execute("CREATE OR REPLACE TABLE slow_ids (id INT PRIMARY KEY)")
     transaction = impatient.begin()
     impatient.execute("INSERT INTO slow_ids VALUES (1)", transactionId=transaction)
@@ -229,8 +229,8 @@ def test_a_statement_over_its_time_leaves_nothing(impatient: DataApi) -> None:
     assert impatient.value("SELECT COUNT(*) FROM slow_ids") == {"longValue": 0}
 
 
-def test_no_statement_begins_after_its_time(mariadb: MariaDB) -> None:
-    """KILL QUERY ends only what runs: a batch between two of its sets must see for itself."""
+def test_batch_stops_at_its_timeout(mariadb: MariaDB) -> None:
+    """KILL QUERY only ends running statements, so a batch must check the time between sets."""
     connection = Connection(Address.parse(mariadb.url), "customers")
     connection.expired = True
     with pytest.raises(errors.StatementTimeoutException):
@@ -238,21 +238,21 @@ def test_no_statement_begins_after_its_time(mariadb: MariaDB) -> None:
     connection.discard()
 
 
-def test_a_commit_over_its_time_is_not_killed(impatient: DataApi, mariadb: MariaDB) -> None:
-    """Killed half-way, it would be neither done nor undone."""
+def test_commit_beyond_its_timeout_is_not_killed(impatient: DataApi, mariadb: MariaDB) -> None:
+    """If killed, its outcome would be unknown."""
     impatient.execute("CREATE OR REPLACE TABLE late_commits (id INT)")
     transaction = impatient.begin()
     impatient.execute("INSERT INTO late_commits VALUES (1)", transactionId=transaction)
     socket = str(mariadb.directory / "data" / "server.sock")
     with closing(pymysql.connect(unix_socket=socket, user=getpass.getuser())) as root:
-        root.query("FLUSH TABLES WITH READ LOCK")  # which every commit waits for
+        root.query("FLUSH TABLES WITH READ LOCK")  # every commit waits for this lock
         with pytest.raises(impatient.errors.StatementTimeoutException):
             impatient.commit(transaction)
     wait_until(lambda: impatient.value("SELECT COUNT(*) FROM late_commits") == {"longValue": 1})
 
 
-def test_a_statement_may_continue_after_its_time(impatient: DataApi) -> None:
-    """With continueAfterTimeout the client has its answer, and the statement its effect."""
+def test_statement_with_continue_after_timeout_completes(impatient: DataApi) -> None:
+    """With continueAfterTimeout, the client gets its timeout, and the statement completes."""
     impatient.execute("CREATE OR REPLACE TABLE late_ids (id INT PRIMARY KEY)")
     with pytest.raises(impatient.errors.StatementTimeoutException):
         impatient.execute("INSERT INTO late_ids SELECT 2 + SLEEP(1)", continueAfterTimeout=True)

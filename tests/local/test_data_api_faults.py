@@ -1,4 +1,4 @@
-"""Faults on demand: each kind as boto3 and a bare socket see it, and who gets it."""
+"""Fault injection: each kind, as seen by boto3 and a bare socket, and which calls it hits."""
 
 import json
 import os
@@ -26,7 +26,7 @@ from tests.local.data_api import ARNS, DATABASE, DataApi, connect, parameter, se
 Members = dict[str, Any]
 INSERT = "INSERT INTO faulted (id) VALUES (:id)"
 DEADLOCK = "Deadlock found when trying to get lock; Error code: 1213; SQLState: 40001"
-# What botocore's model of rds-data names, and the HTTP status that it gives each.
+# The errors in botocore's model of rds-data, with their HTTP statuses.
 MODELLED = {
     "AccessDeniedException": 403,
     "BadRequestException": 400,
@@ -75,12 +75,12 @@ def told(api: DataApi) -> list[Members]:
     return list(requests.get(f"{api.url}/_faults", timeout=5).json())
 
 
-def insert(api: DataApi, number: int = 1, **members: Any) -> None:
-    api.execute(INSERT, [parameter("id", longValue=number)], **members)
+def insert(api: DataApi, number: int = 1, **data: Any) -> None:
+    api.execute(INSERT, [parameter("id", longValue=number)], **data)
 
 
 def rows(api: DataApi) -> list[int]:
-    """Return what is in the table, whatever the plan; it ends with this."""
+    """Return the table's rows without faults; ends the plan."""
     requests.delete(f"{api.url}/_faults", timeout=5)
     records = api.execute("SELECT id FROM faulted ORDER BY id")["records"]
     return [field["longValue"] for (field,) in records]
@@ -95,7 +95,7 @@ def fails(api: DataApi) -> bool:
 
 
 def raw(api: DataApi, sql: str = "SELECT 1") -> list[tuple[float, bytes]]:
-    """Send a call by a bare socket; returns what was received, and after how many seconds."""
+    """Send a call on a bare socket. Returns the received bytes, and the duration in seconds."""
     body = json.dumps({**ARNS, "sql": sql, "database": "customers"}).encode()
     head = f"POST /Execute HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
     address = urlsplit(api.url)
@@ -110,7 +110,7 @@ def raw(api: DataApi, sql: str = "SELECT 1") -> list[tuple[float, bytes]]:
     return received
 
 
-def test_every_modelled_error_can_be_a_fault(api: DataApi) -> None:
+def test_every_modelled_error_can_be_injected(api: DataApi) -> None:
     """Each error of botocore's model arrives as its class, with the model's status."""
     model = api.client.meta.service_model
     assert set(MODELLED) == {shape.name for shape in model.error_shapes}
@@ -122,9 +122,11 @@ def test_every_modelled_error_can_be_a_fault(api: DataApi) -> None:
     assert rows(api) == []
 
 
-def test_errors_outside_the_model_can_be_faults(api: DataApi) -> None:
-    """Errors that AWS answers although its model has none keep their name and words."""
-    for name in set(errors()) - set(MODELLED):
+def test_errors_outside_the_model_can_be_injected(api: DataApi) -> None:
+    """Errors that AWS returns although they are not in the model keep their name and message."""
+    names = set(errors()) - set(MODELLED)
+    assert "ThrottlingException" in names
+    for name in names:
         plan(api, {"fault": name, "message": "so it is"})
         with pytest.raises(api.errors.ClientError) as caught:
             api.execute("SELECT 1")
@@ -132,7 +134,7 @@ def test_errors_outside_the_model_can_be_faults(api: DataApi) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 429])
-def test_throttling(api: DataApi, status: int) -> None:
+def test_throttling_status_can_be_chosen(api: DataApi, status: int) -> None:
     """AWS throttles with 400, its gateways with 429."""
     plan(api, {"fault": "ThrottlingException", "status": status})
     with pytest.raises(api.errors.ClientError, match="Rate exceeded") as caught:
@@ -142,8 +144,8 @@ def test_throttling(api: DataApi, status: int) -> None:
     assert response["ResponseMetadata"]["HTTPStatusCode"] == status
 
 
-def test_the_next_calls_are_counted_exactly(api: DataApi) -> None:
-    """Three are three, also of ten at once; then all is well, and the counts say so."""
+def test_fault_for_n_calls_hits_exactly_n(api: DataApi) -> None:
+    """A fault for three calls hits exactly three of ten concurrent calls, and is counted."""
     plan(api, {"fault": "DatabaseResumingException", "calls": 3})
     seen: list[bool] = []
     threads = [threading.Thread(target=lambda: seen.append(fails(api))) for _ in range(10)]
@@ -156,8 +158,8 @@ def test_the_next_calls_are_counted_exactly(api: DataApi) -> None:
     assert (fault["given"], fault["left"]) == (3, 0)
 
 
-def test_a_share_is_the_same_for_the_same_seed(api: DataApi) -> None:
-    """A share hits about its part of the calls: by one seed the same ones, by another others."""
+def test_share_is_reproducible_by_seed(api: DataApi) -> None:
+    """A share hits about this part of the calls: the same ones for the same seed."""
 
     def hit(seed: int) -> list[bool]:
         plan(api, {"fault": "DatabaseResumingException", "share": 0.3, "seed": seed})
@@ -170,8 +172,8 @@ def test_a_share_is_the_same_for_the_same_seed(api: DataApi) -> None:
     assert first != hit(2)
 
 
-def test_a_fault_may_be_for_one_operation(api: DataApi) -> None:
-    """The calls of another operation pass it by, and leave its count alone."""
+def test_fault_can_be_limited_to_one_operation(api: DataApi) -> None:
+    """Calls of other operations are not hit and not counted."""
     calls: dict[str, Callable[[], Any]] = {
         "Execute": lambda: api.execute("SELECT 1"),
         "BatchExecute": lambda: api.batch("DELETE FROM faulted", [[]]),
@@ -194,8 +196,8 @@ def test_a_fault_may_be_for_one_operation(api: DataApi) -> None:
         assert told(api)[0]["left"] == 0
 
 
-def test_the_first_fault_that_a_call_meets_is_given(api: DataApi) -> None:
-    """A plan is a list in order; one that is used up makes room for the next."""
+def test_first_matching_fault_is_injected(api: DataApi) -> None:
+    """A plan is an ordered list. After a fault is used up, the next one applies."""
     plan(
         api,
         {"fault": "ServiceUnavailableError", "operation": "Execute"},
@@ -218,18 +220,18 @@ def test_the_first_fault_that_a_call_meets_is_given(api: DataApi) -> None:
         ("DatabaseUnavailableException", r"\(DatabaseUnavailableException\)"),
     ],
 )
-def test_before_and_after_the_effect(
+def test_fault_is_injected_before_or_after_execution(
     api: DataApi, fault: str, error: str, when: Members, expected: list[int]
 ) -> None:
-    """The client has the same error; whether the row is there, only the database knows."""
+    """The client gets the same error in both cases; only the database differs."""
     plan(api, {"fault": fault, **when})
     with pytest.raises((ConnectionClosedError, ClientError), match=error):
         insert(api)
     assert rows(api) == expected
 
 
-def test_dropped_after_the_commit(api: DataApi) -> None:
-    """A commit whose answer is lost has been done: the row is there, the transaction gone."""
+def test_connection_dropped_after_commit_keeps_the_row(api: DataApi) -> None:
+    """The commit was executed, but its response was lost: the row is stored."""
     transaction = api.begin()
     insert(api, transactionId=transaction)
     plan(api, {"fault": "drop", "when": "after", "operation": "CommitTransaction"})
@@ -240,8 +242,8 @@ def test_dropped_after_the_commit(api: DataApi) -> None:
     assert rows(api) == [1]
 
 
-def test_dropped_before_the_commit(api: DataApi) -> None:
-    """A commit that never arrived has not been done, and may be repeated."""
+def test_connection_dropped_before_commit_can_be_retried(api: DataApi) -> None:
+    """The commit was not executed, and may be retried."""
     transaction = api.begin()
     insert(api, transactionId=transaction)
     plan(api, {"fault": "drop", "operation": "CommitTransaction"})
@@ -252,16 +254,16 @@ def test_dropped_before_the_commit(api: DataApi) -> None:
     assert rows(api) == [1]
 
 
-def test_a_drop_has_no_byte(api: DataApi) -> None:
-    """A dropped connection ends without an answer, whatever the answer would have been."""
+def test_dropped_connection_sends_no_byte(api: DataApi) -> None:
+    """A dropped connection ends without a byte, regardless of the response."""
     for sql in ("SELECT 1", "SELEC 1"):
         plan(api, {"fault": "drop"}, {"fault": "drop", "when": "after"})
         assert raw(api, sql) == []
         assert raw(api, sql) == []
 
 
-def test_half_an_answer(api: DataApi) -> None:
-    """The headers promise the whole, half of it comes, and then the connection's end."""
+def test_half_response_is_cut_off(api: DataApi) -> None:
+    """The headers announce the full length, but the connection closes after half of the body."""
     plan(api, {"fault": "half", "calls": 3})
     assert api.execute("INSERT INTO faulted (id) VALUES (1)") == {}, "boto3 hides that it is half"
     with pytest.raises(requests.exceptions.ChunkedEncodingError, match="IncompleteRead"):
@@ -274,8 +276,8 @@ def test_half_an_answer(api: DataApi) -> None:
     assert rows(api) == [1]
 
 
-def test_garbage(api: DataApi) -> None:
-    """A whole answer by its headers, yet nothing that anyone can read; the effect is there."""
+def test_garbled_response_is_unreadable(api: DataApi) -> None:
+    """By its headers the response is complete, but it is unreadable. The statement was executed."""
     plan(api, {"fault": "garbage", "calls": 2})
     with pytest.raises(UnicodeDecodeError):
         insert(api)
@@ -286,8 +288,8 @@ def test_garbage(api: DataApi) -> None:
     assert rows(api) == [1]
 
 
-def test_an_answer_that_drips(api: DataApi) -> None:
-    """The body comes piece by piece over the time given, and is whole in the end."""
+def test_dripping_response_is_complete(api: DataApi) -> None:
+    """The body arrives in pieces over the given time, and is complete in the end."""
     plan(api, {"fault": "drip", "seconds": 0.6, "calls": 2})
     started = time.monotonic()
     assert api.value("SELECT 1") == {"longValue": 1}
@@ -299,8 +301,8 @@ def test_an_answer_that_drips(api: DataApi) -> None:
     assert b"".join(data for _, data in received).endswith(b'"records":[[{"longValue":1}]]}')
 
 
-def test_waiting(api: DataApi) -> None:
-    """The time passes before the statement, or after it, and the answer is the right one."""
+def test_waiting_fault_delays_the_response(api: DataApi) -> None:
+    """The delay is before or after the statement, and the response is correct."""
     for when, early in (("before", []), ("after", [1])):
         plan(api, {"fault": "wait", "seconds": 0.5, "when": when})
         waiter = threading.Thread(target=insert, args=(api,))
@@ -312,16 +314,16 @@ def test_waiting(api: DataApi) -> None:
         api.execute("DELETE FROM faulted")
 
 
-def test_an_error_may_take_its_time(api: DataApi) -> None:
-    """`seconds` goes with any fault."""
+def test_error_can_be_delayed(api: DataApi) -> None:
+    """`seconds` can be combined with any fault."""
     plan(api, {"fault": "DatabaseResumingException", "seconds": 0.4})
     started = time.monotonic()
     assert fails(api)
     assert time.monotonic() - started >= 0.4
 
 
-def test_a_client_that_loses_patience(api: DataApi) -> None:
-    """A statement whose client no longer waits for its answer takes effect all the same."""
+def test_statement_of_a_client_that_disconnected_is_executed(api: DataApi) -> None:
+    """A statement is executed even if its client no longer waits."""
     plan(api, {"fault": "wait", "seconds": 0.6})
     call = {**ARNS, "sql": "INSERT INTO faulted (id) VALUES (1)", "database": DATABASE}
     with pytest.raises(requests.ReadTimeout):
@@ -339,8 +341,10 @@ def test_a_client_that_loses_patience(api: DataApi) -> None:
         ({"fault": "DatabaseErrorException", "message": DEADLOCK}, "aborted due to an error"),
     ],
 )
-def test_what_ends_a_transaction(api: DataApi, fault: Members, cause: str) -> None:
-    """What would end a transaction in earnest ends it: it is rolled back, its locks are free."""
+def test_injected_aborting_error_rolls_back_the_transaction(
+    api: DataApi, fault: Members, cause: str
+) -> None:
+    """An error that would abort a transaction rolls it back and releases its locks."""
     insert(api, 2)
     transaction = api.begin()
     insert(api, 1, transactionId=transaction)
@@ -354,15 +358,15 @@ def test_what_ends_a_transaction(api: DataApi, fault: Members, cause: str) -> No
     assert rows(api) == [2]
 
 
-def test_only_a_transaction_can_expire(api: DataApi) -> None:
-    """A call outside transactions passes the fault by, and leaves its count alone."""
+def test_expire_hits_only_transactions(api: DataApi) -> None:
+    """Calls outside of transactions are not hit and not counted."""
     plan(api, {"fault": "expire"})
     insert(api)
     assert told(api)[0]["left"] == 1
 
 
-def test_other_errors_leave_a_transaction_open(api: DataApi) -> None:
-    """A call that was throttled or cancelled may be repeated in its transaction."""
+def test_other_injected_errors_leave_the_transaction_open(api: DataApi) -> None:
+    """A throttled or cancelled call may be retried in its transaction."""
     transaction = api.begin()
     for name in ("ThrottlingException", "DatabaseResumingException", "DatabaseErrorException"):
         plan(api, {"fault": name})
@@ -373,8 +377,8 @@ def test_other_errors_leave_a_transaction_open(api: DataApi) -> None:
     assert rows(api) == [1]
 
 
-def test_a_fault_takes_what_is_no_call(api: DataApi) -> None:
-    """A body that cannot be read is counted too, and then refused as ever."""
+def test_malformed_call_is_hit_by_faults(api: DataApi) -> None:
+    """A malformed body is counted, too; afterwards it is rejected as usual."""
     plan(api, {"fault": "expire"}, {"fault": "wait", "seconds": 0.01, "calls": 4})
     for body in (b"", b"[1]", b"\xff", b'{"transactionId": 5}'):
         answer = requests.post(f"{api.url}/Execute", data=body, timeout=5)
@@ -382,8 +386,8 @@ def test_a_fault_takes_what_is_no_call(api: DataApi) -> None:
     assert [fault["left"] for fault in told(api)] == [1, 0]
 
 
-def test_dropped_calls_leave_nothing(api: DataApi) -> None:
-    """A hundred connections that end badly take no connection of the database with them."""
+def test_dropped_calls_leak_no_connection(api: DataApi) -> None:
+    """A hundred dropped connections leak no database connection."""
     connected = api.sessions("user = 'customers'")
     plan(api, {"fault": "drop", "calls": 25}, {"fault": "half", "calls": 25})
     for _ in range(50):
@@ -394,8 +398,8 @@ def test_dropped_calls_leave_nothing(api: DataApi) -> None:
 
 
 @pytest.mark.parametrize("kind", ["wait", "drip"])
-def test_the_servers_end_waits_for_no_fault(mariadb: MariaDB, tmp_path: Path, kind: str) -> None:
-    """SIGTERM cuts off a call that is only waiting, and leaves no trace of it."""
+def test_shutdown_waits_for_no_fault(mariadb: MariaDB, tmp_path: Path, kind: str) -> None:
+    """SIGTERM interrupts a waiting call without a traceback."""
     with serving(mariadb.url, tmp_path, "--faults") as (url, server):
         api = DataApi(url)
         plan(api, {"fault": kind, "seconds": 30})
@@ -414,7 +418,7 @@ def test_the_servers_end_waits_for_no_fault(mariadb: MariaDB, tmp_path: Path, ki
 
 
 BROKEN = [
-    ("{", "not JSON: "),
+    ("{", "invalid JSON: "),
     ("{}", "plan: Invalid input type."),
     ("[1]", "0: Invalid input type."),
     ("[{}]", "0.fault: Missing data for required field."),
@@ -428,18 +432,18 @@ BROKEN = [
     ('[{"fault": "drop", "seconds": -1}]', "0.seconds: Must be greater than or equal to 0."),
     ('[{"fault": "drop", "seconds": NaN}]', "0.seconds: "),
     ('[{"fault": "drop", "times": 3}]', "0.times: Unknown field."),
-    ('[{"fault": "drop", "calls": 1, "share": 1}]', "0: Either calls or share, not both."),
-    ('[{"fault": "drop", "seed": 1}]', "0: A seed belongs to a share."),
-    ('[{"fault": "half", "when": "before"}]', "0: A half is an answer: after."),
-    ('[{"fault": "wait"}]', "0: A wait needs seconds."),
-    ('[{"fault": "drop", "status": 503}]', "0: Only an error has a status or a message."),
+    ('[{"fault": "drop", "calls": 1, "share": 1}]', "0: Set either calls or share, not both."),
+    ('[{"fault": "drop", "seed": 1}]', "0: A seed requires a share."),
+    ('[{"fault": "half", "when": "before"}]', "0: A half damages a response, so it must be after."),
+    ('[{"fault": "wait"}]', "0: A wait requires seconds."),
+    ('[{"fault": "drop", "status": 503}]', "0: Only an error may have a status or a message."),
     ('[{"fault": "BadRequestException", "status": 200}]', "0.status: Must be greater than"),
 ]
 
 
 @pytest.mark.parametrize(("text", "reason"), BROKEN, ids=[text for text, _ in BROKEN])
-def test_a_broken_plan_is_refused(api: DataApi, text: str, reason: str) -> None:
-    """What is wrong is said, with where it is, and the plan before it stays."""
+def test_invalid_plan_is_rejected(api: DataApi, text: str, reason: str) -> None:
+    """The message says what is wrong and where, and the previous plan stays."""
     plan(api, {"fault": "DatabaseResumingException"})
     answer = requests.put(f"{api.url}/_faults", data=text, timeout=5)
     assert (answer.status_code, answer.headers["x-amzn-ErrorType"]) == (400, "BadRequestException")
@@ -462,13 +466,15 @@ def start(*arguments: str) -> subprocess.CompletedProcess[str]:
     ("text", "reason"),
     [
         (None, "No such file or directory"),
-        ("{", "not JSON: "),
+        ("{", "invalid JSON: "),
         ('[{"fault": "drop", "calls": 0}]', "0.calls: Must be greater than or equal to 1."),
         ('[{"fault": "drop", "calls": 0, "when": "x"}, 1]', "; 1: Invalid input type."),
     ],
 )
-def test_a_broken_file_is_one_line(tmp_path: Path, text: str | None, reason: str) -> None:
-    """A plan that cannot be ends the program with one line, which names the file."""
+def test_invalid_plan_file_is_reported_in_one_line(
+    tmp_path: Path, text: str | None, reason: str
+) -> None:
+    """An invalid plan ends the program with one line, which names the file."""
     file = tmp_path / "faults.json"
     if text is not None:
         file.write_text(text)
@@ -478,8 +484,8 @@ def test_a_broken_file_is_one_line(tmp_path: Path, text: str | None, reason: str
     assert reason in ended.stderr
 
 
-def test_a_file_is_in_force_from_the_start(mariadb: MariaDB, tmp_path: Path) -> None:
-    """The plan of a file is given to the first calls, and is told and emptied as any other."""
+def test_plan_file_applies_from_the_start(mariadb: MariaDB, tmp_path: Path) -> None:
+    """The plan in the file hits the first calls, and can be read and emptied like any other."""
     file = tmp_path / "faults.json"
     file.write_text('[{"fault": "DatabaseResumingException", "calls": 2}]')
     with serving(mariadb.url, tmp_path, "--faults", str(file)) as (url, _):
@@ -493,15 +499,15 @@ def test_a_file_is_in_force_from_the_start(mariadb: MariaDB, tmp_path: Path) -> 
         assert not fails(api)
 
 
-def test_without_the_flag_there_is_no_endpoint(data_api: str) -> None:
-    """A server that was not started for faults has none, and no way to ask for them."""
+def test_server_without_faults_has_no_endpoint(data_api: str) -> None:
+    """A server without `--faults` has no endpoint to inject faults."""
     for method in ("GET", "PUT", "DELETE"):
         answer = requests.request(method, f"{data_api}/_faults", timeout=5)
         assert answer.headers["x-amzn-ErrorType"] == "UnknownOperationException"
 
 
-def test_the_page_tells_all() -> None:
-    """docs/data-api-server.md explains every kind of fault and every member."""
+def test_page_documents_every_fault_and_field() -> None:
+    """docs/data-api-server.md documents every kind of fault and every field."""
     page = (PROJECT / "docs" / "data-api-server.md").read_text()
     for name in [*OTHERS, *ANSWERS, *OPERATIONS, *Fault().fields]:
         assert f"`{name}`" in page, name

@@ -1,4 +1,4 @@
-"""The server as another language's SDK sees it: AWS's for JavaScript, on Node."""
+"""The server with the SDK of another language: AWS's JavaScript SDK on Node."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ KEY = {"DATA_API_ACCESS_KEY_ID": "AKIDNODE", "DATA_API_SECRET_ACCESS_KEY": "s/e+
 
 @pytest.fixture(scope="module")
 def sdk() -> Path:
-    """Install the SDK that is locked beside this file, unless it is there; return its place."""
+    """Install the SDK that is locked next to this file, if necessary. Return its folder."""
     if not (shutil.which("node") and shutil.which("npm")):
         pytest.skip("the tests of AWS's SDK for JavaScript take Node and npm")
     lock = NODE / "package-lock.json"
@@ -45,8 +45,8 @@ def run(
 
 
 @pytest.mark.slow
-def test_another_languages_sdk_cannot_tell(sdk: Path, mariadb: MariaDB, tmp_path: Path) -> None:
-    """Types, null, blobs, big integers, parameters, errors, transactions, signatures: all fit."""
+def test_javascript_sdk_works(sdk: Path, mariadb: MariaDB, tmp_path: Path) -> None:
+    """Types, null, blobs, big integers, parameters, errors, transactions and signatures work."""
     arns = ["--resource-arn", ARNS["resourceArn"], "--secret-arn", ARNS["secretArn"]]
     options = [*arns, "--statement-timeout", "1"]
     with serving(mariadb.url, tmp_path, *options, environment=KEY) as (url, _):

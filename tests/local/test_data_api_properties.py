@@ -1,4 +1,4 @@
-"""Properties: whatever goes in as a parameter, and whatever SQL says, comes back as it was."""
+"""Properties: any parameter and any SQL reaches the database and returns unchanged."""
 
 import datetime as dt
 import re
@@ -22,36 +22,36 @@ many = settings(max_examples=60, deadline=None)
 
 @many
 @given(text=st.text())
-def test_any_text_comes_back(data_api: str, text: str) -> None:
-    """Any Unicode string survives the way in and out."""
+def test_any_text_is_returned_unchanged(data_api: str, text: str) -> None:
+    """Any Unicode string is returned unchanged."""
     assert {STRING: text} == _back(connect(data_api), stringValue=text)
 
 
 @many
 @given(data=st.binary(max_size=2000))
-def test_any_bytes_come_back(data_api: str, data: bytes) -> None:
-    """Any bytes survive the way in and out."""
+def test_any_bytes_are_returned_unchanged(data_api: str, data: bytes) -> None:
+    """Any bytes are returned unchanged."""
     assert {"blobValue": data} == _back(connect(data_api), blobValue=data)
 
 
 @many
 @given(number=st.integers(-(2**63), 2**63 - 1))
-def test_any_integer_comes_back(data_api: str, number: int) -> None:
-    """Any 64-bit integer survives the way in and out."""
+def test_any_integer_is_returned_unchanged(data_api: str, number: int) -> None:
+    """Any 64-bit integer is returned unchanged."""
     assert {"longValue": number} == _back(connect(data_api), longValue=number)
 
 
 @many
 @given(number=st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False))
-def test_any_double_comes_back(data_api: str, number: float) -> None:
-    """Any double survives the way in and out, to the last bit."""
+def test_any_double_is_returned_unchanged(data_api: str, number: float) -> None:
+    """Any double is returned unchanged, to the last bit."""
     assert {"doubleValue": number} == _back(connect(data_api), doubleValue=number)
 
 
 @many
 @given(number=st.decimals(-(10**30), 10**30, places=8))
-def test_any_decimal_comes_back(data_api: str, number: Decimal) -> None:
-    """Any decimal survives the way in and out, its scale included."""
+def test_any_decimal_is_returned_unchanged(data_api: str, number: Decimal) -> None:
+    """Any decimal is returned unchanged, including its scale."""
     value = parameter("v", "DECIMAL", stringValue=str(number))
     field = connect(data_api).value("SELECT :v", [value])
     assert Decimal(field[STRING]).as_tuple().exponent == number.as_tuple().exponent
@@ -66,15 +66,15 @@ def _hinted(url: str, hint: str, text: str) -> str:
 # MySQL's dates begin with the year 1000, and a typed literal has as many digits as it shows.
 @many
 @given(date=st.dates(dt.date(1000, 1, 1)))
-def test_any_date_comes_back(data_api: str, date: dt.date) -> None:
-    """Any date survives the way in and out."""
+def test_any_date_is_returned_unchanged(data_api: str, date: dt.date) -> None:
+    """Any date is returned unchanged."""
     assert date.isoformat() == _hinted(data_api, "DATE", date.isoformat())
 
 
 @many
 @given(time=st.times(), precision=st.sampled_from(["seconds", "milliseconds", "microseconds"]))
-def test_any_time_comes_back(data_api: str, time: dt.time, precision: str) -> None:
-    """Any time of day survives the way in and out, with as many digits as it had."""
+def test_any_time_is_returned_unchanged(data_api: str, time: dt.time, precision: str) -> None:
+    """Any time of day is returned unchanged, with the same number of digits."""
     text = time.isoformat(precision)
     assert text == _hinted(data_api, "TIME", text)
 
@@ -84,35 +84,37 @@ def test_any_time_comes_back(data_api: str, time: dt.time, precision: str) -> No
     moment=st.datetimes(dt.datetime(1000, 1, 1)),  # noqa: DTZ001
     precision=st.sampled_from(["seconds", "milliseconds", "microseconds"]),
 )
-def test_any_timestamp_comes_back(data_api: str, moment: dt.datetime, precision: str) -> None:
-    """Any moment survives the way in and out, with as many digits as it had."""
+def test_any_timestamp_is_returned_unchanged(
+    data_api: str, moment: dt.datetime, precision: str
+) -> None:
+    """Any timestamp is returned unchanged, with the same number of digits."""
     text = moment.isoformat(" ", precision)
     assert text == _hinted(data_api, "TIMESTAMP", text)
 
 
 @many
 @given(values=st.lists(st.text(max_size=5) | st.integers(-5, 5) | st.none(), max_size=8))
-def test_any_parameters_of_one_statement_keep_apart(
+def test_parameters_of_one_statement_are_not_mixed_up(
     data_api: str, values: list[str | int | None]
 ) -> None:
-    """Each value stays with its name, whatever the others hold, and however alike names are."""
+    """Each value belongs to its name, even if names and values are similar."""
 
-    def value(each: str | int | None) -> Field:
-        if each is None:
+    def value(content: str | int | None) -> Field:
+        if content is None:
             return {"isNull": True}
-        return {STRING: each} if isinstance(each, str) else {"longValue": each}
+        return {STRING: content} if isinstance(content, str) else {"longValue": content}
 
-    named = {f"v{'_' * number}": value(each) for number, each in enumerate(values)}
+    named = {f"v{'_' * number}": value(item) for number, item in enumerate(values)}
     sql = ", ".join(["1", *(f":{name}" for name in named)])
-    parameters = [parameter(name, **each) for name, each in named.items()]
+    parameters = [parameter(name, **element) for name, element in named.items()]
     _, *back = connect(data_api).row(f"SELECT {sql}", parameters)
     assert list(named.values()) == back
 
 
-# What SQL is made of that a tokenizer may take for something else.
+# Parts of SQL that a tokenizer may misinterpret.
 _odd = st.lists(st.sampled_from([":v", *":v'\"`\\", *"%s(-#/*;@ "])).map("".join) | st.text()
 _quoted = st.tuples(_odd, st.sampled_from("'\""), st.sampled_from(["double", "backslash"]))
-# A NUL outside a literal ends a statement for MariaDB itself.
+# Outside of literals, MariaDB ends a statement at a NUL.
 _remarks = _odd.map(lambda text: re.sub(r"[\0\n]|\*/", "", text))
 _comments = st.one_of(
     _remarks.map("/* {} */".format),
@@ -123,7 +125,7 @@ _comments = st.one_of(
 
 
 def _literal(text: str, quote: str, escape: str) -> str:
-    """Write `text` as a string of SQL, its quotes doubled or with a backslash."""
+    """Write `text` as an SQL string, with its quotes doubled or escaped."""
     escaped = text.replace("\\", "\\\\")
     return quote + escaped.replace(quote, quote * 2 if escape == "double" else f"\\{quote}") + quote
 
@@ -133,7 +135,7 @@ def _literal(text: str, quote: str, escape: str) -> str:
 def test_any_sql_is_passed_on_unchanged(
     data_api: str, pieces: list[tuple[tuple[str, str, str], str, str]]
 ) -> None:
-    """Literals and comments reach the database as they are, and placeholders are still found."""
+    """Literals and comments reach the database unchanged, and placeholders are found."""
     columns = [
         f"{before}{_literal(*quoted)} AS `c:v{number}`{after},"
         for number, (quoted, before, after) in enumerate(pieces)

@@ -1,4 +1,4 @@
-"""Requests: what a body must be, and how large; anything else gets a modelled error."""
+"""Request bodies: format and size limits. Anything else gets a modelled error."""
 
 import json
 from http.client import HTTPConnection
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.local.data_api import ARNS, DataApi, connect, parameter
 
 PATHS = ["Execute", "BatchExecute", "BeginTransaction", "CommitTransaction", "RollbackTransaction"]
-# Enough for every operation to get past its required members.
+# Enough for every operation to pass the check of required fields.
 CALL: dict[str, Any] = {**ARNS, "sql": "SELECT 1", "transactionId": "none"}
 
 
@@ -23,13 +23,13 @@ def api(data_api: str) -> DataApi:
 
 
 def post(url: str, path: str, body: bytes) -> tuple[int, str, dict[str, Any]]:
-    """Send a body as it is; returns status, error type and the JSON answer."""
+    """Send a raw body. Returns status, error type and the JSON response."""
     answer = requests.post(f"{url}/{path}", data=body, timeout=10)
     return answer.status_code, answer.headers.get("x-amzn-ErrorType", ""), answer.json()
 
 
-def test_sql_has_a_longest(api: DataApi) -> None:
-    """65,536 characters are taken, one more is refused in AWS's words."""
+def test_too_long_sql_is_rejected(api: DataApi) -> None:
+    """65,536 characters are accepted; one more is rejected with AWS's message."""
     sql = "SELECT 'é" + "x" * (65_536 - len("SELECT 'é'")) + "'"
     assert len(sql) == 65_536
     api.execute(sql)
@@ -53,7 +53,7 @@ def test_sql_has_a_longest(api: DataApi) -> None:
     ],
     ids=lambda body: repr(body[:22]),
 )
-def test_what_is_no_json_object_is_refused(api: DataApi, path: str, body: bytes) -> None:
+def test_body_that_is_not_a_json_object_is_rejected(api: DataApi, path: str, body: bytes) -> None:
     """A body that is not a JSON object is a BadRequestException, at every path."""
     status, error, answer = post(api.url, path, body)
     assert (status, error) == (400, "BadRequestException")
@@ -104,8 +104,8 @@ def test_what_is_no_json_object_is_refused(api: DataApi, path: str, body: bytes)
         ("RollbackTransaction", {"transactionId": {}}),
     ],
 )
-def test_members_are_checked(api: DataApi, path: str, members: dict[str, Any]) -> None:
-    """A member that is missing, of a wrong type or too long is a BadRequestException."""
+def test_invalid_fields_are_rejected(api: DataApi, path: str, members: dict[str, Any]) -> None:
+    """A missing field, or one of a wrong type or length, is a BadRequestException."""
     body = {key: value for key, value in {**CALL, **members}.items() if value is not None}
     status, error, answer = post(api.url, path, json.dumps(body).encode())
     assert (status, error) == (400, "BadRequestException")
@@ -122,23 +122,23 @@ def test_members_are_checked(api: DataApi, path: str, members: dict[str, Any]) -
         ("CommitTransaction", {"transactionId": ""}, "TransactionNotFoundException"),
     ],
 )
-def test_lengths_at_their_limits_are_taken(
+def test_lengths_at_their_limits_are_accepted(
     api: DataApi, path: str, members: dict[str, Any], error: str | None
 ) -> None:
-    """The shortest and the longest value that AWS's model allows get past the checks."""
+    """The shortest and the longest values in AWS's model are accepted."""
     call = {**ARNS, "sql": "SELECT 1", **members}
     answer = requests.post(f"{api.url}/{path}", json=call, timeout=10)
     assert answer.headers.get("x-amzn-ErrorType") == error
 
 
-def test_unknown_members_are_ignored(api: DataApi) -> None:
-    """A member that no operation has changes nothing, and null is as good as absent."""
+def test_unknown_fields_are_ignored(api: DataApi) -> None:
+    """Unknown fields are ignored, and null equals absent."""
     body = {**ARNS, "sql": "SELECT 1", "transactionId": None, "unknown": {"a": 1}}
     assert post(api.url, "Execute", json.dumps(body).encode())[0] == 200
 
 
-def test_a_request_has_a_largest(api: DataApi) -> None:
-    """4 MiB, headers included, is the most that a request may have."""
+def test_too_large_request_is_rejected(api: DataApi) -> None:
+    """A request, including headers, may have at most 4 MiB."""
     headers = {"host": urlsplit(api.url).netloc, "content-length": "4190000"}
     size = sum(len(name) + len(value) for name, value in headers.items())
     call = json.dumps({**ARNS, "sql": "SELECT 1", "unknown": ""}).encode()
@@ -153,8 +153,8 @@ def test_a_request_has_a_largest(api: DataApi) -> None:
         connection.close()
 
 
-def test_what_is_no_operation_is_not_found(api: DataApi) -> None:
-    """Another path or method is answered as an unknown operation."""
+def test_unknown_operation_returns_404(api: DataApi) -> None:
+    """Another path or method returns an unknown operation error."""
     for method, path in (("POST", "ExecuteSql"), ("GET", "Execute"), ("PUT", "")):
         answer = requests.request(method, f"{api.url}/{path}", timeout=10)
         expected = (404, "UnknownOperationException")
@@ -189,13 +189,13 @@ _members = st.fixed_dictionaries(
 
 @settings(max_examples=100, deadline=None)
 @given(path=st.sampled_from(PATHS), members=_members, arns=st.sampled_from([ARNS, {}]))
-def test_garbage_gets_modelled_answers(
+def test_arbitrary_request_gets_a_modelled_response(
     data_api: str,
     path: str,
     members: dict[str, Any],
     arns: dict[str, str],
 ) -> None:
-    """No request, however odd, is answered by anything but a result or a modelled error."""
+    """Any request gets a result or a modelled error."""
     body = json.dumps({**arns, **members}).encode()
     status, error, answer = post(data_api, path, body)
     assert (status, error) == (200, "") or (status in (400, 404) and answer["message"])

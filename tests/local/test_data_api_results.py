@@ -1,4 +1,4 @@
-"""Result sets: the shapes that a call may ask for, and how large they may be."""
+"""Result sets: their formats and size limits."""
 
 import gc
 import json
@@ -29,7 +29,7 @@ def api(data_api: str) -> DataApi:
 
 @pytest.fixture(scope="module")
 def strict(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataApi]:
-    """Talk to a server whose rows may have 64 KB."""
+    """Run a server that limits rows to 64 KB."""
     with serving(mariadb.url, tmp_path_factory.mktemp("strict"), "--limit-rows") as (url, _):
         yield connect(url)
 
@@ -42,34 +42,34 @@ def strict(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         (STRINGS, [("stringValue", "7"), ("stringValue", "3"), ("stringValue", "2.50")]),
     ],
 )
-def test_numbers_return_as_asked(
+def test_numbers_follow_the_result_options(
     api: DataApi, options: dict[str, Any], expected: list[tuple[str, Any]]
 ) -> None:
-    """Integers and decimals come as the options say, each in its own Field."""
+    """Integers and decimals are returned according to the options, each in its own Field."""
     sql = "SELECT 7, CAST(3 AS DECIMAL(5)), CAST(2.5 AS DECIMAL(5, 2)), NULL"
     *fields, null = api.row(sql, **options)
-    assert [dict([each]) for each in expected] == fields
+    assert [dict([item]) for item in expected] == fields
     assert null == {"isNull": True}
 
 
 @pytest.mark.parametrize("type_", ["TINYINT", "SMALLINT", "MEDIUMINT", "INT", "BIGINT"])
-def test_every_integer_is_a_long(api: DataApi, type_: str) -> None:
-    """The option longReturnType is about every integer type, and never about a boolean."""
+def test_long_return_type_applies_to_every_integer(api: DataApi, type_: str) -> None:
+    """The option longReturnType applies to every integer type, but not to booleans."""
     api.execute(f"CREATE OR REPLACE TABLE longs (i {type_}, z {type_}(5) ZEROFILL, b BOOL)")
     api.execute("INSERT INTO longs VALUES (-5, 5, 1)")
     fields = api.row("SELECT * FROM longs", **STRINGS)
     assert fields == [{"stringValue": "-5"}, {"stringValue": "5"}, {"booleanValue": True}]
 
 
-def test_a_decimal_of_more_than_64_bits_is_a_double(api: DataApi) -> None:
-    """DOUBLE_OR_LONG makes a doubleValue of a whole number that no long can hold."""
+def test_decimal_of_more_than_64_bits_is_a_double(api: DataApi) -> None:
+    """DOUBLE_OR_LONG returns a doubleValue for an integer that does not fit a long."""
     sql = f"SELECT CAST({2**63 - 1} AS DECIMAL(30)), CAST({2**63} AS DECIMAL(30))"
     fields = api.row(sql, **NUMBERS)
     assert fields == [{"longValue": 2**63 - 1}, {"doubleValue": 2.0**63}]
 
 
-def test_json_is_one_string(api: DataApi) -> None:
-    """JSON gives a string in place of records and metadata."""
+def test_json_result_is_one_string(api: DataApi) -> None:
+    """JSON returns a string instead of records and metadata."""
     response = api.execute(
         "SELECT 1 AS id, 'Jane' AS name UNION SELECT 2, NULL",
         formatRecordsAs="JSON",
@@ -79,14 +79,14 @@ def test_json_is_one_string(api: DataApi) -> None:
     assert response == {"numberOfRecordsUpdated": 0, "formattedRecords": formatted}
 
 
-def test_json_of_nothing_is_an_empty_list(api: DataApi) -> None:
+def test_json_of_empty_result_is_an_empty_list(api: DataApi) -> None:
     """A result set without rows is `[]`."""
     response = api.execute("SELECT 1 FROM DUAL WHERE FALSE", formatRecordsAs="JSON")
     assert response["formattedRecords"] == "[]"
 
 
-def test_json_of_every_kind(api: DataApi) -> None:
-    """Each type has the JSON type that AWS's table gives it."""
+def test_json_type_of_every_column_type(api: DataApi) -> None:
+    """Each type has the JSON type in AWS's table."""
     api.execute(
         "CREATE OR REPLACE TABLE kinds (a BIGINT, u BIGINT UNSIGNED, b BOOL, c BIT(1), d DOUBLE,"
         " e DECIMAL(5,2), f TEXT, g BLOB, h DATETIME(3), i JSON, j INT)"
@@ -107,16 +107,16 @@ def test_json_of_every_kind(api: DataApi) -> None:
     assert "邓" in response["formattedRecords"]
 
 
-def test_json_keeps_to_the_options(api: DataApi) -> None:
-    """The options of a result set hold for JSON too."""
+def test_json_follows_the_result_options(api: DataApi) -> None:
+    """The options of a result set also apply to JSON."""
     sql = "SELECT 1 AS a, CAST(2 AS DECIMAL(5)) AS b"
     for options, formatted in ((NUMBERS, '[{"a":1,"b":2}]'), (STRINGS, '[{"a":"1","b":"2"}]')):
         response = api.execute(sql, formatRecordsAs="JSON", **options)
         assert response["formattedRecords"] == formatted
 
 
-def test_json_wants_different_labels(api: DataApi) -> None:
-    """Two columns of one name are an error, which leaves the transaction open."""
+def test_json_with_duplicate_labels_is_rejected(api: DataApi) -> None:
+    """Two columns with the same name are an error, which leaves the transaction open."""
     transaction = api.begin()
     with pytest.raises(api.errors.BadRequestException, match="more than one column named a"):
         api.execute("SELECT 1 AS a, 2 AS a", formatRecordsAs="JSON", transactionId=transaction)
@@ -124,20 +124,20 @@ def test_json_wants_different_labels(api: DataApi) -> None:
     api.rollback(transaction)
 
 
-def test_json_is_only_for_result_sets(api: DataApi) -> None:
-    """JSON is ignored where there is no result set."""
+def test_json_without_result_set_is_ignored(api: DataApi) -> None:
+    """JSON is ignored without a result set."""
     api.execute("CREATE OR REPLACE TABLE formatted (id INT)")
     response = api.execute("INSERT INTO formatted VALUES (1)", formatRecordsAs="JSON")
     assert response == {"generatedFields": [], "numberOfRecordsUpdated": 1}
 
 
-def test_json_has_a_largest(api: DataApi) -> None:
-    """10 MB of JSON are returned, more is a BadRequestException."""
+def test_too_large_json_is_rejected(api: DataApi) -> None:
+    """10 MB of JSON are returned; more is a BadRequestException."""
     labels = [f"label_{number:058}" for number in range(64)]
     columns = ", ".join(f"NULL AS {label}" for label in labels)
     # A row, with the comma or the bracket after it.
-    each = len(json.dumps({"rest": "", **dict.fromkeys(labels)}, separators=(",", ":"))) + 1
-    rows, rest = divmod(JSON - 1, each)
+    size = len(json.dumps({"rest": "", **dict.fromkeys(labels)}, separators=(",", ":"))) + 1
+    rows, rest = divmod(JSON - 1, size)
     sql = f"SELECT IF(seq = 1, REPEAT('x', :n), '') AS rest, {columns} FROM seq_1_to_{rows}"
     response = api.execute(sql, [parameter("n", longValue=rest)], formatRecordsAs="JSON")
     assert len(response["formattedRecords"]) == JSON
@@ -146,8 +146,8 @@ def test_json_has_a_largest(api: DataApi) -> None:
 
 
 @pytest.mark.parametrize(("text", "size"), [("x", 1), ("é", 2), ("𐐷", 4)])
-def test_a_response_has_a_largest(api: DataApi, text: str, size: int) -> None:
-    """1 MiB of bytes from the database is returned, more is an error."""
+def test_too_large_response_is_rejected(api: DataApi, text: str, size: int) -> None:
+    """1 MiB from the database is returned; more is an error."""
     times = RESPONSE // size
     sql = "SELECT REPEAT(:text, :times)"
     text_and = [parameter("text", stringValue=text)]
@@ -158,8 +158,8 @@ def test_a_response_has_a_largest(api: DataApi, text: str, size: int) -> None:
 
 
 @pytest.mark.parametrize("value", ["NULL", "''", "1"])
-def test_small_values_add_up(strict: DataApi, value: str) -> None:
-    """What the database sends for each value counts, also where that holds nothing."""
+def test_small_values_count_with_their_overhead(strict: DataApi, value: str) -> None:
+    """The database's overhead counts for each value, even for NULL."""
     with pytest.raises(strict.errors.UnsupportedResultException):
         strict.execute(f"SELECT {value} FROM seq_1_to_300000")
 
@@ -171,17 +171,17 @@ def test_small_values_add_up(strict: DataApi, value: str) -> None:
         "SELECT POINT(1, 1), REPEAT('a', 100000), SLEEP(0.3) FROM seq_1_to_100",
     ],
 )
-def test_what_is_refused_is_not_read_to_its_end(api: DataApi, sql: str) -> None:
-    """The call ends at once: its 30 seconds would be a timeout."""
+def test_rejected_result_is_not_read_to_its_end(api: DataApi, sql: str) -> None:
+    """The call ends at once: reading on would take 30 seconds and time out."""
     with pytest.raises(api.errors.UnsupportedResultException):
         api.execute(sql)
     assert api.value("SELECT 1") == {"longValue": 1}
 
 
-def test_what_is_refused_is_not_read_at_its_deletion(
+def test_rejected_result_is_not_read_on_deletion(
     mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """PyMySQL reads a result to its end when it is deleted, also from a connection that is gone."""
+    """PyMySQL reads a deleted result to its end, even from a lost connection."""
     unraisable: list[Any] = []
     monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
     connection = Connection(Address.parse(mariadb.url), "customers")
@@ -193,8 +193,8 @@ def test_what_is_refused_is_not_read_at_its_deletion(
     assert unraisable == []
 
 
-def test_rows_add_up(api: DataApi) -> None:
-    """The limit of a response is that of all its rows and columns."""
+def test_response_limit_covers_all_rows(api: DataApi) -> None:
+    """The limit of a response applies to all its rows and columns."""
     sql = "SELECT REPEAT('x', 512), X'00', NULL FROM seq_1_to_{}"
     most = 1 + (RESPONSE - 513) // (513 + 3 + 4)
     assert len(api.execute(sql.format(most))["records"]) == most
@@ -202,14 +202,14 @@ def test_rows_add_up(api: DataApi) -> None:
         api.execute(sql.format(most + 1))
 
 
-def test_a_row_has_a_largest_when_asked(strict: DataApi) -> None:
-    """With --limit-rows a row of 64 KB is returned, a larger one is an error."""
+def test_too_large_row_is_rejected_with_limit_rows(strict: DataApi) -> None:
+    """With --limit-rows, a row of 64 KB is returned, and a larger one is an error."""
     sql = f"SELECT 1, REPEAT('x', {ROW - 1}) UNION ALL SELECT 1, REPEAT('x', :n)"
     assert len(strict.execute(sql, [parameter("n", longValue=ROW - 1)])["records"]) == 2
     with pytest.raises(strict.errors.UnsupportedResultException, match="Packet for query is too"):
         strict.execute(sql, [parameter("n", longValue=ROW)])
 
 
-def test_a_row_may_be_large_otherwise(api: DataApi) -> None:
-    """Without --limit-rows a row may fill the response, as AWS has been seen to return it."""
+def test_large_row_is_returned_by_default(api: DataApi) -> None:
+    """Without --limit-rows, one row may fill the response, as observed with AWS."""
     assert len(api.value(f"SELECT REPEAT('x', {ROW * 8})")["stringValue"]) == ROW * 8

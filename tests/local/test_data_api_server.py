@@ -1,4 +1,4 @@
-"""The program: its command line, a database that comes and goes, clients that leave."""
+"""The program: command line, database restarts, and disconnecting clients."""
 
 import json
 import os
@@ -24,7 +24,7 @@ from tests.local.data_api import ARNS, DataApi, connect, serving, wait_until
 
 @pytest.fixture(scope="module")
 def private(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
-    """Run a database that a test may kill, if it starts it again; it commits nothing by itself."""
+    """Run a database that a test may kill, and must restart. Connections don't autocommit."""
     directory = tmp_path_factory.mktemp("private") / "mariadb"
     database = MariaDB(directory, free_port(), {"autocommit": "0"})
     try:
@@ -45,8 +45,8 @@ def run(*arguments: str, url: str = "") -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_help_tells_the_options_and_no_password() -> None:
-    """--help explains every option, and never shows the URL that is set."""
+def test_help_explains_options_without_the_password() -> None:
+    """--help explains every option, and never shows the configured URL."""
     told = run("--help", url="mysql://user:hidden@127.0.0.1:3306/customers")
     assert told.returncode == 0
     assert "--statement-timeout" in told.stdout
@@ -64,34 +64,36 @@ def test_help_tells_the_options_and_no_password() -> None:
         "mysql://user:hidden/slash@127.0.0.1/customers",
     ],
 )
-def test_a_bad_url_is_one_line(url: str) -> None:
-    """A URL that is none ends the program with one line, which does not repeat it."""
+def test_invalid_url_is_reported_in_one_line(url: str) -> None:
+    """An invalid URL ends the program with one line, which does not repeat the URL."""
     told = run(url=url)
     assert (told.returncode, told.stderr.count("\n"), told.stdout) == (2, 1, "")
     assert told.stderr.startswith("data-api: ")
     assert "hidden" not in told.stderr
 
 
-def test_a_port_in_use_is_one_line() -> None:
-    """A port that is taken ends the program with one line that names it."""
+def test_port_in_use_is_reported_in_one_line() -> None:
+    """A port in use ends the program with one line that names the port."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         told = run("--port", str(port), url="mysql://user:hidden@127.0.0.1/customers")
     assert told.returncode == 2
-    assert f"data-api: cannot listen on 127.0.0.1:{port}: Address already in use\n" == told.stderr
+    assert f"data-api: can't listen on 127.0.0.1:{port}: Address already in use\n" == told.stderr
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "nan", "soon"])
-def test_a_time_must_be_able_to_pass(seconds: str) -> None:
-    """A timeout that can never come, or is always over, ends the program with what is wrong."""
+def test_invalid_timeout_is_rejected(seconds: str) -> None:
+    """A timeout that is not positive ends the program with an explanation."""
     told = run(f"--transaction-idle-timeout={seconds}", url="mysql://user:hidden@127.0.0.1/shop")
     assert (told.returncode, told.stdout) == (2, "")
-    reason = f"argument --transaction-idle-timeout: must be seconds, more than 0: {seconds}\n"
+    reason = (
+        f"argument --transaction-idle-timeout: must be a number of seconds above 0, got {seconds}\n"
+    )
     assert told.stderr.endswith(reason)
 
 
-def test_it_starts_before_its_database(private: MariaDB, tmp_path: Path) -> None:
-    """Without a database calls are DatabaseUnavailableException, 504; with it they succeed."""
+def test_server_starts_without_its_database(private: MariaDB, tmp_path: Path) -> None:
+    """Without a database, calls return DatabaseUnavailableException, 504; later they succeed."""
     private.stop()
     with serving(private.url, tmp_path) as (url, _):
         api = DataApi(url)
@@ -103,8 +105,8 @@ def test_it_starts_before_its_database(private: MariaDB, tmp_path: Path) -> None
         assert api.value("SELECT @@autocommit", database="customers") == {"longValue": 1}
 
 
-def test_it_survives_the_death_of_its_database(private: MariaDB, tmp_path: Path) -> None:
-    """A killed database is unavailable, its transactions are gone, and its return is enough."""
+def test_server_survives_a_killed_database(private: MariaDB, tmp_path: Path) -> None:
+    """A killed database is unavailable, and its transactions are lost; a restart is sufficient."""
     with serving(private.url, tmp_path) as (url, _):
         api = connect(url)
         transaction = api.begin()
@@ -122,8 +124,8 @@ def test_it_survives_the_death_of_its_database(private: MariaDB, tmp_path: Path)
             api.commit(transaction)
 
 
-def test_a_database_that_dies_half_way_through_a_result(private: MariaDB, tmp_path: Path) -> None:
-    """A result that breaks off is DatabaseUnavailableException, and the server goes on."""
+def test_database_killed_during_a_result_is_unavailable(private: MariaDB, tmp_path: Path) -> None:
+    """A truncated result is DatabaseUnavailableException, and the server continues."""
     sql = "SELECT REPEAT('x', 20000), SLEEP(0.05) FROM seq_1_to_40"
     with serving(private.url, tmp_path) as (url, server):
         api = connect(url)
@@ -138,8 +140,8 @@ def test_a_database_that_dies_half_way_through_a_result(private: MariaDB, tmp_pa
 
 
 @pytest.mark.slow
-def test_a_database_that_hangs_hangs_nobody(private: MariaDB, tmp_path: Path) -> None:
-    """A database that no longer answers costs a call its time and no more, and may come back."""
+def test_hanging_database_costs_only_the_timeout(private: MariaDB, tmp_path: Path) -> None:
+    """A hanging database costs a call its timeout, and may recover."""
     with serving(private.url, tmp_path, "--statement-timeout", "1") as (url, _):
         api = connect(url)
         api.execute("SELECT 1")  # so that one of the two calls need not log in
@@ -156,8 +158,8 @@ def test_a_database_that_hangs_hangs_nobody(private: MariaDB, tmp_path: Path) ->
         assert api.value("SELECT 1") == {"longValue": 1}
 
 
-def test_a_restart_between_two_calls_goes_unnoticed(private: MariaDB, tmp_path: Path) -> None:
-    """A connection that the database closed while it was idle is not used again."""
+def test_database_restart_between_calls_is_unnoticed(private: MariaDB, tmp_path: Path) -> None:
+    """A connection that the database closed while it was idle is not reused."""
     with serving(private.url, tmp_path) as (url, _):
         api = connect(url)
         api.execute("SELECT 1")
@@ -166,8 +168,8 @@ def test_a_restart_between_two_calls_goes_unnoticed(private: MariaDB, tmp_path: 
         assert api.value("SELECT 1") == {"longValue": 1}
 
 
-def test_clients_that_leave_leave_nothing(mariadb: MariaDB, tmp_path: Path) -> None:
-    """Clients that hang up, half-way or while their statement runs, leave no connection in use."""
+def test_disconnected_clients_leak_no_connection(mariadb: MariaDB, tmp_path: Path) -> None:
+    """Clients that disconnect at any time leave no connection in use."""
     body = json.dumps({**ARNS, "sql": "SELECT SLEEP(0.5), 'deserted'"}).encode()
     head = f"POST /Execute HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
     with serving(mariadb.url, tmp_path) as (url, server):
@@ -186,10 +188,10 @@ def test_clients_that_leave_leave_nothing(mariadb: MariaDB, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("signal_", "expected"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 0)]
 )
-def test_a_signal_rolls_back_and_ends(
+def test_signal_rolls_back_and_ends(
     mariadb: MariaDB, tmp_path: Path, data_api: str, signal_: signal.Signals, expected: int
 ) -> None:
-    """SIGTERM and Ctrl-C end the program in a moment, with what runs and what is open."""
+    """SIGTERM and Ctrl-C end the program at once, including running statements."""
     other = connect(data_api)
     other.execute("CREATE OR REPLACE TABLE farewell (id INT PRIMARY KEY)")
     body = json.dumps({**ARNS, "sql": "SELECT SLEEP(30), 'farewell'"}).encode()

@@ -1,4 +1,4 @@
-"""Statements: their parameters, their results in AWS's shapes, and batches."""
+"""Statements: parameters, AWS's result formats, and batches."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def api(data_api: str) -> DataApi:
 
 @pytest.fixture(autouse=True)
 def _pets(api: DataApi) -> None:
-    """Make an empty table `pets`: id, unique name, age."""
+    """Create an empty table `pets`: id, unique name, age."""
     api.execute(
         "CREATE OR REPLACE TABLE pets (id INT UNSIGNED AUTO_INCREMENT PRIMARY KEY,"
         " name VARCHAR(20) NOT NULL UNIQUE, age INT NOT NULL DEFAULT 0)"
@@ -51,14 +51,16 @@ def names(api: DataApi) -> list[str]:
         (":v#", "V"),
     ],
 )
-def test_parameters_are_found_where_they_are(api: DataApi, expression: str, expected: str) -> None:
-    """A colon in a string or comment names nothing, and `%` is an ordinary character."""
+def test_parameters_are_only_found_outside_literals(
+    api: DataApi, expression: str, expected: str
+) -> None:
+    """A colon in a string or comment is no parameter, and `%` is an ordinary character."""
     value = parameter("v", stringValue="V")
     assert {"stringValue": expected} == api.value(f"SELECT {expression}", [value])
 
 
-def test_quoted_identifiers_keep_their_colons(api: DataApi) -> None:
-    """A colon in a quoted identifier names nothing."""
+def test_colon_in_quoted_identifier_is_no_parameter(api: DataApi) -> None:
+    """A colon in a quoted identifier is no parameter."""
     response = api.execute("SELECT 1 AS `a:v`", includeResultMetadata=True)
     assert response["columnMetadata"][0]["label"] == "a:v"
 
@@ -66,32 +68,32 @@ def test_quoted_identifiers_keep_their_colons(api: DataApi) -> None:
 @pytest.mark.parametrize(
     "sql", ["SELECT 1::v", "SELECT :é", "SELECT : v", "SELECT 1 :=v", "SELECT :"]
 )
-def test_what_is_no_placeholder_reaches_the_database(api: DataApi, sql: str) -> None:
-    """A colon that names nothing is passed on, for the database to refuse."""
+def test_other_colons_reach_the_database(api: DataApi, sql: str) -> None:
+    """Any other colon reaches the database, which rejects it."""
     near = sql[sql.index(":") :]
     with pytest.raises(api.errors.DatabaseErrorException, match=f"near '{near}'"):
         api.execute(sql, [parameter("v", longValue=1)])
 
 
-def test_a_parameter_name_may_be_a_number_and_occur_twice(api: DataApi) -> None:
-    """`:1` is a name, and every occurrence gets the value."""
+def test_parameter_name_may_be_a_number_and_repeated(api: DataApi) -> None:
+    """`:1` is a valid name, and every occurrence gets the value."""
     row = api.row("SELECT :1, :1", [parameter("1", longValue=5)])
     assert row == [{"longValue": 5}] * 2
 
 
-def test_a_missing_parameter_is_named(api: DataApi) -> None:
-    """A placeholder without a value is a BadRequestException in AWS's words."""
+def test_missing_parameter_is_named(api: DataApi) -> None:
+    """A placeholder without a value is a BadRequestException with AWS's message."""
     with pytest.raises(api.errors.BadRequestException, match=r"Cannot find parameter: nobody$"):
         api.execute("SELECT :v, :nobody", [parameter("v", longValue=1)])
 
 
-def test_an_unused_parameter_is_ignored(api: DataApi) -> None:
-    """A value that no placeholder names does nothing."""
+def test_unused_parameter_is_ignored(api: DataApi) -> None:
+    """A value without a placeholder is ignored."""
     assert api.value("SELECT 1", [parameter("v", longValue=5)]) == {"longValue": 1}
 
 
-def test_a_value_cannot_become_sql(api: DataApi) -> None:
-    """Quotes and backslashes in a value stay in it, whatever escapes the session has been set."""
+def test_value_cannot_become_sql(api: DataApi) -> None:
+    """Quotes and backslashes stay in the value, regardless of the session's escape mode."""
     text, data = r"\' OR 1=1 -- ", b"\\' OR 1=1 -- \x00\xff"
     values = [parameter("text", stringValue=text), parameter("data", blobValue=data)]
     expected = [{"stringValue": text}, {"blobValue": data}]
@@ -103,15 +105,15 @@ def test_a_value_cannot_become_sql(api: DataApi) -> None:
     api.rollback(transaction)
 
 
-def test_an_insert_generates_a_field(api: DataApi) -> None:
-    """An INSERT reports its AUTO_INCREMENT id and its count, and has no records."""
+def test_insert_returns_generated_fields(api: DataApi) -> None:
+    """An INSERT returns its AUTO_INCREMENT id and its count, but no records."""
     api.execute("ALTER TABLE pets AUTO_INCREMENT = 41")
     response = api.execute("INSERT INTO pets (name) VALUES ('Rex')")
     assert response == {"generatedFields": [{"longValue": 41}], "numberOfRecordsUpdated": 1}
 
 
-def test_an_update_counts_matched_rows(api: DataApi) -> None:
-    """An UPDATE counts the rows that it finds, also those that it leaves as they are."""
+def test_update_counts_matched_rows(api: DataApi) -> None:
+    """An UPDATE counts the matched rows, including unchanged ones."""
     api.execute("INSERT INTO pets (name) VALUES ('Rex'), ('Ada')")
     response = api.execute("UPDATE pets SET age = 0 WHERE name <> 'nobody'")
     assert response == {"generatedFields": [], "numberOfRecordsUpdated": 2}
@@ -119,14 +121,14 @@ def test_an_update_counts_matched_rows(api: DataApi) -> None:
     assert api.execute("DELETE FROM pets")["numberOfRecordsUpdated"] == 2
 
 
-def test_a_select_counts_nothing(api: DataApi) -> None:
-    """A SELECT has records, be they none, and no generatedFields."""
+def test_select_returns_no_generated_fields(api: DataApi) -> None:
+    """A SELECT returns records, even if empty, but no generatedFields."""
     expected = {"numberOfRecordsUpdated": 0, "records": []}
     assert expected == api.execute("SELECT * FROM pets")
 
 
-def test_options_at_their_defaults_change_nothing(api: DataApi) -> None:
-    """Options that say what is so anyway are taken."""
+def test_default_options_change_nothing(api: DataApi) -> None:
+    """Options with their default values are accepted."""
     options = {"decimalReturnType": "STRING", "longReturnType": "LONG"}
     value = api.value(
         "SELECT 1", continueAfterTimeout=True, formatRecordsAs="NONE", resultSetOptions=options
@@ -137,8 +139,8 @@ def test_options_at_their_defaults_change_nothing(api: DataApi) -> None:
 @pytest.mark.parametrize(
     "sql", ["SELECT 1; SELECT 2", "SELECT 1;;SELECT 2", "SELECT 1; -- x\n DROP TABLE pets;"]
 )
-def test_one_statement_per_call(api: DataApi, sql: str) -> None:
-    """Several statements are refused in AWS's words."""
+def test_several_statements_are_rejected(api: DataApi, sql: str) -> None:
+    """Several statements are rejected with AWS's message."""
     with pytest.raises(api.client.exceptions.ClientError) as caught:
         api.execute(sql)
     error = caught.value.response["Error"]
@@ -147,13 +149,13 @@ def test_one_statement_per_call(api: DataApi, sql: str) -> None:
 
 
 @pytest.mark.parametrize("sql", ["SELECT ';'", "SELECT ';';", "SELECT ';' ; \n", "SELECT ';' -- ;"])
-def test_a_semicolon_is_not_yet_a_second_statement(api: DataApi, sql: str) -> None:
-    """A semicolon in a string, a comment or at the end is fine."""
+def test_semicolon_in_literal_is_accepted(api: DataApi, sql: str) -> None:
+    """A semicolon in a string, in a comment or at the end is accepted."""
     assert api.value(sql) == {"stringValue": ";"}
 
 
-def test_a_batch_runs_once_per_set(api: DataApi) -> None:
-    """A batch reports each set's generated fields."""
+def test_batch_runs_once_per_parameter_set(api: DataApi) -> None:
+    """A batch returns each set's generated fields."""
     sets = [[parameter("name", stringValue=name)] for name in ("Rex", "Ada")]
     sql = "INSERT INTO pets (name) VALUES (:name)"
     expected = [{"generatedFields": [{"longValue": number}]} for number in (1, 2)]
@@ -161,15 +163,15 @@ def test_a_batch_runs_once_per_set(api: DataApi) -> None:
     assert names(api) == ["Ada", "Rex"]
 
 
-def test_a_batch_without_sets_does_nothing(api: DataApi) -> None:
-    """A batch runs its statement as often as it has parameter sets."""
+def test_batch_with_empty_sets_does_nothing(api: DataApi) -> None:
+    """A batch with an empty list of sets executes nothing."""
     assert api.batch("INSERT INTO pets (name) VALUES ('Rex')", []) == []
     assert api.batch("INSERT INTO pets (name) VALUES ('Ada')", [[]])
     assert names(api) == ["Ada"]
 
 
-def test_each_set_has_parameters_of_its_own(api: DataApi) -> None:
-    """A set need not name what another does, but all that the statement names."""
+def test_parameter_sets_are_independent(api: DataApi) -> None:
+    """Sets may have different parameters, but each needs all that the statement names."""
     sql = "INSERT INTO pets (name) VALUES (:name)"
     rex, unused = parameter("name", stringValue="Rex"), parameter("age", longValue=3)
     api.batch(sql, [[rex], [unused, parameter("name", stringValue="Ada")]])
@@ -181,14 +183,14 @@ def test_each_set_has_parameters_of_its_own(api: DataApi) -> None:
     assert names(api) == ["Ada", "Rex"]
 
 
-def test_a_batch_need_not_have_sets(api: DataApi) -> None:
-    """The member parameterSets may be missing, which is as good as empty."""
+def test_batch_without_parameter_sets_does_nothing(api: DataApi) -> None:
+    """The field parameterSets may be missing, which equals an empty list."""
     answer = api.client.batch_execute_statement(**ARNS, sql="INSERT INTO pets VALUES ()")
     assert answer["updateResults"] == []
 
 
-def test_a_batch_in_a_transaction_is_the_transactions(api: DataApi) -> None:
-    """What the sets before a failing one did stays, for the transaction to commit or to undo."""
+def test_failed_batch_in_transaction_keeps_earlier_sets(api: DataApi) -> None:
+    """The sets before a failing one stay applied until the transaction commits or rolls back."""
     sql = "INSERT INTO pets (name) VALUES (:name)"
     sets = [[parameter("name", stringValue=name)] for name in ("Rex", "Rex", "Ada")]
     for end, expected in ((api.rollback, []), (api.commit, ["Rex"])):
@@ -199,23 +201,23 @@ def test_a_batch_in_a_transaction_is_the_transactions(api: DataApi) -> None:
         assert names(api) == expected
 
 
-def test_a_batch_is_all_or_nothing(api: DataApi) -> None:
-    """When a set fails outside a transaction, the sets before it leave nothing."""
+def test_batch_outside_transaction_is_atomic(api: DataApi) -> None:
+    """Outside of a transaction, a failing set rolls back the sets before it."""
     sets = [[parameter("name", stringValue=name)] for name in ("Rex", "Rex")]
     with pytest.raises(api.errors.DatabaseErrorException):
         api.batch("INSERT INTO pets (name) VALUES (:name)", sets)
     assert names(api) == []
 
 
-def test_a_failed_statement_leaves_nothing(api: DataApi) -> None:
-    """A statement that fails at its second row has not stored its first."""
+def test_failed_statement_is_rolled_back(api: DataApi) -> None:
+    """A statement that fails at its second row has not stored the first."""
     with pytest.raises(api.errors.DatabaseErrorException):
         api.execute("INSERT INTO pets (name) VALUES ('Rex'), ('Rex')")
     assert names(api) == []
 
 
-def test_a_session_does_not_leak_into_the_next_call(api: DataApi) -> None:
-    """What SET, USE and a user variable change is gone in the next call."""
+def test_session_state_does_not_leak_into_the_next_call(api: DataApi) -> None:
+    """Changes by SET, USE and user variables are gone in the next call."""
     expected = api.row("SELECT @@sql_mode, DATABASE(), @x, @@autocommit")
     for sql in (
         "SET sql_mode = ''",
@@ -231,14 +233,14 @@ def test_a_session_does_not_leak_into_the_next_call(api: DataApi) -> None:
         assert expected == api.row("SELECT @@sql_mode, DATABASE(), @x, @@autocommit"), sql
 
 
-def test_a_lock_ends_with_its_call(api: DataApi) -> None:
-    """What GET_LOCK took is free again when its call is over."""
+def test_lock_is_released_after_its_call(api: DataApi) -> None:
+    """A lock taken with GET_LOCK is released when its call ends."""
     assert api.value("SELECT GET_LOCK('leak', 0)") == {"longValue": 1}
     wait_until(lambda: api.value("SELECT IS_FREE_LOCK('leak')") == {"longValue": 1})
 
 
-def test_a_transactions_session_does_not_leak(api: DataApi) -> None:
-    """What SET changed in a transaction is gone after its commit, whatever it ran later."""
+def test_session_state_of_a_transaction_does_not_leak(api: DataApi) -> None:
+    """Changes by SET in a transaction are gone after its commit."""
     expected = api.value("SELECT @@sql_mode")
     transaction = api.begin()
     api.execute("SET sql_mode = ''", transactionId=transaction)
@@ -247,8 +249,8 @@ def test_a_transactions_session_does_not_leak(api: DataApi) -> None:
     assert api.value("SELECT @@sql_mode") == expected
 
 
-def test_a_character_set_does_not_change_what_a_value_is(api: DataApi) -> None:
-    """SET NAMES in a transaction is undone: in gbk the quote would be half of a character."""
+def test_set_names_does_not_change_values(api: DataApi) -> None:
+    """SET NAMES in a transaction is undone. In gbk, the quote would become half of a character."""
     hostile = parameter("p", stringValue="中' UNION SELECT VERSION() -- ")
     transaction = api.begin()
     for statement in ("SET NAMES gbk", "SET character_set_results = latin1"):
@@ -257,22 +259,22 @@ def test_a_character_set_does_not_change_what_a_value_is(api: DataApi) -> None:
     api.rollback(transaction)
 
 
-def test_a_value_stays_apart_from_what_it_stands_beside(api: DataApi) -> None:
-    """A placeholder is a token of its own: no two become one value."""
+def test_value_is_separate_from_adjacent_tokens(api: DataApi) -> None:
+    """A placeholder is a separate token: two of them never merge."""
     one, two = parameter("a", longValue=1), parameter("b", longValue=2)
     for sql in ("SELECT :a:b", "SELECT 1:a"):
         with pytest.raises(api.errors.DatabaseErrorException, match="1064"):
             api.execute(sql, [one, two])
 
 
-def test_an_empty_transaction_id_is_none_that_is_known(api: DataApi) -> None:
-    """An empty id is an unknown transaction's, not no transaction."""
+def test_empty_transaction_id_is_unknown(api: DataApi) -> None:
+    """An empty id is an unknown transaction, not a call without a transaction."""
     with pytest.raises(api.errors.TransactionNotFoundException):
         api.execute("SELECT 1", transactionId="")
 
 
 def test_generated_ids_over_64_bits_are_strings(api: DataApi) -> None:
-    """An unsigned id that no signed number holds comes as text."""
+    """An unsigned id beyond the signed range is returned as text."""
     api.execute(
         "CREATE OR REPLACE TABLE far (id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY)"
         " AUTO_INCREMENT = 18446744073709551610"
@@ -281,8 +283,8 @@ def test_generated_ids_over_64_bits_are_strings(api: DataApi) -> None:
     assert response["generatedFields"] == [{"stringValue": "18446744073709551610"}]
 
 
-def test_a_transaction_begun_in_sql_ends_with_its_call(api: DataApi) -> None:
-    """BEGIN as a statement does not put other calls into its transaction."""
+def test_transaction_begun_in_sql_ends_with_its_call(api: DataApi) -> None:
+    """BEGIN as a statement does not include other calls in its transaction."""
     api.execute("BEGIN")
     api.execute("INSERT INTO pets (name) VALUES ('Rex')")
     transaction = api.begin()
@@ -290,16 +292,16 @@ def test_a_transaction_begun_in_sql_ends_with_its_call(api: DataApi) -> None:
     api.rollback(transaction)
 
 
-def test_the_database_is_the_calls(api: DataApi) -> None:
-    """`database` chooses the default database, and without it the server's URL does."""
+def test_database_field_selects_the_default_database(api: DataApi) -> None:
+    """`database` selects the default database. Default: the one in the server's URL."""
     assert api.value("SELECT DATABASE()", database="information_schema") == {
         "stringValue": "information_schema"
     }
     assert api.value("SELECT DATABASE()") == {"stringValue": "customers_data_api"}
 
 
-def test_sessions_are_like_auroras(api: DataApi) -> None:
-    """Time is UTC, and MySQL 8.0's default modes are on."""
+def test_sessions_have_auroras_defaults(api: DataApi) -> None:
+    """The time zone is UTC, and MySQL 8.0's default modes are set."""
     time_zone, modes = api.row("SELECT @@time_zone, @@sql_mode")
     assert time_zone == {"stringValue": "+00:00"}
     assert api.value("SELECT @@group_concat_max_len") == {"longValue": 1024}

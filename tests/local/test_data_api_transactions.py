@@ -1,4 +1,4 @@
-"""Transactions: how they keep together, and every way in which they end."""
+"""Transactions: isolation, and every way in which they end."""
 
 import threading
 import time
@@ -23,7 +23,7 @@ def api(data_api: str) -> DataApi:
 
 @pytest.fixture(scope="module")
 def hasty(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataApi]:
-    """Talk to a server whose transactions expire after 0.7 s unused, 3 s in all."""
+    """Run a server whose transactions expire after 0.7 s idle, or 3 s in total."""
     options = ["--transaction-idle-timeout", str(PATIENCE), "--transaction-timeout", "3"]
     with serving(mariadb.url, tmp_path_factory.mktemp("hasty"), *options) as (url, _):
         yield connect(url)
@@ -40,8 +40,8 @@ def count(api: DataApi) -> int:
     return int(api.value("SELECT COUNT(*) FROM notes")["longValue"])
 
 
-def test_commit_keeps(api: DataApi) -> None:
-    """What a transaction did is seen by others after its commit, not before."""
+def test_commit_makes_changes_visible(api: DataApi) -> None:
+    """Other sessions see a transaction's changes after its commit, not before."""
     transaction = api.begin()
     api.execute("INSERT INTO notes (id) VALUES (3)", transactionId=transaction)
     assert count(api) == 2
@@ -49,8 +49,8 @@ def test_commit_keeps(api: DataApi) -> None:
     assert count(api) == 3
 
 
-def test_rollback_undoes(api: DataApi) -> None:
-    """What a transaction did is gone after its rollback."""
+def test_rollback_undoes_changes(api: DataApi) -> None:
+    """A rollback undoes the transaction's changes."""
     transaction = api.begin()
     api.execute("DELETE FROM notes", transactionId=transaction)
     api.batch("INSERT INTO notes (id) VALUES (3)", [[]], transactionId=transaction)
@@ -58,8 +58,8 @@ def test_rollback_undoes(api: DataApi) -> None:
     assert count(api) == 2
 
 
-def test_an_error_leaves_the_transaction_open(api: DataApi) -> None:
-    """A statement that fails undoes only itself."""
+def test_error_leaves_the_transaction_open(api: DataApi) -> None:
+    """A failing statement undoes only itself."""
     transaction = api.begin()
     api.execute("INSERT INTO notes (id) VALUES (3)", transactionId=transaction)
     for sql in ("INSERT INTO notes (id) VALUES (4), (4)", "SELEC 1", "SELECT :nobody"):
@@ -70,8 +70,8 @@ def test_an_error_leaves_the_transaction_open(api: DataApi) -> None:
 
 
 @pytest.mark.parametrize("end", ["commit", "rollback"])
-def test_a_transaction_ends_once(api: DataApi, end: str) -> None:
-    """After its end a transaction is not found, whoever asks for it."""
+def test_ended_transaction_is_not_found(api: DataApi, end: str) -> None:
+    """An ended transaction is not found, by any operation."""
     transaction = api.begin()
     getattr(api, end)(transaction)
     calls = (
@@ -87,8 +87,8 @@ def test_a_transaction_ends_once(api: DataApi, end: str) -> None:
     assert count(api) == 2
 
 
-def test_an_unknown_transaction_is_not_found(api: DataApi) -> None:
-    """An id that never was is said to be expired, as AWS says it."""
+def test_unknown_transaction_is_not_found(api: DataApi) -> None:
+    """An unknown id is reported as expired, as in AWS."""
     with pytest.raises(
         api.errors.TransactionNotFoundException,
         match=r"^.*Transaction x is not found\. Transaction may be expired\.$",
@@ -96,8 +96,8 @@ def test_an_unknown_transaction_is_not_found(api: DataApi) -> None:
         api.execute("SELECT 1", transactionId="x")
 
 
-def test_a_transaction_belongs_to_its_cluster(api: DataApi) -> None:
-    """Another cluster does not know the transaction, which goes on."""
+def test_transaction_of_another_cluster_is_not_found(api: DataApi) -> None:
+    """Another cluster does not know the transaction, which continues."""
     transaction = api.begin()
     elsewhere = {**ARNS, "resourceArn": ARNS["resourceArn"] + "-2"}
     for call in (api.client.commit_transaction, api.client.rollback_transaction):
@@ -111,7 +111,7 @@ def test_a_transaction_belongs_to_its_cluster(api: DataApi) -> None:
 
 
 def test_ddl_commits_implicitly(api: DataApi) -> None:
-    """DDL in a transaction commits what came before it."""
+    """DDL in a transaction commits the statements before it."""
     transaction = api.begin()
     api.execute("INSERT INTO notes (id) VALUES (3)", transactionId=transaction)
     api.execute("CREATE TABLE IF NOT EXISTS more_notes (id INT)", transactionId=transaction)
@@ -119,8 +119,8 @@ def test_ddl_commits_implicitly(api: DataApi) -> None:
     assert count(api) == 3
 
 
-def test_a_second_call_at_once_is_refused(api: DataApi) -> None:
-    """While a transaction runs a query, another call on it is refused without waiting."""
+def test_concurrent_call_in_transaction_is_rejected(api: DataApi) -> None:
+    """While a transaction runs a query, another call on it is rejected without waiting."""
     transaction = api.begin()
 
     def sleep() -> None:
@@ -138,7 +138,7 @@ def test_a_second_call_at_once_is_refused(api: DataApi) -> None:
     api.commit(transaction)
 
 
-def test_a_transaction_keeps_to_its_database(api: DataApi) -> None:
+def test_transaction_rejects_another_database(api: DataApi) -> None:
     """A call may repeat the transaction's database, but not name another."""
     transaction = api.begin()
     api.execute("SELECT 1", transactionId=transaction)
@@ -147,8 +147,8 @@ def test_a_transaction_keeps_to_its_database(api: DataApi) -> None:
     api.rollback(transaction)
 
 
-def test_a_lock_wait_leaves_the_transaction_open(api: DataApi) -> None:
-    """Error 1205 comes out as MySQL's, and undoes only its statement."""
+def test_lock_wait_timeout_leaves_the_transaction_open(api: DataApi) -> None:
+    """Error 1205 is MySQL's, and undoes only its statement."""
     first, second = api.begin(), api.begin()
     api.execute("UPDATE notes SET n = 1 WHERE id = 1", transactionId=first)
     api.execute("UPDATE notes SET n = 1 WHERE id = 2", transactionId=second)
@@ -159,8 +159,8 @@ def test_a_lock_wait_leaves_the_transaction_open(api: DataApi) -> None:
     assert api.value("SELECT SUM(n) FROM notes") == {"stringValue": "1"}
 
 
-def test_a_deadlock_aborts_the_transaction(api: DataApi) -> None:
-    """The victim of a deadlock is rolled back, and nothing it does later is stored."""
+def test_deadlock_aborts_the_transaction(api: DataApi) -> None:
+    """A deadlock's victim is rolled back, and its later statements store nothing."""
     transactions = [api.begin(), api.begin()]
     victims: list[str] = []
     for own, transaction in enumerate(transactions, start=1):
@@ -189,8 +189,8 @@ def test_a_deadlock_aborts_the_transaction(api: DataApi) -> None:
     assert count(api) == 2
 
 
-def test_an_oversized_result_aborts_the_transaction(api: DataApi) -> None:
-    """After a response that was too large, the transaction is gone."""
+def test_oversized_result_aborts_the_transaction(api: DataApi) -> None:
+    """After a response that was too large, the transaction is aborted."""
     transaction = api.begin()
     api.execute("DELETE FROM notes", transactionId=transaction)
     with pytest.raises(api.errors.UnsupportedResultException):
@@ -200,8 +200,8 @@ def test_an_oversized_result_aborts_the_transaction(api: DataApi) -> None:
     assert count(api) == 2
 
 
-def test_an_idle_transaction_is_rolled_back(hasty: DataApi) -> None:
-    """A transaction that nobody uses gives its locks back, and is then said to be expired."""
+def test_idle_transaction_is_rolled_back(hasty: DataApi) -> None:
+    """An unused transaction releases its locks, and is then reported as expired."""
     transaction = hasty.begin()
     hasty.execute("DELETE FROM notes", transactionId=transaction)
     time.sleep(PATIENCE * 2)
@@ -211,8 +211,8 @@ def test_an_idle_transaction_is_rolled_back(hasty: DataApi) -> None:
     assert count(hasty) == 2
 
 
-def test_a_transaction_lives_while_it_is_used(hasty: DataApi) -> None:
-    """Each call starts the idle time anew, and a call that runs is not idle; the total remains."""
+def test_used_transaction_does_not_expire_early(hasty: DataApi) -> None:
+    """Each call restarts the idle timeout, and a running call is not idle. The total remains."""
     transaction = hasty.begin()
     for statement in ("SELECT 1", "SELECT 1", "SELECT SLEEP(0.5)", "SELECT 1"):
         time.sleep(PATIENCE / 2)
@@ -227,8 +227,8 @@ def test_a_transaction_lives_while_it_is_used(hasty: DataApi) -> None:
         used()
 
 
-def test_only_the_last_ends_are_remembered() -> None:
-    """Of a server that runs for months, it is no more than these that grow; others are expired."""
+def test_only_the_latest_ends_are_remembered() -> None:
+    """In a long-running server, only these records are kept; others count as expired."""
     pool = Pool(Address.parse("mysql://nobody:x@127.0.0.1/nowhere"), 1)
     transactions = Transactions(pool, limit=1, idle=1, total=1)
     begun = [transactions.open("here", "nowhere")]
@@ -236,21 +236,21 @@ def test_only_the_last_ends_are_remembered() -> None:
         transactions.end(begun[-1], ENDED)
         begun.append(transactions.open("here", "nowhere"))
     transactions.end(begun[-1], ENDED)
-    for each, cause in ((begun[0], EXPIRED), (begun[1], ENDED), (begun[-1], ENDED)):
+    for transaction, cause in ((begun[0], EXPIRED), (begun[1], ENDED), (begun[-1], ENDED)):
         with pytest.raises(TransactionNotFoundException, match=cause):
-            transactions.claim(each.id, "here", None)
+            transactions.claim(transaction.id, "here", None)
 
 
-def test_an_empty_database_is_the_default_one(api: DataApi) -> None:
-    """A transaction begun with an empty name is one of the database in the server's URL."""
+def test_empty_database_name_selects_the_default(api: DataApi) -> None:
+    """An empty name selects the database in the server's URL."""
     transaction = api.begin(database="")
     value = api.value("SELECT DATABASE()", database="customers", transactionId=transaction)
     assert value == {"stringValue": "customers"}
     api.rollback(transaction)
 
 
-def test_abandoned_transactions_starve_nobody(api: DataApi) -> None:
-    """There is a most of open transactions, beside which other calls go on."""
+def test_abandoned_transactions_do_not_block_other_calls(api: DataApi) -> None:
+    """The number of open transactions is limited, and other calls continue."""
     transactions = [api.begin() for _ in range(64)]
     with pytest.raises(
         api.errors.DatabaseErrorException, match="Error code: 1040; SQLState: 08004"

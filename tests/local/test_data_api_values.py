@@ -1,4 +1,4 @@
-"""Values of every type, both ways, exactly; and what columnMetadata says of them."""
+"""Values of every type in both directions, and their columnMetadata."""
 
 import math
 from typing import Any
@@ -17,13 +17,13 @@ def api(data_api: str) -> DataApi:
 
 @pytest.fixture(scope="module", autouse=True)
 def _table(api: DataApi) -> None:
-    """Make a table `every_type`: a key, and a column of every type, named after the type."""
+    """Create a table `every_type`: a key, and a column of every type, named after the type."""
     columns = [f", `{type_}` {type_} NULL" for type_ in {type_ for type_, *_ in COLUMNS}]
     table = f"every_type (id INT PRIMARY KEY {''.join(columns)})"
     api.execute(f"CREATE OR REPLACE TABLE {table} CHARACTER SET utf8mb4")
 
 
-# Column type, a parameter's value, the Field that comes back (the same where it is left out).
+# Column type, a parameter's value, the returned Field (if omitted: the same).
 COLUMNS: list[tuple[Any, ...]] = [
     ("TINYINT", {"longValue": -128}),
     ("TINYINT UNSIGNED", {"longValue": 255}),
@@ -81,7 +81,7 @@ COLUMNS: list[tuple[Any, ...]] = [
     ("DATETIME", {STRING: "2024-02-29 23:59:59"}),
     ("DATETIME(3)", {STRING: "2024-02-29 23:59:59.120"}),
     ("DATETIME(6)", {STRING: "2024-02-29 23:59:59.000001"}),
-    # MariaDB would cut what MySQL rounds.
+    # MariaDB would truncate where MySQL rounds.
     ("DATETIME(3)", {STRING: "2024-02-29 23:59:59.9996"}, {STRING: "2024-03-01 00:00:00.000"}),
     ("TIMESTAMP", {STRING: "2038-01-19 03:14:07"}),
     ("TIMESTAMP(6)", {STRING: "2024-02-29 23:59:59.999999"}),
@@ -91,8 +91,8 @@ COLUMNS: list[tuple[Any, ...]] = [
 
 
 @pytest.mark.parametrize("case", COLUMNS, ids=lambda case: f"{case[0]}:{case[1]}"[:50])
-def test_a_column_keeps_what_a_parameter_puts_in(api: DataApi, case: Any) -> None:
-    """What goes into a column comes back in the Field of its type, exactly."""
+def test_column_value_is_returned_unchanged(api: DataApi, case: Any) -> None:
+    """A stored value is returned exactly, in the Field of its type."""
     column, value, *rest = case
     api.execute(
         f"REPLACE INTO every_type (id, `{column}`) VALUES (1, :v)", [parameter("v", **value)]
@@ -102,7 +102,7 @@ def test_a_column_keeps_what_a_parameter_puts_in(api: DataApi, case: Any) -> Non
 
 
 def test_null_is_null_in_every_column(api: DataApi) -> None:
-    """A NULL is isNull whatever its column's type."""
+    """A NULL is isNull, regardless of its column's type."""
     null = [parameter("v", isNull=True)]
     api.execute("REPLACE INTO every_type (id, `INT`) VALUES (1, :v)", null)
     _, *fields = api.row("SELECT * FROM every_type")
@@ -127,12 +127,12 @@ def test_null_is_null_in_every_column(api: DataApi) -> None:
         ("UUID", "0190b2a0-0000-7000-8000-000000000000", "0190b2a0-0000-7000-8000-000000000000"),
     ],
 )
-def test_a_hint_makes_the_type(api: DataApi, hint: str, text: str, expected: str) -> None:
-    """A string with a typeHint is sent as that type."""
+def test_type_hint_sets_the_type(api: DataApi, hint: str, text: str, expected: str) -> None:
+    """A string with a typeHint is sent as this type."""
     assert {STRING: expected} == api.value("SELECT :v", [parameter("v", hint, stringValue=text)])
 
 
-def test_hints_are_typed_values_not_strings(api: DataApi) -> None:
+def test_hinted_value_is_typed(api: DataApi) -> None:
     """A hinted value has the type's metadata and arithmetic."""
     parameters = [
         parameter("d", "DATE", stringValue="2024-02-28"),
@@ -169,41 +169,41 @@ def test_hints_are_typed_values_not_strings(api: DataApi) -> None:
         ("UUID", "7d4448409dc011d1b2455ffdce74fad2"),
     ],
 )
-def test_a_hint_is_checked(api: DataApi, hint: str, text: str) -> None:
-    """A string that is not what its typeHint says is refused."""
+def test_value_not_matching_its_hint_is_rejected(api: DataApi, hint: str, text: str) -> None:
+    """A string that does not match its typeHint is rejected."""
     with pytest.raises(api.errors.BadRequestException, match=f"not a {hint}"):
         api.value("SELECT :v", [parameter("v", hint, stringValue=text)])
 
 
-def test_a_hinted_null_is_null(api: DataApi) -> None:
-    """A typeHint on a null value does nothing, nor does the value that it has itself."""
+def test_hinted_null_is_null(api: DataApi) -> None:
+    """A typeHint has no effect on null, and null overrides a value."""
     for itself in (True, False):
         value = parameter("v", "DATE", isNull=itself)
         assert api.value("SELECT :v", [value]) == {"isNull": True}
 
 
-def test_arrays_are_refused(api: DataApi) -> None:
+def test_array_parameter_is_rejected(api: DataApi) -> None:
     """An array parameter is an error."""
     array = parameter("v", arrayValue={"longValues": [1]})
     with pytest.raises(api.errors.BadRequestException, match="Array parameters"):
         api.execute("SELECT :v", [array])
 
 
-def test_double_must_be_finite(api: DataApi) -> None:
-    """NaN and infinity, which MySQL does not have, are refused."""
+def test_non_finite_double_is_rejected(api: DataApi) -> None:
+    """NaN and infinity, which MySQL does not support, are rejected."""
     for value in (math.nan, math.inf):
         with pytest.raises(api.errors.BadRequestException, match="finite"):
             api.execute("SELECT :v", [parameter("v", doubleValue=value)])
 
 
-def test_geometry_is_refused(api: DataApi) -> None:
-    """A type that the Data API does not know is an UnsupportedResultException."""
+def test_geometry_is_rejected(api: DataApi) -> None:
+    """An unsupported type is an UnsupportedResultException."""
     with pytest.raises(api.errors.UnsupportedResultException, match="data type GEOMETRY"):
         api.execute("SELECT POINT(1, 2)")
 
 
-def test_metadata_has_all_members(api: DataApi) -> None:
-    """ColumnMetadata has its 14 members, as a capture of AWS has them."""
+def test_metadata_has_all_fields(api: DataApi) -> None:
+    """ColumnMetadata has its 14 fields, as in a response recorded from AWS."""
     api.execute("DROP TABLE IF EXISTS cats")
     api.execute("CREATE TABLE cats (id INT UNSIGNED AUTO_INCREMENT PRIMARY KEY)")
     response = api.execute("SELECT id AS number FROM cats", includeResultMetadata=True)
@@ -226,7 +226,7 @@ def test_metadata_has_all_members(api: DataApi) -> None:
     assert [expected] == response["columnMetadata"]
 
 
-# Column type: typeName where it is another, java.sql.Types code, precision, scale, isSigned.
+# Column type: typeName if different, java.sql.Types code, precision, scale, isSigned.
 METADATA: dict[str, tuple[str | None, int, int, int, bool]] = {
     "TINYINT": (None, -6, 3, 0, True),
     "TINYINT UNSIGNED": (None, -6, 3, 0, False),
@@ -280,8 +280,8 @@ def test_metadata_of_a_type(api: DataApi, column: str) -> None:
     assert metadata["nullable"] == 1
 
 
-def test_json_is_known_as_json(api: DataApi) -> None:
-    """JSON has that typeName, also on MariaDB, where it is a LONGTEXT; LONGTEXT has its own."""
+def test_json_column_is_reported_as_json(api: DataApi) -> None:
+    """JSON has this typeName, also on MariaDB, where it is a LONGTEXT. LONGTEXT has its own."""
     sql = "SELECT `JSON`, `LONGTEXT` FROM every_type"
     metadata = api.execute(sql, includeResultMetadata=True)["columnMetadata"]
     assert [column["typeName"] for column in metadata] == ["JSON", "LONGTEXT"]
@@ -313,9 +313,9 @@ def test_metadata_of_joins_and_expressions(api: DataApi) -> None:
         ["dogs", "dogs", "", -5, "BIGINT", 19, 0, 1, True, False, False],
         ["NULL", "NULL", "", 0, "NULL", 0, 0, 1, False, False, False],
     ]
-    assert metadata == [same | dict(zip(members, each, strict=True)) for each in expected]
+    assert metadata == [same | dict(zip(members, item, strict=True)) for item in expected]
 
 
-def test_metadata_only_when_asked_for(api: DataApi) -> None:
+def test_metadata_is_omitted_by_default(api: DataApi) -> None:
     """Without includeResultMetadata there is no columnMetadata."""
     assert api.execute("SELECT 1") == {"numberOfRecordsUpdated": 0, "records": [[{"longValue": 1}]]}

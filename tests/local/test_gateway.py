@@ -1,4 +1,4 @@
-"""The gateway over real sockets: an app of the test's own behind it, and clients of all manners."""
+"""The gateway over real sockets, with a test app and various clients."""
 
 import http.client
 import io
@@ -112,7 +112,7 @@ def stage():
 
 @dataclass
 class Gateway:
-    """A running gateway, and what it says on standard error."""
+    """A running gateway, and its standard error."""
 
     port: int
     process: subprocess.Popen[bytes]
@@ -129,7 +129,7 @@ class Gateway:
             return Answer.of(connection.getresponse())
 
     def exchange(self, *parts: bytes) -> bytes:
-        """Send bytes, and return what comes until the gateway closes the connection."""
+        """Send bytes, and return everything received until the gateway closes the connection."""
         with closing(self.connect()) as connection:
             for part in parts:
                 connection.sendall(part)
@@ -161,17 +161,17 @@ class Answer:
 
 
 class Received(io.BytesIO):
-    """Bytes that came, to be read as several answers, each with no more than its own."""
+    """Received bytes as a file, from which several responses are parsed, one after another."""
 
     def makefile(self, *_: object) -> "Received":
         return self
 
     def close(self) -> None:
-        """Stay open for the next answer."""
+        """Stay open for the next response."""
 
 
 def parse(data: bytes, *methods: str) -> list[Answer]:
-    """Return the answers to requests of these methods; nothing else may be there."""
+    """Return the responses to requests with these methods. No further bytes may follow."""
     received = Received(data)
     found = []
     for method in methods:
@@ -221,24 +221,26 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 @pytest.mark.parametrize("authorization", [{}, {"Authorization": "Bearer é"}])
 @pytest.mark.parametrize("path", ["/", "/nowhere", "/echo/", "/echo/more", "/named/", "//echo"])
-def test_unknown_path(gateway: Gateway, path: str, authorization: dict[str, str]) -> None:
+def test_unknown_path_returns_404(
+    gateway: Gateway, path: str, authorization: dict[str, str]
+) -> None:
     answer = gateway.get(f"{path}?email=ada@example.com", **authorization)
 
-    if path == "/echo/":  # as API Gateway does
+    if path == "/echo/":  # API Gateway ignores the slash, too
         assert answer.status == 200
         return
     answer.assert_problem(404, "not-found")
     assert answer.json["instance"] == path
 
 
-def test_the_tests_client_sees_them_too() -> None:
+def test_client_returns_gateway_responses() -> None:
     assert_problem(Api().get("/nowhere?a=b"), 404, "not-found")
     assert_problem(Api().request("HEAD", "/nowhere"), 404, "not-found", head=True)
     assert_problem(Api().request("PROPFIND", "/customers"), 404, "not-found")
 
 
 @pytest.mark.parametrize("method", ["PROPFIND", "TRACE", "DELETE", "OPTIONS", "HEAD"])
-def test_unknown_method_of_a_known_path(gateway: Gateway, method: str) -> None:
+def test_unknown_method_of_a_known_path_returns_404(gateway: Gateway, method: str) -> None:
     answer = gateway.request(method, "/guarded", headers={"Authorization": "deny"})
 
     assert answer.status == 404
@@ -247,14 +249,14 @@ def test_unknown_method_of_a_known_path(gateway: Gateway, method: str) -> None:
         answer.assert_problem(404, "not-found")
 
 
-def test_preflight_is_answered_where_there_is_cors(gateway: Gateway) -> None:
+def test_preflight_succeeds_with_cors(gateway: Gateway) -> None:
     answer = gateway.request("OPTIONS", "/stage")
 
     assert (answer.status, answer.body) == (200, b"")
     assert answer.headers["Access-Control-Allow-Methods"] == "GET,OPTIONS"
 
 
-def test_token_is_missing(gateway: Gateway) -> None:
+def test_missing_token_returns_401(gateway: Gateway) -> None:
     answer = gateway.get("/guarded?token=1")
 
     answer.assert_problem(401, "unauthenticated")
@@ -262,7 +264,7 @@ def test_token_is_missing(gateway: Gateway) -> None:
     assert answer.json["instance"] == "/guarded"
 
 
-def test_token_is_denied_with_the_authorizers_reason(gateway: Gateway) -> None:
+def test_denied_token_returns_the_authorizers_reason(gateway: Gateway) -> None:
     answer = gateway.get("/guarded", Authorization="deny")
 
     answer.assert_problem(401, "invalid-token")
@@ -271,7 +273,7 @@ def test_token_is_denied_with_the_authorizers_reason(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("token", ["raise", "nothing"])
-def test_authorizer_that_fails(gateway: Gateway, token: str) -> None:
+def test_failing_authorizer_returns_503(gateway: Gateway, token: str) -> None:
     answer = gateway.get("/guarded", Authorization=token)
 
     answer.assert_problem(503, "service-unavailable")
@@ -281,12 +283,12 @@ def test_authorizer_that_fails(gateway: Gateway, token: str) -> None:
         assert "KeyError: 'no keys'" in gateway.log.read_text()
 
 
-def test_token_is_good(gateway: Gateway) -> None:
+def test_valid_token_is_accepted(gateway: Gateway) -> None:
     assert gateway.get("/guarded", Authorization="allow").body == b"ada"
 
 
 @pytest.mark.parametrize("path", ["/exit", "/headers/unsent", "/headers/split", "/status/999"])
-def test_handler_that_fails(gateway: Gateway, path: str) -> None:
+def test_failing_handler_returns_500(gateway: Gateway, path: str) -> None:
     answer = gateway.get(path)
 
     answer.assert_problem(500, "internal-error")
@@ -320,7 +322,7 @@ def test_query_and_path_of_the_event(gateway: Gateway) -> None:
     assert event["query"] == {"a": ["1", "2+2"], "b": ["x y"], "c": [""], "d": ["1;2"]}
 
 
-def test_target_may_be_a_whole_uri(gateway: Gateway) -> None:
+def test_target_may_be_an_absolute_uri(gateway: Gateway) -> None:
     data = gateway.exchange(
         b"GET http://localhost/echo?a=1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
     )
@@ -332,13 +334,13 @@ def test_target_may_be_a_whole_uri(gateway: Gateway) -> None:
 @pytest.mark.parametrize(
     "line", ["OPTIONS *", "CONNECT a:443", "GET echo", "GET http://a", "get /echo", "FETCH /echo"]
 )
-def test_target_or_method_that_no_route_has(gateway: Gateway, line: str) -> None:
+def test_unroutable_target_or_method_returns_404(gateway: Gateway, line: str) -> None:
     data = gateway.exchange(f"{line} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
 
     parse(data, "GET")[0].assert_problem(404, "not-found")
 
 
-def test_the_last_of_a_repeated_header_counts(gateway: Gateway) -> None:
+def test_last_value_of_a_repeated_header_counts(gateway: Gateway) -> None:
     data = gateway.exchange(
         b"GET /echo HTTP/1.1\r\nHost: a\r\nX-A: 1\r\nx-a: 2\r\nConnection: close\r\n\r\n"
     )
@@ -346,25 +348,25 @@ def test_the_last_of_a_repeated_header_counts(gateway: Gateway) -> None:
     assert parse(data, "GET")[0].json["headers"]["x-a"] == "2"
 
 
-def test_header_of_many_values(gateway: Gateway) -> None:
+def test_header_with_many_values_is_returned(gateway: Gateway) -> None:
     assert gateway.get("/headers/many").headers.get_all("Set-Cookie") == ["a=1", "b=2"]
     assert gateway.get("/headers/number").headers["Set-Cookie"] == "1"
 
 
-def test_binary_answer(gateway: Gateway) -> None:
+def test_binary_response_is_decoded(gateway: Gateway) -> None:
     answer = gateway.get("/binary", Accept="application/octet-stream")
 
     assert answer.body == bytes(range(256))
 
 
-def test_environment_variables_of_the_stage(gateway: Gateway) -> None:
+def test_stage_sets_environment_variables(gateway: Gateway) -> None:
     assert gateway.get("/stage").json == {"variable": "local"}
 
 
 # --- connections -----------------------------------------------------------------------------
 
 
-def test_two_hundred_requests_on_one_connection(gateway: Gateway) -> None:
+def test_connection_serves_two_hundred_requests(gateway: Gateway) -> None:
     with closing(HTTPConnection("127.0.0.1", gateway.port, timeout=30)) as connection:
         connection.connect()
         first = connection.sock
@@ -377,7 +379,7 @@ def test_two_hundred_requests_on_one_connection(gateway: Gateway) -> None:
         assert connection.sock is first
 
 
-def test_answers_without_a_body_are_framed_so_on_a_connection_that_goes_on(
+def test_bodiless_responses_keep_the_connection_usable(
     gateway: Gateway,
 ) -> None:
     asked = [
@@ -400,22 +402,22 @@ def test_answers_without_a_body_are_framed_so_on_a_connection_that_goes_on(
 
 
 def test_pipelined_requests_are_answered_in_order(gateway: Gateway) -> None:
-    each = [f"POST /echo?n={n} HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n" for n in range(20)]
-    data = gateway.exchange("\r\nb".join(each).encode() + b"Connection: close\r\n\r\nb")
+    requests = [f"POST /echo?n={n} HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n" for n in range(20)]
+    data = gateway.exchange("\r\nb".join(requests).encode() + b"Connection: close\r\n\r\nb")
 
     got = parse(data, *["POST"] * 20)
     assert [answer.json["query"]["n"] for answer in got] == [[str(n)] for n in range(20)]
     assert {answer.json["body"] for answer in got} == {"b"}
 
 
-def test_old_clients_get_the_connection_closed(gateway: Gateway) -> None:
+def test_http_1_0_connection_is_closed(gateway: Gateway) -> None:
     (answer,) = parse(gateway.exchange(b"GET /echo HTTP/1.0\r\n\r\n"), "GET")
 
     assert answer.status == 200
 
 
-def test_many_clients_at_once_each_have_their_own_request(gateway: Gateway) -> None:
-    """All are in the handler at the same time: it waits for them."""
+def test_concurrent_clients_have_their_own_requests(gateway: Gateway) -> None:
+    """All requests are in the handler at the same time: it waits for all of them."""
     with ThreadPoolExecutor(CLIENTS) as clients:
         got = list(clients.map(lambda n: gateway.get(f"/meet?n={n}"), range(CLIENTS)))
 
@@ -424,7 +426,7 @@ def test_many_clients_at_once_each_have_their_own_request(gateway: Gateway) -> N
     ]
 
 
-def test_clients_that_hang_up_harm_nobody(tmp_path: Path) -> None:
+def test_disconnecting_clients_do_not_affect_others(tmp_path: Path) -> None:
     partly = [
         b"",
         b"GET /ec",
@@ -454,7 +456,7 @@ def test_clients_that_hang_up_harm_nobody(tmp_path: Path) -> None:
 # --- bodies ----------------------------------------------------------------------------------
 
 
-def test_chunked_body(gateway: Gateway) -> None:
+def test_chunked_body_is_accepted(gateway: Gateway) -> None:
     data = gateway.exchange(
         b"POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n",
         b"Transfer-Encoding: chunked\r\n\r\n3;name=value\r\nabc\r",
@@ -464,8 +466,8 @@ def test_chunked_body(gateway: Gateway) -> None:
     assert parse(data, "POST")[0].json["body"] == "abc0123456789"
 
 
-def test_body_of_a_client_that_offers_http_2(gateway: Gateway) -> None:
-    """As Java's client does with each request; it must stay HTTP/1.1, on the same connection."""
+def test_body_with_http_2_upgrade_offer_is_accepted(gateway: Gateway) -> None:
+    """Java's client offers it with each request. The connection must stay HTTP/1.1."""
     request = (
         b"POST /echo HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
         b"Connection: Upgrade, HTTP2-Settings%s\r\nContent-Length: 3\r\n\r\nabc"
@@ -475,7 +477,7 @@ def test_body_of_a_client_that_offers_http_2(gateway: Gateway) -> None:
     assert [answer.json["body"] for answer in parse(data, "POST", "POST")] == ["abc", "abc"]
 
 
-def test_client_may_ask_before_it_sends(gateway: Gateway) -> None:
+def test_expect_100_continue_is_supported(gateway: Gateway) -> None:
     with closing(gateway.connect()) as connection:
         head = b"POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 3\r\n"
         connection.sendall(head + b"Expect: 100-continue\r\n\r\n")
@@ -486,7 +488,9 @@ def test_client_may_ask_before_it_sends(gateway: Gateway) -> None:
     assert parse(data, "POST")[0].json["body"] == "abc"
 
 
-def test_what_is_too_much_is_throttled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_beyond_the_limit_are_throttled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("THROTTLE", "1/3")
     with serving(tmp_path / "project") as gateway:
         answered = parse(
@@ -504,12 +508,12 @@ def test_what_is_too_much_is_throttled(tmp_path: Path, monkeypatch: pytest.Monke
         eventually(lambda: gateway.get("/echo").status == 200, seconds=10)
 
 
-def test_throttle_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_throttle_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("THROTTLE", "many")
     program = start(tmp_path, free_port())
 
     errors = program.communicate(timeout=30)[1].decode()
-    assert errors == "gateway: THROTTLE must be rate/burst, such as 50/100, and is 'many'\n"
+    assert errors == "gateway: THROTTLE must be rate/burst, such as 50/100, got 'many'\n"
 
 
 def test_body_at_the_limit_and_beyond(gateway: Gateway) -> None:
@@ -522,7 +526,7 @@ def test_body_at_the_limit_and_beyond(gateway: Gateway) -> None:
     assert answer.headers["Connection"] == "close"
 
 
-def test_client_that_asks_before_it_sends_too_much_need_not(gateway: Gateway) -> None:
+def test_expect_100_continue_with_too_large_body_is_rejected(gateway: Gateway) -> None:
     data = gateway.exchange(
         b"POST /size HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
         b"Content-Length: %d\r\n\r\n" % (MAX_BODY_BYTES + 1)
@@ -532,7 +536,7 @@ def test_client_that_asks_before_it_sends_too_much_need_not(gateway: Gateway) ->
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak of memory is Linux's to tell")
-def test_body_that_is_far_too_large_is_not_kept(gateway: Gateway) -> None:
+def test_far_too_large_body_is_not_kept_in_memory(gateway: Gateway) -> None:
     process = psutil.Process(gateway.process.pid)
     before = process.memory_info().rss
     chunk = b"%x\r\n%s\r\n" % (1 << 20, bytes(1 << 20))
@@ -572,14 +576,14 @@ def test_body_that_is_far_too_large_is_not_kept(gateway: Gateway) -> None:
         b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
     ],
 )
-def test_what_is_malformed_is_answered_as_a_problem(gateway: Gateway, request_: bytes) -> None:
+def test_malformed_request_returns_a_problem(gateway: Gateway, request_: bytes) -> None:
     (answer,) = parse(gateway.exchange(request_), "GET")
 
     answer.assert_problem(400, "bad-request")
     assert answer.headers["Connection"] == "close"
 
 
-def test_what_is_malformed_after_a_request_is_not_taken_for_its_answer(gateway: Gateway) -> None:
+def test_malformed_second_request_does_not_affect_the_first(gateway: Gateway) -> None:
     data = gateway.exchange(b"GET /echo HTTP/1.1\r\nHost: a\r\n\r\nnonsense\r\n\r\n")
 
     first, second = parse(data, "GET", "GET")
@@ -598,31 +602,31 @@ def test_log_has_a_line_for_each_request_without_the_query(gateway: Gateway) -> 
     assert "ada@" not in gateway.log.read_text()
 
 
-def test_port_in_use_is_one_clear_line(gateway: Gateway, tmp_path: Path) -> None:
+def test_port_in_use_is_reported_in_one_line(gateway: Gateway, tmp_path: Path) -> None:
     with serving(tmp_path / "project") as other:
         project = other.log.with_suffix("")
         second = start(project, gateway.port)
 
         assert second.communicate(timeout=30)[1].decode() == (
-            f"gateway: cannot listen on port {gateway.port}: Address already in use\n"
+            f"gateway: can't listen on port {gateway.port}: Address already in use\n"
         )
         assert second.returncode == 1
 
 
-def test_syntax_error_of_the_app_is_told(tmp_path: Path) -> None:
+def test_syntax_error_of_the_app_is_reported(tmp_path: Path) -> None:
     with serving(tmp_path / "project", "def\n") as gateway:
         assert gateway.process.wait(timeout=30) == 1
         assert "SyntaxError: invalid syntax" in gateway.log.read_text()
         assert "Traceback" not in gateway.log.read_text()
 
 
-def test_route_that_aws_would_refuse_is_told(tmp_path: Path) -> None:
+def test_route_invalid_in_aws_is_reported(tmp_path: Path) -> None:
     with serving(tmp_path / "project", APP.replace('"/echo"', '"/echo/"')) as gateway:
         assert gateway.process.wait(timeout=30) == 1
         assert "gateway: Route cannot end with a trailing slash" in gateway.log.read_text()
 
 
-def test_project_that_is_none_is_told(tmp_path: Path) -> None:
+def test_invalid_project_is_reported(tmp_path: Path) -> None:
     program = start(tmp_path, free_port())
 
     errors = program.communicate(timeout=30)[1].decode()
@@ -631,7 +635,7 @@ def test_project_that_is_none_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_end_is_quiet_and_finishes_what_is_asked(tmp_path: Path, number: signal.Signals) -> None:
+def test_shutdown_is_quiet_and_finishes_requests(tmp_path: Path, number: signal.Signals) -> None:
     with serving(tmp_path / "project") as gateway, closing(gateway.connect()) as idle:
         idle.sendall(b"GET /echo HTTP/1.1\r\nHost: a\r\n\r\n")
         assert idle.recv(65536)

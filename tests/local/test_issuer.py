@@ -1,4 +1,4 @@
-"""The laptop's own issuer: its keys stay its own, and its tokens are what the API takes."""
+"""The local token issuer: its keys stay private, and the API accepts its tokens."""
 
 import json
 import os
@@ -52,7 +52,9 @@ def run(state: Path, *arguments: str, **environment: str) -> subprocess.Complete
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "RS256"])
-def test_api_takes_its_tokens(issuer: Issuer, verifier: Verifier, algorithm: str) -> None:
+def test_issued_token_is_accepted_by_the_api(
+    issuer: Issuer, verifier: Verifier, algorithm: str
+) -> None:
     text = issuer.token(["customers:read"], subject="ada", seconds=60, algorithm=algorithm)
 
     caller = verifier.verify(f"Bearer {text}")
@@ -62,7 +64,7 @@ def test_api_takes_its_tokens(issuer: Issuer, verifier: Verifier, algorithm: str
     assert caller.expires == pytest.approx(time.time() + 60, abs=30)
 
 
-def test_claims_may_be_replaced_or_left_out(issuer: Issuer, verifier: Verifier) -> None:
+def test_claims_can_be_replaced_or_removed(issuer: Issuer, verifier: Verifier) -> None:
     for text in (
         issuer.token(audience="other"),
         issuer.token(seconds=-60),
@@ -73,19 +75,19 @@ def test_claims_may_be_replaced_or_left_out(issuer: Issuer, verifier: Verifier) 
             verifier.verify(f"Bearer {text}")
 
 
-def test_keys_stay_from_one_run_to_the_next(tmp_path: Path, issuer: Issuer) -> None:
+def test_keys_are_stored_between_runs(tmp_path: Path, issuer: Issuer) -> None:
     assert Issuer(tmp_path).jwks() == issuer.jwks()
     assert Issuer(tmp_path / ".").jwks() == issuer.jwks()
 
 
-def test_only_the_public_halves_are_published(issuer: Issuer) -> None:
+def test_only_public_keys_are_published(issuer: Issuer) -> None:
     private = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
 
     assert [key["alg"] for key in issuer.jwks()["keys"]] == ["ES256", "RS256"]
     assert all(private.isdisjoint(key) for key in issuer.jwks()["keys"])
 
 
-def test_only_the_owner_reads_the_keys(tmp_path: Path) -> None:
+def test_keys_are_readable_only_by_the_owner(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         Issuer(tmp_path)
@@ -96,7 +98,7 @@ def test_only_the_owner_reads_the_keys(tmp_path: Path) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-def test_issuers_that_start_at_once_have_the_same_keys(tmp_path: Path) -> None:
+def test_concurrently_started_issuers_share_keys(tmp_path: Path) -> None:
     program = "import sys, pathlib, local.issuer as i; sys.stdin.read()\n"
     program += "print(i.Issuer(pathlib.Path(sys.argv[1])).jwks())"
     started = [
@@ -120,17 +122,17 @@ def test_issuers_that_start_at_once_have_the_same_keys(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"keys": [1]}', "\0"])
-def test_keys_that_are_damaged_are_explained(tmp_path: Path, text: str) -> None:
+def test_damaged_keys_are_explained(tmp_path: Path, text: str) -> None:
     file = tmp_path / "issuer.json"
     file.write_text(text)
 
-    with pytest.raises(LocalError, match=f"{file} can't be read: delete it"):
+    with pytest.raises(LocalError, match=f"can't read {file}: delete it"):
         Issuer(tmp_path)
     done = run(tmp_path)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
 
 
-def test_failed_write_leaves_nothing(tmp_path: Path) -> None:
+def test_failed_write_leaves_no_file(tmp_path: Path) -> None:
     file = tmp_path / "issuer.json"
     file.symlink_to(tmp_path / "gone")
 
@@ -150,7 +152,7 @@ def test_only_the_token_is_printed(tmp_path: Path, server: KeyServer, verifier: 
     assert caller.expires == pytest.approx(time.time() + 12 * 3_600, abs=60)
 
 
-def test_token_is_of_the_console_that_runs(tmp_path: Path, server: KeyServer) -> None:
+def test_token_names_the_running_console(tmp_path: Path, server: KeyServer) -> None:
     done = run(tmp_path, "--scope", "customers:erase", CONSOLE_PORT="8013")
     server.publish(*Issuer(tmp_path).jwks()["keys"])
     settings = TokenSettings("http://127.0.0.1:8013", (LOCAL_AUDIENCE,), server.url)
@@ -159,15 +161,15 @@ def test_token_is_of_the_console_that_runs(tmp_path: Path, server: KeyServer) ->
 
 
 @pytest.mark.parametrize("scope", ["customers", "customers:read,customers:write", "openid"])
-def test_unknown_scope_is_an_error_that_names_the_known_ones(tmp_path: Path, scope: str) -> None:
+def test_unknown_scope_error_names_valid_scopes(tmp_path: Path, scope: str) -> None:
     done = run(tmp_path, "--scope", scope)
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.endswith(f"no such scope: {scope}; there are: {' '.join(SCOPES)}\n")
+    assert done.stderr.endswith(f"unknown scope: {scope}; valid scopes: {' '.join(SCOPES)}\n")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_wrong_port_is_explained(tmp_path: Path) -> None:
+def test_invalid_port_is_explained(tmp_path: Path) -> None:
     done = run(tmp_path, CONSOLE_PORT="eighty")
 
     assert done.returncode == 1

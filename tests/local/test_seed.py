@@ -1,4 +1,4 @@
-"""Generated customers: always the same, as the API would store them, whatever is there."""
+"""Generated customers: reproducible, normalized, and independent of stored data."""
 
 import json
 
@@ -15,15 +15,15 @@ from tests.api import ADA
 KEY = b"signs cursors"
 
 
-def test_customers_are_as_the_api_would_store_them() -> None:
-    """What loads them leaves out the schema, which would take most of the time."""
+def test_generated_customers_are_normalized() -> None:
+    """The loader skips the schema, which would take most of the time."""
     for number in range(2_000):
         customer = seed.generate(number)
         assert schemas.load_customer(customer) == customer
         assert list(schemas.load_customer(customer)) == list(customer)
 
 
-def test_customer_is_the_same_each_time() -> None:
+def test_customer_of_a_number_is_always_the_same() -> None:
     first = [seed.generate(number) for number in range(20)]
     seed.vocabulary.cache_clear()
 
@@ -32,7 +32,7 @@ def test_customer_is_the_same_each_time() -> None:
 
 
 @pytest.mark.parametrize("how_many", [1, seed.BATCH, seed.BATCH + 3])
-def test_load_stores_as_many_as_it_is_told(database: Database, how_many: int) -> None:
+def test_load_stores_the_requested_number(database: Database, how_many: int) -> None:
     seed.load(database, how_many)
 
     assert seed.count(database) == how_many
@@ -40,14 +40,14 @@ def test_load_stores_as_many_as_it_is_told(database: Database, how_many: int) ->
     assert newest.items() >= seed.generate(how_many).items()
 
 
-def test_load_passes_over_what_is_taken(database: Database) -> None:
+def test_load_skips_existing_customers(database: Database) -> None:
     taken = seed.generate(2)["email"].upper()
     creates.create(database, CUSTOMERS, schemas.load_customer(ADA | {"email": taken}))
 
     seed.load(database, 5)
 
     assert seed.count(database) == 6
-    emails = [each["email"] for each in json.loads(page(database, Query(), KEY).items)]
+    emails = [load["email"] for load in json.loads(page(database, Query(), KEY).items)]
     assert seed.generate(6)["email"] in emails
     assert emails.count(seed.generate(2)["email"]) == 0
 

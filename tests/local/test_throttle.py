@@ -10,7 +10,7 @@ class Clock:
         return self.now
 
 
-def test_a_burst_passes_at_once_and_then_as_many_as_the_rate_says() -> None:
+def test_throttle_allows_a_burst_then_the_rate() -> None:
     clock = Clock()
     throttle = Throttle(2, 5, clock)
 
@@ -21,7 +21,7 @@ def test_a_burst_passes_at_once_and_then_as_many_as_the_rate_says() -> None:
     assert [throttle.lets_pass() for _ in range(2)] == [True, False]
 
 
-def test_a_pause_fills_no_more_than_a_burst() -> None:
+def test_pause_refills_at_most_a_burst() -> None:
     clock = Clock()
     throttle = Throttle(100, 3, clock)
     clock.now = 60.0
@@ -30,10 +30,10 @@ def test_a_pause_fills_no_more_than_a_burst() -> None:
 
 
 @pytest.mark.parametrize("text", ["50", "50/", "0/1", "1/0", "-1/5", "1.5/2", "a/b", "1/2/3"])
-def test_what_is_no_throttle_is_refused(text: str) -> None:
+def test_invalid_throttle_is_rejected(text: str) -> None:
     with pytest.raises(ValueError, match="THROTTLE must be rate/burst"):
         Throttle.parse(text)
 
 
-def test_none_is_wanted() -> None:
+def test_empty_setting_means_no_throttle() -> None:
     assert Throttle.parse("") is None

@@ -87,17 +87,19 @@ class Filter:
 
     def fit(self, template: JSONObject) -> JSONObject:
         """Return the template without what is refused, and without what depends on that."""
-        kinds = {name: each["Type"] for name, each in template["Resources"].items()}
+        kinds = {name: item["Type"] for name, item in template["Resources"].items()}
         template = _with_ids(template, {name for name in kinds if kinds[name] == SECRET})
         resources = template["Resources"]
-        gone = {name: reason for name, each in resources.items() if (reason := _refusal(each))}
+        gone = {
+            name: reason for name, element in resources.items() if (reason := _refusal(element))
+        }
         for name, reason in gone.items():
             del resources[name]
             self._met[kinds[name], reason].add(name)
         for name, resource in resources.items():
             self._fit_properties(name, resource)
             needs = _listed(resource.pop("DependsOn", []))
-            resource["DependsOn"] = [each for each in needs if each not in gone]
+            resource["DependsOn"] = [need for need in needs if need not in gone]
         self._fit_outputs(template.get("Outputs", {}), set(gone))
         return template
 
@@ -116,7 +118,7 @@ class Filter:
             if name in outputs:
                 outputs[name]["Value"] = value
                 self._met["outputs", reason].add(name)
-        for name in [each for each, value in outputs.items() if gone & set(_mentioned(value))]:
+        for name in [output for output, value in outputs.items() if gone & set(_mentioned(value))]:
             del outputs[name]
             self._met["outputs", "of what is left out"].add(name)
 
@@ -137,12 +139,12 @@ class Filter:
 def _with_ids(value: Any, secrets: set[str]) -> Any:
     """Return the value with the ARN of a secret instead of a Ref to it, which gives its name."""
     if isinstance(value, list):
-        return [_with_ids(each, secrets) for each in value]
+        return [_with_ids(item, secrets) for item in value]
     if not isinstance(value, dict):
         return value
     if value.get("Ref") in secrets:
         return {"Fn::GetAtt": [value["Ref"], "Id"]}
-    return {name: _with_ids(each, secrets) for name, each in value.items()}
+    return {name: _with_ids(element, secrets) for name, element in value.items()}
 
 
 def _refusal(resource: JSONObject) -> str | None:
@@ -161,7 +163,7 @@ def _mentioned(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
         yield from _mentioned(list(value.values()))
     elif isinstance(value, list):
-        for each in value:
-            yield from _mentioned(each)
+        for item in value:
+            yield from _mentioned(item)
     else:
         yield str(value).partition(".")[0]

@@ -54,7 +54,7 @@ class Traffic:
     @contextmanager
     def flowing(self) -> Iterator[None]:
         """Have requests sent all the while, from two clients."""
-        threads = [threading.Thread(target=each) for each in (self._read, self._read_customers)]
+        threads = [threading.Thread(target=item) for item in (self._read, self._read_customers)]
         for thread in threads:
             thread.start()
         try:

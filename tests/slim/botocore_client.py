@@ -1,6 +1,6 @@
-"""botocore's client without a network: what it would send, and what it makes of answers.
+"""botocore's client without a network: the requests that it builds, and the responses it parses.
 
-The slim client is held against it live, so that there are no vectors to go stale.
+The tests compare the slim client with botocore directly, so no test vectors can become outdated.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,7 +24,7 @@ Request = tuple[str, str, dict[str, str], bytes]
 
 
 class Botocore:
-    """A client that sends to nobody; `sent` is what it would have sent last."""
+    """A client that sends nothing; `sent` is the last request that it built."""
 
     def __init__(self, region: str, url: str | None) -> None:
         self.client: Any = boto3.client(
@@ -42,7 +42,7 @@ class Botocore:
     def request(
         self, operation: str, arguments: Mapping[str, Any], key: tuple[str, str, str], now: float
     ) -> Request:
-        """Return the request that it makes at the time `now`."""
+        """Return the request that botocore builds at the time `now`."""
         self.client._request_signer._credentials = Credentials(key[0], key[1], key[2] or None)
         self._answer = (200, {}, b"{}")
         with patch("botocore.auth.get_current_datetime", lambda: datetime.fromtimestamp(now, UTC)):
@@ -55,7 +55,7 @@ class Botocore:
         return sent.method, "/" + sent.url.split("/", 3)[3], headers, sent.body
 
     def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> Any:
-        """Return what it makes of an answer; raises ErrorAnswer."""
+        """Return the parsed response. Raises ErrorAnswer."""
         self._answer = (status, headers, body)
         arguments = {"resourceArn": "arn:cluster", "secretArn": "arn:secret:1", "sql": "SELECT 1"}
         return boto.Client(self.client).execute_statement(**arguments)

@@ -1,4 +1,4 @@
-"""Calls as hypothesis makes them up: every member that the Data API's operations have."""
+"""Hypothesis strategies for calls, with every field of the Data API's operations."""
 
 from typing import Any
 

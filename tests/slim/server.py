@@ -1,4 +1,4 @@
-"""A server that does with each connection what a test says, by a bare socket."""
+"""A server on a bare socket, whose behavior each test defines per connection."""
 
 import socket
 import threading
@@ -12,16 +12,16 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 @dataclass
 class Server:
-    """What it was asked: `requests`, and over how many `connections`."""
+    """The recorded `requests`, and the number of `connections`."""
 
     port: int
     requests: list[bytes] = field(default_factory=list)
     connections: int = 0
     closed: threading.Event = field(default_factory=threading.Event)
-    """The server has closed a connection."""
+    """Set when the server has closed a connection."""
 
     def ask(self, connection: socket.socket) -> bool:
-        """Read a request whole; returns whether there was one."""
+        """Read a complete request. Returns whether there was one."""
         data = b""
         while b"\r\n\r\n" not in data:
             if not (piece := connection.recv(65_536)):
@@ -39,7 +39,7 @@ Play = Callable[[Server, socket.socket], None]
 
 
 def answers(*replies: bytes) -> Play:
-    """Return what answers one request of a connection after the other, and then hangs up."""
+    """Return a play that sends one reply per request, then closes the connection."""
 
     def play(server: Server, connection: socket.socket) -> None:
         for reply in replies:
@@ -50,7 +50,7 @@ def answers(*replies: bytes) -> Play:
 
 
 def always(reply: bytes) -> Play:
-    """Return what answers each request of a connection."""
+    """Return a play that sends the same reply to each request of a connection."""
 
     def play(server: Server, connection: socket.socket) -> None:
         while server.ask(connection):
@@ -61,7 +61,7 @@ def always(reply: bytes) -> Play:
 
 @contextmanager
 def serving(*plays: Play, tls: SSLContext | None = None) -> Iterator[Server]:
-    """Serve: the first connection has the first play, and all from the last on the last."""
+    """Run the server. The n-th connection gets the n-th play; later ones get the last play."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = Server(listener.getsockname()[1])
         threads: list[threading.Thread] = []
@@ -69,7 +69,7 @@ def serving(*plays: Play, tls: SSLContext | None = None) -> Iterator[Server]:
         def tls_on(connection: socket.socket) -> socket.socket:
             if tls is None:
                 return connection
-            with connection:  # which the wrapped one takes over
+            with connection:  # the wrapped socket takes over the connection
                 return tls.wrap_socket(connection, server_side=True)
 
         def run(connection: socket.socket, number: int) -> None:

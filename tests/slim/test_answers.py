@@ -1,4 +1,4 @@
-"""What the slim client makes of answers is what botocore makes of them."""
+"""The slim client parses responses exactly as botocore does."""
 
 import json
 from base64 import b64encode
@@ -58,7 +58,7 @@ ERRORS = st.fixed_dictionaries(
 
 
 def answered(status: int, headers: dict[str, str], body: bytes) -> Any:
-    """Return what the slim client makes of an answer."""
+    """Return the response as the slim client parses it."""
     key = Key(*KEY)
     client = Client(endpoints.choose({}, "eu-west-1", None), "eu-west-1", lambda: key)
     with patch.object(client._connections, "send", return_value=Answer(status, headers, body)):
@@ -67,7 +67,7 @@ def answered(status: int, headers: dict[str, str], body: bytes) -> Any:
 
 @settings(max_examples=200, deadline=None)
 @given(MEMBERS, st.booleans())
-def test_answers_are_botocores(members: Any, escaped: bool) -> None:  # noqa: FBT001
+def test_response_is_parsed_as_by_botocore(members: Any, escaped: bool) -> None:  # noqa: FBT001
     headers = {"content-type": "application/json", "x-amzn-requestid": "7"}
     body = json.dumps(members, ensure_ascii=escaped).encode()
 
@@ -84,7 +84,7 @@ def test_answers_are_botocores(members: Any, escaped: bool) -> None:  # noqa: FB
     st.none() | NAMES.filter(bool),
     ERRORS.map(json.dumps) | st.sampled_from(["", "<html>", "{garbage"]),
 )
-def test_errors_are_botocores(status: int, name: str | None, body: str) -> None:
+def test_error_is_parsed_as_by_botocore(status: int, name: str | None, body: str) -> None:
     headers = {"x-amzn-requestid": "7", **({"x-amzn-errortype": name} if name else {})}
     found = []
     for answer in (answered, botocore_client().answer):
@@ -92,12 +92,12 @@ def test_errors_are_botocores(status: int, name: str | None, body: str) -> None:
             answer(status, headers, body.encode())
         found.append(caught.value.response)
 
-    ours, theirs = (dict(each["Error"]) for each in found)
-    if body.startswith("{"):  # of other bodies, botocore does not look at the header
+    ours, theirs = (dict(item["Error"]) for item in found)
+    if body.startswith("{"):  # otherwise botocore ignores the header
         assert ours["Code"] == theirs["Code"]
-    if body.startswith('{"'):  # of what is not the protocol's, botocore makes a message
+    if body.startswith('{"'):  # for other JSON, botocore creates a message
         assert ours["Message"] == theirs["Message"]
-    ours, theirs = ({name: each["ResponseMetadata"][name] for name in METADATA} for each in found)
+    ours, theirs = ({name: item["ResponseMetadata"][name] for name in METADATA} for item in found)
     assert ours == theirs
 
 
@@ -115,7 +115,7 @@ def test_errors_are_botocores(status: int, name: str | None, body: str) -> None:
         b'{"records":[[{"blobValue":7}]]}',
     ],
 )
-def test_answer_that_can_not_be_read(body: bytes) -> None:
+def test_malformed_response_raises_database_unavailable(body: bytes) -> None:
     with pytest.raises(DatabaseUnavailable, match="can't be read") as caught:
         answered(200, {}, body)
     assert caught.value.__suppress_context__

@@ -1,4 +1,4 @@
-"""HTTP against a server that does what it should not, or what is rare."""
+"""HTTP with a server that violates the protocol, or uses rare features."""
 
 import socket
 import ssl
@@ -48,7 +48,7 @@ def answer_to(reply: bytes) -> Any:
         b"HTTP/1.1 200 OK\r\nX: " + b"x" * 60_000 + b"\r\nContent-Length: 2\r\n\r\n{}",
     ],
 )
-def test_what_http_allows(reply: bytes) -> None:
+def test_valid_http_response_is_parsed(reply: bytes) -> None:
     assert answer_to(reply) == {}
 
 
@@ -91,12 +91,12 @@ def test_what_http_allows(reply: bytes) -> None:
         b"HTTP/1.1 204 No Content\r\n\r\n",
     ],
 )
-def test_what_is_no_answer(reply: bytes) -> None:
+def test_invalid_http_response_is_rejected(reply: bytes) -> None:
     with pytest.raises(DatabaseUnavailable):
         answer_to(reply)
 
 
-def test_connection_is_kept() -> None:
+def test_connection_is_reused() -> None:
     with serving(always(OK)) as server:
         ours = client(server.port)
         for _ in range(3):
@@ -112,8 +112,8 @@ def test_connection_is_kept() -> None:
         OK + b"HTTP/1.1 200 OK\r\n",
     ],
 )
-def test_connection_is_not_kept(reply: bytes) -> None:
-    """The server has said so, or has said more than it was asked."""
+def test_closing_connection_is_not_reused(reply: bytes) -> None:
+    """The server has announced it, or has sent more than was requested."""
     with serving(always(reply)) as server:
         ours = client(server.port)
         for _ in range(2):
@@ -121,7 +121,7 @@ def test_connection_is_not_kept(reply: bytes) -> None:
         assert server.connections == 2
 
 
-def test_connection_that_was_closed_while_idle_is_made_again() -> None:
+def test_connection_closed_while_idle_is_replaced() -> None:
     with serving(answers(OK), always(OK)) as server:
         ours = client(server.port)
         ask(ours)
@@ -131,7 +131,7 @@ def test_connection_that_was_closed_while_idle_is_made_again() -> None:
         ours.close()
 
 
-def test_connection_on_which_somebody_speaks_unasked_is_not_used() -> None:
+def test_connection_with_unsolicited_data_is_not_used() -> None:
     def play(server: Server, connection: socket.socket) -> None:
         answers(OK)(server, connection)
         connection.sendall(OK)
@@ -148,8 +148,8 @@ def test_connection_on_which_somebody_speaks_unasked_is_not_used() -> None:
         ours.close()
 
 
-def test_connection_that_was_idle_for_long_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor one that is from the future: the clock was set, or the function was frozen."""
+def test_long_idle_connection_is_not_reused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor one last used in the future: the clock was set, or the function was frozen."""
     for seconds in (0, -1):
         with serving(always(OK)) as server:
             ours = client(server.port)
@@ -164,8 +164,8 @@ def test_connection_that_was_idle_for_long_is_not_used(monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     "reply", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{"]
 )
-def test_nothing_is_sent_twice(reply: bytes) -> None:
-    """The server hung up after it had the request: it may have done what it was asked."""
+def test_request_is_never_sent_twice(reply: bytes) -> None:
+    """The server closed the connection after the request: it may have been executed."""
     with serving(answers(OK, reply), always(OK)) as server:
         ours = client(server.port)
         ask(ours)
@@ -176,7 +176,7 @@ def test_nothing_is_sent_twice(reply: bytes) -> None:
         ours.close()
 
 
-def test_reset_is_no_answer() -> None:
+def test_connection_reset_raises_database_unavailable() -> None:
     def reset(server: Server, connection: socket.socket) -> None:
         server.ask(connection)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
@@ -195,14 +195,14 @@ def dripping(data: bytes, pause: float) -> Play:
     return play
 
 
-def test_answer_that_drips() -> None:
+def test_slow_response_is_read() -> None:
     reply = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n"
     with serving(dripping(reply, 0.001)) as server:
         assert ask(client(server.port)) == {}
 
 
-def test_time_is_for_the_whole_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each byte comes in time; all of them together do not."""
+def test_timeout_covers_the_whole_response(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte arrives within the timeout, but all of them together do not."""
     monkeypatch.setattr(slim, "READ_SECONDS", 0.3)
     with serving(dripping(OK, 0.02)) as server:
         started = time.monotonic()
@@ -211,8 +211,8 @@ def test_time_is_for_the_whole_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 0.25 < time.monotonic() - started < 0.9
 
 
-def test_a_call_may_have_less_time_than_others() -> None:
-    """It is for connecting, too; without any, nothing is sent."""
+def test_call_may_have_a_shorter_timeout() -> None:
+    """The timeout includes connecting. If none is left, nothing is sent."""
     with serving(dripping(OK, 0.02)) as server:
         kept = connections.Connections(f"http://127.0.0.1:{server.port}")
         started = time.monotonic()
@@ -223,32 +223,32 @@ def test_a_call_may_have_less_time_than_others() -> None:
         assert (server.connections, len(server.requests)) == (1, 1)
 
 
-def test_nobody_listens() -> None:
+def test_closed_port_raises_statement_not_begun() -> None:
     with pytest.raises(DatabaseUnavailable, match="ConnectionRefused"):
         ask(client(free_port()))
 
 
-def test_host_that_is_not_known() -> None:
+def test_unknown_host_raises_statement_not_begun() -> None:
     with pytest.raises(DatabaseUnavailable, match="gaierror"):
         ask(client(80, "nowhere.invalid"))
 
 
-def test_connecting_takes_no_longer_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is not a statement's time-out: nothing was sent."""
+def test_connection_timeout_raises_statement_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This is not a statement timeout, because nothing was sent."""
     monkeypatch.setattr(connections, "CONNECT_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         port = full.getsockname()[1]
         waiting = [socket.socket() for _ in range(4)]
-        for each in waiting:
-            each.setblocking(False)
-            each.connect_ex(("127.0.0.1", port))
+        for connection in waiting:
+            connection.setblocking(False)
+            connection.connect_ex(("127.0.0.1", port))
         with pytest.raises(DatabaseUnavailable, match="TimeoutError"):
             ask(client(port))
-        for each in waiting:
-            each.close()
+        for connection in waiting:
+            connection.close()
 
 
-def test_next_address_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_next_address_is_tried_after_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(always(OK)) as server:
         nobody, somebody = (
             (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
@@ -260,8 +260,8 @@ def test_next_address_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
         ours.close()
 
 
-def test_threads_share_a_client() -> None:
-    """Each has its own answer, over as few connections as there were threads."""
+def test_client_is_thread_safe() -> None:
+    """Each thread gets its own response, over at most as many connections as threads."""
 
     def echo(server: Server, connection: socket.socket) -> None:
         while server.ask(connection):
@@ -288,7 +288,7 @@ def authority() -> trustme.CA:
 
 @pytest.fixture
 def tls(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
-    """Give what serves TLS as localhost; the client knows its authority."""
+    """Yield a TLS context for localhost, whose authority the client trusts."""
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "ca.pem"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -296,7 +296,7 @@ def tls(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     return context
 
 
-def test_tls(tls: ssl.SSLContext) -> None:
+def test_tls_connection_works(tls: ssl.SSLContext) -> None:
     with serving(always(OK), tls=tls) as server:
         ours = client(server.port, "localhost", is_https=True)
         for _ in range(3):
@@ -305,14 +305,14 @@ def test_tls(tls: ssl.SSLContext) -> None:
         ours.close()
 
 
-def test_tls_of_another_host_is_refused(tls: ssl.SSLContext) -> None:
+def test_tls_certificate_of_another_host_is_rejected(tls: ssl.SSLContext) -> None:
     with serving(always(OK), tls=tls) as server:
         with pytest.raises(DatabaseUnavailable, match="SSLCertVerificationError"):
             ask(client(server.port, "127.0.0.1", is_https=True))
         assert server.requests == []
 
 
-def test_tls_of_an_unknown_authority_is_refused(
+def test_tls_certificate_of_unknown_authority_is_rejected(
     tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_CA_BUNDLE")
@@ -322,14 +322,16 @@ def test_tls_of_an_unknown_authority_is_refused(
         assert server.requests == []
 
 
-def test_tls_that_never_begins(tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tls_handshake_without_response_times_out(
+    tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
     del tls
     monkeypatch.setattr(connections, "CONNECT_SECONDS", 0.2)
     with serving(always(OK)) as server, pytest.raises(DatabaseUnavailable):
         ask(client(server.port, "localhost", is_https=True))
 
 
-def test_file_of_authorities_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_ca_bundle_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CA_BUNDLE", "/nowhere")
     with serving(always(OK)) as server, pytest.raises(DatabaseUnavailable, match="FileNotFound"):
         ask(client(server.port, "localhost", is_https=True))

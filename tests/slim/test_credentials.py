@@ -1,4 +1,4 @@
-"""Credentials as Lambda provides them, asked for at a real endpoint."""
+"""Credentials from Lambda, with a real endpoint."""
 
 import json
 import time
@@ -25,7 +25,7 @@ HOUR = 3_600
 
 
 def issued(seconds: float, **members: Any) -> Play:
-    """Return what issues a key that ends after so many seconds."""
+    """Return a play that issues a key, which expires after this many seconds."""
     content = {
         "AccessKeyId": f"ASIA{seconds:.0f}",
         "SecretAccessKey": "s3cret",
@@ -52,13 +52,13 @@ def endpoint(*plays: Play) -> Iterator[tuple[Server, Credentials]]:
         yield server, Credentials(environ)
 
 
-def test_environment_has_them() -> None:
+def test_credentials_come_from_the_environment() -> None:
     key = Credentials(ENVIRON).current()
 
     assert (key.id, key.secret, key.token) == ("ASIAEXAMPLE", "s3cret", "t0ken")
 
 
-def test_they_are_not_shown() -> None:
+def test_credentials_are_not_in_the_repr() -> None:
     held = Credentials(ENVIRON)
 
     shown = repr(held.current()) + repr(held)
@@ -66,8 +66,8 @@ def test_they_are_not_shown() -> None:
     assert not any(secret in shown for secret in ENVIRON.values())
 
 
-def test_they_are_read_when_they_are_needed_and_once() -> None:
-    """A function that SnapStart restores has other ones than when it was started."""
+def test_credentials_are_read_once_on_first_use() -> None:
+    """After SnapStart restores a function, the credentials differ from those at its start."""
     environ: dict[str, str] = {}
     held = Credentials(environ)
     environ |= ENVIRON
@@ -84,12 +84,12 @@ def test_they_are_read_when_they_are_needed_and_once() -> None:
         {"AWS_SECRET_ACCESS_KEY": "s3cret"},
     ],
 )
-def test_environment_that_has_none(environ: dict[str, str]) -> None:
+def test_missing_credentials_raise_statement_failed(environ: dict[str, str]) -> None:
     with pytest.raises(StatementFailed, match="no AWS credentials"):
         Credentials(environ).current()
 
 
-def test_endpoint_issues_them() -> None:
+def test_credentials_come_from_the_endpoint() -> None:
     with endpoint(issued(HOUR)) as (server, held):
         key = held.current()
         assert held.current() is key
@@ -101,7 +101,7 @@ def test_endpoint_issues_them() -> None:
     assert b"\r\nauthorization:Basic-abc\r\n" in request
 
 
-def test_endpoint_is_asked_again_before_they_expire() -> None:
+def test_credentials_are_renewed_before_they_expire() -> None:
     with endpoint(issued(credentials.EARLY_SECONDS - 1), issued(HOUR)) as (server, held):
         first, second = held.current(), held.current()
         assert held.current() is second
@@ -110,7 +110,7 @@ def test_endpoint_is_asked_again_before_they_expire() -> None:
     assert len(server.requests) == 2
 
 
-def test_key_is_used_to_its_end_when_the_endpoint_goes_away(
+def test_valid_key_is_used_while_the_endpoint_is_down(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with endpoint(issued(credentials.EARLY_SECONDS - 1), said("", 500), said("", 500)) as (_, held):
@@ -118,12 +118,12 @@ def test_key_is_used_to_its_end_when_the_endpoint_goes_away(
         assert held.current() is first
         expired = time.time() + credentials.EARLY_SECONDS
         monkeypatch.setattr(time, "time", lambda: expired)
-        with pytest.raises(DatabaseUnavailable, match="credentials can't be had"):
+        with pytest.raises(DatabaseUnavailable, match="Could not fetch AWS credentials"):
             held.current()
 
 
-def test_endpoint_that_answers_in_chunks() -> None:
-    """As AWS's own does when it has more than 2,048 bytes to say: Go's server, unasked."""
+def test_chunked_endpoint_response_is_read() -> None:
+    """AWS's own endpoint (a Go server) does this for more than 2,048 bytes."""
     content = {"AccessKeyId": "ASIA", "SecretAccessKey": "s3cret", "Token": "t" * 3_000}
     body = json.dumps({**content, "Expiration": "2099-01-01T00:00:00Z"}).encode()
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -132,7 +132,7 @@ def test_endpoint_that_answers_in_chunks() -> None:
         assert held.current().token == "t" * 3_000
 
 
-def test_token_is_read_from_its_file_each_time(tmp_path: Path) -> None:
+def test_token_file_is_read_for_each_request(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("first\n")
     with serving(issued(0)) as server:
@@ -163,23 +163,23 @@ def test_token_is_read_from_its_file_each_time(tmp_path: Path) -> None:
         answers(b"not HTTP"),
     ],
 )
-def test_endpoint_that_answers_nonsense(play: Play) -> None:
+def test_invalid_endpoint_response_raises_database_unavailable(play: Play) -> None:
     with (
         endpoint(play) as (_, held),
-        pytest.raises(DatabaseUnavailable, match="credentials can't be had") as caught,
+        pytest.raises(DatabaseUnavailable, match="Could not fetch AWS credentials") as caught,
     ):
         held.current()
     assert "s3cret" not in str(caught.value)
 
 
-def test_endpoint_that_can_not_be_reached() -> None:
+def test_unreachable_endpoint_raises_database_unavailable() -> None:
     held = Credentials({"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://127.0.0.1:{free_port()}/"})
 
     with pytest.raises(DatabaseUnavailable, match="ConnectionRefusedError"):
         held.current()
 
 
-def test_token_file_that_is_missing() -> None:
+def test_missing_token_file_is_an_error() -> None:
     held = Credentials(
         {
             "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/",
@@ -203,10 +203,10 @@ def test_token_file_that_is_missing() -> None:
         "http://localhost/\r\nX: y",
     ],
 )
-def test_token_is_sent_to_nobody_else(url: str) -> None:
+def test_token_is_sent_only_to_permitted_hosts(url: str) -> None:
     with pytest.raises(StatementFailed, match="no near endpoint"):
         Credentials({"AWS_CONTAINER_CREDENTIALS_FULL_URI": url}).current()
 
 
-def test_key_without_a_token() -> None:
+def test_key_without_session_token_is_used() -> None:
     assert Key("id", "secret").token == ""

@@ -1,4 +1,4 @@
-"""The Data API's addresses are botocore's, in every region that it knows."""
+"""The endpoints are the same as botocore's, in every region that botocore knows."""
 
 from itertools import product
 from typing import Any
@@ -15,13 +15,13 @@ REGIONS = [
     region
     for partition in SESSION.get_component("data_loader").load_data("partitions")["partitions"]
     for region in partition["regions"]
-    if not region.endswith("-global")  # no function runs there
+    if not region.endswith("-global")  # no function runs in these
 ]
 FLAGS = {"AWS_USE_FIPS_ENDPOINT": "true", "AWS_USE_DUALSTACK_ENDPOINT": "TRUE"}
 
 
-def test_every_region() -> None:
-    """One client resolves all of them, as making a client takes longer than that."""
+def test_endpoint_of_every_region_is_botocores() -> None:
+    """One client resolves all of them, because creating a client takes longer."""
     client: Any = SESSION.create_client("rds-data", "eu-west-1", config=Config())
     resolver = client._ruleset_resolver
     assert len(REGIONS) > 30
@@ -54,12 +54,12 @@ def test_every_region() -> None:
         ({}, "https://a:65535", "https://a:65535"),
     ],
 )
-def test_address_that_is_said(environ: dict[str, str], url: str | None, expected: str) -> None:
+def test_custom_endpoint_is_used(environ: dict[str, str], url: str | None, expected: str) -> None:
     assert endpoints.choose(environ, "eu-west-1", url) == expected
 
 
 @pytest.mark.parametrize("flag", FLAGS)
-def test_address_that_is_said_is_neither_fips_nor_dual_stack(flag: str) -> None:
+def test_custom_endpoint_with_fips_or_dual_stack_is_rejected(flag: str) -> None:
     with pytest.raises(SettingsError, match=flag):
         endpoints.choose({flag: "true"}, "eu-west-1", "https://example.com")
 
@@ -85,7 +85,7 @@ def test_address_that_is_said_is_neither_fips_nor_dual_stack(flag: str) -> None:
         f"http://{'a' * 64}",
     ],
 )
-def test_address_that_is_none(url: str) -> None:
+def test_invalid_endpoint_is_rejected(url: str) -> None:
     with pytest.raises(SettingsError, match="https://host:port") as caught:
         endpoints.parse(url)
     assert "password" not in str(caught.value)
@@ -98,11 +98,11 @@ def test_address_that_is_none(url: str) -> None:
         ({"AWS_DEFAULT_REGION": "us-east-1"}, "us-east-1"),
     ],
 )
-def test_region(environ: dict[str, str], expected: str) -> None:
+def test_region_comes_from_the_environment(environ: dict[str, str], expected: str) -> None:
     assert endpoints.region(environ) == expected
 
 
 @pytest.mark.parametrize("region", ["", "eu-west-1.example.com", "EU", "-", "eu-west-1\n"])
-def test_region_that_is_none(region: str) -> None:
+def test_invalid_region_is_rejected(region: str) -> None:
     with pytest.raises(SettingsError, match="AWS_REGION"):
         endpoints.region({"AWS_REGION": region})

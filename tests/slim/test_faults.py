@@ -1,4 +1,4 @@
-"""Both clients against the Data API server: signatures that it verifies, and its faults."""
+"""Both clients with the Data API server, which verifies their signatures, and injects faults."""
 
 import os
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ BROKEN = ("half", "garbage")
 
 @pytest.fixture(scope="module")
 def url(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Run a server that wants requests signed with the key that clients of a laptop have."""
+    """Run a server that requires requests signed with the local clients' key."""
     directory = tmp_path_factory.mktemp("slim")
     with serving(mariadb.url, directory, "--faults", environment={**os.environ, **KEY}) as (url, _):
         yield url
@@ -81,7 +81,7 @@ def test_signature_is_verified(
 
 
 @pytest.mark.parametrize("name", sorted(errors()))
-def test_every_error(url: str, database: Database, name: str) -> None:
+def test_every_error_is_the_same_in_both_clients(url: str, database: Database, name: str) -> None:
     plan(url, {"fault": name})
 
     with pytest.raises(DatabaseError) as caught:
@@ -92,10 +92,10 @@ def test_every_error(url: str, database: Database, name: str) -> None:
 
 
 @pytest.mark.parametrize(("when", "rows"), [("before", []), ("after", [{"id": 1}])])
-def test_connection_that_is_dropped(
+def test_dropped_connection_is_not_retried(
     url: str, database: Database, when: str, rows: list[object]
 ) -> None:
-    """Nothing is sent twice, whether or not it was carried out."""
+    """The request is never sent twice, whether it was executed or not."""
     plan(url, {"fault": "drop", "when": when})
 
     with pytest.raises(DatabaseUnavailable):
@@ -105,7 +105,9 @@ def test_connection_that_is_dropped(
 
 
 @pytest.mark.parametrize("fault", BROKEN)
-def test_answer_that_is_spoilt(url: str, database: Database, fault: str) -> None:
+def test_damaged_response_raises_database_unavailable(
+    url: str, database: Database, fault: str
+) -> None:
     plan(url, {"fault": fault})
 
     with pytest.raises(DatabaseUnavailable):
@@ -115,13 +117,13 @@ def test_answer_that_is_spoilt(url: str, database: Database, fault: str) -> None
 
 
 @pytest.mark.parametrize("fault", ["drip", "wait"])
-def test_answer_that_takes_its_time(url: str, database: Database, fault: str) -> None:
+def test_slow_response_is_read(url: str, database: Database, fault: str) -> None:
     plan(url, {"fault": fault, "seconds": 0.1})
 
     assert database.fetch_one("SELECT 1 AS one") == {"one": 1}
 
 
-def test_transaction_whose_commit_is_dropped(url: str, database: Database) -> None:
+def test_dropped_commit_has_an_unknown_outcome(url: str, database: Database) -> None:
     plan(url, {"fault": "drop", "when": "after", "operation": "CommitTransaction"})
 
     def insert() -> None:

@@ -1,4 +1,4 @@
-"""What the slim client sends is, byte for byte, what botocore would send."""
+"""The slim client sends exactly the bytes that botocore would send."""
 
 import time
 from typing import Any
@@ -24,7 +24,7 @@ def client(region: str, url: str | None, key: tuple[str, str, str]) -> Client:
 
 
 def sent(client: Client, operation: str, arguments: dict[str, Any], now: float) -> Request:
-    """Return what the client sends, as a bare socket gets it."""
+    """Return the raw request that the client sends."""
     with (
         patch("chalicelib.database.slim.signatures.gmtime", lambda: time.gmtime(now)),
         patch.object(client._connections, "send", side_effect=InterruptedError) as send,
@@ -42,7 +42,7 @@ def sent(client: Client, operation: str, arguments: dict[str, Any], now: float) 
 
 
 def compare(case: Any) -> None:
-    """Hold one call against botocore's; the header Host is in botocore's signature."""
+    """Compare one call with botocore's. botocore's signature includes the header Host."""
     (operation, arguments), key, (region, url), now = case
     theirs = botocore_client(region, url).request(operation, arguments, key, now)
     ours = sent(client(region, url, key), operation, arguments, now)
@@ -57,12 +57,12 @@ def without(request: Request, names: set[str]) -> Request:
 
 @settings(max_examples=300, deadline=None)
 @given(CASES)
-def test_requests_are_botocores(case: Any) -> None:
+def test_request_is_identical_to_botocores(case: Any) -> None:
     compare(case)
 
 
-def test_signing_key_is_made_again_on_the_next_day_and_for_another_key() -> None:
-    """The signer keeps what it can, and no more: each request is still botocore's."""
+def test_signing_key_is_renewed_daily_and_per_key() -> None:
+    """The signer caches signing keys, but each request still equals botocore's."""
     keys = [Key(*KEY), Key("AKIDOTHER", "other", "token")]
     held = keys[0]
     ours = Client(endpoints.choose({}, "eu-west-1", None), "eu-west-1", lambda: held)
@@ -78,7 +78,7 @@ def test_signing_key_is_made_again_on_the_next_day_and_for_another_key() -> None
 @pytest.mark.parametrize(
     "value", [{"doubleValue": float("nan")}, {"doubleValue": float("inf")}, {"blobValue": object()}]
 )
-def test_value_that_json_lacks_is_not_sent(value: dict[str, Any]) -> None:
+def test_value_without_json_form_is_not_sent(value: dict[str, Any]) -> None:
     ours = client("eu-west-1", None, KEY)
 
     with pytest.raises(StatementFailed, match="can't be sent") as caught:

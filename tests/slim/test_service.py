@@ -1,4 +1,4 @@
-"""The whole service over the slim client: a customer's life by HTTP, as with `make run`."""
+"""The whole service over the slim client: a customer's life cycle by HTTP, as with `make run`."""
 
 from pathlib import Path
 
@@ -8,7 +8,9 @@ import requests
 from tests.service import running
 
 
-def test_life_of_a_customer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_customer_life_cycle_works_over_the_slim_client(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DATA_API_CLIENT", "slim")
     with running(tmp_path) as service:
         created = service.create(1)

@@ -22,7 +22,7 @@ async function description() {
 }
 
 async function describe() {
-  // The API may have been edited since a browser kept it.
+  // The API may have changed since the browser cached it.
   const response = await fetch(DESCRIPTION, { cache: "no-cache" });
   if (!response.ok) {
     throw new Error(`${response.status} to GET /openapi.json`);
@@ -52,7 +52,7 @@ async function authorize(ui, schemes) {
   scope.ariaBusy = "true";
   const token = scopes && (await newToken(scopes));
   if (scope.value !== scopes) {
-    return; // chosen anew meanwhile
+    return; // another scope was chosen meanwhile
   }
   if (token) {
     schemes.forEach((name) => ui.preauthorizeApiKey(name, token));
@@ -80,7 +80,7 @@ function adapted(described) {
   }));
   for (const path of Object.values(described.paths)) {
     for (const { parameters = [] } of Object.values(path)) {
-      // Swagger UI sends examples: every request would have one id, and one idempotency key.
+      // Swagger UI sends examples, so all requests would share one id and one idempotency key.
       const optional = parameters.filter((each) => each.in === "header" && !each.required);
       optional.forEach((each) => delete each.example);
     }

@@ -2,10 +2,10 @@ const POLL_MS = 1000;
 const KEPT = 2000;
 
 const at = (id) => document.getElementById(id);
-const rows = new Map(); // table rows by trace id, the newest last
-const beside = matchMedia("(min-width: 1100px)"); // where the details are, else below
+const rows = new Map(); // table rows by trace id, newest last
+const beside = matchMedia("(min-width: 1100px)"); // true: details beside the list; false: below
 let sequence = 0;
-let shown = null; // the trace whose details are asked for
+let shown = null; // the trace whose details are requested
 let paused = false;
 
 /** Return an element; text is text, whatever it holds. */
@@ -36,14 +36,14 @@ async function poll() {
       update(await json(`/requests?since=${sequence}`));
     }
   } catch (error) {
-    say(`The console does not answer (${error.message}): is it running?`, true);
+    say(`The console does not respond (${error.message}): is it running?`, true);
   }
   setTimeout(poll, POLL_MS);
 }
 
 function update({ first, sequence: last, requests, dropped }) {
   if (sequence < first) {
-    forget(); // they were another console's
+    forget(); // the rows are from an earlier console
   }
   sequence = last;
   requests.reverse().forEach(put);
@@ -221,9 +221,9 @@ function show(id, { request, request_id, segments, lines, metrics, has_plans }) 
   const statements = segments.filter((each) => each.sql !== null);
   const kept = plans(id);
   at("statements").replaceChildren(...statements.map((each) => statement(id, each, has_plans, kept)));
-  fillOr("statements", "The request had none.");
+  fillOr("statements", "This request had no statements.");
   at("lines").replaceChildren(...lines.map(line));
-  fillOr("lines", "The API's log has none, or has been begun anew since.");
+  fillOr("lines", "The API's log has no lines for this request, or was restarted since.");
   at("metrics").replaceChildren(...metrics.map(metric));
 }
 

@@ -1,4 +1,4 @@
-"""A history is read as it was written."""
+"""A stored history can be read back."""
 
 import time
 from pathlib import Path
@@ -8,18 +8,18 @@ from tests.load.chaos.written import change, create, version
 from tests.load.chaos.written import read as reading
 
 
-def test_what_is_logged_is_read_again(tmp_path: Path) -> None:
+def test_logged_history_can_be_read_back(tmp_path: Path) -> None:
     operations = [create("k1", 0, version(1, "k1")), change("k2", 2, 1, 0, 503), reading(5, None)]
     fault = Fault("database killed", 1.0, 2.0)
     with Log(tmp_path / "history.jsonl") as log:
-        for each in operations:
-            log.add(each)
+        for operation in operations:
+            log.add(operation)
         log.add(fault)
 
     assert read((tmp_path / "history.jsonl").read_text().splitlines()) == (operations, [fault])
 
 
-def test_a_line_tells_the_outcome_and_the_key(tmp_path: Path) -> None:
+def test_logged_line_contains_outcome_and_key(tmp_path: Path) -> None:
     with Log(tmp_path / "history.jsonl") as log:
         log.add(change("k2", 2, 1, 0, 412))
     line = (tmp_path / "history.jsonl").read_text()
@@ -27,5 +27,5 @@ def test_a_line_tells_the_outcome_and_the_key(tmp_path: Path) -> None:
     assert '"outcome": "unknown"' in line
 
 
-def test_the_clock_is_that_of_the_day() -> None:
+def test_clock_agrees_with_wall_clock() -> None:
     assert abs(now() - time.time()) < 1

@@ -1,4 +1,4 @@
-"""What is called wrongly is refused before anything starts."""
+"""Invalid arguments are rejected before anything starts."""
 
 import subprocess
 import sys
@@ -12,10 +12,10 @@ import pytest
         (["--seconds", "4"], "'4' is not from 5 to 510"),
         (["--seconds", "long"], "'long' is not from 5 to 510"),
         (["--seed", "x"], "invalid int value: 'x'"),
-        (["--json", "/no/such/file"], "'/no/such/file' is no file that could be written"),
+        (["--json", "/no/such/file"], "'/no/such/file' must be a file in an existing folder"),
     ],
 )
-def test_wrong_use_is_told_in_a_line(arguments: list[str], said: str) -> None:
+def test_invalid_argument_is_reported_in_one_line(arguments: list[str], said: str) -> None:
     command = [sys.executable, "-m", "load.chaos", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2

@@ -1,4 +1,4 @@
-"""The plan: the same from the same seed, every kind in each round, most kills the database's."""
+"""The fault plan: reproducible, every kind in each round, mostly kills of the database."""
 
 from itertools import islice
 from random import Random
@@ -19,12 +19,12 @@ from local.data_api import faults
 WHOLE = len(OPENING) + 2 * len(ROUND)
 
 
-def test_a_seed_makes_one_plan() -> None:
+def test_equal_seeds_give_equal_plans() -> None:
     assert first(WHOLE, seed=7) == first(WHOLE, seed=7)
     assert first(WHOLE, seed=7) != first(WHOLE, seed=8)
 
 
-def test_two_rounds_have_every_kind_and_fifty_kills() -> None:
+def test_two_rounds_contain_every_kind_and_fifty_kills() -> None:
     kinds = first(WHOLE, seed=1)
     assert set(kinds) == set(KINDS)
     assert sum(KILLS.get(kind, 0) for kind in kinds) >= 50
@@ -33,11 +33,11 @@ def test_two_rounds_have_every_kind_and_fifty_kills() -> None:
     assert of_database > 2 * of_api
 
 
-def test_the_shortest_run_cuts_and_kills() -> None:
+def test_shortest_run_contains_opening_faults() -> None:
     assert {"cut, but done", DATABASE_KILLED, API_KILLED} <= set(first(len(OPENING), seed=1))
 
 
-def test_every_fault_that_the_server_has_and_the_api_can_meet_is_played() -> None:
+def test_plan_contains_every_fault_that_can_hit_the_api() -> None:
     played = {fault["fault"] for fault in DATA_API.values()}
     temporary = {
         "DatabaseResumingException",
@@ -48,7 +48,7 @@ def test_every_fault_that_the_server_has_and_the_api_can_meet_is_played() -> Non
         "ThrottlingException",
         "DatabaseErrorException",
     }
-    # a transaction that expires: no request of the API has one
+    # no request of the API runs in a transaction that could expire
     assert played == temporary | {*faults.ANSWERS, *faults.OTHERS} - {"expire"}
 
 

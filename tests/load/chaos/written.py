@@ -1,4 +1,4 @@
-"""Histories written by hand: each operation is one line, its times are seconds."""
+"""Handwritten histories: each operation is one line, times are in seconds."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ from load.chaos.history import SUCCESS, Attempt, Operation, Seen
 
 ONE, TWO = "01a20630-0000-7000-8000-000000000001", "01a20630-0000-7000-8000-000000000002"
 EARLY = 1_795_400_700.0
-"""Seconds since 1970, later than those ids were made."""
+"""Seconds since 1970, later than the ids were created."""
 
 
 EMAILS = {ONE: "a@example.com", TWO: "b@example.com"}
@@ -27,7 +27,7 @@ def attempt(began: float, ended: float, status: int) -> Attempt:
 
 
 def create(key: str, at: float, *shown: Seen, before: tuple[int, ...] = ()) -> Operation:
-    """Answered 201 with what is shown, after attempts that were answered so."""
+    """Return a create that succeeds after attempts with the given statuses."""
     attempts = [*(attempt(at, at, status) for status in before), attempt(at, at + 1, 201)]
     kind = "create" if len(shown) == 1 else "batch"
     emails = [seen.email for seen in shown]
@@ -42,7 +42,7 @@ def unknown_create(key: str, at: float, *emails: str) -> Operation:
 def change(
     key: str, at: float, base: int, *statuses: int, kind: str = "patch", customer: str = ONE
 ) -> Operation:
-    """Answered by the statuses, one after the other; a success shows the version after `base`."""
+    """Return a change with these response statuses; a success shows the version after `base`."""
     statuses = statuses or (SUCCESS[kind],)
     attempts = [attempt(at + n, at + n + 1, status) for n, status in enumerate(statuses)]
     shown = []
@@ -63,5 +63,5 @@ def listing(at: float, *shown: Seen) -> Operation:
 
 
 def final(*stored: Seen) -> Final:
-    """Return what the list, the reads and the database all tell alike."""
+    """Return final data in which the list, the reads and the database agree."""
     return Final(stored, {seen.id: None if seen.deleted else seen for seen in stored}, stored)

@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.customers.schemas import load_customer
 from load.traffic.customers import Customers
-from load.traffic.mix import Answer, Mix, Request
+from load.traffic.mix import Mix, Request, Response
 
 NOBODY = {
     "id": "0",
@@ -37,19 +37,19 @@ def add(customers: Customers, number: int, *, settled: bool) -> None:
     customers.add(customers.new() | own, settled=settled)
 
 
-def answer(version: int, document: dict[str, Any] | None = None, status: int = 200) -> Answer:
-    return Answer(status, {"etag": f'"v{version}"'}, json.dumps(document).encode())
+def response(version: int, document: dict[str, Any] | None = None, status: int = 200) -> Response:
+    return Response(status, {"etag": f'"v{version}"'}, json.dumps(document).encode())
 
 
-def test_half_are_reads_and_all_operations_come(mix: Mix) -> None:
+def test_mix_contains_all_operations_and_half_are_reads(mix: Mix) -> None:
     drawn: Counter[str] = Counter()
     for _ in range(2_000):
         request = mix.draw()
         drawn[request.operation] += 1
         if request.operation in {"patch", "put"}:
-            request.then(answer(int(request.headers["If-Match"][2:-1]) + 1, NOBODY))
+            request.check(response(int(request.headers["If-Match"][2:-1]) + 1, NOBODY))
         elif request.operation == "create":
-            request.then(answer(1, NOBODY, status=201))
+            request.check(response(1, NOBODY, status=201))
 
     assert {name: round(100 * times / 2_000) for name, times in drawn.items()} == pytest.approx(
         {
@@ -66,7 +66,7 @@ def test_half_are_reads_and_all_operations_come(mix: Mix) -> None:
     )
 
 
-def test_what_is_created_is_as_the_service_wants_it(mix: Mix) -> None:
+def test_new_customers_are_valid(mix: Mix) -> None:
     emails = set()
     for _ in range(50):
         body = json.loads(mix.create().body or b"")
@@ -77,64 +77,64 @@ def test_what_is_created_is_as_the_service_wants_it(mix: Mix) -> None:
     assert all(email.endswith("@example.com") for email in emails)
 
 
-def test_who_is_created_is_deleted_once_and_not_read(mix: Mix, customers: Customers) -> None:
+def test_created_customer_is_deleted_once_and_never_read(mix: Mix, customers: Customers) -> None:
     request = mix.create()
     document = json.loads(request.body or b"") | {"id": "new", "version": 1}
 
-    assert request.then(answer(1, document, status=201))
+    assert request.check(response(1, document, status=201))
     assert mix.delete().path == "/customers/new"
     assert mix.delete().operation == "create"
     assert "new" not in {known.id for known in customers.settled}
 
 
-def test_another_customer_than_was_created_is_noticed(mix: Mix) -> None:
+def test_response_with_other_customer_is_a_fault(mix: Mix) -> None:
     request = mix.create()
 
-    assert not request.then(answer(1, {"id": "new", "version": 1, "email": "other@example.com"}))
+    assert not request.check(response(1, {"id": "new", "version": 1, "email": "other@example.com"}))
 
 
-def test_a_version_older_than_the_confirmed_one_is_noticed(mix: Mix, customers: Customers) -> None:
+def test_response_with_older_version_is_a_fault(mix: Mix, customers: Customers) -> None:
     for known in customers.settled:
         known.version = 5
 
     for request in (mix.get(), mix.get_if_changed()):
-        assert request.then(answer(5))
-        assert request.then(answer(6))
-        assert not request.then(answer(4))
+        assert request.check(response(5))
+        assert request.check(response(6))
+        assert not request.check(response(4))
 
 
 @pytest.mark.parametrize("operation", ["patch", "put"])
-def test_a_change_makes_the_next_version(mix: Mix, customers: Customers, operation: str) -> None:
+def test_change_expects_the_next_version(mix: Mix, customers: Customers, operation: str) -> None:
     def change() -> Request:
         made: Request = getattr(mix, operation)()
         assert made.headers["If-Match"] == '"v1"'
         return made
 
-    assert change().then(answer(2, {}))
+    assert change().check(response(2, {}))
     customers.settled[:] = [known for known in customers.settled if known.version == 1]
-    assert not change().then(answer(3, {}))
+    assert not change().check(response(3, {}))
     customers.settled[:] = [known for known in customers.settled if known.version == 1]
-    assert not change().then(answer(1, {}))
+    assert not change().check(response(1, {}))
 
 
-def test_nobody_changes_whom_another_changes(mix: Mix, customers: Customers) -> None:
+def test_customer_is_changed_by_one_request_at_a_time(mix: Mix, customers: Customers) -> None:
     busy = {mix.patch().path for _ in range(30)} - {mix.get().path}
 
     assert len(busy) <= len(customers.settled)
     assert mix.patch().operation == "get"
 
 
-def test_who_is_of_unclear_version_is_changed_no_more(mix: Mix, customers: Customers) -> None:
+def test_customer_with_unknown_version_is_not_changed_again(mix: Mix, customers: Customers) -> None:
     del customers.settled[1:]
 
-    mix.patch().then(None)
+    mix.patch().check(None)
 
     assert mix.patch().operation == "get"
 
 
-def test_pages_go_on_where_the_list_says(mix: Mix) -> None:
+def test_next_page_follows_the_link(mix: Mix) -> None:
     following = "/customers?limit=20&cursor=abc"
     for _ in range(20):
-        mix.list().then(Answer(200, {}, json.dumps({"next": following}).encode()))
+        mix.list().check(Response(200, {}, json.dumps({"next": following}).encode()))
 
     assert following in {mix.list().path for _ in range(20)}

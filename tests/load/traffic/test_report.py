@@ -1,8 +1,8 @@
 import re
 
 from load.traffic import report
-from load.traffic.marks import Mark
 from load.traffic.outcomes import Outcome
+from load.traffic.thresholds import Threshold
 
 OUTCOMES = [
     Outcome(0.2, "steady", "get", 0.010, 0.0, 200, ""),
@@ -12,7 +12,7 @@ OUTCOMES = [
 ]
 
 
-def test_each_phase_has_its_figures() -> None:
+def test_phases_table_has_figures_of_each_phase() -> None:
     head, steady, spike = report.phases(OUTCOMES)
 
     assert dict(zip(head, steady, strict=True)) == {
@@ -29,24 +29,24 @@ def test_each_phase_has_its_figures() -> None:
     assert spike[-3:] == ("30000 ms", "0", "1")
 
 
-def test_faults_are_counted_by_what_they_are() -> None:
+def test_faults_table_counts_by_kind() -> None:
     assert report.faults(OUTCOMES)[1:] == [
         ("steady", "create", "status 429", "1"),
         ("spike", "create", "time-out", "1"),
     ]
 
 
-def test_tables_are_markdown() -> None:
-    marks = [Mark("steady: get, p50", "100 ms", "120 ms", is_held=False)]
+def test_table_is_aligned_markdown() -> None:
+    thresholds = [Threshold("steady: get, p50", "100 ms", "120 ms", is_met=False)]
 
-    assert report.markdown(report.marks(marks)).splitlines() == [
-        "| mark             | allowed | measured |        |",
+    assert report.markdown(report.thresholds(thresholds)).splitlines() == [
+        "| threshold        | allowed | measured |        |",
         "|------------------|---------|----------|--------|",
         "| steady: get, p50 | 100 ms  | 120 ms   | MISSED |",
     ]
 
 
-def test_the_page_needs_nothing_else_and_escapes() -> None:
+def test_page_is_self_contained_and_escaped() -> None:
     page = report.page("<rate> 20", OUTCOMES, [report.phases(OUTCOMES), report.faults([])])
 
     assert "&lt;rate&gt; 20" in page
@@ -54,12 +54,12 @@ def test_the_page_needs_nothing_else_and_escapes() -> None:
     assert not re.search(r"(src|href)=", page)
 
 
-def test_plots_are_svg_with_a_line_for_each_thing() -> None:
+def test_plots_are_svg_with_a_line_for_each_measurement() -> None:
     svg = report.plots(OUTCOMES)
 
     assert svg.count("<polyline") == 2 + 3 + 2 + 1
     assert "prefers-color-scheme: dark" in svg
 
 
-def test_a_run_that_was_cut_off_at_once_can_be_drawn() -> None:
+def test_run_interrupted_at_once_can_be_plotted() -> None:
     assert "<svg" in report.plots(OUTCOMES[:1])

@@ -4,18 +4,18 @@ from collections.abc import Callable
 import pytest
 
 from load.traffic import arguments
-from load.traffic.target import Target, TargetError, given
+from load.traffic.target import Target, TargetError, configured
 
 
-def test_nothing_is_given() -> None:
-    assert given({}) is None
-    assert given({"BASE_URL": "", "TOKEN": ""}) is None
+def test_target_without_environment_is_none() -> None:
+    assert configured({}) is None
+    assert configured({"BASE_URL": "", "TOKEN": ""}) is None
 
 
-def test_a_running_service_is_given() -> None:
+def test_target_from_environment_is_used() -> None:
     there = {"BASE_URL": "https://api.example.com/staging/", "TOKEN": "t"}
 
-    assert given(there) == Target("https://api.example.com/staging", "t", {})
+    assert configured(there) == Target("https://api.example.com/staging", "t", {})
 
 
 @pytest.mark.parametrize(
@@ -28,9 +28,9 @@ def test_a_running_service_is_given() -> None:
         {"BASE_URL": "https://", "TOKEN": "t"},
     ],
 )
-def test_what_is_no_service_is_refused(environ: dict[str, str]) -> None:
+def test_invalid_target_raises_target_error(environ: dict[str, str]) -> None:
     with pytest.raises(TargetError, match="BASE_URL"):
-        given(environ)
+        configured(environ)
 
 
 @pytest.mark.parametrize(
@@ -46,12 +46,12 @@ def test_what_is_no_service_is_refused(environ: dict[str, str]) -> None:
         (arguments.count, "1.5"),
     ],
 )
-def test_wrong_numbers_are_refused(read: Callable[[str], float], text: str) -> None:
+def test_invalid_number_is_rejected(read: Callable[[str], float], text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="must be"):
         read(text)
 
 
-def test_right_numbers_are_read() -> None:
+def test_valid_number_is_parsed() -> None:
     assert (arguments.positive("0.5"), arguments.not_negative("0"), arguments.count("7")) == (
         0.5,
         0,

@@ -5,14 +5,14 @@ import pytest
 from load.traffic.trend import quantile, slope
 
 
-def test_slope_is_that_of_a_line() -> None:
+def test_slope_of_a_line_is_exact() -> None:
     assert slope([0, 1, 2, 5], [3, 5, 7, 13]) == 2
 
 
-def test_slope_is_not_moved_by_what_is_wild() -> None:
-    chance = random.Random(7)
+def test_slope_ignores_outliers() -> None:
+    rng = random.Random(7)
     times = [float(n) for n in range(100)]
-    values = [3 * at + chance.gauss(0, 1) for at in times]
+    values = [3 * at + rng.gauss(0, 1) for at in times]
     wild = [1_000 if n % 5 == 0 else value for n, value in enumerate(values)]
 
     assert slope(times, values) == pytest.approx(3, abs=0.05)
@@ -22,12 +22,12 @@ def test_slope_is_not_moved_by_what_is_wild() -> None:
 @pytest.mark.parametrize(
     ("share", "expected"), [(0.5, 50), (0.95, 95), (0.99, 99), (1, 100), (0.001, 1)]
 )
-def test_quantile_is_a_value_that_was_measured(share: float, expected: float) -> None:
+def test_quantile_is_a_measured_value(share: float, expected: float) -> None:
     values = [float(n) for n in range(1, 101)]
     random.Random(7).shuffle(values)
 
     assert quantile(values, share) == expected
 
 
-def test_quantile_of_one_value_is_that() -> None:
+def test_quantile_of_one_value_is_this_value() -> None:
     assert quantile([4.0], 0.99) == 4.0
