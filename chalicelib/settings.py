@@ -1,4 +1,4 @@
-"""What the service is told by its environment."""
+"""Settings from environment variables."""
 
 import re
 from collections.abc import Mapping
@@ -22,12 +22,11 @@ class SettingsError(Exception):
 
 
 class Settings(NamedTuple):
-    """Where the database is.
+    """How to reach the database.
 
-    `database_url` (`mysql://user:password@host:port/database`) chooses PyMySQL; without it the
-    RDS Data API is used, with `resource_arn`, `secret_arn` and `database_name`. `endpoint_url`
-    is the Data API's address where it is not AWS's own. `data_api_client` is one of
-    DATA_API_CLIENTS.
+    `database_url` (`mysql://user:password@host:port/database`) selects PyMySQL. Otherwise, the
+    service uses the RDS Data API with `resource_arn`, `secret_arn` and `database_name`, at
+    `endpoint_url` if it is not AWS's own. `data_api_client` is one of DATA_API_CLIENTS.
     """
 
     resource_arn: str = LOCAL_RESOURCE_ARN
@@ -43,9 +42,9 @@ class Settings(NamedTuple):
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
-        """Read the settings; outside Lambda what is missing means the local stack.
+        """Read the settings. Outside Lambda, the default is the local stack.
 
-        Raises SettingsError when a Lambda function lacks one, or one is wrong.
+        Raises SettingsError if a setting is invalid, or missing in a Lambda function.
         """
         if database_url := environ.get("DATABASE_URL"):
             return cls(database_url=database_url)
@@ -64,12 +63,12 @@ class Settings(NamedTuple):
 
     @property
     def is_local(self) -> bool:
-        """Whether this is the local stack, which wants no AWS credentials."""
+        """Whether this is the local stack, which needs no AWS credentials."""
         return self.resource_arn == LOCAL_RESOURCE_ARN
 
 
 class TokenSettings(NamedTuple):
-    """Whose tokens are taken: `issuer`'s, for one of `audiences`, signed by a key of `jwks_url`."""
+    """Tokens are valid from `issuer`, for one of `audiences`, signed by a key of `jwks_url`."""
 
     issuer: str
     audiences: tuple[str, ...]
@@ -79,8 +78,8 @@ class TokenSettings(NamedTuple):
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
         """Read TOKEN_ISSUER, TOKEN_AUDIENCE (one or more, separated by spaces) and TOKEN_JWKS_URL.
 
-        The keys are at `/.well-known/jwks.json` of the issuer where nothing else is said. Outside
-        Lambda what is missing means the local stack's issuer. Raises SettingsError.
+        The default of TOKEN_JWKS_URL is the issuer's `/.well-known/jwks.json`. Outside Lambda, the
+        default issuer is the local stack's. Raises SettingsError.
         """
         if "TOKEN_ISSUER" in environ or _is_lambda(environ):
             issuer = _required(environ, "TOKEN_ISSUER")
@@ -92,10 +91,10 @@ class TokenSettings(NamedTuple):
 
 
 class ApiSettings(NamedTuple):
-    """How requests are answered.
+    """Settings of the request handling.
 
-    `cors_origins` are the origins whose pages may use the API, `cursor_key` signs cursors, and
-    `retention_days` is for how long a deleted customer can be restored.
+    `cors_origins` are the origins whose pages may use the API, and `cursor_key` signs cursors.
+    A deleted customer can be restored for `retention_days`.
     """
 
     cors_origins: tuple[str, ...]
@@ -110,8 +109,8 @@ class ApiSettings(NamedTuple):
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
         """Read CORS_ORIGINS (separated by spaces), CURSOR_KEY and RETENTION_DAYS (30).
 
-        Outside Lambda, what is missing means the local stack: its console is at its issuer's
-        address. Raises SettingsError when one is wrong, or a Lambda function lacks the key.
+        Outside Lambda, the defaults are the local stack's; its console has its issuer's address.
+        Raises SettingsError if a setting is invalid, or a Lambda function lacks the key.
         """
         key = environ.get("CURSOR_KEY") or LOCAL_CURSOR_KEY
         if _is_lambda(environ):
@@ -129,7 +128,7 @@ class ApiSettings(NamedTuple):
 
 
 def stage(environ: Mapping[str, str]) -> str:
-    """Return the stage's name, by which metrics and traces tell stages apart."""
+    """Return the stage's name, which metrics and traces contain."""
     return environ.get("STAGE") or "local"
 
 
@@ -138,7 +137,7 @@ def _is_lambda(environ: Mapping[str, str]) -> bool:
 
 
 def _data_api_client(environ: Mapping[str, str]) -> str:
-    """Return the client that DATA_API_CLIENT names; a Lambda function has the light one."""
+    """Return the client that DATA_API_CLIENT names. Default: slim in Lambda, boto3 elsewhere."""
     client = environ.get("DATA_API_CLIENT") or ("slim" if _is_lambda(environ) else "boto3")
     if client not in DATA_API_CLIENTS:
         choices = " or ".join(DATA_API_CLIENTS)

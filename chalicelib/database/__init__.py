@@ -1,8 +1,8 @@
-"""The database contract: SQL with named parameters in, rows of Python values out.
+"""Database interface: run SQL with named parameters, get rows as dicts of Python values.
 
-Two implementations, `data_api` (RDS Data API) and `mysql` (PyMySQL), behave alike; the suite in
-`tests/test_database.py` holds both to it. What goes wrong is in `errors`, what is repeated in
-`retries`.
+There are two implementations with the same behavior: `data_api` (RDS Data API) and `mysql`
+(PyMySQL). `tests/test_database.py` runs against both. Exceptions are in `errors`, the retry
+policy is in `retries`.
 """
 
 from chalicelib.database.contract import Database, Row, Value
@@ -43,7 +43,7 @@ __all__ = [
 
 
 def connect(settings: Settings) -> Database:
-    """Return the database that the settings choose, importing its driver only now."""
+    """Return the database that the settings select. Imports only its driver."""
     if settings.database_url:
         from chalicelib.database.mysql import MySQL
 

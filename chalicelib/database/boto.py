@@ -1,4 +1,4 @@
-"""boto3's client of the Data API, whose exceptions become ours."""
+"""boto3's Data API client, with exceptions converted to ours."""
 
 from collections.abc import Callable
 from functools import partial
@@ -31,7 +31,7 @@ from chalicelib.settings import Settings, SettingsError
 if TYPE_CHECKING:
     from mypy_boto3_rds_data import RDSDataServiceClient
 
-# One attempt: what is repeated is decided in `retries`, and the SDK would repeat lost writes.
+# One attempt, because `retries` decides about retries, and the SDK would repeat lost writes.
 _CONFIG = Config(
     connect_timeout=CONNECT_SECONDS,
     read_timeout=READ_SECONDS,
@@ -40,7 +40,7 @@ _CONFIG = Config(
 
 
 class Client:
-    """boto3's client; `execute_statement` and the others are its own."""
+    """boto3's client. `execute_statement` and the other methods are unchanged."""
 
     def __init__(self, client: "RDSDataServiceClient") -> None:
         self._client = client
@@ -68,7 +68,7 @@ class Client:
 
 
 def connect(settings: Settings) -> Client:
-    """Return a client. Raises SettingsError when the environment's AWS settings are wrong."""
+    """Return a client. Raises SettingsError if the environment's AWS settings are invalid."""
     try:
         client = _local_client(settings) if settings.is_local else _client(settings)
     except (BotoCoreError, ValueError) as error:
@@ -84,7 +84,7 @@ def _client(settings: Settings) -> "RDSDataServiceClient":
 
 
 def _local_client(settings: Settings) -> "RDSDataServiceClient":
-    """Return a client that needs nothing of the developer's own AWS configuration or proxy."""
+    """Return a client that ignores the developer's AWS configuration and proxy."""
     session = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
     session.set_credentials("local", "local")
     client: RDSDataServiceClient = boto3.Session(

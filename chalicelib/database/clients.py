@@ -1,8 +1,8 @@
-"""The clients of the Data API: boto3's, and `slim`, which starts and calls at a tenth of its cost.
+"""Clients of the Data API: boto3's, and `slim`, which starts and calls at a tenth of its cost.
 
-Both have the five methods of `boto3.client("rds-data")`, their keyword arguments and answers.
-Instead of boto3's exceptions, both raise ErrorAnswer and, where no answer can be read,
-DatabaseUnavailable, StatementTimeout or StatementFailed. Neither sends anything twice.
+Both have the five methods of `boto3.client("rds-data")`, with the same keyword arguments and
+responses. Instead of boto3's exceptions, both raise ErrorAnswer or, without a readable response,
+DatabaseUnavailable, StatementTimeout or StatementFailed. Neither retries.
 
 https://boto3.amazonaws.com/v1/documentation/api/latest/reference/services/rds-data.html
 """
@@ -10,13 +10,13 @@ https://boto3.amazonaws.com/v1/documentation/api/latest/reference/services/rds-d
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-# Both end within the gateway's 29 seconds, one after the other.
+# In sequence, both end within the gateway's timeout of 29 seconds.
 CONNECT_SECONDS = 3
 READ_SECONDS = 24
 
 
 class ErrorAnswer(Exception):
-    """The Data API answered with an error; `response` is that of botocore's ClientError."""
+    """The Data API returned an error; `response` has the format of botocore's ClientError."""
 
     def __init__(self, response: Mapping[str, Any]) -> None:
         super().__init__(response["Error"]["Code"])
@@ -24,7 +24,7 @@ class ErrorAnswer(Exception):
 
 
 class Client(Protocol):
-    """What a client does."""
+    """The methods of a client."""
 
     def execute_statement(self, **arguments: Any) -> Any: ...
     def batch_execute_statement(self, **arguments: Any) -> Any: ...

@@ -16,11 +16,11 @@ from chalicelib.observability import tracing
 Value = str | int | float | bool | bytes | Decimal | date | datetime | None
 Row = dict[str, Value]
 
-MAX_STATEMENT_LENGTH = 65_536  # characters: the Data API's limit, kept by both
+MAX_STATEMENT_LENGTH = 65_536  # characters: the Data API's limit, enforced by both
 
 
 class Database(ABC):
-    """One database. Parameters are named, `:name`, and given by keyword; times are aware, in UTC.
+    """A database. Parameters are named, `:name`, and passed by keyword. Times are aware, in UTC.
 
     Every method raises DatabaseError.
     """
@@ -28,7 +28,7 @@ class Database(ABC):
     is_transaction = False
 
     def fetch_all(self, sql: str, /, **parameters: Value) -> list[Row]:
-        """Return every row of a query."""
+        """Return all rows of a query."""
         return self._checked_run(sql, parameters, Attempts(is_harmless=True))[0]
 
     def fetch_one(self, sql: str, /, **parameters: Value) -> Row | None:
@@ -36,13 +36,13 @@ class Database(ABC):
         return next(iter(self.fetch_all(sql, **parameters)), None)
 
     def execute(self, sql: str, /, **parameters: Value) -> int:
-        """Run a statement; return how many rows it matched, changed or not."""
+        """Run a statement. Returns the number of rows that it matched, changed or not."""
         return self._checked_run(sql, parameters, Attempts(is_harmless=False))[1]
 
     def execute_guarded(self, sql: str, /, **parameters: Value) -> int:
-        """Run one that takes effect once however often it is sent, as a key or a version sees to.
+        """Run an idempotent statement, one that a unique key or a version condition guards.
 
-        Where an attempt has left it unclear, and no other one matched a row, it is still unclear.
+        If an attempt's outcome is unknown, and no later attempt matched a row, it stays unknown.
         """
         attempts = Attempts(is_harmless=True)
         matched = self._checked_run(sql, parameters, attempts)[1]
@@ -51,15 +51,15 @@ class Database(ABC):
         return matched
 
     def ping(self) -> None:
-        """Make sure that the database answers."""
+        """Check that the database responds."""
         self.fetch_one("SELECT 1")
 
     @abstractmethod
     def transaction(self) -> AbstractContextManager["Database"]:
-        """Give a database whose statements take effect together at the end, or not at all.
+        """Return a context manager that commits on success and rolls back on an exception.
 
-        They don't nest, and the database itself is not to be used until the end. An exception
-        rolls back. Nothing is repeated.
+        Transactions can't be nested, and the outer database must not be used until the end.
+        Statements inside are never retried.
         """
 
     def _checked_run(
@@ -88,4 +88,4 @@ class Database(ABC):
 
     @abstractmethod
     def _run(self, sql: str, parameters: Mapping[str, Value]) -> tuple[list[Row], int]:
-        """Run one statement; return its rows and how many it matched."""
+        """Run one statement. Returns its rows and the number of rows that it matched."""

@@ -40,7 +40,8 @@ _TEMPORARY = {
 }
 _THROTTLED = {"Throttling", "ThrottlingException"}
 
-# Aurora's form is `...Error code: 1062; SQLState: 23000`, version 1's `Database error code: 1062.`
+# Aurora's format is `...Error code: 1062; SQLState: 23000`, version 1's `Database error code:
+# 1062.`
 _CODE = re.compile(r"error code: (\d+)", re.IGNORECASE)
 
 
@@ -57,9 +58,9 @@ class DataApi(Database):
 
     @classmethod
     def connect(cls, settings: Settings) -> Self:
-        """Return the database that the settings name; it is called only by the first statement.
+        """Return the database in the settings. The client is created at the first statement.
 
-        Raises SettingsError when the environment's AWS settings are wrong.
+        Raises SettingsError if the environment's AWS settings are invalid.
         """
         cluster = {"resourceArn": settings.resource_arn, "secretArn": settings.secret_arn}
         return cls(_connect(settings), cluster, {"database": settings.database_name})
@@ -90,7 +91,7 @@ class DataApi(Database):
         return _rows(answer), answer["numberOfRecordsUpdated"]
 
     def _call(self, operation: str, wanted: str, **arguments: Any) -> Any:
-        """Call the operation; an answer without the member `wanted` is none."""
+        """Call the operation. A response without the key `wanted` is an error."""
         try:
             answer = getattr(self._client, operation)(**self._cluster, **arguments)
         except ErrorAnswer as error:
@@ -112,7 +113,7 @@ def _connect(settings: Settings) -> Client:
 
 
 def _from_answer(error: ErrorAnswer) -> DatabaseError:
-    """Return what an error answer means, without its text."""
+    """Convert an error response to an exception, without its text."""
     name = error.response["Error"]["Code"]
     status = error.response["ResponseMetadata"]["HTTPStatusCode"]
     if name in _THROTTLED or status == _TOO_MANY_REQUESTS:
@@ -125,13 +126,14 @@ def _from_answer(error: ErrorAnswer) -> DatabaseError:
         return StatementTimeout(name)
     if code := _CODE.search(error.response["Error"].get("Message") or ""):
         return error_for(int(code[1]))
-    # MySQL's errors always have a number: without one, the answer was cut, or garbled
+    # MySQL's errors always have a number; without a number, the response was truncated or
+    # malformed.
     return (DatabaseUnavailable if name == "DatabaseErrorException" else StatementFailed)(name)
 
 
 def _parameter(name: str, value: Value) -> "SqlParameterTypeDef":  # noqa: PLR0911 (one a type)
     match value:
-        case str():  # the most of them
+        case str():  # the most frequent type
             return {"name": name, "value": {"stringValue": value}}
         case None:
             return {"name": name, "value": {"isNull": True}}
@@ -158,8 +160,8 @@ def _utc(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-# java.sql.Types of the columns whose values come as text: BIGINT (unsigned, over 2**63 - 1),
-# DECIMAL, DATE, TIMESTAMP
+# java.sql.Types of columns with text values: BIGINT (unsigned, above 2**63 - 1), DECIMAL, DATE,
+# TIMESTAMP
 _FROM_TEXT: Mapping[int, Callable[[str], Value]] = {
     -5: int,
     3: Decimal,

@@ -1,20 +1,20 @@
-"""What goes wrong with a database, the same from both backends.
+"""Database errors, the same for both backends.
 
     DatabaseError
-    ├── DuplicateKey            a unique key has this value already
+    ├── DuplicateKey            a unique key already contains this value
     ├── StatementTooLong        more than 65,536 characters
-    ├── StatementFailed         any other refusal: a bug, a missing table, a missing right
-    └── temporary: `retry_after` says in how many seconds it is worth trying again
-        ├── DatabaseUnavailable     gone meanwhile: unclear
-        │   └── StatementNotBegun       not reachable, or out of connections
-        │       ├── DatabaseThrottled       more was asked of the Data API than it takes
-        │       └── DatabaseResuming        a paused cluster wakes up, which takes 15 seconds
-        ├── StatementTimeout        took too long: unclear
-        ├── LockTimeout             waited too long for another's lock
-        └── Deadlock                chosen to end one; its transaction was rolled back
+    ├── StatementFailed         any other rejection: a bug, a missing table or privilege
+    └── temporary: retry after `retry_after` seconds
+        ├── DatabaseUnavailable     connection lost: outcome unknown
+        │   └── StatementNotBegun       unreachable, or out of connections
+        │       ├── DatabaseThrottled       the Data API throttles calls
+        │       └── DatabaseResuming        a paused cluster is resuming, which takes 15 seconds
+        ├── StatementTimeout        timed out: outcome unknown
+        ├── LockTimeout             waited too long for another transaction's lock
+        └── Deadlock                rolled back to resolve a deadlock
 
-After an error that `is_unclear`, nobody knows whether a write took effect; after another one it did
-not. No error carries the server's own message: it may hold personal data.
+After an error that `is_unclear`, the outcome of a write is unknown. After any other error, the
+write was not applied. No error contains the server's message, because it may contain personal data.
 """
 
 from collections.abc import Mapping
@@ -22,9 +22,9 @@ from typing import ClassVar
 
 
 class DatabaseError(Exception):
-    """A statement was not done. `code` is MySQL's error number, where there is one.
+    """A statement failed. `code` is MySQL's error number, if there is one.
 
-    `status` tells traces and metrics, in HTTP's terms, whose fault it is.
+    `status` is the corresponding HTTP status, for traces and metrics.
     """
 
     status: ClassVar[int] = 500
@@ -37,7 +37,7 @@ class DatabaseError(Exception):
 
 
 class DuplicateKey(DatabaseError):
-    """A unique key has this value already."""
+    """A unique key already contains this value."""
 
     status = 409
 
@@ -47,50 +47,50 @@ class StatementTooLong(DatabaseError):
 
 
 class StatementFailed(DatabaseError):
-    """The database refused the statement."""
+    """The database rejected the statement."""
 
 
 class DatabaseUnavailable(DatabaseError):
-    """The database was lost; a write may or may not have taken effect."""
+    """The connection to the database was lost. The outcome of a write is unknown."""
 
     retry_after = 2
     is_unclear = True
 
 
 class StatementNotBegun(DatabaseUnavailable):
-    """The database can't be reached, or takes no more connections, or no writes."""
+    """The database is unreachable, or accepts no more connections, or no writes."""
 
     is_unclear = False
 
 
 class DatabaseThrottled(StatementNotBegun):
-    """The database has more to do than it takes."""
+    """The database is overloaded."""
 
     status = 429
 
 
 class DatabaseResuming(StatementNotBegun):
-    """The cluster was paused, and wakes up: up to 15 seconds, longer after a day's pause.
+    """The cluster was paused and is resuming: up to 15 seconds, longer after a day's pause.
 
     https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2-auto-pause.html
     """
 
 
 class StatementTimeout(DatabaseError):
-    """The statement took too long; a write may or may not have taken effect."""
+    """The statement timed out. The outcome of a write is unknown."""
 
     retry_after = 2
     is_unclear = True
 
 
 class LockTimeout(DatabaseError):
-    """Another transaction held a lock for too long; the statement did nothing."""
+    """Another transaction held a lock for too long. The statement was not executed."""
 
     retry_after = 1
 
 
 class Deadlock(DatabaseError):
-    """The transaction was rolled back to end a deadlock."""
+    """The transaction was rolled back to resolve a deadlock."""
 
     retry_after = 1
 
@@ -104,12 +104,12 @@ _BY_CODE: Mapping[int, type[DatabaseError]] = {
     1213: Deadlock,
     1969: StatementTimeout,
     3024: StatementTimeout,
-    # no connection; and an Aurora writer that a failover has made a reader
+    # No connection, or an Aurora writer that a failover has made a reader.
     **dict.fromkeys((1040, 2002, 2003, 1290, 1836), StatementNotBegun),
     **dict.fromkeys((1053, 1152, 1158, 1927, 2006, 2013), DatabaseUnavailable),
 }
 
 
 def error_for(code: int) -> DatabaseError:
-    """Return the error that MySQL's number `code` stands for."""
+    """Return the error for MySQL's number `code`."""
     return _BY_CODE.get(code, StatementFailed)(f"MySQL error {code}", code)

@@ -1,8 +1,8 @@
-"""The database through PyMySQL: Aurora behind RDS Proxy, or any MySQL.
+"""The database through PyMySQL: Aurora behind RDS Proxy, or any MySQL server.
 
-The address is `mysql://user:password@host:port/database`, with `?tls_ca=FILE` for a certificate
-authority that the system does not know, and `?auth=iam` instead of a password for RDS's IAM
-authentication. TLS, with the server's name checked, is used for every host but this one.
+The URL is `mysql://user:password@host:port/database`. `?tls_ca=FILE` adds a certificate authority.
+`?auth=iam` replaces the password by RDS's IAM authentication. TLS, with the server's name verified,
+is used for every host except this machine.
 """
 
 import ssl
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     from pymysql.cursors import Cursor
 
 CONNECT_SECONDS = 3
-STATEMENT_SECONDS = 24  # both end within the gateway's 29 seconds
-IDLE_SECONDS = 5  # a connection unused for longer is tried before it is trusted
+STATEMENT_SECONDS = 24  # both end within the gateway's timeout of 29 seconds
+IDLE_SECONDS = 5  # a connection that was unused for longer is pinged first
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 class MySQL(Database, threading.local):
-    """A server's database: each thread keeps one connection, across warm invocations."""
+    """A server's database. Each thread keeps one connection, across warm invocations."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -69,14 +69,14 @@ class MySQL(Database, threading.local):
         connection = self._live_connection()
         try:
             result = _run_on(connection, sql, parameters)
-        except StatementNotBegun:  # by what a failover has made a reader: there is a new writer
+        except StatementNotBegun:  # by a reader, after a failover: there is a new writer
             connection.close()
             raise
         self._last_used = time.monotonic()
         return result
 
     def _live_connection(self) -> "pymysql.Connection[Cursor]":
-        if self._in_transaction:  # whose statement this would become, or which it would commit
+        if self._in_transaction:  # this statement would run in it
             raise RuntimeError("A transaction is open: use what it gave.")
         if self._connection and self._connection.open:
             if time.monotonic() - self._last_used < IDLE_SECONDS:
@@ -89,7 +89,7 @@ class MySQL(Database, threading.local):
 
 
 class _Transaction(Database):
-    """A transaction on a connection. Losing the connection ends it: it never reconnects."""
+    """A transaction on a connection. It never reconnects: a lost connection ends it."""
 
     is_transaction = True
 
@@ -112,16 +112,16 @@ def _connected(url: str) -> "pymysql.Connection[Cursor]":
 
 
 def connection_arguments(url: str) -> dict[str, Any]:
-    """Return PyMySQL's arguments for the address `url`.
+    """Return PyMySQL's arguments for the URL.
 
-    Raises SettingsError, which does not repeat the address: it has a password in it.
+    Raises SettingsError, without the URL, because it contains a password.
     """
     address, options = _parsed(url)
     arguments: dict[str, Any] = {
         **address,
         "charset": "utf8mb4",
         "autocommit": True,
-        # as the Data API counts: rows matched, changed or not
+        # As the Data API counts: rows matched, changed or not.
         "client_flag": CLIENT.FOUND_ROWS,
         "init_command": "SET time_zone = '+00:00'",
         "connect_timeout": CONNECT_SECONDS,
@@ -145,7 +145,7 @@ def _parsed(url: str) -> tuple[dict[str, Any], dict[str, str]]:
             "password": unquote(parts.password or ""),
             "database": unquote(parts.path.strip("/")),
         }
-    except ValueError:  # whose text repeats a part of the address
+    except ValueError:  # its text repeats a part of the URL
         address = {}
     wanted = ("host", "user", "database")
     if not (address and parts.scheme == "mysql" and all(address[name] for name in wanted)):
@@ -161,12 +161,12 @@ def _parsed(url: str) -> tuple[dict[str, Any], dict[str, str]]:
 def _tls(authority: str | None) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=authority)
-    except OSError as error:  # ssl.SSLError is one, too
+    except OSError as error:  # includes ssl.SSLError
         raise SettingsError(f"tls_ca has no certificates to read: {error.strerror}") from None
 
 
 def _iam_token(arguments: Mapping[str, Any]) -> str:
-    """Sign a token that is good for one login within 15 minutes.
+    """Sign a token that is valid for one login within 15 minutes.
 
     https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html
     """
@@ -206,11 +206,11 @@ def _translated(error: pymysql.MySQLError) -> DatabaseError:
     if isinstance(error.__context__, TimeoutError):
         return StatementTimeout("no answer in time")
     code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
-    return error_for(code or 2006)  # no number: the connection was closed already
+    return error_for(code or 2006)  # no number: the connection was already closed
 
 
 def _to_mysql(value: Value) -> Value:
-    """Return the value in UTC: PyMySQL drops a time's zone."""
+    """Return the value in UTC, because PyMySQL returns times without a zone."""
     return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value
 
 

@@ -1,12 +1,12 @@
-"""Named parameters, `:name`, as the RDS Data API writes them, for a driver that wants `%(name)s`.
+"""Convert the RDS Data API's named parameters, `:name`, for a driver that expects `%(name)s`.
 
-A colon inside a string, a quoted identifier or a comment names nothing, nor do `::` and `:=`.
+A colon in a string, a quoted identifier or a comment is no parameter, nor are `::` and `:=`.
 """
 
 import re
 from functools import lru_cache
 
-# What is not plain SQL: literals, identifiers, comments, and parameters, in the group `name`
+# Everything except plain SQL: literals, identifiers, comments, and parameters in the group `name`
 TOKEN = re.compile(
     r"""
       '(?:[^'\\]|\\.|'')*+(?:'|\Z)              # a string
@@ -25,7 +25,7 @@ TOKEN = re.compile(
 def to_pyformat(sql: str) -> str:
     """Return `sql` for PyMySQL: `:name` becomes `%(name)s`, and every other `%` is doubled.
 
-    A space on both sides keeps the value apart from what it stands beside.
+    Spaces around the value separate it from the neighboring tokens.
     """
     parts, end = [], 0
     for match in TOKEN.finditer(sql):

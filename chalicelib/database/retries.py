@@ -25,18 +25,18 @@ from chalicelib.database.errors import DatabaseError, DatabaseResuming
 
 MAX_ATTEMPTS = 3
 FIRST_PAUSE_SECONDS = 0.05
-"""The longest pause before the second attempt; it doubles with each further one."""
+"""Maximum backoff before the second attempt; it doubles with each further attempt."""
 LONGEST_PAUSE_SECONDS = 2.0
 STATEMENT_SECONDS = 27.0
-"""What a statement has, repetitions and all, where no request sets an end."""
+"""Maximum duration of a statement with its retries, unless a request sets a deadline."""
 ANSWER_SECONDS = 1.0
-"""What a request keeps for its answer."""
+"""Time that a request reserves for its response."""
 
 _end: ContextVar[float | None] = ContextVar("end", default=None)
 
 
 class Deadline:
-    """A context manager: its statements end in time for a response within `seconds`."""
+    """Limit statements in the block so that a response within `seconds` is possible."""
 
     def __init__(self, seconds: float) -> None:
         self._token: Token[float | None] = _end.set(time.monotonic() + seconds - ANSWER_SECONDS)
@@ -49,13 +49,13 @@ class Deadline:
 
 
 def seconds_left() -> float:
-    """Return how long statements may still take; less than nothing when the time is over."""
+    """Return the seconds left for statements; negative after the deadline."""
     end = _end.get()
     return STATEMENT_SECONDS if end is None else end - time.monotonic()
 
 
 class Attempts:
-    """The attempts at one statement. `unclear` is the first error after which nobody knows."""
+    """The attempts at one statement. `unclear` is the first error with an unknown outcome."""
 
     def __init__(self, *, is_harmless: bool) -> None:
         self.number = 1
@@ -65,7 +65,7 @@ class Attempts:
         self._end = 0.0
 
     def wait(self, error: DatabaseError) -> None:
-        """Wait for the next attempt. Raises the error if there is to be none, or `unclear`."""
+        """Wait for the next attempt. Raises the error, or `unclear`, if none is left."""
         self._end = self._end or time.monotonic() + seconds_left()
         if error.is_unclear and not self.unclear:
             self.unclear = error
@@ -83,5 +83,5 @@ class Attempts:
 
 def _pause(number: int) -> float:
     longest: float = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (number - 1))
-    # Not `random`, whose state a snapshot of a function would share out
+    # Not `random`, whose state would be shared by all environments restored from a snapshot.
     return longest * int.from_bytes(os.urandom(4)) / 2**32

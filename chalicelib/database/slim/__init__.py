@@ -1,8 +1,8 @@
-"""A drop-in for `boto3.client("rds-data")` that needs the standard library only, and little of it.
+"""A lightweight replacement for `boto3.client("rds-data")`, based on the standard library.
 
-It signs, sends and reads as botocore does, for this one service; the tests compare the two.
-Credentials are those that Lambda provides. Profiles, other ways to credentials, proxies and
-retries are boto3's alone, as is checking arguments before they are sent.
+It signs, sends and parses as botocore does, for this one service; the tests compare both.
+Credentials are those that Lambda provides. Only boto3 supports profiles, other sources of
+credentials, proxies, retries, and validation of arguments before they are sent.
 
 https://docs.aws.amazon.com/rdsdataservice/latest/APIReference/Welcome.html
 """
@@ -29,7 +29,7 @@ def _operation(path: str) -> Callable[..., Any]:
 
 
 class Client:
-    """Calls the Data API at a URL. Several threads may share it."""
+    """Calls the Data API at a URL. Thread-safe."""
 
     def __init__(self, url: str, region: str, credentials: Callable[[], Key]) -> None:
         self._url, self._credentials = url, credentials
@@ -54,12 +54,12 @@ class Client:
     rollback_transaction = _operation("/RollbackTransaction")
 
     def close(self) -> None:
-        """Close what is kept, which another call would make anew."""
+        """Close idle connections. Another call opens new ones."""
         self._connections.close()
 
 
 def connect(settings: Settings) -> Client:
-    """Return a client. Raises SettingsError when the environment's AWS settings are wrong."""
+    """Return a client. Raises SettingsError if the environment's AWS settings are invalid."""
     if settings.is_local and settings.endpoint_url:
         key = Key("local", "local")
         return Client(endpoints.parse(settings.endpoint_url), "us-east-1", lambda: key)
@@ -78,12 +78,12 @@ _encode = json.JSONEncoder(default=_base64, allow_nan=False).encode
 def _encoded(arguments: dict[str, Any]) -> bytes:
     try:
         return _encode(arguments).encode()
-    except (ValueError, TypeError) as error:  # whose text may repeat the value
+    except (ValueError, TypeError) as error:  # its text may repeat the value
         raise StatementFailed(f"a value can't be sent: {type(error).__name__}") from None
 
 
 def _result(answer: Answer) -> dict[str, Any]:
-    """Return what an answer says, as botocore does. Raises ErrorAnswer, DatabaseUnavailable."""
+    """Parse a response as botocore does. Raises ErrorAnswer, DatabaseUnavailable."""
     is_error = answer.status >= 300  # noqa: PLR2004 (RFC 9110, 15)
     try:
         members = {**_members(answer.body)}
@@ -98,14 +98,17 @@ def _result(answer: Answer) -> dict[str, Any]:
 
 
 def _members(body: bytes) -> Any:
-    """Read an answer; the text says whether there is anything in it that JSON has otherwise."""
+    """Parse a body.
+
+    Its text shows whether it contains anything that JSON represents differently.
+    """
     special = (b'":null', b'": null', b'"blobValue"', b'"doubleValue"')
     hook = _converted if any(map(body.__contains__, special)) else None
     return json.loads(body.decode(), object_hook=hook)
 
 
 def _converted(members: dict[str, Any]) -> dict[str, Any]:
-    """Return an object's members with blobs as bytes, and without what is null."""
+    """Return an object's fields, with blobs as bytes and without nulls."""
     kept = {name: value for name, value in members.items() if value is not None}
     if "blobValue" in kept:
         kept["blobValue"] = a2b_base64(kept["blobValue"])
@@ -115,7 +118,7 @@ def _converted(members: dict[str, Any]) -> dict[str, Any]:
 
 
 def _error(answer: Answer, body: dict[str, Any]) -> dict[str, str]:
-    """Return what an error answer says; its name is in a header, or in the body.
+    """Parse an error response. The error's name is in a header or in the body.
 
     https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html#operation-error-serialization
     """

@@ -1,8 +1,8 @@
-"""HTTP/1.1 over kept-alive connections, as far as one service wants it, and strictly.
+"""HTTP/1.1 over persistent connections: strict, and only what this service needs.
 
-An answer must say how long it is, so that one that was cut is never taken for a whole one. Nothing
-is ever sent twice: a connection that was closed while it was idle is noticed before it is used, and
-whether a request without an answer was carried out, nobody knows.
+A response must contain its length, so that a truncated one is always detected. Requests are never
+retried. A connection that was closed while idle is detected before it is used. The outcome of a
+request without a response is unknown.
 
 https://www.rfc-editor.org/rfc/rfc9112
 """
@@ -20,16 +20,16 @@ from chalicelib.database.clients import CONNECT_SECONDS
 from chalicelib.database.errors import StatementNotBegun
 
 IDLE_SECONDS = 50
-"""A connection that was idle for longer is not used again: AWS may be about to close it."""
-MAX_BYTES = 8 * 1024 * 1024  # of an answer; the Data API's own limit is 1 MiB
+"""Connections that were idle for longer are not reused, because AWS may be about to close them."""
+MAX_BYTES = 8 * 1024 * 1024  # per response; the Data API's own limit is 1 MiB
 
 
 class BadAnswer(ValueError):
-    """What came is not HTTP, or not all of it."""
+    """The response is not valid HTTP, or incomplete."""
 
 
 class Answer(NamedTuple):
-    """An answer; the headers' names are in lower case."""
+    """A response. The headers' names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -37,16 +37,16 @@ class Answer(NamedTuple):
 
 
 class Connections:
-    """Connections to the host of a URL: who sends takes an idle one, or else makes one."""
+    """Connections to a URL's host. Requests use an idle connection, or open a new one."""
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._idle: list[tuple[socket.socket, float]] = []  # with the time they were last used
+        self._idle: list[tuple[socket.socket, float]] = []  # with the time of their last use
 
     def send(self, request: bytes, seconds: float) -> Answer:
-        """Send a request once, and return the answer: within `seconds`, connecting included.
+        """Send a request once, and return the response. `seconds` includes connecting.
 
-        Raises StatementNotBegun, TimeoutError where it takes longer, OSError, ValueError.
+        Raises StatementNotBegun, TimeoutError if it takes longer, OSError, ValueError.
         """
         deadline = time.monotonic() + seconds
         connection = self._take() or self._connect(_left(deadline))
@@ -70,12 +70,12 @@ class Connections:
     __del__ = close
 
     def _take(self) -> socket.socket | None:
-        """Return an idle connection; one that can be read was closed, or is out of step."""
+        """Return an idle connection. Skips readable ones: they were closed, or are out of sync."""
         try:
             while True:
                 connection, since = self._idle.pop()
                 is_readable = select.select([connection], [], [], 0)[0]
-                # By the clock on the wall: the other may stand still while a function is frozen.
+                # Wall-clock time, because the monotonic clock may stop while a function is frozen.
                 if 0 <= time.time() - since < IDLE_SECONDS and not is_readable:
                     return connection
                 connection.close()
@@ -83,9 +83,9 @@ class Connections:
             return None
 
     def _connect(self, seconds: float) -> socket.socket:
-        """Connect to the first of the host's addresses that answers."""
+        """Connect to the first of the host's addresses that accepts."""
         parts = urlsplit(self._url)
-        host: Any = str(parts.hostname).encode()  # for which no codec of other scripts is imported
+        host: Any = str(parts.hostname).encode()  # bytes, which need no import of the IDNA codec
         tls = self._tls if parts.scheme == "https" else None
         place = (host, parts.port or (443 if tls else 80))
         try:
@@ -110,11 +110,11 @@ def _left(deadline: float) -> float:
 
 
 class _Reader:
-    """Reads one answer from a connection."""
+    """Reads one response from a connection."""
 
     def __init__(self, connection: socket.socket, deadline: float) -> None:
         self._connection, self._deadline = connection, deadline
-        self.data = b""  # what came, and is not yet read
+        self.data = b""  # received, but not parsed yet
 
     def answer(self) -> Answer:
         first, *lines = self._until(b"\r\n\r\n").split("\r\n")
@@ -130,14 +130,14 @@ class _Reader:
         return Answer(int(status), headers, body)
 
     def _chunk(self) -> bytes:
-        """Return the next part of a body: the last one is empty."""
+        """Return the next chunk of a body; the last one is empty."""
         chunk = self._exactly(int(self._until(b"\r\n").partition(";")[0], 16))
         if self._until(b"\r\n"):
             raise BadAnswer("a chunk that is not as long as it says")
         return chunk
 
     def _until(self, end: bytes) -> str:
-        """Return what comes before `end`, and take both away."""
+        """Return everything before `end`, and consume both."""
         while end not in self.data:
             self._receive()
         found, _, self.data = self.data.partition(end)

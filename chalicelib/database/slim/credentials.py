@@ -1,4 +1,4 @@
-"""Credentials as Lambda provides them: in the environment or, with SnapStart, at an endpoint.
+"""Credentials from Lambda: in the environment or, with SnapStart, from an endpoint.
 
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
 https://docs.aws.amazon.com/lambda/latest/dg/snapstart-activate.html#snapstart-credentials
@@ -15,22 +15,22 @@ from chalicelib.database.errors import StatementFailed, StatementNotBegun
 from chalicelib.database.slim.connections import Connections
 
 EARLY_SECONDS = 300
-"""So many seconds before they end, credentials are asked for anew."""
+"""Credentials are renewed this many seconds before they expire."""
 ENDPOINT_SECONDS = 2
-"""How long the endpoint may take to answer: it is on the same machine."""
+"""Timeout of the endpoint, which is on the same machine."""
 
 _ENDPOINT = r"(http://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?)(/[!-~]*)?"
 
 
 class Key:
-    """An access key until `expiry`, in seconds since 1970. Its repr shows nothing of it."""
+    """An access key until `expiry`, in seconds since 1970. Its repr reveals nothing."""
 
     def __init__(self, id: str, secret: str, token: str = "", expiry: float = float("inf")) -> None:  # noqa: A002
         self.id, self.secret, self.token, self.expiry = id, secret, token, expiry
 
 
 class Credentials:
-    """The key to sign with, read when it is first asked for, and again before it expires."""
+    """The key to sign with. It is fetched on first use, and renewed before it expires."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
@@ -39,7 +39,7 @@ class Credentials:
     def current(self) -> Key:
         """Return the key.
 
-        Raises StatementFailed where there is none, StatementNotBegun where there is none now.
+        Raises StatementFailed if there is no key, StatementNotBegun if there is temporarily none.
         """
         left = self._key.expiry - time.time() if self._key else 0
         if not self._key or left < EARLY_SECONDS:
@@ -59,7 +59,7 @@ def _read(environ: Mapping[str, str]) -> Key:
 
 
 def _ask(environ: Mapping[str, str]) -> Key:
-    """Return the key that the endpoint issues; the token is not to go to just any host."""
+    """Fetch the key from the endpoint. The token is only sent to permitted hosts."""
     match = re.fullmatch(_ENDPOINT, environ.get("AWS_CONTAINER_CREDENTIALS_FULL_URI", ""))
     if not match:
         raise StatementFailed("the environment has no AWS credentials, and no near endpoint of any")
@@ -69,13 +69,13 @@ def _ask(environ: Mapping[str, str]) -> Key:
         issued = json.loads(Connections(match[1]).send(request, ENDPOINT_SECONDS).body)
         expiry = datetime.fromisoformat(issued["Expiration"]).timestamp()
         return Key(issued["AccessKeyId"], issued["SecretAccessKey"], issued["Token"], expiry)
-    except (OSError, ValueError, KeyError, TypeError) as error:  # whose text may have the key
-        reason = f"AWS credentials can't be had of {match[1]}: {type(error).__name__}"
+    except (OSError, ValueError, KeyError, TypeError) as error:  # its text may contain the key
+        reason = f"Could not fetch AWS credentials from {match[1]}: {type(error).__name__}"
         raise StatementNotBegun(reason) from None
 
 
 def _token(environ: Mapping[str, str]) -> str:
-    """Return what the endpoint wants to see; the file's content changes with time."""
+    """Return the endpoint's authorization token; a file's content may change over time."""
     if file := environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"):
         return Path(file).read_text().strip()
     return environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")

@@ -1,4 +1,4 @@
-"""Where the Data API is: in every partition, with FIPS and dual stack, or elsewhere.
+"""The URL of the Data API: in every partition, with FIPS and dual stack, or a custom one.
 
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-endpoints.html
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from chalicelib.settings import SettingsError
 
-# By how regions' names begin: the domain, and that of dual stack.
+# By prefix of the region: the domain, and the domain of dual stack.
 _DOMAINS: Mapping[str, tuple[str, str]] = {
     "cn-": ("amazonaws.com.cn", "api.amazonwebservices.com.cn"),
     "eusc-": ("amazonaws.eu", "api.amazonwebservices.eu"),
@@ -32,11 +32,11 @@ def region(environ: Mapping[str, str]) -> str:
 
 
 def choose(environ: Mapping[str, str], region: str, url: str | None) -> str:
-    """Return the address `url`, or else the environment's. Raises SettingsError."""
+    """Return the validated `url`, or else the environment's. Raises SettingsError."""
     url = url or environ.get("AWS_ENDPOINT_URL_RDS_DATA") or environ.get("AWS_ENDPOINT_URL")
     is_fips = environ.get("AWS_USE_FIPS_ENDPOINT", "").lower() == "true"
     is_dual = environ.get("AWS_USE_DUALSTACK_ENDPOINT", "").lower() == "true"
-    if url and (is_fips or is_dual):  # which would be neither
+    if url and (is_fips or is_dual):  # a custom URL is neither
         flags = "AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT"
         raise SettingsError(f"{flags} can't be used with an AWS_ENDPOINT_URL of one's own.")
     if url:
@@ -46,9 +46,9 @@ def choose(environ: Mapping[str, str], region: str, url: str | None) -> str:
 
 
 def parse(url: str) -> str:
-    """Return `http://host:port` or `https://host` without what it need not say.
+    """Return `http://host:port` or `https://host` in canonical form.
 
-    Raises SettingsError where it is neither.
+    Raises SettingsError if it is neither.
     """
     match = re.fullmatch(_URL, url.lower())
     if not match or int(match[3] or 0) > 65_535:  # noqa: PLR2004 (the last port)

@@ -1,4 +1,4 @@
-"""Signature Version 4 of a POST of JSON to the Data API.
+"""Signature Version 4 for a POST of JSON to the Data API.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
@@ -12,7 +12,7 @@ from chalicelib.database.slim.credentials import Key
 
 
 def signed(host: str, region: str, path: str, body: bytes, key: Key) -> bytes:
-    """Return a whole request. The headers that are signed are sent as they are signed."""
+    """Return a complete request. The signed headers are sent exactly as signed."""
     date = strftime("%Y%m%dT%H%M%SZ", gmtime())
     scope = f"{date[:8]}/{region}/rds-data/aws4_request"
     names = "content-type;host;x-amz-date"
@@ -34,7 +34,7 @@ def signed(host: str, region: str, path: str, body: bytes, key: Key) -> bytes:
 
 @lru_cache(maxsize=1)
 def _signing_key(secret: str, scope: str) -> bytes:
-    """Return the key that the requests of a day share."""
+    """Return the signing key, which all requests of a day share."""
     return reduce(_hmac, scope.split("/"), f"AWS4{secret}".encode())
 
 
