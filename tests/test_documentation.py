@@ -123,16 +123,16 @@ def test_commands_page_lists_every_target() -> None:
     assert set(re.findall(r"^\| `make ([a-z-]+)", COMMANDS, re.MULTILINE)) == _targets()
 
 
+IGNORED = {".venv", "examples", "node_modules", "out"}
+
+
 def _programs() -> set[str]:
     """Return the modules that have a command line, as `python -m` names them."""
-    tracked = subprocess.run(
-        ["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    paths = [ROOT / path for path in tracked.stdout.splitlines()]
     found = {
         path
-        for path in paths
-        if path.name == "__main__.py" or "ArgumentParser(" in path.read_text(encoding="utf-8")
+        for path in ROOT.rglob("*.py")
+        if not IGNORED.intersection(path.relative_to(ROOT).parts)
+        and (path.name == "__main__.py" or "ArgumentParser(" in path.read_text(encoding="utf-8"))
     }
     names = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in found}
     return {name.removesuffix(".__main__") for name in names if not name.startswith("tests.")}

@@ -1,6 +1,7 @@
 """Targets of the Makefile that don't need the whole project."""
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -83,7 +84,7 @@ def _python(checkout: Path) -> str:
 def test_python_without_the_version_of_the_checkout_is_the_global_one(
     checkout: Path, inside: str
 ) -> None:
-    _shim(checkout, inside, f'exec {sys.executable} "$@"')
+    _shim(checkout, inside, f'exec {shlex.quote(sys.executable)} "$@"')
 
     assert _python(checkout) == sys.executable
 
@@ -91,7 +92,7 @@ def test_python_without_the_version_of_the_checkout_is_the_global_one(
 def test_python_with_the_version_of_the_checkout_is_that_one(checkout: Path) -> None:
     installed = checkout / "python of the checkout"
     installed.symlink_to(sys.executable)
-    _shim(checkout, f'exec "{installed}" "$@"', f'exec {sys.executable} "$@"')
+    _shim(checkout, f'exec "{installed}" "$@"', f'exec {shlex.quote(sys.executable)} "$@"')
 
     assert _python(checkout) == str(installed)
 
