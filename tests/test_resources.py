@@ -11,7 +11,7 @@ import pytest
 from chalice import Chalice, Response
 from chalice.app import AuthRequest, AuthResponse
 from chalice.test import Client
-from marshmallow.fields import Integer, Nested
+from marshmallow.fields import Nested
 
 from chalicelib.database import Database
 from chalicelib.http import (
@@ -23,7 +23,7 @@ from chalicelib.http import (
     schemas,
     updates,
 )
-from chalicelib.http.fields import Identifier, Items, ReadOnly, Text
+from chalicelib.http.fields import Identifier, Integer, Items, ReadOnly, Text
 from chalicelib.http.pagination import Page, Position
 from chalicelib.http.preconditions import Intent
 from chalicelib.http.problems import Problem
@@ -50,7 +50,7 @@ CREATE TABLE orders (
     version INT UNSIGNED NOT NULL,
     number VARCHAR(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     customer_id BINARY(16) NOT NULL,
-    item_lines MEDIUMTEXT NOT NULL,
+    `lines` MEDIUMTEXT NOT NULL,
     total INT NOT NULL,
     status VARCHAR(9) NOT NULL,
     note VARCHAR(100) NULL,
@@ -86,7 +86,7 @@ ORDERS = Resource(
     fields=[
         Field("number"),
         Field("customer_id", IDENTIFIER),
-        Field("item_lines", DOCUMENT),
+        Field("lines", DOCUMENT),
         Field("total", INTEGER),
         Field("status", is_detail=True),
         Field("note", is_detail=True),
@@ -97,7 +97,7 @@ ORDERS = Resource(
 
 class ItemLine(schemas.JSONObject):
     sku = Text(20, required=True)
-    quantity = Integer(required=True, strict=True)
+    quantity = Integer(1, 999, required=True)
 
 
 class Order(schemas.JSONObject):
@@ -105,8 +105,8 @@ class Order(schemas.JSONObject):
     version = ReadOnly()
     number = Text(20, required=True)
     customer_id = Identifier(required=True)
-    item_lines = Items(Nested(ItemLine), max_items=50, required=True)
-    total = Integer(required=True, strict=True)
+    lines = Items(Nested(ItemLine), max_items=50, required=True)
+    total = Integer(0, 10**9, required=True)
     status = Text(9, load_default="open")
     note = Text(100, allow_none=True, load_default=None)
     created_at = ReadOnly()
@@ -212,7 +212,7 @@ operation.answer_other_methods()
 NEW = {
     "number": "A-1",
     "customer_id": "01a2043a-b5d2-7386-b484-33764a732a70",
-    "item_lines": [{"sku": 'x"1', "quantity": 2}],
+    "lines": [{"sku": 'x"1', "quantity": 2}],
     "total": 1999,
 }
 UNKNOWN = "/orders/01a2043a-b5d2-7386-b484-33764a732a70"
@@ -326,7 +326,7 @@ def test_merge_patch_names_invalid_fields(api: OrdersApi) -> None:
             "id": "x",
             "number": None,
             "color": "red",
-            "item_lines": [{"sku": ""}],
+            "lines": [{"sku": ""}],
             "customer_id": "1",
         },
     )
@@ -338,8 +338,8 @@ def test_merge_patch_names_invalid_fields(api: OrdersApi) -> None:
         ("/color", "unknown"),
         ("/customer_id", "uuid"),
         ("/id", "read-only"),
-        ("/item_lines/0/quantity", "Missing data for required field."),
-        ("/item_lines/0/sku", "blank"),
+        ("/lines/0/quantity", "required"),
+        ("/lines/0/sku", "blank"),
         ("/number", "null"),
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import marshmallow
 from email_validator import EmailNotValidError, validate_email
-from marshmallow import fields
+from marshmallow import fields, validate
 
 from chalicelib.http.documents import json_size
 from chalicelib.http.values import UUID_TEXT
@@ -81,6 +81,16 @@ class Items(fields.List[Any]):
         if isinstance(value, list) and len(value) > self.max_items:
             raise self.make_error("too_many", max_items=self.max_items)
         return super()._deserialize(value, *arguments, **more)
+
+
+class Integer(fields.Integer):
+    """A JSON number without a fraction."""
+
+    default_error_messages = MESSAGES | {"invalid": "type: Must be an integer."}
+
+    def __init__(self, minimum: int, maximum: int, **arguments: Any) -> None:
+        limits = validate.Range(minimum, maximum, error="range: Must be from {min} to {max}.")
+        super().__init__(strict=True, validate=limits, **arguments)
 
 
 class Email(Text):
