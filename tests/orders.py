@@ -5,9 +5,9 @@ from typing import Any
 from chalice import Chalice, Response
 from chalice.app import AuthRequest, AuthResponse
 from marshmallow import validate
-from marshmallow.fields import UUID, Nested, String
+from marshmallow.fields import Nested, String
 
-from chalicelib.http.fields import Items, ReadOnly, Text, WholeNumber
+from chalicelib.http.fields import Identifier, Items, ReadOnly, Text, WholeNumber
 from chalicelib.http.queries import Query
 from chalicelib.http.responses import JSON
 from chalicelib.http.routing import Operations
@@ -25,7 +25,7 @@ class Line(JSONObject):
 
 class Order(JSONObject):
     id = ReadOnly(metadata={"description": "Identifies the order."})
-    customer_id = UUID(required=True, metadata={"description": "Who ordered."})
+    customer_id = Identifier(required=True, metadata={"description": "Who ordered."})
     lines = Items(Nested(Line), max_items=50, required=True, metadata={"description": "What."})
     status = Text(
         8,

@@ -16,7 +16,7 @@ from marshmallow.fields import Nested
 from chalicelib.database import Database
 from chalicelib.http import (
     creates,
-    pagination,
+    lists,
     problems,
     reads,
     responses,
@@ -24,7 +24,6 @@ from chalicelib.http import (
     updates,
 )
 from chalicelib.http.fields import Identifier, Integer, Items, ReadOnly, Text
-from chalicelib.http.pagination import Page, Position
 from chalicelib.http.preconditions import Intent
 from chalicelib.http.problems import Problem
 from chalicelib.http.requests import Request
@@ -120,20 +119,6 @@ class Batch(schemas.Batch):
     items = schemas.items_of(Order, "The new orders.")
 
 
-def list_orders(database: Database, limit: int, cursor: str | None) -> Page:
-    after = pagination.parse(KEY, {}, cursor)
-    condition = " AND id > :after" if after else ""
-    rows = database.fetch_all(
-        f"SELECT HEX(id) AS hex_id, {ORDERS.select(ORDERS.names)} FROM orders"
-        f" WHERE deleted_at IS NULL{condition} ORDER BY id LIMIT :rows",
-        rows=limit + 1,
-        **({"after": after.id.bytes} if after else {}),
-    )
-    return pagination.make_page(
-        rows, limit, lambda row: pagination.encode(KEY, {}, Position(UUID(str(row["hex_id"]))))
-    )
-
-
 # --- its views -------------------------------------------------------------------------------
 
 app = Chalice("orders")
@@ -153,7 +138,9 @@ declare = partial(operation, scope="customers:write")
 
 @declare("/orders", "GET", query="tests.orders:ListOrders")
 def get_orders(request: Request, cursor: str | None = None) -> Response:
-    return responses.page(request, list_orders(connected[0], 2, cursor))
+    return responses.page(
+        request, lists.newest(connected[0], ORDERS, {}, limit=2, cursor=cursor, key=KEY)
+    )
 
 
 @declare("/orders", "POST", consumes=[JSON])
@@ -293,8 +280,8 @@ def test_list_is_paged(api: OrdersApi) -> None:
     first = api.get("/orders").json_body
     last = api.get(first["next"]).json_body
 
-    assert [item["number"] for item in first["items"]] == ["L-0", "L-1"]
-    assert ([item["number"] for item in last["items"]], last["has_more"]) == (["L-2"], False)
+    assert [item["number"] for item in first["items"]] == ["L-2", "L-1"]
+    assert ([item["number"] for item in last["items"]], last["has_more"]) == (["L-0"], False)
     assert last["next"] is None
     assert_problem(api.get(first["next"][:-1] + "x"), 400, "validation-error", ("cursor", "cursor"))
 
