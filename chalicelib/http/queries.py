@@ -9,9 +9,8 @@ from typing import Any
 
 import marshmallow
 from marshmallow import Schema, validate
-from marshmallow.fields import Boolean, String
+from marshmallow.fields import Boolean, Integer, String
 
-from chalicelib.http.fields import WholeNumber
 from chalicelib.http.problems import invalid
 
 
@@ -19,6 +18,17 @@ class Query(Schema):
     """Base of the schemas of query parameters; by itself, it rejects all of them."""
 
     error_messages = {"unknown": "unknown: Unknown parameter."}
+
+
+class WholeNumber(Integer):
+    default_error_messages = {
+        "invalid": "type: Must be a whole number.",
+    }
+
+    def _validated(self, value: Any) -> int:
+        if not (value.isascii() and value.isdigit()):
+            raise self.make_error("invalid")
+        return super()._validated(value)
 
 
 class Page(Query):

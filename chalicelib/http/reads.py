@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import NamedTuple, cast
 from uuid import UUID
 
-from chalicelib.database import Database, Value, tables
+from chalicelib.database import Database, Value
 from chalicelib.http import values
 from chalicelib.http.resources import Document, Resource, read_texts
 
@@ -43,7 +43,7 @@ def fetch_restorable(
 def _fetch(
     database: Database, resource: Resource, resource_id: UUID, condition: str, **parameters: Value
 ) -> tuple[Document, object]:
-    columns = tables.quoted((*resource.columns, "last_write"))
+    columns = ", ".join(f"`{name}`" for name in (*resource.columns, "last_write"))
     row = database.fetch_one(
         f"SELECT {columns} FROM {resource.table} WHERE id = :id AND {condition}",
         id=resource_id.bytes,
