@@ -286,6 +286,29 @@ def test_list_is_paged(api: OrdersApi) -> None:
     assert_problem(api.get(first["next"][:-1] + "x"), 400, "validation-error", ("cursor", "cursor"))
 
 
+def test_list_is_filtered_by_equal_values(api: OrdersApi, orders: Recorded) -> None:
+    paid, _ = (api.post("/orders", NEW | {"number": each, "status": each}) for each in ("a", "b"))
+
+    page = lists.newest(orders, ORDERS, {"status": "a"}, limit=2, cursor=None, key=KEY)
+
+    assert json.loads(page.items) == [paid.json_body]
+
+
+def test_integer_is_a_number_without_a_fraction(api: OrdersApi) -> None:
+    whole = api.post("/orders", NEW | {"total": 1999.0})
+
+    assert whole.json_body["total"] == 1999
+    assert_problem(
+        api.post("/orders", NEW | {"total": 0.5}), 400, "validation-error", ("/total", "type")
+    )
+    assert_problem(
+        api.post("/orders", NEW | {"total": "1"}), 400, "validation-error", ("/total", "type")
+    )
+    assert_problem(
+        api.post("/orders", NEW | {"total": -1}), 400, "validation-error", ("/total", "range")
+    )
+
+
 def test_patch_and_replacement_use_optimistic_locking(api: OrdersApi) -> None:
     created = api.post("/orders", NEW)
     path = created.headers["Location"]
