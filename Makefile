@@ -60,7 +60,8 @@ test-all: setup  ## Run the tests on every supported Python that this machine ha
 
 contract: contract-tools .venv/audit .venv/fuzz  ## Run contract tests: fuzzing, faults, browser and a generated client
 	@$(BIN)/python -m pytest tests/breaking --capture=no $(ARGS)
-	@$(BIN)/python -m pytest tests/contract --numprocesses 2 --dist loadfile --durations 10 $(ARGS)
+	@$(BIN)/python -m pytest tests/contract --numprocesses 2 --dist loadfile --durations 10 \
+		-o faulthandler_timeout=600 $(ARGS)
 
 installation: setup  ## Install every lock file into fresh environments, and break environments
 	@$(BIN)/python -m pytest tests/installation $(WORKERS) -o faulthandler_timeout=600 $(ARGS)

@@ -95,7 +95,7 @@ def _converter() -> OpenAPIConverter:
     return converter
 
 
-def _rules(  # noqa: PLR0911 (a table)
+def _rules(  # noqa: C901, PLR0911 (a table)
     _: OpenAPIConverter, field: Field[Any], ret: JSONSchema
 ) -> JSONSchema:
     """Return the rules of a field; apispec calls this after its own functions."""
@@ -109,6 +109,8 @@ def _rules(  # noqa: PLR0911 (a table)
             return {"format": "email", "minLength": 3, "maxLength": field.max_length}
         case fields.Phone():
             return _text(field.max_length, PHONE)
+        case fields.Identifier():
+            return {"format": "uuid"}
         case fields.Text() if OneOf in validators:
             return {}
         case fields.Text() if Regexp in validators:

@@ -5,10 +5,10 @@ from typing import Any
 from chalice import Chalice, Response
 from chalice.app import AuthRequest, AuthResponse
 from marshmallow import validate
-from marshmallow.fields import UUID, Nested, String
+from marshmallow.fields import Nested
 
-from chalicelib.http.fields import Items, ReadOnly, Text, WholeNumber
-from chalicelib.http.queries import Query
+from chalicelib.http.fields import Identifier, Items, ReadOnly, Text
+from chalicelib.http.queries import Page, WholeNumber
 from chalicelib.http.responses import JSON
 from chalicelib.http.routing import Operations
 from chalicelib.http.schemas import JSONObject
@@ -25,7 +25,7 @@ class Line(JSONObject):
 
 class Order(JSONObject):
     id = ReadOnly(metadata={"description": "Identifies the order."})
-    customer_id = UUID(required=True, metadata={"description": "Who ordered."})
+    customer_id = Identifier(required=True, metadata={"description": "Who ordered."})
     lines = Items(Nested(Line), max_items=50, required=True, metadata={"description": "What."})
     status = Text(
         8,
@@ -36,11 +36,10 @@ class Order(JSONObject):
     total = ReadOnly(metadata={"description": "Sum of the lines.", "type": "number"})
 
 
-class ListOrders(Query):
+class ListOrders(Page):
     limit = WholeNumber(
         validate=validate.Range(1, 30), metadata={"description": "Number of orders per page."}
     )
-    cursor = String(metadata={"description": "Position of the page."})
 
 
 NEW = {"customer_id": "01a2043a-b5d2-7386-b484-33764a732a70", "lines": [{"sku": "A1"}]}

@@ -3,7 +3,6 @@
 import base64
 import json
 import re
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 from uuid import UUID
@@ -16,7 +15,6 @@ from chalicelib.database import Database, StatementFailed
 from chalicelib.http import routing
 from chalicelib.http.requests import MAX_BODY_BYTES
 from chalicelib.http.routing import METHODS
-from openapi.problems import kinds
 from tests import tokens
 from tests.api import ADA, Api, assert_problem
 
@@ -777,14 +775,6 @@ def test_missing_setting_is_named_in_the_log(
 
     assert_problem(answer, 500, "internal-error")
     assert "DATABASE_RESOURCE_ARN is not set" in log.text
-
-
-def test_every_type_of_problem_is_documented() -> None:
-    """`docs/problems.md` has a heading for each type, and for nothing else."""
-    text = Path("docs/problems.md").read_text()
-    documented = re.findall(r"^## (.+)$", text, re.MULTILINE)
-
-    assert sorted(documented) == sorted(p.type for p in kinds())
 
 
 def numbered(n: int) -> dict[str, Any]:

@@ -207,7 +207,7 @@ BREAKING: dict[str, tuple[Change, str]] = {
 }
 
 HARMLESS: dict[str, Change] = {
-    "a path is added": lambda d: d["paths"].update({"/orders": d["paths"]["/health"]}),
+    "a path is added": lambda d: d["paths"].update({"/invoices": d["paths"]["/health"]}),
     "an operation is added": lambda d: d["paths"]["/health"].update(
         post=operation(d, ("/health", "get"))
     ),

@@ -68,6 +68,7 @@ def test_another_resource_gets_components_of_its_own() -> None:
     assert not [name for name in SCHEMAS if "Customer" in name or name == "Metadata"]
     assert SCHEMAS["NewOrder"]["required"] == ["customer_id", "lines"]
     assert "total" not in SCHEMAS["NewOrder"]["properties"]
+    assert SCHEMAS["NewOrder"]["properties"]["customer_id"]["format"] == "uuid"
     assert SCHEMAS["Order"]["properties"]["total"]["type"] == "number"
     assert SCHEMAS["Order"]["properties"]["lines"]["items"]["$ref"].endswith("/OrderLine")
 

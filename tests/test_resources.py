@@ -11,20 +11,19 @@ import pytest
 from chalice import Chalice, Response
 from chalice.app import AuthRequest, AuthResponse
 from chalice.test import Client
-from marshmallow.fields import Integer, Nested
+from marshmallow.fields import Nested
 
 from chalicelib.database import Database
 from chalicelib.http import (
     creates,
-    pagination,
+    lists,
     problems,
     reads,
     responses,
     schemas,
     updates,
 )
-from chalicelib.http.fields import Identifier, Items, ReadOnly, Text
-from chalicelib.http.pagination import Page, Position
+from chalicelib.http.fields import Identifier, Integer, Items, ReadOnly, Text
 from chalicelib.http.preconditions import Intent
 from chalicelib.http.problems import Problem
 from chalicelib.http.requests import Request
@@ -50,7 +49,7 @@ CREATE TABLE orders (
     version INT UNSIGNED NOT NULL,
     number VARCHAR(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     customer_id BINARY(16) NOT NULL,
-    item_lines MEDIUMTEXT NOT NULL,
+    `lines` MEDIUMTEXT NOT NULL,
     total INT NOT NULL,
     status VARCHAR(9) NOT NULL,
     note VARCHAR(100) NULL,
@@ -86,7 +85,7 @@ ORDERS = Resource(
     fields=[
         Field("number"),
         Field("customer_id", IDENTIFIER),
-        Field("item_lines", DOCUMENT),
+        Field("lines", DOCUMENT),
         Field("total", INTEGER),
         Field("status", is_detail=True),
         Field("note", is_detail=True),
@@ -97,7 +96,7 @@ ORDERS = Resource(
 
 class ItemLine(schemas.JSONObject):
     sku = Text(20, required=True)
-    quantity = Integer(required=True, strict=True)
+    quantity = Integer(1, 999, required=True)
 
 
 class Order(schemas.JSONObject):
@@ -105,8 +104,8 @@ class Order(schemas.JSONObject):
     version = ReadOnly()
     number = Text(20, required=True)
     customer_id = Identifier(required=True)
-    item_lines = Items(Nested(ItemLine), max_items=50, required=True)
-    total = Integer(required=True, strict=True)
+    lines = Items(Nested(ItemLine), max_items=50, required=True)
+    total = Integer(0, 10**9, required=True)
     status = Text(9, load_default="open")
     note = Text(100, allow_none=True, load_default=None)
     created_at = ReadOnly()
@@ -118,20 +117,6 @@ class Order(schemas.JSONObject):
 class Batch(schemas.Batch):
     unique = ORDERS.unique
     items = schemas.items_of(Order, "The new orders.")
-
-
-def list_orders(database: Database, limit: int, cursor: str | None) -> Page:
-    after = pagination.parse(KEY, {}, cursor)
-    condition = " AND id > :after" if after else ""
-    rows = database.fetch_all(
-        f"SELECT HEX(id) AS hex_id, {ORDERS.select(ORDERS.names)} FROM orders"
-        f" WHERE deleted_at IS NULL{condition} ORDER BY id LIMIT :rows",
-        rows=limit + 1,
-        **({"after": after.id.bytes} if after else {}),
-    )
-    return pagination.make_page(
-        rows, limit, lambda row: pagination.encode(KEY, {}, Position(UUID(str(row["hex_id"]))))
-    )
 
 
 # --- its views -------------------------------------------------------------------------------
@@ -153,7 +138,9 @@ declare = partial(operation, scope="customers:write")
 
 @declare("/orders", "GET", query="tests.orders:ListOrders")
 def get_orders(request: Request, cursor: str | None = None) -> Response:
-    return responses.page(request, list_orders(connected[0], 2, cursor))
+    return responses.page(
+        request, lists.newest(connected[0], ORDERS, {}, limit=2, cursor=cursor, key=KEY)
+    )
 
 
 @declare("/orders", "POST", consumes=[JSON])
@@ -212,7 +199,7 @@ operation.answer_other_methods()
 NEW = {
     "number": "A-1",
     "customer_id": "01a2043a-b5d2-7386-b484-33764a732a70",
-    "item_lines": [{"sku": 'x"1', "quantity": 2}],
+    "lines": [{"sku": 'x"1', "quantity": 2}],
     "total": 1999,
 }
 UNKNOWN = "/orders/01a2043a-b5d2-7386-b484-33764a732a70"
@@ -293,10 +280,33 @@ def test_list_is_paged(api: OrdersApi) -> None:
     first = api.get("/orders").json_body
     last = api.get(first["next"]).json_body
 
-    assert [item["number"] for item in first["items"]] == ["L-0", "L-1"]
-    assert ([item["number"] for item in last["items"]], last["has_more"]) == (["L-2"], False)
+    assert [item["number"] for item in first["items"]] == ["L-2", "L-1"]
+    assert ([item["number"] for item in last["items"]], last["has_more"]) == (["L-0"], False)
     assert last["next"] is None
     assert_problem(api.get(first["next"][:-1] + "x"), 400, "validation-error", ("cursor", "cursor"))
+
+
+def test_list_is_filtered_by_equal_values(api: OrdersApi, orders: Recorded) -> None:
+    paid, _ = (api.post("/orders", NEW | {"number": each, "status": each}) for each in ("a", "b"))
+
+    page = lists.newest(orders, ORDERS, {"status": "a"}, limit=2, cursor=None, key=KEY)
+
+    assert json.loads(page.items) == [paid.json_body]
+
+
+def test_integer_is_a_number_without_a_fraction(api: OrdersApi) -> None:
+    whole = api.post("/orders", NEW | {"total": 1999.0})
+
+    assert whole.json_body["total"] == 1999
+    assert_problem(
+        api.post("/orders", NEW | {"total": 0.5}), 400, "validation-error", ("/total", "type")
+    )
+    assert_problem(
+        api.post("/orders", NEW | {"total": "1"}), 400, "validation-error", ("/total", "type")
+    )
+    assert_problem(
+        api.post("/orders", NEW | {"total": -1}), 400, "validation-error", ("/total", "range")
+    )
 
 
 def test_patch_and_replacement_use_optimistic_locking(api: OrdersApi) -> None:
@@ -326,7 +336,7 @@ def test_merge_patch_names_invalid_fields(api: OrdersApi) -> None:
             "id": "x",
             "number": None,
             "color": "red",
-            "item_lines": [{"sku": ""}],
+            "lines": [{"sku": ""}],
             "customer_id": "1",
         },
     )
@@ -338,8 +348,8 @@ def test_merge_patch_names_invalid_fields(api: OrdersApi) -> None:
         ("/color", "unknown"),
         ("/customer_id", "uuid"),
         ("/id", "read-only"),
-        ("/item_lines/0/quantity", "Missing data for required field."),
-        ("/item_lines/0/sku", "blank"),
+        ("/lines/0/quantity", "required"),
+        ("/lines/0/sku", "blank"),
         ("/number", "null"),
     )
 

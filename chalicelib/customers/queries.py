@@ -7,12 +7,11 @@ from typing import Any
 
 import marshmallow
 from marshmallow import post_load, validate, validates_schema
-from marshmallow.fields import String
 
 from chalicelib.customers.fields import CUSTOMERS
 from chalicelib.customers.schemas import STATUSES
-from chalicelib.http.fields import CommaSeparated, Email, Moment, PhoneInQuery, Text, WholeNumber
-from chalicelib.http.queries import Query, TrueOrFalse
+from chalicelib.http.fields import CommaSeparated, Email, Moment, PhoneInQuery, Text
+from chalicelib.http.queries import Page, Query, TrueOrFalse
 from chalicelib.http.schemas import CHOICE
 
 _CREATED_SORTS = ("-created_at", "created_at")
@@ -33,14 +32,7 @@ class GetCustomer(Query):
     )
 
 
-class GetCustomers(GetCustomer):
-    limit = WholeNumber(
-        validate=validate.Range(1, 100, error="range: Must be from {min} to {max}."),
-        metadata={"description": "Number of customers per page."},
-    )
-    cursor = String(
-        metadata={"description": "Position of the page, from `next` of the previous page."},
-    )
+class GetCustomers(Page, GetCustomer):
     sort = Text(
         20,
         validate=validate.OneOf(_CREATED_SORTS + _UPDATED_SORTS, error=CHOICE),

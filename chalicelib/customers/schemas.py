@@ -23,10 +23,9 @@ from chalicelib.http.fields import (
     Items,
     Metadata,
     Phone,
-    ReadOnly,
     Text,
 )
-from chalicelib.http.schemas import CHOICE, JSONObject
+from chalicelib.http.schemas import CHOICE, JSONObject, Versioned
 
 STATUSES = ("active", "inactive")
 
@@ -86,11 +85,7 @@ class Address(JSONObject):
     )
 
 
-class Customer(JSONObject):
-    id = ReadOnly(metadata={"description": "Identifies the customer: a UUID, version 7."})
-    version = ReadOnly(
-        metadata={"description": "Starts at 1, and increases by 1 with each update."}
-    )
+class Customer(Versioned):
     status = Text(
         8,
         load_default="active",
@@ -177,19 +172,6 @@ class Customer(JSONObject):
             "description": f"Your own keys with text values. Maximum: {MAX_METADATA} keys,"
             f" {MAX_METADATA_BYTES:,} bytes as JSON."
         },
-    )
-    created_at = ReadOnly(metadata={"description": "Time of creation, in UTC, in milliseconds."})
-    updated_at = ReadOnly(
-        metadata={"description": "Time of the last update, in UTC, in milliseconds."}
-    )
-    deleted_at = ReadOnly(
-        metadata={"description": "Time of deletion; null unless the customer is deleted."}
-    )
-    purge_at = ReadOnly(
-        metadata={
-            "description": "Time after which the service erases the customer; null unless the"
-            " customer is deleted."
-        }
     )
 
     @validates_schema

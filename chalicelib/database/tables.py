@@ -11,11 +11,13 @@ A versioned table has these columns, besides its own:
     idempotency_key          BINARY(32), nullable, unique
     idempotency_fingerprint  BINARY(32), nullable
 
+Columns are quoted, because a field may be named like a reserved word of SQL, such as `lines`.
+
 `deleted_at` is NULL in rows that are not deleted. A guarded update names the version that it
 updates, so executing it twice has no further effect.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 
 from chalicelib.database.contract import Database, Value
@@ -25,13 +27,17 @@ IDEMPOTENCY = ("idempotency_key", "idempotency_fingerprint")
 _WRITE = ("id", "updated_at", "fingerprint")  # identify one write
 
 
+def quoted(columns: Iterable[str]) -> str:
+    """Return the names of the columns, quoted and separated by commas."""
+    return ", ".join(f"`{name}`" for name in columns)
+
+
 @lru_cache(maxsize=256)
 def insert_sql(table: str, size: int, columns: Sequence[str]) -> str:
     """Return an INSERT of `size` rows, with the parameters `<column>_<row>`."""
     values = (", ".join(f":{name}_{n}" for name in columns) for n in range(size))
     return (
-        f"INSERT INTO {table} ({', '.join(columns)})"
-        f" VALUES {', '.join(f'({row})' for row in values)}"
+        f"INSERT INTO {table} ({quoted(columns)}) VALUES {', '.join(f'({row})' for row in values)}"
     )
 
 
@@ -47,9 +53,9 @@ def update_sql(table: str, columns: tuple[str, ...]) -> str:
 
     Values are compared byte by byte, because collations ignore differences.
     """
-    settings = ", ".join(f"{name} = :{name}" for name in ("version", "updated_at", *columns))
+    settings = ", ".join(f"`{name}` = :{name}" for name in ("version", "updated_at", *columns))
     unchanged = " AND ".join(
-        f"CAST({name} AS BINARY) <=> CAST(:{name} AS BINARY)" for name in columns
+        f"CAST(`{name}` AS BINARY) <=> CAST(:{name} AS BINARY)" for name in columns
     )
     return (
         f"UPDATE {table} SET {settings}, last_write = :fingerprint"

@@ -11,7 +11,7 @@ from typing import Any
 
 import marshmallow
 from email_validator import EmailNotValidError, validate_email
-from marshmallow import fields
+from marshmallow import fields, validate
 
 from chalicelib.http.documents import json_size
 from chalicelib.http.values import UUID_TEXT
@@ -81,6 +81,20 @@ class Items(fields.List[Any]):
         if isinstance(value, list) and len(value) > self.max_items:
             raise self.make_error("too_many", max_items=self.max_items)
         return super()._deserialize(value, *arguments, **more)
+
+
+class Integer(fields.Integer):
+    """A JSON number without a fraction: 1 and 1.0 are equal (RFC 8259, JSON Schema)."""
+
+    default_error_messages = MESSAGES | {"invalid": "type: Must be an integer."}
+
+    def __init__(self, minimum: int, maximum: int, **arguments: Any) -> None:
+        limits = validate.Range(minimum, maximum, error="range: Must be from {min} to {max}.")
+        super().__init__(strict=True, validate=limits, **arguments)
+
+    def _validated(self, value: Any) -> int:
+        is_whole = isinstance(value, float) and value.is_integer()
+        return super()._validated(int(value) if is_whole else value)
 
 
 class Email(Text):
@@ -183,17 +197,6 @@ class ReadOnly(fields.Field[Any]):
 
     def _deserialize(self, *_arguments: Any, **_more: Any) -> Any:
         raise self.make_error("read_only")
-
-
-class WholeNumber(fields.Integer):
-    default_error_messages = {
-        "invalid": "type: Must be a whole number.",
-    }
-
-    def _validated(self, value: Any) -> int:
-        if not (value.isascii() and value.isdigit()):
-            raise self.make_error("invalid")
-        return super()._validated(value)
 
 
 class PhoneInQuery(Phone):

@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Any
 
 import marshmallow
-from marshmallow import Schema
-from marshmallow.fields import Boolean
+from marshmallow import Schema, validate
+from marshmallow.fields import Boolean, Integer, String
 
 from chalicelib.http.problems import invalid
 
@@ -18,6 +18,29 @@ class Query(Schema):
     """Base of the schemas of query parameters; by itself, it rejects all of them."""
 
     error_messages = {"unknown": "unknown: Unknown parameter."}
+
+
+class WholeNumber(Integer):
+    default_error_messages = {
+        "invalid": "type: Must be a whole number.",
+    }
+
+    def _validated(self, value: Any) -> int:
+        if not (value.isascii() and value.isdigit()):
+            raise self.make_error("invalid")
+        return super()._validated(value)
+
+
+class Page(Query):
+    """Base of the schemas of lists."""
+
+    limit = WholeNumber(
+        validate=validate.Range(1, 100, error="range: Must be from {min} to {max}."),
+        metadata={"description": "Number of items per page."},
+    )
+    cursor = String(
+        metadata={"description": "Position of the page, from `next` of the previous page."},
+    )
 
 
 class TrueOrFalse(Boolean):

@@ -43,7 +43,7 @@ def fetch_restorable(
 def _fetch(
     database: Database, resource: Resource, resource_id: UUID, condition: str, **parameters: Value
 ) -> tuple[Document, object]:
-    columns = ", ".join((*resource.columns, "last_write"))
+    columns = ", ".join(f"`{name}`" for name in (*resource.columns, "last_write"))
     row = database.fetch_one(
         f"SELECT {columns} FROM {resource.table} WHERE id = :id AND {condition}",
         id=resource_id.bytes,

@@ -94,7 +94,7 @@ class Resource:
         codecs = {"id": IDENTIFIER, "version": VERSION, **dict.fromkeys(TIMES, TIME)}
         codecs |= {field.name: field.codec for field in fields}
         self._codecs = {name: codecs[name] for name in self.columns}
-        self._sql = {name: codec.sql.format(column=name) for name, codec in codecs.items()}
+        self._sql = {name: codec.sql.format(column=f"`{name}`") for name, codec in codecs.items()}
         self._sql["created_at"] = CREATED_AT_SQL
 
     def parse_id(self, text: str) -> UUID:

@@ -30,6 +30,23 @@ class JSONObject(Schema):
     }
 
 
+class Versioned(JSONObject):
+    """Base of the schemas of resources: the fields that only the service sets."""
+
+    id = ReadOnly(metadata={"description": "Unique identifier: a UUID, version 7."})
+    version = ReadOnly(
+        metadata={"description": "Starts at 1, and increases by 1 with each update."}
+    )
+    created_at = ReadOnly(metadata={"description": "Time of creation, in UTC, in milliseconds."})
+    updated_at = ReadOnly(
+        metadata={"description": "Time of the last update, in UTC, in milliseconds."}
+    )
+    deleted_at = ReadOnly(metadata={"description": "Time of deletion; null unless deleted."})
+    purge_at = ReadOnly(
+        metadata={"description": "Time after which the service erases it; null unless deleted."}
+    )
+
+
 class Batch(JSONObject):
     """Base of the schemas of `{"items": [...]}`, which declare `items = items_of(...)`."""
 

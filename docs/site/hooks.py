@@ -37,6 +37,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     """Make the relative links of a page relative to its place in the site."""
+    if page.file.src_uri == "problems.md":
+        markdown = _with_problems_of_resources(markdown)
     sources = {path: source for source, path in OUTSIDE.items()}
     source = sources.get(page.file.src_uri, DOCS + page.file.src_uri)
 
@@ -47,6 +49,12 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
         return posixpath.relpath(target, posixpath.dirname(page.file.src_uri) or ".")
 
     return LINK.sub(adapt, dialect.separate_items(markdown))
+
+
+def _with_problems_of_resources(markdown: str) -> str:
+    """Add docs/problems-<resource>.md, as the page that the API serves has it."""
+    pages = sorted((ROOT / DOCS).glob("problems-*.md"))
+    return "\n".join((markdown, *(page.read_text(encoding="utf-8") for page in pages)))
 
 
 def on_post_page(output: str, page: Page, **_: Any) -> str:

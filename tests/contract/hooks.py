@@ -39,7 +39,7 @@ def before_call(_: Any, case: Any, __: Any) -> None:
     place = getattr(case.meta.phase.data, "parameter_location", None)
     if not is_negative or place not in (None, ParameterLocation.HEADER):
         _mend_headers(case)
-    if not is_negative and case.operation.path == "/customers":
+    if not is_negative:
         _mend_query(case.query)
 
 

@@ -1,0 +1,43 @@
+"""List resources, the newest first, with filters for equal values.
+
+A resource with other filters or orders has its own list, such as `chalicelib.customers.lists`.
+"""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from chalicelib.database import Database, Row
+from chalicelib.http import pagination
+from chalicelib.http.pagination import Page, Position
+from chalicelib.http.resources import Resource
+
+
+def newest(  # noqa: PLR0913 (a list has many parameters)
+    database: Database,
+    resource: Resource,
+    filters: Mapping[str, str],
+    *,
+    limit: int,
+    cursor: str | None,
+    key: bytes,
+) -> Page:
+    """Return a page of the resources whose fields have the values of `filters`.
+
+    `key` signs cursors. Raises ValidationError for the cursor.
+    """
+    after = pagination.parse(key, filters, cursor)
+    conditions = ["deleted_at IS NULL", *(f"`{name}` = :{name}" for name in filters)]
+    parameters = resource.to_row(filters, filters) | {"rows": limit + 1}
+    if after:
+        conditions.append("id < :after")
+        parameters["after"] = after.id.bytes
+    rows = database.fetch_all(
+        f"SELECT HEX(id) AS hex_id, {resource.select(resource.names)} FROM {resource.table}"
+        f" WHERE {' AND '.join(conditions)} ORDER BY id DESC LIMIT :rows",
+        **parameters,
+    )
+
+    def to_cursor(row: Row) -> str:
+        return pagination.encode(key, filters, Position(UUID(str(row["hex_id"]))))
+
+    return pagination.make_page(rows, limit, to_cursor)

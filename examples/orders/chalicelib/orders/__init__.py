@@ -1,0 +1,1 @@
+"""Orders: fields and schemas."""
