@@ -83,7 +83,7 @@ check: setup  ## Check lint, format, types and the direction of imports
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/python -m mypy
-	@$(BIN)/lint-imports --no-cache --no-logo
+	@$(BIN)/python -c 'import importlinter.cli; importlinter.cli.lint_imports_command()' --no-cache --no-logo
 
 format: setup  ## Format the code, apply lint fixes, and report the remaining findings
 	@$(BIN)/ruff check --quiet --fix-only .

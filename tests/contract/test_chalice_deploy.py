@@ -222,7 +222,7 @@ def test_what_somebody_changed_by_hand_is_put_back(api: str) -> None:
     assert apply(api, lines)
 
     # moto makes the stage anew with each deployment; AWS keeps what it has
-    assert lines[:2] == [f"model {model}", "stage prod: deployed anew"]
+    assert lines[:2] == [f"model {model}", "stage prod: redeployed"]
     assert f"stage prod: {path} 2000" in lines
     assert not any(line.startswith("gateway response") for line in lines)
 

@@ -174,7 +174,7 @@ def test_the_example_creates_a_customer(console: Console, stack: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("choice", "listed", "created"), [("for reading only", "200", "403"), ("none", "401", "401")]
+    ("choice", "listed", "created"), [("read only", "200", "403"), ("none", "401", "401")]
 )
 def test_less_can_be_allowed(console: Console, choice: str, listed: str, created: str) -> None:
     console.open()

@@ -4,10 +4,11 @@ Before it, botocore knows of retries only that there may be some, and the SDK wo
 """
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from infrastructure import interpreters
 
 ROOT = Path(__file__).parents[2]
 LOWEST = "1.12.0"
@@ -32,9 +33,15 @@ print(boto3.__version__)
 
 
 def answer_of(version: str, directory: Path, data_api: str) -> subprocess.CompletedProcess[str]:
-    """Run statements with that boto3, and what it wants, in an environment of its own."""
+    """Run statements with this version of boto3, in a new environment of the oldest Python.
+
+    These old versions don't run on Python 3.12 and later.
+    """
+    oldest = interpreters.find(interpreters.SUPPORTED[0])
+    if oldest is None:
+        pytest.skip(f"Python {interpreters.SUPPORTED[0]} is not installed")
     python = directory / "bin" / "python"
-    subprocess.run([sys.executable, "-m", "venv", directory], check=True)
+    subprocess.run([oldest, "-m", "venv", directory], check=True)
     install = [str(python), "-m", "pip", "install", "--quiet", f"boto3=={version}"]
     subprocess.run(install, check=True, capture_output=True)
     command = [str(python), "-c", STATEMENTS, str(ROOT), data_api]

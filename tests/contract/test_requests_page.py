@@ -131,7 +131,7 @@ def test_a_pasted_link_shows_statements_with_their_plan_lines_and_metrics(page: 
 def test_an_unknown_link_is_explained(page: Page) -> None:
     page.open(new_trace_id())
 
-    assert "not here" in page.find("#title").text
+    assert "Unknown request" in page.find("#title").text
 
 
 def test_the_list_is_filtered_by_path_and_status(page: Page) -> None:

@@ -147,7 +147,7 @@ def test_outputs_of_no_stack_are_an_error() -> None:
 def test_template_too_long_is_an_error() -> None:
     operator = Operator()
     long = template({f"Topic{number}": topic(f"t{number}") for number in range(1_000)})
-    with pytest.raises(Failure, match="has to be in a bucket"):
+    with pytest.raises(Failure, match="upload it to a bucket"):
         operator.stack("long").update(long, {}, operator.confirm)
 
 

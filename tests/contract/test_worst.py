@@ -53,7 +53,9 @@ def test_what_takes_the_square_of_the_time_would_be_seen(
     from chalicelib.http import fields
 
     monkeypatch.setattr(fields, "MAX_DECOMPOSITION", 1_000)
-    monkeypatch.setattr(fields, "_most_marks", lambda text: sum(map(text.count, text)) and 0)
+    monkeypatch.setattr(
+        fields, "_longest_run_of_marks", lambda text: sum(map(text.count, text)) and 0
+    )
     usual, _ = cost(api, PLAIN, 15)
 
     own, _ = cost(api, CASES["a text of combining characters"], 1)
