@@ -283,7 +283,8 @@ def test_list_is_paged(api: OrdersApi) -> None:
     assert [item["number"] for item in first["items"]] == ["L-2", "L-1"]
     assert ([item["number"] for item in last["items"]], last["has_more"]) == (["L-0"], False)
     assert last["next"] is None
-    assert_problem(api.get(first["next"][:-1] + "x"), 400, "validation-error", ("cursor", "cursor"))
+    forged = first["next"][:-1] + ("y" if first["next"].endswith("x") else "x")
+    assert_problem(api.get(forged), 400, "validation-error", ("cursor", "cursor"))
 
 
 def test_list_is_filtered_by_equal_values(api: OrdersApi, orders: Recorded) -> None:

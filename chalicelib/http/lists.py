@@ -1,6 +1,6 @@
 """List resources, the newest first, with filters for equal values.
 
-A resource with other filters or orders has its own list, such as `chalicelib.customers.lists`.
+A resource with other filters or another order has its own list.
 """
 
 from collections.abc import Mapping
