@@ -229,7 +229,7 @@ def explain(output: str) -> str:
     """Turn pip's, venv's or apt's output into a sentence that says what to do."""
     if missing := re.search(r"No matching distribution found for (\S+)", output):
         unreachable = re.search(r"(?:Failed to |Connection (?!object)|SSL)[^\")\n]*", output)
-        cause = unreachable[0] if unreachable else "the package index doesn't offer it"
+        cause = unreachable[0].rstrip("'") if unreachable else "the package index doesn't offer it"
         return (
             f"can't download {missing[1]}: {cause}. Check the network and pip's configuration "
             "(`python3 -m pip config list`), or name a folder of wheels in PIP_FIND_LINKS"
