@@ -161,7 +161,7 @@ help:  ## Show this
 contract-tools: setup
 	$(SETUP) requirements/contract.txt .venv
 
-# Environments of their own: each needs versions, or has packages, that nothing else may see.
+# Separate environments: each needs versions, or has packages, that nothing else may see.
 $(ENVIRONMENTS): .venv/%: setup
 	$(SETUP) requirements/$*.txt $@
 

@@ -3,7 +3,7 @@
 It fills a private MariaDB with customers, walks a few pages of each list, and measures pages at
 its start and at its end: the first page is always the list's, the last one ends it. The end is
 found by walking the list in the opposite order and turning back. Both places take turns, page by
-page, so that a disturbance meets them alike. `chalicelib.customers.lists` reads each page through
+page, so that a disturbance affects both. `chalicelib.customers.lists` reads each page through
 PyMySQL, so that the database is measured. A ratio is that of the medians.
 Searches are not the same at any depth but by their number of matches: they are listed with it.
 """

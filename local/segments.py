@@ -39,7 +39,7 @@ class Segment:
 
     @property
     def header(self) -> str:
-        """The trace header for the function: this segment is the parent of all that it records."""
+        """The trace header for the function: this segment is the parent of its segments."""
         return f"Root={self._trace_id};Parent={self._id};Sampled={int(self._is_sampled)}"
 
     def end(self, method: str, path: str, status: int, length: int) -> None:

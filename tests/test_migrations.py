@@ -28,7 +28,7 @@ NAME = "customers_migrations"
 def new_database(
     mariadb: MariaDB, data_api: str, request: pytest.FixtureRequest
 ) -> Iterator[Callable[[], Database]]:
-    """Yield a function that connects to an empty database of its own."""
+    """Yield a function that connects to a new, empty database."""
     arguments = mysql.connection_arguments(mariadb.url)
     with pymysql.connect(**arguments) as connection, connection.cursor() as cursor:
         cursor.execute(f"DROP DATABASE IF EXISTS {NAME}")

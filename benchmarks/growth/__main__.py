@@ -3,7 +3,7 @@
 It fills a private MariaDB with a database of each size, all of them in memory, and calls what the
 API calls: `chalicelib.customers.lists`, `updates` and `creates`. Each request is for another
 customer, chosen at random, and each list starts at another place. The sizes take turns, call by
-call, so that a disturbance meets them alike. A ratio is that of the medians of the largest and the
+call, so that a disturbance affects all sizes. A ratio is that of the medians of the largest and the
 smallest.
 
 The calls go through PyMySQL. Through the Data API they would take longer by the same few

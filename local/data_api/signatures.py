@@ -56,7 +56,7 @@ class Signature:
 def verify(request: Request, body: bytes, key: Key, regions: frozenset[str] = frozenset()) -> None:
     """Verify that `request` was signed with `key`, within five minutes from now.
 
-    The region must be one of `regions`, or any if there are none.
+    The region must be one of `regions`, or any if `regions` is empty.
 
     Raises MissingAuthenticationTokenException, IncompleteSignatureException,
     InvalidSignatureException or UnrecognizedClientException.

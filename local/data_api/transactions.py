@@ -30,7 +30,7 @@ REMEMBERED = 1000
 class Transaction:
     """A transaction of the cluster `resource`.
 
-    Its connection is available after the database has begun the transaction.
+    Its connection is available after the database has started the transaction.
     """
 
     resource: str

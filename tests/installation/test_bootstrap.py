@@ -1,6 +1,6 @@
 """`make setup`: creates an environment, repairs a broken one, and says what is wrong in one line.
 
-The tests run `local/bootstrap.py` in a project of their own, offline, with a folder of wheels: pip,
+The tests run `local/bootstrap.py` in a separate project, offline, with a folder of wheels: pip,
 and two releases of a made-up package, of which the lock file pins the older one.
 """
 

@@ -171,7 +171,7 @@ def test_batch_with_empty_sets_does_nothing(api: DataApi) -> None:
 
 
 def test_parameter_sets_are_independent(api: DataApi) -> None:
-    """Sets may have different parameters, but each needs all that the statement names."""
+    """Sets may have different parameters, but each needs every parameter of the statement."""
     sql = "INSERT INTO pets (name) VALUES (:name)"
     rex, unused = parameter("name", stringValue="Rex"), parameter("age", longValue=3)
     api.batch(sql, [[rex], [unused, parameter("name", stringValue="Ada")]])
