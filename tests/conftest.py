@@ -37,6 +37,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Install MariaDB where there is none, once, before several processes would at once."""
     # Where the tests run in the background, SIGINT is ignored, and would be by what they start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A make that a test starts must not take the options of the make that runs the tests.
+    for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+        os.environ.pop(name, None)
     if hasattr(config, "workerinput") or find_server():
         return
     try:
