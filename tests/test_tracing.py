@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -191,7 +192,7 @@ def test_nothing_is_made_of_nonsense(api: Api, daemon: Daemon) -> None:
     api.get("/health", x_amzn_trace_id=f"Root=ada@example.com;Parent={PARENT}")
 
     operation, gateway = daemon.take(2)
-    assert tracing._TRACE_ID.fullmatch(gateway["trace_id"])
+    assert re.fullmatch(tracing._TRACE_ID, gateway["trace_id"])
     assert "parent_id" not in gateway
     assert operation["parent_id"] == gateway["id"]
 
