@@ -604,9 +604,7 @@ def test_statement_that_reads_too_much_is_detected(explained: Explained) -> None
         (datetime(1, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC)),
     ],
 )
-def test_times_are_rounded_before_the_database_rounds(
-    moment: datetime, bound: datetime
-) -> None:
+def test_times_are_rounded_before_the_database_rounds(moment: datetime, bound: datetime) -> None:
     """MySQL rounds a constant to the precision of its column; DATETIME begins in the year 1000."""
     query = Query(sort="updated_at", updated_after=moment)
 
