@@ -101,7 +101,7 @@ def test_alarm_needs_several_bad_periods(name: str) -> None:
     assert alarm["TreatMissingData"] == expected
 
 
-# What a metric's numbers mean; of Count, AWS says that SampleCount is the number of requests.
+# The statistic of each metric. For Count, AWS defines SampleCount as the number of requests.
 STATISTICS = {
     "Count": "SampleCount",
     "Latency": "p99",
