@@ -190,7 +190,7 @@ def test_problems_page_is_html(api: Api) -> None:
     page = api.get("/problems", accept="text/html")
 
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert b'<h2 id="email-accepted">' in page.body
+    assert b'<h2 id="email-taken">' in page.body
     assert_problem(api.get("/problems", accept="application/json"), 406, "not-acceptable")
 
 

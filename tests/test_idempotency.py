@@ -68,7 +68,7 @@ def test_retried_create_is_replayed_after_other_changes(api: Api, change: str) -
 
 
 def test_erased_customer_can_be_created_again(api: Api) -> None:
-    """Erasure also removes the idempotency key, because it derives from personal data."""
+    """Erasure removes everything that could identify the customer, including the key."""
     first = api.post("/customers", ADA, idempotency_key=KEY)
     api.post(first.headers["Location"] + "/erase")
 

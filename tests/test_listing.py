@@ -101,7 +101,7 @@ INSERT = (
 
 
 @pytest.fixture(scope="module")
-def colliding(new_database: Callable[[str], Database]) -> Database:
+def rows_database(new_database: Callable[[str], Database]) -> Database:
     database = new_database("small")
     for row in ROWS:
         stored = {"id": row["id"].to_bytes(16, "big"), "email_key": email_key(row["email"])}
@@ -158,7 +158,7 @@ def expected(asked: Mapping[str, Any]) -> list[str]:
 
 
 def rfc3339(moment: int) -> str:
-    """Write nanoseconds of the epoch in another time zone, to the last digit."""
+    """Format nanoseconds since the epoch in another time zone, with nine decimals."""
     elsewhere = datetime.fromtimestamp(moment // 10**9, UTC) - timedelta(hours=7, minutes=30)
     return f"{elsewhere:%Y-%m-%dT%H:%M:%S}.{moment % 10**9:09}-07:30"
 
@@ -199,7 +199,7 @@ def is_allowed(asked: Mapping[str, Any]) -> bool:
 
 
 def sent(asked: Mapping[str, Any]) -> dict[str, str]:
-    """Return the parameters as a client writes them."""
+    """Return the query parameters as a client sends them."""
     return {name: as_sent(value) for name, value in asked.items()}
 
 
@@ -223,28 +223,28 @@ def pages(database: Database, query: Query, limits: Iterator[int]) -> list[list[
         if page.cursor is None:
             break
         assert found[-1]
-        assert len(found) <= len(ROWS), "pages go round in a circle"
+        assert len(found) <= len(ROWS), "the cursors form a cycle"
         query = query._replace(cursor=page.cursor)
     return found
 
 
 @given(asked=ASKED.filter(is_allowed), limits=st.lists(st.integers(1, 100), min_size=1))
 @settings(max_examples=400, deadline=None)
-def test_pages_are_what_a_plain_filter_finds(
-    colliding: Database, asked: dict[str, Any], limits: list[int]
+def test_pages_equal_a_simple_filter(
+    rows_database: Database, asked: dict[str, Any], limits: list[int]
 ) -> None:
-    """Whatever is asked, by pages of whatever sizes: each customer once, and in order."""
-    found = pages(colliding, load(sent(asked)), itertools.cycle(limits))
+    """For any query and any page sizes, each customer is listed once and in order."""
+    found = pages(rows_database, load(sent(asked)), itertools.cycle(limits))
 
     assert list(itertools.chain(*found)) == expected(asked)
-    assert found[-1] or len(found) == 1, "a page that was announced is empty"
+    assert found[-1] or len(found) == 1, "has_more was true, but the next page is empty"
 
 
 @pytest.mark.parametrize("sort", ["created_at", "-created_at", "updated_at", "-updated_at"])
-def test_order_has_a_place_for_each(colliding: Database, sort: str) -> None:
-    """The property above would say little if customers were in no order, or did not collide."""
+def test_each_order_lists_every_customer(rows_database: Database, sort: str) -> None:
+    """Also proves that the rows have equal times, which the previous test relies on."""
     asked = {"sort": sort, "include_deleted": True}
-    found = pages(colliding, load(sent(asked)), itertools.repeat(1))
+    found = pages(rows_database, load(sent(asked)), itertools.repeat(1))
 
     assert list(itertools.chain(*found)) == expected(asked)
     assert len(expected(asked)) > 130
@@ -252,15 +252,15 @@ def test_order_has_a_place_for_each(colliding: Database, sort: str) -> None:
 
 
 @pytest.mark.parametrize("q", [prefix for prefix in PREFIXES if len(prefix.strip()) > 1])
-def test_every_prefix(colliding: Database, q: str) -> None:
+def test_search_equals_a_simple_prefix_match(rows_database: Database, q: str) -> None:
     asked = {"q": q, "include_deleted": True}
 
-    assert [item["id"] for item in whole_list(colliding, q=q, include_deleted="true")] == (
+    assert [item["id"] for item in whole_list(rows_database, q=q, include_deleted="true")] == (
         expected(asked)
     )
 
 
-def test_prefixes_find_some_and_not_all() -> None:
+def test_prefixes_match_some_customers_but_not_all() -> None:
     found = [len(expected({"q": q, "include_deleted": True})) for q in PREFIXES]
 
     assert sum(0 < number < len(ROWS) / 2 for number in found) > len(PREFIXES) / 2
@@ -272,13 +272,13 @@ def whole_list(database: Database, **parameters: str) -> list[Customer]:
     return customers
 
 
-def new(database: Database, **members: Any) -> str:
-    (customer,) = creates.create(database, CUSTOMERS, schemas.load_customer(ADA | members)).items
+def new(database: Database, **fields: Any) -> str:
+    (customer,) = creates.create(database, CUSTOMERS, schemas.load_customer(ADA | fields)).items
     return str(customer["id"])
 
 
 @pytest.mark.parametrize(
-    ("members", "parameters", "is_found"),
+    ("fields", "parameters", "is_found"),
     [
         ({"email": "Zoë@Example.com"}, {"email": "ZOË@example.COM"}, True),
         ({"email": "zoe@example.com"}, {"email": "zoë@example.com"}, False),
@@ -316,10 +316,10 @@ def new(database: Database, **members: Any) -> str:
         ({"email": "q@example.com", "given_name": "👩🏽‍🚀 x"}, {"q": "👩🏽‍🚀"}, True),
     ],
 )
-def test_filter(
-    database: Recorded, members: dict[str, Any], parameters: dict[str, str], *, is_found: bool
+def test_filter_matches(
+    database: Recorded, fields: dict[str, Any], parameters: dict[str, str], *, is_found: bool
 ) -> None:
-    customer_id = new(database, **members)
+    customer_id = new(database, **fields)
 
     found = [customer["id"] for customer in whole_list(database, **parameters)]
 
@@ -336,7 +336,6 @@ def test_page_takes_one_statement(database: Recorded) -> None:
 
 
 def test_deleted_customers_are_listed_on_request_and_erased_never(database: Recorded) -> None:
-
     first, second, third = (new(database, email=f"ada{n}@example.com") for n in range(3))
     for customer_id in (second, third):
         updates.delete(
@@ -354,19 +353,19 @@ def test_deleted_customers_are_listed_on_request_and_erased_never(database: Reco
         assert {customer["id"] for customer in found} == {first, second}
 
 
-@pytest.mark.parametrize("member", CUSTOMERS.names)
+@pytest.mark.parametrize("field", CUSTOMERS.names)
 @pytest.mark.parametrize("more", [{}, {"sort": "updated_at"}, {"q": "ada"}])
 def test_only_the_selected_field_is_read(
-    database: Recorded, member: str, more: dict[str, str]
+    database: Recorded, field: str, more: dict[str, str]
 ) -> None:
     """The statement reads the selected field, and the columns that the cursor needs."""
     new(database)
     whole = whole_list(database)[0]
     database.statements.clear()
 
-    assert whole_list(database, fields=member, **more) == [{member: whole[member]}]
+    assert whole_list(database, fields=field, **more) == [{field: whole[field]}]
     read = database.statements[0].partition(" FROM")[0]
-    assert {other for other in CUSTOMERS.names if f'"{other}":' in read} == {member}
+    assert {other for other in CUSTOMERS.names if f'"{other}":' in read} == {field}
 
 
 def test_selected_fields_have_the_usual_order(database: Recorded) -> None:

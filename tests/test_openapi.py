@@ -1,4 +1,4 @@
-"""The document says what the code does, and is what is served."""
+"""The OpenAPI document matches the code, and the API serves it."""
 
 import json
 import re

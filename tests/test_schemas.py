@@ -16,8 +16,8 @@ LONGEST_EMAIL = "a" * 64 + "@" + ("b" * 61 + ".") * 3 + "com"
 CONTROLS = "\x01\x1b\x1f\x7f\x80\x85\x9f\u2028\u2029\ud800\udfff"  # each range from end to end
 
 
-def load(**members: Any) -> dict[str, Any]:
-    return schemas.load_customer(ADA | members)
+def load(**fields: Any) -> dict[str, Any]:
+    return schemas.load_customer(ADA | fields)
 
 
 def errors(document: object, current: dict[str, Any] | None = None) -> list[tuple[str, str]]:
@@ -27,7 +27,7 @@ def errors(document: object, current: dict[str, Any] | None = None) -> list[tupl
 
 
 @pytest.mark.parametrize(
-    ("member", "sent", "stored"),
+    ("field", "sent", "stored"),
     [
         ("email", " Ada@EXAMPLE.com ", "Ada@example.com"),
         ("email", "zoe\u0308@example.com", "zoë@example.com"),
@@ -54,17 +54,17 @@ def errors(document: object, current: dict[str, Any] | None = None) -> list[tupl
         ("addresses", [ADDRESS] * 5, None),
     ],
 )
-def test_value_is_accepted_and_normalized(member: str, sent: Any, stored: Any) -> None:
-    loaded = load(**{member: sent})[member]
+def test_value_is_accepted_and_normalized(field: str, sent: Any, stored: Any) -> None:
+    loaded = load(**{field: sent})[field]
 
-    if member == "addresses":
+    if field == "addresses":
         address = dict.fromkeys(("line2", "city", "region", "postal_code")) | {"type": "other"}
         stored = [address | ADDRESS] * 5
     assert loaded == stored
 
 
 @pytest.mark.parametrize(
-    ("member", "sent", "code"),
+    ("field", "sent", "code"),
     [
         ("email", None, "null"),
         ("email", "", "blank"),
@@ -113,11 +113,11 @@ def test_value_is_accepted_and_normalized(member: str, sent: Any, stored: Any) -
         ("addresses", [ADDRESS] * 6, "too-many"),
     ],
 )
-def test_value_is_rejected(member: str, sent: Any, code: str | None) -> None:
+def test_value_is_rejected(field: str, sent: Any, code: str | None) -> None:
     if code is None:
-        assert load(**{member: sent})[member] == sent.strip()
+        assert load(**{field: sent})[field] == sent.strip()
     else:
-        assert errors(ADA | {member: sent}) == [(f"/{member}", code)]
+        assert errors(ADA | {field: sent}) == [(f"/{field}", code)]
 
 
 @pytest.mark.parametrize(
@@ -166,9 +166,9 @@ def test_read_only_fields_may_be_sent_back_unchanged() -> None:
     assert errors(ADA | {"id": "1"}) == [("/id", "read-only")]
 
 
-@pytest.mark.parametrize("member", ["id", "version", "created_at", "updated_at"])
-def test_read_only_fields_must_not_be_null(member: str) -> None:
-    assert errors(ADA | {member: None}) == [(f"/{member}", "read-only")]
+@pytest.mark.parametrize("field", ["id", "version", "created_at", "updated_at"])
+def test_read_only_fields_must_not_be_null(field: str) -> None:
+    assert errors(ADA | {field: None}) == [(f"/{field}", "read-only")]
 
 
 @pytest.mark.parametrize(
@@ -302,7 +302,7 @@ def test_every_message_has_a_code_and_a_sentence() -> None:
 
 
 @pytest.mark.parametrize(
-    "members",
+    "fields",
     [
         {"metadata": {"a": "x\x7fy"}},
         {"metadata": {"a\x7f": "x"}},
@@ -313,7 +313,7 @@ def test_every_message_has_a_code_and_a_sentence() -> None:
         {"addresses": [ADDRESS | {"line1": "a\x7fb"}]},
     ],
 )
-def test_text_with_a_delete_character_is_rejected(members: dict[str, Any]) -> None:
+def test_text_with_a_delete_character_is_rejected(fields: dict[str, Any]) -> None:
     """`resources.read_texts` uses the delete character as a placeholder for quotes."""
     with pytest.raises(ValidationError):
-        schemas.load_customer({"email": "ada@example.com", "given_name": "Ada", **members})
+        schemas.load_customer({"email": "ada@example.com", "given_name": "Ada", **fields})

@@ -98,7 +98,7 @@ class File:
                 yield node.value, node.targets[0].id
 
     def _function(self, call: ast.Call) -> str | None:
-        """Return the function that uses the call's pattern; None if the call has no pattern."""
+        """Return the function that uses the call's pattern; None without a pattern of this call."""
         match call.func:
             case ast.Attribute(value=ast.Name(id="re" | "validate"), attr=name) if (
                 name in FUNCTIONS

@@ -159,7 +159,6 @@ def test_model_and_app_reject_other_types_and_fields(name: str, body: object) ->
 
 @every_model
 def test_model_and_app_accept_the_fullest_body(name: str) -> None:
-
     address = dict.fromkeys(("line1", "line2", "city", "region", "postal_code"), "é" * 30)
     full = {
         **examples.ADA,

@@ -351,12 +351,12 @@ def test_topics_are_encrypted_and_only_our_alarms_publish() -> None:
 
 
 def test_topics_have_the_configured_subscriptions() -> None:
-    told = {
+    subscriptions = {
         (item["TopicArn"].rpartition(":")[2], item["Protocol"], item["Endpoint"])
         for item in TEMPLATE.of_type("AWS::SNS::Subscription").values()
     }
 
-    assert told == {
+    assert subscriptions == {
         ("Notices", "email", VALUES["AlarmEmail"]),
         ("Pages", "email", VALUES["AlarmEmail"]),
         ("Pages", "https", VALUES["PagerUrl"]),
