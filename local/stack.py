@@ -276,7 +276,7 @@ def _check_login(database_url: str) -> None:
         raise LocalError(f"DATABASE_URL is wrong: {error}") from None
     except pymysql.MySQLError as error:
         raise LocalError(
-            f"the database of DATABASE_URL does not answer: {error.args[-1]}; start or mend it, or "
+            f"the database of DATABASE_URL does not answer: {error.args[-1]}; start or fix it, or "
             "unset DATABASE_URL for a private one"
         ) from None
 

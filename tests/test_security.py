@@ -1,4 +1,4 @@
-"""docs/security.md names only tests that exist, and makes only true statements about itself."""
+"""docs/security.md names only existing tests, and its statements about the project are true."""
 
 import ast
 import re

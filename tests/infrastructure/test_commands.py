@@ -140,7 +140,7 @@ def test_layers_are_not_bound_for_another_python(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(("runtime", "goes_on"), [(RUNTIME, True), ("python3.99", False)])
-def test_functions_of_another_python_are_told(
+def test_functions_of_another_python_are_reported(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     runtime: str,

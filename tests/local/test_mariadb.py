@@ -1,4 +1,4 @@
-"""The private server keeps its data whatever happens, and says in one line what is wrong."""
+"""The private server never loses committed data, and explains each failure in one line."""
 
 import os
 import shutil
@@ -23,15 +23,14 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[MariaDB]:
-    # Deeper than the 107 bytes that the address of a Unix socket can have, and nothing that a
-    # shell leaves as it is.
+    # Longer than a Unix socket's address (107 bytes), with characters that are special to shells.
     directory = tmp_path / ODD / "back\\slash:" / ("deep" * 30)
     database = MariaDB(directory / "mariadb", free_port())
     yield database
     database.stop()
 
 
-def test_it_starts_again_with_what_it_had(database: MariaDB) -> None:
+def test_restart_keeps_data_and_url(database: MariaDB) -> None:
     database.start()
     run(database, "CREATE TABLE kept (id INT)", "INSERT INTO kept VALUES (1)")
     url = database.url
@@ -43,7 +42,7 @@ def test_it_starts_again_with_what_it_had(database: MariaDB) -> None:
     assert run(database, "SELECT id FROM kept") == ((1,),)
 
 
-def test_a_crash_loses_nothing_committed(database: MariaDB) -> None:
+def test_crash_loses_no_committed_data(database: MariaDB) -> None:
     database.start()
     run(database, "CREATE TABLE kept (id INT)", "INSERT INTO kept VALUES (1), (2)")
     open_transaction = connect(database, autocommit=False)
@@ -56,15 +55,15 @@ def test_a_crash_loses_nothing_committed(database: MariaDB) -> None:
     assert run(database, "SELECT id FROM kept ORDER BY id") == ((1,), (2,))
 
 
-def test_its_temporary_files_are_its_own(database: MariaDB) -> None:
-    """In a directory that servers share, each that starts deletes what the others have there."""
+def test_temporary_files_are_private(database: MariaDB) -> None:
+    """In a shared directory, a starting server would delete the other servers' files."""
     database.start()
 
     ((data, temporary),) = run(database, "SELECT @@datadir, @@tmpdir")
     assert Path(data, temporary).resolve() == database.directory / "tmp"
 
 
-def test_it_is_set_up_like_production(database: MariaDB) -> None:
+def test_settings_equal_those_of_production(database: MariaDB) -> None:
     modes = [*module.SQL_MODES, "TIME_ROUND_FRACTIONAL"]
     database.start()
 
@@ -75,7 +74,7 @@ def test_it_is_set_up_like_production(database: MariaDB) -> None:
     ) == (("utf8mb4", "utf8mb4_unicode_ci", "+00:00", ",".join(modes), 1, 5, "127.0.0.1"),)
 
 
-def test_the_application_may_use_its_databases_and_no_other(mariadb: MariaDB) -> None:
+def test_application_may_use_only_its_databases(mariadb: MariaDB) -> None:
     run(mariadb, "CREATE DATABASE customers_other", "DROP DATABASE customers_other")
 
     for statement in ("CREATE DATABASE other", "SELECT 1 FROM mysql.user", "FLUSH PRIVILEGES"):
@@ -84,12 +83,12 @@ def test_the_application_may_use_its_databases_and_no_other(mariadb: MariaDB) ->
 
 
 @pytest.mark.parametrize("user", ["root", "", "nobody"])
-def test_no_one_else_logs_in_over_the_network(mariadb: MariaDB, user: str) -> None:
+def test_other_users_cannot_log_in_over_the_network(mariadb: MariaDB, user: str) -> None:
     with pytest.raises(pymysql.OperationalError, match="denied"):
         pymysql.connect(host="127.0.0.1", port=mariadb.port, user=user)
 
 
-def test_only_its_owner_reads_the_password(mariadb: MariaDB) -> None:
+def test_only_the_owner_can_read_the_password(mariadb: MariaDB) -> None:
     password = urlsplit(mariadb.url).password or "?"
     modes = {path.name: path.stat().st_mode & 0o777 for path in mariadb.directory.iterdir()}
 
@@ -98,7 +97,7 @@ def test_only_its_owner_reads_the_password(mariadb: MariaDB) -> None:
     assert password not in command_line(mariadb.pid)
 
 
-def test_an_interrupted_first_start_is_begun_again(database: MariaDB) -> None:
+def test_interrupted_first_start_is_repeated(database: MariaDB) -> None:
     leftover = database.directory.with_suffix(".unfinished") / "data"
     leftover.mkdir(parents=True)
     (leftover / "ibdata1").write_bytes(b"half a file")
@@ -108,7 +107,7 @@ def test_an_interrupted_first_start_is_begun_again(database: MariaDB) -> None:
     assert run(database, "SELECT 1") == ((1,),)
 
 
-def test_another_versions_data_is_left_alone(database: MariaDB) -> None:
+def test_data_of_another_version_is_not_changed(database: MariaDB) -> None:
     database.start()
     database.stop()
     version = database.directory / "version"
@@ -126,7 +125,7 @@ def test_another_versions_data_is_left_alone(database: MariaDB) -> None:
     assert contents(database.directory) == before
 
 
-def test_a_full_disk_stops_the_first_start(tmp_path: Path) -> None:
+def test_full_disk_prevents_the_first_start(tmp_path: Path) -> None:
     with disk(tmp_path / "disk", "size=20m") as mount:
         database = MariaDB(mount / "mariadb", free_port())
 
@@ -136,7 +135,7 @@ def test_a_full_disk_stops_the_first_start(tmp_path: Path) -> None:
         assert not list(mount.glob("mariadb*"))
 
 
-def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
+def test_full_disk_loses_no_data(tmp_path: Path) -> None:
     with disk(tmp_path / "disk", "size=200m") as mount:
         database = MariaDB(mount / "mariadb", free_port())
         database.start()
@@ -154,7 +153,7 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
     assert kept == ((1,),)
 
 
-def test_a_path_that_the_server_would_cut_is_refused(tmp_path: Path) -> None:
+def test_too_long_path_is_rejected(tmp_path: Path) -> None:
     directory = tmp_path.joinpath(*["deep" * 30] * 4)
 
     with pytest.raises(LocalError) as failure:
@@ -167,7 +166,7 @@ def test_a_path_that_the_server_would_cut_is_refused(tmp_path: Path) -> None:
     assert not directory.exists()
 
 
-def test_a_long_path_may_link_to_a_short_one(tmp_path: Path) -> None:
+def test_long_path_may_link_to_a_short_one(tmp_path: Path) -> None:
     directory = tmp_path.joinpath(*["deep" * 30] * 4)
     directory.mkdir(parents=True)
     (directory / "link").symlink_to(tmp_path)
@@ -179,7 +178,7 @@ def test_a_long_path_may_link_to_a_short_one(tmp_path: Path) -> None:
     assert (tmp_path / "mariadb" / "version").exists()
 
 
-def test_it_tells_when_it_was_last_used(database: MariaDB) -> None:
+def test_last_use_is_the_time_of_the_newest_file(database: MariaDB) -> None:
     assert database.last_used is None
     database.start()
     database.stop()
@@ -190,7 +189,7 @@ def test_it_tells_when_it_was_last_used(database: MariaDB) -> None:
     assert database.last_used == stopped
 
 
-def test_whatever_else_stops_it_is_quoted_from_its_log(database: MariaDB) -> None:
+def test_other_failures_are_quoted_from_the_log(database: MariaDB) -> None:
     database.start()
     database.stop()
     other = MariaDB(database.directory, database.port, options={"innodb-page-size": "8k"})
@@ -204,9 +203,9 @@ def test_whatever_else_stops_it_is_quoted_from_its_log(database: MariaDB) -> Non
     assert "\n" not in message
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-@pytest.mark.skipif(not shutil.which("apt-get"), reason="there is no apt-get here")
-def test_who_may_not_install_is_told_the_command(tmp_path: Path) -> None:
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can switch to another user")
+@pytest.mark.skipif(not shutil.which("apt-get"), reason="apt-get is missing")
+def test_user_without_root_gets_the_command_to_install(tmp_path: Path) -> None:
     os.seteuid(65534)
     try:
         with pytest.raises(LocalError) as failure:
@@ -220,9 +219,7 @@ def test_who_may_not_install_is_told_the_command(tmp_path: Path) -> None:
     )
 
 
-def test_where_nothing_can_install_it_the_user_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_installer_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
     with pytest.raises(LocalError, match="MariaDB is not installed: install its server"):

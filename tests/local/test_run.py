@@ -1,4 +1,4 @@
-"""`python -m local run` starts everything, tells what comes next, and leaves nothing behind."""
+"""`python -m local run` starts everything, prints the next steps, and leaves no process behind."""
 
 import argparse
 import contextlib
@@ -31,7 +31,7 @@ from tests.local.support import disk, eventually, is_alive, processes
 
 
 def paste(command: str) -> int:
-    """Do what a curl command says, also where there is no curl; return the status."""
+    """Send the request of a curl command, without needing curl; return the status."""
     curl = argparse.ArgumentParser()
     curl.add_argument("curl")
     curl.add_argument("-i", action="store_true")
@@ -45,7 +45,7 @@ def paste(command: str) -> int:
 
 
 def with_token(command: str, service: Run) -> str:
-    """Do what a shell does with `$(... make -s token)`, and see the token taken."""
+    """Replace `$(... make -s token)` like a shell; assert that the token is valid."""
     found = re.search(r"\$\((.* make -s token)\)", command)
     assert found
     environment = {k: v for k, v in service.environment.items() if k not in service.own}
@@ -59,7 +59,7 @@ def with_token(command: str, service: Run) -> str:
 
 
 @pytest.mark.slow
-def test_the_whole_service_runs(tmp_path: Path) -> None:
+def test_run_starts_and_stops_the_whole_service(tmp_path: Path) -> None:
     with Run(tmp_path, "run") as service:
         said = service.read_until("Ctrl-C")
         family = service.family()
@@ -81,7 +81,7 @@ def test_the_whole_service_runs(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_api_restarts_when_its_code_changes(tmp_path: Path) -> None:
+def test_api_restarts_when_its_code_changes(tmp_path: Path) -> None:
     project = copy_of_project(tmp_path)
     app = project / "app.py"
     with Run(tmp_path / "state", "run", project=project) as service:
@@ -98,7 +98,7 @@ def test_the_api_restarts_when_its_code_changes(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_run_leaves_nothing_and_the_next_one_follows_at_once(tmp_path: Path) -> None:
+def test_killed_run_leaves_no_process_and_the_next_run_starts_immediately(tmp_path: Path) -> None:
     with Run(tmp_path, "run", "--no-api") as first:
         assert "continuing" not in first.read_until("Ctrl-C")
         family = first.family()
@@ -114,7 +114,7 @@ def test_a_killed_run_leaves_nothing_and_the_next_one_follows_at_once(tmp_path: 
 
 
 @pytest.mark.slow
-def test_the_end_of_a_program_ends_the_run_and_is_told(tmp_path: Path) -> None:
+def test_end_of_a_program_ends_the_run_and_is_reported(tmp_path: Path) -> None:
     with Run(tmp_path, "run", "--no-api") as service:
         service.read_until("Ctrl-C")
         family = service.family()
@@ -130,7 +130,7 @@ def test_the_end_of_a_program_ends_the_run_and_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_database_that_is_killed_is_started_again(tmp_path: Path) -> None:
+def test_killed_database_is_restarted(tmp_path: Path) -> None:
     with Run(tmp_path, "run") as service:
         service.read_until("Ctrl-C")
         port = service.ports["PORT"]
@@ -143,7 +143,7 @@ def test_a_database_that_is_killed_is_started_again(tmp_path: Path) -> None:
         assert items(service, port) == there
 
 
-def test_two_parts_on_one_port_are_refused(tmp_path: Path) -> None:
+def test_equal_ports_are_rejected(tmp_path: Path) -> None:
     port = str(free_port())
 
     run = Run(tmp_path, "run", environment={"PORT": port, "DATA_API_PORT": port})
@@ -155,7 +155,7 @@ def test_two_parts_on_one_port_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("said", ["", "database"])
-def test_ctrl_c_in_the_middle_of_the_start_is_quiet(tmp_path: Path, said: str) -> None:
+def test_ctrl_c_during_startup_is_quiet(tmp_path: Path, said: str) -> None:
     with Run(tmp_path, "run") as service:
         if said:
             service.read_until(said)
@@ -163,12 +163,12 @@ def test_ctrl_c_in_the_middle_of_the_start_is_quiet(tmp_path: Path, said: str) -
         service.process.send_signal(signal.SIGINT)
 
         assert service.finish() == (130, "")
-        if said:  # a run interrupted while it starts a program leaves that to the reaper
+        if said:  # if interrupted while starting a program, the reaper ends that program
             assert not any(map(is_alive, family))
         eventually(lambda: not any(map(is_alive, family)))
 
 
-def test_a_second_run_is_refused_and_so_is_reset(tmp_path: Path) -> None:
+def test_second_run_and_reset_are_rejected(tmp_path: Path) -> None:
     with Run(tmp_path, "run") as service:
         service.read_until("database")
 
@@ -183,7 +183,7 @@ def test_a_second_run_is_refused_and_so_is_reset(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["PORT", "DATA_API_PORT", "DATABASE_PORT", "CONSOLE_PORT"])
-def test_a_port_in_use_is_named_with_the_way_to_another(tmp_path: Path, name: str) -> None:
+def test_port_in_use_is_reported_with_an_alternative(tmp_path: Path, name: str) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -198,7 +198,7 @@ def test_a_port_in_use_is_named_with_the_way_to_another(tmp_path: Path, name: st
     )
 
 
-def test_a_port_of_udp_in_use_is_named_too(tmp_path: Path) -> None:
+def test_udp_port_in_use_is_reported_with_an_alternative(tmp_path: Path) -> None:
     with socket.socket(type=socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", 0))
         port = other.getsockname()[1]
@@ -213,14 +213,14 @@ def test_a_port_of_udp_in_use_is_named_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("port", ["eighty", "80", "65536", "-1"])
-def test_a_wrong_port_is_explained(tmp_path: Path, port: str) -> None:
+def test_invalid_port_is_explained(tmp_path: Path, port: str) -> None:
     assert Run(tmp_path, "run", environment={"PORT": port}).finish() == (
         1,
         f"error: PORT must be a port number from 1024 to 65535, and is '{port}'\n",
     )
 
 
-def test_a_read_only_disk_is_explained(tmp_path: Path) -> None:
+def test_read_only_disk_is_explained(tmp_path: Path) -> None:
     with disk(tmp_path / "disk", "ro") as mount:
         for state in (mount, mount / "deeper"):
             code, errors = Run(state, "run").finish()
@@ -233,7 +233,7 @@ def test_a_read_only_disk_is_explained(tmp_path: Path) -> None:
             )
 
 
-def test_a_machine_without_mariadb_is_told_what_to_install(tmp_path: Path) -> None:
+def test_missing_mariadb_is_explained(tmp_path: Path) -> None:
     hidden = " && ".join(
         f"mount --bind /dev/null {program}"
         for name in ("mariadbd", "mysqld")
@@ -249,7 +249,7 @@ def test_a_machine_without_mariadb_is_told_what_to_install(tmp_path: Path) -> No
     )
 
 
-def test_another_database_is_used_instead(tmp_path: Path, mariadb: MariaDB) -> None:
+def test_database_url_selects_another_database(tmp_path: Path, mariadb: MariaDB) -> None:
     with Run(tmp_path, "run", environment={"DATABASE_URL": mariadb.url}) as service:
         said = service.read_until("DATABASE_URL")
         port = mariadb.port
@@ -258,20 +258,20 @@ def test_another_database_is_used_instead(tmp_path: Path, mariadb: MariaDB) -> N
         )
 
 
-def test_another_database_that_refuses_is_explained(tmp_path: Path, mariadb: MariaDB) -> None:
+def test_login_failure_of_another_database_is_explained(tmp_path: Path, mariadb: MariaDB) -> None:
     wrong = mariadb.url.replace("mysql://customers:", "mysql://customers:un")
 
     code, errors = Run(tmp_path, "run", environment={"DATABASE_URL": wrong}).finish()
 
     assert code == 1
     assert errors.startswith("error: the database of DATABASE_URL does not answer: Access denied")
-    assert errors.endswith("; start or mend it, or unset DATABASE_URL for a private one\n")
+    assert errors.endswith("; start or fix it, or unset DATABASE_URL for a private one\n")
     assert errors.count("\n") == 1
 
 
 @pytest.mark.parametrize("module", ["local", "local.seed", "migrations"])
 def test_ctrl_c_while_a_command_is_imported_is_quiet(module: str, tmp_path: Path) -> None:
-    """`argparse` stands for what is imported: it interrupts."""
+    """A fake `argparse` interrupts the import."""
     interrupts = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
     (tmp_path / "argparse.py").write_text(interrupts)
     path = os.pathsep.join((str(tmp_path), str(PROJECT)))
@@ -287,7 +287,7 @@ def test_ctrl_c_while_a_command_is_imported_is_quiet(module: str, tmp_path: Path
     assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
 
 
-def test_a_wrong_address_of_another_database_is_explained(tmp_path: Path) -> None:
+def test_invalid_database_url_is_explained(tmp_path: Path) -> None:
     code, errors = Run(tmp_path, "run", environment={"DATABASE_URL": "localhost"}).finish()
 
     form = "mysql://user:password@host:port/database"
@@ -309,12 +309,12 @@ def test_reset_empties_the_database(tmp_path: Path) -> None:
     assert database.url != before
 
 
-def test_reset_of_nothing_is_no_error(tmp_path: Path) -> None:
+def test_reset_without_data_succeeds(tmp_path: Path) -> None:
     assert Run(tmp_path, "reset").finish() == (0, "")
 
 
 @pytest.mark.parametrize(("answer", "left"), [("n", 1), ("", 1), ("y", 0)])
-def test_reset_asks_a_person_first(tmp_path: Path, answer: str, left: int) -> None:
+def test_reset_asks_for_confirmation(tmp_path: Path, answer: str, left: int) -> None:
     database = tmp_path / "mariadb"
     database.mkdir()
     person, terminal = pty.openpty()
@@ -327,7 +327,7 @@ def test_reset_asks_a_person_first(tmp_path: Path, answer: str, left: int) -> No
     assert len(list(tmp_path.glob("mariadb"))) == left
 
 
-def test_reset_deletes_nothing_where_nobody_can_be_asked(tmp_path: Path) -> None:
+def test_reset_without_terminal_deletes_nothing(tmp_path: Path) -> None:
     (tmp_path / "mariadb").mkdir()
 
     code, errors = Run(tmp_path, "reset").finish()
@@ -337,13 +337,13 @@ def test_reset_deletes_nothing_where_nobody_can_be_asked(tmp_path: Path) -> None
     assert (tmp_path / "mariadb").exists()
 
 
-def test_state_is_kept_outside_the_project(tmp_path: Path) -> None:
+def test_state_is_stored_outside_the_project(tmp_path: Path) -> None:
     """`chalice local` restarts whenever any file below the project's directory changes."""
     project = copy_of_project(tmp_path)
     state = tmp_path / "home" / "customers-api"
     elsewhere = {"LOCAL_STATE": "", "XDG_STATE_HOME": str(state.parent)}
 
-    for _ in "there", "again, when what the link points to is gone":
+    for _ in "first run", "second run, without the target of the link":
         Run(tmp_path, "reset", project=project, environment=elsewhere).finish()
 
         assert (project / ".local").resolve().parent == state
@@ -360,7 +360,7 @@ def copy_of_project(directory: Path) -> Path:
 
 
 def program_of(service: Run, word: str) -> int:
-    """Return the process whose command line has the word."""
+    """Return the process whose command line contains the word."""
     family = service.family()
     return next(pid for pid, _, command in processes() if pid in family and word in command)
 
@@ -384,7 +384,7 @@ def items(service: Run, port: int) -> list[dict[str, object]]:
 
 @contextmanager
 def another_api(service: Run) -> Iterator[int]:
-    """Run a plain `chalice local` beside the service, as a developer does in another terminal."""
+    """Run plain `chalice local` beside the service, like a developer in another terminal."""
     port = free_port()
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "DATABASE_"))},
