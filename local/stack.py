@@ -276,7 +276,7 @@ def _check_login(database_url: str) -> None:
         raise LocalError(f"DATABASE_URL is wrong: {error}") from None
     except pymysql.MySQLError as error:
         raise LocalError(
-            f"the database of DATABASE_URL does not answer: {error.args[-1]}; start or mend it, or "
+            f"the database of DATABASE_URL does not respond: {error.args[-1]}; start or fix it, or "
             "unset DATABASE_URL for a private one"
         ) from None
 
@@ -295,7 +295,7 @@ def _is_healthy(port: int) -> bool:
 def _code() -> dict[Path, int]:
     times = {}
     for path in (PROJECT / "app.py", *(PROJECT / "chalicelib").rglob("*.py")):
-        # Editors replace files: for a moment there is none.
+        # Editors replace files, so a file may be missing for a moment.
         with suppress(FileNotFoundError):
             times[path] = path.stat().st_mtime_ns
     return times

@@ -264,8 +264,8 @@ def test_another_database_that_refuses_is_explained(tmp_path: Path, mariadb: Mar
     code, errors = Run(tmp_path, "run", environment={"DATABASE_URL": wrong}).finish()
 
     assert code == 1
-    assert errors.startswith("error: the database of DATABASE_URL does not answer: Access denied")
-    assert errors.endswith("; start or mend it, or unset DATABASE_URL for a private one\n")
+    assert errors.startswith("error: the database of DATABASE_URL does not respond: Access denied")
+    assert errors.endswith("; start or fix it, or unset DATABASE_URL for a private one\n")
     assert errors.count("\n") == 1
 
 
