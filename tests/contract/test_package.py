@@ -89,7 +89,7 @@ def run(program: str, *path: Path) -> None:
     """Run a program on the functions' Python, without any site-packages but those named."""
     python = interpreters.find(PYTHON)
     if not python:
-        pytest.skip(f"there is no Python {PYTHON} on this machine: nothing runs as in a function")
+        pytest.skip(f"this machine has no Python {PYTHON}, so nothing can run as in a function")
     command = [str(python), "-I", "-S", "-c", program, *map(str, path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

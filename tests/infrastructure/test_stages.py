@@ -1,4 +1,4 @@
-"""What Chalice would ignore in .chalice/config.json is an error here, which says what was meant."""
+"""Keys that Chalice would ignore in .chalice/config.json are errors, with a suggestion."""
 
 import json
 import re
@@ -39,7 +39,7 @@ def test_stages_leave_an_account_its_unreserved_concurrency() -> None:
 def test_misspelt_stage_names_the_nearest(word: str, meant: str | None) -> None:
     with pytest.raises(Failure) as failure:
         named(word)
-    wanted = f"Did you mean {meant!r}?" if meant else "Known are dev, prod, staging."
+    wanted = f"Did you mean {meant!r}?" if meant else "Use one of: dev, prod, staging."
     assert str(failure.value).endswith(wanted)
 
 
@@ -73,7 +73,7 @@ def test_unknown_key_is_an_error(
     path.write_text(json.dumps(config))
     with pytest.raises(Failure) as failure:
         read_config(path)
-    assert f"the key {where}," in str(failure.value)
+    assert f"the unknown key {where}." in str(failure.value)
     if meant:
         assert f"Did you mean {meant!r}?" in str(failure.value)
 
