@@ -99,12 +99,12 @@ def _changes(effort: Effort) -> Iterator[Planned]:
 UNLIMITED = 100
 """More attempts at a statement than fit before the deadline."""
 POLICIES: Mapping[str, Parameters] = {
-    "client 1, function 1": Parameters.assumed(client_attempts=1, function_attempts=1),
-    "client 3, function 1": Parameters.assumed(function_attempts=1),
-    f"client 1, function {MAX_ATTEMPTS}": Parameters.assumed(client_attempts=1),
-    f"client 3, function {MAX_ATTEMPTS}": Parameters.assumed(),
-    f"client 10, function {MAX_ATTEMPTS}": Parameters.assumed(client_attempts=10),
-    "client 3, function unlimited": Parameters.assumed(function_attempts=UNLIMITED),
+    "client 1, function 1": Parameters(client_attempts=1, function_attempts=1),
+    "client 3, function 1": Parameters(function_attempts=1),
+    f"client 1, function {MAX_ATTEMPTS}": Parameters(client_attempts=1),
+    f"client 3, function {MAX_ATTEMPTS}": Parameters(),
+    f"client 10, function {MAX_ATTEMPTS}": Parameters(client_attempts=10),
+    "client 3, function unlimited": Parameters(function_attempts=UNLIMITED),
 }
 """Maximum attempts: of a client at a request, and of the function at each statement."""
 
@@ -134,6 +134,6 @@ def _bounds(effort: Effort) -> Iterator[Planned]:
         yield replace(of_bound(name), seconds=seconds), effort.fewest
     for name, assumption in ASSUMPTIONS.items():
         for bound in ("low", "high"):
-            parameters = Parameters.assumed(**{name: getattr(assumption, bound)})
+            parameters = Parameters(**{name: getattr(assumption, bound)})
             scenario = replace(of_bound(name), name=f"bound/{name}/{bound}", parameters=parameters)
             yield replace(scenario, seconds=seconds), effort.fewest

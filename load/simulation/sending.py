@@ -69,7 +69,7 @@ def _length(head: bytes) -> int:
 
 def requests(ids: Sequence[str], chance: random.Random) -> Iterator[tuple[str, str, bytes]]:
     """Yield an endless stream of requests in the simulation's mix."""
-    mix = Parameters.assumed().mix
+    mix = Parameters().mix
     for number in range(sys.maxsize):
         operation = chance.choices(list(mix), list(mix.values()))[0]
         path = f"/customers/{chance.choice(ids)}"
