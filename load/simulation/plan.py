@@ -31,10 +31,6 @@ class Effort:
     coarser: float = 1.0
     """Additional factor by which every scenario is scaled down."""
 
-    @property
-    def is_quick(self) -> bool:
-        return self.seeds < Effort.seeds
-
 
 QUICK = Effort(seeds=2, fewer=2, seconds=0.5, long=5.0, coarser=20.0)
 
@@ -43,16 +39,9 @@ Planned = tuple[Scenario, int]
 
 def planned(effort: Effort) -> Iterator[Planned]:
     """Yield each scenario, with the number of its seeds."""
-    for scenario, seeds in _planned(effort):
-        yield replace(scenario, scale=scenario.factor * effort.coarser), seeds
-
-
-def _planned(effort: Effort) -> Iterator[Planned]:
-    yield from _ladder(effort)
-    yield from _jumps(effort)
-    yield from _changes(effort)
-    yield from _outages(effort)
-    yield from _bounds(effort)
+    for part in (_ladder, _jumps, _changes, _outages, _bounds):
+        for scenario, seeds in part(effort):
+            yield replace(scenario, scale=scenario.factor * effort.coarser), seeds
 
 
 def _ladder(effort: Effort) -> Iterator[Planned]:
