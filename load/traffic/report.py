@@ -7,8 +7,9 @@ from html import escape
 from itertools import starmap
 from typing import TypeVar
 
+from load.plots import Points
 from load.traffic.outcomes import Outcome, quantile
-from load.traffic.plots import Panel, Points, draw
+from load.traffic.plots import Panel, draw
 from load.traffic.thresholds import Threshold
 
 PAGE = """<!doctype html>
