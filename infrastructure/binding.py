@@ -35,19 +35,6 @@ def write_bound(
     version. Raises Failure, before any write, if config.json is invalid.
     """
     config = read_config(path)
-    for function, policy in documents(stage, outputs).items():
-        write(path.with_name(policy_file(stage, function)), policy)
-    write(path, bound(config, stage, outputs, key, layers))
-
-
-def bound(
-    config: Mapping[str, Any],
-    stage: Stage,
-    outputs: Mapping[str, str],
-    key: str,
-    layers: Mapping[str, str],
-) -> dict[str, Any]:
-    """Return the configuration with the stage's values."""
     database = {
         "DATABASE_RESOURCE_ARN": outputs["ClusterArn"],
         "DATABASE_SECRET_ARN": outputs["ApplicationSecretArn"],
@@ -61,7 +48,9 @@ def bound(
     for function, properties in added.items():
         properties["iam_policy_file"] = policy_file(stage, function)
     own = {"layers": [layers["tracing"]], "lambda_functions": added}
-    return _merged(config, {"stages": {stage.name: own}})
+    for function, policy in documents(stage, outputs).items():
+        write(path.with_name(policy_file(stage, function)), policy)
+    write(path, _merged(config, {"stages": {stage.name: own}}))
 
 
 def policy_file(stage: Stage, function: str) -> str:
