@@ -150,7 +150,7 @@ def test_two_parts_on_one_port_are_refused(tmp_path: Path) -> None:
 
     assert run.finish() == (
         1,
-        f"error: DATA_API_PORT is {port}, and so is another port: give each its own\n",
+        f"error: DATA_API_PORT is {port}, and so is another port: choose different ports\n",
     )
 
 
