@@ -132,7 +132,7 @@ def _programs() -> set[str]:
         path
         for path in ROOT.rglob("*.py")
         if not IGNORED.intersection(path.relative_to(ROOT).parts)
-        and (path.name == "__main__.py" or "ArgumentParser(" in path.read_text(encoding="utf-8"))
+        and (path.name == "__main__.py" or "parse_args(" in path.read_text(encoding="utf-8"))
     }
     names = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in found}
     return {name.removesuffix(".__main__") for name in names if not name.startswith("tests.")}

@@ -89,7 +89,7 @@ def run(program: str, *path: Path) -> None:
     """Run a program on the functions' Python, with only the named folders as packages."""
     python = interpreters.find(PYTHON)
     if not python:
-        pytest.skip(f"Python {PYTHON}, which the functions use, is not installed")
+        pytest.skip(f"this machine has no Python {PYTHON}, so nothing can run as in a function")
     command = [str(python), "-I", "-S", "-c", program, *map(str, path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

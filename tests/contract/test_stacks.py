@@ -130,7 +130,7 @@ def test_values_of_a_declined_change_are_not_kept() -> None:
     declared = template({"A": topic("refused")}, Name={"Type": "String"})
     stack.update(declared, {"Name": "n"}, operator.confirm)
 
-    assert not stack.is_made
+    assert not stack.exists
     with pytest.raises(Failure, match="needs a value for Name"):
         stack.update(declared, {}, operator.confirm)
 

@@ -27,7 +27,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def program(folder: Path, text: str = "", *, kind: str = "final usual") -> Path:
+def program(folder: Path, text: str = "", *, kind: str = "final standard") -> Path:
     """Create an interpreter of version 3.99, or a program with this text."""
     folder.mkdir(parents=True)
     path = folder / "python3.99"
@@ -77,8 +77,8 @@ def test_interpreter_is_found_in_configured_folders(
     "text",
     [
         "#!/bin/sh\necho 'pyenv: python3.99: command not found' >&2\nexit 127\n",
-        SAYS.format(version="3.98", kind="final usual"),
-        SAYS.format(version="3.99", kind="candidate usual"),
+        SAYS.format(version="3.98", kind="final standard"),
+        SAYS.format(version="3.99", kind="candidate standard"),
         SAYS.format(version="3.99", kind="final free-threaded"),
         "no program",
         "#!/no/such/interpreter\n",
@@ -118,7 +118,7 @@ def test_command_prints_the_interpreter() -> None:
     assert run(interpreters.running()).stdout == f"{sys.executable}\n"
     done = run("3.99")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-    assert done.stderr.startswith("error: there is no Python 3.99 on this machine. Install it")
+    assert done.stderr.startswith("error: this machine has no Python 3.99. Install it")
 
 
 def test_tools_check_the_oldest_version() -> None:

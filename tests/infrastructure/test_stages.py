@@ -1,4 +1,4 @@
-"""Keys of .chalice/config.json that Chalice would ignore are errors with suggestions."""
+"""Keys that Chalice would ignore in .chalice/config.json are errors, with a suggestion."""
 
 import json
 import re
@@ -41,7 +41,7 @@ def test_stages_reserve_at_most_the_accounts_concurrency() -> None:
 def test_misspelt_stage_suggests_the_nearest(word: str, suggestion: str | None) -> None:
     with pytest.raises(Failure) as failure:
         named(word)
-    wanted = f"Did you mean {suggestion!r}?" if suggestion else "Known are dev, prod, staging."
+    wanted = f"Did you mean {suggestion!r}?" if suggestion else "Use one of: dev, prod, staging."
     assert str(failure.value).endswith(wanted)
 
 
@@ -75,7 +75,7 @@ def test_unknown_key_is_an_error(
     path.write_text(json.dumps(config))
     with pytest.raises(Failure) as failure:
         read_config(path)
-    assert f"the key {where}," in str(failure.value)
+    assert f"the unknown key {where}." in str(failure.value)
     if suggestion:
         assert f"Did you mean {suggestion!r}?" in str(failure.value)
 

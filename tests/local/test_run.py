@@ -150,7 +150,7 @@ def test_equal_ports_are_rejected(tmp_path: Path) -> None:
 
     assert run.finish() == (
         1,
-        f"error: DATA_API_PORT is {port}, and so is another port: give each its own\n",
+        f"error: DATA_API_PORT is {port}, and so is another port: choose different ports\n",
     )
 
 
@@ -264,7 +264,7 @@ def test_login_failure_of_another_database_is_explained(tmp_path: Path, mariadb:
     code, errors = Run(tmp_path, "run", environment={"DATABASE_URL": wrong}).finish()
 
     assert code == 1
-    assert errors.startswith("error: the database of DATABASE_URL does not answer: Access denied")
+    assert errors.startswith("error: the database of DATABASE_URL does not respond: Access denied")
     assert errors.endswith("; start or fix it, or unset DATABASE_URL for a private one\n")
     assert errors.count("\n") == 1
 

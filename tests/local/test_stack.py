@@ -57,5 +57,5 @@ def test_silent_port_is_not_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"mysql://customers:secret@127.0.0.1:{silent.getsockname()[1]}/customers"
 
-        with pytest.raises(LocalError, match=r"does not answer: .*timed out"):
+        with pytest.raises(LocalError, match=r"does not respond: .*timed out"):
             stack._check_login(url)
