@@ -109,7 +109,7 @@ def measure(bench: Meter, site: Path, *, counts: bool) -> dict[str, Figures]:
         costs[name].append(bench.costs(PEERS[name].program, by_valgrind=counts))
     return {
         name: Figures(
-            {kind: factor * median(each[kind] for each in costs[name]) for kind in COLUMNS},
+            {kind: factor * median(cost[kind] for cost in costs[name]) for kind in COLUMNS},
             package(peer, site) / MB,
             bench.statistics(peer.program).peak / MB,
         )

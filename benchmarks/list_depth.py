@@ -72,14 +72,15 @@ def first_pages(database: Database, query: Query, count: int = 20) -> Cursors:
 
 
 def last_pages(database: Database, query: Query) -> Cursors:
-    """Return the cursors of the last pages."""
+    """Return the cursors of the last pages. A list of one page has none."""
     opposite = query.sort[1:] if query.sort.startswith("-") else f"-{query.sort}"
     backwards = query._replace(sort=opposite, limit=100, fields=("id", "updated_at"))
     items = json.loads(lists.page(database, backwards, KEY).items)
-    return [
+    cursors = [
         cursor_after(query, UUID(item["id"]), datetime.fromisoformat(item["updated_at"]))
-        for item in items[20:]
+        for item in items[query.limit :]
     ]
+    return cursors or [None]
 
 
 def time_page(database: Database, query: Query) -> float:
@@ -120,8 +121,8 @@ memory.
 def report(results: dict[str, Measured], searches: list[list[str]], **numbers: int) -> str:
     """Return the tables, with the method."""
     rows = [
-        [name, f"{median(each.start):.2f} ms", f"{median(each.end):.2f} ms", f"{each.ratio:.2f}"]
-        for name, each in results.items()
+        [name, *(f"{median(times):.2f} ms" for times in measured), f"{measured.ratio:.2f}"]
+        for name, measured in results.items()
     ]
     return REPORT.format(
         lists=table(["list", "start", "end", "ratio"], rows),

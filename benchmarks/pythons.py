@@ -5,6 +5,7 @@ valgrind counted. As in `make budget`, the unpacked package uses the stub. The t
 which SnapStart would save, and the first request, a get. Results: docs/performance.md.
 """
 
+import argparse
 import platform
 import shutil
 import sys
@@ -21,6 +22,7 @@ HEAD = "| Python | import | first get | cold start | ratio | cold start without 
 
 def main() -> int:
     """Print the table. Return the exit code."""
+    argparse.ArgumentParser(prog="python -m benchmarks.pythons", description=__doc__).parse_args()
     print(f"million instructions, {platform.system()} on {platform.machine()}\n")
     print(f"{HEAD}\n|---|---|---|---|---|---|")
     base = 0.0

@@ -62,7 +62,7 @@ FROM (
         FROM seq_{begin}_to_{end}
     ) AS numbers
     STRAIGHT_JOIN customers.patterns ON number = seq * 7919 % {patterns}
-) AS made
+) AS generated
 """
 CREATE_PATTERNS = """
 CREATE TABLE patterns (PRIMARY KEY (number)) ENGINE = InnoDB

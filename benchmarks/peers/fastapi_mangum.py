@@ -19,10 +19,10 @@ execute = by_boto3(boto3.client("rds-data"))
 
 @app.get("/customers/{customer_id}")
 def get_customer(customer_id: str) -> Customer:
-    found = execute(GET, id=customer_id)
-    if not found:
+    rows = execute(GET, id=customer_id)
+    if not rows:
         raise HTTPException(status_code=404)
-    return Customer(**found[0])
+    return Customer(**rows[0])
 
 
 @app.get("/customers")

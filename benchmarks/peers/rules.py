@@ -49,8 +49,8 @@ def handwritten(execute):
     def handler(event, _context):
         route = (event["httpMethod"], event["resource"])
         if route == ("GET", "/customers/{customer_id}"):
-            found = execute(GET, id=event["pathParameters"]["customer_id"])
-            return respond(200, found[0]) if found else respond(404, {"message": "Not found"})
+            rows = execute(GET, id=event["pathParameters"]["customer_id"])
+            return respond(200, rows[0]) if rows else respond(404, {"message": "Not found"})
         if route == ("GET", "/customers"):
             limit = int((event["queryStringParameters"] or {}).get("limit", 20))
             return respond(200, {"items": execute(LIST, rows=limit)})

@@ -38,10 +38,10 @@ class NewCustomer(Schema):
 
 @app.route("/customers/{customer_id}")
 def get_customer(customer_id):
-    found = execute(GET, id=customer_id)
-    if not found:
+    rows = execute(GET, id=customer_id)
+    if not rows:
         raise NotFoundError(customer_id)
-    return found[0]
+    return rows[0]
 
 
 @app.route("/customers")
