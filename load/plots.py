@@ -42,10 +42,10 @@ def lines_plot(
     ticks_y, y = axis(low, max(*ys, 1e-9), HEIGHT - BOTTOM, TOP, is_log=is_log_y)
     content = [
         f'<path class="grid" d="M{LEFT} {y(at):.1f}H{WIDTH - RIGHT}"/>'
-        + text(LEFT - 8, y(at) + 4, f"{at:,g}", "end")
+        + text(LEFT - 8, y(at) + 4, f"{at:,.9g}", "end")
         for at in ticks_y
     ]
-    content += [text(x(at), HEIGHT - 15, f"{at:,g}", "middle") for at in ticks_x]
+    content += [text(x(at), HEIGHT - 15, f"{at:,.9g}", "middle") for at in ticks_x]
     ends = _apart([y(points[-1][1]) for points in lines.values()])
     for number, (name, points) in enumerate(lines.items()):
         path = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in points)
