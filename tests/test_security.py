@@ -45,4 +45,4 @@ def test_pull_requests_are_audited() -> None:
 
 
 def test_page_says_how_to_report() -> None:
-    assert "Report a vulnerability" in (ROOT / "SECURITY.md").read_text()
+    assert "Report a vulnerability" in (ROOT / ".github/SECURITY.md").read_text()
