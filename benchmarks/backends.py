@@ -25,7 +25,7 @@ from benchmarks.meter import LAMBDA, OURS, ROOT, Costs, MeasuringError, Meter, h
 from chalicelib.database import connect
 from chalicelib.settings import Settings
 from local import seed
-from local.mariadb import MariaDB
+from local.database_server import DatabaseServer
 from local.processes import Child, LocalError, answers, free_port
 
 CUSTOMERS = 100
@@ -41,7 +41,7 @@ HEAD = "| {} | cold start | warm get | warm list of 50 | warm create |\n|---|--:
 @contextmanager
 def backends(directory: Path) -> Iterator[Mapping[str, Mapping[str, str]]]:
     """Give what the environment says for each way."""
-    server = MariaDB(directory / "mariadb", free_port())
+    server = DatabaseServer(directory / "database", free_port())
     port = free_port()
     command = [sys.executable, "-m", "local.data_api", "--port", str(port)]
     try:

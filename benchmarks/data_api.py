@@ -30,7 +30,8 @@ from botocore.config import Config
 from tqdm import tqdm
 
 from chalicelib.database.mysql import connection_arguments
-from local.mariadb import MariaDB, find_server
+from local import engines
+from local.database_server import DatabaseServer
 from local.processes import Child, LocalError, answers, free_port
 
 ROWS = 1000
@@ -177,7 +178,7 @@ async def load(port: int) -> float:
 def servers() -> Iterator[tuple[str, int]]:
     """Run MariaDB and the Data API; yields the database's URL and the Data API's port."""
     with TemporaryDirectory(prefix="benchmark-") as directory:
-        database = MariaDB(Path(directory, "mariadb"), free_port())
+        database = DatabaseServer(Path(directory, "database"), free_port())
         try:
             database.start()
             with pymysql.connect(**connection_arguments(database.url)) as session:
@@ -243,7 +244,7 @@ def report(ways: list[Measured], rates: list[float]) -> str:
         load=LOAD_SECONDS,
         cores=os.cpu_count(),
         python=platform.python_version(),
-        database=find_server(),
+        database=engines.selected().find(),
     ).strip()
 
 

@@ -32,8 +32,8 @@ from chalicelib.database import Database, connect
 from chalicelib.http import pagination
 from chalicelib.http.pagination import Position
 from chalicelib.settings import Settings
-from local import seed
-from local.mariadb import MariaDB, find_server
+from local import engines, seed
+from local.database_server import DatabaseServer
 from local.processes import LocalError, free_port
 
 KEY = b"signs the cursors of the benchmark"
@@ -91,7 +91,7 @@ class Measured(NamedTuple):
 def filled(customers: int) -> Iterator[Database]:
     """Run a MariaDB with so many customers, some of them deleted, some changed since."""
     with TemporaryDirectory(prefix="benchmark-") as directory:
-        server = MariaDB(Path(directory, "mariadb"), free_port(), MEMORY)
+        server = DatabaseServer(Path(directory, "database"), free_port(), MEMORY)
         try:
             server.start()
             settings = Settings(database_url=server.url)
@@ -185,7 +185,7 @@ def report(lists: dict[str, Measured], searches: list[tuple[str, int, float]], *
         target=HIGHEST_RATIO,
         cores=os.cpu_count(),
         python=platform.python_version(),
-        database=find_server(),
+        database=engines.selected().find(),
         **more,
     ).strip()
 

@@ -18,7 +18,8 @@ from chalicelib.database import Database, connect, retries
 from chalicelib.http import routing
 from chalicelib.observability import logs, tracing
 from chalicelib.settings import Settings
-from local.mariadb import MariaDB, find_server, install
+from local import engines
+from local.database_server import DatabaseServer
 from local.processes import Child, LocalError, answers, free_port
 from tests import tokens
 from tests.api import Api
@@ -34,16 +35,16 @@ botocore.session.create_loader = cache(botocore.session.create_loader)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Install MariaDB where there is none, once, before several processes would at once."""
+    """Install the database engine if necessary, before several processes would at once."""
     # Where the tests run in the background, SIGINT is ignored, and would be by what they start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # A make that a test starts must not take the options of the make that runs the tests.
     for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
         os.environ.pop(name, None)
-    if hasattr(config, "workerinput") or find_server():
+    if hasattr(config, "workerinput"):
         return
     try:
-        install(Path(tempfile.mkdtemp()))
+        engines.selected().get(Path(tempfile.mkdtemp()))
     except LocalError as error:
         pytest.exit(str(error), returncode=1)
 
@@ -63,11 +64,11 @@ def _issuer() -> None:
 
 
 @pytest.fixture(scope="session")
-def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
+def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseServer]:
     """Run a private server, which waits for locks for a second, and is not in UTC by itself."""
-    directory = tmp_path_factory.mktemp("local") / "mariadb"
+    directory = tmp_path_factory.mktemp("local") / "database"
     options = {"innodb-lock-wait-timeout": "1", "default-time-zone": "+05:00"}
-    database = MariaDB(directory, free_port(), options)
+    database = DatabaseServer(directory, free_port(), options)
     try:
         database.start()
         yield database
@@ -76,7 +77,9 @@ def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
 
 
 @pytest.fixture(scope="session")
-def data_api(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def data_api(
+    database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """Run a Data API server on that database; a statement may take 2 s. Yields its base URL."""
     port = free_port()
     command = [sys.executable, "-m", "local.data_api", "--port", str(port)]
@@ -84,7 +87,7 @@ def data_api(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iter
         "data-api",
         [*command, "--statement-timeout", "2"],
         tmp_path_factory.mktemp("data-api") / "data-api.log",
-        {**os.environ, "DATABASE_URL": mariadb.url},
+        {**os.environ, "DATABASE_URL": database_server.url},
     ) as server:
         server.wait_until(lambda: answers(port), seconds=10)
         yield f"http://127.0.0.1:{port}"

@@ -28,8 +28,8 @@ from benchmarks.growth.measuring import CLIENTS, Clients, Measured, Place, Resul
 from benchmarks.growth.requests import GROWING, REQUESTS
 from chalicelib.database import connect
 from chalicelib.settings import Settings
-from local import seed
-from local.mariadb import MariaDB, find_server
+from local import engines, seed
+from local.database_server import DatabaseServer
 from local.processes import LocalError, free_port
 
 HIGHEST_RATIO = 1.3
@@ -38,8 +38,8 @@ BYTES = 1_400
 
 
 @contextmanager
-def server(directory: Path, sizes: list[int]) -> Iterator[tuple[MariaDB, dict[int, str]]]:
-    """Run a MariaDB with a database of each size, that has all of them in memory."""
+def server(directory: Path, sizes: list[int]) -> Iterator[tuple[DatabaseServer, dict[int, str]]]:
+    """Run a server with a database of each size, that has all of them in memory."""
     memory = max(256 << 20, sum(sizes) * BYTES)
     options = {
         "innodb-buffer-pool-size": str(memory),
@@ -48,12 +48,12 @@ def server(directory: Path, sizes: list[int]) -> Iterator[tuple[MariaDB, dict[in
         "innodb-sort-buffer-size": "64M",
         "innodb-fill-factor": "90",  # about as full as keys that have grown
     }
-    mariadb = MariaDB(directory / "mariadb", free_port(), options)
+    database_server = DatabaseServer(directory / "database", free_port(), options)
     try:
-        mariadb.start()
-        yield mariadb, filling.fill(mariadb.url, sizes)
+        database_server.start()
+        yield database_server, filling.fill(database_server.url, sizes)
     finally:
-        mariadb.stop()
+        database_server.stop()
 
 
 def warm(url: str) -> None:
@@ -104,7 +104,7 @@ def worked_ratio(by_size: Mapping[int, Measured]) -> float:
 
 def table_of_keys(directory: Path, sizes: list[int]) -> str:
     """Return what each key takes of each customer, and how deep it is."""
-    found = {size: keys.read(directory / "mariadb", f"customers_{size}") for size in sizes}
+    found = {size: keys.read(directory / "database", f"customers_{size}") for size in sizes}
     head = ["index", *(f"{size:,}: bytes per customer; levels" for size in sizes)]
     lines = [head, ["---"] * len(head)]
     for name in found[sizes[0]]:
@@ -158,12 +158,12 @@ def over(results: Results) -> list[str]:
 
 def run(directory: Path, arguments: argparse.Namespace) -> bool:
     """Load, measure and print; return whether all ratios are low enough."""
-    with server(directory, arguments.sizes) as (mariadb, urls):
+    with server(directory, arguments.sizes) as (database_server, urls):
         for url in tqdm(urls.values(), desc="into memory"):
             warm(url)
         places = {size: sample(url) for size, url in urls.items()}
         walked, trees = table_of_plans(places), table_of_keys(directory, arguments.sizes)
-        by_one, by_many = measure(places, arguments, mariadb.pid)
+        by_one, by_many = measure(places, arguments, database_server.pid)
     too_high = [*over(by_one), *(f"{name}, {CLIENTS} clients" for name in over(by_many))]
     print(
         REPORT.format(
@@ -177,7 +177,7 @@ def run(directory: Path, arguments: argparse.Namespace) -> bool:
             seconds=arguments.seconds,
             cores=os.cpu_count(),
             python=platform.python_version(),
-            database=find_server(),
+            database=engines.selected().find(),
         ).strip()
     )
     return not too_high

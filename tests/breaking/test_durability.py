@@ -38,10 +38,10 @@ def test_no_customer_that_was_answered_is_lost_when_the_database_is_killed(
     with ThreadPoolExecutor(8) as clients:
         attempts = [clients.submit(create, number) for number in range(HOW_MANY)]
         assert half_way.wait(timeout=120)
-        os.kill(service.mariadb.pid, signal.SIGKILL)
+        os.kill(service.database_server.pid, signal.SIGKILL)
         assert down.wait(timeout=30)
         during = service.get("/customers")
-        service.mariadb.start()
+        service.database_server.start()
         back.set()
         for attempt in attempts:
             attempt.result(timeout=120)

@@ -17,7 +17,7 @@ HOW_MANY = 10_000
 @pytest.mark.slow
 def test_every_customer_that_stays_is_listed_exactly_once(service: Service) -> None:
     """10,000 are listed, page by page, while others are created and deleted."""
-    database = connect(Settings(database_url=service.mariadb.url))
+    database = connect(Settings(database_url=service.database_server.url))
     seed.load(database, HOW_MANY)
     rows = database.fetch_all("SELECT LOWER(HEX(id)) AS id FROM customers ORDER BY id")
     doomed = [str(UUID(str(row["id"]))) for row in rows[::20]]

@@ -17,7 +17,7 @@ from local.data_api.connections import Address, Connection
 from local.data_api.results import Shape
 from local.data_api.server import error_response
 from local.data_api.service import Limits
-from local.mariadb import MariaDB
+from local.database_server import DatabaseServer
 from tests.local.data_api import (
     DataApi,
     connect,
@@ -40,10 +40,12 @@ def api(data_api: str) -> DataApi:
 
 
 @pytest.fixture(scope="module")
-def impatient(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataApi]:
+def impatient(
+    database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DataApi]:
     """Run a server with a statement timeout of half a second."""
     directory = tmp_path_factory.mktemp("impatient")
-    with serving(mariadb.url, directory, "--statement-timeout", "0.5") as (url, _):
+    with serving(database_server.url, directory, "--statement-timeout", "0.5") as (url, _):
         yield connect(url)
 
 
@@ -229,21 +231,23 @@ def test_statement_beyond_its_timeout_is_rolled_back(impatient: DataApi) -> None
     assert impatient.value("SELECT COUNT(*) FROM slow_ids") == {"longValue": 0}
 
 
-def test_batch_stops_at_its_timeout(mariadb: MariaDB) -> None:
+def test_batch_stops_at_its_timeout(database_server: DatabaseServer) -> None:
     """KILL QUERY only ends running statements, so a batch must check the time between sets."""
-    connection = Connection(Address.parse(mariadb.url), "customers")
+    connection = Connection(Address.parse(database_server.url), "customers")
     connection.expired = True
     with pytest.raises(errors.StatementTimeoutException):
         statements.execute(connection, "SELECT 1", {}, Shape())
     connection.discard()
 
 
-def test_commit_beyond_its_timeout_is_not_killed(impatient: DataApi, mariadb: MariaDB) -> None:
+def test_commit_beyond_its_timeout_is_not_killed(
+    impatient: DataApi, database_server: DatabaseServer
+) -> None:
     """If killed, its outcome would be unknown."""
     impatient.execute("CREATE OR REPLACE TABLE late_commits (id INT)")
     transaction = impatient.begin()
     impatient.execute("INSERT INTO late_commits VALUES (1)", transactionId=transaction)
-    socket = str(mariadb.directory / "data" / "server.sock")
+    socket = str(database_server.directory / "data" / "server.sock")
     with closing(pymysql.connect(unix_socket=socket, user=getpass.getuser())) as root:
         root.query("FLUSH TABLES WITH READ LOCK")  # every commit waits for this lock
         with pytest.raises(impatient.errors.StatementTimeoutException):

@@ -11,7 +11,7 @@ import pytest
 from local.data_api import results, statements
 from local.data_api.connections import Address, Connection
 from local.data_api.errors import UnsupportedResultException
-from local.mariadb import MariaDB
+from local.database_server import DatabaseServer
 from tests.local.data_api import DataApi, connect, parameter, serving
 
 ROW = 64 * 1024
@@ -28,9 +28,14 @@ def api(data_api: str) -> DataApi:
 
 
 @pytest.fixture(scope="module")
-def strict(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataApi]:
+def strict(
+    database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DataApi]:
     """Run a server that limits rows to 64 KB."""
-    with serving(mariadb.url, tmp_path_factory.mktemp("strict"), "--limit-rows") as (url, _):
+    with serving(database_server.url, tmp_path_factory.mktemp("strict"), "--limit-rows") as (
+        url,
+        _,
+    ):
         yield connect(url)
 
 
@@ -179,12 +184,12 @@ def test_rejected_result_is_not_read_to_its_end(api: DataApi, sql: str) -> None:
 
 
 def test_rejected_result_is_not_read_on_deletion(
-    mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch
+    database_server: DatabaseServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """PyMySQL reads a deleted result to its end, even from a lost connection."""
     unraisable: list[Any] = []
     monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
-    connection = Connection(Address.parse(mariadb.url), "customers")
+    connection = Connection(Address.parse(database_server.url), "customers")
     with pytest.raises(UnsupportedResultException):
         statements.execute(connection, "SELECT POINT(1, 1)", {}, results.Shape())
     connection.discard()

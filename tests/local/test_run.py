@@ -23,8 +23,8 @@ import requests
 from app import SCOPES
 from chalicelib.settings import LOCAL_AUDIENCE, TokenSettings
 from chalicelib.tokens.authorizer import Verifier
+from local.database_server import DatabaseServer
 from local.issuer import Issuer
-from local.mariadb import MariaDB
 from local.processes import PROJECT, answers, free_port
 from tests.local.run import Run
 from tests.local.support import disk, eventually, is_alive, processes
@@ -249,17 +249,19 @@ def test_a_machine_without_mariadb_is_told_what_to_install(tmp_path: Path) -> No
     )
 
 
-def test_another_database_is_used_instead(tmp_path: Path, mariadb: MariaDB) -> None:
-    with Run(tmp_path, "run", environment={"DATABASE_URL": mariadb.url}) as service:
+def test_another_database_is_used_instead(tmp_path: Path, database_server: DatabaseServer) -> None:
+    with Run(tmp_path, "run", environment={"DATABASE_URL": database_server.url}) as service:
         said = service.read_until("DATABASE_URL")
-        port = mariadb.port
+        port = database_server.port
         assert (
             said == f"  database   mysql://customers@127.0.0.1:{port}/customers, of DATABASE_URL\n"
         )
 
 
-def test_another_database_that_refuses_is_explained(tmp_path: Path, mariadb: MariaDB) -> None:
-    wrong = mariadb.url.replace("mysql://customers:", "mysql://customers:un")
+def test_another_database_that_refuses_is_explained(
+    tmp_path: Path, database_server: DatabaseServer
+) -> None:
+    wrong = database_server.url.replace("mysql://customers:", "mysql://customers:un")
 
     code, errors = Run(tmp_path, "run", environment={"DATABASE_URL": wrong}).finish()
 
@@ -296,7 +298,7 @@ def test_a_wrong_address_of_another_database_is_explained(tmp_path: Path) -> Non
 
 
 def test_reset_empties_the_database(tmp_path: Path) -> None:
-    database = MariaDB(tmp_path / "mariadb", free_port())
+    database = DatabaseServer(tmp_path / "mariadb", free_port())
     database.start()
     before = database.url
     database.stop()

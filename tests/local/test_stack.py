@@ -11,16 +11,23 @@ import pytest
 import requests
 
 from local import stack
-from local.mariadb import MariaDB
+from local.database_server import DatabaseServer
 from local.processes import LocalError, free_port
 from local.stack import Settings, Stack
 
 
 @pytest.fixture
-def settings(tmp_path: Path, mariadb: MariaDB) -> Settings:
+def settings(tmp_path: Path, database_server: DatabaseServer) -> Settings:
     port, data_api_port, database_port, console_port, xray_port = (free_port() for _ in range(5))
     return Settings(
-        tmp_path, port, data_api_port, database_port, console_port, xray_port, mariadb.url
+        state=tmp_path,
+        port=port,
+        data_api_port=data_api_port,
+        database_port=database_port,
+        console_port=console_port,
+        xray_port=xray_port,
+        engine=database_server.engine,
+        database_url=database_server.url,
     )
 
 

@@ -1,6 +1,7 @@
 """The private server keeps its data whatever happens, and says in one line what is wrong."""
 
 import os
+import re
 import shutil
 import signal
 from collections.abc import Iterator
@@ -12,8 +13,9 @@ from urllib.parse import urlsplit
 import pymysql
 import pytest
 
-from local import mariadb as module
-from local.mariadb import MariaDB, install
+from local import database_server as module
+from local.database_server import DatabaseServer
+from local.engines.mariadb import MariaDB
 from local.processes import LocalError, free_port
 from tests.local.support import ODD, command_line, disk
 
@@ -22,16 +24,16 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[MariaDB]:
+def database(tmp_path: Path) -> Iterator[DatabaseServer]:
     # Deeper than the 107 bytes that the address of a Unix socket can have, and nothing that a
     # shell leaves as it is.
     directory = tmp_path / ODD / "back\\slash:" / ("deep" * 30)
-    database = MariaDB(directory / "mariadb", free_port())
+    database = DatabaseServer(directory / "database", free_port())
     yield database
     database.stop()
 
 
-def test_it_starts_again_with_what_it_had(database: MariaDB) -> None:
+def test_it_starts_again_with_what_it_had(database: DatabaseServer) -> None:
     database.start()
     run(database, "CREATE TABLE kept (id INT)", "INSERT INTO kept VALUES (1)")
     url = database.url
@@ -43,7 +45,7 @@ def test_it_starts_again_with_what_it_had(database: MariaDB) -> None:
     assert run(database, "SELECT id FROM kept") == ((1,),)
 
 
-def test_a_crash_loses_nothing_committed(database: MariaDB) -> None:
+def test_a_crash_loses_nothing_committed(database: DatabaseServer) -> None:
     database.start()
     run(database, "CREATE TABLE kept (id INT)", "INSERT INTO kept VALUES (1), (2)")
     open_transaction = connect(database, autocommit=False)
@@ -56,7 +58,7 @@ def test_a_crash_loses_nothing_committed(database: MariaDB) -> None:
     assert run(database, "SELECT id FROM kept ORDER BY id") == ((1,), (2,))
 
 
-def test_its_temporary_files_are_its_own(database: MariaDB) -> None:
+def test_its_temporary_files_are_its_own(database: DatabaseServer) -> None:
     """In a directory that servers share, each that starts deletes what the others have there."""
     database.start()
 
@@ -64,8 +66,8 @@ def test_its_temporary_files_are_its_own(database: MariaDB) -> None:
     assert Path(data, temporary).resolve() == database.directory / "tmp"
 
 
-def test_it_is_set_up_like_production(database: MariaDB) -> None:
-    modes = [*module.SQL_MODES, "TIME_ROUND_FRACTIONAL"]
+def test_it_is_set_up_like_production(database: DatabaseServer) -> None:
+    modes = [*module.SQL_MODES, *database.engine.sql_modes]
     database.start()
 
     assert run(
@@ -75,30 +77,32 @@ def test_it_is_set_up_like_production(database: MariaDB) -> None:
     ) == (("utf8mb4", "utf8mb4_unicode_ci", "+00:00", ",".join(modes), 1, 5, "127.0.0.1"),)
 
 
-def test_the_application_may_use_its_databases_and_no_other(mariadb: MariaDB) -> None:
-    run(mariadb, "CREATE DATABASE customers_other", "DROP DATABASE customers_other")
+def test_the_application_may_use_its_databases_and_no_other(
+    database_server: DatabaseServer,
+) -> None:
+    run(database_server, "CREATE DATABASE customers_other", "DROP DATABASE customers_other")
 
     for statement in ("CREATE DATABASE other", "SELECT 1 FROM mysql.user", "FLUSH PRIVILEGES"):
         with pytest.raises(pymysql.OperationalError, match="denied"):
-            run(mariadb, statement)
+            run(database_server, statement)
 
 
 @pytest.mark.parametrize("user", ["root", "", "nobody"])
-def test_no_one_else_logs_in_over_the_network(mariadb: MariaDB, user: str) -> None:
+def test_no_one_else_logs_in_over_the_network(database_server: DatabaseServer, user: str) -> None:
     with pytest.raises(pymysql.OperationalError, match="denied"):
-        pymysql.connect(host="127.0.0.1", port=mariadb.port, user=user)
+        pymysql.connect(host="127.0.0.1", port=database_server.port, user=user)
 
 
-def test_only_its_owner_reads_the_password(mariadb: MariaDB) -> None:
-    password = urlsplit(mariadb.url).password or "?"
-    modes = {path.name: path.stat().st_mode & 0o777 for path in mariadb.directory.iterdir()}
+def test_only_its_owner_reads_the_password(database_server: DatabaseServer) -> None:
+    password = urlsplit(database_server.url).password or "?"
+    modes = {path.name: path.stat().st_mode & 0o777 for path in database_server.directory.iterdir()}
 
-    assert mariadb.directory.stat().st_mode & 0o777 == 0o700
+    assert database_server.directory.stat().st_mode & 0o777 == 0o700
     assert (modes["password"], modes["init.sql"]) == (0o600, 0o600)
-    assert password not in command_line(mariadb.pid)
+    assert password not in command_line(database_server.pid)
 
 
-def test_an_interrupted_first_start_is_begun_again(database: MariaDB) -> None:
+def test_an_interrupted_first_start_is_begun_again(database: DatabaseServer) -> None:
     leftover = database.directory.with_suffix(".unfinished") / "data"
     leftover.mkdir(parents=True)
     (leftover / "ibdata1").write_bytes(b"half a file")
@@ -108,37 +112,39 @@ def test_an_interrupted_first_start_is_begun_again(database: MariaDB) -> None:
     assert run(database, "SELECT 1") == ((1,),)
 
 
-def test_another_versions_data_is_left_alone(database: MariaDB) -> None:
+def test_another_versions_data_is_left_alone(database: DatabaseServer) -> None:
     database.start()
     database.stop()
     version = database.directory / "version"
     installed = version.read_text()
-    version.write_text("MariaDB 10.3")
+    title = database.engine.title
+    version.write_text(f"{title} 99.0")
     before = contents(database.directory)
 
     with pytest.raises(LocalError) as failure:
         database.start()
 
     assert str(failure.value) == (
-        f"the database in {database.directory} was made by MariaDB 10.3, but {installed} is "
-        "installed: install MariaDB 10.3, or empty the database with `make reset`"
+        f"the database in {database.directory} was made by {title} 99.0, but {installed} is "
+        f"installed: install {title} 99.0, or empty the database with `make reset`"
     )
     assert contents(database.directory) == before
 
 
 def test_a_full_disk_stops_the_first_start(tmp_path: Path) -> None:
     with disk(tmp_path / "disk", "size=20m") as mount:
-        database = MariaDB(mount / "mariadb", free_port())
+        database = DatabaseServer(mount / "database", free_port())
+        full = f"the disk that holds {mount} is full: free {database.engine.room >> 20} MB"
 
-        with pytest.raises(LocalError, match=f"the disk that holds {mount} is full: free 64 MB"):
+        with pytest.raises(LocalError, match=full):
             database.start()
 
-        assert not list(mount.glob("mariadb*"))
+        assert not list(mount.glob("database*"))
 
 
 def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
-    with disk(tmp_path / "disk", "size=200m") as mount:
-        database = MariaDB(mount / "mariadb", free_port())
+    with disk(tmp_path / "disk", "size=500m") as mount:
+        database = DatabaseServer(mount / "database", free_port())
         database.start()
         run(database, "CREATE TABLE kept (id INT)", "INSERT INTO kept VALUES (1)")
         os.kill(database.pid, signal.SIGKILL)
@@ -158,7 +164,7 @@ def test_a_path_that_the_server_would_cut_is_refused(tmp_path: Path) -> None:
     directory = tmp_path.joinpath(*["deep" * 30] * 4)
 
     with pytest.raises(LocalError) as failure:
-        MariaDB(directory, free_port()).start()
+        DatabaseServer(directory, free_port()).start()
 
     assert str(failure.value) == (
         f"the path of the database is {len(str(directory))} bytes long, of at most 400: "
@@ -171,15 +177,15 @@ def test_a_long_path_may_link_to_a_short_one(tmp_path: Path) -> None:
     directory = tmp_path.joinpath(*["deep" * 30] * 4)
     directory.mkdir(parents=True)
     (directory / "link").symlink_to(tmp_path)
-    database = MariaDB(directory / "link" / "mariadb", free_port())
+    database = DatabaseServer(directory / "link" / "database", free_port())
 
     database.start()
     database.stop()
 
-    assert (tmp_path / "mariadb" / "version").exists()
+    assert (tmp_path / "database" / "version").exists()
 
 
-def test_it_tells_when_it_was_last_used(database: MariaDB) -> None:
+def test_it_tells_when_it_was_last_used(database: DatabaseServer) -> None:
     assert database.last_used is None
     database.start()
     database.stop()
@@ -190,17 +196,18 @@ def test_it_tells_when_it_was_last_used(database: MariaDB) -> None:
     assert database.last_used == stopped
 
 
-def test_whatever_else_stops_it_is_quoted_from_its_log(database: MariaDB) -> None:
+def test_whatever_else_stops_it_is_quoted_from_its_log(database: DatabaseServer) -> None:
     database.start()
     database.stop()
-    other = MariaDB(database.directory, database.port, options={"innodb-page-size": "8k"})
+    other = DatabaseServer(database.directory, database.port, options={"innodb-page-size": "8k"})
 
     with pytest.raises(LocalError) as failure:
         other.start()
 
     message = str(failure.value)
-    assert message.startswith("MariaDB did not start: InnoDB: Data file './ibdata1' uses page size")
-    assert message.endswith(f"(the whole log: {database.directory.parent}/logs/mariadb.log)")
+    name, title = database.engine.name, database.engine.title
+    assert re.match(f"{title} did not start: .*Data file './ibdata1' uses page size", message)
+    assert message.endswith(f"(the whole log: {database.directory.parent}/logs/{name}.log)")
     assert "\n" not in message
 
 
@@ -210,7 +217,7 @@ def test_who_may_not_install_is_told_the_command(tmp_path: Path) -> None:
     os.seteuid(65534)
     try:
         with pytest.raises(LocalError) as failure:
-            install(tmp_path)
+            MariaDB().install(tmp_path)
     finally:
         os.seteuid(0)
 
@@ -226,10 +233,10 @@ def test_where_nothing_can_install_it_the_user_is_told(
     monkeypatch.setenv("PATH", str(tmp_path))
 
     with pytest.raises(LocalError, match="MariaDB is not installed: install its server"):
-        install(tmp_path)
+        MariaDB().install(tmp_path)
 
 
-def connect(database: MariaDB, *, autocommit: bool = True) -> "pymysql.Connection[Cursor]":
+def connect(database: DatabaseServer, *, autocommit: bool = True) -> "pymysql.Connection[Cursor]":
     address = urlsplit(database.url)
     return pymysql.connect(
         host=address.hostname,
@@ -241,7 +248,7 @@ def connect(database: MariaDB, *, autocommit: bool = True) -> "pymysql.Connectio
     )
 
 
-def run(database: MariaDB, *statements: str) -> tuple[tuple[Any, ...], ...]:
+def run(database: DatabaseServer, *statements: str) -> tuple[tuple[Any, ...], ...]:
     """Run statements; return the rows of the last."""
     with connect(database) as connection, connection.cursor() as cursor:
         for statement in statements:

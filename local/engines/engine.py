@@ -1,0 +1,127 @@
+"""What a database engine provides, and what both engines need for it."""
+
+import os
+import re
+import shlex
+import subprocess
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local.processes import Child, LocalError
+
+DIRECTORIES = [
+    *os.get_exec_path(),
+    "/usr/local/sbin",
+    "/usr/local/bin",
+    "/usr/sbin",
+    "/usr/bin",
+    "/usr/libexec",
+    "/usr/local/mysql/bin",
+    "/opt/homebrew/bin",
+]
+HOMEBREW = ["/opt/homebrew/opt", "/usr/local/opt"]
+
+
+@dataclass(frozen=True)
+class Server:
+    """An installed server: the command that runs it, and the options that its place requires."""
+
+    title: str
+    version: tuple[int, int]
+    command: tuple[str, ...]
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.title} {self.version[0]}.{self.version[1]}"
+
+
+class Engine(ABC):
+    """An engine: finds, installs and initializes servers.
+
+    `name` is the engine's value of ENGINE, and the name of its folder in the state directory.
+    `room` is the free space in bytes that a new data directory, temporary files and logs take.
+    """
+
+    name: str
+    title: str
+    room: int
+    settings: Mapping[str, str]
+    """Options of the server that only this engine has, or that must be set only for it."""
+    sql_modes: Sequence[str] = ()
+    """SQL modes that make this engine behave like Aurora MySQL, in addition to MySQL's defaults."""
+
+    @abstractmethod
+    def find(self) -> Server | None:
+        """Return the installed server, or None."""
+
+    @abstractmethod
+    def install(self, logs: Path) -> None:
+        """Install the server. Raises LocalError, with what to do instead."""
+
+    @abstractmethod
+    def initialize(
+        self, server: Server, settings: Mapping[str, str], data: Path, log: Path
+    ) -> None:
+        """Create the data directory; its parent exists. Raises LocalError."""
+
+    @abstractmethod
+    def opens(self, server: Server, written_by: str) -> bool:
+        """Return whether the server can open data that this server, as text, has written."""
+
+    def get(self, logs: Path) -> Server:
+        """Return the installed server, installing it if necessary. Raises LocalError."""
+        if server := self.find():
+            return server
+        self.install(logs)
+        if server := self.find():
+            return server
+        raise LocalError(f"{self.title} was installed, but its server is not in {DIRECTORIES}")
+
+
+def options(settings: Mapping[str, str]) -> list[str]:
+    """Return the options of a server's command line."""
+    # The server must read no configuration file. Root must confirm that the server runs as root.
+    user = ["--user=root"] if os.geteuid() == 0 else []
+    return ["--no-defaults", *user, *(f"--{name}={value}" for name, value in settings.items())]
+
+
+def run_in(directory: Path, command: Sequence[str]) -> list[str]:
+    """Return the command line that runs a command in a directory."""
+    return ["/bin/sh", "-c", 'cd "$0" && exec "$@"', str(directory.resolve()), *command]
+
+
+def programs(name: str, formula: str) -> Iterator[Path]:
+    """Yield the programs of this name, where package managers put them."""
+    kegs = [f"{directory}/{formula}/bin" for directory in HOMEBREW]
+    for directory in dict.fromkeys([*DIRECTORIES, *kegs]):
+        program = Path(directory, name)
+        if program.is_file() and os.access(program, os.X_OK):
+            yield program
+
+
+def recognize(*command: str) -> tuple[str, tuple[int, int]]:
+    """Return the title and the version of a server. Raises LocalError."""
+    result = subprocess.run([*command, "--version"], capture_output=True, text=True, check=False)
+    version = re.search(r"Ver (\d+)\.(\d+)", result.stdout)
+    if version is None:
+        said = (result.stdout + result.stderr).strip()
+        raise LocalError(f"{command[-1]} --version prints no version, but {said!r}")
+    title = "MariaDB" if "MariaDB" in result.stdout else "MySQL"
+    return title, (int(version[1]), int(version[2]))
+
+
+def run_installer(command: list[str], logs: Path) -> None:
+    """Run a package manager. Raises LocalError if it fails."""
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    Child(shlex.join(command), command, logs / "install.log", quiet).finish()
+
+
+def failure(what: str, log: Path) -> LocalError:
+    """Return an error in one line, with the first error in a server's or installer's log."""
+    # The first error is the cause; the last is always "Aborting". MySQL adds the code and the part.
+    said = log.read_text(errors="replace").strip()
+    cause = re.search(r"(?:\[ERROR\] (?:\[[\w-]+\] )*|^E: )(.+)", said, re.MULTILINE)
+    reason = cause[1] if cause else said.rpartition("\n")[2] or "it does not say why"
+    return LocalError(f"{what}: {reason} (the whole log: {log})")
