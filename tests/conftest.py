@@ -50,8 +50,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have coverage look away where it finds nothing new: it takes as long again as the test."""
+    """Skip what only the other engine can do, and have coverage look away where it finds nothing.
+
+    Coverage takes as long again as the test.
+    """
+    engine = engines.selected()
     for item in items:
+        for marker in item.iter_markers("engine"):
+            if marker.args != (engine.name,):
+                reason = f"not on {engine.title}: {marker.kwargs['reason']}"
+                item.add_marker(pytest.mark.skip(reason=reason))
         is_of_examples = isinstance(item, pytest.Function) and is_hypothesis_test(item.obj)
         if is_of_examples or item.nodeid.startswith(NOT_OF_CHALICELIB):
             item.add_marker("no_cover")

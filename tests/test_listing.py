@@ -431,7 +431,7 @@ class Explained(Recorded):
         )
         next_or_prev = {str(row["Variable_name"]): int(str(row["Value"])) for row in rows}
         # an entry that the condition is checked of before its row is read counts there, too
-        checked = next_or_prev.pop("Handler_icp_attempts")
+        checked = next_or_prev.pop("Handler_icp_attempts", 0)  # only MariaDB has it
         return max(checked, sum(next_or_prev.values()))
 
 

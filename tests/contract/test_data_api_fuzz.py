@@ -246,9 +246,8 @@ def fuzz(url: str, number: int) -> Counter[str]:
 @pytest.fixture
 def api(database_server: DatabaseServer, data_api: str, tmp_path: Path) -> Iterator[DataApi]:
     """Talk to a server of one's own, which must not have noticed anything in the end."""
-    connect(data_api).execute(
-        "CREATE OR REPLACE TABLE fuzzed"
-        " (id INT PRIMARY KEY AUTO_INCREMENT, t TEXT, n DOUBLE, d DECIMAL(9, 2))"
+    connect(data_api).create(
+        "fuzzed (id INT PRIMARY KEY AUTO_INCREMENT, t TEXT, n DOUBLE, d DECIMAL(9, 2))"
     )
     with serving(database_server.url, tmp_path) as (url, server):
         yield DataApi(url)

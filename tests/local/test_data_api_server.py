@@ -19,7 +19,7 @@ from local.data_api.connections import CONNECT_TIMEOUT
 from local.data_api.service import KILL_GRACE
 from local.database_server import DatabaseServer
 from local.processes import free_port
-from tests.local.data_api import ARNS, DataApi, connect, serving, wait_until
+from tests.local.data_api import ARNS, DataApi, connect, numbers, serving, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def test_database_killed_during_a_result_is_unavailable(
     private: DatabaseServer, tmp_path: Path
 ) -> None:
     """A truncated result is DatabaseUnavailableException, and the server continues."""
-    sql = "SELECT REPEAT('x', 20000), SLEEP(0.05) FROM seq_1_to_40"
+    sql = f"SELECT REPEAT('x', 20000), SLEEP(0.05) FROM {numbers(40)}"
     with serving(private.url, tmp_path) as (url, server):
         api = connect(url)
         killer = threading.Timer(0.7, os.kill, (private.pid, signal.SIGKILL))
@@ -203,7 +203,7 @@ def test_signal_rolls_back_and_ends(
 ) -> None:
     """SIGTERM and Ctrl-C end the program at once, including running statements."""
     other = connect(data_api)
-    other.execute("CREATE OR REPLACE TABLE farewell (id INT PRIMARY KEY)")
+    other.create("farewell (id INT PRIMARY KEY)")
     body = json.dumps({**ARNS, "sql": "SELECT SLEEP(30), 'farewell'"}).encode()
     with serving(database_server.url, tmp_path) as (url, server):
         api = connect(url)

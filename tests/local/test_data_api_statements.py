@@ -13,8 +13,8 @@ def api(data_api: str) -> DataApi:
 @pytest.fixture(autouse=True)
 def _pets(api: DataApi) -> None:
     """Create an empty table `pets`: id, unique name, age."""
-    api.execute(
-        "CREATE OR REPLACE TABLE pets (id INT UNSIGNED AUTO_INCREMENT PRIMARY KEY,"
+    api.create(
+        "pets (id INT UNSIGNED AUTO_INCREMENT PRIMARY KEY,"
         " name VARCHAR(20) NOT NULL UNIQUE, age INT NOT NULL DEFAULT 0)"
     )
 
@@ -275,9 +275,8 @@ def test_empty_transaction_id_is_unknown(api: DataApi) -> None:
 
 def test_generated_ids_over_64_bits_are_strings(api: DataApi) -> None:
     """An unsigned id beyond the signed range is returned as text."""
-    api.execute(
-        "CREATE OR REPLACE TABLE far (id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY)"
-        " AUTO_INCREMENT = 18446744073709551610"
+    api.create(
+        "far (id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY) AUTO_INCREMENT = 18446744073709551610"
     )
     response = api.execute("INSERT INTO far VALUES (NULL)")
     assert response["generatedFields"] == [{"stringValue": "18446744073709551610"}]

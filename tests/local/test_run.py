@@ -23,11 +23,14 @@ import requests
 from app import SCOPES
 from chalicelib.settings import LOCAL_AUDIENCE, TokenSettings
 from chalicelib.tokens.authorizer import Verifier
+from local import engines
 from local.database_server import DatabaseServer
 from local.issuer import Issuer
 from local.processes import PROJECT, answers, free_port
 from tests.local.run import Run
 from tests.local.support import disk, eventually, is_alive, processes
+
+ENGINE = engines.selected()
 
 
 def paste(command: str) -> int:
@@ -75,7 +78,7 @@ def test_the_whole_service_runs(tmp_path: Path) -> None:
 
         service.process.send_signal(signal.SIGINT)
         assert service.finish() == (130, "")
-        assert "Shutdown complete" in (tmp_path / "logs" / "mariadb.log").read_text()
+        assert "Shutdown complete" in (tmp_path / "logs" / f"{ENGINE.name}.log").read_text()
         assert len(family) == 4
         assert not any(map(is_alive, family))
 
@@ -138,7 +141,7 @@ def test_a_database_that_is_killed_is_started_again(tmp_path: Path) -> None:
 
         os.kill(program_of(service, "--datadir"), signal.SIGKILL)
 
-        assert "mariadb ended (SIGKILL)" in service.read_until("database   ready")
+        assert f"{ENGINE.name} ended (SIGKILL)" in service.read_until("database   ready")
         eventually(lambda: get(port, "/health?deep=true")[0] == 200)
         assert items(service, port) == there
 
@@ -298,7 +301,7 @@ def test_a_wrong_address_of_another_database_is_explained(tmp_path: Path) -> Non
 
 
 def test_reset_empties_the_database(tmp_path: Path) -> None:
-    database = DatabaseServer(tmp_path / "mariadb", free_port())
+    database = DatabaseServer(tmp_path / ENGINE.name, free_port())
     database.start()
     before = database.url
     database.stop()
@@ -317,7 +320,7 @@ def test_reset_of_nothing_is_no_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("answer", "left"), [("n", 1), ("", 1), ("y", 0)])
 def test_reset_asks_a_person_first(tmp_path: Path, answer: str, left: int) -> None:
-    database = tmp_path / "mariadb"
+    database = tmp_path / ENGINE.name
     database.mkdir()
     person, terminal = pty.openpty()
     os.write(person, f"{answer}\n".encode())
@@ -326,17 +329,17 @@ def test_reset_asks_a_person_first(tmp_path: Path, answer: str, left: int) -> No
 
     os.close(person)
     os.close(terminal)
-    assert len(list(tmp_path.glob("mariadb"))) == left
+    assert len(list(tmp_path.glob(ENGINE.name))) == left
 
 
 def test_reset_deletes_nothing_where_nobody_can_be_asked(tmp_path: Path) -> None:
-    (tmp_path / "mariadb").mkdir()
+    (tmp_path / ENGINE.name).mkdir()
 
     code, errors = Run(tmp_path, "reset").finish()
 
     assert (code, errors.count("\n")) == (1, 1)
     assert "make reset YES=1" in errors
-    assert (tmp_path / "mariadb").exists()
+    assert (tmp_path / ENGINE.name).exists()
 
 
 def test_state_is_kept_outside_the_project(tmp_path: Path) -> None:
