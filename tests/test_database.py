@@ -143,7 +143,7 @@ def test_stored_value_is_returned_unchanged(database: Database, column: str, val
 
     row = database.fetch_one(f"SELECT {column} FROM things WHERE {column} <=> :value", value=value)
 
-    if isinstance(value, float):
+    if isinstance(value, float) or column == "a_document":  # MySQL compares JSON with no text
         row = row or database.fetch_one(f"SELECT {column} FROM things")
     assert row == {column: value}
     assert type(value) is type(row[column])

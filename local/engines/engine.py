@@ -52,6 +52,11 @@ class Engine(ABC):
     sql_modes: Sequence[str] = ()
     """SQL modes that make this engine behave like Aurora MySQL, in addition to MySQL's defaults."""
 
+    @property
+    @abstractmethod
+    def administrator(self) -> str:
+        """The account with all privileges, which logs in without a password on the socket only."""
+
     @abstractmethod
     def find(self) -> Server | None:
         """Return the installed server, or None."""

@@ -40,6 +40,10 @@ class MariaDB(Engine):
     settings: Mapping[str, str] = {"innodb-log-file-size": "32M"}
     sql_modes = ("TIME_ROUND_FRACTIONAL",)  # MySQL always rounds
 
+    @property
+    def administrator(self) -> str:
+        return pwd.getpwuid(os.geteuid()).pw_name
+
     def find(self) -> Server | None:
         for name in ("mariadbd", "mysqld"):
             for program in programs(name, "mariadb"):
@@ -77,7 +81,7 @@ class MariaDB(Engine):
             *options({**settings, "datadir": f"./{data.name}"}),
             "--skip-test-db",
             "--auth-root-authentication-method=socket",
-            f"--auth-root-socket-user={pwd.getpwuid(os.geteuid()).pw_name}",
+            f"--auth-root-socket-user={self.administrator}",
         ]
         try:
             Child("mariadb-init", run_in(data.parent, command), log).finish()

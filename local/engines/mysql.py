@@ -41,6 +41,7 @@ class MySQL(Engine):
     name = "mysql"
     title = "MySQL"
     room = 256 << 20
+    administrator = "root"
     # `loose` makes servers ignore options that their version lacks.
     settings: Mapping[str, str] = {
         "loose-innodb-redo-log-capacity": "32M",  # since 8.0.30

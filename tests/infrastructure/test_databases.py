@@ -1,6 +1,5 @@
 """The users of a stage have exactly their privileges, over TLS, on a real MariaDB."""
 
-import getpass
 import ssl
 from collections.abc import Iterator
 from contextlib import closing
@@ -51,7 +50,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[DatabaseS
 
 def _make_master(database_server: DatabaseServer) -> None:
     socket = str(database_server.directory / "data" / "server.sock")
-    with closing(pymysql.connect(unix_socket=socket, user=getpass.getuser())) as root:
+    user = database_server.engine.administrator
+    with closing(pymysql.connect(unix_socket=socket, user=user)) as root:
         cursor = root.cursor()
         cursor.execute(f"CREATE USER master@127.0.0.1 IDENTIFIED BY '{'p' * 20}'")
         cursor.execute("GRANT ALL PRIVILEGES ON *.* TO master@127.0.0.1 WITH GRANT OPTION")

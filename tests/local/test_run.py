@@ -236,20 +236,36 @@ def test_a_read_only_disk_is_explained(tmp_path: Path) -> None:
             )
 
 
-def test_a_machine_without_mariadb_is_told_what_to_install(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("engine", "said"),
+    [
+        ("mariadb", "MariaDB is not installed: install its server, 10.6 or newer, and retry"),
+        ("mysql", "MySQL is not installed: install its server, 8.0 or newer, and retry"),
+    ],
+)
+def test_a_machine_without_the_engine_is_told_what_to_install(
+    tmp_path: Path, engine: str, said: str
+) -> None:
     hidden = " && ".join(
         f"mount --bind /dev/null {program}"
         for name in ("mariadbd", "mysqld")
         if (program := shutil.which(name, path="/usr/sbin:/usr/bin:/usr/local/bin"))
     )
-    wrap = ["unshare", "--mount", "sh", "-c", f'{hidden} && PATH= exec "$@"', "sh"]
+    wrap = ["unshare", "--mount", "sh", "-c", f'{hidden or "true"} && PATH= exec "$@"', "sh"]
     if subprocess.run([*wrap[:-2], hidden], check=False, capture_output=True).returncode:
         pytest.skip("hiding a program from another takes Linux and root")
+    environment = {"ENGINE": engine, "XDG_STATE_HOME": str(tmp_path / "home")}
 
-    assert Run(tmp_path, "run", wrap=wrap).finish() == (
-        1,
-        "error: MariaDB is not installed: install its server, 10.6 or newer, and retry\n",
-    )
+    run = Run(tmp_path / "state", "run", wrap=wrap, environment=environment)
+
+    assert run.finish() == (1, f"error: {said}\n")
+
+
+@pytest.mark.parametrize("command", ["run", "reset"])
+def test_an_unknown_engine_is_refused(tmp_path: Path, command: str) -> None:
+    run = Run(tmp_path, command, environment={"ENGINE": "postgres"})
+
+    assert run.finish() == (1, "error: ENGINE must be mariadb or mysql, and is 'postgres'\n")
 
 
 def test_another_database_is_used_instead(tmp_path: Path, database_server: DatabaseServer) -> None:

@@ -205,6 +205,8 @@ GONE = {None, "DELETE_COMPLETE"}
 def _may_make_users(database_server: DatabaseServer) -> None:
     """Let the Data API server's user make others, as Aurora's master user may."""
     socket = str(database_server.directory / "data" / "server.sock")
-    with pymysql.connect(unix_socket=socket, user="root") as connection:
+    with pymysql.connect(
+        unix_socket=socket, user=database_server.engine.administrator
+    ) as connection:
         grant = "GRANT ALL PRIVILEGES ON *.* TO 'customers'@'127.0.0.1' WITH GRANT OPTION"
         connection.cursor().execute(grant)
