@@ -5,18 +5,15 @@ of its own: the machine's mirror and keyring, but nothing that is installed. The
 and package lists don't change, so this needs no root.
 """
 
-import fcntl
 import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from local import progress
-from local.engines.engine import failure
+from local.engines.engine import failure, make_once
 from local.processes import Child, LocalError
 
 ROOM = 600 << 20
@@ -72,45 +69,41 @@ def distribution() -> Distribution | None:
 def fetch(title: str, package: str, source: Distribution, target: Path, log: Path) -> None:
     """Unpack a package and its dependencies into the target: completely, or not at all.
 
-    If another process does so at the same time, waits for its end. Raises LocalError.
+    Raises LocalError.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(target.parent):
-        if target.exists():
-            return
-        _check_room(title, target.parent)
-        unfinished = target.with_suffix(".unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)  # of a process that was killed
-        unfinished.mkdir(mode=0o700)
-        try:
-            _fetch(title, package, source, unfinished, log)
-            (unfinished / "root").rename(target)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+
+    def make(directory: Path) -> None:
+        _check_room(title, directory)
+        archives = _download(title, package, source, directory / "apt", log)
+        with progress.bar(title, "unpacking") as show:
+            for number, archive in enumerate(archives):
+                show(100 * number / len(archives))
+                _run(title, ["dpkg", "--extract", str(archive), str(directory)], log)
+        shutil.rmtree(directory / "apt")
+
+    make_once(target, make)
 
 
-def _fetch(title: str, package: str, source: Distribution, folder: Path, log: Path) -> None:
+def _download(
+    title: str, package: str, source: Distribution, folder: Path, log: Path
+) -> list[Path]:
     configuration = _configure(source, folder)
     with progress.bar(title, f"downloading {DOWNLOAD}") as show:
         _run(title, ["apt-get", "-c", configuration, "update"], log, show)
         name = _find(title, package, configuration)
         install = ["apt-get", "-c", configuration, "install", "--download-only", name]
         _run(title, install, log, show)
-    archives = sorted((folder / "cache" / "archives").glob("*.deb"))
-    with progress.bar(title, "unpacking") as show:
-        for number, archive in enumerate(archives):
-            show(100 * number / len(archives))
-            _run(title, ["dpkg", "--extract", str(archive), str(folder / "root")], log)
+    return list((folder / "cache" / "archives").glob("*.deb"))
 
 
 def _configure(source: Distribution, folder: Path) -> str:
     """Write a private configuration of apt; return its path."""
     architecture = _output("dpkg", "--print-architecture")
     options = f"arch={architecture} signed-by={source.keyring}"
-    (folder / "sources.list").write_text(f"deb [{options}] {_mirror(source)} {source.suite} main\n")
-    (folder / "status").touch()
     for name in ("lists", "cache/archives"):
         (folder / name / "partial").mkdir(parents=True)
+    (folder / "sources.list").write_text(f"deb [{options}] {_mirror(source)} {source.suite} main\n")
+    (folder / "status").touch()
     configuration = folder / "apt.conf"
     configuration.write_text(CONFIGURATION.format(folder=folder))
     return str(configuration)
@@ -142,9 +135,12 @@ def _find(title: str, package: str, configuration: str) -> str:
 def _run(title: str, command: list[str], log: Path, show: progress.Show | None = None) -> None:
     read, write = os.pipe()
     status = ["-o", f"APT::Status-Fd={write}"] if show else []
-    with Child(command[0], [*command, *status], log, inherit=(write,)) as child:
+    with (
+        os.fdopen(read) as lines,
+        Child(command[0], [*command, *status], log, inherit=(write,)) as child,
+    ):
         os.close(write)
-        for line in os.fdopen(read):
+        for line in lines:
             # https://salsa.debian.org/apt-team/apt/-/blob/main/README.progress-reporting
             kind, _, percent, *_ = line.split(":")
             if show and kind == "dlstatus":
@@ -164,13 +160,3 @@ def _check_room(title: str, folder: Path) -> None:
         raise LocalError(
             f"{title} needs {ROOM >> 20} MB of disk space in {folder}: free some and start again"
         )
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -1,11 +1,14 @@
 """What a database engine provides, and what both engines need for it."""
 
+import fcntl
 import os
 import re
 import shlex
+import shutil
 import subprocess
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,7 +32,7 @@ class Server:
     """An installed server: the command that runs it, and the options that its place requires."""
 
     title: str
-    version: tuple[int, int]
+    version: tuple[int, ...]
     command: tuple[str, ...]
     options: Mapping[str, str] = field(default_factory=dict)
 
@@ -106,21 +109,50 @@ def programs(name: str, formula: str) -> Iterator[Path]:
             yield program
 
 
-def recognize(*command: str) -> tuple[str, tuple[int, int]]:
+def recognize(*command: str) -> tuple[str, tuple[int, ...]]:
     """Return the title and the version of a server. Raises LocalError."""
     result = subprocess.run([*command, "--version"], capture_output=True, text=True, check=False)
-    version = re.search(r"Ver (\d+)\.(\d+)", result.stdout)
+    version = re.search(r"Ver (\d+(?:\.\d+)+)", result.stdout)
     if version is None:
         said = (result.stdout + result.stderr).strip()
         raise LocalError(f"{command[-1]} --version prints no version, but {said!r}")
     title = "MariaDB" if "MariaDB" in result.stdout else "MySQL"
-    return title, (int(version[1]), int(version[2]))
+    return title, tuple(map(int, version[1].split(".")))
 
 
 def run_installer(command: list[str], logs: Path) -> None:
     """Run a package manager. Raises LocalError if it fails."""
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     Child(shlex.join(command), command, logs / "install.log", quiet).finish()
+
+
+def make_once(target: Path, make: Callable[[Path], None]) -> None:
+    """Create a directory with a function: completely, or not at all.
+
+    If another process does so at the same time, waits for its end.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(target.parent):
+        if target.exists():
+            return
+        unfinished = target.with_name(f"{target.name}.unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)  # of a process that was killed
+        unfinished.mkdir(mode=0o700)
+        try:
+            make(unfinished)
+            unfinished.rename(target)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def failure(what: str, log: Path) -> LocalError:

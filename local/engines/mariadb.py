@@ -64,6 +64,11 @@ class MariaDB(Engine):
                 "MariaDB is not installed: install it with `sudo apt-get update && sudo "
                 f"{shlex.join(APT_INSTALL)}` and retry"
             )
+        elif any(recognize(str(program))[0] != self.title for program in programs("mysqld", "")):
+            raise LocalError(
+                "MariaDB is not installed, and its package would replace this machine's MySQL: "
+                "use MySQL with `make run ENGINE=mysql`"
+            )
         else:
             _apt_install(logs)
 

@@ -8,12 +8,11 @@ Sources: https://dev.mysql.com/doc/refman/8.4/en/data-directory-initialization.h
          https://dev.mysql.com/doc/refman/9.0/en/upgrade-paths.html
 """
 
+import os
 import platform
 import shutil
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from local import state
 from local.engines import debian
@@ -21,6 +20,7 @@ from local.engines.engine import (
     Engine,
     Server,
     failure,
+    make_once,
     options,
     programs,
     recognize,
@@ -68,15 +68,15 @@ class MySQL(Engine):
     def initialize(
         self, server: Server, settings: Mapping[str, str], data: Path, log: Path
     ) -> None:
-        template = home() / f"data-{server.version[0]}.{server.version[1]}"
-        if not template.exists():
-            _make_template(server, settings, template, log)
-        shutil.copytree(template, data)
+        # A copy takes a tenth of the time.
+        template = home() / f"data-{'.'.join(map(str, server.version))}"
+        make_once(template, lambda directory: _initialize(server, settings, directory, log))
+        shutil.copytree(template / "data", data, copy_function=_copy_to_disk)
 
     def opens(self, server: Server, written_by: str) -> bool:
         # A server upgrades the data of an older one, and never downgrades data.
         title, _, version = written_by.partition(" ")
-        return title == self.title and server.version >= tuple(map(int, version.split(".")))
+        return title == self.title and server.version[:2] >= tuple(map(int, version.split(".")))
 
 
 def home() -> Path:
@@ -90,35 +90,35 @@ def copy() -> Path:
 
 
 def _unpacked(root: Path) -> Server:
-    # On some architectures the libraries are directly in usr/lib.
-    loader = min((root / "usr" / "lib").rglob("ld-linux*.so.*"))
+    libraries = root / "usr" / "lib"
+    loader = min(libraries.glob("*/ld-linux*.so.*"))
     program = root / "usr" / "sbin" / "mysqld"
-    libraries = ":".join(map(str, (loader.parent, *(root / "usr" / "lib").glob("*-linux-gnu*"))))
-    command = (str(loader), "--library-path", libraries, str(program))
     share = root / "usr" / "share" / "mysql"
     places = {
         "basedir": str(root / "usr"),
         "lc-messages-dir": str(share),
         "character-sets-dir": str(share / "charsets"),
-        "plugin-dir": str(root / "usr" / "lib" / "mysql" / "plugin"),
+        "plugin-dir": str(libraries / "mysql" / "plugin"),
     }
+    command = (str(loader), "--library-path", str(loader.parent), str(program))
     title, version = recognize(*command)
     return Server(title, version, command, places)
 
 
-def _make_template(server: Server, settings: Mapping[str, str], template: Path, log: Path) -> None:
-    """Initialize a data directory that new databases copy: ten times as fast as initializing."""
-    home().mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=home(), prefix="data-", suffix=".unfinished") as directory:
-        data = Path(directory, "data")
-        data.mkdir()
-        Path(directory, "tmp").mkdir()
-        own = {**settings, "datadir": str(data)}
-        command = [*server.command, *options(own), "--initialize-insecure"]
-        try:
-            Child("mysql-init", run_in(data, command), log).finish()
-        except LocalError:
-            raise failure("MySQL could not make a new database", log) from None
-        (data / "auto.cnf").unlink()  # the server's unique id
-        with suppress(OSError):  # another process was first
-            data.rename(template)
+def _initialize(server: Server, settings: Mapping[str, str], directory: Path, log: Path) -> None:
+    data = directory / "data"
+    for name in ("data", "tmp"):
+        (directory / name).mkdir()
+    own = options({**settings, "datadir": str(data.resolve())})
+    command = [*server.command, *own, "--initialize-insecure"]
+    try:
+        Child("mysql-init", run_in(data, command), log).finish()
+    except LocalError:
+        raise failure("MySQL could not make a new database", log) from None
+    (data / "auto.cnf").unlink()  # the server's unique id
+
+
+def _copy_to_disk(source: str, target: str) -> None:
+    shutil.copy2(source, target)
+    with Path(target).open("rb") as file:
+        os.fsync(file.fileno())  # the server does so only with what it changes

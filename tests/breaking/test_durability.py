@@ -16,7 +16,7 @@ HOW_MANY = 1_000
 def test_no_customer_that_was_answered_is_lost_when_the_database_is_killed(
     service: Service,
 ) -> None:
-    """Creates go on while mariadbd gets SIGKILL half-way, stays away, and is started again."""
+    """Creates go on while the database gets SIGKILL half-way, stays away, and is started again."""
     created: dict[int, str] = {}
     refused: list[tuple[int, str | None]] = []
     half_way, down, back = threading.Event(), threading.Event(), threading.Event()

@@ -158,7 +158,7 @@ def test_botocore_parses_each_modelled_error(shape: Any) -> None:
     assert ("message" in shape.members) == (response["Error"]["Message"] == str(error))
 
 
-@pytest.mark.engine("mariadb", reason="has no statement whose result can't be decoded")
+@pytest.mark.engine("mariadb", reason="it has no statement whose result can't be decoded")
 def test_unexpected_exception_is_an_internal_error(api: DataApi) -> None:
     """An internal error has no message, keeps the connection, and affects no later call."""
     # A text in another character set than the connection's can't be decoded.
