@@ -7,6 +7,7 @@ and package lists don't change, so this needs no root.
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -73,7 +74,7 @@ def fetch(title: str, package: str, source: Distribution, target: Path, log: Pat
     """
 
     def make(directory: Path) -> None:
-        _check_room(title, directory)
+        _check_room(title, target.parent)
         archives = _download(title, package, source, directory / "apt", log)
         with progress.bar(title, "unpacking") as show:
             for number, archive in enumerate(archives):
@@ -111,11 +112,11 @@ def _configure(source: Distribution, folder: Path) -> str:
 
 def _mirror(source: Distribution) -> str:
     """Return the address from which this machine gets its distribution."""
-    fields = ["--format", "$(RELEASE) $(REPO_URI)", "Created-By: Packages", "Component: main"]
-    for target in _output("apt-get", "indextargets", *fields).splitlines():
-        release, _, address = target.partition(" ")
+    # Unlike `indextargets`, this also works before the first download of the lists.
+    addresses = _output("apt-get", "update", "--print-uris")
+    for mirror, release in re.findall(r"^'(.+)/dists/([^/']+)/InRelease'", addresses, re.MULTILINE):
         if release in source.releases:
-            return address
+            return str(mirror)
     raise LocalError(
         f"apt has no source for {' or '.join(sorted(source.releases))}: add the distribution's "
         "mirror to /etc/apt/sources.list, and retry"
