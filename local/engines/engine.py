@@ -104,9 +104,8 @@ def programs(name: str, formula: str) -> Iterator[Path]:
     """Yield the programs of this name, where package managers put them."""
     kegs = [f"{directory}/{formula}/bin" for directory in HOMEBREW]
     for directory in dict.fromkeys([*DIRECTORIES, *kegs]):
-        program = Path(directory, name)
-        if program.is_file() and os.access(program, os.X_OK):
-            yield program
+        if program := shutil.which(name, path=directory):
+            yield Path(program)
 
 
 def recognize(*command: str) -> tuple[str, tuple[int, ...]]:

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import psutil
 import pymysql
 import pytest
 
 from local import database_server as module
 from local.database_server import DatabaseServer
+from local.engines import ENGINES
 from local.engines.mariadb import MariaDB
 from local.processes import LocalError, free_port
 from tests.local.support import ODD, command_line, disk
@@ -77,6 +79,25 @@ def test_it_is_set_up_like_production(database: DatabaseServer) -> None:
     ) == (("utf8mb4", "utf8mb4_unicode_ci", "+00:00", ",".join(modes), 1, 5, "127.0.0.1"),)
 
 
+def test_it_listens_on_its_loopback_port_only(database: DatabaseServer) -> None:
+    """MySQL's X plugin would listen on all interfaces."""
+    database.start()
+
+    listening = [
+        connection.laddr
+        for connection in psutil.Process(database.pid).net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert listening == [("127.0.0.1", database.port)]
+
+
+def test_plans_are_tables(database_server: DatabaseServer) -> None:
+    """The default of MySQL 9 is a text; the console and the tests read columns."""
+    ((number, kind, *_),) = run(database_server, "EXPLAIN SELECT 1")
+
+    assert (number, kind) == (1, "SIMPLE")
+
+
 def test_the_application_may_use_its_databases_and_no_other(
     database_server: DatabaseServer,
 ) -> None:
@@ -129,6 +150,29 @@ def test_another_versions_data_is_left_alone(database: DatabaseServer) -> None:
         f"installed: install {title} 99.0, or empty the database with `make reset`"
     )
     assert contents(database.directory) == before
+
+
+@pytest.mark.engine("mysql", reason="it opens the data of its own version only")
+def test_the_version_that_upgraded_the_data_is_noted(database: DatabaseServer) -> None:
+    database.start()
+    database.stop()
+    version = database.directory / "version"
+    installed = version.read_text()
+    version.write_text("MySQL 8.0")
+
+    database.start()
+
+    assert version.read_text() == installed
+
+
+def test_data_of_the_other_engine_is_left_alone(database: DatabaseServer) -> None:
+    (other,) = (engine.title for engine in ENGINES.values() if engine != database.engine)
+    database.start()
+    database.stop()
+    (database.directory / "version").write_text(f"{other} 8.0")
+
+    with pytest.raises(LocalError, match=f"was made by {other} 8.0, but {database.engine.title}"):
+        database.start()
 
 
 def test_a_full_disk_stops_the_first_start(tmp_path: Path) -> None:

@@ -67,6 +67,7 @@ def test_the_whole_service_runs(tmp_path: Path) -> None:
         said = service.read_until("Ctrl-C")
         family = service.family()
 
+        assert re.search(rf"database   ready in [\d.]+ s: {ENGINE.find()}\n", said)
         assert said.count("\n") <= 12  # with setup and an installation, a terminal shows 15
         assert len(items(service, service.ports["PORT"])) > 1
         commands = re.findall(r"curl (?:.*\\\n)*.*", said)

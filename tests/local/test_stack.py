@@ -11,7 +11,9 @@ import pytest
 import requests
 
 from local import stack
+from local.console.server import _documentation
 from local.database_server import DatabaseServer
+from local.engines import ENGINES
 from local.processes import LocalError, free_port
 from local.stack import Settings, Stack
 
@@ -57,6 +59,23 @@ def test_the_console_speaks_of_its_own_stack(settings: Settings, console: str) -
     assert settings.url in page.headers["Content-Security-Policy"]
     own = {settings.url, console}
     assert set(re.findall(r"http://127\.0\.0\.1:\d+", page.text)) <= own
+
+
+@pytest.mark.parametrize(("engine", "version"), [("mariadb", "10.11"), ("mysql", "9.7")])
+def test_the_console_names_the_private_databases_engine(
+    settings: Settings, engine: str, version: str
+) -> None:
+    private = replace(settings, engine=ENGINES[engine], database_url=None)
+    assert (
+        f"<small>{ENGINES[engine].title}; its password is in {private.state}/{engine}/"
+        in _documentation(private)
+    )
+
+    private.database_directory.mkdir()
+    (private.database_directory / "version").write_text(f"{ENGINES[engine].title} {version}")
+
+    assert f"<small>{ENGINES[engine].title} {version}; its password" in _documentation(private)
+    assert "its password" not in _documentation(settings)
 
 
 def test_a_port_that_says_nothing_is_no_database(monkeypatch: pytest.MonkeyPatch) -> None:
