@@ -126,7 +126,7 @@ class DatabaseServer:
     def _run(self, server: Server) -> None:
         name = self.engine.name
         log = self._logs / f"{name}.log"
-        settings = {**self._settings(server), "init-file": "../init.sql"}
+        settings = {**self._settings(server), **self._options, "init-file": "../init.sql"}
         # Its own: a server that starts deletes what others have in a directory that they share.
         (self.directory / "tmp").mkdir(exist_ok=True)
         command = run_in(self.directory / "data", [*server.command, *options(settings)])
@@ -163,7 +163,6 @@ class DatabaseServer:
             **SETTINGS,
             **self.engine.settings,
             **server.options,
-            **self._options,
         }
 
     def _check_version(self, server: Server) -> None:

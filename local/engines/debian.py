@@ -8,6 +8,7 @@ and package lists don't change, so this needs no root.
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -153,7 +154,11 @@ def _run(title: str, command: list[str], log: Path, show: progress.Show | None =
 
 
 def _output(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.strip().partition("\n")[0]
+        raise LocalError(f"{shlex.join(command)} failed: {said}") from None
 
 
 def _check_room(title: str, folder: Path) -> None:

@@ -188,7 +188,7 @@ def test_changed_archive_is_rejected(machine: Repository, tmp_path: Path) -> Non
     assert list(mysql.home().iterdir()) == []
 
 
-def test_interrupted_download_continues_with_the_next_archive(
+def test_failed_download_leaves_nothing_and_the_next_succeeds(
     machine: Repository, tmp_path: Path
 ) -> None:
     lost = machine.archives[0].rename(tmp_path / "lost.deb")
@@ -223,6 +223,13 @@ def test_machine_without_a_mirror_is_explained(machine: Repository, tmp_path: Pa
     (machine.folder.parent / "sources.list").write_text("")
 
     with pytest.raises(LocalError, match="apt has no source for made-up-stable: add"):
+        MYSQL.get(tmp_path / "logs")
+
+
+def test_broken_configuration_of_apt_is_quoted(machine: Repository, tmp_path: Path) -> None:
+    (machine.folder.parent / "sources.list").write_text("deb nonsense\n")
+
+    with pytest.raises(LocalError, match=r"^apt-get update --print-uris failed: E: Malformed .*$"):
         MYSQL.get(tmp_path / "logs")
 
 
