@@ -57,8 +57,8 @@ START_SECONDS = 60.0
 class DatabaseServer:
     """A private server in a directory, reachable at `url` from `start()` to `stop()`.
 
-    The directory holds the data, the version that wrote it and the password; it is made by the
-    first start, whole or not at all. The log is in `logs` beside it. `options` are settings of
+    The first start creates the directory, completely or not at all: the data, the version that
+    wrote the data, and the password. The log is in `logs` beside it. `options` are settings of
     the server that differ from this module's; `inherit` is as in `Child`. Default of `engine`: the
     one that ENGINE selects.
     """
@@ -138,7 +138,7 @@ class DatabaseServer:
             raise failure(f"{server.title} did not start", log) from None
 
     def _initialize(self, server: Server) -> None:
-        # A name of its own until all is there: an interrupted start is not taken for a database.
+        # Renamed at the end, so that no later start uses what an interrupted one has left.
         unfinished = self.directory.with_suffix(".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700, parents=True)

@@ -1,8 +1,8 @@
 """Fetch a package of Debian's or Ubuntu's unstable suite, and unpack it into a folder.
 
-apt downloads the package and its dependencies and verifies their signatures, with a configuration
-of its own: the machine's mirror and keyring, but nothing that is installed. The machine's packages
-and package lists don't change, so this needs no root.
+apt downloads the package and its dependencies and verifies their signatures, with a private
+configuration: the machine's mirror and keyring, but nothing that is installed. The machine's
+packages and package lists don't change, so this needs no root.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What a database engine provides, and what both engines need for it."""
+"""The interface of a database engine, and the functions that both engines share."""
 
 import fcntl
 import os

@@ -1,4 +1,4 @@
-"""A package repository of a test's own: signed, served over HTTP, with a made-up MySQL server."""
+"""A private package repository: signed, served over HTTP, with a made-up MySQL server."""
 
 import hashlib
 import shutil

@@ -28,7 +28,7 @@ BANNERS = {
 
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Give a function that installs a made-up program in a folder of its own, after earlier ones.
+    """Return a function that installs a made-up program in a new folder, behind earlier ones.
 
     Nothing else is installed on the machine.
     """
@@ -49,7 +49,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pa
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repository]:
-    """Give a machine whose mirror is a test's own."""
+    """Yield the private repository that is the machine's mirror."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(engine, "DIRECTORIES", [])
     with repository.serving(tmp_path, monkeypatch) as served:
