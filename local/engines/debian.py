@@ -21,6 +21,8 @@ from local.processes import Child, LocalError
 ROOM = 600 << 20
 """Bytes of free space that the archives and the unpacked files take."""
 DOWNLOAD = "75 MB"
+LISTS = 15
+"""Percentage of the download that the package lists are."""
 SUITES = {"debian": "sid", "ubuntu": "devel"}
 # https://manpages.debian.org/apt.conf: `#clear` is not a comment.
 CONFIGURATION = """
@@ -91,10 +93,11 @@ def _download(
 ) -> list[Path]:
     configuration = _configure(source, folder)
     with progress.bar(title, f"downloading {DOWNLOAD}") as show:
-        _run(title, ["apt-get", "-c", configuration, "update"], log, show)
+        update = ["apt-get", "-c", configuration, "update"]
+        _run(title, update, log, lambda percent: show(LISTS / 100 * percent))
         name = _find(title, package, configuration)
         install = ["apt-get", "-c", configuration, "install", "--download-only", name]
-        _run(title, install, log, show)
+        _run(title, install, log, lambda percent: show(LISTS + (1 - LISTS / 100) * percent))
     return list((folder / "cache" / "archives").glob("*.deb"))
 
 
