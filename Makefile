@@ -94,7 +94,7 @@ format: setup  ## Format the code, apply lint fixes, and report the remaining fi
 	@$(BIN)/ruff check .
 
 docs: .venv/docs  ## Build the documentation site into out/site (ARGS=serve previews it on 127.0.0.1:8020)
-	@NO_MKDOCS_2_WARNING=1 .venv/docs/bin/python -m mkdocs $(or $(ARGS),build --strict)
+	@NO_MKDOCS_2_WARNING=1 .venv/docs/bin/python -m mkdocs $(or $(ARGS),build --strict) --config-file docs/site/mkdocs.yml
 
 screenshots: contract-tools  ## Take the screenshots of the console in docs/images again
 	@SCREENSHOTS=1 $(BIN)/python -m pytest tests/contract/test_console.py tests/contract/test_requests_page.py -k dark

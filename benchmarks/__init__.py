@@ -1,1 +1,1 @@
-"""Measurements that anyone can repeat, each with one command."""
+"""Reproducible measurements, each with one command."""

@@ -1,15 +1,16 @@
-"""The service beside its peers, `make bench`: docs/performance.md has method and limits.
+"""Compare the service with other frameworks: `make bench`. Method: docs/performance.md.
 
-Every program runs in fresh processes in which AWS's runtime client was imported first, gets the
-same events, and talks to the same stub of the Data API. Instructions are counted by valgrind;
-without it, or with `--cpu`, it is CPU seconds: medians of rounds in which all take turns.
+Every program runs in fresh processes that have imported AWS's runtime client. All programs receive
+the same events and use the same stub of the Data API. Valgrind counts instructions. Without
+valgrind, or with `--cpu`, the unit is CPU seconds: medians of rounds in which all programs take
+turns.
 """
 
 import argparse
 import platform
 import re
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -18,7 +19,7 @@ from tqdm import tqdm
 
 from benchmarks.budget import package_size
 from benchmarks.meter import OURS, ROOT, Costs, Meter, Program, has_valgrind, meter
-from benchmarks.plots import bars
+from benchmarks.results import bars, table
 from benchmarks.sizes import zipped
 
 FIRST = "awslambdaric.bootstrap"
@@ -34,12 +35,12 @@ COLUMNS = {
     "create": "warm create",
 }
 LIMITS = {"cold": 0.25, "get": 0.22, "list": 0.10, "create": 0.28}
-LARGEST_PACKAGE = 1.0  # MB
+MAX_PACKAGE_MB = 1.0
 BASE, SERVICE = "bare boto3", "ours"
 
 
 class Peer(NamedTuple):
-    """A program, and what its requirements file names: the Lambda runtime has boto3."""
+    """A program, and the packages in its requirements file. The Lambda runtime provides boto3."""
 
     program: Program
     requirements: tuple[str, ...] = ()
@@ -63,7 +64,7 @@ PEERS = {
 
 
 class Figures(NamedTuple):
-    """What was measured of a program: costs, megabytes of its package and of memory."""
+    """The measurements of a program: costs, megabytes of its package, megabytes of memory."""
 
     costs: Costs
     package: float
@@ -71,22 +72,22 @@ class Figures(NamedTuple):
 
 
 def main() -> None:
-    """Measure all of them; print the table, and bring it and the plots into docs/."""
+    """Measure all programs, print the table, and write it and the plots to docs/."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--python", default=str(ROOT / ".venv/bench/bin/python"))
-    parser.add_argument("--cpu", action="store_true", help="CPU seconds, valgrind or not")
+    parser.add_argument("--cpu", action="store_true", help="measure CPU seconds")
     arguments = parser.parse_args()
     counts = has_valgrind() and not arguments.cpu
-    with meter(arguments.python, FIRST) as taken:
-        figures = measured(taken, site_of(arguments.python), counts=counts)
-    told = report(figures, "million instructions" if counts else "milliseconds of CPU")
-    print(told)
-    PAGE.write_text(FIGURES.sub(lambda _: f"{told}\n", PAGE.read_text()))
+    with meter(arguments.python, FIRST) as bench:
+        figures = measure(bench, site_of(arguments.python), counts=counts)
+    results = report(figures, "million instructions" if counts else "milliseconds of CPU")
+    print(results)
+    PAGE.write_text(FIGURES.sub(lambda _: f"{results}\n", PAGE.read_text()))
     draw(figures, "instructions" if counts else "CPU")
 
 
 def draw(figures: Mapping[str, Figures], unit: str) -> None:
-    """Write a plot of each kind of cost."""
+    """Write a plot for each kind of cost."""
     PLOTS.mkdir(exist_ok=True)
     for kind, name in COLUMNS.items():
         title = f"{name.capitalize()}: {unit}, bare boto3 = 1"
@@ -94,35 +95,26 @@ def draw(figures: Mapping[str, Figures], unit: str) -> None:
 
 
 def site_of(python: str) -> Path:
-    """Return where the packages of a Python are."""
+    """Return the site-packages folder of a Python."""
     command = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
     return Path(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip())  # noqa: S603
 
 
-def measured(taken: Meter, site: Path, *, counts: bool) -> dict[str, Figures]:
-    rounds = 1 if counts else CPU_ROUNDS
+def measure(bench: Meter, site: Path, *, counts: bool) -> dict[str, Figures]:
+    rounds, factor = (1, 1e-6) if counts else (CPU_ROUNDS, 1e3)
     turns = tqdm([name for _ in range(rounds) for name in PEERS], desc="measuring", unit="program")
-    found: dict[str, list[Costs]] = {name: [] for name in PEERS}
+    costs: dict[str, list[Costs]] = {name: [] for name in PEERS}
     for name in turns:
         turns.set_postfix_str(name)
-        found[name].append(taken.costs(PEERS[name].program, by_valgrind=counts))
+        costs[name].append(bench.costs(PEERS[name].program, by_valgrind=counts))
     return {
         name: Figures(
-            scaled(medians(found[name]), 1e-6 if counts else 1e3),
-            package(each, site) / MB,
-            taken.told(each.program).peak / MB,
+            {kind: factor * median(cost[kind] for cost in costs[name]) for kind in COLUMNS},
+            package(peer, site) / MB,
+            bench.statistics(peer.program).peak / MB,
         )
-        for name, each in PEERS.items()
+        for name, peer in PEERS.items()
     }
-
-
-def medians(costs: Iterable[Costs]) -> Costs:
-    rounds = list(costs)
-    return {kind: median(each[kind] for each in rounds) for kind in COLUMNS}
-
-
-def scaled(costs: Costs, factor: float) -> Costs:
-    return {kind: cost * factor for kind, cost in costs.items()}
 
 
 def package(peer: Peer, site: Path) -> int:
@@ -131,16 +123,16 @@ def package(peer: Peer, site: Path) -> int:
 
 def ratios(figures: Mapping[str, Figures], kind: str) -> dict[str, float]:
     base = figures[BASE].costs[kind]
-    return {name: each.costs[kind] / base for name, each in figures.items()}
+    return {name: figure.costs[kind] / base for name, figure in figures.items()}
 
 
 def report(figures: Mapping[str, Figures], unit: str) -> str:
-    """Return the table, and which limits hold."""
+    """Return the table, and whether each limit is met."""
+    head = [f"{unit}; ratio to {BASE}", *COLUMNS.values(), "package, MB", "peak, MB"]
+    limits = [f"limit for {SERVICE}", *(f"{n:.2f}" for n in LIMITS.values())]
+    rows = [row(name, figures) for name in figures]
     lines = [
-        f"| {unit}; ratio to {BASE} | {' | '.join(COLUMNS.values())} | package, MB | peak, MB |",
-        f"|---|{'---|' * (len(COLUMNS) + 2)}",
-        *(line(name, figures) for name in figures),
-        f"| limit for {SERVICE} | {' | '.join(f'{n:.2f}' for n in LIMITS.values())} | 1.0 | |",
+        table(head, [*rows, [*limits, f"{MAX_PACKAGE_MB}", ""]]),
         "",
         *verdicts(figures),
         "",
@@ -149,15 +141,15 @@ def report(figures: Mapping[str, Figures], unit: str) -> str:
     return "\n".join(lines)
 
 
-def line(name: str, figures: Mapping[str, Figures]) -> str:
+def row(name: str, figures: Mapping[str, Figures]) -> list[str]:
     own = figures[name]
-    cells = [f"{own.costs[kind]:.2f} ({ratios(figures, kind)[name]:.2f})" for kind in COLUMNS]
-    return f"| {name} | {' | '.join(cells)} | {own.package:.2f} | {own.memory:.0f} |"
+    costs = [f"{own.costs[kind]:.2f} ({ratios(figures, kind)[name]:.2f})" for kind in COLUMNS]
+    return [name, *costs, f"{own.package:.2f}", f"{own.memory:.0f}"]
 
 
 def verdicts(figures: Mapping[str, Figures]) -> list[str]:
     own = {COLUMNS[kind]: (ratios(figures, kind)[SERVICE], LIMITS[kind]) for kind in COLUMNS}
-    own["package"] = (figures[SERVICE].package, LARGEST_PACKAGE)
+    own["package"] = (figures[SERVICE].package, MAX_PACKAGE_MB)
     return [
         f"- {name}: {value:.3f} (limit {limit:.2f}): {'pass' if value <= limit else '**fail**'}"
         for name, (value, limit) in own.items()

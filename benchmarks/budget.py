@@ -1,10 +1,11 @@
-"""What the service may cost: `make budget` fails when it costs 5% more than benchmarks/budget.json.
+"""Check the service's costs: `make budget` fails if a cost exceeds benchmarks/budget.json by 5%.
 
 The unpacked package runs on the functions' version of Python, whichever version runs this program.
-Everywhere, the budget compares the modules and the bytes of source that a cold start loads, and the
+The budget always compares the modules and the bytes of source that a cold start loads, and the
 package's bytes. It compares the instructions of a cold start and of a further get, list and create
 if valgrind is installed and the build of Python is the one that the file names, because each build
-has other counts. `--update` writes what can be measured here; commit that with the reason.
+needs another number of instructions. `--update` writes the current costs. Commit them with the
+reason.
 """
 
 import argparse
@@ -24,64 +25,63 @@ BUILD = """
 from platform import machine, python_compiler, python_version
 print(python_version(), python_compiler(), machine(), sep=", ")
 """
-FIRST = "logging"  # which AWS's runtime client imports, too
 
 Costs = Mapping[str, float]
 
 
 def main() -> int:
-    """Compare, or write the file anew; return the exit code."""
+    """Compare with the budget, or write a new budget. Return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.budget", description=__doc__)
-    parser.add_argument("--update", action="store_true", help="write what it costs now")
+    parser.add_argument("--update", action="store_true", help="write the current costs")
     update = parser.parse_args().update
     budget = json.loads(FILE.read_text()) if FILE.exists() else {}
     try:
         python = interpreter()
         counts = has_valgrind() and (update or budget.get("python") == build(python))
-        costs = measured(python, counts=counts)
+        costs = measure(python, counts=counts)
     except (MeasuringError, packaging.PackagingError) as error:
-        print(f"nothing can be measured: {error}", file=sys.stderr)
+        print(f"error: the costs can't be measured: {error}", file=sys.stderr)
         return 1
     if update:
         return write(build(python), costs)
     if not counts:
-        print(f"instructions are not counted: no valgrind, or no Python {budget.get('python')}")
+        print(f"no instructions, because valgrind or Python {budget.get('python')} is missing")
     return compare(budget, costs)
 
 
 def interpreter() -> Path:
-    """Return a Python as the functions have it. Raises MeasuringError."""
+    """Return an interpreter of the functions' version. Raises MeasuringError."""
     if python := interpreters.find(stages.PYTHON):
         return python
-    raise MeasuringError(f"there is no Python {stages.PYTHON} here. {interpreters.ADVICE}")
+    raise MeasuringError(f"Python {stages.PYTHON} is not installed. {interpreters.ADVICE}")
 
 
 def build(python: Path) -> str:
-    """Return the release, compiler and machine of a Python, which its counts depend on."""
+    """Return the release, compiler and machine of a Python, which determine its instructions."""
     command = [str(python), "-c", BUILD]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
 
 
-def measured(python: Path, *, counts: bool) -> dict[str, float]:
-    """Return what the service costs now."""
-    with TemporaryDirectory(prefix="customers-budget-") as place:
-        made, package = Path(place, "made"), Path(place, "package")
-        packaging.build(stages.named("dev"), made)
-        unpack(made, package, python)
-        with package_meter(python, FIRST, package) as taken:
-            told = taken.told(OURS)
-            instructions = taken.costs(OURS) if counts else {}
-        size = (made / "deployment.zip").stat().st_size
+def measure(python: Path, *, counts: bool) -> dict[str, float]:
+    """Return the service's current costs."""
+    with TemporaryDirectory(prefix="customers-budget-") as directory:
+        out, package = Path(directory, "out"), Path(directory, "package")
+        packaging.build(stages.named("dev"), out)
+        unpack(out, package, python)
+        with package_meter(python, package) as meter:
+            statistics = meter.statistics(OURS)
+            instructions = meter.costs(OURS) if counts else {}
+        size = (out / "deployment.zip").stat().st_size
     return {
         **{f"{name} instructions": round(count) for name, count in instructions.items()},
-        "modules loaded": told.modules,
-        "bytes of source loaded": told.sources,
+        "modules loaded": statistics.modules,
+        "bytes of source loaded": statistics.sources,
         "bytes of the package": size,
     }
 
 
 def package_size() -> int:
-    """Return the size of what is uploaded for the functions of the API, zipped."""
+    """Return the bytes of the zipped package of the API's functions."""
     with TemporaryDirectory(prefix="customers-budget-") as out:
         packaging.build(stages.named("dev"), Path(out))
         return Path(out, "deployment.zip").stat().st_size
@@ -90,12 +90,12 @@ def package_size() -> int:
 def write(python: str, costs: Costs) -> int:
     counted = {"python": python} if has_valgrind() else {}
     FILE.write_text(json.dumps({**counted, **costs}, indent=2) + "\n")
-    print(f"{FILE.relative_to(ROOT)} is written")
+    print(f"wrote {FILE.relative_to(ROOT)}")
     return 0
 
 
 def compare(budget: Mapping[str, float], costs: Costs) -> int:
-    """Print each cost beside its budget; return 1 if one has outgrown it."""
+    """Print each cost with its budget. Return 1 if a cost exceeds its budget by 5%."""
     print(f"{'':26}{'budget':>14}{'now':>14}{'ratio':>8}")
     ratios = {name: cost / budget[name] for name, cost in costs.items()}
     for name, ratio in ratios.items():
@@ -103,7 +103,10 @@ def compare(budget: Mapping[str, float], costs: Costs) -> int:
         print(f"{name:26}{budget[name]:14,}{costs[name]:14,}{ratio:8.3f}{verdict}")
     if max(ratios.values()) <= ALLOWED:
         return 0
-    print("Make it cheaper; or, if it is worth it, `make budget ARGS=--update` and say why.")
+    print(
+        "Reduce the cost. If it is justified, run `make budget ARGS=--update`, and state the reason"
+        " in the commit."
+    )
     return 1
 
 

@@ -1,9 +1,9 @@
-"""How fast the local Data API server is: `python -m benchmarks.data_api`.
+"""Measure the speed of the local Data API server: `python -m benchmarks.data_api`.
 
-It starts a private MariaDB and the server, and reads rows by their primary key: through PyMySQL,
-through the server by a bare socket (so that it is the server that is measured, not its client),
-through the server by boto3, and through the server over 8 keep-alive connections at once. All
-four take turns in many short slices: what disturbs the machine disturbs all of them alike.
+Starts a private database and the server, and reads rows by primary key: through PyMySQL; through
+the server with a bare socket, which excludes the cost of a client; through the server with boto3;
+and through the server over 8 keep-alive connections at once. All four take turns in many short
+slices, so that a disturbance of the machine affects all of them equally.
 """
 
 import argparse
@@ -29,20 +29,24 @@ import uvloop
 from botocore.config import Config
 from tqdm import tqdm
 
+from benchmarks import servers
 from chalicelib.database.mysql import connection_arguments
 from local import engines
-from local.database_server import DatabaseServer
-from local.processes import Child, LocalError, answers, free_port
+from local.processes import LocalError
 
 ROWS = 1000
 CONNECTIONS = 8
 CALLS = 100
-"""Calls one after the other in a slice."""
+"""Consecutive calls in a slice."""
 LOAD_SECONDS = 0.5
-"""How long a slice of calls side by side takes."""
+"""Duration of a slice of concurrent calls, in seconds."""
 
 TABLE = "CREATE TABLE people (id INT PRIMARY KEY, name VARCHAR(100), created_at DATETIME(6))"
-FILL = "INSERT INTO people SELECT seq, CONCAT('name ', seq), NOW(6) FROM seq_1_to_1000"
+FILL = """
+INSERT INTO people
+WITH RECURSIVE numbers AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM numbers WHERE n < %s)
+SELECT n, CONCAT('name ', n), NOW(6) FROM numbers
+"""
 SELECT = "SELECT id, name, created_at FROM people WHERE id = "
 ARNS = {
     "resourceArn": "arn:aws:rds:eu-central-1:123456789012:cluster:benchmark",
@@ -54,14 +58,14 @@ Read = Callable[[int], object]
 
 @dataclass
 class Measured:
-    """What one way of reading took in each slice, in milliseconds a call."""
+    """The duration of one way of reading in each slice, in milliseconds per call."""
 
     name: str
     read: Read
     medians: list[float] = field(default_factory=list)
 
     def slice(self) -> None:
-        """Read some rows one after the other."""
+        """Read some rows one after another."""
         times = []
         for number in numbers(CALLS):
             started = time.perf_counter()
@@ -75,8 +79,8 @@ class Measured:
 
 
 def numbers(count: int) -> list[int]:
-    """Return the ids of rows to read."""
-    return random.choices(range(1, ROWS + 1), k=count)  # noqa: S311 (no secret)
+    """Return random ids of rows."""
+    return random.choices(range(1, ROWS + 1), k=count)  # noqa: S311 (not a secret)
 
 
 def request(number: int) -> bytes:
@@ -87,9 +91,9 @@ def request(number: int) -> bytes:
     return (head + body).encode()
 
 
-def is_whole(answer: bytes) -> bool:
-    """Whether all of an answer is there; raises RuntimeError if it is not the row."""
-    head, _, body = answer.partition(b"\r\n\r\n")
+def is_whole(response: bytes) -> bool:
+    """Return whether the response is complete. Raises RuntimeError if it is not the row."""
+    head, _, body = response.partition(b"\r\n\r\n")
     length = head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0]
     if not length or len(body) < int(length):
         return False
@@ -113,10 +117,10 @@ def by_socket(port: int) -> Read:
 
     def read(number: int) -> object:
         connection.sendall(request(number))
-        answer = connection.recv(65_536)
-        while not is_whole(answer):
-            answer += connection.recv(65_536)
-        return answer
+        response = connection.recv(65_536)
+        while not is_whole(response):
+            response += connection.recv(65_536)
+        return response
 
     return read
 
@@ -127,7 +131,7 @@ def by_boto3(port: int) -> Read:
         endpoint_url=f"http://127.0.0.1:{port}",
         region_name="eu-central-1",
         aws_access_key_id="benchmark",
-        aws_secret_access_key="benchmark",  # noqa: S106 (nobody's)
+        aws_secret_access_key="benchmark",  # noqa: S106 (not a real key)
         config=Config(retries={"total_max_attempts": 1}),
     )
 
@@ -139,33 +143,33 @@ def by_boto3(port: int) -> Read:
 
 
 class Reader(asyncio.Protocol):
-    """A keep-alive connection that asks again as soon as it has its answer."""
+    """A keep-alive connection that sends the next request as soon as it has its response."""
 
     def __init__(self) -> None:
         self.count = 0
-        self._answer = b""
+        self._response = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: Any = transport
-        self._ask()
+        self._send()
 
     def data_received(self, data: bytes) -> None:
-        self._answer += data
-        if is_whole(self._answer):
+        self._response += data
+        if is_whole(self._response):
             self.count += 1
-            self._answer = b""
-            self._ask()
+            self._response = b""
+            self._send()
 
-    def _ask(self) -> None:
+    def _send(self) -> None:
         self._transport.write(request(*numbers(1)))
 
 
 async def load(port: int) -> float:
-    """Return how many rows a second all connections together read."""
+    """Return the rows per second that all connections read together."""
     loop = asyncio.get_running_loop()
     pairs = [await loop.create_connection(Reader, "127.0.0.1", port) for _ in range(CONNECTIONS)]
     readers = [reader for _, reader in pairs]
-    await asyncio.sleep(LOAD_SECONDS / 10)  # until all are at work
+    await asyncio.sleep(LOAD_SECONDS / 10)  # until all connections are busy
     before, started = sum(reader.count for reader in readers), time.perf_counter()
     await asyncio.sleep(LOAD_SECONDS)
     count, seconds = sum(reader.count for reader in readers), time.perf_counter() - started
@@ -175,28 +179,21 @@ async def load(port: int) -> float:
 
 
 @contextmanager
-def servers() -> Iterator[tuple[str, int]]:
-    """Run MariaDB and the Data API; yields the database's URL and the Data API's port."""
-    with TemporaryDirectory(prefix="benchmark-") as directory:
-        database = DatabaseServer(Path(directory, "database"), free_port())
-        try:
-            database.start()
+def running() -> Iterator[tuple[str, int]]:
+    """Run a database with a table, and the server. Yield the URL and the server's port."""
+    with TemporaryDirectory(prefix="benchmark-") as name:
+        directory = Path(name)
+        with servers.database(directory) as database:
             with pymysql.connect(**connection_arguments(database.url)) as session:
                 session.cursor().execute(TABLE)
-                session.cursor().execute(FILL)
-            port = free_port()
-            command = [sys.executable, "-m", "local.data_api", "--port", str(port)]
-            environment = {**os.environ, "DATABASE_URL": database.url}
-            with Child("data-api", command, Path(directory, "log"), environment) as server:
-                server.wait_until(lambda: answers(port), seconds=10)
+                session.cursor().execute(FILL, [ROWS])
+            with servers.data_api(directory, database.url) as port:
                 yield database.url, port
-        finally:
-            database.stop()
 
 
 def measure(rounds: int) -> tuple[list[Measured], list[float]]:
-    """Return the ways of reading with their times, and the rates over many connections."""
-    with servers() as (url, port):
+    """Return the ways of reading with their durations, and the rates over many connections."""
+    with running() as (url, port):
         ways = [
             Measured("PyMySQL", by_pymysql(url)),
             Measured("Data API, bare socket", by_socket(port)),
@@ -211,23 +208,23 @@ def measure(rounds: int) -> tuple[list[Measured], list[float]]:
 
 
 REPORT = """
-| one row by its key    | median     | to PyMySQL |
+| row by primary key    | median     | to PyMySQL |
 |-----------------------|------------|------------|
 {rows}
 
-Overhead of the server over PyMySQL: {overhead:.2f} ms a call (target: at most 1.5).
-{connections} keep-alive connections: {rate:,.0f} SELECTs a second, {slowest:,.0f} to {fastest:,.0f}
-(target: at least 1,500).
+Overhead of the server over PyMySQL: {overhead:.2f} ms per call (target: at most 1.5).
+{connections} keep-alive connections: {rate:,.0f} SELECTs per second, {slowest:,.0f} to
+{fastest:,.0f} (target: at least 1,500).
 
-Method: {rounds} rounds; in each, {calls} calls in each way one after the other, then {load:g} s of
-bare sockets side by side. Medians of the rounds' medians; the overhead is the median of the
-rounds' differences. Client, server and database on one machine: {cores} cores, Python {python},
-{database}.
+Method: {rounds} rounds. Each has {calls} consecutive calls in each way, then {load:g} s of
+concurrent calls through bare sockets. The table shows medians of the rounds' medians. The overhead
+is the median of the rounds' differences. Client, server and database run on one machine: {cores}
+cores, Python {python}, {database}.
 """
 
 
 def report(ways: list[Measured], rates: list[float]) -> str:
-    """Return the table, and how it was made."""
+    """Return the table, with the method."""
     direct, bare, _ = ways
     return REPORT.format(
         rows="\n".join(
@@ -252,7 +249,10 @@ def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.data_api", description=__doc__)
     parser.add_argument(
-        "--rounds", type=int, default=30, help="about a second each (default: %(default)s)"
+        "--rounds",
+        type=int,
+        default=30,
+        help="number of rounds, about a second each (default: %(default)s)",
     )
     rounds = parser.parse_args().rounds
     if rounds < 1:

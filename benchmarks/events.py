@@ -1,10 +1,16 @@
-"""Requests as API Gateway hands them to a function (REST API, payload 1.0)."""
+"""Requests as API Gateway passes them to a function (REST API, payload 1.0)."""
 
 import json
+import os
 from typing import Any
 
 CUSTOMER_ID = "019a0b4c-7a10-7cc3-98c4-dc0c0c07398f"
-TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0"
+SAMPLED = "BENCHMARK_SAMPLED"
+"""The environment variable that states whether requests are sampled: "1" or "0", the default."""
+TRACE = (
+    "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8"
+    f";Sampled={os.environ.get(SAMPLED, '0')}"
+)
 HEADERS = {
     "Accept": "application/json",
     "Accept-Encoding": "gzip, deflate, br",
@@ -32,8 +38,8 @@ AUTHORIZER = {
 
 
 def event(kind: str, number: int) -> dict[str, Any]:
-    """Return the request of a kind: `get`, `list` or `create`, each of which creates another."""
-    resource = "/customers/{customer_id}" if kind == "get" else "/customers"
+    """Return a request of a kind: `health`, `get`, `list`, or `create` with another customer."""
+    resource = {"health": "/health", "get": "/customers/{customer_id}"}.get(kind, "/customers")
     path = resource.replace("{customer_id}", CUSTOMER_ID)
     method = "POST" if kind == "create" else "GET"
     query = {"limit": "50"} if kind == "list" else {}

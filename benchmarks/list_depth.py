@@ -1,11 +1,11 @@
-"""What a page of the list costs at its start and at its end: `python -m benchmarks.list_depth`.
+"""Compare the cost of list pages at the start and at the end: `python -m benchmarks.list_depth`.
 
-It fills a private MariaDB with customers, walks a few pages of each list, and measures pages at
-its start and at its end: the first page is always the list's, the last one ends it. The end is
-found by walking the list in the opposite order and turning back. Both places take turns, page by
-page, so that a disturbance affects both. `chalicelib.customers.lists` reads each page through
-PyMySQL, so that the database is measured. A ratio is that of the medians.
-Searches are not the same at any depth but by their number of matches: they are listed with it.
+Fills a private MariaDB as `benchmarks.growth` does, and measures pages at the start and at the end
+of each list, including the first and the last page. To find the end, it reads the list in the
+opposite order. Both places alternate, page by page, so that a disturbance affects both.
+`chalicelib.customers.lists` reads the pages through PyMySQL, so that only the database is measured.
+A ratio compares medians. The cost of a search depends on its number of matches, so the report has
+both.
 """
 
 import argparse
@@ -13,9 +13,7 @@ import json
 import os
 import platform
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from statistics import median
@@ -25,55 +23,30 @@ from uuid import UUID
 
 from tqdm import tqdm
 
-import migrations
+from benchmarks.growth import filling
+from benchmarks.growth.measuring import milliseconds
+from benchmarks.growth.requests import KEY, LISTS, SEARCHES, cursor_after
+from benchmarks.results import table
 from chalicelib.customers import lists
 from chalicelib.customers.lists import Query
 from chalicelib.database import Database, connect
-from chalicelib.http import pagination
-from chalicelib.http.pagination import Position
 from chalicelib.settings import Settings
-from local import engines, seed
-from local.database_server import DatabaseServer
-from local.processes import LocalError, free_port
+from local import seed
+from local.processes import LocalError
 
-KEY = b"signs the cursors of the benchmark"
-HIGHEST_RATIO = 1.3
-# of a server whose keys are in memory, as a production server's are
-MEMORY = {
-    "innodb-buffer-pool-size": "3G",
-    "innodb-log-file-size": "1G",
-    "innodb-flush-log-at-trx-commit": "0",
-}
-LISTS = {
-    "-created_at": Query(),
-    "created_at": Query(sort="created_at"),
-    "-updated_at": Query(sort="-updated_at"),
-    "updated_at": Query(sort="updated_at"),
-    "status=active": Query(status="active"),
-    "status=inactive": Query(status="inactive"),
-    "status=inactive, -updated_at": Query(status="inactive", sort="-updated_at"),
-    "include_deleted": Query(include_deleted=True),
-    "include_deleted, updated_at": Query(include_deleted=True, sort="updated_at"),
-    "fields=id,email": Query(fields=("id", "email")),
-    "q=mar": Query(q="mar"),
-    "q=mar, status=inactive": Query(q="mar", status="inactive"),
-}
-# each third is of one company, each 10th was changed since, at times all over an hour, and each
-# 50th deleted
-AFTERWARDS = (
-    """UPDATE customers SET company_name = 'Widespread Ltd'
-       WHERE CONV(HEX(RIGHT(id, 4)), 16, 10) % 3 = 0""",
-    """UPDATE customers SET updated_at = updated_at
-       + INTERVAL 300000 + CONV(HEX(RIGHT(id, 2)), 16, 10) * 54925 MICROSECOND
-       WHERE CONV(HEX(RIGHT(id, 4)), 16, 10) % 10 = 3""",
-    "UPDATE customers SET deleted_at = updated_at WHERE CONV(HEX(RIGHT(id, 4)), 16, 10) % 50 = 7",
-    "ANALYZE TABLE customers",
+MAX_RATIO = 1.3
+# A third of the customers have the same company, for a search with many matches.
+WIDESPREAD = (
+    "UPDATE customers SET company_name = 'Widespread Ltd'"
+    " WHERE CONV(HEX(RIGHT(id, 4)), 16, 10) % 3 = 0"
 )
 MATCHES = (
     "SELECT COUNT(*) AS matches FROM customers WHERE state = 'live' AND (name LIKE :q"
     " OR family_name LIKE :q OR company_name LIKE :q OR email_key LIKE LOWER(:q))"
 )
-SEARCHES = ("smith", "an", "mar", "ma", "wide", "xyzzy")
+PREFIXES = ("smith", "an", "mar", "ma", "wide", "xyzzy")
+
+Cursors = Sequence[str | None]
 
 
 class Measured(NamedTuple):
@@ -87,127 +60,105 @@ class Measured(NamedTuple):
         return median(self.end) / median(self.start)
 
 
-@contextmanager
-def filled(customers: int) -> Iterator[Database]:
-    """Run a MariaDB with so many customers, some of them deleted, some changed since."""
-    with TemporaryDirectory(prefix="benchmark-") as directory:
-        server = DatabaseServer(Path(directory, "database"), free_port(), MEMORY)
-        try:
-            server.start()
-            settings = Settings(database_url=server.url)
-            migrations.apply(connect(settings), connect(settings), migrations.read(), print)
-            seed.load(connect(settings), customers)
-            for statement in AFTERWARDS:
-                connect(settings).fetch_all(statement)
-            yield connect(settings)
-        finally:
-            server.stop()
-
-
-def last_pages(database: Database, query: Query) -> list[str | None]:
-    """Return the cursors of the last pages, found from behind."""
-    opposite = query.sort[1:] if query.sort.startswith("-") else f"-{query.sort}"
-    behind = query._replace(sort=opposite, limit=100, fields=("id", "updated_at"))
-    items = json.loads(lists.page(database, behind, KEY).items)
-    return [
-        pagination.encode(KEY, query.listed, position(query, items[n]))
-        for n in range(20, len(items))
-    ]
-
-
-def position(query: Query, item: dict[str, str]) -> Position:
-    updated_at = datetime.fromisoformat(item["updated_at"])
-    is_by_update = query.order[0] == "updated_at"
-    return Position(UUID(item["id"]), updated_at if is_by_update else None)
-
-
-def first_pages(database: Database, query: Query, count: int) -> list[str | None]:
-    """Return the cursors of the first pages; the very first has none."""
-    found: list[str | None] = [None]
-    while len(found) < count and (
-        following := lists.page(database, query._replace(cursor=found[-1]), KEY).cursor
+def first_pages(database: Database, query: Query, count: int = 20) -> Cursors:
+    """Return the cursors of the first pages. The first page has none."""
+    cursors: list[str | None] = [None]
+    while len(cursors) < count and (
+        cursor := lists.page(database, query._replace(cursor=cursors[-1]), KEY).cursor
     ):
-        found.append(following)
-    return found
+        cursors.append(cursor)
+    return cursors
+
+
+def last_pages(database: Database, query: Query) -> Cursors:
+    """Return the cursors of the last pages. A list of one page has none."""
+    opposite = query.sort[1:] if query.sort.startswith("-") else f"-{query.sort}"
+    backwards = query._replace(sort=opposite, limit=100, fields=("id", "updated_at"))
+    items = json.loads(lists.page(database, backwards, KEY).items)
+    cursors = [
+        cursor_after(query, UUID(item["id"]), datetime.fromisoformat(item["updated_at"]))
+        for item in items[query.limit :]
+    ]
+    return cursors or [None]
+
+
+def time_page(database: Database, query: Query) -> float:
+    return milliseconds(lambda database: lists.page(database, query, KEY), database)
 
 
 def measure(database: Database, query: Query, pages: int) -> Measured:
-    starts, ends = first_pages(database, query, 20), last_pages(database, query)
+    places = first_pages(database, query), last_pages(database, query)
     measured = Measured([], [])
     for n in range(pages):
-        for times, places in zip(measured, (starts, ends), strict=True):
-            at = query._replace(cursor=places[n % len(places)])
-            started = time.perf_counter()
-            lists.page(database, at, KEY)
-            times.append((time.perf_counter() - started) * 1000)
+        for times, cursors in zip(measured, places, strict=True):
+            page = query._replace(cursor=cursors[n % len(cursors)])
+            times.append(time_page(database, page))
     return measured
 
 
-def search(database: Database, q: str) -> tuple[str, int, float]:
-    """Return how many customers match, and what their first page takes."""
+def search(database: Database, q: str) -> list[str]:
+    """Return a search, its number of matches, and the milliseconds of its first page."""
     row = database.fetch_one(MATCHES, q=f"{q}%")
-    times = []
-    for _ in range(15):
-        started = time.perf_counter()
-        lists.page(database, Query(q=q), KEY)
-        times.append((time.perf_counter() - started) * 1000)
-    return q, int(str(row and row["matches"])), median(times)
+    matches = int(str(row and row["matches"]))
+    times = [time_page(database, Query(q=q)) for _ in range(15)]
+    return [f"q={q}", f"{matches:,}", f"{median(times):.2f} ms"]
 
 
 REPORT = """
-| list                         | start      | end        | ratio |
-|------------------------------|------------|------------|-------|
 {lists}
 
-| search     | matches | first page |
-|------------|---------|------------|
 {searches}
 
 Highest ratio: {highest:.2f} (target: at most {target}).
 
-Method: {customers:,} customers; {pages} pages of 20 at each place of each list, in turns; medians.
-In the process of the client: {cores} cores, Python {python}, {database}, keys in memory.
+Method: {customers:,} customers; {pages} pages of 20 at each end of each list, which alternate;
+medians. Client and database on one machine: {cores} cores, Python {python}, {database}, indexes in
+memory.
 """
 
 
-def report(lists: dict[str, Measured], searches: list[tuple[str, int, float]], **more: int) -> str:
-    """Return the tables, and how they were made."""
+def report(results: dict[str, Measured], searches: list[list[str]], **numbers: int) -> str:
+    """Return the tables, with the method."""
+    rows = [
+        [name, *(f"{median(times):.2f} ms" for times in measured), f"{measured.ratio:.2f}"]
+        for name, measured in results.items()
+    ]
     return REPORT.format(
-        lists="\n".join(
-            f"| {name:<28} | {median(times.start):7.2f} ms | {median(times.end):7.2f} ms"
-            f" | {times.ratio:5.2f} |"
-            for name, times in lists.items()
-        ),
-        searches="\n".join(
-            f"| q={q:<8} | {matches:7,} | {took:7.2f} ms |" for q, matches, took in searches
-        ),
-        highest=max(times.ratio for times in lists.values()),
-        target=HIGHEST_RATIO,
+        lists=table(["list", "start", "end", "ratio"], rows),
+        searches=table(["search", "matches", "first page"], searches),
+        highest=max(measured.ratio for measured in results.values()),
+        target=MAX_RATIO,
         cores=os.cpu_count(),
         python=platform.python_version(),
-        database=engines.selected().find(),
-        **more,
+        database=filling.ENGINE.find(),
+        **numbers,
     ).strip()
 
 
 def main() -> None:
-    """Measure, and print the tables; fail when a ratio is too high."""
+    """Measure and print the tables. Fail if a ratio is too high."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.list_depth", description=__doc__)
     parser.add_argument("--customers", type=seed.positive, default=100_000, help="(%(default)s)")
     parser.add_argument("--pages", type=seed.positive, default=300, help="(%(default)s)")
     arguments = parser.parse_args()
     try:
-        with filled(arguments.customers) as database:
-            lists = {
+        with (
+            TemporaryDirectory(prefix="benchmark-") as directory,
+            filling.running(Path(directory), [arguments.customers]) as (_, urls),
+        ):
+            url = urls[arguments.customers]
+            filling.fetch(url, WIDESPREAD)
+            filling.fetch(url, "ANALYZE TABLE customers")
+            database = connect(Settings(database_url=url))
+            results = {
                 name: measure(database, query, arguments.pages)
-                for name, query in tqdm(LISTS.items(), desc="lists", leave=False)
+                for name, query in tqdm((LISTS | SEARCHES).items(), desc="lists", leave=False)
             }
-            searches = [search(database, q) for q in SEARCHES]
+            searches = [search(database, q) for q in PREFIXES]
     except LocalError as error:
         sys.exit(f"benchmark: {error}")
-    print(report(lists, searches, customers=arguments.customers, pages=arguments.pages))
-    if max(times.ratio for times in lists.values()) > HIGHEST_RATIO:
-        sys.exit(1)
+    print(report(results, searches, customers=arguments.customers, pages=arguments.pages))
+    sys.exit(any(measured.ratio > MAX_RATIO for measured in results.values()))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""The process that is measured: `python -m benchmarks.measured first module handler kind requests`.
+"""The measured process: `python -m benchmarks.measured first module handler kind requests`.
 
-It imports `first`, which a Lambda function has before any code of its own (AWS's runtime client),
-then the module, and hands its handler requests of a kind. Without requests it imports only
-`first`: that is what there is to subtract. A further argument has it tell of itself at the end.
+Imports `first`, which a Lambda function has already loaded (AWS's runtime client). Then it imports
+the module, and passes requests of a kind to its handler. Without requests, it only imports `first`,
+which is the baseline to subtract. With a further argument, it prints its statistics at the end.
 """
 
 import importlib
@@ -26,28 +26,28 @@ CONTEXT = SimpleNamespace(
 
 
 def main() -> None:
-    """Import, and answer."""
+    """Import the module, and pass the requests to its handler."""
     first, module, name, kind, requests = sys.argv[1:6]
     os.environ["_X_AMZN_TRACE_ID"] = TRACE
     importlib.import_module(first)
     events = [event(kind, number) for number in range(int(requests))]
     if events:
         handler = getattr(importlib.import_module(module), name)
-        for each in events:
-            answer(handler, each)
+        for request in events:
+            handle(handler, request)
     if sys.argv[6:]:
-        tell()
+        print_statistics()
 
 
-def answer(handler: Any, request: dict[str, Any]) -> None:
-    """Be the runtime client for one request."""
-    said = handler(request, CONTEXT)
-    if said["statusCode"] not in {200, 201}:
-        sys.exit(f"{request['path']}: {said}")
+def handle(handler: Any, request: dict[str, Any]) -> None:
+    """Call the handler as the runtime client does."""
+    response = handler(request, CONTEXT)
+    if response["statusCode"] not in {200, 201}:
+        sys.exit(f"{request['path']}: {response}")
 
 
-def tell() -> None:
-    """Say what this process is: modules, bytes of their sources, peak of memory, CPU seconds."""
+def print_statistics() -> None:
+    """Print the number of modules, bytes of their sources, peak memory and CPU seconds."""
     import resource
 
     used = resource.getrusage(resource.RUSAGE_SELF)

@@ -1,14 +1,14 @@
-"""What a fresh process costs: user-space instructions by valgrind, or CPU seconds without it.
+"""Measure the cost of a fresh process: user-space instructions (valgrind), or CPU seconds.
 
-Instructions hardly depend on what else the machine does. Bytecode is compiled before anything is
-counted, and kept in a directory of its own.
+The number of instructions hardly depends on other load on the machine. Bytecode is compiled before
+the measurement.
 """
 
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,9 +22,10 @@ ROOT = Path(__file__).parent.parent
 KINDS = ("get", "list", "create")
 VALGRIND = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
 INSTRUCTIONS = re.compile(r"I\s+refs:\s+([\d,]+)")
-BEFORE = 50  # requests, until a process does what it always does
-MORE = dict.fromkeys(KINDS, 50)  # so many that a dict that is resized once hardly counts
-MORE_BY_CLOCK = dict.fromkeys(KINDS, 500)  # as seconds vary
+FIRST = "logging"  # AWS's runtime client imports it, too
+BEFORE = 50  # requests until a process reaches its steady state
+FURTHER = 50  # enough requests that one resized dict hardly changes the mean
+FURTHER_BY_CLOCK = 500  # because seconds vary more
 LAMBDA = {
     "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
     "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
@@ -49,14 +50,14 @@ LAMBDA = {
 
 
 class Program(NamedTuple):
-    """Where a program's handler is."""
+    """The location of a program's handler."""
 
     module: str
     handler: str = "handler"
 
 
-class Told(NamedTuple):
-    """Modules that a cold start loads, bytes of their sources, bytes of memory at most."""
+class Statistics(NamedTuple):
+    """Modules that a cold start loads, bytes of their sources, and peak bytes of memory."""
 
     modules: int
     sources: int
@@ -65,45 +66,62 @@ class Told(NamedTuple):
 
 OURS = Program("app", "app")
 Costs = dict[str, float]
-"""What the cold start and a further request of each kind cost."""
+"""The costs of a cold start, and of a further request of each kind."""
 
 
 class MeasuringError(Exception):
-    """A program did not do what it is measured for; the message is what it said."""
+    """A program failed. The message is its output."""
 
 
 class Meter:
-    """Runs programs in fresh processes of a Python, in which `first` is imported first."""
+    """Runs programs in fresh processes, with the environment variables of a function.
+
+    Each process runs the command `python` in `folder`, and imports the module `first` before
+    anything else. `variables` are additional environment variables, such as `HOME`.
+    """
 
     def __init__(
-        self, python: Iterable[str], first: str, folder: Path, environment: Mapping[str, str]
+        self,
+        python: Iterable[str],
+        variables: Mapping[str, str],
+        folder: Path = ROOT,
+        first: str = FIRST,
     ) -> None:
         self._command = [*python, "-m", "benchmarks.measured", first]
         self._folder = folder
-        self._environment = environment
+        self._environment = {**LAMBDA, "PATH": os.environ.get("PATH", os.defpath), **variables}
 
-    def costs(self, program: Program, *, by_valgrind: bool = True) -> Costs:
-        """Return the costs of a program, in instructions or in seconds."""
-        for kind in KINDS:
-            self._run([], program, kind, 1)  # which compiles
-        more = MORE if by_valgrind else MORE_BY_CLOCK
+    def costs(
+        self, program: Program, kinds: Sequence[str] = KINDS, *, by_valgrind: bool = True
+    ) -> Costs:
+        """Return the costs of a program, in instructions or in seconds.
+
+        The cold start includes one request of the first kind.
+        """
+        for kind in kinds:
+            self._run([], program, kind, 1)  # compiles the bytecode
+        further = FURTHER if by_valgrind else FURTHER_BY_CLOCK
+        warm = [(kind, BEFORE + n) for kind in kinds for n in (0, further)]
+        runs = [(kinds[0], 0), (kinds[0], 1), *warm]
         count = self._instructions if by_valgrind else self._seconds
         with ThreadPoolExecutor(os.cpu_count() if by_valgrind else 1) as pool:
-            counts = pool.map(lambda run: count(program, *run), runs(more))
-            found = dict(zip(runs(more), counts, strict=True))
-        warm = {
-            kind: (found[kind, BEFORE + n] - found[kind, BEFORE]) / n for kind, n in more.items()
+            counts = dict(zip(runs, pool.map(lambda run: count(program, *run), runs), strict=True))
+        return {
+            "cold": counts[kinds[0], 1] - counts[kinds[0], 0],
+            **{
+                kind: (counts[kind, BEFORE + further] - counts[kind, BEFORE]) / further
+                for kind in kinds
+            },
         }
-        return {"cold": found["get", 1] - found["get", 0], **warm}
 
     def cold(self, program: Program) -> float:
         """Return the instructions of a cold start."""
         return self._instructions(program, "get", 1) - self._instructions(program, "get", 0)
 
-    def told(self, program: Program) -> Told:
-        """Return what a process says of itself after its first request."""
-        modules, sources, peak, _ = self._run([], program, "get", 1, "tell").split()[-4:]
-        return Told(int(modules), int(sources), int(peak) * 1024)
+    def statistics(self, program: Program) -> Statistics:
+        """Return the statistics of a process after its first request."""
+        modules, sources, peak, _ = self._run([], program, "get", 1, "statistics").split()[-4:]
+        return Statistics(int(modules), int(sources), int(peak) * 1024)
 
     def _instructions(self, program: Program, kind: str, requests: int) -> float:
         match = INSTRUCTIONS.search(self._run(VALGRIND, program, kind, requests))
@@ -112,10 +130,10 @@ class Meter:
         return float(match[1].replace(",", ""))
 
     def _seconds(self, program: Program, kind: str, requests: int) -> float:
-        return float(self._run([], program, kind, requests, "tell").split()[-1])
+        return float(self._run([], program, kind, requests, "statistics").split()[-1])
 
     def _run(self, by: list[str], program: Program, kind: str, requests: int, *more: str) -> str:
-        done = subprocess.run(  # noqa: S603 (this program)
+        completed = subprocess.run(  # noqa: S603 (this program)
             [*by, *self._command, *program, kind, str(requests), *more],
             cwd=self._folder,
             env=self._environment,
@@ -124,9 +142,9 @@ class Meter:
             text=True,
             check=False,
         )
-        if done.returncode:
-            raise MeasuringError(f"{program.module}, {kind}: {done.stderr.strip()[-2000:]}")
-        return done.stderr
+        if completed.returncode:
+            raise MeasuringError(f"{program.module}, {kind}: {completed.stderr.strip()[-2000:]}")
+        return completed.stderr
 
 
 def runs(more: Mapping[str, int]) -> list[tuple[str, int]]:
@@ -137,34 +155,36 @@ def runs(more: Mapping[str, int]) -> list[tuple[str, int]]:
 
 @contextmanager
 def meter(python: str, first: str) -> Iterator[Meter]:
-    """Give a meter whose programs have the environment of a function, and the stub."""
+    """Yield a meter whose programs use the stub and store bytecode in a temporary directory."""
     with stub.running() as address, TemporaryDirectory(prefix="customers-bytecode-") as bytecode:
-        more = {"AWS_ENDPOINT_URL_RDS_DATA": address, "PYTHONPYCACHEPREFIX": bytecode}
-        path = {"PATH": os.environ.get("PATH", os.defpath), "HOME": bytecode}
-        yield Meter([python], first, ROOT, {**LAMBDA, **path, **more})
+        variables = {"PYTHONPYCACHEPREFIX": bytecode, "HOME": bytecode}
+        yield Meter([python], {"AWS_ENDPOINT_URL_RDS_DATA": address, **variables}, first=first)
 
 
 @contextmanager
-def package_meter(python: Path, first: str, package: Path) -> Iterator[Meter]:
+def package_meter(python: Path, package: Path, first: str = FIRST) -> Iterator[Meter]:
     """Yield a meter whose programs can import an unpacked package and Python's own library only.
 
     As in a function, Python can't write bytecode, and uses that of the package.
     """
     with stub.running() as address:
-        more = {"AWS_ENDPOINT_URL_RDS_DATA": address, "PYTHONPATH": str(package / "python")}
-        more["PYTHONDONTWRITEBYTECODE"] = "1"
-        path = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(package)}
-        yield Meter([str(python), "-S"], first, package, {**LAMBDA, **path, **more})
+        variables = {
+            "AWS_ENDPOINT_URL_RDS_DATA": address,
+            "HOME": str(package),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPATH": str(package / "python"),
+        }
+        yield Meter([str(python), "-S"], variables, package, first)
 
 
-def unpack(made: Path, target: Path, python: Path) -> None:
-    """Unpack what `packaging.build` made into a folder, with the programs that measure it.
+def unpack(build: Path, target: Path, python: Path) -> None:
+    """Unpack the output of `packaging.build` into a folder, and add the measuring programs.
 
-    Those are compiled before: a process that compiles them itself does some work that the cold
-    start would do otherwise, and the cold start seems a tenth cheaper than it is.
+    Also compiles the measuring programs. A process that compiles them itself does some work that
+    the cold start would do otherwise, and the measured cold start would be a tenth too low.
     """
     for name in ("deployment.zip", "tracing.zip"):
-        with ZipFile(made / name) as archive:
+        with ZipFile(build / name) as archive:
             archive.extractall(target)
     folder = target / "benchmarks"
     shutil.copytree(ROOT / "benchmarks", folder, ignore=shutil.ignore_patterns("__pycache__"))

@@ -1,4 +1,4 @@
-"""How large a package is, zipped, that a requirements file with these names makes."""
+"""The zipped size of a package with the given requirements."""
 
 import re
 import zipfile
@@ -11,8 +11,8 @@ NAME = re.compile(r"[\w.-]+")
 
 
 def zipped(names: Iterable[str], site: Path) -> int:
-    """Return how many bytes the packages of these names take, with all that they require."""
-    installed = {_key(each.name): each for each in distributions(path=[str(site)])}
+    """Return the zipped bytes of these packages with all their dependencies."""
+    installed = {_key(item.name): item for item in distributions(path=[str(site)])}
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(_closure(names, installed)):
@@ -26,17 +26,17 @@ def _key(name: str) -> str:
 
 
 def _closure(names: Iterable[str], installed: dict[str, Distribution]) -> set[str]:
-    """Return the names, and of what they require what is installed and asked for by no extra."""
-    found: set[str] = set()
+    """Return the names with their installed dependencies, except those of extras."""
+    closure: set[str] = set()
     waiting = [_key(name) for name in names]
     while waiting:
         name = waiting.pop()
-        if name in found or name not in installed:
+        if name in closure or name not in installed:
             continue
-        found.add(name)
-        wanted = (each for each in installed[name].requires or [] if "extra ==" not in each)
-        waiting += [_key(match[0]) for each in wanted if (match := NAME.match(each))]
-    return found
+        closure.add(name)
+        needed = (item for item in installed[name].requires or [] if "extra ==" not in item)
+        waiting += [_key(match[0]) for item in needed if (match := NAME.match(item))]
+    return closure
 
 
 def _files(distribution: Distribution) -> list[str]:

@@ -1,7 +1,7 @@
-"""A Data API without a database, which answers at once: each row is the same customer.
+"""A stub of the Data API without a database. Every row is the same customer.
 
-It reads of the SQL which columns are selected, and of the parameters how many rows; it answers
-the same to everybody who asks the same, from memory. So what is measured is its clients.
+Reads the selected columns from the SQL, and the number of rows from the parameters. Responses come
+from a cache, so benchmarks measure only the client.
 """
 
 import asyncio
@@ -23,44 +23,44 @@ HEX_ID = CUSTOMER_ID.replace("-", "").upper()
 TEXTS = {"hex_id": HEX_ID, "email": "ada@example.com", **CUSTOMER, **DOCUMENTS}
 VARCHAR, BINARY, INTEGER, TIMESTAMP = (12, "VARCHAR"), (-2, "BINARY"), (4, "INT"), (93, "DATETIME")
 COLUMNS = re.compile(r"SELECT (.+?) FROM ")
-MEMBER = re.compile(r"'\"(\w+)\":'")  # of JSON that the database writes
+FIELD = re.compile(r"'\"(\w+)\":'")  # in JSON that the database builds
 SIZE = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 
 @cache
-def answer(sql: str, rows: int, *, wants_columns: bool, as_json: bool) -> bytes:
-    """Return the whole HTTP answer to a statement."""
+def respond(sql: str, rows: int, *, wants_columns: bool, as_json: bool) -> bytes:
+    """Return the complete HTTP response to a statement."""
     selected = COLUMNS.match(sql)
-    said: dict[str, Any] = {"numberOfRecordsUpdated": 0 if selected else 1}
+    result: dict[str, Any] = {"numberOfRecordsUpdated": 0 if selected else 1}
     if selected:
         names = columns(selected[1])
-        said |= records(names, rows, as_json=as_json)
+        result |= records(names, rows, as_json=as_json)
         if wants_columns:
-            said["columnMetadata"] = [described(name) for name in names]
+            result["columnMetadata"] = [metadata_of(name) for name in names]
     else:
-        said["generatedFields"] = []
-    text = json.dumps(said, ensure_ascii=False, separators=(",", ":"))
-    return http(text.encode())  # AWS escapes what JSON asks for, and no more
+        result["generatedFields"] = []
+    text = json.dumps(result, ensure_ascii=False, separators=(",", ":"))
+    return http(text.encode())  # AWS escapes only what JSON requires
 
 
 def records(names: list[str], rows: int, *, as_json: bool) -> dict[str, Any]:
     row = [field(name) for name in names]
     if not as_json:
         return {"records": [row] * rows}
-    values = {label(name): plain(each) for name, each in zip(names, row, strict=True)}
+    values = {label(name): plain(value) for name, value in zip(names, row, strict=True)}
     return {"formattedRecords": json.dumps([values] * rows, separators=(",", ":"))}
 
 
 def columns(selected: str) -> list[str]:
-    """Split what is selected at the commas that are outside of parentheses."""
-    found, depth = [""], 0
+    """Split the select list at its commas, except within parentheses."""
+    names, depth = [""], 0
     for part in re.split(r"(, |[()])", selected):
         depth += (part == "(") - (part == ")")
         if part == ", " and not depth:
-            found.append("")
+            names.append("")
         else:
-            found[-1] += part
-    return found
+            names[-1] += part
+    return names
 
 
 def label(name: str) -> str:
@@ -72,7 +72,7 @@ def field(name: str) -> dict[str, Any]:
     if name == "id":
         return {"blobValue": base64.b64encode(UUID(CUSTOMER_ID).bytes).decode()}
     if label(name) == "document":
-        return {"stringValue": written(MEMBER.findall(name))}
+        return {"stringValue": to_json(FIELD.findall(name))}
     if label(name) == "id":  # BIN_TO_UUID(id) AS id
         return {"stringValue": CUSTOMER_ID}
     if name == "version":
@@ -83,12 +83,12 @@ def field(name: str) -> dict[str, Any]:
     return {"isNull": True} if text is None else {"stringValue": text}
 
 
-def written(members: list[str]) -> str:
-    """Return a customer as `Resource.select` has the database write it."""
+def to_json(names: list[str]) -> str:
+    """Return a customer as the database writes it for `Resource.select`."""
     times = dict.fromkeys(("created_at", "updated_at"), "2026-01-31T12:00:00.123Z")
-    known: dict[str, Any] = {**CUSTOMER, **times, "id": CUSTOMER_ID, "version": 1}
-    known |= {"email": TEXTS["email"], "addresses": [], "metadata": {}}
-    customer = {name: known.get(name) for name in members}
+    values: dict[str, Any] = {**CUSTOMER, **times, "id": CUSTOMER_ID, "version": 1}
+    values |= {"email": TEXTS["email"], "addresses": [], "metadata": {}}
+    customer = {name: values.get(name) for name in names}
     return json.dumps(customer, separators=(",", ":")).replace('"', "\x7f")
 
 
@@ -96,7 +96,7 @@ def plain(value: dict[str, Any]) -> Any:
     return None if "isNull" in value else next(iter(value.values()))
 
 
-def described(name: str) -> dict[str, Any]:
+def metadata_of(name: str) -> dict[str, Any]:
     """Return a column's metadata."""
     kind = VARCHAR
     if name in {"id", "version"}:
@@ -111,7 +111,7 @@ def described(name: str) -> dict[str, Any]:
 
 
 def http(body: bytes) -> bytes:
-    """Return the answer with the headers that the Data API sends."""
+    """Return the response with the headers that the Data API sends."""
     head = (
         "HTTP/1.1 200 OK\r\nx-amzn-RequestId: 1b2f5c9e-6a53-4f0b-93c5-0a4a1c5b7d11\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
@@ -121,30 +121,30 @@ def http(body: bytes) -> bytes:
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer what comes over one connection."""
+    """Handle the requests of one connection."""
     try:
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
             size = SIZE.search(head)
-            asked = json.loads(await reader.readexactly(int(size[1]) if size else 0))
-            writer.write(said_to(asked))
+            request = json.loads(await reader.readexactly(int(size[1]) if size else 0))
+            writer.write(respond_to(request))
     except (asyncio.IncompleteReadError, ConnectionError):
         writer.close()
 
 
-def said_to(asked: dict[str, Any]) -> bytes:
-    numbers = {each["name"]: each["value"].get("longValue") for each in asked["parameters"]}
-    return answer(
-        asked["sql"],
+def respond_to(request: dict[str, Any]) -> bytes:
+    numbers = {item["name"]: item["value"].get("longValue") for item in request["parameters"]}
+    return respond(
+        request["sql"],
         numbers.get("rows") or 1,
-        wants_columns=asked.get("includeResultMetadata", False),
-        as_json=asked.get("formatRecordsAs") == "JSON",
+        wants_columns=request.get("includeResultMetadata", False),
+        as_json=request.get("formatRecordsAs") == "JSON",
     )
 
 
 @contextmanager
 def running() -> Iterator[str]:
-    """Serve in a thread of its own; give the address."""
+    """Serve in a thread, and yield the address."""
     loop = asyncio.new_event_loop()
     server = loop.run_until_complete(asyncio.start_server(serve, "127.0.0.1", 0))
     thread = threading.Thread(target=loop.run_forever, daemon=True)

@@ -1,194 +1,86 @@
-"""What logs, metrics and traces cost the function: `python -m benchmarks.telemetry`.
+"""Measure the cost of logs, metrics and traces in the function: `python -m benchmarks.telemetry`.
 
-Each measurement is a fresh process that imports the app and hands it events of API Gateway, over
-a Data API and a MariaDB of its own: one event is a cold start, and what each of many more costs
-is the warm request. Three ways take turns: with telemetry replaced, from outside, by modules that
-do nothing; as it is, with requests that are not sampled; and with sampled ones, whose segments
-go to a port that nobody reads. Lines are written to /dev/null. What only the measuring process
-needs is imported by its functions, so that the measured one does not have it.
+Each measurement runs fresh processes that pass requests to the app, with a private Data API server
+and a database with one customer. The app runs in three variants, which alternate: without
+telemetry; with telemetry, but requests are not sampled; and with sampled requests, whose segments
+go to a port that nothing reads. Log lines go to /dev/null.
 
-The cost is instructions, which valgrind counts and which hardly vary; without valgrind it is CPU
-seconds, and the ratio the median of the rounds' ratios. `--cpu` measures those anyway.
+The unit is instructions, which valgrind counts and which hardly vary. Without valgrind, or with
+`--cpu`, the unit is CPU seconds, and each ratio is the median of the rounds' ratios.
 """
 
 import argparse
-import json
-import os
-import re
-import resource
-import shutil
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from itertools import count
+from contextlib import contextmanager
+from pathlib import Path
 from statistics import median
-from types import ModuleType, SimpleNamespace
-from typing import Any
-from uuid import uuid4
+from tempfile import TemporaryDirectory
 
-from chalicelib.customers.fields import CUSTOMERS
-from chalicelib.http import creates
+from tqdm import tqdm
 
-WAYS = ("without", "unsampled", "sampled")
+from benchmarks import backends
+from benchmarks.events import SAMPLED
+from benchmarks.meter import OURS, Costs, MeasuringError, Meter, Program, has_valgrind
+from local.processes import LocalError
+
 KINDS = ("health", "get", "list", "create")
-VALGRIND = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
-INSTRUCTIONS = re.compile(r"I\s+refs:\s+([\d,]+)")
-WARM = {"instructions": 30, "seconds": 500}
-"""Further requests of a process, by what is counted."""
-TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled="
-
-
-def disable() -> None:
-    """Put modules that do nothing in the place of telemetry and tracing, before their import."""
-    seen = SimpleNamespace(response=None, fail=nothing)
-    span = SimpleNamespace(note=nothing)
-    observed, statement = nullcontext(seen), nullcontext(span)
-    replace("telemetry", configure=nothing, Observed=lambda *_: observed, pseudonym=nothing)
-    replace("tracing", statement=lambda _: statement, attempted=nothing)
-
-
-def nothing(*_: object, **__: object) -> None:
-    pass
-
-
-def replace(name: str, **members: object) -> None:
-    module = ModuleType(f"chalicelib.{name}")
-    vars(module).update(members)
-    sys.modules[module.__name__] = module
-
-
-def events(kind: str, way: str, customer_id: str) -> Iterator[dict[str, Any]]:
-    """Return events that ask for the same again and again; each creates another customer."""
-    method = "POST" if kind == "create" else "GET"
-    route = {"health": "/health", "get": "/customers/{customer_id}"}.get(kind, "/customers")
-    scopes = "customers:read customers:write"
-    context = {
-        "httpMethod": method,
-        "resourcePath": route,
-        "path": route.replace("{customer_id}", customer_id),
-        "authorizer": {"principalId": "benchmark", "scopes": scopes, "expires": "4102444800"},
-    }
-    trace = TRACE + str(int(way == "sampled"))
-    run = uuid4()
-    for number in count():
-        customer = {"email": f"{run}.{number}@example.com", "given_name": "Ada"}
-        yield {
-            "requestContext": {**context, "requestId": "9c7e436c-c191-4f6c-9b4c-8602417c11a5"},
-            "headers": {"Content-Type": "application/json", "X-Amzn-Trace-Id": trace},
-            "multiValueQueryStringParameters": None,
-            "pathParameters": {"customer_id": customer_id},
-            "stageVariables": None,
-            "body": json.dumps(customer) if kind == "create" else None,
-        }
-
-
-def run(kind: str, way: str, customer_id: str, requests: int) -> None:
-    """Be the process that is measured."""
-    if way == "without":
-        disable()
-    from app import app
-
-    stream = events(kind, way, customer_id)
-    for _ in range(requests):
-        answer = app(next(stream), None)
-        if answer["statusCode"] not in {200, 201}:
-            sys.exit(answer["body"])
-
-
-class Meter:
-    """Measures what a process costs, in `unit`."""
-
-    def __init__(self, unit: str, data_api: int, daemon: str, customer_id: str) -> None:
-        self.unit = unit
-        self._customer_id = customer_id
-        self._environment = {
-            **os.environ,
-            "PYTHONHASHSEED": "0",
-            "AWS_ENDPOINT_URL_RDS_DATA": f"http://127.0.0.1:{data_api}",
-            "AWS_XRAY_DAEMON_ADDRESS": daemon,
-        }
-        self._environment.pop("DATABASE_URL", None)
-
-    def costs(self, kind: str, way: str) -> tuple[float, float]:
-        """Return the cost of a cold start, and of each further request."""
-        more = WARM[self.unit]
-        cold, all_of_them = (self._cost(kind, way, requests) for requests in (1, 1 + more))
-        return cold, (all_of_them - cold) / more
-
-    def _cost(self, kind: str, way: str, requests: int) -> float:
-        own = ["--run", kind, way, self._customer_id, str(requests)]
-        command = [sys.executable, "-m", "benchmarks.telemetry", *own]
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        done = subprocess.run(  # noqa: S603 (this program)
-            [*VALGRIND, *command] if self.unit == "instructions" else command,
-            env=self._environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            sys.exit(done.stderr)
-        if match := INSTRUCTIONS.search(done.stderr):
-            return float(match[1].replace(",", ""))
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+BASE = "without"
+VARIANTS = {BASE: Program("benchmarks.without_telemetry"), "unsampled": OURS, "sampled": OURS}
 
 
 @contextmanager
-def meter(unit: str) -> Iterator[Meter]:
-    """Run what the function needs, with a customer to read."""
-    import migrations
-    from benchmarks.data_api import servers
-    from chalicelib.customers import schemas
-    from chalicelib.database import connect
-    from chalicelib.settings import Settings
-
-    with servers() as (_, port), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon:
+def running() -> Iterator[dict[str, Meter]]:
+    """Run the servers that the app needs, and yield a meter for each variant."""
+    with (
+        TemporaryDirectory(prefix="benchmark-") as directory,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon,
+        backends.running(Path(directory), customers=1) as (data_api, _),
+    ):
         daemon.bind(("127.0.0.1", 0))
-        settings = Settings(endpoint_url=f"http://127.0.0.1:{port}")
-        database = connect(settings)
-        migrations.apply(database, connect(settings), migrations.read(), nothing)
-        fields = schemas.load_customer({"email": "ada@example.com", "given_name": "Ada"})
-        (created,) = creates.create(database, CUSTOMERS, fields).items
         address = f"127.0.0.1:{daemon.getsockname()[1]}"
-        yield Meter(unit, port, address, created["id"])
+        variables = {**data_api, "AWS_XRAY_DAEMON_ADDRESS": address}
+        yield {
+            name: Meter([sys.executable], {**variables, SAMPLED: str(int(name == "sampled"))})
+            for name in VARIANTS
+        }
 
 
-def measure(unit: str, rounds: int) -> None:
-    """Print the ratios of each kind of request."""
-    from tqdm import tqdm
-
-    print(f"| {unit}, to those without telemetry | cold | warm |\n|---|---|---|")
-    with meter(unit) as taken:
+def measure(rounds: int, *, by_valgrind: bool) -> None:
+    """Print the ratios for each kind of request."""
+    unit = "instructions" if by_valgrind else "seconds"
+    print(f"| {unit}, ratio to no telemetry | cold | warm |\n|---|---|---|")
+    with running() as meters:
         for kind in KINDS:
             costs = [
-                {way: taken.costs(kind, way) for way in WAYS}
+                {
+                    name: meters[name].costs(program, [kind], by_valgrind=by_valgrind)
+                    for name, program in VARIANTS.items()
+                }
                 for _ in tqdm(range(rounds), desc=kind, leave=False)
             ]
-            for way in WAYS[1:]:
-                cold, warm = (
-                    median(each[way][n] / each["without"][n] for each in costs) for n in (0, 1)
-                )
-                print(f"| {kind}, {way} | {cold:.3f} | {warm:.3f} |", flush=True)
+            for name in list(VARIANTS)[1:]:
+                cold, warm = (ratio(costs, name, column) for column in ("cold", kind))
+                print(f"| {kind}, {name} | {cold:.3f} | {warm:.3f} |", flush=True)
+
+
+def ratio(rounds: list[dict[str, Costs]], name: str, column: str) -> float:
+    return median(costs[name][column] / costs[BASE][column] for costs in rounds)
 
 
 def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.telemetry", description=__doc__)
-    parser.add_argument("--rounds", type=int, help="1 of instructions, 15 of seconds without it")
-    parser.add_argument("--cpu", action="store_true", help="CPU seconds, valgrind or not")
-    parser.add_argument("--run", nargs=4, help=argparse.SUPPRESS)
+    parser.add_argument("--rounds", type=int, help="default: 1 with valgrind, 15 without")
+    parser.add_argument("--cpu", action="store_true", help="measure CPU seconds")
     arguments = parser.parse_args()
-    if arguments.run:
-        kind, way, customer_id, requests = arguments.run
-        run(kind, way, customer_id, int(requests))
-        return
-    has_valgrind = shutil.which("valgrind") and not arguments.cpu
-    unit, rounds = ("instructions", 1) if has_valgrind else ("seconds", 15)
-    measure(unit, arguments.rounds or rounds)
+    by_valgrind = has_valgrind() and not arguments.cpu
+    rounds = arguments.rounds or (1 if by_valgrind else 15)
+    try:
+        measure(rounds, by_valgrind=by_valgrind)
+    except (LocalError, MeasuringError) as error:
+        sys.exit(f"benchmark: {error}")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ ACCESS_LOG = f"arn:${{AWS::Partition}}:logs:{ACCOUNT}:log-group:/customers/${{St
 STAGE_ARN = "arn:${AWS::Partition}:apigateway:${AWS::Region}::/restapis/${RestAPI}/stages/${Name}"
 
 
-def work_in(resources: JSONObject, document: JSONObject) -> None:
+def complete(resources: JSONObject, document: JSONObject) -> None:
     """Complete the API in the template, and add its firewall and usage plan."""
     properties = resources["RestAPI"]["Properties"]
     properties |= _properties(document)
@@ -22,7 +22,7 @@ def work_in(resources: JSONObject, document: JSONObject) -> None:
     for function in ("APIHandler", "Authorize"):
         permission = resources[f"{function}InvokePermission"]["Properties"]
         permission["FunctionName"] = {"Ref": f"{function}.Alias"}
-    resources |= _before_it(document)
+    resources |= _firewall_and_plan(document)
 
 
 def _properties(document: JSONObject) -> JSONObject:
@@ -98,7 +98,7 @@ def _response(properties: JSONObject) -> tuple[str, JSONObject]:
     }
 
 
-def _before_it(document: JSONObject) -> JSONObject:
+def _firewall_and_plan(document: JSONObject) -> JSONObject:
     """Return the stage's firewall, and its usage plan for API keys."""
     stage = {"Ref": "RestAPI.Stage"}
     return {

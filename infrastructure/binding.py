@@ -1,7 +1,7 @@
-"""What plain `chalice deploy --stage S` has to know of a stage's stacks, written where it reads it.
+"""Write the outputs of a stage's stacks into the files that `chalice deploy` reads.
 
-Into .chalice/config.json go addresses, and the key that signs cursors; into policy files the exact
-ARNs that a function may use. What else is in config.json stays, and stays where it is.
+.chalice/config.json receives the database's ARNs and the key that signs cursors, and keeps its
+other keys in their order. The policy files receive the exact ARNs that a function may use.
 """
 
 import base64
@@ -20,12 +20,8 @@ from infrastructure.policies import documents
 from infrastructure.stages import RUNTIME, Stage, read_config
 
 WIDTH = 100
-SHORTEST_KEY = 64
+MIN_KEY_LENGTH = 64
 LAYERS = ("tracing", "authorizer")
-# Only of config.json as it is committed; what `bind` adds is a working copy's own.
-BOUND_VARIABLES = frozenset(
-    {"CURSOR_KEY", "DATABASE_NAME", "DATABASE_RESOURCE_ARN", "DATABASE_SECRET_ARN"}
-)
 
 Say = Callable[[str], None]
 
@@ -33,25 +29,12 @@ Say = Callable[[str], None]
 def write_bound(
     path: Path, stage: Stage, outputs: Mapping[str, str], key: str, layers: Mapping[str, str]
 ) -> None:
-    """Write a stage's own into config.json at `path`, and its policies beside it.
+    """Write a stage's values into config.json at `path`, and its policies into the same folder.
 
-    `outputs` are the database stack's, `key` signs cursors, `layers` are ARNs of LAYERS' versions.
-    Raises Failure, before anything is written, where config.json is wrong.
+    `outputs` are the database stack's. `key` signs cursors. `layers` has the ARN of each layer's
+    version. Raises Failure, before any write, if config.json is invalid.
     """
     config = read_config(path)
-    for function, policy in documents(stage, outputs).items():
-        write(path.with_name(policy_file(stage, function)), policy)
-    write(path, bound(config, stage, outputs, key, layers))
-
-
-def bound(
-    config: Mapping[str, Any],
-    stage: Stage,
-    outputs: Mapping[str, str],
-    key: str,
-    layers: Mapping[str, str],
-) -> dict[str, Any]:
-    """Return the configuration with a stage's own; `layers` are ARNs of versions."""
     database = {
         "DATABASE_RESOURCE_ARN": outputs["ClusterArn"],
         "DATABASE_SECRET_ARN": outputs["ApplicationSecretArn"],
@@ -62,30 +45,32 @@ def bound(
         "authorize": {"layers": [layers["tracing"], layers["authorizer"]]},
         "purge_customers": {"environment_variables": database},
     }
-    for function, members in added.items():
-        members["iam_policy_file"] = policy_file(stage, function)
+    for function, properties in added.items():
+        properties["iam_policy_file"] = policy_file(stage, function)
     own = {"layers": [layers["tracing"]], "lambda_functions": added}
-    return _merged(config, {"stages": {stage.name: own}})
+    for function, policy in documents(stage, outputs).items():
+        write(path.with_name(policy_file(stage, function)), policy)
+    write(path, _merged(config, {"stages": {stage.name: own}}))
 
 
 def policy_file(stage: Stage, function: str) -> str:
-    """Return the name of the file with a function's policy, in .chalice."""
+    """Return the name of the function's policy file in .chalice."""
     return f"policy-{stage.lambda_name(function).removeprefix('customers-')}.json"
 
 
 def cursor_key(secrets: Any, arn: str) -> str:
-    """Return the key that signs cursors. Raises Failure where it is too short, ClientError."""
+    """Return the key that signs cursors. Raises Failure if it is too short, ClientError."""
     key = str(secrets.get_secret_value(SecretId=arn)["SecretString"])
-    if len(key) < SHORTEST_KEY:
+    if len(key) < MIN_KEY_LENGTH:
         raise Failure(
-            f"The secret {arn} has less than {SHORTEST_KEY} characters:"
-            " store the output of `openssl rand -hex 32` there."
+            f"The secret {arn} has fewer than {MIN_KEY_LENGTH} characters:"
+            " replace it by the output of `openssl rand -hex 32`."
         )
     return key
 
 
 def publish_layer(client: Any, name: str, package: Path, say: Say) -> str:
-    """Return the ARN of the layer's version with this content, which is published if need be."""
+    """Publish this content, unless the newest version has it, and return the version's ARN."""
     content = package.read_bytes()
     digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
     newest = client.list_layer_versions(LayerName=name, MaxItems=1)["LayerVersions"]
@@ -94,21 +79,21 @@ def publish_layer(client: Any, name: str, package: Path, say: Say) -> str:
         if published["Content"]["CodeSha256"] == digest:
             return str(version["LayerVersionArn"])
     try:
-        answer = client.publish_layer_version(
+        response = client.publish_layer_version(
             LayerName=name, Content={"ZipFile": content}, CompatibleRuntimes=[RUNTIME]
         )
     except ClientError as error:
         if code_of(error) != "CodeStorageExceededException":
             raise
         raise Failure(
-            "The account's storage for Lambda code is full: delete old versions of layers."
+            "The account's storage for Lambda code is full: delete old layer versions."
         ) from None
-    say(f"layer {name}: version {answer['Version']}")
-    return str(answer["LayerVersionArn"])
+    say(f"layer {name}: version {response['Version']}")
+    return str(response["LayerVersionArn"])
 
 
 def write(path: Path, document: Mapping[str, Any]) -> None:
-    """Replace the file by the document, whole or not at all, readable by its owner alone."""
+    """Replace the file atomically. Only its owner can read it."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # of mode 0600
     try:
         with os.fdopen(handle, "w") as file:
@@ -122,7 +107,7 @@ def write(path: Path, document: Mapping[str, Any]) -> None:
 
 
 def dumps(document: Any, indent: str = "") -> str:
-    """Return JSON as people write it: what has no parts of its own, and fits, is on one line."""
+    """Return formatted JSON, with flat arrays and objects on one line where they fit."""
     parts = _parts(document)
     flat = json.dumps(document, ensure_ascii=False)
     if not parts or (len(indent + flat) < WIDTH and not any(_parts(part) for part in parts)):
@@ -143,7 +128,7 @@ def _parts(document: Any) -> list[Any]:
 
 
 def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """Return both; where both have an object, its members are merged, else the new one counts."""
+    """Merge the objects recursively. Other values of `new` replace those of `old`."""
     merged = dict(old)
     for key, value in new.items():
         before = merged.get(key)

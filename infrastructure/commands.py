@@ -104,7 +104,7 @@ def apply(run: Run) -> None:
     if not api:
         raise Failure(
             f"`chalice deploy --stage {run.stage.name}` has deployed nothing from this checkout:"
-            " run it first. (A stage made by `deploy` has all of this already.)"
+            " run it first. (A stage created by `deploy` already has these settings.)"
         )
     _refuse_other_runtime(run)
     log = run.outputs("operations")["AccessLogGroupArn"]
@@ -162,7 +162,7 @@ def destroy(run: Run) -> None:
 def _bucket(run: Run) -> str:
     """Return the pipeline's bucket. Raises Failure, which names the alternative."""
     pipeline = run.named_stack(PIPELINE)
-    if not pipeline.is_made:
+    if not pipeline.exists:
         raise Failure(
             f"The stack {PIPELINE}, whose bucket stores the packages, does not exist: create it, as"
             " docs/deploying.md explains, or name your own bucket with --bucket."
@@ -201,44 +201,44 @@ def _refuse_protected(run: Run) -> None:
         if cluster["DeletionProtection"]:
             raise Failure(
                 f"The cluster {cluster['DBClusterIdentifier']} is protected, so nothing was"
-                " deleted: switch its DeletionProtection off in the console first."
+                " deleted: disable its DeletionProtection in the console first."
             )
 
 
-BY_ITS_PYTHON = (
-    f"Make an environment of Python {PYTHON} (`python{PYTHON} local/bootstrap.py"
+USE_ITS_PYTHON = (
+    f"Create an environment with Python {PYTHON} (`python{PYTHON} local/bootstrap.py"
     f" requirements-dev.txt .venv/{PYTHON}`), and run `bind` and `chalice deploy` from"
     f" .venv/{PYTHON}/bin."
 )
 
 
 def _refuse_other_python() -> None:
-    """Raise Failure where `chalice deploy` would make functions that can't read their layers.
+    """Raise Failure if `chalice deploy` would create functions that can't use their layers.
 
-    It takes the version of the Python that runs it for theirs, and has no setting for that.
+    It chooses the runtime by the Python that runs it, and has no setting for it.
     """
     if (running := interpreters.running()) != PYTHON:
         raise Failure(
-            f"This is Python {running}, so `chalice deploy` would make functions of"
-            f" python{running}, but their layers are for {RUNTIME}. {BY_ITS_PYTHON}"
+            f"This is Python {running}, so `chalice deploy` would create functions with"
+            f" python{running}, but their layers are for {RUNTIME}. {USE_ITS_PYTHON}"
         )
 
 
 def _refuse_other_runtime(run: Run) -> None:
-    """Raise Failure where `chalice deploy` was run by another Python than that of the layers."""
+    """Raise Failure if `chalice deploy` ran with another Python than the layers'."""
     client = run.session.client("lambda")
     for name in run.stage.lambda_names:
         found = client.get_function_configuration(FunctionName=name)["Runtime"]
         if found != RUNTIME:
             raise Failure(
-                f"Lambda runs {name} on {found}, but its layers are for {RUNTIME}. {BY_ITS_PYTHON}"
+                f"Lambda runs {name} on {found}, but its layers are for {RUNTIME}. {USE_ITS_PYTHON}"
             )
 
 
 def _refuse_both(run: Run, *, is_chalice: bool) -> None:
     """Raise Failure if the API was deployed with the other method: both use the same names."""
     name = run.stage.name
-    if is_chalice and run.stack("api").is_made:
+    if is_chalice and run.stack("api").exists:
         raise Failure(
             f"{name} is deployed as the stack {run.stage.stack('api')}: continue with `deploy`, or"
             " delete that stack first."

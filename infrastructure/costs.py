@@ -76,7 +76,7 @@ class Usage:
     rows_gb: float = 10.0
     io_per_statement: float = 0.5
     log_bytes: float = 1_200.0
-    answer_bytes: float = 1_000.0
+    response_bytes: float = 1_000.0
     traced_share: float = 0.05
     alarms: int = 17
     metrics: int = 60
@@ -114,7 +114,7 @@ def _storage(usage: Usage) -> float:
     return usage.rows_gb * _price("storage") + reads * _price("io")
 
 
-def _watching(usage: Usage) -> float:
+def _observability(usage: Usage) -> float:
     logs = usage.requests * usage.log_bytes / 1e9 * _price("logs")
     traces = usage.millions * usage.traced_share * _price("trace")
     fixed = usage.alarms * _price("alarms") + usage.metrics * _price("metric")
@@ -127,10 +127,10 @@ PARTS: Mapping[str, Callable[[Usage], float]] = {
     "Data API": lambda usage: usage.millions * usage.statements * _price("data_api"),
     "Aurora: capacity": lambda usage: usage.capacity * usage.instances * HOURS * _price("acu"),
     "Aurora: storage and I/O": _storage,
-    "Logs, metrics, alarms, traces": _watching,
+    "Logs, metrics, alarms, traces": _observability,
     "WAF": lambda usage: _price("waf_fixed") + usage.millions * _price("waf"),
     "Secrets and keys": lambda usage: usage.secrets * _price("secret") + usage.keys * _price("key"),
-    "Data sent": lambda usage: usage.requests * usage.answer_bytes / 1e9 * _price("transfer"),
+    "Data sent": lambda usage: usage.requests * usage.response_bytes / 1e9 * _price("transfer"),
 }
 
 

@@ -1,8 +1,8 @@
-"""How traffic moves to a new version: checked before, by canary, and back when an alarm says so.
+"""Deploy new versions as a canary: check them first, and roll back if an alarm fires.
 
-CodeDeploy moves the alias `live` of the function that answers, and of that which checks tokens. It
-watches two alarms that look at single minutes, as a canary does not last long enough for those that
-page, and two of the stage's operations.
+CodeDeploy moves the alias `live` of the API's function and of the authorizer. It watches two of the
+stage's paging alarms, and two alarms of its own with periods of one minute, because a canary is too
+short for the paging alarms' periods.
 
 Source: https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/automating-updates-to-serverless-apps.html
 """
@@ -19,42 +19,42 @@ JSONObject = dict[str, Any]
 ALIAS = "live"
 HOOK_LOG = "CheckVersionLogGroup"
 HOOK_CODE = Path(__file__).parent / "hook" / "handler.py"
-HOOK_SECONDS = 420  # two checks of six attempts at most, most of which fail at once
+HOOK_SECONDS = 420  # two checks with up to six attempts each, most of which fail immediately
 SHIFTED = ("api_handler", "authorize")
-PAGING = ("server-errors-sent", "authorizer-failing")  # of operations.yaml
-LEAST_FAILURES = 3
+PAGING = ("server-errors-sent", "authorizer-failing")  # in operations.yaml
+MIN_FAILURES = 3
 FAILING_PERCENT = 2
 
 
 def preference(stage: Stage, function: str) -> JSONObject:
-    """Return how a function's alias moves; only the API's version can be asked by itself."""
+    """Return how a function's alias moves. Only the API's versions can be checked before."""
     if function not in SHIFTED:
         return {"Enabled": False}
     paging = [f"customers-{stage.name}-{name}" for name in PAGING]
-    alarms = [{"Ref": "AnswersFailing"}, {"Ref": "FunctionsFailing"}, *paging]
+    alarms = [{"Ref": "ResponsesFailing"}, {"Ref": "FunctionsFailing"}, *paging]
     hooks = {"Hooks": {"PreTraffic": {"Ref": "CheckVersion"}}} if function == SHIFTED[0] else {}
     role = {"Role": {"Fn::GetAtt": ["CodeDeployRole", "Arn"]}}
     return {"Type": stage.deployment, "Alarms": alarms, **role, **hooks}
 
 
 def hook_name(stage: Stage) -> str:
-    """Return the hook's name, which has to begin so for CodeDeploy's role to invoke it."""
+    """Return the hook's name. CodeDeploy's role may invoke only names with this prefix."""
     return f"CodeDeployHook_customers-{stage.name}"
 
 
 def resources(stage: Stage, arns: Arns) -> JSONObject:
-    """Return the hook, its role, and the alarms; the hook's log group is HOOK_LOG."""
+    """Return the hook, the roles and the alarms, without the hook's log group, HOOK_LOG."""
     return {
         "CheckVersion": _hook(stage),
         "CheckVersionRole": _hook_role(stage, arns),
         "CodeDeployRole": _codedeploy_role(arns),
-        "AnswersFailing": _alarm(stage, "answers-failing", _answers(stage)),
+        "ResponsesFailing": _alarm(stage, "responses-failing", _responses(stage)),
         "FunctionsFailing": _alarm(stage, "functions-failing", _functions(stage)),
     }
 
 
 def substituted(value: Any) -> Any:
-    """Return the value with CloudFormation's Sub around every text that has a variable."""
+    """Return the value with Fn::Sub around each text that contains a variable."""
     if isinstance(value, dict):
         return {name: substituted(each) for name, each in value.items()}
     if isinstance(value, list):
@@ -68,7 +68,7 @@ def _hook(stage: Stage) -> JSONObject:
         "Type": "AWS::Serverless::Function",
         "Properties": {
             "FunctionName": hook_name(stage),
-            "Description": "Asks a new version of the API whether it works",
+            "Description": "Checks a new version of the API before it gets traffic",
             "Runtime": RUNTIME,
             "Handler": "index.handle",
             "InlineCode": HOOK_CODE.read_text(),
@@ -84,14 +84,14 @@ def _hook(stage: Stage) -> JSONObject:
 
 
 def _hook_role(stage: Stage, arns: Arns) -> JSONObject:
-    """Return a role that may invoke published versions, and tell CodeDeploy of its deployments."""
+    """Return a role that may invoke published versions, and report to CodeDeploy."""
     here = f"{arns.region}:{arns.account}"
     version = f"arn:{arns.partition}:lambda:{here}:function:{stage.lambda_name(SHIFTED[0])}:*"
     group = f"arn:{arns.partition}:codedeploy:{here}:deploymentgroup"
     statements = [
         allow("InvokeVersions", ["lambda:InvokeFunction"], version),
         allow(
-            "AnswerCodeDeploy",
+            "ReportToCodeDeploy",
             ["codedeploy:PutLifecycleEventHookExecutionStatus"],
             f"{group}:${{ServerlessDeploymentApplication}}/*",
         ),
@@ -102,7 +102,7 @@ def _hook_role(stage: Stage, arns: Arns) -> JSONObject:
 
 
 def _codedeploy_role(arns: Arns) -> JSONObject:
-    """Return what SAM would make itself, but that a boundary can be put around it."""
+    """Return the role that SAM would create, so that it can have a permissions boundary."""
     own = f"arn:{arns.partition}:iam::aws:policy/service-role/AWSCodeDeployRoleForLambda"
     return _role("codedeploy", ManagedPolicyArns=substituted([own]))
 
@@ -121,12 +121,12 @@ def _role(service: str, **policies: Any) -> JSONObject:
 
 
 def _alarm(stage: Stage, name: str, metrics: list[JSONObject]) -> JSONObject:
-    """Return an alarm for CodeDeploy alone: two minutes running, at once when it is over."""
+    """Return an alarm for CodeDeploy, which fires after two failing minutes in a row."""
     return {
         "Type": "AWS::CloudWatch::Alarm",
         "Properties": {
             "AlarmName": f"customers-{stage.name}-{name}",
-            "AlarmDescription": "Rolls a deployment back. The operations' alarms tell people.",
+            "AlarmDescription": "Rolls back a deployment. The operations alarms notify people.",
             "Metrics": metrics,
             "ComparisonOperator": "GreaterThanOrEqualToThreshold",
             "Threshold": FAILING_PERCENT,
@@ -136,8 +136,8 @@ def _alarm(stage: Stage, name: str, metrics: list[JSONObject]) -> JSONObject:
     }
 
 
-def _answers(stage: Stage) -> list[JSONObject]:
-    """Return the share of requests that the code answered 5xx, where they are enough to tell."""
+def _responses(stage: Stage) -> list[JSONObject]:
+    """Return the share of requests for which the code returned 5xx, from MIN_FAILURES on."""
     dimensions = {"Stage": stage.name}
     return [
         _share("faults", "requests"),
@@ -147,7 +147,7 @@ def _answers(stage: Stage) -> list[JSONObject]:
 
 
 def _functions(stage: Stage) -> list[JSONObject]:
-    """Return the share of invocations that ended without an answer: crashes and timeouts."""
+    """Return the share of invocations that returned no response: crashes and timeouts."""
     dimensions = {
         "FunctionName": stage.lambda_name(SHIFTED[0]),
         "Resource": f"{stage.lambda_name(SHIFTED[0])}:{ALIAS}",
@@ -160,7 +160,7 @@ def _functions(stage: Stage) -> list[JSONObject]:
 
 
 def _share(part: str, whole: str) -> JSONObject:
-    expression = f"IF({part} >= {LEAST_FAILURES}, 100 * {part} / {whole}, 0)"
+    expression = f"IF({part} >= {MIN_FAILURES}, 100 * {part} / {whole}, 0)"
     return {"Id": "share", "Label": f"{part}, in percent", "Expression": expression}
 
 

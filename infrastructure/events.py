@@ -39,8 +39,8 @@ def reason(events: Iterable[Event], stack: str) -> str:
 def line(event: Event) -> str:
     """Return an event as a line for operators."""
     at = event["Timestamp"].strftime("%H:%M:%S")
-    told = f"  {at} {event['ResourceStatus']:28} {event['LogicalResourceId']}  {_why(event)}"
-    return told.rstrip()
+    text = f"  {at} {event['ResourceStatus']:28} {event['LogicalResourceId']}  {_why(event)}"
+    return text.rstrip()
 
 
 def _why(event: Event) -> str:

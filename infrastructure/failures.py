@@ -1,6 +1,6 @@
 """Explain errors to operators in one line: what is wrong, where, and what to do."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -42,29 +42,21 @@ _THROTTLED = {
 }
 _LIMITS = {"LimitExceeded", "LimitExceededException", "ServiceQuotaExceededException"}
 
-_LOCAL: tuple[tuple[tuple[type[Exception], ...], Callable[[Exception], str]], ...] = (
-    ((NoCredentialsError,), lambda _: f"AWS credentials not found: {LOG_IN}."),
-    (
-        (PartialCredentialsError,),
-        lambda error: f"The AWS credentials are incomplete ({error}): {LOG_IN}.",
+_EXPIRED_SESSION = f"The AWS session has expired: {LOG_IN}."
+_NO_CONNECTION = "Can't connect to AWS: {error} Check network, proxy and region."
+_LOCAL: Mapping[type[Exception], str] = {
+    NoCredentialsError: f"AWS credentials not found: {LOG_IN}.",
+    PartialCredentialsError: f"The AWS credentials are incomplete ({{error}}): {LOG_IN}.",
+    SSOError: _EXPIRED_SESSION,
+    TokenRetrievalError: _EXPIRED_SESSION,
+    NoRegionError: (
+        "The AWS region is not set: set AWS_DEFAULT_REGION, as by"
+        " `export AWS_DEFAULT_REGION=eu-west-1`."
     ),
-    ((SSOError, TokenRetrievalError), lambda _: f"The AWS session has expired: {LOG_IN}."),
-    (
-        (NoRegionError,),
-        lambda _: (
-            "The AWS region is not set: set AWS_DEFAULT_REGION, as by"
-            " `export AWS_DEFAULT_REGION=eu-west-1`."
-        ),
-    ),
-    (
-        (ProfileNotFound,),
-        lambda error: f"{error}: set AWS_PROFILE to one of `aws configure list-profiles`.",
-    ),
-    (
-        (EndpointConnectionError, NotConnected),
-        lambda error: f"Can't connect to AWS: {error} Check network, proxy and region.",
-    ),
-)
+    ProfileNotFound: "{error}: set AWS_PROFILE to one of `aws configure list-profiles`.",
+    EndpointConnectionError: _NO_CONNECTION,
+    NotConnected: _NO_CONNECTION,
+}
 
 
 def explain(error: BotoCoreError | ClientError) -> str:
@@ -72,8 +64,8 @@ def explain(error: BotoCoreError | ClientError) -> str:
     if isinstance(error, ClientError):
         text = _explain_response(error)
     else:
-        explanations = (describe(error) for types, describe in _LOCAL if isinstance(error, types))
-        text = next(explanations, f"The AWS SDK failed: {error}.")
+        texts = (text for kind, text in _LOCAL.items() if isinstance(error, kind))
+        text = next(texts, "The AWS SDK failed: {error}.").format(error=error)
     return " ".join(text.split())
 
 

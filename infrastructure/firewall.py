@@ -35,7 +35,7 @@ def properties(stage: Stage) -> dict[str, Any]:
     ]
     return {
         "Name": f"customers-{stage.name}",
-        "Description": f"Before the customers API, {stage.name}",
+        "Description": f"Protects the customers API, {stage.name}",
         "Scope": "REGIONAL",
         "DefaultAction": {"Allow": {}},
         "VisibilityConfig": _visibility(f"customers-{stage.name}"),

@@ -2,7 +2,7 @@
 
 `document` is generated from the schemas, the OpenAPI document and the table of the operations.
 `infrastructure/template.py` merges it into the template, and `apply` applies it to an API that
-`chalice deploy` created. Its parts are CloudFormation properties, which AWS's APIs have, too.
+`chalice deploy` created. Its values are CloudFormation properties, which AWS's APIs share.
 
 Sources: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
          https://docs.aws.amazon.com/apigateway/latest/developerguide/models-mappings-models.html
@@ -24,11 +24,11 @@ JSONSchema = dict[str, Any]
 
 TIMEOUT_MS = 29_000  # longer than the timeouts of the Lambda function and of a SQL statement
 COMPRESSED_BYTES = 1_024  # minimum size of a compressed response
-UTF_16 = 2  # maximum code units per character: AWS does not document which of the two it counts
+UTF_16 = 2  # maximum code units per character; AWS does not say if it counts these or characters
 
-KEY_SHARE = 0.1  # the part of the stage's rate limit that one API key may use
+KEY_SHARE = 0.1  # share of the stage's rate limit that one API key may use
 
-# Without address, caller, path and query string, because these may contain personal data.
+# Omits address, caller, path and query string because these may contain personal data.
 ACCESS_LOG = {
     "message": "access",
     "stage": "$context.stage",
@@ -47,8 +47,8 @@ ACCESS_LOG = {
     "bytes": "$context.responseLength",
 }
 
-# The rules of a schema that a model has: those that hold before the app trims text, too.
-KEPT = ("required", "minItems", "maxItems", "maxProperties", "minLength")
+# The schema rules that models contain: input that breaks them is invalid even after trimming.
+MODEL_RULES = ("required", "minItems", "maxItems", "maxProperties", "minLength")
 
 
 def document(stage: Stage) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def cache_keys() -> dict[str, dict[str, list[str]]]:
 
 
 def settings(stage: Stage) -> list[dict[str, Any]]:
-    """Return the settings of all methods, then of each with only a share of the rate limit."""
+    """Return the settings of all methods, then of methods with a share of the rate limit."""
     every = {
         "MetricsEnabled": True,
         # The gateway's execution log may quote a body that its model rejects.
@@ -175,7 +175,7 @@ def _model(schema: JSONSchema, components: Mapping[str, JSONSchema]) -> JSONSche
         return _model(components[schema["$ref"].rpartition("/")[2]], components)
     if schema.get("readOnly"):
         return {}
-    model: JSONSchema = {name: schema[name] for name in KEPT if name in schema}
+    model: JSONSchema = {name: schema[name] for name in MODEL_RULES if name in schema}
     if isinstance(schema.get("type"), str):
         model["type"] = schema["type"]
     if "maxLength" in schema:

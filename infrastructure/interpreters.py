@@ -1,7 +1,7 @@
 """Find the Python interpreters of this machine: `python -m infrastructure.interpreters 3.13`.
 
-Looks where interpreters usually are: the running one, `PATH`, pyenv, uv, Homebrew and python.org's
-installer. Each candidate has to say its version itself, because pyenv puts programs on `PATH` for
+Searches the usual locations: the running interpreter, `PATH`, pyenv, uv, Homebrew and python.org's
+installer. Runs each candidate to learn its version, because pyenv puts programs on `PATH` even for
 versions that it then refuses to run.
 """
 
@@ -21,11 +21,11 @@ ADVICE = (
     " PATH."
 )
 SECONDS = 10
-# Free-threaded and unfinished builds read other bytecode, or need other wheels
-ASK = """
+# Free-threaded builds and prereleases use other bytecode, or need other wheels.
+PROBE = """
 import sys, sysconfig
 print(sys.implementation.name, "%d.%d" % sys.version_info[:2], sys.version_info.releaselevel,
-      "free-threaded" if sysconfig.get_config_var("Py_GIL_DISABLED") else "usual")
+      "free-threaded" if sysconfig.get_config_var("Py_GIL_DISABLED") else "standard")
 print(sys.executable)
 """
 
@@ -42,7 +42,7 @@ def find(version: str) -> Path | None:
 
 
 def running() -> str:
-    """Return the version of the interpreter that runs this."""
+    """Return the version of the running interpreter."""
     return f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -55,7 +55,7 @@ def _candidates(version: str) -> Iterator[Path]:
 
 
 def _places(version: str) -> Iterator[tuple[Path, str]]:
-    """Yield where installers put interpreters, as a folder and a pattern below it."""
+    """Yield the locations of installed interpreters: a folder, and a pattern below it."""
     home = Path.home()
     pyenv = Path(os.environ.get("PYENV_ROOT") or home / ".pyenv")
     yield pyenv, f"versions/{version}.*/bin"
@@ -75,8 +75,8 @@ def _numbers(path: Path) -> list[int]:
 
 
 def _confirmed(program: Path, version: str) -> Path | None:
-    """Return the interpreter that the program runs, if it is a usual one of the version."""
-    command = [str(program), "-I", "-c", ASK]
+    """Return the interpreter that the program runs, if it is a standard build of the version."""
+    command = [str(program), "-I", "-c", PROBE]
     try:
         done = subprocess.run(  # noqa: S603 (a Python of this machine)
             command, capture_output=True, text=True, timeout=SECONDS, check=False
@@ -84,7 +84,7 @@ def _confirmed(program: Path, version: str) -> Path | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     kind, _, executable = done.stdout.strip().partition("\n")
-    return Path(executable) if kind == f"cpython {version} final usual" else None
+    return Path(executable) if kind == f"cpython {version} final standard" else None
 
 
 def main() -> int:
@@ -93,7 +93,7 @@ def main() -> int:
     if found := find(version):
         print(found)
         return 0
-    print(f"error: there is no Python {version} on this machine. {ADVICE}", file=sys.stderr)
+    print(f"error: this machine has no Python {version}. {ADVICE}", file=sys.stderr)
     return 1
 
 

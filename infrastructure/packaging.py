@@ -1,9 +1,9 @@
-"""What is deployed of a commit: `build` writes the same bytes whenever and wherever it runs.
+"""Build a stage's package reproducibly: a commit always results in the same bytes.
 
-Chalice packages a clean copy of what it needs, with the hashes of requirements.txt checked; then
-the template is completed, and the archives are made anew. Two machines get the same archives
-if their zlib compresses alike, as every zlib 1.2 and 1.3 does (zlib-ng compresses otherwise), and
-if the same release of the functions' Python made the bytecode.
+Chalice packages a clean copy of its sources, and checks the hashes of requirements.txt. Then
+`build` completes the template, and writes the archives again without timestamps and modes.
+Two machines get identical archives if both use zlib 1.2 or 1.3 (zlib-ng compresses differently)
+and the same release of the functions' Python compiled the bytecode.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
@@ -22,40 +22,40 @@ from infrastructure.stages import PYTHON, RUNTIME, Stage
 
 ROOT = Path(__file__).parent.parent
 SOURCES = ("app.py", "requirements.txt", "chalicelib", ".chalice")
-# The packages of each layer: whose requirements, and without what the runtime or the app has.
+# Requirements by layer. They omit packages that the Lambda runtime or the app provides.
 LAYERS: Mapping[str, str] = {
     "authorizer": "requirements/authorizer.txt",
     "tracing": "requirements/tracing.txt",
 }
-# The functions' Amazon Linux, whatever builds for it
+# Amazon Linux, which runs the functions, regardless of the machine that builds the package.
 PLATFORM = ("--platform", "manylinux2014_x86_64", "--only-binary", ":all:")
 INTERPRETER = ("--implementation", "cp", "--python-version", PYTHON)
-# Never imported: no email address is looked up in the DNS, only names of time zones are used.
-# Programs of a layer name the Python that installed them: each machine would build another layer.
-LEFT_OUT = (
+# Never imported: the app makes no DNS queries, and needs only the names of time zones. A layer's
+# scripts contain the path of the Python that installed them, so layers would differ by machine.
+OMITTED = (
     *("dns/", "email_validator/__main__.", "email_validator/deliverability."),
     *(f"idna/{module}." for module in ("__main__", "cli", "codec", "compat")),
     *("marshmallow/experimental/", "tzdata/zoneinfo/", "python/bin/"),
 )
-OF_PIP = {"RECORD", "INSTALLER", "REQUESTED", "WHEEL", "METADATA", "direct_url.json"}
-CHECKED = ("--invalidation-mode", "checked-hash")
+PIP_METADATA = {"RECORD", "INSTALLER", "REQUESTED", "WHEEL", "METADATA", "direct_url.json"}
+INVALIDATION = ("--invalidation-mode", "checked-hash")
 WITHOUT_BYTECODE = (
-    f"warning: there is no Python {PYTHON} on this machine, so the package has no bytecode. Each"
+    f"warning: this machine has no Python {PYTHON}, so the package contains no bytecode. Each"
     " cold start compiles the code, and costs 435 instead of 148 million instructions."
     f" {interpreters.ADVICE}"
 )
-OLDEST = (1980, 1, 1, 0, 0, 0)  # what a ZIP archive can say of time
+TIMESTAMP = (1980, 1, 1, 0, 0, 0)  # the earliest that a ZIP archive can store
 
 
 class PackagingError(Exception):
-    """The package can't be made; the message says what failed, and what it said itself."""
+    """A command failed. The message contains the command and its error output."""
 
 
 def build(stage: Stage, out: Path, warn: Callable[[str], None] = print) -> None:
     """Write the template, the code, the layers and the gateway document of a stage into `out`.
 
-    Warns once if this machine lacks the Python that compiles the bytecode. Raises PackagingError;
-    `out` has nothing new then.
+    Warns once if this machine lacks the Python that compiles the bytecode. Raises PackagingError
+    if a command fails; then `out` is unchanged.
     """
     python = interpreters.find(PYTHON)
     if not python:
@@ -67,15 +67,15 @@ def build(stage: Stage, out: Path, warn: Callable[[str], None] = print) -> None:
             _install(ROOT / requirements, Path(place, name, "python"))
             compile_all(Path(place, name), "/opt", python)
             write_zip(made / f"{name}.zip", _files(Path(place, name)))
-        _name_release(made)
+        _set_release(made)
         out.mkdir(parents=True, exist_ok=True)
         for file in sorted(made.iterdir()):
             shutil.copyfile(file, out / file.name)
 
 
 def _package(stage: Stage, source: Path, made: Path, python: Path | None) -> None:
-    """Have Chalice package a clean copy, then complete its template and make its archive anew."""
-    _copy(source)
+    """Let Chalice package a clean copy, complete its template, and write its archive again."""
+    _copy_sources(source)
     _run([sys.executable, "-c", CHALICE, "package", "--stage", stage.name, str(made)], source)
     document = gateway.document(stage)
     packaged = json.loads((made / "sam.json").read_text())
@@ -88,8 +88,8 @@ def _package(stage: Stage, source: Path, made: Path, python: Path | None) -> Non
     write_zip(made / "deployment.zip", _files(code))
 
 
-def _name_release(made: Path) -> None:
-    """Name what was made by all of it: where anything differs, functions get a new version."""
+def _set_release(made: Path) -> None:
+    """Set the release to a hash of all files, so that any change publishes new versions."""
     digest = hashlib.sha256()
     for path in sorted(made.iterdir()):
         digest.update(hashlib.sha256(path.read_bytes()).digest())
@@ -98,7 +98,7 @@ def _name_release(made: Path) -> None:
     _write_json(made / "sam.json", completed)
 
 
-# Chalice takes the running Python for the functions', which decides the wheels that it packages
+# Chalice chooses wheels for the Python that runs it, unless this attribute names another.
 CHALICE = f"""
 import sys
 from chalice.cli import main
@@ -109,7 +109,7 @@ sys.exit(main())
 """
 
 
-def _copy(target: Path) -> None:
+def _copy_sources(target: Path) -> None:
     target.mkdir()
     for name in SOURCES:
         source = ROOT / name
@@ -121,42 +121,43 @@ def _copy(target: Path) -> None:
 
 
 def _install(requirements: Path, target: Path) -> None:
-    """Install what the file pins, as the functions' platform has it, with its hashes checked."""
+    """Install the pinned packages for the functions' platform, and check their hashes."""
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--no-deps"]
     checked = ["--require-hashes", "--requirement", str(requirements), "--target", str(target)]
     _run([*pip, *PLATFORM, *INTERPRETER, *checked], ROOT)
 
 
 def compile_all(directory: Path, place: str, python: Path | None) -> None:
-    """Write the bytecode of what is in the directory, and will be at `place` in the function.
+    """Compile the directory's modules. `place` is the directory's path in the function.
 
-    A function can't write it where its code is, and would compile at each cold start. `python` is
-    of the functions' version, because they read no other's bytecode; None leaves the bytecode out.
-    It goes with the content of the source, not with its time, which is not kept.
+    A function can't write bytecode next to its code, so it would compile at each cold start.
+    `python` must have the functions' version, whose bytecode format they need; if it is None, the
+    package has no bytecode. Python validates the bytecode by the source's hash, because the archive
+    does not keep the source's timestamp.
     """
     if python:
         where = ["-s", str(directory), "-p", place, str(directory)]
-        _run([str(python), "-I", "-m", "compileall", "-q", *CHECKED, *where], directory)
+        _run([str(python), "-I", "-m", "compileall", "-q", *INVALIDATION, *where], directory)
 
 
 def _run(command: list[str], directory: Path) -> None:
-    # Neither the developer's account nor their settings have a say in what is packaged
+    # The package must not depend on the developer's AWS account or settings
     environment = {name: each for name, each in os.environ.items() if not name.startswith("AWS_")}
     environment["AWS_DEFAULT_REGION"] = "us-east-1"
-    done = subprocess.run(  # noqa: S603 (commands of our own)
+    done = subprocess.run(  # noqa: S603 (no user input)
         command, cwd=directory, env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        said = (done.stderr or done.stdout).strip()
-        raise PackagingError(f"`{' '.join(command[:4])} ...` failed: {said}")
+        output = (done.stderr or done.stdout).strip()
+        raise PackagingError(f"`{' '.join(command[:4])} ...` failed: {output}")
 
 
 def _is_needed(name: str) -> bool:
-    """Whether the function needs the file; licenses stay with what they are of."""
-    is_about_itself = ".dist-info/" in name and Path(name).name in OF_PIP
+    """Return whether the package needs the file. It must contain the licenses."""
+    is_metadata = ".dist-info/" in name and Path(name).name in PIP_METADATA
     return not (
-        name.replace("__pycache__/", "").startswith(LEFT_OUT)
-        or is_about_itself
+        name.replace("__pycache__/", "").startswith(OMITTED)
+        or is_metadata
         or name.endswith((".pyi", "/"))
     )
 
@@ -168,16 +169,12 @@ def _files(directory: Path) -> dict[str, bytes]:
 
 
 def write_zip(path: Path, files: Mapping[str, bytes]) -> None:
-    """Write an archive that depends on nothing but names and contents."""
+    """Write an archive that depends only on names and contents."""
     with ZipFile(path, "w") as archive:
-        for name in _in_order(files):
-            entry = ZipInfo(name, OLDEST)
+        for name in sorted(files):
+            entry = ZipInfo(name, TIMESTAMP)
             entry.create_system, entry.external_attr = 3, 0o100644 << 16  # Unix, rw-r--r--
             archive.writestr(entry, files[name], ZIP_DEFLATED, compresslevel=9)
-
-
-def _in_order(names: Iterable[str]) -> list[str]:
-    return sorted(names)
 
 
 def _write_json(path: Path, document: object) -> None:

@@ -37,7 +37,7 @@ class Run:
         Raises Failure, which names the command that creates the stack.
         """
         stack = self.stack(part)
-        if not stack.is_made:
+        if not stack.exists:
             command = "deploy" if part == "api" else "provision"
             raise Failure(
                 f"The stack {stack.name} does not exist in this account and region: run `python -m"

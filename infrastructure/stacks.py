@@ -15,9 +15,9 @@ from infrastructure.stages import suggest
 
 PAUSE_SECONDS = 3.0
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
-NOTHING_CHANGES = ("didn't contain changes", "No updates are to be performed")
+NOTHING_CHANGES = ("didn't contain changes", "No updates")
 # The second state: only a change set exists, which no one has executed; it keeps no values.
-NOT_MADE = {None, "REVIEW_IN_PROGRESS"}
+ABSENT = {None, "REVIEW_IN_PROGRESS"}
 
 Say = Callable[[str], None]
 
@@ -40,13 +40,13 @@ class Stack:
         return str(described["StackStatus"]) if described else None
 
     @property
-    def is_made(self) -> bool:
-        return self.status not in NOT_MADE
+    def exists(self) -> bool:
+        return self.status not in ABSENT
 
     def outputs(self) -> dict[str, str]:
         """Return its outputs. Raises Failure if the stack does not exist or is incomplete."""
         described = self._describe()
-        if not described or described["StackStatus"] in NOT_MADE:
+        if not described or described["StackStatus"] in ABSENT:
             raise Failure(f"The stack {self.name} does not exist in this account and region.")
         self._check_usable(str(described["StackStatus"]))
         return {
@@ -157,9 +157,9 @@ class Stack:
         for name in values:
             if name not in declared:
                 raise Failure(f"{self.name} has no parameter {name!r}. {suggest(name, declared)}")
-        is_made = described["StackStatus"] not in NOT_MADE
+        exists = described["StackStatus"] not in ABSENT
         existing = {
-            parameter["ParameterKey"] for parameter in described.get("Parameters", []) if is_made
+            parameter["ParameterKey"] for parameter in described.get("Parameters", []) if exists
         }
         return list(self._parameters(declared, values, existing))
 
@@ -179,7 +179,7 @@ class Stack:
             self._client.create_change_set(
                 StackName=self.name,
                 ChangeSetName=f"run-{secrets.token_hex(6)}",
-                ChangeSetType="UPDATE" if self.is_made else "CREATE",
+                ChangeSetType="UPDATE" if self.exists else "CREATE",
                 Capabilities=CAPABILITIES,
                 ImportExistingResources=True,  # log groups outlive a deleted stage
                 Parameters=parameters,

@@ -1,7 +1,6 @@
-"""The stages that are deployed, what differs between them, and their file, .chalice/config.json.
+"""The deployed stages, their differences, and their file, .chalice/config.json.
 
-Chalice takes a stage or a key that it does not know as if nothing were written there. Here both
-are errors.
+Chalice ignores unknown stages and keys in the file. `read_config` rejects them.
 """
 
 import json
@@ -17,13 +16,13 @@ ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / ".chalice" / "config.json"
 LOCAL = "local"
 FUNCTIONS = ("api_handler", "authorize", "purge_customers")
-"""What Chalice calls the functions of app.py."""
+"""Chalice's names of the functions in app.py."""
 PYTHON = "3.13"
-"""The version of Python that runs the functions, whichever runs these commands: decision 0020."""
+"""The functions' Python version, regardless of this process's version: decision 0020."""
 RUNTIME = f"python{PYTHON}"
-"""Lambda's name of that version."""
+"""Lambda's name of the version."""
 
-# What chalice.config.Config reads of a function, of a stage, and of the file.
+# The keys that chalice.config.Config reads in a function, in a stage, and in the file.
 FUNCTION_KEYS = frozenset(
     {
         "autogen_policy",
@@ -53,7 +52,7 @@ STAGE_KEYS = FUNCTION_KEYS | {
     "minimum_compression_size",
 }
 FILE_KEYS = STAGE_KEYS | {"app_name", "stages", "version"}
-# What chalicelib.settings reads.
+# The variables that chalicelib.settings reads.
 VARIABLES = frozenset(
     {
         "AWS_ENDPOINT_URL_RDS_DATA",
@@ -75,9 +74,9 @@ VARIABLES = frozenset(
 
 @dataclass(frozen=True)
 class Stage:
-    """How a stage is dimensioned: capacities in ACU (about 2 GiB each), rates in requests a second.
+    """A stage's limits: capacities in ACU (about 2 GiB each), rates in requests per second.
 
-    `seconds_until_pause` is None where the database never pauses, which `min_capacity` 0 allows.
+    `seconds_until_pause` is None if the database never pauses; otherwise `min_capacity` must be 0.
     """
 
     name: str
@@ -92,18 +91,18 @@ class Stage:
     concurrency: int
     log_retention_days: int
     deployment: str
-    """CodeDeploy's: how traffic moves to a new version."""
+    """CodeDeploy's configuration: how traffic shifts to a new version."""
     snap_start: bool
-    """Whether functions that clients wait for start from a snapshot: docs/snapstart.md."""
+    """Whether the functions that clients wait for use SnapStart: docs/snapstart.md."""
 
     def stack(self, part: str) -> str:
-        """Return the name of one of its stacks: network, database, api or operations."""
+        """Return the name of a stack; `part` is network, database, api or operations."""
         return f"customers-{self.name}-{part}"
 
     def lambda_name(self, function: str) -> str:
-        """Return the name that Lambda knows a function by, whichever way it is deployed.
+        """Return a function's name in Lambda.
 
-        It is what Chalice calls it; so a stage can't be deployed in both ways by mistake.
+        Both deployment methods use Chalice's name, so a stage can't use both by mistake.
         """
         own = "" if function == "api_handler" else f"-{function}"
         return f"customers-{self.name}{own}"
@@ -166,28 +165,28 @@ STAGES: Mapping[str, Stage] = {
 
 
 def named(name: str) -> Stage:
-    """Return the stage of that name. Raises Failure, which names the nearest one."""
+    """Return the stage of that name. Raises Failure, which suggests the closest name."""
     if name in STAGES:
         return STAGES[name]
-    raise Failure(f"There is no stage {name!r}. {suggest(name, STAGES)}")
+    raise Failure(f"Unknown stage {name!r}. {suggest(name, STAGES)}")
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
-    """Return what somebody who wrote `word` may have meant, as a sentence."""
+    """Return a sentence that suggests the known word closest to `word`."""
     known = sorted(known)
     if near := get_close_matches(word, known, n=1, cutoff=0.5):
         return f"Did you mean {near[0]!r}?"
-    return f"Known are {', '.join(known)}."
+    return f"Use one of: {', '.join(known)}."
 
 
 def read_config(path: Path = CONFIG) -> dict[str, Any]:
-    """Return .chalice/config.json. Raises Failure where Chalice would ignore what it says."""
+    """Return .chalice/config.json. Raises Failure if Chalice would ignore a part of it."""
     try:
         config = json.loads(path.read_text())
     except FileNotFoundError:
-        raise Failure(f"{path} is not there: restore it with `git checkout {path}`.") from None
+        raise Failure(f"{path} does not exist: restore it with `git checkout {path}`.") from None
     except ValueError as error:
-        raise Failure(f"{path} is not JSON: {error}. Mend it there.") from None
+        raise Failure(f"{path} is not valid JSON: {error}. Fix it at this position.") from None
     _check(path, "", config, FILE_KEYS)
     _check(path, "stages", config.get("stages", {}), {LOCAL, *STAGES})
     _check_functions(path, "", config)
@@ -198,7 +197,7 @@ def read_config(path: Path = CONFIG) -> dict[str, Any]:
 
 
 def variables(config: Mapping[str, Any], stage: Stage) -> dict[str, str]:
-    """Return the environment variables that a stage's functions get, of all functions together."""
+    """Return the environment variables of all the stage's functions, merged."""
     own = config.get("stages", {}).get(stage.name, {})
     functions = [own.get("lambda_functions", {}).get(name, {}) for name in FUNCTIONS]
     found: dict[str, str] = {}
@@ -222,17 +221,16 @@ def _check_variables(path: Path, where: str, part: Mapping[str, Any]) -> None:
     for name, value in values.items():
         if not isinstance(value, str):
             raise Failure(
-                f"{path}: {where}environment_variables.{name} is not a string: put it into quotes."
+                f"{path}: {where}environment_variables.{name} is not a string: put it in quotes."
             )
 
 
 def _check(path: Path, where: str, found: Any, known: Iterable[str]) -> None:
     if not isinstance(found, dict):
-        raise Failure(f"{path}: {where or 'the file'} is not a JSON object: write {{...}} there.")
+        raise Failure(f"{path}: {where or 'the file'} is not a JSON object: use {{...}}.")
     for key in found:
         if key not in set(known):
             place = f"{where}.{key}" if where else key
             raise Failure(
-                f"{path}: Chalice ignores the key {place}, as nothing has that name."
-                f" {suggest(key, known)}"
+                f"{path}: Chalice would ignore the unknown key {place}. {suggest(key, known)}"
             )

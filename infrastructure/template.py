@@ -1,8 +1,8 @@
-"""What Chalice's template lacks: `complete` makes of it what a stage is deployed from.
+"""Complete the template that `chalice package` writes.
 
-Parameters stand where Chalice has literals, so the bytes are the commit's and the database is the
-account's. Each function has a role of its own, and an alias `live`; API Gateway reaches nothing
-else, so that CodeDeploy, which moves the alias, moves the traffic.
+Parameters replace Chalice's literals, so every account deploys the same bytes with its own
+database. Each function has its own role and an alias `live`. API Gateway invokes only the alias, so
+CodeDeploy shifts traffic by moving the alias.
 
 Source: https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-resource-function.html
 """
@@ -19,7 +19,7 @@ JSONObject = dict[str, Any]
 
 
 class Function(NamedTuple):
-    """A function: its ids in Chalice's template, its layers, and the settings that it reads."""
+    """A Lambda function: its ids in Chalice's template, its layers, and the settings it reads."""
 
     id: str
     role: str
@@ -27,7 +27,7 @@ class Function(NamedTuple):
     layers: tuple[str, ...]
     settings: tuple[str, ...]
     concurrency: float
-    """Its share of the stage's, of which there is at least one."""
+    """Share of the stage's concurrency; every function has a concurrency of at least one."""
 
 
 def _is_given(parameter: str) -> JSONObject:
@@ -60,7 +60,7 @@ FUNCTIONS: Mapping[str, Function] = {
         "AuthorizeLogGroup",
         ("AuthorizerLayer", "TracingLayer"),
         ("TOKEN_ISSUER", "TOKEN_AUDIENCE", "TOKEN_JWKS_URL"),
-        0.5,  # most tokens are remembered
+        0.5,  # API Gateway caches the result for most tokens
     ),
     "purge_customers": Function(
         "PurgeCustomers",
@@ -95,7 +95,7 @@ SETTINGS: Mapping[str, Any] = {
 
 
 def complete(packaged: JSONObject, stage: Stage, document: JSONObject) -> JSONObject:
-    """Return Chalice's template with what it lacks; `document` is the gateway's."""
+    """Return the completed template; `document` contains the gateway's settings."""
     resources = packaged["Resources"]
     for name, function in FUNCTIONS.items():
         resources[function.id]["Properties"] |= _function(stage, name, function)
@@ -104,13 +104,13 @@ def complete(packaged: JSONObject, stage: Stage, document: JSONObject) -> JSONOb
     resources |= _layers()
     resources |= deployment.resources(stage, ARNS)
     resources[deployment.HOOK_LOG] = _log(stage, deployment.hook_name(stage))
-    api.work_in(resources, document)
+    api.complete(resources, document)
     for resource in resources.values():
         if resource["Type"] == "AWS::IAM::Role":
             resource["Properties"]["PermissionsBoundary"] = _if("PermissionsBoundary")
     return {
         "AWSTemplateFormatVersion": packaged["AWSTemplateFormatVersion"],
-        "Description": f"The customers API, {stage.name}: what `chalice package` makes, completed",
+        "Description": f"The customers API, {stage.name}: functions, API Gateway and deployment",
         "Transform": packaged["Transform"],
         "Parameters": _parameters(stage),
         "Conditions": {
@@ -129,34 +129,36 @@ def _parameters(stage: Stage) -> JSONObject:
     return {
         "Stage": text("The stage.", Default=stage.name, AllowedValues=[stage.name]),
         "Release": text(
-            "What a version is named by: a deployment that changes only parameters has to change"
-            " it, or the functions keep their old ones.",
+            "Hash of the package and the parameters. If it is unchanged, Lambda publishes no new"
+            " version, and the functions keep their old settings.",
             Default="0" * 64,
             AllowedPattern="^[0-9a-f]{64}$",
         ),
-        "DatabaseResourceArn": text("The cluster; output ClusterArn of the database's stack."),
-        "DatabaseSecretArn": text("Its user's secret; output ApplicationSecretArn."),
-        "DatabaseName": text("Output DatabaseName.", Default="customers"),
-        "DatabaseKeyArn": text("What the secret is encrypted with; output KeyArn."),
-        "CursorKeySecretArn": text("What signs cursors; output CursorKeySecretArn."),
-        "TokenIssuer": text("Whose tokens are taken.", AllowedPattern="^https?://[^ ]+$"),
-        "TokenAudience": text("For whom, one or more, with spaces.", MinLength=1),
-        "TokenJwksUrl": text("Where the issuer's keys are, if not where usual.", Default=""),
-        "CorsOrigins": text("Whose pages may use the API, with spaces.", Default=""),
+        "DatabaseResourceArn": text("Output ClusterArn of the database's stack."),
+        "DatabaseSecretArn": text("Output ApplicationSecretArn of the database's stack."),
+        "DatabaseName": text("Output DatabaseName of the database's stack.", Default="customers"),
+        "DatabaseKeyArn": text("KMS key of the secret; output KeyArn of the database's stack."),
+        "CursorKeySecretArn": text("Output CursorKeySecretArn of the database's stack."),
+        "TokenIssuer": text("URL of the token issuer.", AllowedPattern="^https?://[^ ]+$"),
+        "TokenAudience": text("Accepted audiences of tokens, separated by spaces.", MinLength=1),
+        "TokenJwksUrl": text("URL of the issuer's keys, unless at the standard path.", Default=""),
+        "CorsOrigins": text("Origins that may call the API, separated by spaces.", Default=""),
         "RetentionDays": {
             "Type": "Number",
-            "Description": "For how many days a deleted customer can be restored.",
+            "Description": "Days during which a deleted customer can be restored.",
             "Default": 30,
             "MinValue": 1,
             "MaxValue": 3_650,
         },
-        "LogsKeyArn": text("Encrypts logs; output KeyArn of the operations' stack.", Default=""),
+        "LogsKeyArn": text("Output KeyArn of the operations stack; encrypts logs.", Default=""),
         "PermissionsBoundary": text(
-            "The most that a role may do; an output of the pipeline's stack.", Default=""
+            "Maximum permissions of a role; an output of the pipeline's stack.", Default=""
         ),
-        "DataApiEndpoint": text("The Data API where it is not AWS's own.", Default=""),
+        "DataApiEndpoint": text("URL of the Data API, unless it is AWS's.", Default=""),
         "DataApiClient": text(
-            "By what functions call the Data API.", Default="slim", AllowedValues=["boto3", "slim"]
+            "The functions' client for the Data API.",
+            Default="slim",
+            AllowedValues=["boto3", "slim"],
         ),
     }
 
@@ -165,7 +167,7 @@ def _function(stage: Stage, name: str, function: Function) -> JSONObject:
     settings = {each: SETTINGS[each] for each in function.settings}
     return {
         "FunctionName": stage.lambda_name(name),
-        # Lambda publishes no version of a function in which nothing has changed
+        # Lambda publishes a new version only if the function has changed
         "Description": {"Fn::Sub": "The customers API, release ${Release}"},
         "Runtime": RUNTIME,
         "CodeUri": "deployment.zip",
@@ -181,7 +183,7 @@ def _function(stage: Stage, name: str, function: Function) -> JSONObject:
 
 
 def _snap_start(stage: Stage, name: str) -> JSONObject:
-    """Return the property, except for the purge, because no client waits for that."""
+    """Return the property, except for the purge function, for which no client waits."""
     if stage.snap_start and name in deployment.SHIFTED:
         return {"SnapStart": {"ApplyOn": "PublishedVersions"}}
     return {}
@@ -206,7 +208,7 @@ def _log(stage: Stage, function: str) -> JSONObject:
 
 
 def _layers() -> JSONObject:
-    """Return the layers; versions of functions that may be gone back to keep their old ones."""
+    """Return the layers. Old layer versions are retained because a rollback needs them."""
     return {
         f"{name.title()}Layer": {
             "Type": "AWS::Serverless::LayerVersion",

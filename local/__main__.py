@@ -67,29 +67,32 @@ def _reset(settings: Settings, *, agreed: bool) -> None:
     database = settings.database_directory
     with locked(settings.state):
         if not database.exists():
-            print(f"There is no database in {settings.state}.")
+            print(f"{settings.state} contains no database.")
         elif agreed or _is_agreed(f"Delete the database in {database} and all its customers?"):
-            # Renamed first: what an interruption leaves is not taken for a database.
+            # Rename it first, so that an interrupted deletion does not leave a partial database.
             shutil.rmtree(database.rename(database.with_suffix(".unfinished")))
-            print("Deleted. The next `make run` makes a new one.")
+            print("Deleted. The next `make run` creates a new database.")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m local",
-        description="The customers API with its database, whole on this machine.",
+        description="Run the customers API with its database on this machine.",
         epilog="Environment: PORT (8000), DATA_API_PORT (8001), DATABASE_PORT (8002), CONSOLE_PORT "
-        "(8003), XRAY_PORT (2000, of UDP), ENGINE (mariadb or mysql), DATABASE_URL "
+        "(8003), XRAY_PORT (2000, UDP), ENGINE (mariadb or mysql), DATABASE_URL "
         "(mysql://user:password@host:port/database, instead of a private database), LOCAL_STATE "
-        "(.local, where data, logs and the keys of tokens are).",
+        "(.local, the folder with data, logs and the keys of tokens).",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="start everything, and stop it on Ctrl-C")
     run.add_argument(
-        "--no-api", dest="api", action="store_false", help="for who starts `chalice local` himself"
+        "--no-api",
+        dest="api",
+        action="store_false",
+        help="omit the API, for use with `chalice local`",
     )
-    reset = commands.add_parser("reset", help="delete the private database and all that is in it")
-    reset.add_argument("--yes", action="store_true", help="do not ask")
+    reset = commands.add_parser("reset", help="delete the private database")
+    reset.add_argument("--yes", action="store_true", help="skip confirmation")
     return parser
 
 
@@ -119,7 +122,7 @@ def _path(path: Path) -> str:
 
 def _is_agreed(question: str) -> bool:
     if not sys.stdin.isatty():
-        raise LocalError("nobody can be asked here: say it with `make reset YES=1`")
+        raise LocalError("no terminal to ask for confirmation: confirm with `make reset YES=1`")
     return input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
 
 

@@ -42,7 +42,7 @@ SQL_MODES = [
     "ERROR_FOR_DIVISION_BY_ZERO",
     "NO_ENGINE_SUBSTITUTION",
 ]
-# What each start makes sure of, so that an interrupted first start is made good by the next.
+# Every start runs these statements, so that it completes an interrupted first start.
 INIT_SQL = r"""
 CREATE DATABASE IF NOT EXISTS customers CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci;
 CREATE USER IF NOT EXISTS 'customers'@'127.0.0.1' IDENTIFIED BY '{password}';
@@ -119,7 +119,7 @@ class DatabaseServer:
         self._write_version(server)
 
     def stop(self) -> None:
-        """Shut the server down; twice does nothing."""
+        """Shut the server down, if it is running."""
         if self._process:
             self._process.stop()
 
@@ -138,7 +138,7 @@ class DatabaseServer:
             raise failure(f"{server.title} did not start", log) from None
 
     def _initialize(self, server: Server) -> None:
-        # Renamed at the end, so that no later start uses what an interrupted one has left.
+        # Use a temporary name until the database is complete, in case this start is interrupted.
         unfinished = self.directory.with_suffix(".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700, parents=True)

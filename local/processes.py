@@ -1,7 +1,7 @@
 """Child processes that never outlive the process that started them.
 
-A `Child` leads its own process group, because some programs (Chalice's autoreloader) have
-children of their own. One `local.reaper` process knows the groups of all children and ends
+A `Child` leads its own process group, because some programs (Chalice's autoreloader) start
+child processes, too. One `local.reaper` process knows the groups of all children and ends
 them if this process is killed.
 """
 
@@ -161,7 +161,7 @@ def _how(exit_code: int) -> str:
 
 @functools.cache
 def _reports() -> int:
-    """Start the reaper; return the descriptor on which it is told of process groups."""
+    """Start the reaper; return the descriptor to which process groups are reported."""
     read, write = os.pipe()
     os.posix_spawn(
         sys.executable,

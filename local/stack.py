@@ -114,12 +114,12 @@ class Settings:
             needed["CONSOLE_PORT"] = str(self.console_port)
         if self.state.resolve() != default.state.resolve():
             needed["LOCAL_STATE"] = str(self.state)
-        # Before `make`, which would expand a `$` in a value behind it.
+        # Assignments precede `make`, which would expand a `$` in its arguments.
         return f"{assignments(needed)} make -s token".lstrip()
 
     @property
     def api_environment(self) -> dict[str, str]:
-        """What tells the API where the stack's other parts are."""
+        """Return the environment variables that name the stack's other parts to the API."""
         return {
             "AWS_ENDPOINT_URL_RDS_DATA": self.data_api_url,
             "TOKEN_ISSUER": self.console_url,
@@ -129,7 +129,7 @@ class Settings:
 
 
 class Stack:
-    """The running service, from `start()` to `close()`, which stops the last started first."""
+    """The running service, from `start()` to `close()`, which stops the parts in reverse order."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -141,9 +141,9 @@ class Stack:
         self._lock: tuple[int, ...] = ()
 
     def start(self, *, api: bool) -> None:
-        """Start everything, or everything but the API; print a line about the database.
+        """Start everything, with or without the API, and print a line about the database.
 
-        Raises LocalError when a part does not start.
+        Raises LocalError if a part does not start.
         """
         self._lock = (self._exit.enter_context(state.locked(self._settings.state)),)
         _check_ports(self._settings, api=api)
@@ -167,9 +167,9 @@ class Stack:
                 api_process.wait_until(lambda: _is_healthy(port), READY_SECONDS)
 
     def wait(self) -> NoReturn:
-        """Wait for ever; start the database again when it ends, and the API when its code changes.
+        """Wait forever. Restart the database if it ends, and the API if its code changes.
 
-        Raises LocalError when another program ends, or the database does not start again.
+        Raises LocalError if another program ends, or if the database does not restart.
         """
         while True:
             time.sleep(0.2)
@@ -206,7 +206,7 @@ class Stack:
     def _start_data_api(self, database_url: str) -> None:
         port = self._settings.data_api_port
         command = [sys.executable, "-m", "local.data_api", "--port", str(port)]
-        # By its environment: every user of the machine can read a program's command line.
+        # Pass the URL in the environment, because every user of the machine can read command lines.
         child = self._child("data-api", command, {**os.environ, "DATABASE_URL": database_url})
         child.wait_until(lambda: answers(port), READY_SECONDS)
         self._children.append(child)
@@ -248,13 +248,13 @@ class Stack:
         return self._exit.enter_context(Child(name, command, log, environment, self._lock))
 
     def _environment(self) -> dict[str, str]:
-        # Without a database of the developer's own shell, so that all goes through the Data API.
+        # Omit the developer's DATABASE_* variables, so that all statements go through the Data API.
         environment = {k: v for k, v in os.environ.items() if not k.startswith("DATABASE_")}
         return environment | self._settings.api_environment
 
 
 def assignments(variables: Mapping[str, str]) -> str:
-    """Return variables as a shell sets them."""
+    """Return the variables as shell assignments."""
     return " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
 
 
@@ -266,10 +266,12 @@ def _check_ports(settings: Settings, *, api: bool) -> None:
         ports["PORT"] = settings.port
     for name, port in ports.items():
         if list(ports.values()).count(port) > 1:
-            raise LocalError(f"{name} is {port}, and so is another port: give each its own")
+            raise LocalError(f"{name} is {port}, and so is another port: choose different ports")
         if not is_free(port):
             raise _in_use(name, port)
-    if not is_free(settings.xray_port, socket.SOCK_DGRAM):  # apart: UDP's ports are others
+    if not is_free(
+        settings.xray_port, socket.SOCK_DGRAM
+    ):  # checked separately, because it is a UDP port
         raise _in_use("XRAY_PORT", settings.xray_port)
 
 
@@ -288,7 +290,7 @@ def _check_login(database_url: str) -> None:
         raise LocalError(f"DATABASE_URL is wrong: {error}") from None
     except pymysql.MySQLError as error:
         raise LocalError(
-            f"the database of DATABASE_URL does not answer: {error.args[-1]}; start or mend it, or "
+            f"the database of DATABASE_URL does not respond: {error.args[-1]}; start or fix it, or "
             "unset DATABASE_URL for a private one"
         ) from None
 
@@ -307,7 +309,7 @@ def _is_healthy(port: int) -> bool:
 def _code() -> dict[Path, int]:
     times = {}
     for path in (PROJECT / "app.py", *(PROJECT / "chalicelib").rglob("*.py")):
-        # Editors replace files: for a moment there is none.
+        # Editors replace files, so a file may be missing for a moment.
         with suppress(FileNotFoundError):
             times[path] = path.stat().st_mtime_ns
     return times

@@ -1,4 +1,4 @@
-"""A client of the app in this process, through the local gateway."""
+"""A client that calls the app in this process, through the local gateway."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ ADA = {"email": "ada@example.com", "given_name": "Ada", "family_name": "Lovelace
 
 
 class Api:
-    """Sends requests to the app, with a token: that given, or one that allows everything.
+    """Sends requests to the app, with the given token or with one that has every scope.
 
     Bodies are JSON unless `headers` say otherwise.
     """
@@ -62,7 +62,7 @@ class Api:
 
 
 def _named(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return headers by their names: `if_match` is If-Match."""
+    """Convert argument names to header names: `if_match` is If-Match."""
     return {name.replace("_", "-").title(): value for name, value in headers.items()}
 
 
@@ -73,7 +73,7 @@ def assert_problem(
     *errors: tuple[str, str],
     head: bool = False,
 ) -> None:
-    """Assert the shape that every problem has, and the pointers and codes of its errors."""
+    """Assert that the response is a complete problem with these errors (place and code)."""
     assert answer.status_code == status
     assert answer.headers["Content-Type"] == "application/problem+json"
     if head:

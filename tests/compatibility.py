@@ -1,10 +1,10 @@
-"""What of a new OpenAPI document would break a client that was written against an older one.
+"""Find changes in an OpenAPI document that break clients of an older document.
 
-A client breaks when what it sends is no longer taken, or when it gets what it was not told of. So
-the schema of a request must take everything that the older one took, and the schema of an answer
-must give nothing but what the older one gave: the same question, asked in two directions.
+A client breaks if the API rejects a request that used to be valid, or returns a response that the
+older document doesn't allow. So a request schema must accept everything that the older one accepts.
+A response schema must allow only what the older one allows: the same check in the other direction.
 
-It reads the OpenAPI and the JSON Schema that this project's document has, not all there is.
+Supports only the parts of OpenAPI and JSON Schema that this project's document uses.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ OPAQUE = ("pattern", "format", "propertyNames", "not", "multipleOf", "uniqueItem
 
 
 def breaking_changes(old: Node, new: Node) -> list[str]:
-    """Return what would break a client of `old`: an operation, a place in it, and what changed."""
+    """Return the changes that break clients of `old`, as 'operation: place: change'."""
     before, after = _operations(old), _operations(new)
     found = [f"{name}: removed" for name in before.keys() - after.keys()]
     for name in before.keys() & after.keys():
@@ -37,7 +37,7 @@ def _operations(document: Node) -> dict[str, Node]:
 
 
 def _resolved(document: Node, node: Any) -> Any:
-    """Return the node with what its references refer to, and what it says beside them."""
+    """Return the node with references resolved; keys next to a `$ref` take precedence."""
     if isinstance(node, list):
         return [_resolved(document, item) for item in node]
     if not isinstance(node, dict):
@@ -52,12 +52,12 @@ def _resolved(document: Node, node: Any) -> Any:
 
 
 def _both(base: Node, own: Node) -> Node:
-    members = {
+    properties = {
         name: base.get("properties", {}).get(name, {}) | rules
         for name, rules in own.get("properties", {}).items()
     }
     merged = base | own
-    return merged | ({"properties": base.get("properties", {}) | members} if members else {})
+    return merged | ({"properties": base.get("properties", {}) | properties} if properties else {})
 
 
 def _operation(old: Node, new: Node) -> Breaks:
@@ -66,11 +66,11 @@ def _operation(old: Node, new: Node) -> Breaks:
     yield from (f"security: needs {scope}" for scope in _scopes(new) - _scopes(old))
     yield from _parameters(old, new)
     yield from _body(old.get("requestBody"), new.get("requestBody"))
-    yield from _answers(old["responses"], new["responses"])
+    yield from _responses(old["responses"], new["responses"])
 
 
 def _scopes(operation: Node) -> set[str]:
-    """Return what a token needs; the name of the scheme stands for the token itself."""
+    """Return the required scopes; the name of the scheme represents the token itself."""
     schemes = [scheme for way in operation["security"] for scheme in way.items()]
     return {name for scheme, scopes in schemes for name in (scheme, *scopes)}
 
@@ -108,19 +108,19 @@ def _body(old: Node | None, new: Node | None) -> Breaks:
             yield from _request(content["schema"], new["content"][media_type]["schema"], where)  # type: ignore[index]
 
 
-def _answers(old: Node, new: Node) -> Breaks:
-    for status, answer in old.items():
-        where = f"answer {status}"
+def _responses(old: Node, new: Node) -> Breaks:
+    for status, response in old.items():
+        where = f"response {status}"
         if status not in new:
             yield f"{where}: removed"
             continue
-        yield from _headers(answer.get("headers", {}), new[status].get("headers", {}), where)
-        for media_type, content in answer.get("content", {}).items():
+        yield from _headers(response.get("headers", {}), new[status].get("headers", {}), where)
+        for media_type, content in response.get("content", {}).items():
             if media_type not in new[status].get("content", {}):
                 yield f"{where} {media_type}: removed"
                 continue
             schema = new[status]["content"][media_type]["schema"]
-            yield from _answer(content["schema"], schema, f"{where} {media_type}")
+            yield from _response(content["schema"], schema, f"{where} {media_type}")
 
 
 def _headers(old: Node, new: Node, where: str) -> Breaks:
@@ -131,7 +131,7 @@ def _headers(old: Node, new: Node, where: str) -> Breaks:
             continue
         if header.get("required") and not new[name].get("required"):
             yield f"{place}: no longer always there"
-        yield from _answer(header["schema"], new[name]["schema"], place)
+        yield from _response(header["schema"], new[name]["schema"], place)
 
 
 def _request(old: Node, new: Node, where: str) -> Breaks:
@@ -141,7 +141,7 @@ def _request(old: Node, new: Node, where: str) -> Breaks:
             yield f"{place}: another default"
 
 
-def _answer(old: Node, new: Node, where: str) -> Breaks:
+def _response(old: Node, new: Node, where: str) -> Breaks:
     yield from _outside(new, old, where)
     for place, before, after in _pairs(old, new, where):
         gone = before.get("properties", {}).keys() - after.get("properties", {}).keys()
@@ -149,7 +149,7 @@ def _answer(old: Node, new: Node, where: str) -> Breaks:
 
 
 def _pairs(old: Node, new: Node, where: str) -> Iterator[tuple[str, Node, Node]]:
-    """Yield the schemas with the same place in both, those inside them, too."""
+    """Yield pairs of schemas with the same place in both, recursively."""
     yield where, old, new
     for place, inside in _inside(old, where):
         if found := dict(_inside(new, where)).get(place):
@@ -166,7 +166,7 @@ def _inside(schema: Node, where: str) -> Iterator[tuple[str, Node]]:
 
 
 def _outside(inner: Node, outer: Node, where: str) -> Breaks:
-    """Yield why something could be valid by the inner schema and not by the outer one."""
+    """Yield the reasons why a value could be valid for `inner` but not for `outer`."""
     if "anyOf" in inner or "anyOf" in outer:
         yield from _outside_all(_branches(inner), _branches(outer), where)
         return
@@ -174,7 +174,7 @@ def _outside(inner: Node, outer: Node, where: str) -> Breaks:
         yield f"{where}: may be {', '.join(sorted(excess))}"
     yield from _outside_values(inner, outer, where)
     yield from _outside_limits(inner, outer, where)
-    yield from _outside_members(inner, outer, where)
+    yield from _outside_properties(inner, outer, where)
     if "items" in outer:
         yield from _outside(inner.get("items", {}), outer["items"], f"{where}/*")
 
@@ -222,25 +222,25 @@ def _outside_limits(inner: Node, outer: Node, where: str) -> Breaks:
             yield f"{where}: another {rule}"
 
 
-def _outside_members(inner: Node, outer: Node, where: str) -> Breaks:
+def _outside_properties(inner: Node, outer: Node, where: str) -> Breaks:
     for name in set(outer.get("required", ())) - set(inner.get("required", ())):
-        yield f"{where}/{name}: may be missing, or must be there"
+        yield f"{where}/{name}: required in one only"
     others = _rest(outer)
-    members: Mapping[str, Node] = outer.get("properties", {})
+    properties: Mapping[str, Node] = outer.get("properties", {})
     for name, rules in inner.get("properties", {}).items():
-        if name in members:
-            yield from _outside(rules, members[name], f"{where}/{name}")
+        if name in properties:
+            yield from _outside(rules, properties[name], f"{where}/{name}")
         elif others is None:
-            yield f"{where}/{name}: is not taken"
+            yield f"{where}/{name}: is rejected"
         elif others:
             yield from _outside(rules, others, f"{where}/{name}")
     if others is None and _rest(inner) is not None and "object" in _types(inner):
-        yield f"{where}: may have other members"
+        yield f"{where}: may have other properties"
     elif others:
         yield from _outside(_rest(inner) or {}, others, f"{where}/{{name}}")
 
 
 def _rest(schema: Node) -> Node | None:
-    """Return the schema of the members that are not named, None where there are none."""
+    """Return the schema of unnamed properties, or None if they are forbidden."""
     rest = schema.get("additionalProperties", {})
     return None if rest is False else {} if rest is True else rest

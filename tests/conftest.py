@@ -29,14 +29,14 @@ from tests.recorded import Recorded
 
 Lines = Callable[[str], list[dict[str, Any]]]
 
-NOT_OF_CHALICELIB = ("tests/infrastructure/", "tests/load/", "tests/test_compatibility.py")
-# Most tests make clients of their own, and botocore would read its megabyte of JSON for each.
+WITHOUT_CHALICELIB = ("tests/infrastructure/", "tests/load/", "tests/test_compatibility.py")
+# Most tests create their own clients, and botocore would read its megabyte of JSON for each.
 botocore.session.create_loader = cache(botocore.session.create_loader)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Install the database engine if necessary, before several processes would at once."""
-    # Where the tests run in the background, SIGINT is ignored, and would be by what they start.
+    """Install the engine if it is missing, before several test processes would do so at once."""
+    # In the background, SIGINT is ignored. Processes that tests start would inherit this.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # A make that a test starts must not take the options of the make that runs the tests.
     for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
@@ -50,9 +50,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what only the other engine can do, and have coverage look away where it finds nothing.
+    """Skip tests of the other engine, and disable coverage for tests that add none.
 
-    Coverage takes as long again as the test.
+    Coverage doubles the duration of a test.
     """
     engine = engines.selected()
     for item in items:
@@ -61,19 +61,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 reason = f"not on {engine.title}: {marker.kwargs['reason']}"
                 item.add_marker(pytest.mark.skip(reason=reason))
         is_of_examples = isinstance(item, pytest.Function) and is_hypothesis_test(item.obj)
-        if is_of_examples or item.nodeid.startswith(NOT_OF_CHALICELIB):
+        if is_of_examples or item.nodeid.startswith(WITHOUT_CHALICELIB):
             item.add_marker("no_cover")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _issuer() -> None:
-    """Tell the app whose tokens to take."""
+    """Configure the app to accept the tests' tokens."""
     tokens.issuer()
 
 
 @pytest.fixture(scope="session")
 def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseServer]:
-    """Run a private server, which waits for locks for a second, and is not in UTC by itself."""
+    """Run a private server. It waits for a lock for 1 s, and its time zone is not UTC."""
     directory = tmp_path_factory.mktemp("local") / "database"
     options = {"innodb-lock-wait-timeout": "1", "default-time-zone": "+05:00"}
     database = DatabaseServer(directory, free_port(), options)
@@ -88,7 +88,7 @@ def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databa
 def data_api(
     database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """Run a Data API server on that database; a statement may take 2 s. Yields its base URL."""
+    """Run a Data API server on the database; statements time out after 2 s. Yields its base URL."""
     port = free_port()
     command = [sys.executable, "-m", "local.data_api", "--port", str(port)]
     with Child(
@@ -111,7 +111,7 @@ def migrated(data_api: str) -> Database:
 
 @pytest.fixture
 def database(migrated: Database) -> Iterator[Recorded]:
-    """Give the database without any customers; fail a test whose SQL MySQL 8 would refuse."""
+    """Return a database without customers; a statement that MySQL 8 would reject fails the test."""
     migrated.execute("DELETE FROM customers")
     recorded = Recorded(migrated)
     yield recorded
@@ -120,35 +120,35 @@ def database(migrated: Database) -> Iterator[Recorded]:
 
 @pytest.fixture
 def one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have no statement repeated, to see what one attempt at it does."""
+    """Disable retries, to test a single attempt."""
     monkeypatch.setattr(retries.Attempts, "_may_repeat", lambda *_: False)
 
 
 @pytest.fixture
 def api(database: Database, monkeypatch: pytest.MonkeyPatch) -> Api:
-    """Give a client of the app on that database."""
+    """Return a client of the app, which uses the test database."""
     monkeypatch.setattr(app, "database", lambda: database)
     return Api()
 
 
 @pytest.fixture
 def broken_api(monkeypatch: pytest.MonkeyPatch) -> Api:
-    """Give a client of the app without any database."""
+    """Return a client of the app, whose database is unreachable."""
     nowhere = connect(Settings(endpoint_url=f"http://127.0.0.1:{free_port()}"))
     monkeypatch.setattr(app, "database", lambda: nowhere)
     return Api()
 
 
 @pytest.fixture(autouse=True)
-def _settings_anew() -> Iterator[None]:
-    """Have the app read its environment again after a test that changed it."""
+def _fresh_settings() -> Iterator[None]:
+    """Clear cached settings after each test, because a test may have changed the environment."""
     yield
     routing.settings.cache_clear()
 
 
 @pytest.fixture
 def daemon(monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
-    """Stand for X-Ray's daemon; the gateway has every request sampled."""
+    """Run a fake X-Ray daemon; the gateway samples every request."""
     with Daemon() as listening:
         monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", listening.address)
         yield listening
@@ -159,7 +159,7 @@ def daemon(monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
 
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    """Give the lines that the app logs; its logger does not pass anything on."""
+    """Capture the app's log lines; its logger doesn't propagate them."""
     caplog.handler.setFormatter(logs.Formatter())
     app.app.log.addHandler(caplog.handler)
     yield caplog
@@ -168,7 +168,7 @@ def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
 
 @pytest.fixture
 def lines(log: pytest.LogCaptureFixture) -> Lines:
-    """Give what the app logs: a function that returns the lines of a message."""
+    """Return a function that returns the app's log lines with a message."""
 
     def of(message: str) -> list[dict[str, Any]]:
         logged = [json.loads(line) for line in log.text.splitlines()]

@@ -1,4 +1,4 @@
-"""What takes X-Ray's segments by UDP, as its daemon does."""
+"""A fake X-Ray daemon, which receives segments over UDP."""
 
 import json
 import select
@@ -6,11 +6,11 @@ import socket
 from typing import Any, Self
 
 PROTOCOL = {"format": "json", "version": 1}
-SECONDS = 10  # until a datagram that does not come is missed
+SECONDS = 10  # until a missing datagram raises TimeoutError
 
 
 class Daemon:
-    """Listens on a port of its own, until the end of `with`."""
+    """Listens on a free port until `with` ends."""
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -30,15 +30,15 @@ class Daemon:
 
     @property
     def is_silent(self) -> bool:
-        """Whether nothing waits to be taken."""
+        """Whether no datagram is waiting."""
         return not select.select([self._socket], [], [], 0)[0]
 
     def take(self, count: int) -> list[dict[str, Any]]:
-        """Return the next documents, as they came."""
+        """Wait for the next documents and return them in the order of arrival."""
         return [self._document() for _ in range(count)]
 
     def drain(self) -> list[dict[str, Any]]:
-        """Return all documents that have come."""
+        """Return all documents that have arrived."""
         found = []
         while not self.is_silent:
             found.append(self._document())

@@ -1,6 +1,6 @@
-"""How each command of the Makefile is tried from a path that is hard to quote.
+"""How the tests run each Makefile command from a path that is hard to quote.
 
-`tests/test_makefile.py` asserts that no command is forgotten; `tests/contract/test_paths.py`
+`tests/test_makefile.py` asserts that every command is listed; `tests/contract/test_paths.py`
 runs them.
 """
 
@@ -39,7 +39,7 @@ ALONE = {
     "status": ["STAGE=dev", "ARGS=--help"],
     "test": ["ARGS=tests/test_cursors.py --no-cov"],
 }
-"""Commands that need nothing else, with what makes them short; those of operators need AWS."""
+"""Independent commands, with arguments that shorten them; operators' commands need AWS."""
 LAST = ["clean"]
 NOT_TRIED = {
     "audit": "it asks PyPI about each locked package",

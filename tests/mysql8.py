@@ -1,6 +1,6 @@
-"""What MySQL 8 would refuse, though the laptop's MariaDB takes it.
+"""Detect SQL that MariaDB accepts and MySQL 8 rejects.
 
-sqlglot reads MySQL's grammar, but generously: what only MariaDB takes is looked for by name.
+sqlglot parses MySQL's grammar leniently, so MariaDB's extensions are searched for by name.
 https://mariadb.com/kb/en/incompatibilities-and-feature-differences-between-mariadb-10-11-and-mysql-8-0/
 """
 
@@ -21,7 +21,7 @@ _CREATABLE = {"TABLE", "INDEX", "VIEW"}
 
 @cache
 def refusal(sql: str) -> str | None:
-    """Return what in the statement MySQL 8 would refuse, or take for something else."""
+    """Return what in the statement MySQL 8 would reject or interpret differently, or None."""
     if any(token.token_type == TokenType.DPIPE for token in sqlglot.tokenize(sql, "mysql")):
         return "||, which is OR in MySQL's default mode"
     statements = sqlglot.parse(sql, dialect="mysql", error_level=sqlglot.ErrorLevel.RAISE)
@@ -29,7 +29,7 @@ def refusal(sql: str) -> str | None:
         return "more than one statement"
     (statement,) = statements
     if statement is None or isinstance(statement, exp.Command):
-        return "a statement that is not understood"
+        return "a statement that sqlglot can't parse"
     return _in_statement(statement) or _in_columns(statement)
 
 

@@ -1,4 +1,4 @@
-"""A database that remembers the statements it was given."""
+"""A database that records the statements that it runs."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""The whole service on this machine, as `make run` has it, with a database of its own."""
+"""The whole service on this machine, like `make run`, with a private database."""
 
 import os
 import sys
@@ -20,7 +20,7 @@ from tests import tokens
 class Service:
     """The API over HTTP, a token with every scope, and the database behind it.
 
-    Each request has a connection of its own: tests send from several threads.
+    Each request opens its own connection, because tests send requests from several threads.
     """
 
     url: str
@@ -51,8 +51,8 @@ class Service:
 
 @contextmanager
 def running(directory: Path) -> Iterator[Service]:
-    """Run it, with its data and logs in the directory; it takes the tests' tokens."""
-    token = tokens.token(*SCOPES)  # which tells the environment of its issuer, too
+    """Run the service, with its data and logs in the directory; it accepts the tests' tokens."""
+    token = tokens.token(*SCOPES)  # also sets the issuer's environment variables
     database_server = DatabaseServer(directory / "database", free_port())
     data_api, api = free_port(), free_port()
     environment = {**os.environ, "AWS_ENDPOINT_URL_RDS_DATA": f"http://127.0.0.1:{data_api}"}

@@ -1,4 +1,4 @@
-"""What is taken without marshmallow is what marshmallow takes, and makes the same of."""
+"""The fast path accepts only what the marshmallow schemas accept, with the same result."""
 
 import json
 import subprocess
@@ -32,7 +32,7 @@ WHOLE: dict[str, Any] = {
     "metadata": {"b": "2", "a": "1"},
 }
 
-# --- values near to what is taken --------------------------------------------------------------
+# --- values that are almost valid ---------------------------------------------------------------
 
 ALPHABET = 'aZé\u0301ﬁ0_.@+- ()"\\\x7f\x00\n\xa0\u200b\u2028\ud800\u0130ßK'
 TEXTS = st.text(st.sampled_from(ALPHABET), max_size=6) | st.text(max_size=4)
@@ -63,8 +63,8 @@ SOME: dict[str, st.SearchStrategy[Any]] = {
 }
 
 
-def members(names: list[str], likely: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """Return objects that are all right but for what one or two members are."""
+def almost_valid(names: list[str], likely: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Return a strategy for objects with at most two invalid fields, and some fields left out."""
     of_each = {name: SOME.get(name, TEXTS | LONG) for name in names}
     changes = st.one_of(
         [st.fixed_dictionaries({name: value | OTHERS}) for name, value in of_each.items()]
@@ -80,22 +80,22 @@ def members(names: list[str], likely: dict[str, Any]) -> st.SearchStrategy[dict[
     )
 
 
-ADDRESSES = members([*schemas.Address().fields, "unknown"], ADDRESS)
+ADDRESSES = almost_valid([*schemas.Address().fields, "unknown"], ADDRESS)
 SOME["addresses"] = st.lists(ADDRESSES | st.just(ADDRESS | {"line1": "é" * 200}), max_size=6)
-DOCUMENTS = members([*schemas.Customer().fields, "unknown"], WHOLE)
+DOCUMENTS = almost_valid([*schemas.Customer().fields, "unknown"], WHOLE)
 
 
 def both(document: object) -> tuple[Any, Any]:
-    """Return what acceptance makes of a document, and schemas; None where it takes it not."""
+    """Return the results of the fast path and of the schemas; None for a rejected document."""
     try:
-        taken = acceptance.accept(document)
+        accepted = acceptance.accept(document)
     except Unsure:
-        taken = None
+        accepted = None
     try:
         loaded = schemas.load_customer(document)
     except ValidationError:
         loaded = None
-    return taken, loaded
+    return accepted, loaded
 
 
 @given(DOCUMENTS)
@@ -105,12 +105,12 @@ def both(document: object) -> tuple[Any, Any]:
 @example(ADA | {"addresses": [ADDRESS] * 6})
 @example(ADA | {"phone": "+44 20"})
 @example(ADA | {"addresses": [dict.fromkeys(ADDRESS, "é" * 200) | {"country": "GB"}] * 5})
-def test_what_is_taken_is_what_the_schemas_take(document: object) -> None:
-    taken, loaded = both(document)
+def test_fast_path_accepts_only_what_the_schemas_accept(document: object) -> None:
+    accepted, loaded = both(document)
 
-    if taken is not None:
+    if accepted is not None:
         assert loaded is not None
-        assert json.dumps(taken) == json.dumps(loaded)  # in the same order, too
+        assert json.dumps(accepted) == json.dumps(loaded)  # in the same order, too
 
 
 @given(EMAILS)
@@ -119,11 +119,11 @@ def test_what_is_taken_is_what_the_schemas_take(document: object) -> None:
 @example("-a@0.example.zw")
 @example("a@example.test")
 @example(f"{'a' * 63}@b.co")
-def test_emails_are_taken_as_they_are(email: str) -> None:
-    taken, loaded = both({"email": email, "given_name": "Ada"})
+def test_accepted_emails_equal_those_of_the_schemas(email: str) -> None:
+    accepted, loaded = both({"email": email, "given_name": "Ada"})
 
-    if taken is not None:
-        assert taken == loaded
+    if accepted is not None:
+        assert accepted == loaded
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_emails_are_taken_as_they_are(email: str) -> None:
         ADA | {"addresses": [ADDRESS] * 5},
     ],
 )
-def test_usual_customer_needs_no_schemas(document: dict[str, Any]) -> None:
+def test_fast_path_accepts_usual_customers(document: dict[str, Any]) -> None:
     assert acceptance.accept(document) == schemas.load_customer(document)
 
 
@@ -145,16 +145,16 @@ def test_usual_customer_needs_no_schemas(document: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "value", [7, None, True, {}, [], "", " a", "a ", "e\u0301", "\u212b", "a\x7f", {"a": "b"}]
 )
-def test_what_is_not_plain_is_left_to_the_schemas(name: str, value: object) -> None:
-    taken, loaded = both(ADA | {name: value})
+def test_unusual_values_are_left_to_the_schemas(name: str, value: object) -> None:
+    accepted, loaded = both(ADA | {name: value})
 
-    assert taken in (None, loaded)
+    assert accepted in (None, loaded)
     if isinstance(value, str) or loaded is None:
-        assert taken is None
+        assert accepted is None
 
 
 def metadata(size: int) -> dict[str, str]:
-    """Return as much as takes so many bytes."""
+    """Return metadata of this size in bytes."""
     values = {f"k{n}": "v" * 500 for n in range(8)} | {"last": ""}
     return values | {"last": "v" * (size - json_size(values))}
 
@@ -169,11 +169,11 @@ def metadata(size: int) -> dict[str, str]:
         ("metadata", {f"k{n}": "v" for n in range(50)}, {f"k{n}": "v" for n in range(51)}),
     ],
 )
-def test_largest_that_is_taken(name: str, largest: object, too_large: object) -> None:
-    taken, loaded = both(ADA | {name: largest})
+def test_largest_valid_value_is_accepted(name: str, largest: object, too_large: object) -> None:
+    accepted, loaded = both(ADA | {name: largest})
 
-    assert taken == loaded
-    assert taken[name] == largest
+    assert accepted == loaded
+    assert accepted[name] == largest
     assert both(ADA | {name: too_large}) == (None, None)
 
 
@@ -187,7 +187,7 @@ def test_largest_that_is_taken(name: str, largest: object, too_large: object) ->
         },
     ],
 )
-def test_documents_count_with_the_names(documents: dict[str, Any]) -> None:
+def test_size_limit_counts_documents_and_names(documents: dict[str, Any]) -> None:
     names = dict.fromkeys(NAMES, '"' * 300) | {"company_name": '"' * 500}
 
     assert acceptance.accept(ADA | documents)
@@ -195,16 +195,16 @@ def test_documents_count_with_the_names(documents: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("document", [None, [], "a", {}, {"email": "a@b.co"}, ADA | {"id": None}])
-def test_schemas_refuse(document: object) -> None:
-    with pytest.raises(ValidationError) as refused:
+def test_rejected_document_has_the_errors_of_the_schemas(document: object) -> None:
+    with pytest.raises(ValidationError) as expected:
         schemas.load_customer(document)
-    with pytest.raises(ValidationError) as told:
+    with pytest.raises(ValidationError) as raised:
         acceptance.load_customer(document)
 
-    assert told.value.errors == refused.value.errors
+    assert raised.value.errors == expected.value.errors
 
 
-def test_each_customer_has_documents_of_its_own() -> None:
+def test_customers_do_not_share_default_documents() -> None:
     one, other = (acceptance.accept(ADA) for _ in range(2))
 
     assert one["addresses"] is not other["addresses"]
@@ -212,14 +212,14 @@ def test_each_customer_has_documents_of_its_own() -> None:
 
 
 def test_customer_without_documents_always_fits() -> None:
-    """So that is not looked at."""
+    """The fast path doesn't check the size of such customers."""
     most: dict[str, Any] = dict.fromkeys(NAMES, '"' * 500) | {"addresses": [], "metadata": {}}
     wide: dict[str, Any] = dict.fromkeys(NAMES, "😀" * 500) | {"addresses": [], "metadata": {}}
 
     assert max(size(most), size(wide)) <= MAX_SIZE
 
 
-def test_marshmallow_is_not_imported_for_it() -> None:
+def test_fast_path_imports_no_marshmallow() -> None:
     program = (
         "import sys; from chalicelib.customers import acceptance;"
         f"acceptance.load_customer({WHOLE!r});"

@@ -1,4 +1,4 @@
-"""What each operation answers, through Chalice's own gateway and the real database."""
+"""The response of each operation, through Chalice's local gateway and the real database."""
 
 import base64
 import json
@@ -51,7 +51,7 @@ FULL = {
 }
 
 
-def test_customer_lives(api: Api) -> None:
+def test_customer_lifecycle(api: Api) -> None:
     """A customer is created, read, listed, changed and deleted."""
     created = api.post("/customers", ADA)
     assert created.status_code == 201
@@ -72,7 +72,7 @@ def test_customer_lives(api: Api) -> None:
     assert api.get("/customers").json_body["items"] == []
 
 
-def test_created_customer_has_every_member(api: Api) -> None:
+def test_created_customer_has_every_field(api: Api) -> None:
     customer = api.post("/customers", ADA).json_body
 
     unset = dict.fromkeys(FULL) | {"status": "active", "addresses": [], "metadata": {}}
@@ -83,7 +83,7 @@ def test_created_customer_has_every_member(api: Api) -> None:
     assert customer["created_at"] == customer["updated_at"]
 
 
-def test_full_customer_is_stored_as_it_was_sent(api: Api) -> None:
+def test_full_customer_is_stored_unchanged(api: Api) -> None:
     created = api.post("/customers", FULL)
 
     stored = api.get(created.headers["Location"])
@@ -91,7 +91,7 @@ def test_full_customer_is_stored_as_it_was_sent(api: Api) -> None:
     assert stored.body == created.body
 
 
-def test_answer_is_readable_json(api: Api) -> None:
+def test_json_contains_unescaped_unicode(api: Api) -> None:
     """Text is sent as UTF-8, not as escapes."""
     created = api.post("/customers", ADA | {"given_name": "Zoë 👩🏽‍🚀"})
 
@@ -102,7 +102,7 @@ def test_answer_is_readable_json(api: Api) -> None:
 # --- changing --------------------------------------------------------------------------------
 
 
-def test_patch_changes_what_it_names_and_nothing_else(api: Api) -> None:
+def test_patch_changes_only_the_fields_it_contains(api: Api) -> None:
     before = api.post("/customers", FULL).json_body
 
     after = api.patch(
@@ -121,7 +121,7 @@ def test_patch_changes_what_it_names_and_nothing_else(api: Api) -> None:
 
 
 @pytest.mark.parametrize("media_type", ["application/merge-patch+json", "application/json"])
-def test_patch_takes_both_media_types(api: Api, media_type: str) -> None:
+def test_patch_accepts_both_media_types(api: Api, media_type: str) -> None:
     path = api.post("/customers", ADA).headers["Location"]
 
     answer = api.request("PATCH", path, b'{"locale": "en-GB"}', {"Content-Type": media_type})
@@ -130,7 +130,7 @@ def test_patch_takes_both_media_types(api: Api, media_type: str) -> None:
     assert answer.json_body["locale"] == "en-GB"
 
 
-def test_patch_that_changes_nothing_makes_no_version(api: Api) -> None:
+def test_patch_without_changes_creates_no_version(api: Api) -> None:
     before = api.post("/customers", FULL).json_body
 
     after = api.patch(f"/customers/{before['id']}", {"email": " grace@EXAMPLE.com", "version": 1})
@@ -139,7 +139,7 @@ def test_patch_that_changes_nothing_makes_no_version(api: Api) -> None:
     assert after.json_body == before
 
 
-def test_patch_validates_the_whole(api: Api) -> None:
+def test_patch_validates_the_merged_customer(api: Api) -> None:
     path = api.post("/customers", ADA).headers["Location"]
 
     answer = api.patch(path, {"given_name": None, "family_name": None})
@@ -147,19 +147,19 @@ def test_patch_validates_the_whole(api: Api) -> None:
     assert_problem(answer, 400, "validation-error", ("", "name-required"))
 
 
-@pytest.mark.parametrize("member", READ_ONLY)
-def test_read_only_member_can_not_be_changed(api: Api, member: str) -> None:
+@pytest.mark.parametrize("field", READ_ONLY)
+def test_read_only_field_cannot_be_changed(api: Api, field: str) -> None:
     path = api.post("/customers", ADA).headers["Location"]
-    wrong = ("/" + member, "read-only")
+    error = ("/" + field, "read-only")
 
-    assert_problem(api.patch(path, {member: "x"}), 400, "validation-error", wrong)
-    assert_problem(api.post("/customers", FULL | {member: 1}), 400, "validation-error", wrong)
-
-
-# --- what is unique --------------------------------------------------------------------------
+    assert_problem(api.patch(path, {field: "x"}), 400, "validation-error", error)
+    assert_problem(api.post("/customers", FULL | {field: 1}), 400, "validation-error", error)
 
 
-def test_email_is_unique_whatever_its_case(api: Api) -> None:
+# --- unique fields ---------------------------------------------------------------------------
+
+
+def test_email_is_unique_regardless_of_case(api: Api) -> None:
     api.post("/customers", ADA | {"email": "Ada@Example.com"})
 
     answer = api.post("/customers", ADA | {"email": "aDA@example.COM"})
@@ -168,7 +168,7 @@ def test_email_is_unique_whatever_its_case(api: Api) -> None:
     assert b"ada@" not in answer.body.lower()
 
 
-def test_email_of_a_letter_that_is_one_only_when_small_is_unique_too(api: Api) -> None:
+def test_email_is_unique_after_lowercasing_composes_a_letter(api: Api) -> None:
     api.post("/customers", ADA | {"email": "J\u030cane@example.com"})
 
     answer = api.post("/customers", ADA | {"email": "\u01f0ane@example.com"})
@@ -176,7 +176,7 @@ def test_email_of_a_letter_that_is_one_only_when_small_is_unique_too(api: Api) -
     assert_problem(answer, 409, "email-taken")
 
 
-def test_emails_that_only_look_alike_are_two(api: Api) -> None:
+def test_emails_that_differ_in_accents_are_distinct(api: Api) -> None:
     assert api.post("/customers", ADA | {"email": "jose@example.com"}).status_code == 201
     assert api.post("/customers", ADA | {"email": "josé@example.com"}).status_code == 201
 
@@ -190,7 +190,7 @@ def test_external_id_is_unique(api: Api) -> None:
     assert api.post("/customers", ADA | {"external_id": "CRM-1"}).status_code == 201
 
 
-def test_change_to_a_taken_external_id_is_refused(api: Api) -> None:
+def test_change_to_external_id_in_use_returns_409(api: Api) -> None:
     api.post("/customers", FULL)
     path = api.post("/customers", ADA).headers["Location"]
 
@@ -199,7 +199,7 @@ def test_change_to_a_taken_external_id_is_refused(api: Api) -> None:
     assert_problem(answer, 409, "external-id-taken", ("/external_id", "taken"))
 
 
-def test_change_to_a_taken_email_is_refused(api: Api) -> None:
+def test_change_to_email_in_use_returns_409(api: Api) -> None:
     api.post("/customers", ADA)
     path = api.post("/customers", FULL).headers["Location"]
 
@@ -218,15 +218,15 @@ def test_deleting_frees_email_and_external_id(api: Api) -> None:
 
 
 def test_list_is_newest_first(api: Api) -> None:
-    made = [api.post("/customers", numbered(n)).json_body["id"] for n in range(5)]
+    created_ids = [api.post("/customers", numbered(n)).json_body["id"] for n in range(5)]
 
     listed = [item["id"] for item in api.get("/customers").json_body["items"]]
 
-    assert listed == made[::-1]
+    assert listed == created_ids[::-1]
 
 
-def test_pages_link_to_the_next(api: Api) -> None:
-    made = [api.post("/customers", numbered(n)).json_body["id"] for n in range(5)]
+def test_pages_link_to_the_next_page(api: Api) -> None:
+    created_ids = [api.post("/customers", numbered(n)).json_body["id"] for n in range(5)]
 
     listed, sizes, path = [], [], "/customers?limit=2"
     while path:
@@ -238,11 +238,11 @@ def test_pages_link_to_the_next(api: Api) -> None:
         assert page.headers.get("Link") == (f'<{path}>; rel="next"' if path else None)
         assert path is None or path.startswith("/customers?limit=2&cursor=")
 
-    assert listed == made[::-1]
+    assert listed == created_ids[::-1]
     assert sizes == [2, 2, 1]
 
 
-def test_links_do_not_keep_a_trailing_slash(api: Api) -> None:
+def test_links_have_no_trailing_slash(api: Api) -> None:
     for n in range(2):
         created = api.request("POST", "/customers/", json.dumps(numbered(n)).encode())
 
@@ -257,12 +257,12 @@ def test_last_full_page_has_no_next(api: Api) -> None:
     assert api.get("/customers?limit=2").json_body["next"] is None
 
 
-def test_page_goes_on_where_its_last_customer_was_deleted(api: Api) -> None:
-    made = [api.post("/customers", numbered(n)).json_body["id"] for n in range(3)]
+def test_next_page_is_exact_if_its_cursor_customer_was_deleted(api: Api) -> None:
+    created_ids = [api.post("/customers", numbered(n)).json_body["id"] for n in range(3)]
     first = api.get("/customers?limit=1").json_body
-    api.delete(f"/customers/{made[2]}")
+    api.delete(f"/customers/{created_ids[2]}")
 
-    assert [item["id"] for item in api.get(first["next"]).json_body["items"]] == [made[1]]
+    assert [item["id"] for item in api.get(first["next"]).json_body["items"]] == [created_ids[1]]
 
 
 def test_empty_list(api: Api) -> None:
@@ -330,7 +330,9 @@ def test_default_limit_is_20(api: Api) -> None:
         ("include_deleted=True", "include_deleted", "choice"),
     ],
 )
-def test_wrong_list_parameter(api: Api, query: str, parameter: str, code: str) -> None:
+def test_invalid_list_parameter_is_reported(
+    api: Api, query: str, parameter: str, code: str
+) -> None:
     answer = api.get(f"/customers?{query}")
 
     assert_problem(answer, 400, "validation-error")
@@ -348,9 +350,9 @@ def test_wrong_list_parameter(api: Api, query: str, parameter: str, code: str) -
         "updated_after=1999-01-31T12:00:00.000000001-01:00&include_deleted=true&limit=1",
     ],
 )
-def test_next_repeats_the_parameters(api: Api, query: str) -> None:
-    """Following it as it is leads through the list that was asked for."""
-    made = [
+def test_next_link_repeats_the_parameters(api: Api, query: str) -> None:
+    """Clients page through a filtered list by following the links unchanged."""
+    created_ids = [
         api.post("/customers", numbered(n) | {"phone": "+442079460000"}).json_body["email"]
         for n in range(3)
     ]
@@ -364,10 +366,10 @@ def test_next_repeats_the_parameters(api: Api, query: str) -> None:
         sent = parse_qs(query)
         assert path is None or parse_qs(urlsplit(path).query).items() > sent.items()
 
-    assert sorted(listed) == made
+    assert sorted(listed) == created_ids
 
 
-def test_plus_in_next_is_encoded(api: Api) -> None:
+def test_plus_in_next_link_is_encoded(api: Api) -> None:
     for n in range(2):
         api.post("/customers", numbered(n) | {"phone": "+442079460000"})
 
@@ -376,7 +378,7 @@ def test_plus_in_next_is_encoded(api: Api) -> None:
     assert following.startswith("/customers?phone=%2B442079460000&limit=1&cursor=")
 
 
-def test_ampersand_in_next_is_encoded(api: Api) -> None:
+def test_ampersand_in_next_link_is_encoded(api: Api) -> None:
     for n in range(2):
         api.post("/customers", numbered(n) | {"company_name": "Navy & Co"})
 
@@ -385,7 +387,7 @@ def test_ampersand_in_next_is_encoded(api: Api) -> None:
     assert following.startswith("/customers?q=navy+%26+co&limit=1&cursor=")
 
 
-def test_cursor_replaces_the_one_before(api: Api) -> None:
+def test_next_link_replaces_the_cursor(api: Api) -> None:
     for n in range(3):
         api.post("/customers", numbered(n))
 
@@ -396,7 +398,7 @@ def test_cursor_replaces_the_one_before(api: Api) -> None:
     assert following.count("cursor=") == 1
 
 
-def test_cursor_of_other_parameters(api: Api) -> None:
+def test_cursor_with_other_filters_is_rejected(api: Api) -> None:
     for n in range(2):
         api.post("/customers", numbered(n))
     path = api.get("/customers?limit=1").json_body["next"]
@@ -410,7 +412,9 @@ def test_cursor_of_other_parameters(api: Api) -> None:
     assert api.get(path.replace("limit=1", "limit=50") + "&fields=id").status_code == 200
 
 
-def test_cursor_of_another_key(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cursor_signed_with_another_key_is_rejected(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for n in range(2):
         api.post("/customers", numbered(n))
     path = api.get("/customers?limit=1").json_body["next"]
@@ -420,9 +424,9 @@ def test_cursor_of_another_key(api: Api, monkeypatch: pytest.MonkeyPatch) -> Non
     assert_problem(api.get(path), 400, "validation-error")
 
 
-def test_link_fits_the_headers(api: Api) -> None:
-    """The gateway takes 10,240 bytes of them; each parameter here is as long as it may be."""
-    members = {"given_name": "😀" * 100, "phone": "+442079460000"}
+def test_longest_link_header_fits_the_gateways_limit(api: Api) -> None:
+    """API Gateway allows 10,240 bytes of headers; each parameter here has its maximum length."""
+    customer = {"given_name": "😀" * 100, "phone": "+442079460000"}
     wanted = {
         "q": "😀" * 100,
         "phone": "+442079460000",
@@ -435,7 +439,7 @@ def test_link_fits_the_headers(api: Api) -> None:
         "limit": "1",
     }
     for n in range(2):
-        api.post("/customers", members | {"email": f"{n}@example.com"})
+        api.post("/customers", customer | {"email": f"{n}@example.com"})
 
     page = api.get(f"/customers?{urlencode(wanted)}")
 
@@ -443,7 +447,7 @@ def test_link_fits_the_headers(api: Api) -> None:
     assert len(page.headers["Link"]) < 3_000
 
 
-def test_head_of_a_page_has_the_link(api: Api) -> None:
+def test_head_of_a_page_has_the_link_header(api: Api) -> None:
     for n in range(2):
         api.post("/customers", numbered(n))
 
@@ -453,7 +457,7 @@ def test_head_of_a_page_has_the_link(api: Api) -> None:
     assert page.headers["Link"] == api.get("/customers?limit=1").headers["Link"]
 
 
-# --- wrong input -----------------------------------------------------------------------------
+# --- invalid input ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -478,19 +482,19 @@ def test_head_of_a_page_has_the_link(api: Api) -> None:
     ],
     ids=lambda body: repr(body[:24]),
 )
-def test_malformed_json(api: Api, body: bytes) -> None:
+def test_malformed_json_is_rejected(api: Api, body: bytes) -> None:
     assert_problem(api.request("POST", "/customers", body), 400, "malformed-json")
 
 
 @pytest.mark.parametrize("document", [[], "text", 1, None, True, [ADA]])
-def test_document_that_is_no_object(api: Api, document: Any) -> None:
+def test_non_object_document_is_rejected(api: Api, document: Any) -> None:
     path = api.post("/customers", ADA).headers["Location"]
 
     for answer in (api.post("/customers", document), api.patch(path, document)):
         assert_problem(answer, 400, "validation-error", ("", "type"))
 
 
-def test_every_wrong_member_is_named(api: Api) -> None:
+def test_every_invalid_field_is_reported(api: Api) -> None:
     answer = api.post(
         "/customers",
         {
@@ -515,7 +519,7 @@ def test_every_wrong_member_is_named(api: Api) -> None:
     )
 
 
-def test_parameter_where_there_is_none(api: Api) -> None:
+def test_unexpected_query_parameter_is_rejected(api: Api) -> None:
     path = api.post("/customers", ADA).headers["Location"]
 
     for method, target in (("GET", path), ("DELETE", path), ("POST", "/customers")):
@@ -528,24 +532,24 @@ def test_parameter_where_there_is_none(api: Api) -> None:
     "text", ["not-a-uuid", "1", "%00", "é", UNKNOWN[:-1], UNKNOWN + "0", "{" + UNKNOWN + "}"]
 )
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
-def test_malformed_id(api: Api, method: str, text: str) -> None:
+def test_malformed_id_returns_404(api: Api, method: str, text: str) -> None:
     answer = api.request(method, f"/customers/{text}", b"{}")
 
     assert_problem(answer, 404, "customer-not-found")
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
-def test_unknown_id(api: Api, method: str) -> None:
+def test_unknown_id_returns_404(api: Api, method: str) -> None:
     assert_problem(api.request(method, f"/customers/{UNKNOWN}", b"{}"), 404, "customer-not-found")
 
 
-def test_id_is_taken_in_capitals(api: Api) -> None:
+def test_id_is_case_insensitive(api: Api) -> None:
     customer = api.post("/customers", ADA).json_body
 
     assert api.get(f"/customers/{customer['id'].upper()}").json_body == customer
 
 
-def test_deleted_customer_is_gone_for_every_method(api: Api) -> None:
+def test_deleted_customer_returns_404_for_every_method(api: Api) -> None:
     path = api.post("/customers", ADA).headers["Location"]
     api.delete(path)
 
@@ -556,7 +560,7 @@ def test_deleted_customer_is_gone_for_every_method(api: Api) -> None:
 @pytest.mark.parametrize(
     "media_type", ["text/plain", "application/xml", "*/*", "", "application/jsonp", "multipart/x"]
 )
-def test_wrong_media_type(api: Api, media_type: str) -> None:
+def test_unsupported_media_type_is_rejected(api: Api, media_type: str) -> None:
     body = json.dumps(ADA).encode()
 
     answer = api.request("POST", "/customers", body, {"Content-Type": media_type})
@@ -566,8 +570,8 @@ def test_wrong_media_type(api: Api, media_type: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
-def test_first_of_several_faults_is_told(api: Api, method: str) -> None:
-    """Who may not do it learns of nothing else; the body matters more than whose it is."""
+def test_errors_are_reported_in_order_of_precedence(api: Api, method: str) -> None:
+    """Authorization comes first; the body is validated before the customer is looked up."""
     reader = Api(tokens.token("customers:read"))
     path, wrong = "/customers/none", {"Accept": "text/html", "Content-Type": "text/plain"}
     text, json_ = {"Content-Type": "text/plain"}, {"Content-Type": "application/json"}
@@ -583,7 +587,7 @@ def test_first_of_several_faults_is_told(api: Api, method: str) -> None:
         assert_problem(client.request(method, target, body, headers), status, problem)
 
 
-def test_wrong_media_type_of_a_patch(api: Api) -> None:
+def test_unsupported_media_type_of_a_patch_is_rejected(api: Api) -> None:
     answer = api.request("PATCH", f"/customers/{UNKNOWN}", b"{}", {"Content-Type": "text/plain"})
 
     assert_problem(answer, 415, "unsupported-media-type")
@@ -593,7 +597,7 @@ def test_wrong_media_type_of_a_patch(api: Api) -> None:
 @pytest.mark.parametrize(
     "media_type", ["Application/JSON; charset=utf-8", " application/json ;charset=utf-8"]
 )
-def test_media_type_may_have_capitals_and_parameters(api: Api, media_type: str) -> None:
+def test_media_type_is_case_insensitive_and_may_have_parameters(api: Api, media_type: str) -> None:
     body = json.dumps(ADA).encode()
 
     answer = api.request("POST", "/customers", body, {"Content-Type": media_type})
@@ -601,13 +605,13 @@ def test_media_type_may_have_capitals_and_parameters(api: Api, media_type: str) 
     assert answer.status_code == 201
 
 
-def test_media_type_of_a_get_does_not_matter(api: Api) -> None:
+def test_media_type_of_a_get_is_ignored(api: Api) -> None:
     answer = api.request("GET", "/customers", headers={"Content-Type": "text/plain"})
 
     assert answer.status_code == 200
 
 
-def test_body_that_is_too_large(api: Api) -> None:
+def test_too_large_body_is_rejected(api: Api) -> None:
     body = json.dumps(ADA).encode()
     at_limit = body + b" " * (MAX_BODY_BYTES - len(body))
 
@@ -627,7 +631,7 @@ def test_body_that_is_too_large(api: Api) -> None:
         ("/openapi.json", {"GET", "HEAD", "OPTIONS"}),
     ],
 )
-def test_wrong_method(api: Api, path: str, allowed: set[str]) -> None:
+def test_unsupported_method_returns_405(api: Api, path: str, allowed: set[str]) -> None:
     for method in METHODS - allowed:
         answer = api.request(method, f"{path}?x=1", b"{}")
         assert_problem(answer, 405, "method-not-allowed", head=method == "HEAD")
@@ -635,11 +639,11 @@ def test_wrong_method(api: Api, path: str, allowed: set[str]) -> None:
 
 
 @pytest.mark.usefixtures("api")
-def test_wrong_method_takes_no_token_to_be_told() -> None:
+def test_unsupported_method_returns_405_without_a_token() -> None:
     assert_problem(Api("").request("PUT", "/customers"), 405, "method-not-allowed")
 
 
-def test_head_answers_as_get_without_the_body(api: Api) -> None:
+def test_head_has_the_headers_of_get_and_no_body(api: Api) -> None:
     path = api.post("/customers", ADA).headers["Location"]
 
     for target, status in ((path, 200), ("/customers", 200), (f"/customers/{UNKNOWN}", 404)):
@@ -648,7 +652,7 @@ def test_head_answers_as_get_without_the_body(api: Api) -> None:
         assert (head.status_code, head.headers, head.body) == (status, get.headers, b"")
 
 
-# --- when things go wrong behind -------------------------------------------------------------
+# --- failures and unusual events -------------------------------------------------------------
 
 
 def test_health(api: Api) -> None:
@@ -657,8 +661,8 @@ def test_health(api: Api) -> None:
     assert_problem(api.get("/health?deep=yes"), 400, "validation-error")
 
 
-def test_database_that_does_not_answer(broken_api: Api, log: pytest.LogCaptureFixture) -> None:
-    """Every operation says when to try again; plain health needs no database."""
+def test_unreachable_database_returns_503(broken_api: Api, log: pytest.LogCaptureFixture) -> None:
+    """Every operation returns Retry-After; a shallow health check needs no database."""
     body = json.dumps(ADA).encode()
     for method, path in (
         ("GET", "/customers"),
@@ -678,7 +682,7 @@ def test_database_that_does_not_answer(broken_api: Api, log: pytest.LogCaptureFi
 @pytest.mark.parametrize(
     "error", [KeyError("ada@example.com"), StatementFailed("MySQL error 1146", 1146)]
 )
-def test_failure_of_ours_is_logged_without_personal_data(
+def test_internal_error_is_logged_without_personal_data(
     api: Api, error: Exception, monkeypatch: pytest.MonkeyPatch, log: pytest.LogCaptureFixture
 ) -> None:
     def fail() -> None:
@@ -696,7 +700,7 @@ def test_failure_of_ours_is_logged_without_personal_data(
 
 @pytest.fixture
 def event(database: Database, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Give what API Gateway sends for a POST, to be changed."""
+    """Return API Gateway's event for a POST, for tests to modify."""
     monkeypatch.setattr(app, "database", lambda: database)
     return {
         "requestContext": CONTEXT | {"path": "/prod/customers", "requestId": "gateway-1"},
@@ -709,7 +713,7 @@ def event(database: Database, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]
     }
 
 
-def test_stage_stays_in_links(event: dict[str, Any]) -> None:
+def test_links_contain_the_stage(event: dict[str, Any]) -> None:
     answer = app.app(event, None)
 
     customer_id = json.loads(answer["body"])["id"]
@@ -733,7 +737,7 @@ def test_instance_and_request_id_come_from_the_gateway(event: dict[str, Any]) ->
     ],
 )
 def test_instance_is_a_uri_reference(event: dict[str, Any], path: str, instance: str) -> None:
-    """Whatever the path holds; what is escaped already is left as it is."""
+    """The instance escapes any character that a URI doesn't allow, and no escape twice."""
     answer = app.app(event | {"body": "{", "requestContext": CONTEXT | {"path": path}}, None)
 
     assert json.loads(answer["body"])["instance"] == instance
@@ -758,7 +762,9 @@ def test_body_may_be_base64(event: dict[str, Any]) -> None:
         ({"requestContext": CONTEXT}, 201),
     ],
 )
-def test_odd_event_is_answered(event: dict[str, Any], change: dict[str, Any], status: int) -> None:
+def test_unusual_event_gets_a_response(
+    event: dict[str, Any], change: dict[str, Any], status: int
+) -> None:
     answer = app.app(event | change, None)
 
     assert answer["statusCode"] == status
@@ -791,8 +797,8 @@ TRICKY = ADA | {
 
 
 @pytest.mark.parametrize("customer", [ADA, TRICKY])
-def test_customer_is_the_same_bytes_however_it_is_read(api: Api, customer: Any) -> None:
-    """The ETag of each answer is the same, and a strong one."""
+def test_customer_has_the_same_bytes_in_every_response(api: Api, customer: Any) -> None:
+    """All responses have the same ETag, which is strong."""
     created = api.post("/customers", customer)
     path = created.headers["Location"]
 

@@ -1,4 +1,4 @@
-"""Who a token names, and every token that is refused, with real keys from a real HTTP server."""
+"""Verification of tokens: the caller of a valid token, rejected tokens, and the issuer's keys."""
 
 import base64
 import hmac
@@ -50,7 +50,7 @@ P384_KEY = ec.generate_private_key(ec.SECP384R1())
 
 
 class KeyServer:
-    """An issuer's web server: answers each request with `status`, `body` and `headers`."""
+    """An issuer's web server, which answers every request with `status`, `body` and `headers`."""
 
     def __init__(self) -> None:
         self.status = 200
@@ -68,7 +68,7 @@ class KeyServer:
                 self.send_response(server.status)
                 for name, value in server.headers.items():
                     self.send_header(name, value)
-                with suppress(ConnectionError):  # who asked has hung up
+                with suppress(ConnectionError):  # the client has disconnected
                     self.end_headers()
                     self.wfile.write(server.body)
 
@@ -80,9 +80,9 @@ class KeyServer:
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,))
         self._thread.start()
 
-    def publish(self, *members: object) -> None:
+    def publish(self, *jwks: object) -> None:
         self.status, self.headers = 200, {}
-        self.body = json.dumps({"keys": members}).encode()
+        self.body = json.dumps({"keys": jwks}).encode()
 
     def close(self) -> None:
         self.release.set()
@@ -102,17 +102,20 @@ class Clock:
 
 
 def rsa_jwk(
-    kid: str = "rsa", key: rsa.RSAPrivateKey = RSA_KEY, **members: object
+    kid: str = "rsa", key: rsa.RSAPrivateKey = RSA_KEY, **parameters: object
 ) -> dict[str, Any]:
     return (
-        RSAAlgorithm.to_jwk(key.public_key(), as_dict=True) | {"kid": kid, "use": "sig"} | members
+        RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
+        | {"kid": kid, "use": "sig"}
+        | parameters
     )
 
 
 def ec_jwk(
-    kid: str = "ec", key: ec.EllipticCurvePrivateKey = EC_KEY, **members: object
+    kid: str = "ec", key: ec.EllipticCurvePrivateKey = EC_KEY, **parameters: object
 ) -> dict[str, Any]:
-    return ECAlgorithm.to_jwk(key.public_key(), as_dict=True) | {"kid": kid, "use": "sig"} | members
+    jwk = ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    return jwk | {"kid": kid, "use": "sig"} | parameters
 
 
 def claims(**other: object) -> dict[str, Any]:
@@ -122,12 +125,12 @@ def claims(**other: object) -> dict[str, Any]:
 
 
 def token(kid: str = "ec", key: Any = EC_KEY, algorithm: str = "ES256", **other: Any) -> str:
-    """Return a token; a claim of `...` is left out."""
+    """Return a signed token; `...` removes a claim."""
     return jwt.encode(claims(**other), key, algorithm, headers={"kid": kid})
 
 
 def assembled(header: object, payload: object, signature: bytes = b"") -> str:
-    """Return a token of these parts, whatever they are."""
+    """Return a token of these parts, valid or not."""
     parts = (json.dumps(header).encode(), json.dumps(payload).encode(), signature)
     return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
 
@@ -146,21 +149,21 @@ def verifier(server: KeyServer) -> Verifier:
 
 @contextmanager
 def refused(reason: str) -> Iterator[None]:
-    with pytest.raises(InvalidToken) as refusal:
+    with pytest.raises(InvalidToken) as raised:
         yield
-    assert str(refusal.value) == reason
+    assert str(raised.value) == reason
 
 
-def assert_refused(verifier: Verifier, text: str, reason: str) -> None:
+def assert_rejected(verifier: Verifier, text: str, reason: str) -> None:
     with refused(reason):
         verifier.verify(f"Bearer {text}")
 
 
-# what is taken
+# --- accepted tokens ---
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "Bearer  "])
-def test_caller_of_a_good_token(verifier: Verifier, scheme: str) -> None:
+def test_valid_token_identifies_its_caller(verifier: Verifier, scheme: str) -> None:
     expires = int(time.time()) + 60
     text = token(exp=expires, scope="customers:read customers:write")
 
@@ -169,7 +172,7 @@ def test_caller_of_a_good_token(verifier: Verifier, scheme: str) -> None:
     assert caller == Caller("ada", frozenset({"customers:read", "customers:write"}), expires)
 
 
-def test_rs256_is_taken_too(verifier: Verifier) -> None:
+def test_rs256_is_accepted(verifier: Verifier) -> None:
     assert verifier.verify(f"Bearer {token('rsa', RSA_KEY, 'RS256')}").subject == "ada"
 
 
@@ -183,7 +186,9 @@ def test_rs256_is_taken_too(verifier: Verifier) -> None:
         {"scope": "customers-api/customers:read https://api.example.com/customers:write"},
     ],
 )
-def test_scopes_as_issuers_write_them(verifier: Verifier, granted: dict[str, Any]) -> None:
+def test_scopes_are_read_in_every_issuers_format(
+    verifier: Verifier, granted: dict[str, Any]
+) -> None:
     scopes = verifier.verify(f"Bearer {token(**granted)}").scopes
 
     assert scopes == {"customers:read", "customers:write"}
@@ -192,16 +197,16 @@ def test_scopes_as_issuers_write_them(verifier: Verifier, granted: dict[str, Any
 @pytest.mark.parametrize(
     "granted", [{}, {"scope": ""}, {"scope": None}, {"scope": {"customers:read": 1}}, {"scp": [7]}]
 )
-def test_no_scopes_is_a_caller_who_may_do_nothing(verifier: Verifier, granted: Any) -> None:
+def test_token_without_scopes_has_no_permission(verifier: Verifier, granted: Any) -> None:
     assert verifier.verify(f"Bearer {token(**granted)}").scopes == frozenset()
 
 
 @pytest.mark.parametrize("audience", [AUDIENCE, ["other", AUDIENCE], "app-client"])
-def test_any_of_the_audiences_will_do(verifier: Verifier, audience: object) -> None:
+def test_any_configured_audience_is_accepted(verifier: Verifier, audience: object) -> None:
     assert verifier.verify(f"Bearer {token(aud=audience)}").subject == "ada"
 
 
-def test_cognito_access_token_is_for_its_client(verifier: Verifier) -> None:
+def test_cognito_access_token_is_accepted_by_client_id(verifier: Verifier) -> None:
     """https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html."""
     text = token(
         "rsa",
@@ -221,13 +226,13 @@ def test_cognito_access_token_is_for_its_client(verifier: Verifier) -> None:
 
 
 @pytest.mark.parametrize("claim", ["exp", "iat", "nbf"])
-def test_clocks_may_differ_a_little(verifier: Verifier, claim: str) -> None:
-    a_little: dict[str, Any] = {claim: int(time.time()) + (-15 if claim == "exp" else 15)}
+def test_small_clock_difference_is_tolerated(verifier: Verifier, claim: str) -> None:
+    time_claim: dict[str, Any] = {claim: int(time.time()) + (-15 if claim == "exp" else 15)}
 
-    assert verifier.verify(f"Bearer {token(**a_little)}")
+    assert verifier.verify(f"Bearer {token(**time_claim)}")
 
 
-# what is not
+# --- rejected tokens ---
 
 
 @pytest.mark.parametrize(
@@ -265,31 +270,33 @@ def test_clocks_may_differ_a_little(verifier: Verifier, claim: str) -> None:
         ({"nbf": None}, MALFORMED),
     ],
 )
-def test_refused_claims(verifier: Verifier, other: dict[str, Any], reason: str) -> None:
-    assert_refused(verifier, token(**other), reason)
+def test_invalid_claims_are_rejected(
+    verifier: Verifier, other: dict[str, Any], reason: str
+) -> None:
+    assert_rejected(verifier, token(**other), reason)
 
 
 @pytest.mark.parametrize("claim", ["exp", "nbf", "iat"])
-def test_clocks_may_not_differ_much(verifier: Verifier, claim: str) -> None:
-    much: dict[str, Any] = {claim: int(time.time()) + (-60 if claim == "exp" else 60)}
+def test_large_clock_difference_is_rejected(verifier: Verifier, claim: str) -> None:
+    time_claim: dict[str, Any] = {claim: int(time.time()) + (-60 if claim == "exp" else 60)}
 
     with pytest.raises(InvalidToken):
-        verifier.verify(f"Bearer {token(**much)}")
+        verifier.verify(f"Bearer {token(**time_claim)}")
 
 
-def test_changed_token(verifier: Verifier) -> None:
+def test_changed_token_is_rejected(verifier: Verifier) -> None:
     head, _, signature = token().split(".")
     payload = assembled({}, claims(sub="root")).split(".")[1]
 
-    assert_refused(verifier, f"{head}.{payload}.{signature}", SIGNATURE)
+    assert_rejected(verifier, f"{head}.{payload}.{signature}", SIGNATURE)
 
 
-def test_another_key_of_the_same_name(verifier: Verifier) -> None:
-    assert_refused(verifier, token(key=NEXT_KEY), SIGNATURE)
+def test_token_signed_with_another_key_of_the_same_kid_is_rejected(verifier: Verifier) -> None:
+    assert_rejected(verifier, token(key=NEXT_KEY), SIGNATURE)
 
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "", None, ["ES256"], {}])
-def test_unsigned(verifier: Verifier, algorithm: object) -> None:
+def test_unsigned_token_is_rejected(verifier: Verifier, algorithm: object) -> None:
     for signature in (b"", b"signature"):
         text = assembled({"alg": algorithm, "kid": "ec"}, claims(), signature)
         with pytest.raises(InvalidToken):
@@ -297,7 +304,7 @@ def test_unsigned(verifier: Verifier, algorithm: object) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
-def test_public_key_is_no_shared_secret(verifier: Verifier, algorithm: str) -> None:
+def test_public_key_is_not_accepted_as_a_shared_secret(verifier: Verifier, algorithm: str) -> None:
     """RFC 8725, section 2.1."""
     for form, kid in ((Encoding.PEM, "rsa"), (Encoding.DER, "rsa"), (Encoding.PEM, "ec")):
         public = (RSA_KEY if kid == "rsa" else EC_KEY).public_key()
@@ -306,27 +313,27 @@ def test_public_key_is_no_shared_secret(verifier: Verifier, algorithm: str) -> N
         mac = hmac.new(secret, signed.encode(), algorithm.replace("HS", "sha")).digest()
         text = f"{signed}.{base64.urlsafe_b64encode(mac).decode().rstrip('=')}"
 
-        assert_refused(verifier, text, OTHER_ALGORITHM)
+        assert_rejected(verifier, text, OTHER_ALGORITHM)
 
 
 @pytest.mark.parametrize("algorithm", ["RS384", "RS512", "PS256"])
-def test_other_algorithms_of_a_good_key(verifier: Verifier, algorithm: str) -> None:
-    assert_refused(verifier, token("rsa", RSA_KEY, algorithm), OTHER_ALGORITHM)
+def test_other_algorithms_are_rejected(verifier: Verifier, algorithm: str) -> None:
+    assert_rejected(verifier, token("rsa", RSA_KEY, algorithm), OTHER_ALGORITHM)
 
 
-def test_algorithm_of_another_key_type(verifier: Verifier) -> None:
-    assert_refused(verifier, token("ec", RSA_KEY, "RS256"), OTHER_KEY)
-    assert_refused(verifier, token("rsa", EC_KEY, "ES256"), OTHER_KEY)
+def test_algorithm_that_mismatches_the_key_type_is_rejected(verifier: Verifier) -> None:
+    assert_rejected(verifier, token("ec", RSA_KEY, "RS256"), OTHER_KEY)
+    assert_rejected(verifier, token("rsa", EC_KEY, "ES256"), OTHER_KEY)
 
 
-def test_key_within_the_token_is_not_used(verifier: Verifier, server: KeyServer) -> None:
-    """RFC 8725, section 3.10: neither `jwk` nor `jku` say whose key it is."""
+def test_key_in_the_token_is_not_used(verifier: Verifier, server: KeyServer) -> None:
+    """RFC 8725, section 3.10: `jwk` and `jku` don't prove that the key is the issuer's."""
     server.publish(ec_jwk("ec", key=NEXT_KEY))
     headers = {"kid": "ec", "jwk": ec_jwk(), "jku": "https://attacker.example.com/keys"}
 
     text = jwt.encode(claims(), EC_KEY, "ES256", headers=headers)
 
-    assert_refused(verifier, text, SIGNATURE)
+    assert_rejected(verifier, text, SIGNATURE)
 
 
 @pytest.mark.parametrize(
@@ -343,15 +350,17 @@ def test_key_within_the_token_is_not_used(verifier: Verifier, server: KeyServer)
         ({"b64": False, "crit": ["b64"]}, MALFORMED),
     ],
 )
-def test_refused_headers(verifier: Verifier, header: dict[str, object], reason: str) -> None:
+def test_invalid_headers_are_rejected(
+    verifier: Verifier, header: dict[str, object], reason: str
+) -> None:
     own = {"alg": "ES256", "kid": "ec"} | header
     sent = {name: value for name, value in own.items() if value is not ...}
 
-    assert_refused(verifier, assembled(sent, claims(), b"signature"), reason)
+    assert_rejected(verifier, assembled(sent, claims(), b"signature"), reason)
 
 
 @pytest.mark.parametrize("typ", ["JWT", "jwt", "at+jwt", "application/at+jwt"])
-def test_types_of_access_tokens(verifier: Verifier, typ: str) -> None:
+def test_types_of_access_tokens_are_accepted(verifier: Verifier, typ: str) -> None:
     text = jwt.encode(claims(), EC_KEY, "ES256", headers={"kid": "ec", "typ": typ})
 
     assert verifier.verify(f"Bearer {text}")
@@ -380,12 +389,12 @@ def test_types_of_access_tokens(verifier: Verifier, typ: str) -> None:
         "Basic a.b.c",
     ],
 )
-def test_no_token(verifier: Verifier, value: str) -> None:
+def test_value_without_a_token_is_rejected(verifier: Verifier, value: str) -> None:
     with refused(NO_TOKEN):
         verifier.verify(value)
 
 
-def test_good_token_in_a_wrong_place(verifier: Verifier) -> None:
+def test_valid_token_in_a_malformed_header_is_rejected(verifier: Verifier) -> None:
     text = token()
 
     for value in (text, f"Token {text}", f" Bearer {text}", f"Bearer {text} ", f"Bearer {text}="):
@@ -394,7 +403,7 @@ def test_good_token_in_a_wrong_place(verifier: Verifier) -> None:
 
 
 @pytest.mark.parametrize("part", [{}, [], "text", 7, None, {"alg": "ES256"}])
-def test_parts_that_are_no_objects(verifier: Verifier, part: object) -> None:
+def test_parts_that_are_not_objects_are_rejected(verifier: Verifier, part: object) -> None:
     header = {"alg": "ES256", "kid": "ec"}
     jws = jwt.PyJWS()
     signed = jws.encode(json.dumps(part).encode(), EC_KEY, "ES256", headers=header)
@@ -405,25 +414,25 @@ def test_parts_that_are_no_objects(verifier: Verifier, part: object) -> None:
 
 
 @pytest.mark.parametrize("payload", [b"", b"\xff", b"[" * 5_000, b'{"exp":' + b"9" * 5_000 + b"}"])
-def test_signed_nonsense(verifier: Verifier, payload: bytes) -> None:
+def test_signed_garbage_is_rejected(verifier: Verifier, payload: bytes) -> None:
     text = jwt.PyJWS().encode(payload, EC_KEY, "ES256", headers={"kid": "ec"})
 
     with pytest.raises(InvalidToken):
         verifier.verify(f"Bearer {text}")
 
 
-def test_long_token_is_not_even_read(verifier: Verifier, server: KeyServer) -> None:
-    assert_refused(verifier, token(filler="x" * 8_192), "The token is too long.")
+def test_too_long_token_is_rejected_unparsed(verifier: Verifier, server: KeyServer) -> None:
+    assert_rejected(verifier, token(filler="x" * 8_192), "The token is too long.")
     assert server.requests == []
 
 
-def test_largest_token_is_read(verifier: Verifier) -> None:
+def test_largest_token_is_accepted(verifier: Verifier) -> None:
     assert verifier.verify(f"Bearer {token(filler='x' * 5_700)}")
 
 
 @cache
-def quiet_verifier() -> Verifier:
-    """Return a verifier whose keys are there already, and stay: nothing listens at its URL."""
+def offline_verifier() -> Verifier:
+    """Return a verifier with cached keys that it never fetches again."""
     with closing(KeyServer()) as server:
         server.publish(ec_jwk())
         verifier = Verifier(TokenSettings(ISSUER, (AUDIENCE,), server.url))
@@ -440,9 +449,9 @@ json_values = st.recursive(
 
 
 @given(st.text() | st.text().map("Bearer {}".format))
-def test_any_text_is_refused(text: str) -> None:
+def test_any_text_is_rejected(text: str) -> None:
     with pytest.raises(InvalidToken):
-        quiet_verifier().verify(text)
+        offline_verifier().verify(text)
 
 
 @given(
@@ -450,13 +459,13 @@ def test_any_text_is_refused(text: str) -> None:
     json_values,
     st.binary(),
 )
-def test_any_unsigned_token_is_refused(
+def test_any_unsigned_token_is_rejected(
     header: dict[str, object], payload: object, signature: bytes
 ) -> None:
     text = assembled({"alg": "ES256", "kid": "ec"} | header, payload, signature)
 
     with pytest.raises(InvalidToken):
-        quiet_verifier().verify(f"Bearer {text}")
+        offline_verifier().verify(f"Bearer {text}")
 
 
 @given(
@@ -467,12 +476,12 @@ def test_any_unsigned_token_is_refused(
         json_values,
     )
 )
-def test_any_signed_claims_are_a_caller_or_refused(other: dict[str, object]) -> None:
+def test_any_signed_claims_give_a_caller_or_are_rejected(other: dict[str, object]) -> None:
     payload = json.dumps(claims() | other).encode()
     text = jwt.PyJWS().encode(payload, EC_KEY, "ES256", headers={"kid": "ec"})
 
     try:
-        caller = quiet_verifier().verify(f"Bearer {text}")
+        caller = offline_verifier().verify(f"Bearer {text}")
     except InvalidToken:
         return
     assert caller.subject
@@ -480,7 +489,7 @@ def test_any_signed_claims_are_a_caller_or_refused(other: dict[str, object]) -> 
     assert isinstance(caller.expires, int)
 
 
-# where the keys come from
+# --- the issuer's keys ---
 
 
 def test_keys_are_fetched_once(verifier: Verifier, server: KeyServer) -> None:
@@ -492,17 +501,17 @@ def test_keys_are_fetched_once(verifier: Verifier, server: KeyServer) -> None:
     assert server.requests == ["/keys"]
 
 
-def test_query_of_the_address_is_sent(server: KeyServer) -> None:
+def test_query_of_the_key_url_is_sent(server: KeyServer) -> None:
     assert Keys(server.url + "?pool=a").find("ec", "ES256")
     assert Keys(server.url.replace("/keys", "?pool=b")).find("ec", "ES256")
     assert server.requests == ["/keys?pool=a", "/?pool=b"]
 
 
-def test_key_that_the_issuer_does_not_have(verifier: Verifier) -> None:
-    assert_refused(verifier, token("unknown"), OTHER_KEY)
+def test_token_of_an_unknown_key_is_rejected(verifier: Verifier) -> None:
+    assert_rejected(verifier, token("unknown"), OTHER_KEY)
 
 
-def test_random_key_names_are_no_flood_of_fetches(server: KeyServer) -> None:
+def test_unknown_key_ids_cause_few_fetches(server: KeyServer) -> None:
     clock = Clock()
     keys = Keys(server.url, clock)
 
@@ -514,7 +523,7 @@ def test_random_key_names_are_no_flood_of_fetches(server: KeyServer) -> None:
     assert len(server.requests) == 5
 
 
-def test_rotation(server: KeyServer) -> None:
+def test_rotated_key_is_fetched_after_ten_seconds(server: KeyServer) -> None:
     clock = Clock()
     keys = Keys(server.url, clock)
     assert keys.find("ec", "ES256")
@@ -527,7 +536,7 @@ def test_rotation(server: KeyServer) -> None:
     assert keys.find("ec", "ES256") is None
 
 
-def test_withdrawn_key_is_forgotten(server: KeyServer) -> None:
+def test_withdrawn_key_is_rejected_after_five_minutes(server: KeyServer) -> None:
     clock = Clock()
     keys = Keys(server.url, clock)
     assert keys.find("ec", "ES256")
@@ -595,13 +604,13 @@ BROKEN = [
 
 
 @pytest.fixture
-def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keys, "TIMEOUT_SECONDS", 0.2)
 
 
-@pytest.mark.usefixtures("impatience")
+@pytest.mark.usefixtures("short_timeout")
 @pytest.mark.parametrize("broken", BROKEN)
-def test_nobody_is_let_in_without_keys(
+def test_token_is_not_verified_without_keys(
     server: KeyServer,
     verifier: Verifier,
     broken: Callable[[KeyServer], None],
@@ -622,14 +631,14 @@ def test_nobody_is_let_in_without_keys(
     assert text not in caplog.text
 
 
-def test_nobody_is_let_in_when_nothing_listens() -> None:
+def test_unreachable_key_server_raises_keys_unavailable() -> None:
     with pytest.raises(KeysUnavailable):
         Keys(f"http://127.0.0.1:{free_port()}").find("ec", "ES256")
 
 
-@pytest.mark.usefixtures("impatience")
+@pytest.mark.usefixtures("short_timeout")
 @pytest.mark.parametrize("broken", BROKEN)
-def test_keys_outlive_failing_fetches_for_an_hour(
+def test_cached_keys_survive_failing_fetches_for_an_hour(
     server: KeyServer, broken: Callable[[KeyServer], None]
 ) -> None:
     clock = Clock()
@@ -655,8 +664,8 @@ def test_keys_outlive_failing_fetches_for_an_hour(
     assert keys.find("unknown", "ES256") is None
 
 
-@pytest.mark.usefixtures("impatience")
-def test_key_set_that_drips_is_given_up() -> None:
+@pytest.mark.usefixtures("short_timeout")
+def test_dripping_key_set_times_out() -> None:
     ended = threading.Event()
 
     def drip(listener: socket.socket) -> None:
@@ -667,7 +676,7 @@ def test_key_set_that_drips_is_given_up() -> None:
             while not ended.wait(0.01):
                 connection.sendall(b" ")
         except OSError:
-            ended.set()  # as the other end hung up
+            ended.set()  # because the client disconnected
         connection.close()
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -681,7 +690,7 @@ def test_key_set_that_drips_is_given_up() -> None:
         thread.join()
 
 
-def test_key_set_as_large_as_it_may_be(server: KeyServer) -> None:
+def test_key_set_size_is_limited(server: KeyServer) -> None:
     server.body = server.body.ljust(keys.MAX_KEY_SET_BYTES)
     assert Keys(server.url).find("ec", "ES256")
 
@@ -690,7 +699,7 @@ def test_key_set_as_large_as_it_may_be(server: KeyServer) -> None:
         Keys(server.url).find("ec", "ES256")
 
 
-def test_what_is_no_http_is_no_key_set() -> None:
+def test_non_http_response_raises_keys_unavailable() -> None:
     def answer(listener: socket.socket) -> None:
         connection = listener.accept()[0]
         connection.recv(4_096)
@@ -705,13 +714,13 @@ def test_what_is_no_http_is_no_key_set() -> None:
         thread.join()
 
 
-def test_key_that_nobody_vouches_for_is_not_taken_over_tls(server: KeyServer) -> None:
+def test_key_server_with_invalid_certificate_is_rejected(server: KeyServer) -> None:
     with pytest.raises(KeysUnavailable):
         Keys(server.url.replace("http:", "https:")).find("ec", "ES256")
 
 
 @pytest.mark.parametrize(
-    "member",
+    "jwk",
     [
         rsa_jwk("other", key=WEAK_KEY),
         ec_jwk("other", use="enc"),
@@ -734,8 +743,8 @@ def test_key_that_nobody_vouches_for_is_not_taken_over_tls(server: KeyServer) ->
         None,
     ],
 )
-def test_keys_of_no_use_are_passed_over(server: KeyServer, member: object) -> None:
-    server.publish(member, ec_jwk())
+def test_unusable_keys_are_ignored(server: KeyServer, jwk: object) -> None:
+    server.publish(jwk, ec_jwk())
     keys = Keys(server.url)
 
     assert keys.find("ec", "ES256")
@@ -743,7 +752,7 @@ def test_keys_of_no_use_are_passed_over(server: KeyServer, member: object) -> No
         assert keys.find("other", algorithm) is None
 
 
-def test_key_without_a_name_is_passed_over(server: KeyServer) -> None:
+def test_key_without_a_kid_is_ignored(server: KeyServer) -> None:
     bare = {name: value for name, value in ec_jwk().items() if name != "kid"}
     server.publish(bare, bare | {"kid": None}, bare | {"kid": ""}, rsa_jwk())
     keys = Keys(server.url)
@@ -753,14 +762,14 @@ def test_key_without_a_name_is_passed_over(server: KeyServer) -> None:
 
 
 @pytest.mark.parametrize("use", [{}, {"alg": "ES256"}])
-def test_key_may_leave_out_what_it_is_for(server: KeyServer, use: dict[str, str]) -> None:
+def test_key_without_use_is_accepted(server: KeyServer, use: dict[str, str]) -> None:
     bare = {name: value for name, value in ec_jwk().items() if name not in {"use", "key_ops"}}
     server.publish(bare | use)
 
     assert Keys(server.url).find("ec", "ES256")
 
 
-def test_two_keys_of_one_name_are_told_apart_by_type(server: KeyServer) -> None:
+def test_keys_with_the_same_kid_are_distinguished_by_type(server: KeyServer) -> None:
     server.publish(ec_jwk("same"), rsa_jwk("same"))
     keys = Keys(server.url)
 
@@ -771,8 +780,8 @@ def test_two_keys_of_one_name_are_told_apart_by_type(server: KeyServer) -> None:
 
 
 @given(json_values, st.lists(st.dictionaries(st.sampled_from(["kty", "alg", "kid"]), json_values)))
-def test_any_key_set_has_keys_or_not(document: object, members: object) -> None:
-    for item in (document, {"keys": document}, {"keys": members}):
+def test_any_malformed_key_set_raises_keys_unavailable(document: object, jwks: object) -> None:
+    for item in (document, {"keys": document}, {"keys": jwks}):
         with pytest.raises(KeysUnavailable):
             keys._usable_keys(json.dumps(item).encode())
 
@@ -809,7 +818,7 @@ def test_threads_share_one_fetch(server: KeyServer, verifier: Verifier) -> None:
         "",
     ],
 )
-def test_keys_come_over_https_or_from_this_machine(url: str) -> None:
+def test_key_url_without_https_is_rejected(url: str) -> None:
     with pytest.raises(SettingsError, match="TOKEN_JWKS_URL"):
         Verifier(TokenSettings(ISSUER, (AUDIENCE,), url))
 
@@ -817,16 +826,16 @@ def test_keys_come_over_https_or_from_this_machine(url: str) -> None:
 @pytest.mark.parametrize(
     "url", ["https://issuer.example.com/keys", "http://[::1]:8003/keys", "http://localhost/keys"]
 )
-def test_addresses_that_will_do(url: str) -> None:
+def test_https_and_loopback_key_urls_are_accepted(url: str) -> None:
     Verifier(TokenSettings(ISSUER, (AUDIENCE,), url))
 
 
-# what API Gateway is told
+# --- the authorizer's response to API Gateway ---
 
 METHOD = "arn:aws:execute-api:eu-west-1:123456789012:abcdef/prod/GET/customers"
 
 
-def asked(value: str) -> AuthRequest:
+def authorizer_request(value: str) -> AuthRequest:
     return AuthRequest("TOKEN", value, METHOD)
 
 
@@ -841,9 +850,11 @@ def environment(server: KeyServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 
 @pytest.mark.usefixtures("environment")
-def test_good_token_opens_every_route(server: KeyServer) -> None:
+def test_valid_token_allows_every_route(server: KeyServer) -> None:
     expires = int(time.time()) + 60
-    request = asked(f"Bearer {token(exp=expires, scope='customers:write customers:read')}")
+    request = authorizer_request(
+        f"Bearer {token(exp=expires, scope='customers:write customers:read')}"
+    )
 
     for _ in range(2):
         answer = authorize(request)
@@ -870,8 +881,8 @@ def test_good_token_opens_every_route(server: KeyServer) -> None:
 @pytest.mark.parametrize(
     ("expires", "reason"), [(1, "The token has expired."), ("soon", MALFORMED)]
 )
-def test_bad_token_opens_none(expires: object, reason: str) -> None:
-    assert authorize(asked(f"Bearer {token(exp=expires)}")) == {
+def test_invalid_token_is_denied(expires: object, reason: str) -> None:
+    assert authorize(authorizer_request(f"Bearer {token(exp=expires)}")) == {
         "principalId": "unknown",
         "context": {"reason": reason},
         "policyDocument": {
@@ -882,24 +893,24 @@ def test_bad_token_opens_none(expires: object, reason: str) -> None:
 
 
 @pytest.mark.usefixtures("environment")
-def test_missing_keys_are_no_answer(server: KeyServer) -> None:
+def test_missing_keys_raise_keys_unavailable(server: KeyServer) -> None:
     server.status = 503
 
     with pytest.raises(KeysUnavailable):
-        authorize(asked(f"Bearer {token()}"))
+        authorize(authorizer_request(f"Bearer {token()}"))
 
 
 @pytest.mark.usefixtures("environment")
-def test_missing_settings_are_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_settings_raise_settings_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "customers-prod-authorize")
     monkeypatch.delenv("TOKEN_AUDIENCE")
 
     with pytest.raises(SettingsError, match="TOKEN_AUDIENCE"):
-        authorize(asked(f"Bearer {token()}"))
+        authorize(authorizer_request(f"Bearer {token()}"))
 
 
 @pytest.mark.usefixtures("environment")
-def test_chalice_asks_it_before_a_view() -> None:
+def test_chalice_calls_the_authorizer_before_a_view() -> None:
     app = Chalice("guarded")
     guard = app.authorizer(ttl_seconds=300)(authorize)
 
@@ -918,5 +929,5 @@ def test_chalice_asks_it_before_a_view() -> None:
     assert good.json_body["scopes"] == "customers:read"
 
 
-def test_reasons_are_of_errors_that_pyjwt_has() -> None:
+def test_reasons_belong_to_existing_pyjwt_errors() -> None:
     assert all(issubclass(getattr(jwt, name), jwt.InvalidTokenError) for name in authorizer.REASONS)

@@ -1,4 +1,4 @@
-"""Who may call what: every route, with every kind of token that is not good enough."""
+"""Access control: every route rejects every kind of invalid or insufficient token."""
 
 import json
 import re
@@ -25,7 +25,7 @@ PUBLIC = {"get_health", "get_openapi", "get_problems"}
 
 
 def routes() -> Iterator[Any]:
-    """Give every method of every path that the app has, with the scope it needs."""
+    """Yield every method of every path of the app, with the required scope."""
     needed = {
         (operation.path, method): operation.scope
         for operation in app.operation.table.values()
@@ -40,7 +40,7 @@ PROTECTED = [route for route in routes() if route.values[2]]
 
 
 @cache
-def bad_tokens() -> dict[str, str]:
+def invalid_tokens() -> dict[str, str]:
     good = tokens.issuer()
     claims = jwt.decode(good.token(), options={"verify_signature": False})
     (public,) = [key for key in good.jwks()["keys"] if key["kty"] == "RSA"]
@@ -59,7 +59,7 @@ def bad_tokens() -> dict[str, str]:
 
 
 def confused(claims: dict[str, Any], public: dict[str, Any]) -> str:
-    """Return a token that is signed with the public key as if it were a secret."""
+    """Return a token whose HMAC secret is the issuer's public key."""
     key = jwt.PyJWK(public).key
     pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     header = {"alg": "HS256", "typ": "JWT", "kid": public["kid"]}
@@ -77,7 +77,7 @@ def tampered(token: str) -> str:
 
 
 def list_event(authorizer: dict[str, str]) -> dict[str, Any]:
-    """Return what API Gateway sends for the list, with what the authorizer found."""
+    """Return API Gateway's event for the list, with the authorizer's context."""
     return {
         "requestContext": {
             "httpMethod": "GET",
@@ -100,8 +100,8 @@ def concrete(path: str) -> str:
     return re.sub("{.*?}", ID, path)
 
 
-def test_every_route_is_known(api: Api) -> None:
-    """The walk is over all there is: what is public is so on purpose."""
+def test_only_intended_routes_are_public(api: Api) -> None:
+    """Routes without an authorizer are public on purpose, and the tests cover all others."""
     public = {
         (path, method)
         for path, views in app.app.routes.items()
@@ -121,18 +121,18 @@ def test_every_route_is_known(api: Api) -> None:
 
 
 @pytest.mark.parametrize(("method", "path", "scope"), PROTECTED)
-def test_no_token(method: str, path: str, scope: str) -> None:
+def test_missing_token_returns_401(method: str, path: str, scope: str) -> None:
     del scope
     answer = Api(token="").request(method, concrete(path))
 
     assert answer.status_code == 401
 
 
-@pytest.mark.parametrize("fault", bad_tokens())
+@pytest.mark.parametrize("fault", invalid_tokens())
 @pytest.mark.parametrize(("method", "path", "scope"), PROTECTED)
-def test_bad_token(method: str, path: str, scope: str, fault: str) -> None:
+def test_invalid_token_returns_401(method: str, path: str, scope: str, fault: str) -> None:
     del scope
-    answer = Api(bad_tokens()[fault]).request(method, concrete(path))
+    answer = Api(invalid_tokens()[fault]).request(method, concrete(path))
 
     assert_problem(answer, 401, "invalid-token", head=method == "HEAD")
     assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
@@ -142,7 +142,9 @@ def test_bad_token(method: str, path: str, scope: str, fault: str) -> None:
     "granted", [*SCOPES, "customers:none", " ".join(f"{item}s" for item in SCOPES), ""]
 )
 @pytest.mark.parametrize(("method", "path", "scope"), PROTECTED)
-def test_each_scope_alone(api: Api, method: str, path: str, scope: str, granted: str) -> None:
+def test_scope_allows_only_its_routes(
+    api: Api, method: str, path: str, scope: str, granted: str
+) -> None:
     del api  # for its database
     answer = Api(tokens.issuer().token(granted.split())).request(method, concrete(path))
 
@@ -154,7 +156,7 @@ def test_each_scope_alone(api: Api, method: str, path: str, scope: str, granted:
     assert method == "HEAD" or scope in answer.json_body["detail"]
 
 
-def test_token_that_expires_while_the_gateway_remembers_it(api: Api) -> None:
+def test_token_that_expires_in_the_gateways_cache_is_rejected(api: Api) -> None:
     del api
     context = {"principalId": "ada", "scopes": "customers:read", "expires": expiry(-31)}
     event = list_event(context)
@@ -171,42 +173,42 @@ def test_token_that_expires_while_the_gateway_remembers_it(api: Api) -> None:
 
 @pytest.mark.parametrize("context", [{}, {"principalId": "ada"}, {"scopes": "customers:read"}])
 @pytest.mark.usefixtures("api")
-def test_route_that_no_authorizer_guards_is_closed(context: dict[str, str]) -> None:
+def test_request_without_authorizer_context_is_rejected(context: dict[str, str]) -> None:
     answer = app.app(list_event(context), None)
 
     assert answer["statusCode"] == 401
     assert answer["headers"]["WWW-Authenticate"].startswith('Bearer realm="customers"')
 
 
-def test_route_without_a_scope_does_not_load() -> None:
+def test_route_without_a_scope_fails_to_load() -> None:
     with pytest.raises(TypeError, match="scope"):
         app.operation("/orders", "GET")  # type: ignore[call-arg]
 
 
-def test_who_may_only_read_learns_nothing_of_what_is_there(api: Api) -> None:
+def test_forbidden_write_does_not_reveal_whether_a_customer_exists(api: Api) -> None:
     path = api.post("/customers", ADA).headers["Location"]
     reader = Api(tokens.token("customers:read"))
 
     assert reader.get(path).status_code == 200
-    for there, absent in ((path, f"/customers/{ID}"),):
-        assert reader.delete(there).status_code == reader.delete(absent).status_code == 403
+    for existing, absent in ((path, f"/customers/{ID}"),):
+        assert reader.delete(existing).status_code == reader.delete(absent).status_code == 403
 
 
-def test_deleted_customers_are_listed_for_who_may_write(api: Api) -> None:
-    """Only who can restore them has a use for them."""
+def test_listing_deleted_customers_requires_the_write_scope(api: Api) -> None:
+    """Only callers who can restore deleted customers need to see them."""
     api.delete(api.post("/customers", ADA).headers["Location"])
     reader = Api(tokens.token("customers:read"))
     writer = Api(tokens.token("customers:read", "customers:write"))
 
-    refused = reader.get("/customers?include_deleted=true")
+    rejected = reader.get("/customers?include_deleted=true")
 
-    assert_problem(refused, 403, "insufficient-scope")
-    assert 'scope="customers:write"' in refused.headers["WWW-Authenticate"]
+    assert_problem(rejected, 403, "insufficient-scope")
+    assert 'scope="customers:write"' in rejected.headers["WWW-Authenticate"]
     assert reader.get("/customers?include_deleted=false").json_body["items"] == []
     assert len(writer.get("/customers?include_deleted=true").json_body["items"]) == 1
 
 
-def test_scopes_that_other_files_name_are_declared() -> None:
+def test_scopes_named_in_other_files_are_declared() -> None:
     """Scripts, the deployment's hook, pages and documents can't import `app.SCOPES`."""
     others = {"customers:live", "customers:customers"}  # an alias; a user and its password
     folders = (".github", "benchmarks", "docs", "infrastructure", "load", "local")

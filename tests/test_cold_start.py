@@ -1,4 +1,4 @@
-"""What a cold start imports: nothing that the first request does not need."""
+"""A cold start imports only modules that the first request needs."""
 
 import subprocess
 import sys
@@ -54,12 +54,12 @@ assert app.app(event, None)["statusCode"] == 200
 """
 
 
-def test_request_imports_what_it_needs() -> None:
-    """Neither do its log line, its metrics and a trace that is not recorded."""
+def test_request_imports_nothing_heavy() -> None:
+    """Log lines, metrics and unsampled traces import nothing heavy either."""
     assert imported_by(REQUEST % 0).isdisjoint(LATER)
 
 
-def test_measurement_would_notice() -> None:
+def test_measurement_detects_heavy_imports() -> None:
     assert {"aws_xray_sdk"} <= imported_by(REQUEST % 1)
     assert {"marshmallow", "email_validator"} <= imported_by(
         "import app, chalicelib.customers.schemas"
@@ -68,7 +68,7 @@ def test_measurement_would_notice() -> None:
 
 
 def test_slim_client_imports_no_http_library() -> None:
-    """http.client would bring email along; ssl is imported for https, by the first call."""
+    """http.client would import email; the first HTTPS call imports ssl."""
     modules = imported_by("from chalicelib.database import slim")
 
     assert "socket" in modules

@@ -1,4 +1,4 @@
-"""Each kind of change that would break a client, made to a copy of our own document."""
+"""Tests of the compatibility check, with each kind of change made to a copy of our document."""
 
 import json
 from collections.abc import Callable
@@ -39,7 +39,7 @@ def schema(document: Node, name: str) -> Node:
     return document["components"]["schemas"][name]  # type: ignore[no-any-return]
 
 
-def member(document: Node, name: str, of: str) -> Node:
+def field(document: Node, name: str, of: str) -> Node:
     return schema(document, of)["properties"][name]  # type: ignore[no-any-return]
 
 
@@ -52,8 +52,8 @@ def header(document: Node, name: str) -> Node:
     return document["components"]["headers"][name]  # type: ignore[no-any-return]
 
 
-def rename(members: Node, name: str) -> None:
-    members[f"{name}_renamed"] = members.pop(name)
+def rename(properties: Node, name: str) -> None:
+    properties[f"{name}_renamed"] = properties.pop(name)
 
 
 BREAKING: dict[str, tuple[Change, str]] = {
@@ -88,7 +88,7 @@ BREAKING: dict[str, tuple[Change, str]] = {
         ),
         "GET /customers: query parameter tenant: required now",
     ),
-    "a parameter takes less": (
+    "a parameter accepts less": (
         lambda d: parameter(d, "limit")["schema"].update(maximum=50),
         "GET /customers: query parameter limit: maximum is 50 in one only",
     ),
@@ -96,7 +96,7 @@ BREAKING: dict[str, tuple[Change, str]] = {
         lambda d: parameter(d, "limit")["schema"].update(default=50),
         "GET /customers: query parameter limit: another default",
     ),
-    "a parameter is written otherwise": (
+    "a parameter is serialized differently": (
         lambda d: parameter(d, "limit").update(explode=False),
         "GET /customers: query parameter limit: another explode",
     ),
@@ -110,28 +110,28 @@ BREAKING: dict[str, tuple[Change, str]] = {
         lambda d: operation(d, PATCH)["requestBody"]["content"].pop("application/json"),
         "PATCH /customers/{customer_id}: request application/json: removed",
     ),
-    "a request's member is removed": (
+    "a request's field is removed": (
         lambda d: schema(d, "NewCustomer")["properties"].pop("locale"),
-        "POST /customers: request application/json/locale: is not taken",
+        "POST /customers: request application/json/locale: is rejected",
     ),
-    "a request's member is required": (
+    "a request's field is required": (
         lambda d: schema(d, "NewCustomer")["required"].append("phone"),
-        "POST /customers: request application/json/phone: may be missing, or must be there",
+        "POST /customers: request application/json/phone: required in one only",
     ),
-    "a request's member may no longer be null": (
-        lambda d: member(d, "phone", "NewCustomer").update(type="string"),
+    "a request's field may no longer be null": (
+        lambda d: field(d, "phone", "NewCustomer").update(type="string"),
         "POST /customers: request application/json/phone: may be null",
     ),
     "a request's text is shorter": (
-        lambda d: member(d, "given_name", "NewCustomer").update(maxLength=100),
+        lambda d: field(d, "given_name", "NewCustomer").update(maxLength=100),
         "POST /customers: request application/json/given_name: maxLength is 100 in one only",
     ),
-    "a request's text is longer at least": (
-        lambda d: member(d, "given_name", "NewCustomer").update(minLength=2),
+    "a request's text has a longer minimum": (
+        lambda d: field(d, "given_name", "NewCustomer").update(minLength=2),
         "POST /customers: request application/json/given_name: minLength is 2 in one only",
     ),
     "a request's text has another pattern": (
-        lambda d: member(d, "phone", "NewCustomer").update(pattern="^[0-9]+$"),
+        lambda d: field(d, "phone", "NewCustomer").update(pattern="^[0-9]+$"),
         "POST /customers: request application/json/phone: another pattern",
     ),
     "a request's choice is removed": (
@@ -139,70 +139,70 @@ BREAKING: dict[str, tuple[Change, str]] = {
         "POST /customers: request application/json/addresses/*/type: may be home",
     ),
     "a request's text becomes a choice": (
-        lambda d: member(d, "locale", "NewCustomer").update(enum=["en", "de"]),
+        lambda d: field(d, "locale", "NewCustomer").update(enum=["en", "de"]),
         "POST /customers: request application/json/locale: may be any value",
     ),
     "a request's items are fewer": (
-        lambda d: member(d, "addresses", "NewCustomer").update(maxItems=2),
+        lambda d: field(d, "addresses", "NewCustomer").update(maxItems=2),
         "POST /customers: request application/json/addresses: maxItems is 2 in one only",
     ),
-    "a request's free members take less": (
+    "a request's free properties accept less": (
         lambda d: schema(d, "Metadata")["additionalProperties"].update(maxLength=100),
         "POST /customers: request application/json/metadata/{name}: maxLength is 100 in one only",
     ),
-    "an answer is removed": (
+    "a response is removed": (
         lambda d: operation(d, READ)["responses"].pop("304"),
-        "GET /customers/{customer_id}: answer 304: removed",
+        "GET /customers/{customer_id}: response 304: removed",
     ),
-    "an answer's media type is another": (
+    "a response's media type changes": (
         lambda d: rename(operation(d, READ)["responses"]["200"]["content"], "application/json"),
-        "GET /customers/{customer_id}: answer 200 application/json: removed",
+        "GET /customers/{customer_id}: response 200 application/json: removed",
     ),
-    "an answer's header is removed": (
+    "a response's header is removed": (
         lambda d: operation(d, CREATE)["responses"]["201"]["headers"].pop("Location"),
-        "POST /customers: answer 201 header Location: removed",
+        "POST /customers: response 201 header Location: removed",
     ),
-    "an answer's header is not always there": (
+    "a response's header is not always present": (
         lambda d: header(d, "ETag").update(required=False),
-        "POST /customers: answer 201 header ETag: no longer always there",
+        "POST /customers: response 201 header ETag: no longer always there",
     ),
-    "an answer's header has another form": (
+    "a response's header has another pattern": (
         lambda d: header(d, "ETag")["schema"].update(pattern="^W/"),
-        "POST /customers: answer 201 header ETag: another pattern",
+        "POST /customers: response 201 header ETag: another pattern",
     ),
-    "an answer's member is removed": (
+    "a response's field is removed": (
         lambda d: schema(d, "Customer")["properties"].pop("updated_at"),
-        "POST /customers: answer 201 application/json/updated_at: removed",
+        "POST /customers: response 201 application/json/updated_at: removed",
     ),
-    "an answer's member is not always there": (
+    "a response's field is not always present": (
         lambda d: schema(d, "Customer")["required"].remove("updated_at"),
-        "POST /customers: answer 201 application/json/updated_at: may be missing, or must be there",
+        "POST /customers: response 201 application/json/updated_at: required in one only",
     ),
-    "an answer's member may be null": (
-        lambda d: member(d, "email", "Customer").update(type=["string", "null"]),
-        "POST /customers: answer 201 application/json/email: may be null",
+    "a response's field may be null": (
+        lambda d: field(d, "email", "Customer").update(type=["string", "null"]),
+        "POST /customers: response 201 application/json/email: may be null",
     ),
-    "an answer's member is of another type": (
-        lambda d: member(d, "version", "Customer").update(type="string"),
-        "POST /customers: answer 201 application/json/version: may be string",
+    "a response's field has another type": (
+        lambda d: field(d, "version", "Customer").update(type="string"),
+        "POST /customers: response 201 application/json/version: may be string",
     ),
-    "an answer's text is longer": (
-        lambda d: member(d, "given_name", "Customer").update(maxLength=1_000),
-        "POST /customers: answer 201 application/json/given_name: maxLength is 300 in one only",
+    "a response's text is longer": (
+        lambda d: field(d, "given_name", "Customer").update(maxLength=1_000),
+        "POST /customers: response 201 application/json/given_name: maxLength is 300 in one only",
     ),
-    "an answer has a new choice": (
+    "a response has a new choice": (
         lambda d: schema(d, "CustomerStatus")["enum"].append("blocked"),
-        "POST /customers: answer 201 application/json/status: may be blocked",
+        "POST /customers: response 201 application/json/status: may be blocked",
     ),
-    "an answer's optional member is removed": (
+    "a response's optional field is removed": (
         lambda d: schema(d, "InputError")["properties"].pop("pointer"),
-        "POST /customers: answer 400 application/problem+json/errors/*/pointer: removed",
+        "POST /customers: response 400 application/problem+json/errors/*/pointer: removed",
     ),
-    "an answer may be something else": (
+    "a response may be something else": (
         lambda d: operation(d, READ)["responses"]["200"]["content"]["application/json"]["schema"][
             "anyOf"
         ].append({"type": "string"}),
-        "GET /customers/{customer_id}: answer 200 application/json: may be string",
+        "GET /customers/{customer_id}: response 200 application/json: may be string",
     ),
 }
 
@@ -214,28 +214,28 @@ HARMLESS: dict[str, Change] = {
     "an optional parameter is added": lambda d: operation(d, LIST)["parameters"].append(
         {"name": "colour", "in": "query", "schema": {"type": "string"}}
     ),
-    "a parameter takes more": lambda d: parameter(d, "limit")["schema"].update(maximum=200),
+    "a parameter accepts more": lambda d: parameter(d, "limit")["schema"].update(maximum=200),
     "a scope is no longer needed": lambda d: operation(d, LIST).update(security=[]),
-    "a request has a new optional member": lambda d: schema(d, "NewCustomer")["properties"].update(
+    "a request has a new optional field": lambda d: schema(d, "NewCustomer")["properties"].update(
         nickname={"type": "string"}
     ),
-    "a request's member is no longer required": lambda d: schema(d, "NewCustomer").pop("required"),
-    "a request's text is longer": lambda d: member(d, "given_name", "NewCustomer").update(
+    "a request's field is no longer required": lambda d: schema(d, "NewCustomer").pop("required"),
+    "a request's text is longer": lambda d: field(d, "given_name", "NewCustomer").update(
         maxLength=1_000
     ),
-    "a request's member may be null": lambda d: member(d, "status", "NewCustomer").update(
+    "a request's field may be null": lambda d: field(d, "status", "NewCustomer").update(
         anyOf=[{"type": "null"}, {}]
     ),
-    "an answer has a new member": lambda d: schema(d, "Customer")["properties"].update(
+    "a response has a new field": lambda d: schema(d, "Customer")["properties"].update(
         nickname={"type": "string"}
     ),
-    "an answer's text is shorter": lambda d: member(d, "given_name", "Customer").update(
+    "a response's text is shorter": lambda d: field(d, "given_name", "Customer").update(
         maxLength=100
     ),
-    "an answer's member is never null": lambda d: member(d, "phone", "Customer").update(
+    "a response's field is never null": lambda d: field(d, "phone", "Customer").update(
         type="string"
     ),
-    "an answer's header is added": lambda d: operation(d, CREATE)["responses"]["201"][
+    "a response's header is added": lambda d: operation(d, CREATE)["responses"]["201"][
         "headers"
     ].update(Warning={"schema": {"type": "string"}}),
     "an error is added": lambda d: operation(d, CREATE)["responses"].update(
@@ -244,21 +244,21 @@ HARMLESS: dict[str, Change] = {
     "a kind of problem is added": lambda d: d["components"]["responses"]["CustomerNotFound"][
         "content"
     ]["application/problem+json"]["schema"]["properties"]["type"]["enum"].append("/problems#new"),
-    "a text is mended": lambda d: operation(d, LIST).update(summary="List them"),
+    "a text is corrected": lambda d: operation(d, LIST).update(summary="List them"),
 }
 
 
 @pytest.mark.parametrize("kind", BREAKING)
-def test_what_breaks_a_client_is_found(document: Node, kind: str) -> None:
+def test_breaking_change_is_reported(document: Node, kind: str) -> None:
     change, found = BREAKING[kind]
 
     assert found in breaking_changes(document, changed(document, change))
 
 
 @pytest.mark.parametrize("kind", HARMLESS)
-def test_what_breaks_no_client_is_not(document: Node, kind: str) -> None:
+def test_compatible_change_is_not_reported(document: Node, kind: str) -> None:
     assert breaking_changes(document, changed(document, HARMLESS[kind])) == []
 
 
-def test_clients_of_the_last_release_still_work(document: Node) -> None:
+def test_document_is_compatible_with_the_last_release(document: Node) -> None:
     assert breaking_changes(json.loads(RELEASED.read_text()), document) == []

@@ -1,4 +1,4 @@
-"""Conditional requests: what is known is not sent again, and what was not seen is not lost."""
+"""Conditional requests: 304 for cached versions, 412 for outdated ones, and retried writes."""
 
 import json
 from typing import Any
@@ -29,7 +29,7 @@ def put(api: Api, path: str, document: object, etag: str, **headers: str) -> Any
     "if_none_match", ['"v1"', 'W/"v1"', '"v2", "v1"', '"x",, W/"v1" ,', "*", " * ", ' "v1" ']
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_what_the_client_has_is_not_sent_again(
+def test_if_none_match_with_current_version_returns_304(
     api: Api, path: str, method: str, if_none_match: str
 ) -> None:
     whole = api.get(path)
@@ -44,12 +44,14 @@ def test_what_the_client_has_is_not_sent_again(
 
 
 @pytest.mark.parametrize("if_none_match", ['"v2"', '"V1"', '"v1.email"', '"v"', '"xv1x"'])
-def test_what_has_changed_is_sent(api: Api, path: str, if_none_match: str) -> None:
+def test_if_none_match_with_other_version_returns_200(
+    api: Api, path: str, if_none_match: str
+) -> None:
     assert api.get(path, if_none_match=if_none_match).status_code == 200
 
 
 @pytest.mark.parametrize("tag", ["v1", 'w/"v1"', '"v1', 'v1"', '"v1" x', '"v 1"', "", '""v1""x'])
-def test_entity_tag_that_is_none(api: Api, path: str, tag: str) -> None:
+def test_malformed_entity_tag_is_rejected(api: Api, path: str, tag: str) -> None:
     for header in ("If-None-Match", "If-Match"):
         method = "GET" if header == "If-None-Match" else "DELETE"
         answer = api.request(method, path, headers={header: tag})
@@ -57,11 +59,11 @@ def test_entity_tag_that_is_none(api: Api, path: str, tag: str) -> None:
     assert api.get(path).status_code == 200
 
 
-def test_unknown_customer_has_no_version(api: Api) -> None:
+def test_if_none_match_on_unknown_customer_returns_404(api: Api) -> None:
     assert_problem(api.get(UNKNOWN, if_none_match="*"), 404, "customer-not-found")
 
 
-def test_each_answer_with_a_customer_has_its_etag(api: Api) -> None:
+def test_each_response_with_a_customer_has_its_etag(api: Api) -> None:
     created = api.post("/customers", ADA)
     path = created.headers["Location"]
     patched = api.patch(path, {"locale": "en"})
@@ -98,8 +100,8 @@ def test_put_replaces_everything_in_one_statement(api: Api, path: str, database:
     assert api.get(path).body == answer.body
 
 
-def test_what_was_read_can_be_put_back(api: Api, path: str) -> None:
-    """Members that the service sets may stay where they are; nothing changes, so no version."""
+def test_put_accepts_a_customer_as_it_was_read(api: Api, path: str) -> None:
+    """Read-only fields may be sent back unchanged; without a change, there is no new version."""
     whole = api.get(path)
 
     same = put(api, path, whole.json_body, whole.headers["ETag"])
@@ -110,7 +112,9 @@ def test_what_was_read_can_be_put_back(api: Api, path: str) -> None:
 
 
 @pytest.mark.parametrize("if_match", ["*", '"v1", "v7"'])
-def test_what_was_read_can_be_put_back_over_any_version(api: Api, path: str, if_match: str) -> None:
+def test_put_over_any_version_accepts_a_customer_as_it_was_read(
+    api: Api, path: str, if_match: str
+) -> None:
     changed = put(api, path, api.get(path).json_body | GRACE, if_match)
 
     assert (changed.status_code, changed.headers["ETag"]) == (200, '"v2"')
@@ -132,8 +136,8 @@ def test_what_was_read_can_be_put_back_over_any_version(api: Api, path: str, if_
         {"status": "inactive"},
     ],
 )
-def test_smallest_change_is_a_version(api: Api, change: dict[str, Any]) -> None:
-    """Though the database's own comparison takes some of these for equal."""
+def test_smallest_change_creates_a_version(api: Api, change: dict[str, Any]) -> None:
+    """The database's collation treats some of these values as equal."""
     address = {"line1": "1 High St", "country": "GB"}
     whole = ADA | {"phone": "+4420", "metadata": {"a": "b"}, "addresses": [address]}
     created = api.post("/customers", whole)
@@ -147,7 +151,7 @@ def test_smallest_change_is_a_version(api: Api, change: dict[str, Any]) -> None:
     assert api.get(path).body == changed.body
 
 
-def test_order_of_members_is_no_change(api: Api, path: str) -> None:
+def test_order_of_metadata_keys_is_no_change(api: Api, path: str) -> None:
     api.patch(path, {"metadata": {"a": "1", "b": "2"}})
 
     same = put(api, path, ADA | {"metadata": {"b": "2", "a": "1"}}, '"v2"')
@@ -155,8 +159,8 @@ def test_order_of_members_is_no_change(api: Api, path: str) -> None:
     assert same.json_body["version"] == 2
 
 
-def test_times_may_be_put_back_in_other_words(api: Api, path: str) -> None:
-    """As a client's own time type writes them."""
+def test_put_accepts_read_only_times_in_other_formats(api: Api, path: str) -> None:
+    """Clients parse times and serialize them in their own format."""
     whole = api.get(path).json_body
     for name in ("created_at", "updated_at"):
         whole[name] = whole[name].replace("Z", "000+00:00")
@@ -166,7 +170,7 @@ def test_times_may_be_put_back_in_other_words(api: Api, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("member", "value"),
+    ("field", "value"),
     [
         ("id", UNKNOWN.rpartition("/")[2]),
         ("version", 2),
@@ -179,15 +183,15 @@ def test_times_may_be_put_back_in_other_words(api: Api, path: str) -> None:
     ],
 )
 @pytest.mark.parametrize("if_match", ['"v1"', "*"])
-def test_put_of_what_the_service_sets(
-    api: Api, path: str, member: str, value: object, if_match: str
+def test_put_rejects_changed_read_only_fields(
+    api: Api, path: str, field: str, value: object, if_match: str
 ) -> None:
-    answer = put(api, path, ADA | {member: value}, if_match)
+    answer = put(api, path, ADA | {field: value}, if_match)
 
-    assert_problem(answer, 400, "validation-error", (f"/{member}", "read-only"))
+    assert_problem(answer, 400, "validation-error", (f"/{field}", "read-only"))
 
 
-def test_put_must_say_what_it_replaces(api: Api, path: str) -> None:
+def test_put_without_if_match_returns_428(api: Api, path: str) -> None:
     assert_problem(api.put(path, GRACE), 428, "precondition-required")
     assert api.get(path).json_body["given_name"] == "Ada"
 
@@ -196,40 +200,40 @@ def test_put_must_say_what_it_replaces(api: Api, path: str) -> None:
     "if_match",
     ['"v2"', 'W/"v1"', '"other"', '"v2", "v3"', '"v0"', '"v01"', '"v99999999999999999999"'],
 )
-def test_put_of_another_version(api: Api, path: str, if_match: str) -> None:
+def test_put_with_other_version_returns_412(api: Api, path: str, if_match: str) -> None:
     assert_problem(put(api, path, GRACE, if_match), 412, "precondition-failed")
     assert api.get(path).headers["ETag"] == '"v1"'
 
 
 @pytest.mark.parametrize("if_match", ['"v1"', '"v7", "v1"', "*", " * ", '"v1.email.id"'])
-def test_put_of_this_version(api: Api, path: str, if_match: str) -> None:
+def test_put_with_current_version_succeeds(api: Api, path: str, if_match: str) -> None:
     assert put(api, path, GRACE, if_match).status_code == 200
 
 
-def test_put_of_one_of_several_versions(api: Api, path: str) -> None:
+def test_put_with_current_version_among_several_succeeds(api: Api, path: str) -> None:
     api.patch(path, {"locale": "en"})
 
     assert put(api, path, GRACE, '"v1", "v2"').headers["ETag"] == '"v3"'
 
 
-def test_put_of_nobody(api: Api) -> None:
+def test_put_unknown_customer_returns_404(api: Api) -> None:
     for if_match in ('"v1"', "*", '"v1", "v2"'):
         assert_problem(put(api, UNKNOWN, GRACE, if_match), 404, "customer-not-found")
     assert_problem(put(api, "/customers/none", GRACE, "*"), 404, "customer-not-found")
 
 
-def test_put_of_a_taken_email(api: Api, path: str) -> None:
+def test_put_with_email_or_external_id_in_use_returns_409(api: Api, path: str) -> None:
     api.post("/customers", GRACE | {"external_id": "crm-1"})
 
-    for wrong, problem in (
+    for document, problem in (
         (ADA | {"email": "GRACE@example.com"}, "email-taken"),
         (ADA | {"external_id": "crm-1"}, "external-id-taken"),
     ):
-        member = "email" if problem == "email-taken" else "external_id"
-        assert_problem(put(api, path, wrong, '"v1"'), 409, problem, (f"/{member}", "taken"))
+        field = "email" if problem == "email-taken" else "external_id"
+        assert_problem(put(api, path, document, '"v1"'), 409, problem, (f"/{field}", "taken"))
 
 
-def test_put_is_validated_whole(api: Api, path: str) -> None:
+def test_put_reports_every_invalid_field(api: Api, path: str) -> None:
     assert_problem(
         put(api, path, {"status": "none"}, '"v1"'),
         400,
@@ -239,10 +243,10 @@ def test_put_is_validated_whole(api: Api, path: str) -> None:
     )
 
 
-# --- writes whose answer was lost ------------------------------------------------------------
+# --- retried writes --------------------------------------------------------------------------
 
 
-def test_put_whose_answer_was_lost_can_be_repeated(api: Api, path: str) -> None:
+def test_retried_put_returns_the_same_response(api: Api, path: str) -> None:
     first = put(api, path, GRACE, '"v1"')
     again = put(api, path, GRACE, '"v1"')
     other = put(api, path, ADA, '"v1"')
@@ -252,7 +256,7 @@ def test_put_whose_answer_was_lost_can_be_repeated(api: Api, path: str) -> None:
 
 
 @pytest.mark.parametrize("headers", [{}, {"prefer": "return=minimal"}])
-def test_patch_whose_answer_was_lost_can_be_repeated(
+def test_retried_patch_returns_the_same_response(
     api: Api, path: str, headers: dict[str, str]
 ) -> None:
     first = api.patch(path, {"locale": "en"}, if_match='"v1"', **headers)
@@ -265,14 +269,14 @@ def test_patch_whose_answer_was_lost_can_be_repeated(
     assert api.get(path).json_body["locale"] == "en"
 
 
-def test_what_is_wrong_in_itself_is_told_first(api: Api, path: str) -> None:
-    wrong: tuple[object, ...] = ([], {"email": 7}, {"unknown": 1})
-    for patch in wrong:
+def test_invalid_patch_is_rejected_before_the_version_is_compared(api: Api, path: str) -> None:
+    patches: tuple[object, ...] = ([], {"email": 7}, {"unknown": 1})
+    for patch in patches:
         assert api.patch(path, patch, if_match='"v7"').status_code == 400
 
 
-def test_change_of_another_is_no_repetition(api: Api, path: str) -> None:
-    """Though it did what this one wants: with its ETag, the rest of it would be overwritten."""
+def test_similar_change_is_not_a_retry(api: Api, path: str) -> None:
+    """Otherwise, the client would get the new ETag without knowing the other change."""
     api.patch(path, {"locale": "en", "phone": "+442079460000"}, if_match='"v1"')
 
     for headers in ({}, {"prefer": "return=minimal"}):
@@ -281,15 +285,15 @@ def test_change_of_another_is_no_repetition(api: Api, path: str) -> None:
             assert_problem(answer, 412, "precondition-failed")
 
 
-def test_change_of_another_caller_is_no_repetition(api: Api, path: str) -> None:
+def test_same_change_by_another_caller_is_not_a_retry(api: Api, path: str) -> None:
     other = Api(tokens.issuer().token(sub="another"))
 
     assert api.patch(path, {"locale": "en"}, if_match='"v1"').status_code == 200
     assert_problem(other.patch(path, {"locale": "en"}, if_match='"v1"'), 412, "precondition-failed")
 
 
-def test_repetition_after_another_change_is_refused(api: Api, path: str) -> None:
-    """Then it is not known whether the first one was done."""
+def test_retry_after_another_change_returns_412(api: Api, path: str) -> None:
+    """After another change, the API can't tell whether the first attempt was applied."""
     put(api, path, GRACE, '"v1"')
     api.patch(path, {"locale": "en"})
     api.patch(path, {"locale": None})
@@ -297,12 +301,12 @@ def test_repetition_after_another_change_is_refused(api: Api, path: str) -> None
     assert_problem(put(api, path, GRACE, '"v1"'), 412, "precondition-failed")
 
 
-# --- conditions that are for other methods ----------------------------------------------------
+# --- conditions meant for other methods -------------------------------------------------------
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "restore", "erase"])
-def test_write_for_what_is_not_there(api: Api, path: str, method: str) -> None:
-    """No condition is ignored: what is asked for only if there is nothing is not done."""
+def test_write_with_if_none_match_is_rejected(api: Api, path: str, method: str) -> None:
+    """No condition is ignored: `If-None-Match: *` forbids a write to an existing customer."""
 
     def write(if_none_match: str) -> Any:
         headers = {"If-None-Match": if_none_match, "If-Match": "*"}
@@ -315,13 +319,13 @@ def test_write_for_what_is_not_there(api: Api, path: str, method: str) -> None:
     assert api.get(path).headers["ETag"] == '"v1"'
 
 
-def test_read_of_another_version(api: Api, path: str) -> None:
+def test_read_with_if_match_of_other_version_returns_412(api: Api, path: str) -> None:
     assert_problem(api.get(path, if_match='"v2"'), 412, "precondition-failed")
     assert api.get(path, if_match='"v2", "v1"').status_code == 200
     assert api.get(path, if_match="*").status_code == 200
 
 
-def test_too_many_entity_tags(api: Api, path: str) -> None:
+def test_too_many_entity_tags_are_rejected(api: Api, path: str) -> None:
     tags = ", ".join(f'"v{n}"' for n in range(1, 22))
 
     answer = api.delete(path, if_match=tags)
@@ -335,14 +339,16 @@ def test_too_many_entity_tags(api: Api, path: str) -> None:
 
 
 @pytest.mark.parametrize("if_match", ['"v2"', 'W/"v1"', '"v0"'])
-def test_patch_of_another_version(api: Api, path: str, if_match: str) -> None:
+def test_patch_with_other_version_returns_412(api: Api, path: str, if_match: str) -> None:
     for headers in ({}, {"prefer": "return=minimal"}):
         answer = api.patch(path, {"locale": "en"}, if_match=if_match, **headers)
         assert_problem(answer, 412, "precondition-failed")
     assert api.get(path).headers["ETag"] == '"v1"'
 
 
-def test_minimal_patch_of_details_is_one_statement(api: Api, path: str, database: Recorded) -> None:
+def test_minimal_patch_of_independent_fields_is_one_statement(
+    api: Api, path: str, database: Recorded
+) -> None:
     database.statements.clear()
 
     answer = api.patch(
@@ -364,7 +370,9 @@ def test_minimal_patch_of_details_is_one_statement(api: Api, path: str, database
 @pytest.mark.parametrize(
     "patch", [{"metadata": {"a": "b"}}, {"given_name": "Augusta"}, {"locale": "en", "id": None}, {}]
 )
-def test_minimal_patch_of_the_rest_is_merged(api: Api, path: str, patch: dict[str, Any]) -> None:
+def test_minimal_patch_of_other_fields_is_merged(
+    api: Api, path: str, patch: dict[str, Any]
+) -> None:
     answer = api.patch(path, patch, if_match='"v1"', prefer="return=minimal")
 
     if patch.keys() == {"locale", "id"}:
@@ -383,20 +391,20 @@ def test_minimal_patch_of_the_rest_is_merged(api: Api, path: str, patch: dict[st
         ({"time_zone": "Mars"}, ("/time_zone", "time-zone")),
     ],
 )
-def test_minimal_patch_is_validated_as_any(
+def test_minimal_patch_is_validated_like_any_patch(
     api: Api, path: str, patch: dict[str, Any], error: tuple[str, str]
 ) -> None:
     for headers in ({}, {"if_match": '"v1"', "prefer": "return=minimal"}):
         assert_problem(api.patch(path, patch, **headers), 400, "validation-error", error)
 
 
-def test_minimal_patch_that_changes_nothing(api: Api, path: str) -> None:
+def test_minimal_patch_without_changes_creates_no_version(api: Api, path: str) -> None:
     answer = api.patch(path, {"email": "ada@example.com"}, if_match='"v1"', prefer="return=minimal")
 
     assert (answer.status_code, answer.headers["ETag"]) == (204, '"v1"')
 
 
-def test_minimal_patch_of_a_taken_email(api: Api, path: str) -> None:
+def test_minimal_patch_to_email_in_use_returns_409(api: Api, path: str) -> None:
     api.post("/customers", GRACE)
 
     answer = api.patch(
@@ -406,7 +414,7 @@ def test_minimal_patch_of_a_taken_email(api: Api, path: str) -> None:
     assert_problem(answer, 409, "email-taken", ("/email", "taken"))
 
 
-def test_minimal_patch_of_nobody(api: Api) -> None:
+def test_minimal_patch_of_unknown_customer_returns_404(api: Api) -> None:
     answer = api.patch(UNKNOWN, {"locale": "en"}, if_match='"v1"', prefer="return=minimal")
 
     assert_problem(answer, 404, "customer-not-found")
@@ -425,17 +433,19 @@ def test_minimal_patch_of_nobody(api: Api) -> None:
         ("return=representation, return=minimal", 200),
     ],
 )
-def test_preferences(api: Api, path: str, prefer: str, status: int) -> None:
+def test_prefer_header_selects_minimal_responses(
+    api: Api, path: str, prefer: str, status: int
+) -> None:
     assert api.patch(path, {"locale": "en"}, prefer=prefer).status_code == status
     answer = api.put(path, ADA, if_match="*", prefer=prefer)
     assert answer.status_code == status
     assert ("Preference-Applied" in answer.headers) == (status == 204)
 
 
-# --- parts -----------------------------------------------------------------------------------
+# --- selected fields -------------------------------------------------------------------------
 
 
-def test_part_of_a_customer(api: Api, path: str, database: Recorded) -> None:
+def test_selected_fields_only_are_read(api: Api, path: str, database: Recorded) -> None:
     whole = api.get(path).json_body
     database.statements.clear()
 
@@ -446,8 +456,8 @@ def test_part_of_a_customer(api: Api, path: str, database: Recorded) -> None:
     assert "family_name" not in database.statements[0]
 
 
-def test_part_has_an_etag_of_its_own(api: Api, path: str) -> None:
-    """It is another representation; but who has read it has seen the version."""
+def test_selected_fields_have_their_own_etag(api: Api, path: str) -> None:
+    """Selected fields are another representation, but If-Match compares only the version."""
     tag = api.get(f"{path}?fields=email").headers["ETag"]
 
     assert api.get(path, if_none_match=tag).status_code == 200
@@ -461,7 +471,7 @@ def test_part_has_an_etag_of_its_own(api: Api, path: str) -> None:
     ("query", "code"),
     [("fields=", "blank"), ("fields=password", "choice"), ("limit=1", "unknown")],
 )
-def test_part_that_is_none(api: Api, path: str, query: str, code: str) -> None:
+def test_invalid_fields_parameter_is_rejected(api: Api, path: str, query: str, code: str) -> None:
     parameter = query.partition("=")[0]
 
     answer = api.get(f"{path}?{query}")

@@ -1,4 +1,4 @@
-"""Cursors: what they hold, and that none but ours is taken."""
+"""Cursors contain a position and are signed; any other cursor is rejected."""
 
 import string
 from base64 import urlsafe_b64decode
@@ -18,7 +18,7 @@ POSITIONS = [BY_CREATION, BY_UPDATE]
 LETTERS = string.ascii_letters + string.digits + "-_"
 
 
-def is_refused(cursor: str, key: bytes = KEY, listed: dict[str, str] = LISTED) -> bool:
+def is_rejected(cursor: str, key: bytes = KEY, listed: dict[str, str] = LISTED) -> bool:
     try:
         decode(key, listed, cursor)
     except ValueError:
@@ -27,13 +27,13 @@ def is_refused(cursor: str, key: bytes = KEY, listed: dict[str, str] = LISTED) -
 
 
 @pytest.mark.parametrize("position", POSITIONS)
-def test_cursor_gives_the_position_back(position: Position) -> None:
+def test_cursor_decodes_to_its_position(position: Position) -> None:
     assert decode(KEY, LISTED, encode(KEY, LISTED, position)) == position
     assert decode(KEY, dict(reversed(LISTED.items())), encode(KEY, LISTED, position)) == position
 
 
-def test_cursor_holds_the_position_only_and_is_short() -> None:
-    """A URL and a Link header have to hold it, and logs may keep it."""
+def test_cursor_contains_only_the_position_and_is_short() -> None:
+    """URLs, Link headers and logs contain cursors."""
     listed = {"email": "ada@example.com", "q": "x" * 100}
 
     assert [len(encode(KEY, listed, position)) for position in POSITIONS] == [44, 52]
@@ -44,24 +44,24 @@ def test_cursor_holds_the_position_only_and_is_short() -> None:
 
 
 @pytest.mark.parametrize("position", POSITIONS)
-def test_any_other_letter_is_refused(position: Position) -> None:
-    """In no place of it may another letter mean the same."""
+def test_cursor_with_any_other_character_is_rejected(position: Position) -> None:
+    """Two different cursors never mean the same."""
     cursor = encode(KEY, LISTED, position)
 
     for place in range(len(cursor)):
         for letter in LETTERS.replace(cursor[place], ""):
-            assert is_refused(cursor[:place] + letter + cursor[place + 1 :])
+            assert is_rejected(cursor[:place] + letter + cursor[place + 1 :])
 
 
 @pytest.mark.parametrize("position", POSITIONS)
-def test_any_other_length_is_refused(position: Position) -> None:
+def test_cursor_of_any_other_length_is_rejected(position: Position) -> None:
     cursor = encode(KEY, LISTED, position)
 
     for end in range(len(cursor)):
-        assert is_refused(cursor[:end])
+        assert is_rejected(cursor[:end])
     for more in ("=", "==", "A", "AAAA", " ", "\n", "!", "\ud800", "é"):
-        assert is_refused(cursor + more)
-        assert is_refused(more + cursor)
+        assert is_rejected(cursor + more)
+        assert is_rejected(more + cursor)
 
 
 @pytest.mark.parametrize(
@@ -74,17 +74,17 @@ def test_any_other_length_is_refused(position: Position) -> None:
         {"statu": "sactive", "sort": "-created_at"},
     ],
 )
-def test_cursor_of_another_list_is_refused(listed: dict[str, str]) -> None:
-    assert is_refused(encode(KEY, listed, BY_CREATION))
+def test_cursor_from_other_query_is_rejected(listed: dict[str, str]) -> None:
+    assert is_rejected(encode(KEY, listed, BY_CREATION))
 
 
-def test_cursor_of_another_key_is_refused() -> None:
-    assert is_refused(encode(b"another", LISTED, BY_CREATION))
+def test_cursor_signed_with_another_key_is_rejected() -> None:
+    assert is_rejected(encode(b"another", LISTED, BY_CREATION))
 
 
-def test_cursor_of_another_format_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cursor_of_another_format_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pagination, "FORMAT", pagination.FORMAT + 1)
     newer = encode(KEY, LISTED, BY_CREATION)
     monkeypatch.undo()
 
-    assert is_refused(newer)
+    assert is_rejected(newer)

@@ -1,4 +1,4 @@
-"""The operations: how many statements each takes, races between them, and their ids."""
+"""The operations on customers: their number of statements, concurrent updates, and ids."""
 
 import json
 import threading
@@ -28,12 +28,12 @@ RETENTION = timedelta(days=30)
 ANY = Intent(None, b"")
 
 
-def new(**members: Any) -> dict[str, Any]:
-    return schemas.load_customer(ADA | members)
+def new(**fields: Any) -> dict[str, Any]:
+    return schemas.load_customer(ADA | fields)
 
 
-def create(database: Database, **members: Any) -> Customer:
-    (customer,) = creates.create(database, CUSTOMERS, new(**members)).items
+def create(database: Database, **fields: Any) -> Customer:
+    (customer,) = creates.create(database, CUSTOMERS, new(**fields)).items
     return customer
 
 
@@ -50,23 +50,23 @@ def rename(name: str) -> Callable[[Customer], Customer]:
     return lambda current: schemas.load_customer(current | {"given_name": name}, current)
 
 
-class Meddled(Recorded):
-    """A database in which something else happens, once, before a statement that has a text."""
+class Interrupted(Recorded):
+    """A database that runs a concurrent action once, before the first statement with a text."""
 
-    def __init__(self, database: Database, text: str, meddle: Callable[[], object]) -> None:
+    def __init__(self, database: Database, text: str, action: Callable[[], object]) -> None:
         super().__init__(database)
         self._text = text
-        self._meddling = iter([meddle])
+        self._actions = iter([action])
 
     def _run(self, sql: str, parameters: Mapping[str, Value]) -> tuple[list[Row], int]:
         if self._text in sql:
-            for meddle in self._meddling:
-                meddle()
+            for action in self._actions:
+                action()
         return super()._run(sql, parameters)
 
 
-def test_each_operation_takes_as_few_statements_as_it_can(database: Recorded) -> None:
-    """Decision 3: a Data API call costs milliseconds, so their number is the cost."""
+def test_operation_runs_the_minimum_of_statements(database: Recorded) -> None:
+    """Each Data API call costs milliseconds, so the number of statements determines the cost."""
 
     def statements(operation: Callable[[], object]) -> int:
         database.statements.clear()
@@ -87,16 +87,16 @@ def test_each_operation_takes_as_few_statements_as_it_can(database: Recorded) ->
         statements(lambda: updates.change(database, CUSTOMERS, customer_id, rename("Augusta"), ANY))
         == 1
     )
-    assert statements(partial(take, database, customer_id, email)) == 3
+    assert statements(partial(change_email, database, customer_id, email)) == 3
     assert statements(lambda: updates.delete(database, CUSTOMERS, customer_id, RETENTION, ANY)) == 1
 
 
-def take(database: Database, customer_id: UUID, email: str) -> None:
+def change_email(database: Database, customer_id: UUID, email: str) -> None:
     with pytest.raises(EmailTaken):
         updates.change(database, CUSTOMERS, customer_id, lambda old: {**old, "email": email}, ANY)
 
 
-def test_change_that_was_overtaken_is_made_on_what_the_other_left(database: Database) -> None:
+def test_change_is_applied_on_top_of_a_concurrent_one(database: Database) -> None:
     customer_id = UUID(create(database)["id"])
     overtake = iter(["once"])
 
@@ -112,7 +112,7 @@ def test_change_that_was_overtaken_is_made_on_what_the_other_left(database: Data
     assert changed["version"] == 3
 
 
-def test_change_that_is_overtaken_each_time_gives_up(database: Database) -> None:
+def test_change_with_permanent_conflicts_returns_503(database: Database) -> None:
     customer_id = UUID(create(database)["id"])
     times = iter(range(100))
 
@@ -127,7 +127,7 @@ def test_change_that_is_overtaken_each_time_gives_up(database: Database) -> None
     assert next(times) == 5
 
 
-def test_change_of_a_customer_deleted_meanwhile(database: Database) -> None:
+def test_change_of_a_customer_deleted_concurrently_returns_404(database: Database) -> None:
     customer_id = UUID(create(database)["id"])
 
     def edit(current: Customer) -> Customer:
@@ -138,7 +138,7 @@ def test_change_of_a_customer_deleted_meanwhile(database: Database) -> None:
         updates.change(database, CUSTOMERS, customer_id, edit, ANY)
 
 
-def test_no_change_is_lost_when_many_are_made_at_once(database: Database) -> None:
+def test_concurrent_changes_are_all_applied(database: Database) -> None:
     customer_id = UUID(create(database)["id"])
     done: list[int] = []
 
@@ -164,10 +164,10 @@ def test_no_change_is_lost_when_many_are_made_at_once(database: Database) -> Non
     assert sorted(done) == list(range(2, 10))
 
 
-def test_email_that_is_freed_while_it_is_looked_for_is_taken_after_all(
+def test_create_succeeds_when_conflicting_email_is_freed(
     database: Database,
 ) -> None:
-    """Between the duplicate key and the search for who has it, that customer is deleted."""
+    """The other customer is deleted between the duplicate-key error and the search for it."""
     first = UUID(create(database)["id"])
 
     class Freeing(Recorded):
@@ -181,10 +181,10 @@ def test_email_that_is_freed_while_it_is_looked_for_is_taken_after_all(
     assert json.loads(lists.page(database, Query(), KEY).items) == [second]
 
 
-def test_change_to_an_email_that_is_freed_while_it_is_looked_for(database: Database) -> None:
+def test_change_succeeds_when_conflicting_email_is_freed(database: Database) -> None:
     first = UUID(create(database)["id"])
     second = UUID(create(database, email="grace@example.com")["id"])
-    freeing = Meddled(database, "is_earlier", partial(delete, database, first))
+    freeing = Interrupted(database, "is_earlier", partial(delete, database, first))
 
     changed = updates.change(
         freeing, CUSTOMERS, second, lambda current: current | {"email": ADA["email"]}, ANY
@@ -194,16 +194,16 @@ def test_change_to_an_email_that_is_freed_while_it_is_looked_for(database: Datab
     assert (changed["email"], changed["version"]) == (ADA["email"], 2)
 
 
-def test_restore_of_an_email_that_is_freed_while_it_is_looked_for(database: Database) -> None:
+def test_restore_succeeds_when_conflicting_email_is_freed(database: Database) -> None:
     first = UUID(create(database)["id"])
     updates.delete(database, CUSTOMERS, first, RETENTION, ANY)
     second = UUID(create(database)["id"])
-    freeing = Meddled(database, "is_earlier", partial(delete, database, second))
+    freeing = Interrupted(database, "is_earlier", partial(delete, database, second))
 
     assert updates.restore(freeing, CUSTOMERS, first, ANY) == read(database, first)
 
 
-def test_restore_that_was_overtaken_undoes_nothing(database: Database) -> None:
+def test_restore_keeps_concurrent_changes(database: Database) -> None:
     customer_id = UUID(create(database)["id"])
     updates.delete(database, CUSTOMERS, customer_id, RETENTION, ANY)
 
@@ -211,14 +211,16 @@ def test_restore_that_was_overtaken_undoes_nothing(database: Database) -> None:
         updates.restore(database, CUSTOMERS, customer_id, ANY)
         updates.change(database, CUSTOMERS, customer_id, rename("Augusta"), ANY)
 
-    restored = updates.restore(Meddled(database, "UPDATE", overtake), CUSTOMERS, customer_id, ANY)
+    restored = updates.restore(
+        Interrupted(database, "UPDATE", overtake), CUSTOMERS, customer_id, ANY
+    )
 
     assert restored == read(database, customer_id)
     assert (restored["given_name"], restored["version"]) == ("Augusta", 4)
 
 
-def test_create_that_is_overtaken_each_time_gives_up(database: Database) -> None:
-    """The email address is taken whenever it is stored, and free whenever it is looked for."""
+def test_create_with_permanent_conflicts_returns_503(database: Database) -> None:
+    """Each INSERT reports a duplicate email address, and each search finds no such customer."""
     create(database)
 
     class Elusive(Recorded):
@@ -233,7 +235,7 @@ def test_create_that_is_overtaken_each_time_gives_up(database: Database) -> None
     assert len(elusive.statements) == 10
 
 
-def test_one_of_many_creates_with_one_email_wins(database: Database) -> None:
+def test_concurrent_creates_with_one_email_succeed_once(database: Database) -> None:
     outcomes: list[str] = []
 
     def attempt() -> None:
@@ -252,7 +254,7 @@ def test_one_of_many_creates_with_one_email_wins(database: Database) -> None:
 
 
 def test_deleted_customer_keeps_its_row(database: Database) -> None:
-    """It is hidden, to be restored or purged; what it was unique by is free."""
+    """The row allows restoring; email address and external id are free for other customers."""
     customer_id = UUID(create(database, external_id="crm-1")["id"])
 
     updates.delete(database, CUSTOMERS, customer_id, RETENTION, ANY)
@@ -272,17 +274,17 @@ def test_deleted_customer_keeps_its_row(database: Database) -> None:
     }
 
 
-def test_hundred_of_the_largest_customers_fit_one_answer_of_the_data_api(
+def test_page_of_the_largest_customers_fits_the_data_apis_limit(
     database: Database,
 ) -> None:
-    """1 MiB ends the call: a client must not be able to make the list impossible."""
+    """The Data API fails beyond 1 MiB; large customers must not break the list."""
     quotes = '"' * 200
     details = {"phone": "+442079460000", "time_zone": "America/Argentina/ComodRivadavia"}
     address = {"line1": quotes, "line2": quotes, "city": quotes, "region": quotes, "country": "GB"}
     second = {"line1": "x", "country": "GB"}
     unused = MAX_SIZE - size(new(addresses=[address, second]))
-    for member in ("line1", "line2", "city", "region", "postal_code"):
-        second[member] = '"' * max(1, min(200, unused // 4 - 2))
+    for field in ("line1", "line2", "city", "region", "postal_code"):
+        second[field] = '"' * max(1, min(200, unused // 4 - 2))
         unused = MAX_SIZE - size(new(addresses=[address, second]))
     largest = new(addresses=[address, second])
     assert unused < 500
@@ -294,7 +296,7 @@ def test_hundred_of_the_largest_customers_fit_one_answer_of_the_data_api(
     assert len(json.loads(lists.page(database, Query(limit=100), KEY).items)) == 100
 
 
-def test_ids_are_uuids_of_version_7_that_sort_by_time() -> None:
+def test_ids_are_version_7_uuids_in_order_of_time() -> None:
     before = datetime.now(UTC).timestamp()
     new = [values.new_id() for _ in range(1000)]
     after = datetime.now(UTC).timestamp()
@@ -308,7 +310,7 @@ def test_ids_are_uuids_of_version_7_that_sort_by_time() -> None:
     assert ticks == sorted(ticks)
 
 
-def test_id_of_a_given_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_id_contains_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time_ns", lambda: 1_700_000_000_123_500_000)
 
     customer_id = values.new_id()

@@ -27,7 +27,7 @@ def view(*_: object) -> Any:
 
 
 def declare(path: str = "/new", method: str = "GET", **arguments: Any) -> None:
-    """Declare one more operation, on a copy of the table."""
+    """Declare another operation, on a copy of the table."""
     operations = Operations(orders.app, orders.authorize, orders.operation.scopes)
     operations.table.update(orders.operation.table)
     operations(path, method, **({"scope": None} | arguments))(view)
@@ -35,7 +35,7 @@ def declare(path: str = "/new", method: str = "GET", **arguments: Any) -> None:
 
 @pytest.fixture
 def changed() -> Callable[..., Operations]:
-    """Return the operations with other arguments in the declaration of one."""
+    """Return a function that changes the declaration of one operation, on a copy of the table."""
 
     def change(name: str, **arguments: Any) -> Operations:
         operations = Operations(orders.app, orders.authorize, orders.operation.scopes)
@@ -62,7 +62,7 @@ def test_document_of_another_resource_is_valid() -> None:
     assert "customer" not in str(DOCUMENT["paths"]["/orders/{order_id}"]["get"]["parameters"])
 
 
-def test_another_resource_gets_components_of_its_own() -> None:
+def test_another_resource_gets_its_own_components() -> None:
     assert "OrderPatch" not in SCHEMAS  # no operation uses it
     assert {"NewOrder", "Order", "Line", "OrderLine", "OrderPage", "OrderStatus"} <= SCHEMAS.keys()
     assert not [name for name in SCHEMAS if "Customer" in name or name == "Metadata"]
@@ -301,7 +301,7 @@ def test_dangling_reference_and_repeated_id_are_found() -> None:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """Return a copy of what `make openapi` reads and writes."""
+    """Return a copy of the files that `make openapi` reads and writes."""
     for name in ("app.py", "pyproject.toml"):
         (tmp_path / name).write_text((openapi.ROOT / name).read_text())
     for name in ("chalicelib", "openapi", "docs"):

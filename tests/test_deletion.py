@@ -1,4 +1,4 @@
-"""Deleting, restoring, erasing, and the purge."""
+"""Soft-delete, restore, erasure and the purge job."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -40,14 +40,14 @@ def row(database: Database) -> dict[str, Any]:
     return found
 
 
-def be_past_its_purge(database: Database) -> None:
+def set_purge_date_in_the_past(database: Database) -> None:
     database.execute("UPDATE customers SET purge_at = '2020-01-01 00:00:00'")
 
 
 # --- deleting --------------------------------------------------------------------------------
 
 
-def test_deleted_customer_is_not_found(api: Api, path: str, database: Recorded) -> None:
+def test_deleted_customer_returns_404(api: Api, path: str, database: Recorded) -> None:
     database.statements.clear()
     answer = api.delete(path)
     assert (answer.status_code, answer.body) == (204, b"")
@@ -66,7 +66,9 @@ def test_deleted_customer_is_not_found(api: Api, path: str, database: Recorded) 
         assert again.status_code == 404
 
 
-def test_deleted_customer_is_kept_for_thirty_days(api: Api, path: str, database: Database) -> None:
+def test_deleted_customer_is_retained_for_thirty_days(
+    api: Api, path: str, database: Database
+) -> None:
     api.delete(path)
 
     deleted = row(database)
@@ -75,7 +77,7 @@ def test_deleted_customer_is_kept_for_thirty_days(api: Api, path: str, database:
     assert deleted["email"] == "ada@example.com"
 
 
-def test_deleted_customer_is_kept_for_as_long_as_is_set(
+def test_retention_is_configurable(
     api: Api, path: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RETENTION_DAYS", "7")
@@ -87,14 +89,14 @@ def test_deleted_customer_is_kept_for_as_long_as_is_set(
     assert deleted["purge_at"] - deleted["deleted_at"] == timedelta(days=7)
 
 
-def test_delete_of_this_version_only(api: Api, path: str) -> None:
+def test_conditional_delete_requires_the_current_version(api: Api, path: str) -> None:
     assert_problem(api.delete(path, if_match='"v2"'), 412, "precondition-failed")
     assert_problem(api.delete(path, if_match='W/"v1"'), 412, "precondition-failed")
     assert_problem(api.delete(UNKNOWN, if_match='"v1"'), 404, "customer-not-found")
     assert api.delete(path, if_match='"v1"').status_code == 204
 
 
-def test_delete_whose_answer_was_lost_can_be_repeated(api: Api, path: str) -> None:
+def test_retried_conditional_delete_succeeds(api: Api, path: str) -> None:
     api.delete(path, if_match='"v1"')
 
     assert api.delete(path, if_match='"v1"').status_code == 204
@@ -105,7 +107,7 @@ def test_delete_whose_answer_was_lost_can_be_repeated(api: Api, path: str) -> No
 # --- restoring -------------------------------------------------------------------------------
 
 
-def test_restored_customer_is_as_before(api: Api, path: str, database: Recorded) -> None:
+def test_restored_customer_is_unchanged(api: Api, path: str, database: Recorded) -> None:
     before = api.get(path).json_body
     api.delete(path)
     database.statements.clear()
@@ -119,7 +121,7 @@ def test_restored_customer_is_as_before(api: Api, path: str, database: Recorded)
     assert api.get(path).body == restored.body
 
 
-def test_restore_whose_answer_was_lost_can_be_repeated(api: Api, path: str) -> None:
+def test_retried_restore_returns_the_same_response(api: Api, path: str) -> None:
     api.delete(path)
     first = api.post(path + "/restore", if_match='"v2"')
 
@@ -128,7 +130,7 @@ def test_restore_whose_answer_was_lost_can_be_repeated(api: Api, path: str) -> N
     assert_problem(api.post(path + "/restore", if_match='"v1"'), 412, "precondition-failed")
 
 
-def test_restore_of_what_another_restored(api: Api, path: str) -> None:
+def test_conditional_restore_after_other_changes_returns_412(api: Api, path: str) -> None:
     api.delete(path)
     api.post(path + "/restore")
     api.patch(path, {"locale": "fr"})
@@ -139,41 +141,41 @@ def test_restore_of_what_another_restored(api: Api, path: str) -> None:
     assert api.post(path + "/restore", if_match='"v4"').status_code == 200
 
 
-def test_restore_of_another_version(api: Api, path: str) -> None:
+def test_restore_with_other_version_returns_412(api: Api, path: str) -> None:
     api.delete(path)
 
     assert_problem(api.post(path + "/restore", if_match='"v1"'), 412, "precondition-failed")
     assert api.get(path).status_code == 404
 
 
-def test_restore_when_another_has_the_email_by_now(api: Api, path: str) -> None:
+def test_restore_with_email_in_use_returns_409(api: Api, path: str) -> None:
     api.delete(path)
     other = api.post("/customers", ADA).headers["Location"]
 
     assert_problem(api.post(path + "/restore"), 409, "email-taken", ("/email", "taken"))
-    # whose external id is free: only the deleted customer has it
+    # The external id is free, because only the deleted customer has it.
     assert_problem(api.post("/customers", FULL), 409, "email-taken", ("/email", "taken"))
 
     api.delete(other)
     assert api.post(path + "/restore").status_code == 200
 
 
-def test_restore_when_another_has_the_external_id_by_now(api: Api, path: str) -> None:
+def test_restore_with_external_id_in_use_returns_409(api: Api, path: str) -> None:
     api.delete(path)
     api.post("/customers", ADA | {"email": "b@example.com", "external_id": "crm-1"})
 
     assert_problem(api.post(path + "/restore"), 409, "external-id-taken", ("/external_id", "taken"))
 
 
-def test_restore_is_over_with_the_purge_date(api: Api, path: str, database: Database) -> None:
-    """Also when the purge itself is late."""
+def test_restore_after_the_purge_date_returns_404(api: Api, path: str, database: Database) -> None:
+    """The result is the same if the purge job is late."""
     api.delete(path)
-    be_past_its_purge(database)
+    set_purge_date_in_the_past(database)
 
     assert_problem(api.post(path + "/restore"), 404, "customer-not-found")
 
 
-def test_restore_of_nobody(api: Api) -> None:
+def test_restore_unknown_customer_returns_404(api: Api) -> None:
     assert_problem(api.post(UNKNOWN + "/restore"), 404, "customer-not-found")
     assert_problem(api.post("/customers/none/restore"), 404, "customer-not-found")
 
@@ -182,7 +184,7 @@ def test_restore_of_nobody(api: Api) -> None:
 
 
 @pytest.mark.parametrize("deleted", [False, True])
-def test_erased_customer_keeps_its_id_and_times_only(
+def test_erased_customer_keeps_only_its_id_and_times(
     api: Api, path: str, database: Recorded, *, deleted: bool
 ) -> None:
     api.post("/customers/batch", {"items": [ADA | {"email": "b@example.com"}]})
@@ -206,7 +208,7 @@ def test_erased_customer_keeps_its_id_and_times_only(
     assert {name: left[name] for name in left if name not in derived} == rest
 
 
-def test_create_with_a_key_leaves_nothing_either(api: Api, database: Database) -> None:
+def test_erasure_removes_the_idempotency_key(api: Api, database: Database) -> None:
     created = api.post("/customers", ADA, idempotency_key="k")
     api.post(created.headers["Location"] + "/erase")
 
@@ -214,7 +216,7 @@ def test_create_with_a_key_leaves_nothing_either(api: Api, database: Database) -
     assert (left["idempotency_key"], left["idempotency_fingerprint"]) == (None, None)
 
 
-def test_erased_customer_is_gone(api: Api, path: str) -> None:
+def test_erased_customer_returns_404(api: Api, path: str) -> None:
     api.post(path + "/erase")
 
     for answer in (
@@ -229,9 +231,7 @@ def test_erased_customer_is_gone(api: Api, path: str) -> None:
     assert api.post("/customers", FULL).status_code == 201
 
 
-def test_erase_whose_answer_was_lost_can_be_repeated(
-    api: Api, path: str, database: Database
-) -> None:
+def test_retried_erase_succeeds(api: Api, path: str, database: Database) -> None:
     api.post(path + "/erase", if_match='"v1"')
     erased = row(database)
 
@@ -241,22 +241,22 @@ def test_erase_whose_answer_was_lost_can_be_repeated(
     assert row(database) == erased
 
 
-def test_erase_of_another_version(api: Api, path: str) -> None:
+def test_erase_with_other_version_returns_412(api: Api, path: str) -> None:
     assert_problem(api.post(path + "/erase", if_match='"v2"'), 412, "precondition-failed")
     assert api.get(path).status_code == 200
 
 
-def test_erase_of_nobody(api: Api) -> None:
+def test_erase_unknown_customer_returns_404(api: Api) -> None:
     assert_problem(api.post(UNKNOWN + "/erase"), 404, "customer-not-found")
     assert_problem(api.post(UNKNOWN + "/erase", if_match='"v1"'), 404, "customer-not-found")
 
 
-# --- the purge -------------------------------------------------------------------------------
+# --- the purge job ---------------------------------------------------------------------------
 
 
 @pytest.fixture
 def purge(api: Api, monkeypatch: pytest.MonkeyPatch) -> Callable[[], object]:
-    """Give the scheduled function, with time enough and batches of three."""
+    """Return the scheduled function, with enough time and batches of three."""
     del api  # for its database
     monkeypatch.setattr(app, "PURGE_RESERVE_MS", 0)
     monkeypatch.setattr(erasure, "PURGE_BATCH", 3)
@@ -266,12 +266,12 @@ def purge(api: Api, monkeypatch: pytest.MonkeyPatch) -> Callable[[], object]:
 
 
 @pytest.fixture
-def seven(api: Api, database: Database) -> None:
-    """Delete seven customers, all past their date, and keep an eighth."""
+def seven_due_customers(api: Api, database: Database) -> None:
+    """Delete seven_due_customers customers whose purge date has passed, and keep an eighth."""
     items = [ADA | {"email": f"ada{n}@example.com"} for n in range(7)]
     for customer in api.post("/customers/batch", {"items": items}).json_body["items"]:
         api.delete(f"/customers/{customer['id']}")
-    be_past_its_purge(database)
+    set_purge_date_in_the_past(database)
     api.post("/customers", ADA)
 
 
@@ -285,13 +285,13 @@ def erased(database: Database) -> Any:
     return found["erased"]
 
 
-def test_purge_erases_what_is_past_its_date(
+def test_purge_erases_customers_after_their_purge_date(
     api: Api, path: str, database: Database, purge: Callable[[], object]
 ) -> None:
     api.delete(path)
     purge()
     assert row(database)["erased_at"] is None
-    be_past_its_purge(database)
+    set_purge_date_in_the_past(database)
 
     purge()
 
@@ -299,8 +299,8 @@ def test_purge_erases_what_is_past_its_date(
     assert row(database)["email"] is None
 
 
-@pytest.mark.usefixtures("seven")
-def test_purge_goes_on_until_all_is_erased(
+@pytest.mark.usefixtures("seven_due_customers")
+def test_purge_erases_all_due_customers_in_batches(
     database: Recorded, purge: Callable[[], object], lines: Lines
 ) -> None:
     due = ids(database, "purge_at < NOW()")
@@ -313,28 +313,28 @@ def test_purge_goes_on_until_all_is_erased(
     assert {customer for line in audits for customer in line["customers"]} == due
 
 
-@pytest.mark.usefixtures("seven")
-def test_restore_may_be_quicker_than_the_purge(database: Recorded) -> None:
-    """One that was begun in time; its customer stays, and the audit does not name it."""
+@pytest.mark.usefixtures("seven_due_customers")
+def test_purge_skips_concurrently_restored_customer(database: Recorded) -> None:
+    """The restored customer is kept, and the audit doesn't name it."""
     due = ids(database, "purge_at < NOW()")
     kept = due.pop()
 
-    class Overtaken(Recorded):
+    class RestoringFirst(Recorded):
         def _run(self, sql: str, parameters: Any) -> Any:
             if sql.startswith("UPDATE"):
                 restore = "UPDATE customers SET purge_at = NULL, deleted_at = NULL WHERE id = :id"
                 super()._run(restore, {"id": UUID(kept).bytes})
             return super()._run(sql, parameters)
 
-    assert {str(item) for item in erasure.purge(Overtaken(database))} == due
+    assert {str(item) for item in erasure.purge(RestoringFirst(database))} == due
     assert erased(database) == 6
 
 
-@pytest.mark.usefixtures("seven")
-def test_purge_stops_before_its_time_is_over(
+@pytest.mark.usefixtures("seven_due_customers")
+def test_purge_stops_before_its_timeout(
     database: Recorded, purge: Callable[[], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is left is the next run's: a run that is cut off would be reported as a failure."""
+    """The next run erases the rest; Lambda would report a run that times out as a failure."""
     monkeypatch.setattr(app, "PURGE_RESERVE_MS", 1 << 40)
 
     purge()
@@ -342,8 +342,8 @@ def test_purge_stops_before_its_time_is_over(
     assert erased(database) == 3
 
 
-def test_statements_of_the_purge_end_within_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lambda would end one that is repeated for longer, and nobody would be told why."""
+def test_purge_statements_end_before_the_functions_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise Lambda would stop the function during a retry, without a log of the cause."""
     left: list[float] = []
     monkeypatch.setattr(app, "database", lambda: None)
     monkeypatch.setattr(erasure, "purge", lambda _: left.append(retries.seconds_left()))

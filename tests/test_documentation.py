@@ -51,7 +51,7 @@ def _read_variables(source: Path) -> Iterator[str]:
 
 
 def _operands(node: ast.AST) -> Iterator[ast.expr]:
-    """Yield what is looked up in an environment by a call, an index or `in`."""
+    """Yield the names that a call, an index or `in` looks up in an environment."""
     match node:
         case ast.Call(func=ast.Attribute(value=value, attr="get"), args=[name, *_]) if _is_environ(
             value
@@ -102,7 +102,7 @@ def test_settings_page_has_the_value_of_the_code(name: str, value: object) -> No
     assert re.search(rf"(?<![\w.]){re.escape(str(value))}(?!\w)", row)
 
 
-def test_variables_are_found_in_every_way_of_reading_them(tmp_path: Path) -> None:
+def test_variables_are_found_for_every_way_of_reading_them(tmp_path: Path) -> None:
     module = tmp_path / "module.py"
     module.write_text(
         'NAMED = "A_CONSTANT"\n'
@@ -132,7 +132,7 @@ def _programs() -> set[str]:
         path
         for path in ROOT.rglob("*.py")
         if not IGNORED.intersection(path.relative_to(ROOT).parts)
-        and (path.name == "__main__.py" or "ArgumentParser(" in path.read_text(encoding="utf-8"))
+        and (path.name == "__main__.py" or "parse_args(" in path.read_text(encoding="utf-8"))
     }
     names = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in found}
     return {name.removesuffix(".__main__") for name in names if not name.startswith("tests.")}
@@ -150,12 +150,14 @@ def test_commands_that_a_page_mentions_exist(page: str) -> None:
     assert {name for name in mentioned if f"`make {name}" in text} <= _targets()
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"])
-def test_links_lead_to_files(page: str) -> None:
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", ".github/SECURITY.md"]
+)
+def test_links_point_to_existing_files(page: str) -> None:
     """The build of the site checks the links between the pages of docs/."""
     text = (ROOT / page).read_text(encoding="utf-8")
     links = re.findall(r'(?:\]\(|src(?:set)?=")(?![a-z]+:|#)([^)#"\s]+)', text)
-    assert [link for link in links if not (ROOT / link).exists()] == []
+    assert [link for link in links if not (ROOT / page).parent.joinpath(link).exists()] == []
 
 
 def test_readme_names_files_that_exist() -> None:
@@ -168,12 +170,12 @@ def test_readme_names_files_that_exist() -> None:
 @pytest.mark.parametrize(
     "source", sorted(diagrams.FOLDER.glob("*.dot")), ids=lambda path: path.stem
 )
-def test_diagram_was_drawn_from_its_source(source: Path) -> None:
+def test_diagram_is_up_to_date(source: Path) -> None:
     svg = source.with_suffix(".svg").read_text(encoding="utf-8")
     assert svg.startswith(f"<!-- {diagrams.digest(source)} -->"), "run `make diagrams`"
 
 
-def test_page_that_loads_from_another_host_is_noticed() -> None:
+def test_resources_of_other_hosts_are_detected() -> None:
     html = """
     <link rel="stylesheet" href="https://fonts.example.com/css"><link href="assets/site.css">
     <script src="//cdn.example.com/mermaid.js"></script><img src="images/console-light.png">
@@ -186,6 +188,6 @@ def test_page_that_loads_from_another_host_is_noticed() -> None:
     ]
 
 
-def test_item_after_an_item_of_several_paragraphs_is_separated() -> None:
+def test_list_item_after_several_paragraphs_is_separated() -> None:
     markdown = "1. One\n\n    more\n2. Two\n\n```yaml\na:\n    b\n- c\n```\n"
     assert dialect.separate_items(markdown) == markdown.replace("2.", "\n2.")

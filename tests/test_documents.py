@@ -28,7 +28,7 @@ from chalicelib.http.problems import MalformedJSON
         ("{}", '{"a":{"bb":{"ccc":null}}}', '{"a":{"bb":{}}}'),
     ],
 )
-def test_merge_patch(target: str, patch: str, result: str) -> None:
+def test_merge_patch_follows_the_rfc(target: str, patch: str, result: str) -> None:
     before = json.loads(target)
 
     assert json.loads(result) == merge_patch(before, json.loads(patch))
@@ -38,12 +38,12 @@ def test_merge_patch(target: str, patch: str, result: str) -> None:
 @pytest.mark.parametrize(
     "raw", [b'{"a": [1, 2.5, "\\u00e9", null, true]}', b'"\xc3\xa9"', b" 1 ", b'"\\ud83d\\ude42"']
 )
-def test_json_is_read(raw: bytes) -> None:
+def test_json_is_parsed(raw: bytes) -> None:
     assert json.loads(raw) == parse(raw)
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"),
+    ("raw", "message"),
     [
         (b'{"a":\n 1 2}', "line 2, column 4"),
         (b'{"a": "\xff"}', "byte 7"),
@@ -56,10 +56,10 @@ def test_json_is_read(raw: bytes) -> None:
         (b'{"a": ["\\udc00\\ud800"]}', "unpaired surrogate"),
     ],
 )
-def test_error_says_what_and_where(raw: bytes, said: str) -> None:
-    with pytest.raises(MalformedJSON, match=said):
+def test_error_explains_cause_and_place(raw: bytes, message: str) -> None:
+    with pytest.raises(MalformedJSON, match=message):
         parse(raw)
 
 
-def test_depth_at_the_limit_is_read() -> None:
+def test_depth_at_the_limit_is_accepted() -> None:
     assert parse(b"[" * 16 + b"]" * 16)

@@ -1,4 +1,4 @@
-"""`make test-all` runs what it finds, and says what it did not find."""
+"""`make test-all` runs the installed versions of Python, and reports the missing ones."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ Commands = list[list[str]]
 
 @pytest.fixture
 def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
-    """Return the commands that run, on a machine that has two of the versions."""
+    """Record the commands that run on a machine with two of the versions; return them."""
     found = {version: Path(f"/opt/python{version}") for version in ("3.11", "3.13")}
     monkeypatch.setattr(interpreters, "find", found.get)
     monkeypatch.setattr(sys, "argv", ["every_python", "-k", "it"])
@@ -51,7 +51,7 @@ def test_each_version_runs_in_its_own_environment(
 
 
 @pytest.mark.parametrize("failing", ["bootstrap.py", "pytest"])
-def test_one_that_fails_does_not_stop_the_others(
+def test_failing_version_does_not_stop_the_others(
     commands: Commands,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -71,7 +71,7 @@ def test_one_that_fails_does_not_stop_the_others(
 
 
 @pytest.mark.usefixtures("commands")
-def test_no_python_at_all_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_without_any_python_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(interpreters, "find", lambda _: None)
     assert every_python.main() == 1
 

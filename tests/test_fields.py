@@ -1,6 +1,6 @@
-"""A field of a customer is declared in `chalicelib.customers.fields`, and known everywhere else.
+"""Every customer field declared in `chalicelib.customers.fields` is known everywhere else.
 
-A failure names the place and the field that is missing there.
+A failure names the place where a field is missing, and the field.
 """
 
 import re
@@ -29,7 +29,7 @@ OTHER_COLUMNS = (
 
 
 def differences(declared: Collection[str], known: Collection[str]) -> dict[str, list[str]]:
-    """Return the names that only one of the places has."""
+    """Return the names that only one of the places contains."""
     return {
         "missing": [name for name in declared if name not in known],
         "not declared in fields.py": [name for name in known if name not in declared],

@@ -1,4 +1,4 @@
-"""What every answer has, negotiation, and pages of other origins."""
+"""Response headers, content negotiation and CORS."""
 
 import re
 
@@ -21,7 +21,7 @@ EVERYWHERE = [
 
 
 @pytest.mark.parametrize(("method", "path", "status"), EVERYWHERE)
-def test_every_answer_is_closed_to_sniffers(api: Api, method: str, path: str, status: int) -> None:
+def test_every_response_has_security_headers(api: Api, method: str, path: str, status: int) -> None:
     answer = api.request(method, path, b"{")
 
     assert answer.status_code == status
@@ -32,8 +32,8 @@ def test_every_answer_is_closed_to_sniffers(api: Api, method: str, path: str, st
     assert {"Authorization", "Origin"} <= set(answer.headers["Vary"].split(", "))
 
 
-def test_what_may_be_kept(api: Api) -> None:
-    """A customer only by the client itself, to be asked for anew; the rest not at all."""
+def test_cache_control_of_customers_and_errors(api: Api) -> None:
+    """Only clients may cache a customer, and must revalidate it. Other responses aren't cached."""
     path = api.post("/customers", ADA).headers["Location"]
 
     kept = [api.get(target).headers["Cache-Control"] for target in (path, "/customers", UNKNOWN)]
@@ -43,7 +43,7 @@ def test_what_may_be_kept(api: Api) -> None:
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/problems"])
-def test_what_is_the_same_for_all_may_be_kept_by_anyone(api: Api, path: str) -> None:
+def test_public_pages_may_be_cached_by_anyone(api: Api, path: str) -> None:
     assert api.get(path).headers["Cache-Control"] == "public, max-age=300"
 
 
@@ -51,7 +51,7 @@ def test_what_is_the_same_for_all_may_be_kept_by_anyone(api: Api, path: str) -> 
 
 
 @pytest.mark.parametrize(("method", "path", "status"), EVERYWHERE)
-def test_every_answer_has_a_request_id(api: Api, method: str, path: str, status: int) -> None:
+def test_every_response_has_a_request_id(api: Api, method: str, path: str, status: int) -> None:
     first, second = (api.request(method, path, b"{") for _ in range(2))
 
     assert first.status_code == status
@@ -61,15 +61,19 @@ def test_every_answer_has_a_request_id(api: Api, method: str, path: str, status:
         assert first.json_body["request_id"] == first.headers["Request-Id"]
 
 
-def test_sane_request_id_of_the_caller_is_echoed(api: Api) -> None:
-    for sane in ("order-17", "8e03978e-40d5-43dd-bc93-6894a57f9324", "a.b:c_d", "x" * 64):
-        answer = api.get(UNKNOWN, request_id=sane)
-        assert answer.headers["Request-Id"] == answer.json_body["request_id"] == sane
+def test_valid_request_id_of_the_client_is_echoed(api: Api) -> None:
+    for valid in ("order-17", "8e03978e-40d5-43dd-bc93-6894a57f9324", "a.b:c_d", "x" * 64):
+        answer = api.get(UNKNOWN, request_id=valid)
+        assert answer.headers["Request-Id"] == answer.json_body["request_id"] == valid
 
 
-@pytest.mark.parametrize("odd", ["", "x" * 65, "a b", "a\nb", "ada@example.com", "<b>", "é", "a,b"])
-def test_odd_request_id_of_the_caller_is_not(api: Api, odd: str) -> None:
-    assert re.fullmatch("[0-9a-f-]{36}", api.get("/health", request_id=odd).headers["Request-Id"])
+@pytest.mark.parametrize(
+    "invalid", ["", "x" * 65, "a b", "a\nb", "ada@example.com", "<b>", "é", "a,b"]
+)
+def test_invalid_request_id_of_the_client_is_replaced(api: Api, invalid: str) -> None:
+    assert re.fullmatch(
+        "[0-9a-f-]{36}", api.get("/health", request_id=invalid).headers["Request-Id"]
+    )
 
 
 # --- negotiation -----------------------------------------------------------------------------
@@ -92,7 +96,7 @@ def test_odd_request_id_of_the_caller_is_not(api: Api, odd: str) -> None:
         "text/*;q=0, */*",
     ],
 )
-def test_json_is_acceptable(api: Api, accept: str) -> None:
+def test_accept_header_that_allows_json_succeeds(api: Api, accept: str) -> None:
     assert api.get("/health", accept=accept).status_code == 200
 
 
@@ -109,25 +113,23 @@ def test_json_is_acceptable(api: Api, accept: str) -> None:
         ";;;,,,",
     ],
 )
-def test_json_is_not_acceptable(api: Api, accept: str) -> None:
+def test_accept_header_that_excludes_json_returns_406(api: Api, accept: str) -> None:
     assert_problem(api.get("/health", accept=accept), 406, "not-acceptable")
 
 
-# --- pages of other origins ------------------------------------------------------------------
+# --- CORS ------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def origins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let pages of two origins use the API."""
+    """Allow two origins."""
     monkeypatch.setenv("CORS_ORIGINS", f"https://admin.example.com {ORIGIN}")
     routing.settings.cache_clear()
 
 
 @pytest.mark.usefixtures("origins")
 @pytest.mark.parametrize(("method", "path", "status"), EVERYWHERE)
-def test_page_of_a_configured_origin_sees_every_answer(
-    api: Api, method: str, path: str, status: int
-) -> None:
+def test_allowed_origin_gets_cors_headers(api: Api, method: str, path: str, status: int) -> None:
     for origin in (ORIGIN, "https://admin.example.com"):
         answer = api.request(method, path, b"{", {"Origin": origin})
         assert answer.status_code in {status, 415}
@@ -152,20 +154,20 @@ def test_page_of_a_configured_origin_sees_every_answer(
         "*",
     ],
 )
-def test_page_of_another_origin_sees_none(api: Api, origin: str) -> None:
+def test_unlisted_origin_gets_no_cors_header(api: Api, origin: str) -> None:
     for method, path, _ in EVERYWHERE:
         answer = api.request(method, path, b"{", {"Origin": origin})
         assert not {"Access-Control-Allow-Origin"} & answer.headers.keys()
 
 
-def test_no_origin_is_configured_by_default(api: Api) -> None:
+def test_no_origin_is_allowed_by_default(api: Api) -> None:
     answer = api.get("/health", origin=ORIGIN)
 
     assert "Access-Control-Allow-Origin" not in answer.headers
 
 
 @pytest.mark.usefixtures("origins")
-def test_browser_may_ask_before_it_sends() -> None:
+def test_preflight_request_needs_no_token() -> None:
     answer = Api(token="").request(
         "OPTIONS",
         UNKNOWN,
@@ -184,7 +186,7 @@ def test_browser_may_ask_before_it_sends() -> None:
     } <= allowed
 
 
-def test_page_about_problems_is_for_browsers(api: Api) -> None:
+def test_problems_page_is_html(api: Api) -> None:
     page = api.get("/problems", accept="text/html")
 
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -192,7 +194,7 @@ def test_page_about_problems_is_for_browsers(api: Api) -> None:
     assert_problem(api.get("/problems", accept="application/json"), 406, "not-acceptable")
 
 
-def test_body_that_is_encoded(api: Api) -> None:
+def test_encoded_body_is_rejected(api: Api) -> None:
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
 
     answer = api.request("POST", "/customers", b"{}", headers)
@@ -204,15 +206,15 @@ def test_body_that_is_encoded(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "header", "taken"),
+    ("method", "header", "accepted"),
     [
         ("POST", "Accept-Post", "application/json"),
         ("PATCH", "Accept-Patch", "application/merge-patch+json, application/json"),
         ("PUT", None, None),
     ],
 )
-def test_media_types_that_are_taken(
-    api: Api, method: str, header: str | None, taken: str | None
+def test_rejected_media_type_names_the_accepted_ones(
+    api: Api, method: str, header: str | None, accepted: str | None
 ) -> None:
     path = "/customers" if method == "POST" else UNKNOWN
 
@@ -220,4 +222,4 @@ def test_media_types_that_are_taken(
 
     assert_problem(answer, 415, "unsupported-media-type")
     offered = {name: value for name, value in answer.headers.items() if name.startswith("Accept-")}
-    assert offered == ({header: taken} if header else {})
+    assert offered == ({header: accepted} if header else {})

@@ -1,4 +1,4 @@
-"""Creates that are repeated with their Idempotency-Key are done once."""
+"""Creates that are retried with their Idempotency-Key are applied once."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -21,7 +21,7 @@ KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
 GRACE = {"email": "grace@example.com", "given_name": "Grace"}
 
 
-def test_repeated_create_is_answered_as_the_first(api: Api, database: Recorded) -> None:
+def test_retried_create_is_replayed(api: Api, database: Recorded) -> None:
     first = api.post("/customers", ADA, idempotency_key=KEY)
     assert len(database.statements) == 1
     assert "Idempotency-Replayed" not in first.headers
@@ -37,7 +37,7 @@ def test_repeated_create_is_answered_as_the_first(api: Api, database: Recorded) 
 
 
 @pytest.mark.slow
-def test_twenty_parallel_creates_make_one_customer(api: Api) -> None:
+def test_twenty_parallel_creates_create_one_customer(api: Api) -> None:
     with ThreadPoolExecutor(20) as clients:
         answers = list(
             clients.map(lambda _: Api().post("/customers", ADA, idempotency_key=KEY), range(20))
@@ -49,14 +49,12 @@ def test_twenty_parallel_creates_make_one_customer(api: Api) -> None:
 
 
 @pytest.mark.parametrize("change", ["patch", "put", "delete", "restore"])
-def test_repeated_create_is_answered_as_the_first_whatever_came_between(
-    api: Api, change: str
-) -> None:
+def test_retried_create_is_replayed_after_other_changes(api: Api, change: str) -> None:
     first = api.post("/customers", ADA, idempotency_key=KEY)
     path = first.headers["Location"]
     if change == "patch":
         api.patch(path, {"email": "augusta@example.com"})
-        api.post("/customers", ADA)  # who has the address now
+        api.post("/customers", ADA)  # another customer that uses the email address
     elif change == "put":
         api.put(path, GRACE, if_match="*")
     else:
@@ -69,8 +67,8 @@ def test_repeated_create_is_answered_as_the_first_whatever_came_between(
     assert (again.status_code, again.body) == (201, first.body)
 
 
-def test_erased_customer_can_be_created_anew(api: Api) -> None:
-    """Nothing that could tell what was erased is kept, so not the key either."""
+def test_erased_customer_can_be_created_again(api: Api) -> None:
+    """Erasure removes everything that could identify the customer, including the key."""
     first = api.post("/customers", ADA, idempotency_key=KEY)
     api.post(first.headers["Location"] + "/erase")
 
@@ -80,7 +78,7 @@ def test_erased_customer_can_be_created_anew(api: Api) -> None:
     assert again.headers["Location"] != first.headers["Location"]
 
 
-def test_key_with_another_body_is_refused(api: Api) -> None:
+def test_key_reused_with_another_body_returns_422(api: Api) -> None:
     api.post("/customers", ADA, idempotency_key=KEY)
 
     for other in (GRACE, ADA | {"locale": "en"}, ADA | {"given_name": "ada"}):
@@ -88,7 +86,7 @@ def test_key_with_another_body_is_refused(api: Api) -> None:
         assert_problem(answer, 422, "idempotency-key-reused")
 
 
-def test_what_means_the_same_is_the_same_body(api: Api) -> None:
+def test_equivalent_body_is_replayed(api: Api) -> None:
     first = api.post("/customers", ADA | {"phone": "+442079460000"}, idempotency_key=KEY)
 
     other = {"phone": "+44 20 7946-0000", "addresses": [], **dict(reversed(ADA.items()))}
@@ -97,7 +95,7 @@ def test_what_means_the_same_is_the_same_body(api: Api) -> None:
     assert again.body == first.body
 
 
-def test_another_key_is_another_customer(api: Api) -> None:
+def test_other_key_creates_another_customer(api: Api) -> None:
     api.post("/customers", ADA, idempotency_key=KEY)
 
     assert_problem(
@@ -109,15 +107,15 @@ def test_another_key_is_another_customer(api: Api) -> None:
     assert api.post("/customers", GRACE, idempotency_key="other").status_code == 201
 
 
-def test_keys_are_the_callers_own(api: Api) -> None:
+def test_keys_of_callers_are_independent(api: Api) -> None:
     api.post("/customers", ADA, idempotency_key=KEY)
     other = Api(tokens.issuer().token(sub="another"))
 
     assert other.post("/customers", GRACE, idempotency_key=KEY).status_code == 201
 
 
-def test_what_is_stored_tells_neither_key_nor_body(database: Database) -> None:
-    """Without the key nobody can try out bodies: the same one has another fingerprint with each."""
+def test_stored_hashes_reveal_neither_key_nor_body(database: Database) -> None:
+    """The fingerprint depends on the key, so an attacker without the key can't guess bodies."""
     keys = [b"a" * 32, b"b" * 32]
     for key in keys:
         (customer,) = creates.create(database, CUSTOMERS, schemas.load_customer(ADA), key).items
@@ -131,7 +129,7 @@ def test_what_is_stored_tells_neither_key_nor_body(database: Database) -> None:
     assert len({row["idempotency_fingerprint"] for row in rows}) == 2
 
 
-def test_keys_are_the_operations_own(api: Api) -> None:
+def test_keys_of_operations_are_independent(api: Api) -> None:
     api.post("/customers", ADA, idempotency_key=KEY)
 
     answer = api.post("/customers/batch", {"items": [GRACE]}, idempotency_key=KEY)
@@ -139,7 +137,7 @@ def test_keys_are_the_operations_own(api: Api) -> None:
     assert answer.status_code == 201
 
 
-def test_keys_that_look_alike_with_their_operations_are_two(api: Api) -> None:
+def test_key_and_operation_are_not_concatenated(api: Api) -> None:
     """`create_customer` and `s1` are not `create_customers` and `1`."""
     api.post("/customers", ADA, idempotency_key="s1")
 
@@ -158,30 +156,30 @@ def test_key_may_be_quoted(api: Api, key: str) -> None:
 @pytest.mark.parametrize(
     "key", ["", '""', "x" * 256, f'"{"x" * 256}"', "a b", "ключ", '"a', 'a"b', "a\tb"]
 )
-def test_key_that_is_none(api: Api, key: str) -> None:
+def test_invalid_key_is_rejected(api: Api, key: str) -> None:
     answer = api.post("/customers", ADA, idempotency_key=key)
 
     assert_problem(answer, 400, "validation-error", ("Idempotency-Key", "idempotency-key"))
 
 
 @pytest.mark.parametrize("key", ["x" * 255, '"a b"', "~!@#$%^&*()"])
-def test_key_that_is_odd(api: Api, key: str) -> None:
+def test_unusual_key_is_accepted(api: Api, key: str) -> None:
     assert api.post("/customers", ADA, idempotency_key=key).status_code == 201
     again = api.post("/customers", ADA, idempotency_key=key)
     assert again.headers["Idempotency-Replayed"] == "true"
 
 
-def test_refused_create_leaves_the_key_free(api: Api) -> None:
+def test_rejected_create_does_not_use_the_key(api: Api) -> None:
     api.post("/customers", ADA)
-    refused = api.post("/customers", ADA, idempotency_key=KEY)
+    rejected = api.post("/customers", ADA, idempotency_key=KEY)
     invalid = api.post("/customers", {}, idempotency_key=KEY)
 
-    assert (refused.status_code, invalid.status_code) == (409, 400)
+    assert (rejected.status_code, invalid.status_code) == (409, 400)
     assert api.post("/customers", GRACE, idempotency_key=KEY).status_code == 201
 
 
-def test_fingerprint_is_kept_beside_the_key_only(api: Api, database: Recorded) -> None:
-    """It is a hash of personal data: where nothing can be repeated there is no use for it."""
+def test_fingerprint_is_stored_only_with_a_key(api: Api, database: Recorded) -> None:
+    """The fingerprint is a hash of personal data, and only retries with a key need it."""
     api.post("/customers", GRACE)
     api.post("/customers/batch", batch(3), idempotency_key=KEY)
 
@@ -196,8 +194,8 @@ def test_fingerprint_is_kept_beside_the_key_only(api: Api, database: Recorded) -
 # --- batches ---------------------------------------------------------------------------------
 
 
-def batch(size: int, **members: Any) -> dict[str, Any]:
-    return {"items": [ADA | {"email": f"ada{n}@example.com"} | members for n in range(size)]}
+def batch(size: int, **fields: Any) -> dict[str, Any]:
+    return {"items": [ADA | {"email": f"ada{n}@example.com"} | fields for n in range(size)]}
 
 
 def test_batch_is_stored_in_one_statement(api: Api, database: Recorded) -> None:
@@ -212,13 +210,13 @@ def test_batch_is_stored_in_one_statement(api: Api, database: Recorded) -> None:
     assert sorted(map(str, listed)) == sorted(map(str, items))
 
 
-def test_batch_is_listed_in_its_order(api: Api) -> None:
+def test_batch_is_listed_in_order(api: Api) -> None:
     items = api.post("/customers/batch", batch(20)).json_body["items"]
 
     assert api.get("/customers?sort=created_at").json_body["items"] == items
 
 
-def test_repeated_batch_is_answered_as_the_first(api: Api) -> None:
+def test_retried_batch_is_replayed(api: Api) -> None:
     first = api.post("/customers/batch", batch(100), idempotency_key=KEY)
     api.patch(f"/customers/{first.json_body['items'][7]['id']}", {"locale": "en"})
     api.delete(f"/customers/{first.json_body['items'][0]['id']}")
@@ -231,7 +229,7 @@ def test_repeated_batch_is_answered_as_the_first(api: Api) -> None:
     assert_problem(other, 422, "idempotency-key-reused")
 
 
-def test_batch_is_stored_whole_or_not_at_all(api: Api) -> None:
+def test_batch_is_atomic(api: Api) -> None:
     api.post("/customers", ADA | {"email": "ADA3@example.com", "external_id": "crm-1"})
     items = batch(6)["items"]
     items[5]["external_id"] = "crm-1"
@@ -250,7 +248,7 @@ def test_batch_is_stored_whole_or_not_at_all(api: Api) -> None:
     assert api.post("/customers/batch", {"items": items}, idempotency_key=KEY).status_code == 201
 
 
-def test_batch_with_a_taken_external_id_only(api: Api) -> None:
+def test_batch_with_external_id_in_use_returns_409(api: Api) -> None:
     api.post("/customers", GRACE | {"external_id": "crm-1"})
 
     answer = api.post("/customers/batch", batch(1, external_id="crm-1"))
@@ -258,7 +256,7 @@ def test_batch_with_a_taken_external_id_only(api: Api) -> None:
     assert_problem(answer, 409, "external-id-taken", ("/items/0/external_id", "taken"))
 
 
-def test_taken_email_is_told_before_a_taken_external_id(api: Api) -> None:
+def test_email_conflict_takes_precedence_over_external_id_conflict(api: Api) -> None:
     api.post("/customers", ADA | {"email": "ada1@example.com", "external_id": "crm-1"})
     items = batch(2)["items"]
     items[0]["external_id"] = "crm-1"
@@ -274,7 +272,7 @@ def test_taken_email_is_told_before_a_taken_external_id(api: Api) -> None:
     )
 
 
-def test_each_item_has_its_problems(api: Api) -> None:
+def test_errors_of_each_item_are_reported(api: Api) -> None:
     items = [*batch(2)["items"], {"given_name": 7}, "text", ADA | {"addresses": [{}]}]
 
     answer = api.post("/customers/batch", {"items": items})
@@ -303,13 +301,13 @@ def test_each_item_has_its_problems(api: Api) -> None:
         ([ADA], ("", "type")),
     ],
 )
-def test_batch_that_is_none(api: Api, document: object, error: tuple[str, str]) -> None:
+def test_invalid_batch_is_rejected(api: Api, document: object, error: tuple[str, str]) -> None:
     answer = api.post("/customers/batch", document)
 
     assert_problem(answer, 400, "validation-error", error)
 
 
-def test_customer_that_is_in_a_batch_twice(api: Api) -> None:
+def test_duplicates_in_a_batch_are_reported(api: Api) -> None:
     items = batch(3)["items"]
     items[2] |= {"email": "ADA0@example.com", "external_id": "x"}
     items[1] |= {"external_id": "x"}
@@ -338,10 +336,10 @@ def test_customer_that_is_in_a_batch_twice(api: Api) -> None:
         ("éva@example.com", "eva@example.com", False),
     ],
 )
-def test_same_address_is_the_same_everywhere(
+def test_emails_are_compared_the_same_way_everywhere(
     api: Api, first: str, second: str, *, are_the_same: bool
 ) -> None:
-    """In a batch, in the database, in the list: whatever a collation makes of its letters."""
+    """Batch, database and list agree on equal email addresses, regardless of the collation."""
     items = [ADA | {"email": first}, ADA | {"email": second}]
 
     batch = api.post("/customers/batch", {"items": items})
@@ -358,19 +356,19 @@ def test_same_address_is_the_same_everywhere(
 
 
 @pytest.mark.parametrize("count", [101, 200_000])
-def test_items_are_counted_before_they_are_looked_at(api: Api, count: int) -> None:
+def test_items_are_counted_before_they_are_validated(api: Api, count: int) -> None:
     answer = api.request("POST", "/customers/batch", b'{"items":[%s]}' % b",".join([b"{}"] * count))
 
     assert_problem(answer, 400, "validation-error", ("/items", "too-many"))
 
 
-def test_one_answer_tells_a_hundred_errors(api: Api) -> None:
+def test_response_reports_at_most_a_hundred_errors(api: Api) -> None:
     unknown = {f"x{n}": 1 for n in range(500)}
 
     assert len(api.post("/customers", ADA | unknown).json_body["errors"]) == 100
 
 
-def test_batch_of_the_largest_customers(api: Api) -> None:
+def test_batch_of_the_largest_customers_is_accepted(api: Api) -> None:
     text = "x" * 200
     address = {"line1": text, "line2": text, "city": text, "region": text, "country": "GB"}
     largest = batch(100, addresses=[address] * 5, company_name="x" * 500)
@@ -378,7 +376,7 @@ def test_batch_of_the_largest_customers(api: Api) -> None:
     assert api.post("/customers/batch", largest).status_code == 201
 
 
-def test_batch_that_is_too_large(api: Api) -> None:
+def test_too_large_batch_returns_413(api: Api) -> None:
     body = b'{"items": []}' + b" " * (1 << 20)
 
     assert_problem(api.request("POST", "/customers/batch", body), 413, "content-too-large")

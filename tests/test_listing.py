@@ -1,4 +1,4 @@
-"""The list: against a plain filter over all rows, and against what it may cost."""
+"""The list, compared with a simple filter over all rows, and the cost of its statements."""
 
 import itertools
 import json
@@ -39,7 +39,7 @@ START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def new_database(database_server: DatabaseServer) -> Iterator[Callable[[str], Database]]:
-    """Give a function that makes a database of its own, with the schema and no customers."""
+    """Return a function that creates a private database with the schema and no customers."""
     made: list[str] = []
     with pymysql.connect(**mysql.connection_arguments(database_server.url)) as session:
 
@@ -59,16 +59,16 @@ def new_database(database_server: DatabaseServer) -> Iterator[Callable[[str], Da
             session.cursor().execute(f"DROP DATABASE {name}")
 
 
-# --- what is in the list ----------------------------------------------------------------------
+# --- contents of the list ---------------------------------------------------------------------
 
 
-def made_up() -> list[dict[str, Any]]:
-    """Return customers that collide in all that they can, most of them within milliseconds."""
+def generate_rows() -> list[dict[str, Any]]:
+    """Return customers with many equal values, most of them created within milliseconds."""
     chance = random.Random(4)  # noqa: S311
-    return [one_of(chance, number) for number in range(160)]
+    return [generate_row(chance, number) for number in range(160)]
 
 
-def one_of(chance: random.Random, number: int) -> dict[str, Any]:
+def generate_row(chance: random.Random, number: int) -> dict[str, Any]:
     created = int(START.timestamp() * 1000) + chance.randrange(12)
     deleted_at, erased_at = chance.choice(
         [(None, None)] * 5 + [(START, None)] * 3 + [(START, START)]
@@ -78,7 +78,7 @@ def one_of(chance: random.Random, number: int) -> dict[str, Any]:
         "id": created << 80 | 0x7 << 76 | chance.randrange(3) << 64 | 0b10 << 62 | number,
         "version": 1,
         "status": chance.choice(["active", "inactive"]),
-        # unique among the live, shared among the deleted
+        # unique among live customers, shared among deleted ones
         "email": f"{local}{chance.randrange(4) if deleted_at else number}@Example.com",
         "phone": chance.choice([None, "+4420", "+4421"]),
         "given_name": chance.choice([None, "a", "Ab", "á", "b%", "B_c", "a!b", "a\\b", "\u3042b"]),
@@ -91,7 +91,7 @@ def one_of(chance: random.Random, number: int) -> dict[str, Any]:
     }
 
 
-ROWS = made_up()
+ROWS = generate_rows()
 INSERT = (
     "INSERT INTO customers (id, version, status, email, email_key, phone, given_name, family_name,"
     " company_name, external_id, updated_at, deleted_at, erased_at, addresses, metadata) VALUES"
@@ -101,7 +101,7 @@ INSERT = (
 
 
 @pytest.fixture(scope="module")
-def colliding(new_database: Callable[[str], Database]) -> Database:
+def rows_database(new_database: Callable[[str], Database]) -> Database:
     database = new_database("small")
     for row in ROWS:
         stored = {"id": row["id"].to_bytes(16, "big"), "email_key": email_key(row["email"])}
@@ -110,7 +110,7 @@ def colliding(new_database: Callable[[str], Database]) -> Database:
 
 
 def folded(text: str | None) -> str:
-    """Return the text without its case and accents."""
+    """Return the text in lower case, without accents."""
     letters = unicodedata.normalize("NFD", text or "").casefold()
     return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
@@ -119,8 +119,8 @@ def nanoseconds(moment: datetime) -> int:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
 
 
-def is_wanted(row: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
-    """Whether a plain reading of the parameters has the customer in the list."""
+def is_match(row: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
+    """Return whether the customer matches the parameters, evaluated in the simplest way."""
     created, updated = (row["id"] >> 80) * 10**6, nanoseconds(row["updated_at"])
     names = (row["given_name"], row["family_name"])
     return (
@@ -152,13 +152,13 @@ def order_of(row: Mapping[str, Any], asked: Mapping[str, Any]) -> Any:
 
 def expected(asked: Mapping[str, Any]) -> list[str]:
     sort = asked.get("sort", "updated_at" if "updated_after" in asked else "-created_at")
-    wanted = [row for row in ROWS if is_wanted(row, asked)]
+    wanted = [row for row in ROWS if is_match(row, asked)]
     wanted.sort(key=lambda row: order_of(row, asked), reverse=sort.startswith("-"))
     return [str(UUID(int=row["id"])) for row in wanted]
 
 
 def rfc3339(moment: int) -> str:
-    """Write nanoseconds of the epoch in another time zone, to the last digit."""
+    """Format nanoseconds since the epoch in another time zone, with nine decimals."""
     elsewhere = datetime.fromtimestamp(moment // 10**9, UTC) - timedelta(hours=7, minutes=30)
     return f"{elsewhere:%Y-%m-%dT%H:%M:%S}.{moment % 10**9:09}-07:30"
 
@@ -199,7 +199,7 @@ def is_allowed(asked: Mapping[str, Any]) -> bool:
 
 
 def sent(asked: Mapping[str, Any]) -> dict[str, str]:
-    """Return the parameters as a client writes them."""
+    """Return the query parameters as a client sends them."""
     return {name: as_sent(value) for name, value in asked.items()}
 
 
@@ -223,28 +223,28 @@ def pages(database: Database, query: Query, limits: Iterator[int]) -> list[list[
         if page.cursor is None:
             break
         assert found[-1]
-        assert len(found) <= len(ROWS), "pages go round in a circle"
+        assert len(found) <= len(ROWS), "the cursors form a cycle"
         query = query._replace(cursor=page.cursor)
     return found
 
 
 @given(asked=ASKED.filter(is_allowed), limits=st.lists(st.integers(1, 100), min_size=1))
 @settings(max_examples=400, deadline=None)
-def test_pages_are_what_a_plain_filter_finds(
-    colliding: Database, asked: dict[str, Any], limits: list[int]
+def test_pages_equal_a_simple_filter(
+    rows_database: Database, asked: dict[str, Any], limits: list[int]
 ) -> None:
-    """Whatever is asked, by pages of whatever sizes: each customer once, and in order."""
-    found = pages(colliding, load(sent(asked)), itertools.cycle(limits))
+    """For any query and any page sizes, each customer is listed once and in order."""
+    found = pages(rows_database, load(sent(asked)), itertools.cycle(limits))
 
     assert list(itertools.chain(*found)) == expected(asked)
-    assert found[-1] or len(found) == 1, "a page that was announced is empty"
+    assert found[-1] or len(found) == 1, "has_more was true, but the next page is empty"
 
 
 @pytest.mark.parametrize("sort", ["created_at", "-created_at", "updated_at", "-updated_at"])
-def test_order_has_a_place_for_each(colliding: Database, sort: str) -> None:
-    """The property above would say little if customers were in no order, or did not collide."""
+def test_each_order_lists_every_customer(rows_database: Database, sort: str) -> None:
+    """Also proves that the rows have equal times, which the previous test relies on."""
     asked = {"sort": sort, "include_deleted": True}
-    found = pages(colliding, load(sent(asked)), itertools.repeat(1))
+    found = pages(rows_database, load(sent(asked)), itertools.repeat(1))
 
     assert list(itertools.chain(*found)) == expected(asked)
     assert len(expected(asked)) > 130
@@ -252,15 +252,15 @@ def test_order_has_a_place_for_each(colliding: Database, sort: str) -> None:
 
 
 @pytest.mark.parametrize("q", [prefix for prefix in PREFIXES if len(prefix.strip()) > 1])
-def test_every_prefix(colliding: Database, q: str) -> None:
+def test_search_equals_a_simple_prefix_match(rows_database: Database, q: str) -> None:
     asked = {"q": q, "include_deleted": True}
 
-    assert [item["id"] for item in whole_list(colliding, q=q, include_deleted="true")] == (
+    assert [item["id"] for item in whole_list(rows_database, q=q, include_deleted="true")] == (
         expected(asked)
     )
 
 
-def test_prefixes_find_some_and_not_all() -> None:
+def test_prefixes_match_some_customers_but_not_all() -> None:
     found = [len(expected({"q": q, "include_deleted": True})) for q in PREFIXES]
 
     assert sum(0 < number < len(ROWS) / 2 for number in found) > len(PREFIXES) / 2
@@ -272,13 +272,13 @@ def whole_list(database: Database, **parameters: str) -> list[Customer]:
     return customers
 
 
-def new(database: Database, **members: Any) -> str:
-    (customer,) = creates.create(database, CUSTOMERS, schemas.load_customer(ADA | members)).items
+def new(database: Database, **fields: Any) -> str:
+    (customer,) = creates.create(database, CUSTOMERS, schemas.load_customer(ADA | fields)).items
     return str(customer["id"])
 
 
 @pytest.mark.parametrize(
-    ("members", "parameters", "is_found"),
+    ("fields", "parameters", "is_found"),
     [
         ({"email": "Zoë@Example.com"}, {"email": "ZOË@example.COM"}, True),
         ({"email": "zoe@example.com"}, {"email": "zoë@example.com"}, False),
@@ -316,17 +316,17 @@ def new(database: Database, **members: Any) -> str:
         ({"email": "q@example.com", "given_name": "👩🏽‍🚀 x"}, {"q": "👩🏽‍🚀"}, True),
     ],
 )
-def test_filter(
-    database: Recorded, members: dict[str, Any], parameters: dict[str, str], *, is_found: bool
+def test_filter_matches(
+    database: Recorded, fields: dict[str, Any], parameters: dict[str, str], *, is_found: bool
 ) -> None:
-    customer_id = new(database, **members)
+    customer_id = new(database, **fields)
 
     found = [customer["id"] for customer in whole_list(database, **parameters)]
 
     assert found == [customer_id] * is_found
 
 
-def test_page_is_one_statement(database: Recorded) -> None:
+def test_page_takes_one_statement(database: Recorded) -> None:
     new(database)
     for asked in ({}, {"q": "ada", "include_deleted": "true"}, {"sort": "updated_at"}):
         database.statements.clear()
@@ -335,8 +335,7 @@ def test_page_is_one_statement(database: Recorded) -> None:
         assert len(database.statements) == 1
 
 
-def test_deleted_and_erased(database: Recorded) -> None:
-    """Deleted ones are listed on demand only, and erased ones never."""
+def test_deleted_customers_are_listed_on_request_and_erased_never(database: Recorded) -> None:
     first, second, third = (new(database, email=f"ada{n}@example.com") for n in range(3))
     for customer_id in (second, third):
         updates.delete(
@@ -354,20 +353,22 @@ def test_deleted_and_erased(database: Recorded) -> None:
         assert {customer["id"] for customer in found} == {first, second}
 
 
-@pytest.mark.parametrize("member", CUSTOMERS.names)
+@pytest.mark.parametrize("field", CUSTOMERS.names)
 @pytest.mark.parametrize("more", [{}, {"sort": "updated_at"}, {"q": "ada"}])
-def test_one_field(database: Recorded, member: str, more: dict[str, str]) -> None:
-    """Only that is read, and what the cursor needs."""
+def test_only_the_selected_field_is_read(
+    database: Recorded, field: str, more: dict[str, str]
+) -> None:
+    """The statement reads the selected field, and the columns that the cursor needs."""
     new(database)
     whole = whole_list(database)[0]
     database.statements.clear()
 
-    assert whole_list(database, fields=member, **more) == [{member: whole[member]}]
+    assert whole_list(database, fields=field, **more) == [{field: whole[field]}]
     read = database.statements[0].partition(" FROM")[0]
-    assert {other for other in CUSTOMERS.names if f'"{other}":' in read} == {member}
+    assert {other for other in CUSTOMERS.names if f'"{other}":' in read} == {field}
 
 
-def test_fields_come_in_the_usual_order(database: Recorded) -> None:
+def test_selected_fields_have_the_usual_order(database: Recorded) -> None:
     customer_id = UUID(new(database))
     whole = json.loads(reads.get(database, CUSTOMERS, customer_id).text)
 
@@ -378,7 +379,7 @@ def test_fields_come_in_the_usual_order(database: Recorded) -> None:
     assert json.loads(found.text) == {name: whole[name] for name in ("email", "created_at")}
 
 
-def test_members_are_those_of_the_schema() -> None:
+def test_fields_equal_those_of_the_schema() -> None:
     assert set(CUSTOMERS.names) == set(schemas.Customer().fields)
 
 
@@ -393,7 +394,7 @@ def test_members_are_those_of_the_schema() -> None:
         {"q": "ada", "created_after": "2026-01-31T12:00:00Z"},
     ],
 )
-def test_cursor_of_another_list(database: Recorded, other: dict[str, str]) -> None:
+def test_cursor_from_other_query_is_rejected(database: Recorded, other: dict[str, str]) -> None:
     for n in range(2):
         new(database, email=f"ada{n}@example.com")
     given_ = {"q": "ada"} if "q" in other else {}
@@ -406,11 +407,11 @@ def test_cursor_of_another_list(database: Recorded, other: dict[str, str]) -> No
     assert len(whole_list(database, **given_, cursor=cursor, fields="id", limit="7")) == 1
 
 
-# --- what it costs ----------------------------------------------------------------------------
+# --- cost of the list -------------------------------------------------------------------------
 
 
 class Explained(Recorded):
-    """Keeps the plan of the last statement, and how many entries of keys it read."""
+    """Records the plan of the last statement, and the number of index entries that it read."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
@@ -430,14 +431,14 @@ class Explained(Recorded):
             " ('Handler_read_next', 'Handler_read_prev', 'Handler_icp_attempts')"
         )
         next_or_prev = {str(row["Variable_name"]): int(str(row["Value"])) for row in rows}
-        # an entry that the condition is checked of before its row is read counts there, too
+        # also counts entries whose condition is checked before the row is read
         checked = next_or_prev.pop("Handler_icp_attempts", 0)  # only MariaDB has it
         return max(checked, sum(next_or_prev.values()))
 
 
 @pytest.fixture(scope="module")
 def explained(new_database: Callable[[str], Database]) -> Explained:
-    """Give a database of thousands, with as many phones as a switchboard has, and statistics."""
+    """Return a database of thousands of customers, many with the same phone, with statistics."""
     database = new_database("large")
     seed.load(database, 4000)
     database.execute("UPDATE customers SET phone = '+4420' WHERE RIGHT(HEX(id), 1) IN ('3', '7')")
@@ -451,12 +452,12 @@ def explained(new_database: Callable[[str], Database]) -> Explained:
 
 
 CREATED, UPDATED = ("-created_at", "created_at"), ("-updated_at", "updated_at")
-# in an order by update, the key has no ids in order: what is created is looked for along it
+# When sorting by update time, the index isn't ordered by id, so these filters read more entries.
 LOOSE = {"created_after", "created_before"}
 
 
 def filters(database: Database) -> dict[str, Any]:
-    """Return a value of each filter that finds something, on both sides of the middle."""
+    """Return a value for each filter that matches customers on both sides of the middle."""
     row = database.fetch_one(
         "SELECT email, phone, external_id, status FROM customers WHERE state = 'live'"
         " AND phone = '+4420' AND status = 'inactive' AND external_id IS NOT NULL"
@@ -491,15 +492,15 @@ PREFIX_KEYS = {f"ix_customers_{key}" for key in lists._PREFIXES}
 UNIQUE_KEYS = {"ix_customers_external_id", "ix_customers_email"}
 
 
-def objections(plan: list[Row], *sortable: str) -> list[Row]:
-    """Return the steps of a plan that read or sort all of the table, or more than they need.
+def find_inefficient_steps(plan: list[Row], *sortable: str) -> list[Row]:
+    """Return the steps of a plan that read or sort the whole table, or more than necessary.
 
-    `sortable` are keys whose entries may be sorted: without their rows, or as there are only few.
+    `sortable` are indexes whose entries may be sorted, because they are few or need no rows.
     """
-    return [row for row in plan if row["table"] == "customers" and not walks(row, sortable)]
+    return [row for row in plan if row["table"] == "customers" and not uses_index(row, sortable)]
 
 
-def walks(row: Row, sortable: Collection[str]) -> bool:
+def uses_index(row: Row, sortable: Collection[str]) -> bool:
     extra = str(row["Extra"]).split("; ")
     may_be_sorted = row["key"] in sortable and ("Using index" in extra or row["key"] in UNIQUE_KEYS)
     reads_all = row["type"] in {"ALL", "index"} or row["key"] is None
@@ -507,7 +508,7 @@ def walks(row: Row, sortable: Collection[str]) -> bool:
 
 
 def sortable(names: tuple[str, ...], sort: str) -> set[str]:
-    """Return the keys whose entries are sorted: a prefix's, and those that share an exact value."""
+    """Return the indexes whose entries may be sorted: of a prefix or of one exact value."""
     if is_searched(names):
         return PREFIX_KEYS
     unique = [name for name in ("external_id", "email") if name in names]
@@ -521,7 +522,7 @@ CHOICES = [names for n in (0, 1, 2) for names in itertools.combinations(
 
 @pytest.mark.parametrize("names", CHOICES, ids="+".join)
 @pytest.mark.parametrize("include_deleted", [False, True])
-def test_every_list_walks_a_key(
+def test_every_list_uses_an_index(
     explained: Explained, names: tuple[str, ...], *, include_deleted: bool
 ) -> None:
     values = filters(explained._database)
@@ -533,16 +534,16 @@ def test_every_list_walks_a_key(
             page = lists.page(explained, query, KEY)
 
             assert "customers" in {row["table"] for row in explained.plan}
-            assert objections(explained.plan, *sortable(names, sort)) == []
+            assert find_inefficient_steps(explained.plan, *sortable(names, sort)) == []
             assert refusal(explained.statements[-1]) is None
             assert page.items or query.cursor
-            # one page of each branch, and again to read the customers of the ids
+            # one page of each branch, and the customers of its ids
             if is_bounded(names, sort):
                 assert explained.entries <= (1 + include_deleted) * (asked.limit + 2)
 
 
 def is_bounded(names: tuple[str, ...], sort: str) -> bool:
-    """Whether the key has all of the filters, so that a page reads no more than it shows."""
+    """Return whether the index covers all filters, so that a page reads only what it returns."""
     if is_searched(names) or (LOOSE & set(names) and sort in UPDATED):
         return False
     exact = {"email", "phone", "external_id", "status"} & set(names)
@@ -577,39 +578,39 @@ def middle(database: Database, query: Query) -> str:
            WHERE state = 'live' AND name LIKE 'a%' ORDER BY id LIMIT 20""",
     ],
 )
-def test_statement_that_walks_no_key_would_be_noticed(explained: Explained, sql: str) -> None:
+def test_statement_without_an_index_is_detected(explained: Explained, sql: str) -> None:
     explained.fetch_all(sql)
 
-    assert objections(explained.plan, *PREFIX_KEYS)
+    assert find_inefficient_steps(explained.plan, *PREFIX_KEYS)
 
 
-def test_statement_that_reads_too_much_would_be_noticed(explained: Explained) -> None:
-    """A plan may look good, and walk over many who are not in the list."""
+def test_statement_that_reads_too_much_is_detected(explained: Explained) -> None:
+    """A plan may look efficient and still read many customers that aren't in the list."""
     explained.fetch_all(
         "SELECT id FROM customers FORCE INDEX (ix_customers_created)"
         " WHERE state = 'live' AND version > 1 ORDER BY id LIMIT 20"
     )
 
-    assert objections(explained.plan) == []
+    assert find_inefficient_steps(explained.plan) == []
     assert explained.entries > 1000
 
 
 @pytest.mark.parametrize(
-    ("moment", "given_to_the_database"),
+    ("moment", "bound"),
     [
         (START + timedelta(microseconds=1_999), START + timedelta(milliseconds=1)),
         (START + timedelta(milliseconds=2), START + timedelta(milliseconds=2)),
         (datetime(1, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC)),
     ],
 )
-def test_database_has_nothing_to_round(moment: datetime, given_to_the_database: datetime) -> None:
-    """MySQL makes a constant as precise as its column, by rounding; DATETIME begins in 1000."""
+def test_times_are_rounded_before_the_database_rounds(moment: datetime, bound: datetime) -> None:
+    """MySQL rounds a constant to the precision of its column; DATETIME begins in the year 1000."""
     query = Query(sort="updated_at", updated_after=moment)
 
-    assert lists._parameters(query, None) == {"updated_after": given_to_the_database}
+    assert lists._parameters(query, None) == {"updated_after": bound}
 
 
-def test_position_is_of_the_order_only() -> None:
+def test_position_contains_only_the_sort_columns() -> None:
     row: Row = {"hex_id": bytes(16).hex(), "updated_at": START, "email": "ada@example.com"}
 
     assert lists._position_of(row, Query()) == Position(UUID(int=0))

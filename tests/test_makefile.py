@@ -55,7 +55,7 @@ def test_format_without_findings_succeeds(checkout: Path) -> None:
 
 
 def _shim(checkout: Path, inside: str, outside: str) -> None:
-    """Make a python3 that runs one command inside of the checkout, and another one elsewhere.
+    """Create a python3 that runs one command inside the checkout, and another one elsewhere.
 
     pyenv's python3 does: inside, it wants the version in .python-version.
     """
@@ -81,7 +81,7 @@ def _python(checkout: Path) -> str:
 
 
 @pytest.mark.parametrize("inside", [MISSING, TOO_OLD], ids=["missing", "too old"])
-def test_python_without_the_version_of_the_checkout_is_the_global_one(
+def test_python_is_the_global_one_if_the_checkouts_version_is_missing(
     checkout: Path, inside: str
 ) -> None:
     _shim(checkout, inside, f'exec {shlex.quote(sys.executable)} "$@"')
@@ -89,7 +89,7 @@ def test_python_without_the_version_of_the_checkout_is_the_global_one(
     assert _python(checkout) == sys.executable
 
 
-def test_python_with_the_version_of_the_checkout_is_that_one(checkout: Path) -> None:
+def test_python_is_the_checkouts_version_if_installed(checkout: Path) -> None:
     installed = checkout / "python of the checkout"
     installed.symlink_to(sys.executable)
     _shim(checkout, f'exec "{installed}" "$@"', f'exec {shlex.quote(sys.executable)} "$@"')
@@ -103,7 +103,7 @@ def test_python_that_fails_everywhere_reports_its_own_error(checkout: Path) -> N
     assert "is not installed" in _python(checkout)
 
 
-def test_each_command_is_tried_from_an_odd_path_or_says_why_not() -> None:
+def test_each_command_is_tested_from_an_odd_path_or_listed_with_a_reason() -> None:
     rules = re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
     assert sorted([*SERVED, *BESIDE, *ALONE, *LAST, *NOT_TRIED]) == sorted(rules)

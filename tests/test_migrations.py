@@ -82,7 +82,7 @@ def test_changed_file_raises_migration_error(new_database: Callable[[], Database
 
 
 def test_database_ahead_of_the_files_is_unchanged(new_database: Callable[[], Database]) -> None:
-    """As after a rollback of the code."""
+    """After a rollback, the code has fewer files than the database has migrations."""
     apply(new_database, [MAKE_A, FILL_A])
 
     assert apply(new_database, [MAKE_A]) == []
@@ -113,7 +113,7 @@ def test_run_killed_before_the_record_is_completed_by_the_next(
 
 
 class Killed(BaseException):
-    """Not caught by any `except Exception`, like the end of a process."""
+    """Simulates the end of a process: `except Exception` doesn't catch it."""
 
 
 class Dying(Recorded):
@@ -174,7 +174,7 @@ def test_concurrent_runs_apply_each_migration_once(new_database: Callable[[], Da
 def test_run_that_missed_a_new_lock_waits_for_it(
     new_database: Callable[[], Database],
 ) -> None:
-    """The other run created and locked the row after this run had looked for it."""
+    """The other run creates and locks the row after this run has searched for it."""
     apply(new_database, [MAKE_A])
 
     class Late(Recorded):

@@ -1,4 +1,4 @@
-"""The document says what the code does, and is what is served."""
+"""The OpenAPI document matches the code, and the API serves it."""
 
 import json
 import re
@@ -25,7 +25,7 @@ def operation(path: str, method: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_file_is_what_the_code_generates(path: Path) -> None:
+def test_generated_files_are_up_to_date(path: Path) -> None:
     """Generating also validates the document: OpenAPI 3.1, references, ids and examples."""
     assert path.read_text(encoding="utf-8") == FILES[path], "run `make openapi`"
 
@@ -41,7 +41,7 @@ def test_every_route_is_in_the_document() -> None:
     assert DOCUMENT["paths"].keys() == app.app.routes.keys()
 
 
-def test_operation_ids_are_the_names_of_the_views() -> None:
+def test_operation_ids_derive_from_the_views_names() -> None:
     ids = {operation(path, method)["operationId"] for path, method in OPERATIONS}
 
     assert len(ids) == len(OPERATIONS)
@@ -49,7 +49,7 @@ def test_operation_ids_are_the_names_of_the_views() -> None:
 
 
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
-def test_operation_needs_the_scope_of_its_route(path: str, method: str) -> None:
+def test_operation_requires_the_scope_of_its_route(path: str, method: str) -> None:
     scopes = {
         operation.scope
         for operation in app.operation.table.values()
@@ -61,13 +61,13 @@ def test_operation_needs_the_scope_of_its_route(path: str, method: str) -> None:
 
 
 @pytest.mark.parametrize("problem", list(kinds()), ids=lambda problem: problem.__name__)
-def test_type_of_a_problem_leads_to_its_paragraph(problem: type[Problem]) -> None:
+def test_problem_type_links_to_its_paragraph(problem: type[Problem]) -> None:
     assert TYPE_BASE == "/problems#"
     assert f"\n## {problem.type}\n\n{problem.status}, *{problem.title}*. " in PROBLEMS
     assert f'<h2 id="{problem.type}">' in page.html(PROBLEMS)
 
 
-def test_every_paragraph_is_of_a_problem() -> None:
+def test_every_paragraph_describes_a_problem() -> None:
     anchors = re.findall(r"^## (.+)$", PROBLEMS, re.MULTILINE)
 
     assert sorted(anchors) == sorted(problem.type for problem in kinds())
@@ -101,7 +101,7 @@ def test_every_part_has_a_description() -> None:
     assert operations + list(undescribed(DOCUMENT)) == []
 
 
-def test_part_without_a_description_would_be_found() -> None:
+def test_part_without_a_description_is_detected() -> None:
     document = build.document()
     del document["components"]["schemas"]["Customer"]["properties"]["phone"]["description"]
     del document["components"]["headers"]["Link"]["description"]
@@ -135,14 +135,14 @@ def test_page_is_html_without_markdown() -> None:
     assert not re.search(r"^[#|`]|\]\(|\*\w|`", text, re.MULTILINE)
 
 
-def test_page_of_problems_is_served(api: Any) -> None:
+def test_problems_page_is_served(api: Any) -> None:
     answer = api.request("GET", "/problems", headers={})
 
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     assert answer.body.decode() == page.html(PROBLEMS)
 
 
-def test_document_is_no_secret(api: Any) -> None:
+def test_document_is_served(api: Any) -> None:
     answer = api.request("GET", "/openapi.json", headers={})
 
     assert answer.status_code == 200
@@ -150,8 +150,8 @@ def test_document_is_no_secret(api: Any) -> None:
 
 
 @pytest.mark.parametrize("method", ["get", "head"])
-def test_condition_of_a_read_is_documented(method: str) -> None:
-    """The fuzzer's first find: it was answered 412, and the document had neither."""
+def test_precondition_of_a_read_is_documented(method: str) -> None:
+    """The fuzzer found that reads return 412, and that the document mentioned neither."""
     described = operation("/customers/{customer_id}", method)
 
     assert "412" in described["responses"]
@@ -163,7 +163,7 @@ def test_condition_of_a_read_is_documented(method: str) -> None:
     [each for each in app.operation.table.values() if each.consumes],
     ids=lambda each: each.name,
 )
-def test_operation_consumes_the_media_types_that_it_declares(api: Any, declared: Operation) -> None:
+def test_operation_accepts_the_media_types_that_it_declares(api: Any, declared: Operation) -> None:
     path = re.sub("{.*?}", customers.ID, declared.path)
 
     def send(media_type: str) -> Any:

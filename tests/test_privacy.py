@@ -1,8 +1,8 @@
-"""No personal data in what operators see: markers in all that clients send, looked for there.
+"""Operators see no personal data: requests contain markers, and the tests search for them.
 
-The markers are in every field of a customer, in headers that are read and that are not, in the
-query, and in tokens; every operation and every problem of the function is driven, with the
-requests recorded by X-Ray. A path is not searched: `instance` and the gateway's segment have it.
+The markers are in every field of a customer, in known and unknown headers, in the query, and in
+tokens. The tests cause every operation and every problem of the function, with X-Ray sampling each
+request. Paths contain no marker, because `instance` and the gateway's segment repeat the path.
 """
 
 import io
@@ -26,7 +26,7 @@ from tests.api import Api
 from tests.daemon import Daemon
 
 MARKER = re.compile(r"zqm|447700900123|Troll", re.IGNORECASE)
-# of what the service takes; the phone number and the time zone are markers themselves
+# valid values with a marker; the phone number and the time zone are markers themselves
 CUSTOMER = {
     "email": "zqm.email@example.com",
     "given_name": "Zqm Given",
@@ -73,8 +73,8 @@ def token(*scopes: str) -> str:
     return tokens.issuer().token(scopes, subject="zqm.subject@example.com", **CLAIMS)
 
 
-class Seen:
-    """All that operators see: log lines, and what is sent by UDP; and the problems."""
+class Output:
+    """Everything that operators see: log lines and X-Ray segments; and the problems."""
 
     def __init__(self, stream: io.StringIO, daemon: Daemon) -> None:
         self._stream, self._daemon = stream, daemon
@@ -104,68 +104,68 @@ class Seen:
 
     @property
     def found(self) -> list[str]:
-        """The places with a marker."""
+        """The lines, segments and problems that contain a marker."""
         places = [*self.logged.splitlines(), *map(json.dumps, self.documents)]
         places += [f"{problem.headers} {problem.body.decode()}" for problem in self.problems]
         return [place for place in places if MARKER.search(place)]
 
 
 @pytest.fixture
-def seen(daemon: Daemon) -> Iterator[Seen]:
-    """Have all loggers write to one place."""
+def output(daemon: Daemon) -> Iterator[Output]:
+    """Capture the output of all loggers."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logs.Formatter())
     loggers = (app.app.log, logging.getLogger())
     for logger in loggers:
         logger.addHandler(handler)
-    yield Seen(stream, daemon)
+    yield Output(stream, daemon)
     for item in loggers:
         item.removeHandler(handler)
 
 
-def test_what_is_done_shows_nothing(api: Api, seen: Seen) -> None:
-    """Every operation, with every field."""
+def test_operations_reveal_no_personal_data(api: Api, output: Output) -> None:
+    """Calls every operation, with every field."""
     del api
-    created = seen.send("POST", "/customers", CUSTOMER, {"Idempotency-Key": "zqm-key"})
-    again = seen.send("POST", "/customers", CUSTOMER, {"Idempotency-Key": "zqm-key"})
+    created = output.send("POST", "/customers", CUSTOMER, {"Idempotency-Key": "zqm-key"})
+    again = output.send("POST", "/customers", CUSTOMER, {"Idempotency-Key": "zqm-key"})
     path = created.headers["Location"]
     items = [{"email": f"zqm.{n}@example.com", "given_name": "Zqm"} for n in range(3)]
     change = CUSTOMER | {"given_name": "Zqm Changed"}
     answers = [
         created,
         again,
-        seen.send("POST", "/customers/batch", {"items": items}, {"Idempotency-Key": "zqm-2"}),
-        seen.send("GET", path),
-        seen.send("HEAD", path),
-        seen.send("GET", path, headers={"If-None-Match": '"zqm", "v1"'}),
-        seen.send("GET", "/customers?email=zqm.email%40example.com&external_id=zqm-external"),
-        seen.send("GET", "/customers?q=zqm&fields=email"),
-        seen.send("GET", "/customers?phone=%2B447700900123&include_deleted=true&limit=1"),
-        seen.send("PUT", path, change, {"If-Match": '"zqm", "v1"'}),
-        seen.send("PATCH", path, {"metadata": {"zqm-other": "zqm"}}, MERGE_PATCH),
-        seen.send("DELETE", path),
-        seen.send("POST", f"{path}/restore"),
-        seen.send("POST", f"{path}/erase"),
-        seen.send("OPTIONS", path),
-        seen.send("GET", "/health?deep=true"),
-        seen.send("GET", "/openapi.json"),
-        seen.send("GET", "/problems"),
+        output.send("POST", "/customers/batch", {"items": items}, {"Idempotency-Key": "zqm-2"}),
+        output.send("GET", path),
+        output.send("HEAD", path),
+        output.send("GET", path, headers={"If-None-Match": '"zqm", "v1"'}),
+        output.send("GET", "/customers?email=zqm.email%40example.com&external_id=zqm-external"),
+        output.send("GET", "/customers?q=zqm&fields=email"),
+        output.send("GET", "/customers?phone=%2B447700900123&include_deleted=true&limit=1"),
+        output.send("PUT", path, change, {"If-Match": '"zqm", "v1"'}),
+        output.send("PATCH", path, {"metadata": {"zqm-other": "zqm"}}, MERGE_PATCH),
+        output.send("DELETE", path),
+        output.send("POST", f"{path}/restore"),
+        output.send("POST", f"{path}/erase"),
+        output.send("OPTIONS", path),
+        output.send("GET", "/health?deep=true"),
+        output.send("GET", "/openapi.json"),
+        output.send("GET", "/problems"),
     ]
 
     statuses = [answer.status_code for answer in answers]
     assert statuses == [201, 201, 201, 200, 200, 304, *[200] * 5, 204, 200, 204, 204, *[200] * 3]
     assert MARKER.search(created.body.decode())
-    assert seen.logged.count('"message":"request"') == len(answers)
-    assert {document["name"] for document in seen.documents} >= {
+    assert output.logged.count('"message":"request"') == len(answers)
+    assert {document["name"] for document in output.documents} >= {
         "customers/local",
         *app.operation.table,
     }
-    assert seen.found == []
+    assert output.found == []
 
 
-def wrong(value: object) -> list[dict[str, object]]:
-    """Return customers of which each has a wrong member, its value a marker."""
+def invalid_customers(value: object) -> list[dict[str, object]]:
+    """Return customers that each have one invalid field, with a marker as its value."""
     whole: dict[str, object] = {"email": "ada@example.com", "given_name": "Ada"}
     address: dict[str, object] = {"line1": "1", "country": "GB"}
     texts = (
@@ -188,87 +188,97 @@ def wrong(value: object) -> list[dict[str, object]]:
     ]
 
 
-REFUSED: dict[str, tuple[int, Callable[[Seen, str], Any]]] = {
-    "body that is not JSON": (400, lambda seen, _: seen.send("POST", "/customers", b'{"zqm": zqm')),
+REJECTED: dict[str, tuple[int, Callable[[Output, str], Any]]] = {
+    "body that is not JSON": (
+        400,
+        lambda output, _: output.send("POST", "/customers", b'{"zqm": zqm'),
+    ),
     "query": (
         400,
-        lambda seen, _: seen.send(
+        lambda output, _: output.send(
             "GET",
             "/customers?limit=zqm&sort=zqm&cursor=zqm&status=zqm&created_after=zqm&fields=zqm",
         ),
     ),
-    "search": (400, lambda seen, _: seen.send("GET", "/customers?q=" + "zqm" * 40)),
+    "search": (400, lambda output, _: output.send("GET", "/customers?q=" + "zqm" * 40)),
     "entity tag": (
         400,
-        lambda seen, path: seen.send("GET", path, headers={"If-None-Match": "zqm"}),
+        lambda output, path: output.send("GET", path, headers={"If-None-Match": "zqm"}),
     ),
-    "version": (400, lambda seen, path: seen.send("DELETE", path, headers={"If-Match": "zqm"})),
+    "version": (400, lambda output, path: output.send("DELETE", path, headers={"If-Match": "zqm"})),
     "key": (
         400,
-        lambda seen, _: seen.send(
+        lambda output, _: output.send(
             "POST", "/customers", CUSTOMER, {"Idempotency-Key": "zqm \u00e9"}
         ),
     ),
-    "no token": (401, lambda seen, path: seen.send("GET", path, api=Api(""))),
-    "token of a stranger": (
+    "no token": (401, lambda output, path: output.send("GET", path, api=Api(""))),
+    "token of another issuer": (
         401,
-        lambda seen, path: seen.send(
+        lambda output, path: output.send(
             "GET", path, api=Api(tokens.stranger().token(SCOPES, subject="zqm", **CLAIMS))
         ),
     ),
-    "token that is none": (401, lambda seen, path: seen.send("GET", path, api=Api("zqm.zqm.zqm"))),
+    "malformed token": (401, lambda output, path: output.send("GET", path, api=Api("zqm.zqm.zqm"))),
     "scope": (
         403,
-        lambda seen, path: seen.send("DELETE", path, api=Api(token("customers:read", "zqm:scope"))),
+        lambda output, path: output.send(
+            "DELETE", path, api=Api(token("customers:read", "zqm:scope"))
+        ),
     ),
-    "id": (404, lambda seen, _: seen.send("GET", UNKNOWN)),
-    "method": (405, lambda seen, _: seen.send("DELETE", "/customers")),
-    "accept": (406, lambda seen, path: seen.send("GET", path, headers={"Accept": "text/zqm"})),
-    "taken": (409, lambda seen, _: seen.send("POST", "/customers", CUSTOMER)),
+    "id": (404, lambda output, _: output.send("GET", UNKNOWN)),
+    "method": (405, lambda output, _: output.send("DELETE", "/customers")),
+    "accept": (406, lambda output, path: output.send("GET", path, headers={"Accept": "text/zqm"})),
+    "conflict": (409, lambda output, _: output.send("POST", "/customers", CUSTOMER)),
     "other version": (
         412,
-        lambda seen, path: seen.send("PUT", path, CUSTOMER, {"If-Match": '"v9"'}),
+        lambda output, path: output.send("PUT", path, CUSTOMER, {"If-Match": '"v9"'}),
     ),
-    "size": (413, lambda seen, _: seen.send("POST", "/customers", b'"' + b"zqm" * 30_000 + b'"')),
+    "size": (
+        413,
+        lambda output, _: output.send("POST", "/customers", b'"' + b"zqm" * 30_000 + b'"'),
+    ),
     "media type": (
         415,
-        lambda seen, _: seen.send("POST", "/customers", CUSTOMER, {"Content-Type": "text/zqm"}),
+        lambda output, _: output.send("POST", "/customers", CUSTOMER, {"Content-Type": "text/zqm"}),
     ),
-    "key of another": (
+    "reused key": (
         422,
-        lambda seen, _: seen.send(
+        lambda output, _: output.send(
             "POST", "/customers", CUSTOMER | {"locale": None}, {"Idempotency-Key": "zqm-key"}
         ),
     ),
-    "no version": (428, lambda seen, path: seen.send("PUT", path, CUSTOMER)),
+    "no version": (428, lambda output, path: output.send("PUT", path, CUSTOMER)),
 }
 
 
-@pytest.mark.parametrize(("status", "send"), REFUSED.values(), ids=REFUSED)
-def test_what_is_refused_shows_nothing(api: Api, seen: Seen, status: int, send: Any) -> None:
+@pytest.mark.parametrize(("status", "send"), REJECTED.values(), ids=REJECTED)
+def test_rejections_reveal_no_personal_data(
+    api: Api, output: Output, status: int, send: Any
+) -> None:
     del api
-    created = seen.send("POST", "/customers", CUSTOMER, {"Idempotency-Key": "zqm-key"})
+    created = output.send("POST", "/customers", CUSTOMER, {"Idempotency-Key": "zqm-key"})
 
-    assert send(seen, created.headers["Location"]).status_code == status
+    assert send(output, created.headers["Location"]).status_code == status
 
-    assert len(seen.problems) == 1
-    assert seen.found == []
+    assert len(output.problems) == 1
+    assert output.found == []
 
 
 @pytest.mark.parametrize("value", ["zqm@zqm@zqm", "Zqm", "zqm " * 200, ["zqm"], {"a": "zqm"}])
-def test_what_is_not_valid_shows_nothing(api: Api, seen: Seen, value: object) -> None:
+def test_validation_errors_reveal_no_personal_data(api: Api, output: Output, value: object) -> None:
     del api
-    for customer in wrong(value):
-        seen.send("POST", "/customers", customer)
-        seen.send("POST", "/customers/batch", {"items": [customer]})
-        seen.send("PUT", UNKNOWN, customer, {"If-Match": '"v1"'})
+    for customer in invalid_customers(value):
+        output.send("POST", "/customers", customer)
+        output.send("POST", "/customers/batch", {"items": [customer]})
+        output.send("PUT", UNKNOWN, customer, {"If-Match": '"v1"'})
 
-    assert len(seen.problems) > 30
-    assert seen.found == []
+    assert len(output.problems) > 30
+    assert output.found == []
 
 
-def drive(seen: Seen, status: int) -> None:
-    """Send what needs the database, which is to fail."""
+def send_requests_that_fail(output: Output, status: int) -> None:
+    """Send requests that need the database, and assert that they fail with the status."""
     for method, path, body, headers in (
         ("POST", "/customers", CUSTOMER, {}),
         ("POST", "/customers/batch", {"items": [CUSTOMER]}, {}),
@@ -281,21 +291,23 @@ def drive(seen: Seen, status: int) -> None:
         ("POST", f"{UNKNOWN}/erase", None, {}),
         ("GET", "/health?deep=true", None, {}),
     ):
-        answer = seen.send(method, path, body, headers)
+        answer = output.send(method, path, body, headers)
         assert answer.status_code == status, path
-    assert seen.logged.count('"where":') == 10
+    assert output.logged.count('"where":') == 10
 
 
-def test_database_that_is_gone_shows_nothing(broken_api: Api, seen: Seen) -> None:
+def test_unreachable_database_reveals_no_personal_data(broken_api: Api, output: Output) -> None:
     del broken_api
 
-    drive(seen, 503)
+    send_requests_that_fail(output, 503)
 
-    assert seen.found == []
+    assert output.found == []
 
 
-def test_errors_that_are_not_ours_show_nothing(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither what they say, nor what caused them."""
+def test_unexpected_errors_reveal_no_personal_data(
+    output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log contains neither their message nor that of their cause."""
 
     def fail() -> None:
         try:
@@ -305,15 +317,15 @@ def test_errors_that_are_not_ours_show_nothing(seen: Seen, monkeypatch: pytest.M
 
     monkeypatch.setattr(app, "database", fail)
 
-    drive(seen, 500)
+    send_requests_that_fail(output, 500)
 
-    assert seen.found == []
+    assert output.found == []
 
 
-def test_statement_that_the_database_refuses_shows_nothing(
-    data_api: str, seen: Seen, monkeypatch: pytest.MonkeyPatch
+def test_failed_statement_reveals_no_personal_data(
+    data_api: str, output: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server's own message has the statement's values."""
+    """The server's error message contains the statement's values."""
     elsewhere = connect(Settings(endpoint_url=data_api, database_name="information_schema"))
     monkeypatch.setattr(app, "database", lambda: elsewhere)
 
@@ -321,40 +333,44 @@ def test_statement_that_the_database_refuses_shows_nothing(
         ("POST", "/customers", CUSTOMER),
         ("GET", "/customers?q=zqm", None),
     ):
-        assert seen.send(method, path, body).status_code == 500
+        assert output.send(method, path, body).status_code == 500
 
-    assert "StatementFailed" in seen.logged
-    assert seen.found == []
+    assert "StatementFailed" in output.logged
+    assert output.found == []
 
 
-def test_purge_shows_nothing(api: Api, seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_purge_reveals_no_personal_data(
+    api: Api, output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
     del api
-    path = seen.send("POST", "/customers", CUSTOMER).headers["Location"]
-    seen.send("DELETE", path)
+    path = output.send("POST", "/customers", CUSTOMER).headers["Location"]
+    output.send("DELETE", path)
     app.database().execute("UPDATE customers SET purge_at = '2020-01-01 00:00:00'")
     monkeypatch.setenv("_X_AMZN_TRACE_ID", f"Root=1-00000000-{0:024x};Parent={0:016x};Sampled=1")
 
     event = "version account region detail detail-type source time id resources".split()
     Client(app.app).lambda_.invoke("purge_customers", dict.fromkeys(event, ""))
 
-    assert '"operation":"purge_customers"' in seen.logged
-    assert seen.found == []
+    assert '"operation":"purge_customers"' in output.logged
+    assert output.found == []
 
 
-def test_markers_would_be_found(seen: Seen) -> None:
+def test_markers_are_detected(output: Output) -> None:
     app.app.log.warning("zqm")
 
-    assert len(seen.found) == 1
+    assert len(output.found) == 1
 
 
-def test_keys_that_can_not_be_had_show_nothing(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_jwks_reveals_no_personal_data(
+    output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from chalicelib.tokens import authorizer
 
     monkeypatch.setenv("TOKEN_JWKS_URL", f"http://127.0.0.1:{free_port()}/keys")
     authorizer.verifier.cache_clear()
 
-    assert seen.send("GET", UNKNOWN).status_code == 503
+    assert output.send("GET", UNKNOWN).status_code == 503
 
     authorizer.verifier.cache_clear()
-    assert "Could not fetch JWKS" in seen.logged
-    assert seen.found == []
+    assert "Could not fetch JWKS" in output.logged
+    assert output.found == []

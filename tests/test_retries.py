@@ -302,7 +302,7 @@ def test_failed_purge_raises(failing: Recorded, plan: Plan, api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "is_harmless", "attempts"),
+    ("error", "is_idempotent", "attempts"),
     [
         (DatabaseThrottled("x"), False, 3),
         (Deadlock("x"), False, 3),
@@ -316,11 +316,11 @@ def test_failed_purge_raises(failing: Recorded, plan: Plan, api: Api) -> None:
     ids=str,
 )
 def test_retry_decision_depends_on_error_and_statement(
-    monkeypatch: pytest.MonkeyPatch, error: DatabaseError, *, is_harmless: bool, attempts: int
+    monkeypatch: pytest.MonkeyPatch, error: DatabaseError, *, is_idempotent: bool, attempts: int
 ) -> None:
     pauses: list[float] = []
     monkeypatch.setattr(time, "sleep", pauses.append)
-    tried = Attempts(is_harmless=is_harmless)
+    tried = Attempts(is_idempotent=is_idempotent)
 
     with pytest.raises(type(error)):
         deque(map(tried.wait, [error] * 9))
@@ -339,7 +339,7 @@ def test_deadline_counts_from_the_first_error(monkeypatch: pytest.MonkeyPatch) -
     now = [0.0]
     clock = SimpleNamespace(monotonic=lambda: sum(now), sleep=now.append)
     monkeypatch.setattr(retries, "time", clock)
-    attempts = Attempts(is_harmless=True)
+    attempts = Attempts(is_idempotent=True)
 
     with pytest.raises(DatabaseResuming):
         deque(map(attempts.wait, [DatabaseResuming("x")] * 99))
@@ -365,7 +365,7 @@ def test_backoff_is_random_and_bounded() -> None:
 def test_first_error_with_unknown_outcome_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     """Even if a later attempt gets a response, the first attempt may have been applied."""
     monkeypatch.setattr(time, "sleep", lambda _: None)
-    attempts = Attempts(is_harmless=True)
+    attempts = Attempts(is_idempotent=True)
     attempts.wait(DatabaseUnavailable("first"))
     attempts.wait(StatementTimeout("second"))
 
@@ -375,9 +375,9 @@ def test_first_error_with_unknown_outcome_is_raised(monkeypatch: pytest.MonkeyPa
 
 def test_error_of_unexecuted_attempt_is_not_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "sleep", lambda _: None)
-    attempts = Attempts(is_harmless=True)
+    attempts = Attempts(is_idempotent=True)
     attempts.wait(Deadlock("first"))
 
-    assert attempts.unclear is None
+    assert attempts.unknown is None
     with pytest.raises(DuplicateKey, match="second"):
         attempts.wait(DuplicateKey("second"))

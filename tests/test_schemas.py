@@ -1,4 +1,4 @@
-"""The rules of every field: what is taken, what it becomes, and what is refused."""
+"""The validation rules of every field: accepted values, their stored form, and rejected values."""
 
 import json
 from datetime import UTC, datetime
@@ -16,8 +16,8 @@ LONGEST_EMAIL = "a" * 64 + "@" + ("b" * 61 + ".") * 3 + "com"
 CONTROLS = "\x01\x1b\x1f\x7f\x80\x85\x9f\u2028\u2029\ud800\udfff"  # each range from end to end
 
 
-def load(**members: Any) -> dict[str, Any]:
-    return schemas.load_customer(ADA | members)
+def load(**fields: Any) -> dict[str, Any]:
+    return schemas.load_customer(ADA | fields)
 
 
 def errors(document: object, current: dict[str, Any] | None = None) -> list[tuple[str, str]]:
@@ -27,7 +27,7 @@ def errors(document: object, current: dict[str, Any] | None = None) -> list[tupl
 
 
 @pytest.mark.parametrize(
-    ("member", "sent", "stored"),
+    ("field", "sent", "stored"),
     [
         ("email", " Ada@EXAMPLE.com ", "Ada@example.com"),
         ("email", "zoe\u0308@example.com", "zoë@example.com"),
@@ -54,17 +54,17 @@ def errors(document: object, current: dict[str, Any] | None = None) -> list[tupl
         ("addresses", [ADDRESS] * 5, None),
     ],
 )
-def test_value_is_taken(member: str, sent: Any, stored: Any) -> None:
-    loaded = load(**{member: sent})[member]
+def test_value_is_accepted_and_normalized(field: str, sent: Any, stored: Any) -> None:
+    loaded = load(**{field: sent})[field]
 
-    if member == "addresses":
+    if field == "addresses":
         address = dict.fromkeys(("line2", "city", "region", "postal_code")) | {"type": "other"}
         stored = [address | ADDRESS] * 5
     assert loaded == stored
 
 
 @pytest.mark.parametrize(
-    ("member", "sent", "code"),
+    ("field", "sent", "code"),
     [
         ("email", None, "null"),
         ("email", "", "blank"),
@@ -113,11 +113,11 @@ def test_value_is_taken(member: str, sent: Any, stored: Any) -> None:
         ("addresses", [ADDRESS] * 6, "too-many"),
     ],
 )
-def test_value_is_refused(member: str, sent: Any, code: str | None) -> None:
+def test_value_is_rejected(field: str, sent: Any, code: str | None) -> None:
     if code is None:
-        assert load(**{member: sent})[member] == sent.strip()
+        assert load(**{field: sent})[field] == sent.strip()
     else:
-        assert errors(ADA | {member: sent}) == [(f"/{member}", code)]
+        assert errors(ADA | {field: sent}) == [(f"/{field}", code)]
 
 
 @pytest.mark.parametrize(
@@ -146,11 +146,11 @@ def test_value_is_refused(member: str, sent: Any, code: str | None) -> None:
         (None, [("", "type")]),
     ],
 )
-def test_document_is_refused(document: object, expected: list[tuple[str, str]]) -> None:
+def test_document_is_rejected(document: object, expected: list[tuple[str, str]]) -> None:
     assert sorted(errors(document)) == sorted(expected)
 
 
-def test_optional_members_may_be_null() -> None:
+def test_optional_fields_may_be_null() -> None:
     optional = ("phone", "family_name", "company_name", "external_id", "locale", "time_zone")
 
     assert schemas.load_customer(ADA | dict.fromkeys(optional)) == schemas.load_customer(
@@ -158,7 +158,7 @@ def test_optional_members_may_be_null() -> None:
     )
 
 
-def test_read_only_members_may_be_sent_back_unchanged() -> None:
+def test_read_only_fields_may_be_sent_back_unchanged() -> None:
     current = {"id": "1", "version": 1, "created_at": "a", "updated_at": "b"}
 
     assert schemas.load_customer(ADA | current, current) == schemas.load_customer(ADA)
@@ -166,9 +166,9 @@ def test_read_only_members_may_be_sent_back_unchanged() -> None:
     assert errors(ADA | {"id": "1"}) == [("/id", "read-only")]
 
 
-@pytest.mark.parametrize("member", ["id", "version", "created_at", "updated_at"])
-def test_read_only_members_may_not_be_null(member: str) -> None:
-    assert errors(ADA | {member: None}) == [(f"/{member}", "read-only")]
+@pytest.mark.parametrize("field", ["id", "version", "created_at", "updated_at"])
+def test_read_only_fields_must_not_be_null(field: str) -> None:
+    assert errors(ADA | {field: None}) == [(f"/{field}", "read-only")]
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_read_only_members_may_not_be_null(member: str) -> None:
         ({}, {}),
     ],
 )
-def test_patch(patch: dict[str, Any], expected: dict[str, Any]) -> None:
+def test_patch_is_merged(patch: dict[str, Any], expected: dict[str, Any]) -> None:
     current = load(phone="+442079460000", addresses=[ADDRESS], metadata={"plan": "gold"})
     whole = current | dict.fromkeys(("id", "version", "created_at", "updated_at"), "set")
 
@@ -200,7 +200,7 @@ def test_patch(patch: dict[str, Any], expected: dict[str, Any]) -> None:
         (None, "", "type"),
     ],
 )
-def test_patch_is_refused(patch: object, pointer: str, code: str) -> None:
+def test_invalid_patch_is_rejected(patch: object, pointer: str, code: str) -> None:
     current = load() | dict.fromkeys(("id", "version", "created_at", "updated_at"), "set")
 
     with pytest.raises(ValidationError) as caught:
@@ -227,8 +227,8 @@ def test_patch_is_refused(patch: object, pointer: str, code: str) -> None:
         ("2026-01-31T12:00:00.123999999999Z", 123_999),
     ],
 )
-def test_moment(sent: str, microsecond: int) -> None:
-    """What is more precise than microseconds stays on its side of the millisecond."""
+def test_time_is_rounded_to_microseconds(sent: str, microsecond: int) -> None:
+    """Rounding finer digits never moves a time to another millisecond."""
     query = http_queries.load(queries.GetCustomers, {"created_after": [sent]})
 
     assert query["created_after"] == datetime(2026, 1, 31, 12, 0, 0, microsecond, UTC)
@@ -247,15 +247,15 @@ def test_default_order_depends_on_the_filters() -> None:
 
 
 def test_every_parameter_is_described() -> None:
-    """The descriptions are the documentation."""
+    """The documentation is generated from the descriptions."""
     fields = queries.GetCustomers().fields.values()
 
     assert [field for field in fields if not field.metadata["description"].endswith(".")] == []
 
 
-def test_customer_as_large_as_its_row_may_be() -> None:
-    """The limit counts what the Data API sends: quotes within JSON columns count twice."""
-    # each address takes as much as it can
+def test_size_of_a_customer_is_limited() -> None:
+    """The limit counts bytes as the Data API sends them: quotes in JSON columns count twice."""
+    # an address of the maximum size
     line = '"' * 200
     address = {"line1": line, "line2": line, "city": line, "region": line, "country": "GB"}
 
@@ -265,7 +265,7 @@ def test_customer_as_large_as_its_row_may_be() -> None:
     assert len(load(addresses=plain)["addresses"]) == 3
 
 
-def test_no_error_repeats_the_value() -> None:
+def test_errors_do_not_repeat_the_value() -> None:
     secret = "ada-lovelace-secret"
     document = {
         "email": secret,
@@ -286,7 +286,7 @@ def test_no_error_repeats_the_value() -> None:
 
 
 def test_every_message_has_a_code_and_a_sentence() -> None:
-    """Marshmallow's own wording never shows: each message is ours."""
+    """Each message is ours, and none is marshmallow's."""
     document = {
         "email": 1, "phone": [], "status": None, "addresses": [1, {"line1": None}], "metadata": 1,
         "id": 1, "x": 1,
@@ -302,7 +302,7 @@ def test_every_message_has_a_code_and_a_sentence() -> None:
 
 
 @pytest.mark.parametrize(
-    "members",
+    "fields",
     [
         {"metadata": {"a": "x\x7fy"}},
         {"metadata": {"a\x7f": "x"}},
@@ -313,7 +313,7 @@ def test_every_message_has_a_code_and_a_sentence() -> None:
         {"addresses": [ADDRESS | {"line1": "a\x7fb"}]},
     ],
 )
-def test_no_text_has_what_stands_for_quotes(members: dict[str, Any]) -> None:
-    """`resources.read_texts` relies on it."""
+def test_text_with_a_delete_character_is_rejected(fields: dict[str, Any]) -> None:
+    """`resources.read_texts` uses the delete character as a placeholder for quotes."""
     with pytest.raises(ValidationError):
-        schemas.load_customer({"email": "ada@example.com", "given_name": "Ada", **members})
+        schemas.load_customer({"email": "ada@example.com", "given_name": "Ada", **fields})

@@ -1,4 +1,4 @@
-"""docs/security.md names only tests that exist, and makes only true statements about itself."""
+"""docs/security.md names only existing tests, and its statements about the project are true."""
 
 import ast
 import re
@@ -45,4 +45,4 @@ def test_pull_requests_are_audited() -> None:
 
 
 def test_page_says_how_to_report() -> None:
-    assert "Report a vulnerability" in (ROOT / "SECURITY.md").read_text()
+    assert "Report a vulnerability" in (ROOT / ".github/SECURITY.md").read_text()

@@ -1,4 +1,4 @@
-"""What the environment says, and what it means where it says nothing."""
+"""Settings from environment variables, and their defaults."""
 
 import pytest
 
@@ -17,14 +17,14 @@ CLUSTER = {"DATABASE_RESOURCE_ARN": "arn:cluster", "DATABASE_SECRET_ARN": "arn:s
 IN_LAMBDA = {"AWS_LAMBDA_FUNCTION_NAME": "customers-prod"}
 
 
-def test_nothing_set_means_the_local_stack() -> None:
+def test_default_database_is_the_local_stack() -> None:
     settings = Settings.from_environ({})
 
     assert settings.is_local
     assert settings.endpoint_url == LOCAL_DATA_API
 
 
-def test_local_stack_may_be_elsewhere() -> None:
+def test_url_of_the_local_stack_is_configurable() -> None:
     settings = Settings.from_environ({"AWS_ENDPOINT_URL_RDS_DATA": "http://127.0.0.1:9"})
 
     assert settings.is_local
@@ -32,7 +32,7 @@ def test_local_stack_may_be_elsewhere() -> None:
 
 
 @pytest.mark.parametrize("where", [{}, IN_LAMBDA])
-def test_cluster(where: dict[str, str]) -> None:
+def test_cluster_is_configured_by_its_arns(where: dict[str, str]) -> None:
     settings = Settings.from_environ(CLUSTER | where)
 
     assert settings._replace(data_api_client="") == Settings(
@@ -46,7 +46,7 @@ def test_cluster(where: dict[str, str]) -> None:
     )
 
 
-def test_function_has_the_slim_client_and_a_laptop_boto3s() -> None:
+def test_default_client_is_slim_in_lambda_and_boto3_elsewhere() -> None:
     assert Settings.from_environ({}).data_api_client == "boto3"
     assert Settings.from_environ(CLUSTER).data_api_client == "boto3"
     assert Settings.from_environ(CLUSTER | IN_LAMBDA).data_api_client == "slim"
@@ -54,14 +54,14 @@ def test_function_has_the_slim_client_and_a_laptop_boto3s() -> None:
 
 @pytest.mark.parametrize("client", DATA_API_CLIENTS)
 @pytest.mark.parametrize("where", [{}, CLUSTER, CLUSTER | IN_LAMBDA])
-def test_client_is_a_setting_everywhere(where: dict[str, str], client: str) -> None:
+def test_client_is_configurable_everywhere(where: dict[str, str], client: str) -> None:
     settings = Settings.from_environ(where | {"DATA_API_CLIENT": client})
 
     assert settings.data_api_client == client
 
 
 @pytest.mark.parametrize("where", [{}, CLUSTER, CLUSTER | IN_LAMBDA])
-def test_client_that_is_none_is_an_error(where: dict[str, str]) -> None:
+def test_unknown_client_is_an_error(where: dict[str, str]) -> None:
     with pytest.raises(SettingsError, match="DATA_API_CLIENT must be boto3 or slim"):
         Settings.from_environ(where | {"DATA_API_CLIENT": "urllib"})
 
@@ -75,7 +75,7 @@ def test_missing_setting_in_lambda_is_an_error_that_names_it(missing: str) -> No
             Settings.from_environ(lacking)
 
 
-def test_address_with_a_password_is_not_shown() -> None:
+def test_password_in_a_url_is_not_in_the_repr() -> None:
     settings = Settings.from_environ({"DATABASE_URL": "mysql://a:hunter2@h/d"} | IN_LAMBDA)
 
     assert settings.database_url == "mysql://a:hunter2@h/d"
@@ -85,7 +85,7 @@ def test_address_with_a_password_is_not_shown() -> None:
 TOKENS = {"TOKEN_ISSUER": "https://issuer.example.com/pool", "TOKEN_AUDIENCE": "customers other"}
 
 
-def test_tokens_are_the_local_issuers_where_nothing_is_set() -> None:
+def test_default_issuer_is_the_local_one() -> None:
     assert TokenSettings.from_environ({}) == TokenSettings(
         "http://127.0.0.1:8003", ("customers",), "http://127.0.0.1:8003/.well-known/jwks.json"
     )
@@ -93,7 +93,7 @@ def test_tokens_are_the_local_issuers_where_nothing_is_set() -> None:
 
 @pytest.mark.parametrize("where", [{}, IN_LAMBDA])
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_issuer_and_audiences(where: dict[str, str], slash: str) -> None:
+def test_issuer_and_audiences_are_configurable(where: dict[str, str], slash: str) -> None:
     issuer = TOKENS["TOKEN_ISSUER"] + slash
 
     settings = TokenSettings.from_environ(TOKENS | {"TOKEN_ISSUER": issuer} | where)
@@ -103,7 +103,7 @@ def test_issuer_and_audiences(where: dict[str, str], slash: str) -> None:
     assert settings.jwks_url == "https://issuer.example.com/pool/.well-known/jwks.json"
 
 
-def test_keys_may_be_elsewhere() -> None:
+def test_jwks_url_is_configurable() -> None:
     url = "https://keys.example.com/all.json"
 
     assert TokenSettings.from_environ(TOKENS | {"TOKEN_JWKS_URL": url}).jwks_url == url
@@ -118,25 +118,25 @@ def test_missing_token_setting_in_lambda_is_an_error_that_names_it(missing: str)
             TokenSettings.from_environ(lacking)
 
 
-def test_issuer_without_an_audience_is_an_error_anywhere() -> None:
+def test_issuer_without_an_audience_is_an_error_everywhere() -> None:
     with pytest.raises(SettingsError, match="TOKEN_AUDIENCE"):
         TokenSettings.from_environ({"TOKEN_ISSUER": "https://issuer.example.com"})
 
 
-def test_api_settings_where_nothing_is_set() -> None:
-    """A plain `chalice local` answers the console that `make stack` started."""
+def test_api_settings_have_local_defaults() -> None:
+    """Plain `chalice local` accepts requests from the console that `make stack` starts."""
     assert ApiSettings.from_environ({}) == ApiSettings(
         ("http://127.0.0.1:8003",), LOCAL_CURSOR_KEY.encode(), 30
     )
 
 
 @pytest.mark.parametrize("where", [IN_LAMBDA, {"CORS_ORIGINS": ""}])
-def test_no_origin_is_let_in_where_none_is_named(where: dict[str, str]) -> None:
+def test_no_origin_is_allowed_by_default(where: dict[str, str]) -> None:
     assert ApiSettings.from_environ({"CURSOR_KEY": "k" * 32, **where}).cors_origins == ()
 
 
 @pytest.mark.parametrize("where", [{}, IN_LAMBDA])
-def test_api_settings(where: dict[str, str]) -> None:
+def test_api_settings_are_read(where: dict[str, str]) -> None:
     settings = ApiSettings.from_environ(
         {
             "CORS_ORIGINS": "https://a.example.com https://b.example.com",
@@ -155,19 +155,19 @@ def test_api_settings(where: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     "environ", [IN_LAMBDA, IN_LAMBDA | {"CURSOR_KEY": ""}, {"CURSOR_KEY": "k" * 31}]
 )
-def test_cursor_key_that_is_missing_or_short_is_an_error(environ: dict[str, str]) -> None:
-    with pytest.raises(SettingsError, match="CURSOR_KEY") as refusal:
+def test_missing_or_short_cursor_key_is_an_error(environ: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="CURSOR_KEY") as raised:
         ApiSettings.from_environ(environ)
-    assert "kkk" not in str(refusal.value)
+    assert "kkk" not in str(raised.value)
 
 
-def test_shortest_key_and_retention() -> None:
+def test_minimum_key_length_and_retention_are_accepted() -> None:
     settings = ApiSettings.from_environ({"CURSOR_KEY": "k" * 32, "RETENTION_DAYS": "1"})
 
     assert (settings.cursor_key, settings.retention_days) == (b"k" * 32, 1)
 
 
-def test_what_is_empty_is_as_if_it_was_not_set() -> None:
+def test_empty_variable_is_treated_as_unset() -> None:
     database = {"DATABASE_URL": "", "DATA_API_CLIENT": ""}
     api = {"CURSOR_KEY": "", "RETENTION_DAYS": ""}
 
@@ -178,6 +178,6 @@ def test_what_is_empty_is_as_if_it_was_not_set() -> None:
 
 
 @pytest.mark.parametrize("days", ["0", "-1", "3651", "1.5", "a month", "٣٠"])
-def test_wrong_retention_is_an_error(days: str) -> None:
+def test_invalid_retention_is_an_error(days: str) -> None:
     with pytest.raises(SettingsError, match="RETENTION_DAYS"):
         ApiSettings.from_environ({"RETENTION_DAYS": days})

@@ -1,7 +1,7 @@
-"""What a snapshot of the imported app must not hold, as many functions start from the same one.
+"""Many environments start from the same snapshot, so it must not contain ids or connections.
 
-A fork after the import stands for it: each child is an environment that was restored. It is the C
-library's fork, as Python's own gives each child other random numbers, which no snapshot does.
+The test forks after the import: each child represents a restored environment. It calls the C
+library's fork, because Python's reseeds the random numbers, and restoring a snapshot does not.
 https://docs.aws.amazon.com/lambda/latest/dg/snapstart-uniqueness.html
 """
 
@@ -37,7 +37,7 @@ CREATED = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
 RANDOM = (1 << 62) - 1
 
 
-def test_restored_functions_share_no_id_key_and_connection(tmp_path: Path) -> None:
+def test_restored_functions_share_no_id_key_or_connection(tmp_path: Path) -> None:
     with serving(always(CREATED)) as server:
         more = {"AWS_ENDPOINT_URL_RDS_DATA": f"http://127.0.0.1:{server.port}", "PATH": os.defpath}
         environment = {k: v for k, v in LAMBDA.items() if "KEY" not in k or k == "CURSOR_KEY"}

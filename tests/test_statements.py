@@ -1,4 +1,4 @@
-"""How many statements each request takes: a Data API call costs milliseconds, so it is the cost."""
+"""The number of statements per request. Data API calls take milliseconds, so they are the cost."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,10 +22,10 @@ TABLE: dict[str, tuple[Send, int, int]] = {
         201,
         1,
     ),
-    "create again": (lambda api, _: api.post("/customers", ADA, idempotency_key="ada"), 201, 2),
-    "create what is taken": (lambda api, _: api.post("/customers", ADA), 409, 2),
+    "replayed create": (lambda api, _: api.post("/customers", ADA, idempotency_key="ada"), 201, 2),
+    "create with a conflict": (lambda api, _: api.post("/customers", ADA), 409, 2),
     "read": (lambda api, path: api.get(path), 200, 1),
-    "read what is known": (lambda api, path: api.get(path, if_none_match='"v1"'), 304, 1),
+    "read if changed": (lambda api, path: api.get(path, if_none_match='"v1"'), 304, 1),
     "head": (lambda api, path: api.request("HEAD", path), 200, 1),
     "list": (lambda api, _: api.get("/customers"), 200, 1),
     "search": (
@@ -39,18 +39,18 @@ TABLE: dict[str, tuple[Send, int, int]] = {
         204,
         1,
     ),
-    "replace by the same": (lambda api, path: api.put(path, ADA, if_match='"v1"'), 200, 2),
+    "replace without changes": (lambda api, path: api.put(path, ADA, if_match='"v1"'), 200, 2),
     "replace another version": (lambda api, path: api.put(path, GRACE, if_match='"v2"'), 412, 2),
     "replace any version": (lambda api, path: api.put(path, GRACE, if_match="*"), 200, 2),
     "patch": (lambda api, path: api.patch(path, {"metadata": {"a": "b"}}), 200, 2),
-    "patch nothing": (lambda api, path: api.patch(path, {"given_name": "Ada"}), 200, 1),
+    "patch without changes": (lambda api, path: api.patch(path, {"given_name": "Ada"}), 200, 1),
     "patch minimally": (
         lambda api, path: api.patch(path, {"locale": "en"}, if_match='"v1"', **MINIMAL),
         204,
         1,
     ),
     "delete": (lambda api, path: api.delete(path), 204, 1),
-    "delete nobody": (lambda api, _: api.delete(UNKNOWN), 404, 1),
+    "delete an unknown customer": (lambda api, _: api.delete(UNKNOWN), 404, 1),
     "delete this version": (lambda api, path: api.delete(path, if_match='"v1"'), 204, 1),
     "restore": (lambda api, path: api.post(f"{path}/restore"), 200, 1),
     "erase": (lambda api, path: api.post(f"{path}/erase"), 204, 1),
@@ -66,12 +66,14 @@ TABLE: dict[str, tuple[Send, int, int]] = {
     "deep health": (lambda api, _: api.get("/health?deep=true"), 200, 1),
     "document": (lambda api, _: api.get("/openapi.json"), 200, 0),
     "invalid": (lambda api, _: api.post("/customers", {}), 400, 0),
-    "not allowed": (lambda _, path: Api("").get(path), 401, 0),
+    "no token": (lambda _, path: Api("").get(path), 401, 0),
 }
 
 
 @pytest.mark.parametrize(("send", "status", "statements"), TABLE.values(), ids=TABLE)
-def test_statements(api: Api, database: Recorded, send: Any, status: int, statements: int) -> None:
+def test_request_takes_its_number_of_statements(
+    api: Api, database: Recorded, send: Any, status: int, statements: int
+) -> None:
     path = api.post("/customers", ADA, idempotency_key="ada").headers["Location"]
     database.statements.clear()
 
@@ -80,7 +82,7 @@ def test_statements(api: Api, database: Recorded, send: Any, status: int, statem
     assert (answer.status_code, len(database.statements)) == (status, statements)
 
 
-def test_restore_of_a_deleted_customer(api: Api, database: Recorded) -> None:
+def test_restore_of_a_deleted_customer_takes_two_statements(api: Api, database: Recorded) -> None:
     path = api.post("/customers", ADA).headers["Location"]
     api.delete(path)
     database.statements.clear()

@@ -38,10 +38,10 @@ TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 Line = dict[str, Any]
 
 
-# --- a line a request ------------------------------------------------------------------------
+# --- one line per request --------------------------------------------------------------------
 
 
-def test_line_of_a_request(api: Api, lines: Lines) -> None:
+def test_request_has_one_complete_line(api: Api, lines: Lines) -> None:
     answer = api.get("/customers?limit=5", x_amzn_trace_id=f"Root={ROOT}", request_id="mine-1")
 
     assert answer.status_code == 200
@@ -66,12 +66,12 @@ def test_line_of_a_request(api: Api, lines: Lines) -> None:
 
 
 @given(st.integers(0, 4_102_444_800_000))
-def test_times_of_lines(now: int) -> None:
+def test_timestamp_is_formatted_in_milliseconds(now: int) -> None:
     moment = EPOCH + timedelta(milliseconds=now)
     assert format_timestamp(now) == f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
-def test_times_of_lines_are_in_utc_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_timestamps_are_in_utc_in_every_time_zone(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as elsewhere:
         elsewhere.setenv("TZ", "Asia/Kathmandu")
         time.tzset()
@@ -81,7 +81,7 @@ def test_times_of_lines_are_in_utc_anywhere(monkeypatch: pytest.MonkeyPatch) -> 
     assert said == "2026-01-01T00:00:00.000Z"
 
 
-def test_time_of_a_record_is_its_own(log: pytest.LogCaptureFixture) -> None:
+def test_line_has_the_time_of_its_record(log: pytest.LogCaptureFixture) -> None:
     app.app.log.info("said")
 
     (record,) = log.records
@@ -89,7 +89,7 @@ def test_time_of_a_record_is_its_own(log: pytest.LogCaptureFixture) -> None:
     assert json.loads(log.handler.format(record))["timestamp"] == "2026-01-01T00:00:00.500Z"
 
 
-def test_record_leaves_out_what_there_is_not(lines: Lines) -> None:
+def test_line_omits_missing_fields(lines: Lines) -> None:
     token = logs.common.set({"caller": None})
     app.app.log.error("said", exc_info=True)
     logs.common.reset(token)
@@ -98,21 +98,21 @@ def test_record_leaves_out_what_there_is_not(lines: Lines) -> None:
     assert line.keys() == {"timestamp", "level", "message"}
 
 
-def test_pseudonym_is_of_callers_only() -> None:
+def test_pseudonym_is_a_keyed_hash_of_the_caller() -> None:
     digest = hmac.digest(b"key", b"caller:ada", "sha256")
 
     assert telemetry.pseudonym("ada", b"key") == digest[:8].hex()
 
 
-@pytest.mark.parametrize(("level", "told"), [(logging.INFO, 1), (logging.WARNING, 0)])
-def test_level_of_the_log_holds_for_requests(lines: Lines, level: int, told: int) -> None:
+@pytest.mark.parametrize(("level", "count"), [(logging.INFO, 1), (logging.WARNING, 0)])
+def test_log_level_applies_to_request_lines(lines: Lines, level: int, count: int) -> None:
     app.app.log.setLevel(level)
     try:
         Api().get("/health")
     finally:
         app.app.log.setLevel(logging.INFO)
 
-    assert len(lines("request")) == told
+    assert len(lines("request")) == count
 
 
 OTHERS: dict[str, tuple[Callable[[Api], Any], tuple[int, str, str | None]]] = {
@@ -142,18 +142,18 @@ OTHERS: dict[str, tuple[Callable[[Api], Any], tuple[int, str, str | None]]] = {
 }
 
 
-@pytest.mark.parametrize(("send", "told"), OTHERS.values(), ids=OTHERS)
-def test_whatever_happens_has_one_line(api: Api, lines: Lines, send: Any, told: Any) -> None:
+@pytest.mark.parametrize(("send", "outcome"), OTHERS.values(), ids=OTHERS)
+def test_every_outcome_has_one_line(api: Api, lines: Lines, send: Any, outcome: Any) -> None:
     status = send(api).status_code
 
     (line,) = lines("request")
-    assert (line["status"], line["operation"], line.get("problem")) == told
+    assert (line["status"], line["operation"], line.get("problem")) == outcome
     assert (line["status"], line["Operation"]) == (status, line["operation"])
     assert (line["ClientErrors"], line["Faults"]) == (int(status >= 400), 0)
 
 
 def event(**context: Any) -> dict[str, Any]:
-    """Return what API Gateway sends for a GET of /health, or what the context says."""
+    """Return API Gateway's event for GET /health, with changes to its context."""
     route = {"httpMethod": "GET", "resourcePath": "/health", "path": "/prod/health"}
     nothing = ("headers", "multiValueQueryStringParameters", "pathParameters")
     more = (*nothing, "stageVariables", "body")
@@ -161,7 +161,7 @@ def event(**context: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("expires", ["1", None])
-def test_caller_that_is_refused_has_a_line(lines: Lines, expires: str | None) -> None:
+def test_rejected_caller_has_a_line(lines: Lines, expires: str | None) -> None:
     caller = {"principalId": "ada@example.com", "scopes": "", "expires": expires}
     sent = event(resourcePath="/customers", authorizer=caller if expires else None)
 
@@ -176,7 +176,7 @@ def test_caller_that_is_refused_has_a_line(lines: Lines, expires: str | None) ->
 @pytest.mark.parametrize(
     "error", [KeyError("ada@example.com"), StatementFailed("MySQL error 1146")]
 )
-def test_failure_of_ours_says_where(
+def test_internal_error_names_its_place(
     api: Api, lines: Lines, log: Any, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def fail() -> None:
@@ -203,7 +203,7 @@ def test_failure_of_ours_says_where(
     assert "ada@" not in log.text
 
 
-def test_answer_that_can_not_be_made_has_a_line(
+def test_failure_while_building_a_response_has_a_line(
     api: Api, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_: object, __: object) -> None:
@@ -220,7 +220,7 @@ def test_answer_that_can_not_be_made_has_a_line(
     assert "request_id" not in chalices
 
 
-def test_wrong_settings_leave_the_caller_out(
+def test_invalid_settings_omit_the_caller(
     api: Api,
     lines: Lines,
     log: pytest.LogCaptureFixture,
@@ -237,7 +237,7 @@ def test_wrong_settings_leave_the_caller_out(
 
 
 @pytest.mark.usefixtures("api")
-def test_callers_can_be_told_apart_without_their_names(lines: Lines) -> None:
+def test_callers_are_distinguished_by_pseudonym(lines: Lines) -> None:
     for scopes in (("customers:read",), ("customers:read", "customers:write")):
         Api(tokens.token(*scopes)).get(UNKNOWN)
 
@@ -300,7 +300,7 @@ def test_batch_and_replay_are_audited(api: Api, lines: Lines) -> None:
     assert again["customers"] == first["customers"]
 
 
-def test_what_is_not_written_is_not_audited(api: Api, lines: Lines) -> None:
+def test_only_writes_are_audited(api: Api, lines: Lines) -> None:
     api.get("/customers")
     api.delete(UNKNOWN)
     api.post("/customers", {})
@@ -309,8 +309,8 @@ def test_what_is_not_written_is_not_audited(api: Api, lines: Lines) -> None:
     assert lines("audit") == []
 
 
-def test_purge_that_fails_is_audited(lines: Lines) -> None:
-    """What it had erased before is erased."""
+def test_failed_purge_is_audited(lines: Lines) -> None:
+    """The audit names the customers that the purge had already erased."""
     erased = UUID(int=7)
 
     def fail() -> None:
@@ -330,7 +330,7 @@ def test_purge_that_fails_is_audited(lines: Lines) -> None:
 
 
 def assert_embedded_metrics(line: Line) -> None:
-    """Assert what the specification and its JSON schema ask for.
+    """Assert that the line satisfies the specification and its JSON schema.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
     """
@@ -384,7 +384,9 @@ def test_metrics_are_embedded(api: Api, lines: Lines, log: pytest.LogCaptureFixt
         assert_embedded_metrics(line)
 
 
-def test_numbers_of_a_request(api: Api, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metrics_count_the_requests_events(
+    api: Api, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = api.post("/customers", ADA, idempotency_key="a").headers["Location"]
     api.post("/customers", ADA, idempotency_key="a")
     api.post("/customers", ADA)
@@ -416,7 +418,7 @@ def test_stage_comes_from_the_environment(lines: Lines, monkeypatch: pytest.Monk
     assert [line["Stage"] for line in lines("request")] == ["prod", "local"]
 
 
-def test_each_stage_names_itself() -> None:
+def test_each_stage_has_its_name_in_the_environment() -> None:
     stages = json.loads(Path(".chalice/config.json").read_text())["stages"]
 
     named = {name: stage["environment_variables"]["STAGE"] for name, stage in stages.items()}
@@ -424,7 +426,7 @@ def test_each_stage_names_itself() -> None:
 
 
 def test_dimensions_are_bounded(lines: Lines) -> None:
-    """Whatever a client sends, CloudWatch has metrics of what is known here only."""
+    """Requests can't create metrics with unknown dimensions."""
     names = {*app.operation.table, routing.OTHER}
     types = {problem.type for problem in kinds()}
     client = Api()
@@ -442,7 +444,7 @@ def test_dimensions_are_bounded(lines: Lines) -> None:
 
 PROGRAM = """
 import logging, sys
-if {in_lambda}:  # whose runtime has a handler before the function is imported
+if {in_lambda}:  # the runtime adds a handler before it imports the function
     logging.getLogger().addHandler(logging.StreamHandler(sys.stderr))
 from tests.api import Api
 for _ in range(2):
@@ -458,7 +460,7 @@ except ValueError:
 
 
 @pytest.mark.parametrize("in_lambda", [False, True])
-def test_all_loggers_write_such_lines(in_lambda: bool) -> None:  # noqa: FBT001
+def test_all_loggers_write_json_lines(in_lambda: bool) -> None:  # noqa: FBT001
     program = PROGRAM.format(in_lambda=in_lambda)
 
     done = subprocess.run(
@@ -497,8 +499,8 @@ def test_deep_recursion_has_few_frames(log: pytest.LogCaptureFixture) -> None:
     assert line["message"] == "ValueError: "
 
 
-def test_gateway_gives_a_request_its_id(api: Api) -> None:
-    """The event has it, as in AWS; Lambda's own id is of an invocation."""
+def test_request_id_comes_from_the_event(api: Api) -> None:
+    """Local events have a request id, like those of AWS. Lambda's id identifies an invocation."""
     answer = api.get("/health")
 
     request = app.app.current_request

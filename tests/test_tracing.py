@@ -1,8 +1,9 @@
-"""What X-Ray gets of a request, through a real socket; and that nothing depends on it."""
+"""The segments that X-Ray receives over a real socket, and requests without X-Ray."""
 
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -56,7 +57,7 @@ Document = dict[str, Any]
         (None, Header()),
     ],
 )
-def test_header(text: str | None, header: Header) -> None:
+def test_trace_header_is_parsed(text: str | None, header: Header) -> None:
     assert Header.parse(text) == header
 
 
@@ -70,14 +71,14 @@ def test_header(text: str | None, header: Header) -> None:
         ("  (", "statement"),
     ],
 )
-def test_statements_have_names(sql: str, name: str) -> None:
+def test_statement_name_is_its_verb_and_table(sql: str, name: str) -> None:
     assert statement_name(sql) == name
 
 
 # --- the tree --------------------------------------------------------------------------------
 
 
-def test_trace_of_a_request(api: Api, daemon: Daemon) -> None:
+def test_request_has_a_complete_trace(api: Api, daemon: Daemon) -> None:
     path = api.post("/customers", ADA).headers["Location"]
     daemon.drain()
 
@@ -104,7 +105,7 @@ def test_trace_of_a_request(api: Api, daemon: Daemon) -> None:
 
 
 def assert_tree(*documents: Document) -> None:
-    """Assert that each is the child of the one before it, in time too, and all are marked well."""
+    """Assert that each document is a child of the previous one, also in time, and none failed."""
     first, *others = documents
     assert first.get("type") is None
     for parent, child in zip(documents, others, strict=False):
@@ -130,7 +131,7 @@ def test_each_statement_is_a_child_of_the_operation(api: Api, daemon: Daemon) ->
     assert write["metadata"]["default"]["rows"] == 1
 
 
-def test_replay_can_be_searched_for(api: Api, daemon: Daemon) -> None:
+def test_replay_is_annotated(api: Api, daemon: Daemon) -> None:
     for _ in range(2):
         assert api.post("/customers", ADA, idempotency_key="a").status_code == 201
 
@@ -155,7 +156,7 @@ def test_purge_is_traced(
     monkeypatch.setattr(app, "database", lambda: migrated)
     monkeypatch.setenv("_X_AMZN_TRACE_ID", SAMPLED)
 
-    Client(app.app).lambda_.invoke("purge_customers", {**dict.fromkeys(EVENT_MEMBERS), "time": ""})
+    Client(app.app).lambda_.invoke("purge_customers", {**dict.fromkeys(EVENT_KEYS), "time": ""})
 
     select, operation = daemon.take(2)
     assert (operation["name"], operation["parent_id"]) == ("purge_customers", PARENT)
@@ -163,14 +164,14 @@ def test_purge_is_traced(
     assert (select["name"], select["parent_id"]) == ("SELECT customers", operation["id"])
 
 
-EVENT_MEMBERS = "version account region detail detail-type source time id resources".split()
+EVENT_KEYS = "version account region detail detail-type source time id resources".split()
 
 
-# --- who decides -----------------------------------------------------------------------------
+# --- sampling --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["X-Amzn-Trace-Id", "x-amzn-trace-id"])
-def test_trace_of_the_client_goes_on(api: Api, daemon: Daemon, name: str) -> None:
+def test_trace_of_the_client_is_continued(api: Api, daemon: Daemon, name: str) -> None:
     answer = api.request("GET", "/health", headers={name: SAMPLED})
 
     operation, gateway = daemon.take(2)
@@ -179,7 +180,7 @@ def test_trace_of_the_client_goes_on(api: Api, daemon: Daemon, name: str) -> Non
     assert not [header for header in answer.headers if "trace" in header.lower()]
 
 
-def test_client_may_give_the_trace_only(api: Api, daemon: Daemon) -> None:
+def test_client_may_send_only_the_trace_id(api: Api, daemon: Daemon) -> None:
     api.get("/health", x_amzn_trace_id=f"Root={ROOT}")
 
     _, gateway = daemon.take(2)
@@ -187,16 +188,16 @@ def test_client_may_give_the_trace_only(api: Api, daemon: Daemon) -> None:
     assert "parent_id" not in gateway
 
 
-def test_nothing_is_made_of_nonsense(api: Api, daemon: Daemon) -> None:
+def test_malformed_trace_header_is_ignored(api: Api, daemon: Daemon) -> None:
     api.get("/health", x_amzn_trace_id=f"Root=ada@example.com;Parent={PARENT}")
 
     operation, gateway = daemon.take(2)
-    assert tracing._TRACE_ID.fullmatch(gateway["trace_id"])
+    assert re.fullmatch(tracing._TRACE_ID, gateway["trace_id"])
     assert "parent_id" not in gateway
     assert operation["parent_id"] == gateway["id"]
 
 
-def test_nothing_is_sent_of_what_is_not_sampled(api: Api, daemon: Daemon) -> None:
+def test_unsampled_request_sends_no_segments(api: Api, daemon: Daemon) -> None:
     assert api.get(UNKNOWN, x_amzn_trace_id=f"Root={ROOT};Sampled=0").status_code == 404
 
     assert daemon.is_silent
@@ -205,7 +206,7 @@ def test_nothing_is_sent_of_what_is_not_sampled(api: Api, daemon: Daemon) -> Non
 
 @pytest.fixture
 def call(migrated: Database, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    """Give what invokes the app as Lambda does, with a header and an environment variable."""
+    """Return a function that invokes the app like Lambda, with a header and a variable."""
     monkeypatch.setattr(app, "database", lambda: migrated)
 
     def invoke(header: str | None, variable: str | None) -> int:
@@ -244,7 +245,7 @@ OTHER = SAMPLED.replace(PARENT, "0123456789abcdef")
         (None, None, None),
     ],
 )
-def test_lambda_says_what_is_recorded(
+def test_lambda_decides_what_is_sampled(
     call: Callable[..., int],
     daemon: Daemon,
     header: str | None,
@@ -261,7 +262,9 @@ def test_lambda_says_what_is_recorded(
     assert (ping["name"], ping["parent_id"]) == ("SELECT", operation["id"])
 
 
-def test_nothing_is_left_for_the_next_request(call: Callable[..., int], daemon: Daemon) -> None:
+def test_trace_does_not_leak_into_the_next_request(
+    call: Callable[..., int], daemon: Daemon
+) -> None:
     call(SAMPLED, None)
     call(None, None)
     call(OTHER, None)
@@ -271,7 +274,7 @@ def test_nothing_is_left_for_the_next_request(call: Callable[..., int], daemon: 
     assert vars(tracing.recorder().context._local) == {}
 
 
-def test_nothing_is_left_when_the_recorder_fails(
+def test_trace_is_cleared_if_the_recorder_fails(
     daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     del daemon
@@ -284,8 +287,8 @@ def test_nothing_is_left_when_the_recorder_fails(
     assert tracing._trace.get() is None
 
 
-def test_transaction_goes_on_after_its_statements(migrated: Database, daemon: Daemon) -> None:
-    """Its commit is a call of the Data API, too, when no statement is being done."""
+def test_commit_needs_no_open_subsegment(migrated: Database, daemon: Daemon) -> None:
+    """The commit also calls the Data API, after the subsegments of the statements have ended."""
     with tracing.Trace("test", SAMPLED), migrated.transaction() as transaction:
         transaction.ping()
 
@@ -293,16 +296,16 @@ def test_transaction_goes_on_after_its_statements(migrated: Database, daemon: Da
     assert ping["parent_id"] == operation["id"]
 
 
-def test_statement_outside_of_a_request_is_nobodys(migrated: Database, daemon: Daemon) -> None:
+def test_statement_outside_of_a_request_is_not_traced(migrated: Database, daemon: Daemon) -> None:
     migrated.ping()
 
     assert daemon.is_silent
 
 
-def test_requests_of_several_threads_do_not_mix(
+def test_concurrent_requests_have_separate_traces(
     migrated: Database, data_api: str, daemon: Daemon, tmp_path: Path
 ) -> None:
-    """Each of many has a trace of its own, whole, in a gateway whose threads share a process."""
+    """Each request has its own complete trace in a gateway with several threads."""
     migrated.execute("DELETE FROM customers")
     port = free_port()
     environment = {
@@ -337,14 +340,14 @@ def test_requests_of_several_threads_do_not_mix(
         assert_tree(root, operation, insert)
 
 
-# --- what goes wrong -------------------------------------------------------------------------
+# --- errors ----------------------------------------------------------------------------------
 
 
 def marks(document: Document) -> set[str]:
     return {mark for mark in ("error", "fault", "throttle") if document.get(mark)}
 
 
-def test_error_of_the_client_is_an_error(api: Api, daemon: Daemon) -> None:
+def test_client_error_is_marked_as_error(api: Api, daemon: Daemon) -> None:
     api.get(UNKNOWN)
 
     read, operation, gateway = daemon.take(3)
@@ -356,7 +359,7 @@ def test_error_of_the_client_is_an_error(api: Api, daemon: Daemon) -> None:
     assert exception["stack"][-1]["path"] == "reads.py"
 
 
-def test_taken_key_is_an_error_of_the_statement(api: Api, daemon: Daemon) -> None:
+def test_duplicate_key_is_marked_on_the_statement(api: Api, daemon: Daemon) -> None:
     api.post("/customers", ADA)
     daemon.drain()
 
@@ -369,7 +372,7 @@ def test_taken_key_is_an_error_of_the_statement(api: Api, daemon: Daemon) -> Non
     assert "ada@" not in json.dumps([insert, select, operation])
 
 
-def test_database_that_does_not_answer_is_a_fault(broken_api: Api, daemon: Daemon) -> None:
+def test_unreachable_database_is_marked_as_fault(broken_api: Api, daemon: Daemon) -> None:
     assert broken_api.get("/health?deep=true").status_code == 503
 
     ping, operation, gateway = daemon.take(3)
@@ -392,7 +395,7 @@ class Throttling(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def throttled_api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
-    """Give a client of the app whose Data API takes nothing more."""
+    """Return a client of the app whose Data API throttles every call."""
     with HTTPServer(("127.0.0.1", 0), Throttling) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         database = connect(Settings(endpoint_url=f"http://127.0.0.1:{server.server_port}"))
@@ -401,7 +404,7 @@ def throttled_api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
         server.shutdown()
 
 
-def test_database_that_has_too_much_to_do_throttles(
+def test_throttled_statement_is_marked_as_throttle(
     throttled_api: Api, daemon: Daemon, lines: Any
 ) -> None:
     assert throttled_api.get("/health?deep=true").status_code == 503
@@ -412,7 +415,7 @@ def test_database_that_has_too_much_to_do_throttles(
     assert (line["Throttles"], line["DatabaseErrors"], line["Statements"]) == (1, 1, 1)
 
 
-def test_failure_of_ours_is_a_fault_without_its_message(
+def test_internal_error_is_marked_as_fault_without_its_message(
     api: Api, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail() -> None:
@@ -442,7 +445,7 @@ def test_status_of_a_foreign_error_is_not_trusted(daemon: Daemon) -> None:
     assert marks(operation) == {"fault"}
 
 
-def test_refusal_of_the_gateway_is_a_trace_too(daemon: Daemon) -> None:
+def test_request_rejected_by_the_gateway_is_traced(daemon: Daemon) -> None:
     assert Api("nonsense").get("/customers?email=ada@example.com").status_code == 401
 
     (gateway,) = daemon.take(1)
@@ -450,7 +453,7 @@ def test_refusal_of_the_gateway_is_a_trace_too(daemon: Daemon) -> None:
     assert gateway["http"]["request"]["url"] == "/customers"
 
 
-def test_missing_sdk_is_told_of_once(
+def test_missing_sdk_is_logged_once(
     api: Api,
     daemon: Daemon,
     monkeypatch: pytest.MonkeyPatch,
@@ -470,8 +473,8 @@ def test_missing_sdk_is_told_of_once(
     assert {item["name"] for item in daemon.drain()} == {"customers/local"}
 
 
-def test_sdk_in_lambda(daemon: Daemon, tmp_path: Path) -> None:
-    """There the SDK has ways of its own, which are not taken."""
+def test_sdk_in_lambda_uses_our_configuration(daemon: Daemon, tmp_path: Path) -> None:
+    """In Lambda, the SDK would replace our context with its own."""
     environment = {
         **os.environ,
         "LAMBDA_TASK_ROOT": str(tmp_path),
@@ -487,9 +490,9 @@ def test_sdk_in_lambda(daemon: Daemon, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "is_told"), [("nonsense", True), (":", True), ("nowhere.invalid:2000", False)]
+    ("address", "is_logged"), [("nonsense", True), (":", True), ("nowhere.invalid:2000", False)]
 )
-def test_address_of_the_daemon_that_is_none(address: str, is_told: bool) -> None:  # noqa: FBT001
+def test_unusable_daemon_address_does_not_fail_requests(address: str, is_logged: bool) -> None:  # noqa: FBT001
     environment = {**os.environ, "AWS_XRAY_DAEMON_ADDRESS": address, "_X_AMZN_TRACE_ID": SAMPLED}
     program = (
         "from tests.api import Api\n"
@@ -502,13 +505,13 @@ def test_address_of_the_daemon_that_is_none(address: str, is_told: bool) -> None
 
     logged = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["status"] for line in logged if line["message"] == "request"] == [200, 200]
-    told = [line for line in logged if "Tracing is off" in line["message"]]
-    assert len(told) == is_told
+    warnings = [line for line in logged if "Tracing is off" in line["message"]]
+    assert len(warnings) == is_logged
     assert done.stderr == ""
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:0", "127.0.0.1:99999", "127.0.0.1", "tcp:a:1"])
-def test_gateway_is_told_no_address(
+def test_gateway_ignores_an_invalid_daemon_address(
     api: Api, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
     monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", address)
@@ -517,7 +520,7 @@ def test_gateway_is_told_no_address(
     assert tracing._load.cache_info().currsize == 0
 
 
-def test_address_of_the_daemon_may_be_double(
+def test_daemon_address_may_name_tcp_and_udp(
     api: Api, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", f"tcp:127.0.0.1:1 udp:{daemon.address}")
@@ -527,7 +530,7 @@ def test_address_of_the_daemon_may_be_double(
     assert len(daemon.take(2)) == 2
 
 
-def test_daemon_that_is_gone_disturbs_nobody(api: Api, daemon: Daemon) -> None:
+def test_stopped_daemon_does_not_fail_requests(api: Api, daemon: Daemon) -> None:
     with daemon:
         pass
 

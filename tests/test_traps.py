@@ -1,4 +1,4 @@
-"""What Chalice and API Gateway do that their users trip over, each with what happens here."""
+"""Pitfalls of Chalice and API Gateway, and how the API behaves instead."""
 
 import json
 import re
@@ -13,13 +13,13 @@ from tests.api import ADA, Api, assert_problem
 
 UNKNOWN = "/customers/0190a5f0-1c2d-7e3f-8a4b-5c6d7e8f9a0b"
 CONFIG: dict[str, Any] = json.loads(Path(".chalice/config.json").read_text())
-# What the gateway gives another name, when a function answers with it.
+# Response headers that API Gateway renames.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
 REMAPPED = {"date", "server", "connection", "host", "te", "upgrade", "via", "warning"}
 
 
 def event(**changes: Any) -> dict[str, Any]:
-    """Return what API Gateway sends for a list of customers in the stage `prod`."""
+    """Return API Gateway's event for a list of customers in the stage `prod`."""
     caller = {"principalId": "ada", "scopes": "customers:read", "expires": "4102444800"}
     return {
         "requestContext": {
@@ -38,14 +38,14 @@ def event(**changes: Any) -> dict[str, Any]:
     }
 
 
-def test_unknown_path_is_not_found(api: Api) -> None:
-    """Not 403 `Missing Authentication Token`, which sends people to look for their token."""
+def test_unknown_path_returns_404(api: Api) -> None:
+    """API Gateway would return 403 `Missing Authentication Token`, which misleads clients."""
     assert_problem(api.get("/nothing"), 404, "not-found")
     assert_problem(api.get("/customers/a/b/c"), 404, "not-found")
 
 
 def test_every_method_is_declared() -> None:
-    """One that is not, the gateway answers 403."""
+    """API Gateway returns 403 for undeclared methods."""
     methods = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 
     assert {path: views.keys() for path, views in app.app.routes.items()} == dict.fromkeys(
@@ -54,8 +54,8 @@ def test_every_method_is_declared() -> None:
 
 
 @pytest.mark.parametrize("kind", RESPONSES)
-def test_gateways_own_answers_are_problems(kind: str) -> None:
-    """They never reach the function: so the gateway itself has to know what to say."""
+def test_gateway_responses_are_problems(kind: str) -> None:
+    """These requests never reach the function, so the gateway's configuration has the bodies."""
     answer = properties(kind)
 
     problem = json.loads(answer["ResponseTemplates"]["application/json"])
@@ -67,7 +67,7 @@ def test_gateways_own_answers_are_problems(kind: str) -> None:
         assert "gatewayresponse.header.Retry-After" in parameters
 
 
-def test_no_answer_has_chalices_shape(api: Api) -> None:
+def test_no_error_has_chalices_format(api: Api) -> None:
     for answer in (
         api.request("POST", "/customers", b"{"),
         api.request("POST", "/customers", b"{}", {"Content-Type": "text/plain"}),
@@ -78,7 +78,7 @@ def test_no_answer_has_chalices_shape(api: Api) -> None:
 
 
 @pytest.mark.parametrize("media_type", ["application/merge-patch+json", "Application/JSON"])
-def test_body_is_read_whatever_chalice_thinks_of_its_type(api: Api, media_type: str) -> None:
+def test_body_is_parsed_regardless_of_chalices_media_types(api: Api, media_type: str) -> None:
     """Chalice's `json_body` is None for both."""
     path = api.post("/customers", ADA).headers["Location"]
 
@@ -87,8 +87,8 @@ def test_body_is_read_whatever_chalice_thinks_of_its_type(api: Api, media_type: 
     assert answer.json_body["locale"] == "en"
 
 
-def test_answer_without_content_has_none(api: Api) -> None:
-    """A body of None would be sent as `null`."""
+def test_response_without_content_has_no_body(api: Api) -> None:
+    """Chalice would send a body of None as `null`."""
     path = api.post("/customers", ADA).headers["Location"]
 
     assert api.get(path, if_none_match="*").body == b""
@@ -96,8 +96,8 @@ def test_answer_without_content_has_none(api: Api) -> None:
     assert api.request("OPTIONS", path).body == b""
 
 
-def test_headers_are_text(api: Api, broken_api: Api) -> None:
-    """A number makes 500 of any answer."""
+def test_header_values_are_strings(api: Api, broken_api: Api) -> None:
+    """With a number as a header value, the gateway returns 500."""
     created = api.post("/customers", ADA)
     unavailable = broken_api.get("/customers")
 
@@ -106,8 +106,8 @@ def test_headers_are_text(api: Api, broken_api: Api) -> None:
         assert {type(value) for value in answer.headers.values()} == {str}
 
 
-def test_type_of_a_body_matters_only_where_there_is_one(api: Api) -> None:
-    """Chalice would refuse a GET for it, and take `*/*` for whatever is asked for."""
+def test_media_type_matters_only_with_a_body(api: Api) -> None:
+    """Chalice would reject a GET with another media type, and accept `*/*` for a body."""
     get = api.request("GET", "/customers", headers={"Content-Type": "text/plain"})
     post = api.request("POST", "/customers", b"{}", {"Content-Type": "*/*"})
 
@@ -115,8 +115,8 @@ def test_type_of_a_body_matters_only_where_there_is_one(api: Api) -> None:
     assert_problem(post, 415, "unsupported-media-type")
 
 
-def test_pages_of_other_origins_see_errors(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Chalice leaves CORS out of 405 and of what it did not expect."""
+def test_errors_have_cors_headers(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chalice omits CORS headers from 405 and from unexpected errors."""
     origin = {"Origin": "https://shop.example.com"}
     monkeypatch.setenv("CORS_ORIGINS", origin["Origin"])
 
@@ -132,14 +132,14 @@ def test_pages_of_other_origins_see_errors(api: Api, monkeypatch: pytest.MonkeyP
         assert answer.headers["Access-Control-Allow-Origin"] == origin["Origin"]
 
 
-def test_head_is_answered_wherever_get_is(api: Api) -> None:
+def test_head_is_supported_like_get(api: Api) -> None:
     for path in ("/customers", "/health", UNKNOWN):
         assert api.request("HEAD", path).status_code == api.get(path).status_code
 
 
 @pytest.mark.usefixtures("api")
-def test_function_answers_head_without_a_body() -> None:
-    """The gateway does not take it away."""
+def test_function_returns_no_body_for_head() -> None:
+    """The gateway doesn't remove the body."""
     asked = event()
     asked["requestContext"]["httpMethod"] = "HEAD"
 
@@ -148,8 +148,8 @@ def test_function_answers_head_without_a_body() -> None:
     assert (answer["statusCode"], answer["body"]) == (200, "")
 
 
-def test_links_have_the_stage(api: Api) -> None:
-    """`request.path` is the route's template."""
+def test_links_contain_the_stage(api: Api) -> None:
+    """Chalice's `request.path` is the route's template."""
     for number in range(2):
         api.post("/customers", ADA | {"email": f"{number}@example.com"})
 
@@ -161,8 +161,8 @@ def test_links_have_the_stage(api: Api) -> None:
 @pytest.mark.parametrize(
     ("path", "server"), [("/prod/openapi.json", "/prod"), ("/openapi.json", "/")]
 )
-def test_document_has_the_stage(path: str, server: str) -> None:
-    """The file can't know it."""
+def test_document_contains_the_stage(path: str, server: str) -> None:
+    """The stage is known only when the document is served."""
     context = {"httpMethod": "GET", "resourcePath": "/openapi.json", "path": path}
 
     answer = app.app(event(requestContext=context), None)
@@ -171,13 +171,13 @@ def test_document_has_the_stage(path: str, server: str) -> None:
 
 
 @pytest.mark.usefixtures("api")
-def test_absent_query_and_headers_are_none() -> None:
+def test_missing_query_and_headers_are_accepted() -> None:
     assert app.app(event(headers=None), None)["statusCode"] == 200
 
 
 @pytest.mark.usefixtures("api")
-def test_header_of_several_lines_is_one_list() -> None:
-    """`headers` has the last line only."""
+def test_header_with_several_lines_is_one_list() -> None:
+    """The event's `headers` contains only the last line."""
     accept = {"Accept": ["application/json", "text/html"]}
 
     answer = app.app(event(headers={"Accept": "text/html"}, multiValueHeaders=accept), None)
@@ -185,8 +185,8 @@ def test_header_of_several_lines_is_one_list() -> None:
     assert answer["statusCode"] == 200
 
 
-def test_plus_in_a_query(api: Api) -> None:
-    """It arrives as a space, unless it was sent as %2B: a number is found both ways."""
+def test_plus_in_a_query_is_accepted_in_phone_numbers(api: Api) -> None:
+    """A plus arrives as a space unless it is sent as %2B; phone numbers match both ways."""
     api.post("/customers", ADA | {"phone": "+442079460000"})
 
     for sent in ("+442079460000", "%2B442079460000"):
@@ -194,23 +194,23 @@ def test_plus_in_a_query(api: Api) -> None:
     assert_problem(api.get("/customers?email=a+b@example.com"), 400, "validation-error")
 
 
-def test_parameter_of_a_path_comes_decoded(api: Api) -> None:
-    """From the real gateway; not from Chalice's local one."""
+def test_path_parameter_is_decoded(api: Api) -> None:
+    """API Gateway decodes path parameters; Chalice's local gateway does not."""
     created = api.post("/customers", ADA)
     escaped = "".join(f"%{ord(character):02X}" for character in created.json_body["id"])
 
     assert api.get(f"/customers/{escaped}").body == created.body
 
 
-def test_no_header_is_sent_that_the_gateway_renames(api: Api) -> None:
+def test_responses_have_no_header_that_the_gateway_renames(api: Api) -> None:
     created = api.post("/customers", ADA)
     path = created.headers["Location"]
     for answer in (created, api.get(path), api.get("/customers"), api.delete(path), api.get(path)):
         assert not REMAPPED & {name.lower() for name in answer.headers}
 
 
-def test_gateways_limits_are_kept(api: Api) -> None:
-    """10,240 bytes of headers in all; 6 MB of body, which grow by a third as base64."""
+def test_responses_stay_within_the_gateways_limits(api: Api) -> None:
+    """The limits are 10,240 bytes of headers and a 6 MB body; base64 adds a third to a body."""
     for number in range(2):
         api.post("/customers", ADA | {"email": f"{number}@example.com"})
 
@@ -221,19 +221,19 @@ def test_gateways_limits_are_kept(api: Api) -> None:
     assert not {"/ping", "/sping"} & app.app.routes.keys()
 
 
-def test_paths_are_those_that_every_gateway_takes() -> None:
-    """No `:restore`, as Google would have it: older gateways refuse the colon."""
+def test_paths_contain_only_portable_characters() -> None:
+    """Google's style would be `:restore`, but older gateways reject the colon."""
     for path in app.app.routes:
         for part in path.strip("/").split("/"):
             assert re.fullmatch(r"[a-zA-Z0-9._-]+|\{[a-z_]+\}", part)
 
 
-def test_document_is_not_the_gateways(api: Api) -> None:
-    """What Chalice tells the gateway is Swagger 2.0, without models."""
+def test_document_is_openapi_3_1(api: Api) -> None:
+    """Chalice generates Swagger 2.0 without models for the gateway."""
     assert api.get("/openapi.json").json_body["openapi"].startswith("3.1")
 
 
-def test_answers_are_compressed_by_a_regional_gateway() -> None:
-    """An edge gateway's proxies would weaken the ETags of what they compress."""
+def test_regional_gateway_compresses_responses() -> None:
+    """The proxies of an edge-optimized gateway would weaken the ETags of compressed responses."""
     assert CONFIG["minimum_compression_size"] <= 1_024
     assert CONFIG["api_gateway_endpoint_type"] == "REGIONAL"

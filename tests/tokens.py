@@ -1,4 +1,4 @@
-"""The issuer of the tests' tokens, its keys published over HTTP."""
+"""The issuer of the tests' tokens, which publishes its keys over HTTP."""
 
 import json
 import os
@@ -25,7 +25,7 @@ class Keys(BaseHTTPRequestHandler):
 
 @cache
 def issuer() -> Issuer:
-    """Return the issuer, which the app is told of by its environment."""
+    """Start the issuer, and set the environment variables that make the app trust it."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Keys)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}"
@@ -40,5 +40,5 @@ def token(*scopes: str) -> str:
 
 @cache
 def stranger() -> Issuer:
-    """Return an issuer of the same name whose keys are not published."""
+    """Return an issuer with the same URL whose keys are not published."""
     return Issuer(Path(tempfile.mkdtemp()), issuer().url)

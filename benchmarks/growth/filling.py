@@ -1,33 +1,40 @@
-"""Ten million customers in minutes: the server makes them itself, of fifty thousand patterns.
+"""Create ten million customers in minutes: the server generates them from fifty thousand patterns.
 
-The patterns are customers of `local.seed`. Each customer has an id, times, email address, phone
-number and external id of its own, and all else of a pattern: status, names, company, address,
-metadata. They come in the order of their ids, over all cores. The keys are taken off before and put
-back after: to sort a key takes a fraction of the time that growing it does. The table is then what
-the migrations make, to the letter, or the load fails.
+The patterns are customers of `local.seed`. Each customer has its own id, timestamps, email address,
+phone number and external id. All other fields come from a pattern: status, names, company, address,
+metadata. The rows are inserted in the order of their ids, on all cores. Indexes are dropped before
+and rebuilt afterwards, because sorting an index takes a fraction of the time of growing it. The
+load fails unless the final table is exactly the one that the migrations create.
 """
 
 import os
 import re
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pymysql
 from tqdm import tqdm
 
-import migrations
-from chalicelib.database import connect
+from benchmarks import servers
 from chalicelib.database.mysql import connection_arguments
-from chalicelib.settings import Settings
 from local import seed
+from local.database_server import DatabaseServer
+from local.engines import ENGINES
 
+ENGINE = ENGINES["mariadb"]  # `keys` reads its files
+BYTES = 1_400
+"""Memory of a customer in bytes, with all indexes."""
 PATTERNS = 50_000
 CHUNK = 50_000
-# in milliseconds since 1970: the first customer came at the start of 2024, the last two years later
+# In milliseconds since 1970. The first customer was created at the start of 2024, the last one two
+# years later.
 FIRST, LAST = 1_704_067_200_000, 1_767_139_200_000
-# Each 10th was changed since, each 50th deleted, and each 2nd came with an Idempotency-Key.
+# Every 10th customer was changed since, every 50th deleted, and every 2nd has an idempotency key.
 FILL = """
 INSERT INTO customers (
     id, version, status, email, phone, given_name, family_name, company_name, external_id,
@@ -57,9 +64,9 @@ FROM (
         FROM seq_{begin}_to_{end}
     ) AS numbers
     STRAIGHT_JOIN customers.patterns ON number = seq * 7919 % {patterns}
-) AS made
+) AS generated
 """
-MAKE_PATTERNS = """
+CREATE_PATTERNS = """
 CREATE TABLE patterns (PRIMARY KEY (number)) ENGINE = InnoDB
 SELECT
     CAST(ROW_NUMBER() OVER (ORDER BY id) - 1 AS INT) AS number,
@@ -68,45 +75,63 @@ SELECT
     time_zone, metadata
 FROM customers
 """
-# what runs before have created
+# Customers that earlier runs have created.
 FORGET = f"DELETE FROM customers WHERE id >= UNHEX('{LAST << 80:032X}')"  # noqa: S608 (a constant)
 PROGRESS = "SHOW GLOBAL STATUS LIKE 'Innodb_onlineddl_pct_progress'"
 
 
-def fill(url: str, sizes: list[int]) -> dict[int, str]:
-    """Make a database of each size beside the one of `url`; return their addresses."""
-    if not answer(url, "SHOW TABLES LIKE 'patterns'"):
-        _migrate(url)
-        seed.load(connect(Settings(database_url=url)), PATTERNS)
-        answer(url, MAKE_PATTERNS)
-    made = {size: f"{url}_{size}" for size in sizes}
-    for size, database in made.items():
-        if not answer(url, f"SHOW DATABASES LIKE 'customers\\_{size}'"):
-            answer(url, f"CREATE DATABASE customers_{size}")
-            _migrate(database)
+@contextmanager
+def running(directory: Path, sizes: list[int]) -> Iterator[tuple[DatabaseServer, dict[int, str]]]:
+    """Run MariaDB with one database per size, all in memory, and yield it and their URLs."""
+    options = {
+        "innodb-buffer-pool-size": str(max(256 << 20, sum(sizes) * BYTES)),
+        "innodb-log-file-size": "4G",
+        "innodb-flush-log-at-trx-commit": "0",
+        "innodb-sort-buffer-size": "64M",
+        "innodb-fill-factor": "90",  # about as full as indexes that have grown
+    }
+    with servers.database(directory, options, ENGINE) as server:
+        urls = _fill(server.url, sizes)
+        for url in tqdm(urls.values(), desc="into memory"):
+            _warm(url)
+        yield server, urls
+
+
+def _warm(url: str) -> None:
+    """Read each index once, completely."""
+    for row in fetch(url, "SHOW KEYS FROM customers WHERE Seq_in_index = 1"):
+        table = f"customers FORCE INDEX ({row[2]})"
+        fetch(url, f"SELECT COUNT(*) FROM {table}")  # noqa: S608 (an index of the migrations)
+
+
+def _fill(url: str, sizes: list[int]) -> dict[int, str]:
+    """Create a database of each size next to the one in `url`. Return their URLs."""
+    if not fetch(url, "SHOW TABLES LIKE 'patterns'"):
+        seed.load(servers.migrate(url), PATTERNS)
+        fetch(url, CREATE_PATTERNS)
+    urls = {size: f"{url}_{size}" for size in sizes}
+    for size, database in urls.items():
+        if not fetch(url, f"SHOW DATABASES LIKE 'customers\\_{size}'"):
+            fetch(url, f"CREATE DATABASE customers_{size}")
+            servers.migrate(database)
             _load(database, size)
-        answer(database, FORGET)
-    return made
-
-
-def _migrate(url: str) -> None:
-    settings = Settings(database_url=url)
-    migrations.apply(connect(settings), connect(settings), migrations.read(), lambda _: None)
+        fetch(database, FORGET)
+    return urls
 
 
 def _load(url: str, customers: int) -> None:
-    wanted = _schema(url)
-    keys = re.findall(r"^ +((?:UNIQUE )?KEY `(\w+)` .+?),?$", wanted, re.MULTILINE)
-    answer(url, f"ALTER TABLE customers {', '.join(f'DROP KEY {name}' for _, name in keys)}")
+    expected_schema = _schema(url)
+    keys = re.findall(r"^ +((?:UNIQUE )?KEY `(\w+)` .+?),?$", expected_schema, re.MULTILINE)
+    fetch(url, f"ALTER TABLE customers {', '.join(f'DROP KEY {name}' for _, name in keys)}")
     _insert(url, customers)
     _watched(url, f"ALTER TABLE customers {', '.join(f'ADD {key}' for key, _ in keys)}")
-    answer(url, "ANALYZE TABLE customers")
-    if _schema(url) != wanted:
-        raise RuntimeError(f"not what the migrations make: {_schema(url)}")
+    fetch(url, "ANALYZE TABLE customers")
+    if _schema(url) != expected_schema:
+        raise RuntimeError(f"the table differs from that of the migrations: {_schema(url)}")
 
 
 def _schema(url: str) -> str:
-    return str(answer(url, "SHOW CREATE TABLE customers")[0][1])
+    return str(fetch(url, "SHOW CREATE TABLE customers")[0][1])
 
 
 def _insert(url: str, customers: int) -> None:
@@ -121,37 +146,29 @@ def _insert(url: str, customers: int) -> None:
 
 def _insert_chunk(url: str, customers: int, begin: int) -> int:
     size = min(CHUNK, customers - begin)
-    statement = FILL.format(
-        first=FIRST,
-        last=LAST,
-        customers=customers,
-        patterns=PATTERNS,
-        begin=begin,
-        end=begin + size - 1,
-    )
-    answer(url, statement)
+    times = {"first": FIRST, "last": LAST}
+    numbers = {"customers": customers, "begin": begin, "end": begin + size - 1}
+    fetch(url, FILL.format(**times, **numbers, patterns=PATTERNS))
     return size
 
 
 def _watched(url: str, statement: str) -> None:
-    """Run the statement, with the progress that the server tells of it."""
+    """Run the statement with a progress bar, fed by the server's progress."""
     with (
         ThreadPoolExecutor(1) as thread,
         tqdm(total=100, desc="keys", bar_format="{l_bar}{bar}| {elapsed}") as bar,
     ):
-        running: Future[Any] = thread.submit(answer, url, statement)
+        running: Future[Any] = thread.submit(fetch, url, statement)
         while not running.done():
             time.sleep(0.5)
-            [(_, hundredths)] = answer(url, PROGRESS)
+            [(_, hundredths)] = fetch(url, PROGRESS)
             bar.update(int(hundredths) / 100 - bar.n)
         running.result()
 
 
-def answer(url: str, statement: str) -> Any:
-    with _session(url) as session, session.cursor() as cursor:
+def fetch(url: str, statement: str) -> Any:
+    """Run a statement without a timeout, and return its rows."""
+    arguments = {**connection_arguments(url), "read_timeout": None}
+    with pymysql.connect(**arguments) as session, session.cursor() as cursor:
         cursor.execute(statement)
         return cursor.fetchall()
-
-
-def _session(url: str) -> "pymysql.Connection[Any]":
-    return pymysql.connect(**connection_arguments(url) | {"read_timeout": None})

@@ -1,4 +1,4 @@
-"""How large the keys of a table are, and how deep: asked of MariaDB, and read in its files."""
+"""The size and depth of a table's indexes, from MariaDB's statistics and data files."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import pymysql
 
 PAGE = 16_384
-# https://dev.mysql.com/doc/internals/en/innodb-page-header.html, behind the 38 bytes of each page
+# https://dev.mysql.com/doc/internals/en/innodb-page-header.html, after the 38-byte page header
 LEVEL = slice(38 + 26, 38 + 28)
 KEYS = """
 SELECT i.name, i.page_no, s.stat_value
@@ -20,28 +20,26 @@ ORDER BY i.index_id
 
 
 class Key(NamedTuple):
-    """A B-tree: the bytes of its pages, and on how many levels they are."""
+    """A B-tree: the size of its pages in bytes, and its number of levels."""
 
     size: int
     depth: int
 
 
 def read(server: Path, database: str) -> dict[str, Key]:
-    """Return the keys of `customers`, the primary key first: that one is the rows themselves."""
+    """Return the indexes of `customers`. The first is the primary key, which contains the rows."""
     data = server / "data"
     with (
         pymysql.connect(user="root", unix_socket=str(data / "server.sock")) as session,
         session.cursor() as cursor,
     ):
-        cursor.execute(f"FLUSH TABLES `{database}`.customers FOR EXPORT")  # into its file
+        # writes the pages to the table's file
+        cursor.execute(f"FLUSH TABLES `{database}`.customers FOR EXPORT")
         cursor.execute("UNLOCK TABLES")
         cursor.execute(KEYS, {"database": database})
         file = data / database / "customers.ibd"
-        return {name: Key(pages * PAGE, _depth(file, root)) for name, root, pages in _rows(cursor)}
-
-
-def _rows(cursor: Any) -> Any:
-    return cursor.fetchall()
+        rows: Any = cursor.fetchall()
+    return {name: Key(pages * PAGE, _depth(file, root)) for name, root, pages in rows}
 
 
 def _depth(file: Path, root: int) -> int:

@@ -1,24 +1,25 @@
-"""How long requests take, those of one client and those of many at once."""
+"""Measure the duration of requests, with one client and with many."""
 
 import itertools
 import multiprocessing
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from multiprocessing.synchronize import Barrier
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from benchmarks.growth.filling import FIRST, LAST
-from benchmarks.growth.requests import REQUESTS, Prepare
-from chalicelib.database import Row, connect
+from benchmarks.growth.requests import REQUESTS, Call, Prepare, Sample
+from chalicelib.database import Database, connect
 from chalicelib.settings import Settings
 
 CLIENTS = 32
 SAMPLES = 1_000
 SLICE = 4
-"""Calls of each client in a turn, where there are many."""
-LEAST = 5
-"""Calls that a median is made of, however long they take."""
+"""Calls of each client in a turn, with many clients."""
+MIN_CALLS = 5
+"""Minimum number of calls for a median, regardless of their duration."""
 
 SAMPLE = """
 SELECT id, email, phone, external_id, name, updated_at
@@ -28,78 +29,91 @@ ORDER BY id LIMIT 1
 """
 
 
-class Place(NamedTuple):
-    """A database, and some of the customers that are there."""
+class Sampled(NamedTuple):
+    """A database, and some of its customers."""
 
     url: str
-    samples: list[Row]
+    samples: list[Sample]
 
-    def one(self) -> Row:
-        return random.choice(self.samples)  # noqa: S311 (no secret)
+    def customer(self) -> Sample:
+        return random.choice(self.samples)  # noqa: S311 (not a secret)
 
 
 class Measured(NamedTuple):
-    """Milliseconds of calls: until the answer was there, and of the database's processor."""
+    """Milliseconds of calls: until the response, and of the database's CPU time."""
 
-    took: list[float]
-    worked: list[float]
+    durations: list[float]
+    cpu_times: list[float]
 
 
 Results = dict[str, dict[int, Measured]]
 
 
-def sample(url: str) -> Place:
-    """Choose customers at random, from all times; the last ones may have none behind them."""
+def sample(url: str) -> Sampled:
+    """Choose customers at random from all times. The last ones may have none after them."""
     database = connect(Settings(database_url=url))
     moments = (random.randrange(FIRST, LAST) for _ in range(SAMPLES))  # noqa: S311
-    found = (database.fetch_one(SAMPLE, id=(each << 80).to_bytes(16, "big")) for each in moments)
-    return Place(url, [row for row in found if row])
+    ids = ((moment << 80).to_bytes(16, "big") for moment in moments)
+    rows: Iterable[Any] = (database.fetch_one(SAMPLE, id=customer_id) for customer_id in ids)
+    return Sampled(url, [Sample(**{**row, "id": UUID(bytes=row["id"])}) for row in rows if row])
 
 
-def alone(prepare: Prepare, places: Mapping[int, Place], seconds: float, pid: int) -> Any:
-    """Measure one client's calls, for so many seconds."""
-    databases = {size: connect(Settings(database_url=place.url)) for size, place in places.items()}
-    measured = {size: Measured([], []) for size in places}
+def alone(prepare: Prepare, databases: Mapping[int, Sampled], seconds: float, pid: int) -> Any:
+    """Measure the calls of one client for this time."""
+    connections = _connect(databases)
+    measured = {size: Measured([], []) for size in databases}
     until = time.monotonic() + seconds
-    while time.monotonic() < until or len(measured[min(places)].took) < LEAST:
-        for size, place in random.sample([*places.items()], len(places)):
-            call = prepare(place.one())
-            worked, started = _worked(pid), time.perf_counter()
-            call(databases[size])
-            measured[size].took.append((time.perf_counter() - started) * 1000)
-            measured[size].worked.append((_worked(pid) - worked) * 1000)
+    while time.monotonic() < until or len(measured[min(databases)].durations) < MIN_CALLS:
+        for size, sampled in random.sample([*databases.items()], len(databases)):
+            call = prepare(sampled.customer())
+            before = _cpu_seconds(pid)
+            measured[size].durations.append(milliseconds(call, connections[size]))
+            measured[size].cpu_times.append((_cpu_seconds(pid) - before) * 1000)
     return measured
 
 
-def _worked(pid: int) -> float:
-    """Return the seconds of processor time that a process has had, to the nanosecond.
+def milliseconds(call: Call, database: Database) -> float:
+    """Return the duration of a call."""
+    started = time.perf_counter()
+    call(database)
+    return (time.perf_counter() - started) * 1000
 
-    The number of its clock is made as in glibc's clock_getcpuclockid.
+
+def _connect(databases: Mapping[int, Sampled]) -> dict[int, Database]:
+    return {
+        size: connect(Settings(database_url=sampled.url)) for size, sampled in databases.items()
+    }
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Return the CPU seconds of a process, with nanosecond resolution.
+
+    Computes the clock's number as glibc's clock_getcpuclockid does.
     """
     return time.clock_gettime(~pid << 3 | 2)
 
 
 class Clients:
-    """Many clients, each a process with a connection to each database, that call at once."""
+    """Many clients that call at once. Each is a process with a connection to each database."""
 
-    def __init__(self, places: Mapping[int, Place], pid: int) -> None:
-        self._sizes = list(places)
+    def __init__(self, databases: Mapping[int, Sampled], pid: int) -> None:
+        self._sizes = list(databases)
         self._pid = pid
         self._pool = multiprocessing.Pool(
-            CLIENTS, _become_client, (places, multiprocessing.Barrier(CLIENTS))
+            CLIENTS, _become_client, (databases, multiprocessing.Barrier(CLIENTS))
         )
 
     def measure(self, name: str, seconds: float) -> dict[int, Measured]:
-        """Measure the calls of all, for so many seconds."""
+        """Measure the calls of all clients for this time."""
         measured = {size: Measured([], []) for size in self._sizes}
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             for size in self._sizes:
-                worked = _worked(self._pid)
+                before = _cpu_seconds(self._pid)
                 times = self._pool.map(_call_at_once, [(name, size)] * CLIENTS, chunksize=1)
-                each = (_worked(self._pid) - worked) / (CLIENTS * SLICE)
-                measured[size].took.extend(itertools.chain(*times))
-                measured[size].worked.append(each * 1000)
+                seconds_per_call = (_cpu_seconds(self._pid) - before) / (CLIENTS * SLICE)
+                measured[size].durations.extend(itertools.chain(*times))
+                measured[size].cpu_times.append(seconds_per_call * 1000)
         return measured
 
     def close(self) -> None:
@@ -110,22 +124,15 @@ class Clients:
 _client: dict[str, Any] = {}
 
 
-def _become_client(places: Mapping[int, Place], barrier: Barrier) -> None:
-    random.seed()  # or all of them would choose the same
-    urls = {size: place.url for size, place in places.items()}
-    databases = {size: connect(Settings(database_url=url)) for size, url in urls.items()}
-    _client.update(places=places, barrier=barrier, databases=databases)
+def _become_client(databases: Mapping[int, Sampled], barrier: Barrier) -> None:
+    random.seed()  # otherwise all clients would choose the same customers
+    _client.update(databases=databases, barrier=barrier, connections=_connect(databases))
 
 
 def _call_at_once(task: tuple[str, int]) -> list[float]:
     name, size = task
-    database, place = _client["databases"][size], _client["places"][size]
-    calls = [REQUESTS[name](place.one()) for _ in range(SLICE)]
+    database, sampled = _client["connections"][size], _client["databases"][size]
+    calls = [REQUESTS[name](sampled.customer()) for _ in range(SLICE)]
     database.ping()
     _client["barrier"].wait()
-    times = []
-    for call in calls:
-        started = time.perf_counter()
-        call(database)
-        times.append((time.perf_counter() - started) * 1000)
-    return times
+    return [milliseconds(call, database) for call in calls]

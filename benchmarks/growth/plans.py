@@ -1,9 +1,9 @@
-"""What the database makes of requests: the keys that it walks, and how much it reads of them."""
+"""Query plans of requests: the indexes that the database uses, and the entries that it reads."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.growth.measuring import Place
+from benchmarks.growth.measuring import Sampled
 from benchmarks.growth.requests import Prepare
 from chalicelib.database import Database, Row, Value, connect
 from chalicelib.settings import Settings
@@ -11,8 +11,8 @@ from chalicelib.settings import Settings
 CALLS = 20
 
 
-class Recorded(Database):
-    """A database that remembers the statements it was given."""
+class Recorder(Database):
+    """A database that records its statements."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -28,21 +28,21 @@ class Recorded(Database):
         return [], self._database.execute(sql, **parameters)
 
 
-def explain(prepare: Prepare, place: Place) -> tuple[str, float]:
-    """Return the keys that a request walks, and how many entries it reads of them."""
-    database = connect(Settings(database_url=place.url))
+def explain(prepare: Prepare, sampled: Sampled) -> tuple[str, float]:
+    """Return the indexes that a request uses, and the number of entries that it reads."""
+    database = connect(Settings(database_url=sampled.url))
     before = _read(database)
     for _ in range(CALLS):
-        recorded = Recorded(database)
-        prepare(place.one())(recorded)
+        recorder = Recorder(database)
+        prepare(sampled.customer())(recorder)
     read = (_read(database) - before) / CALLS
     plans = [
         row
-        for sql, parameters in recorded.statements
+        for sql, parameters in recorder.statements
         for row in database.fetch_all(f"EXPLAIN {sql}", **parameters)
     ]
-    walked = (f"{row['key']!s} ({row['type']!s})" for row in plans if row["key"])
-    return ", ".join(dict.fromkeys(walked)).replace("ix_customers_", ""), read
+    used = (f"{row['key']!s} ({row['type']!s})" for row in plans if row["key"])
+    return ", ".join(dict.fromkeys(used)).replace("ix_customers_", ""), read
 
 
 def _read(database: Database) -> int:

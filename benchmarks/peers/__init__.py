@@ -1,5 +1,5 @@
-"""The same three operations as others would write them, each as its own documentation has it.
+"""The same three operations in other frameworks, each written as its documentation recommends.
 
-All of them read and write the same columns, and take the same six members of a customer: an email
+All of them read and write the same columns, and accept the same six fields of a customer: an email
 address (required), up to three names (one required), a phone number and a status.
 """

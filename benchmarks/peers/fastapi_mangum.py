@@ -3,7 +3,6 @@
 https://fastapi.tiangolo.com/tutorial/ and https://mangum.fastapiexpert.com/
 """
 
-import os
 import uuid
 from typing import Annotated
 
@@ -12,23 +11,23 @@ from fastapi import FastAPI, HTTPException, Query
 from mangum import Mangum
 
 from benchmarks.peers.models import Customer, NewCustomer
-from benchmarks.peers.rules import GET, INSERT, LIST, customers, parameters
+from benchmarks.peers.rules import GET, INSERT, LIST, by_boto3
 
 app = FastAPI()
-client = boto3.client("rds-data")
+execute = by_boto3(boto3.client("rds-data"))
 
 
 @app.get("/customers/{customer_id}")
 def get_customer(customer_id: str) -> Customer:
-    found = execute(GET, id=customer_id)
-    if not found:
+    rows = execute(GET, id=customer_id)
+    if not rows:
         raise HTTPException(status_code=404)
-    return Customer(**found[0])
+    return Customer(**rows[0])
 
 
 @app.get("/customers")
 def list_customers(limit: Annotated[int, Query(ge=1, le=100)] = 20) -> list[Customer]:
-    return [Customer(**each) for each in execute(LIST, rows=limit)]
+    return [Customer(**row) for row in execute(LIST, rows=limit)]
 
 
 @app.post("/customers", status_code=201)
@@ -36,17 +35,6 @@ def create_customer(new: NewCustomer) -> dict:
     customer = {"id": str(uuid.uuid4()), **new.model_dump()}
     execute(INSERT, **customer)
     return customer
-
-
-def execute(sql, **values):
-    said = client.execute_statement(
-        resourceArn=os.environ["DATABASE_RESOURCE_ARN"],
-        secretArn=os.environ["DATABASE_SECRET_ARN"],
-        database="customers",
-        sql=sql,
-        parameters=parameters(values),
-    )
-    return customers(said)
 
 
 handler = Mangum(app, lifespan="off")

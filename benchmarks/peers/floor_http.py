@@ -1,4 +1,4 @@
-"""The floor with http.client in the place of the bare socket."""
+"""The floor with http.client instead of the bare socket."""
 
 from http.client import HTTPConnection
 

@@ -1,4 +1,4 @@
-"""A customer as pydantic has it.
+"""A customer as a pydantic model.
 
 https://docs.pydantic.dev/latest/concepts/models/
 """
@@ -30,7 +30,7 @@ class NewCustomer(BaseModel):
 
 
 class Customer(BaseModel):
-    """What is answered: it comes from the database, and is not validated again."""
+    """The response body. It comes from the database, so it is not validated again."""
 
     id: str
     version: int

@@ -3,7 +3,6 @@
 https://docs.aws.amazon.com/powertools/python/latest/core/event_handler/api_gateway/
 """
 
-import os
 import uuid
 from typing import Annotated
 
@@ -15,24 +14,24 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.logging import correlation_paths
 
 from benchmarks.peers.models import Customer, NewCustomer
-from benchmarks.peers.rules import GET, INSERT, LIST, customers, parameters
+from benchmarks.peers.rules import GET, INSERT, LIST, by_boto3
 
 app = APIGatewayRestResolver(enable_validation=True)
 logger = Logger(service="customers")
-client = boto3.client("rds-data")
+execute = by_boto3(boto3.client("rds-data"))
 
 
 @app.get("/customers/<customer_id>")
 def get_customer(customer_id: str) -> Customer:
-    found = execute(GET, id=customer_id)
-    if not found:
+    rows = execute(GET, id=customer_id)
+    if not rows:
         raise NotFoundError
-    return Customer(**found[0])
+    return Customer(**rows[0])
 
 
 @app.get("/customers")
 def list_customers(limit: Annotated[int, Query(ge=1, le=100)] = 20) -> list[Customer]:
-    return [Customer(**each) for each in execute(LIST, rows=limit)]
+    return [Customer(**row) for row in execute(LIST, rows=limit)]
 
 
 @app.post("/customers")
@@ -44,17 +43,6 @@ def create_customer(new: NewCustomer) -> tuple[dict, int]:
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_REST)
 def handler(event, context):
-    answer = app.resolve(event, context)
-    logger.info("answered", extra={"status": answer["statusCode"]})
-    return answer
-
-
-def execute(sql, **values):
-    said = client.execute_statement(
-        resourceArn=os.environ["DATABASE_RESOURCE_ARN"],
-        secretArn=os.environ["DATABASE_SECRET_ARN"],
-        database="customers",
-        sql=sql,
-        parameters=parameters(values),
-    )
-    return customers(said)
+    response = app.resolve(event, context)
+    logger.info("responded", extra={"status": response["statusCode"]})
+    return response

@@ -1,10 +1,10 @@
-"""Chalice as it is commonly written: marshmallow, boto3's client, and X-Ray on all that it knows.
+"""Chalice as commonly written: marshmallow, boto3's client, and X-Ray patching everything it can.
 
-https://aws.github.io/chalice/ and https://docs.aws.amazon.com/xray/latest/devguide/xray-sdk-python-patching.html
+https://aws.github.io/chalice/ and
+https://docs.aws.amazon.com/xray/latest/devguide/xray-sdk-python-patching.html
 """
 
 import logging
-import os
 import uuid
 
 import boto3
@@ -12,14 +12,14 @@ from aws_xray_sdk.core import patch_all
 from chalice import BadRequestError, Chalice, NotFoundError, Response
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from benchmarks.peers.rules import GET, INSERT, LIST, customers, parameters
+from benchmarks.peers.rules import GET, INSERT, LIST, by_boto3
 
 patch_all()
 
 app = Chalice(app_name="customers")
 app.log.setLevel(logging.INFO)
 handler = app
-client = boto3.client("rds-data")
+execute = by_boto3(boto3.client("rds-data"))
 
 
 class NewCustomer(Schema):
@@ -38,10 +38,10 @@ class NewCustomer(Schema):
 
 @app.route("/customers/{customer_id}")
 def get_customer(customer_id):
-    found = execute(GET, id=customer_id)
-    if not found:
+    rows = execute(GET, id=customer_id)
+    if not rows:
         raise NotFoundError(customer_id)
-    return found[0]
+    return rows[0]
 
 
 @app.route("/customers")
@@ -60,14 +60,3 @@ def create_customer():
     execute(INSERT, **customer)
     app.log.info("created %s", customer["id"])
     return Response(customer, status_code=201)
-
-
-def execute(sql, **values):
-    said = client.execute_statement(
-        resourceArn=os.environ["DATABASE_RESOURCE_ARN"],
-        secretArn=os.environ["DATABASE_SECRET_ARN"],
-        database="customers",
-        sql=sql,
-        parameters=parameters(values),
-    )
-    return customers(said)

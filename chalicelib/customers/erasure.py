@@ -75,7 +75,7 @@ def _erase_due(
     try:
         database.execute_guarded(sql, updated_at=now, fingerprint=None, **named)
     except DatabaseError as error:
-        if error.is_unclear:
+        if error.is_outcome_unknown:
             return error
         raise
     return None

@@ -29,7 +29,7 @@ class Database(ABC):
 
     def fetch_all(self, sql: str, /, **parameters: Value) -> list[Row]:
         """Return all rows of a query."""
-        return self._checked_run(sql, parameters, Attempts(is_harmless=True))[0]
+        return self._checked_run(sql, parameters, Attempts(is_idempotent=True))[0]
 
     def fetch_one(self, sql: str, /, **parameters: Value) -> Row | None:
         """Return the first row of a query, or None."""
@@ -37,17 +37,17 @@ class Database(ABC):
 
     def execute(self, sql: str, /, **parameters: Value) -> int:
         """Run a statement. Returns the number of rows that it matched, changed or not."""
-        return self._checked_run(sql, parameters, Attempts(is_harmless=False))[1]
+        return self._checked_run(sql, parameters, Attempts(is_idempotent=False))[1]
 
     def execute_guarded(self, sql: str, /, **parameters: Value) -> int:
         """Run an idempotent statement, one that a unique key or a version condition guards.
 
         If an attempt's outcome is unknown, and no later attempt matched a row, it stays unknown.
         """
-        attempts = Attempts(is_harmless=True)
+        attempts = Attempts(is_idempotent=True)
         matched = self._checked_run(sql, parameters, attempts)[1]
-        if attempts.unclear and not matched:
-            raise attempts.unclear
+        if attempts.unknown and not matched:
+            raise attempts.unknown
         return matched
 
     def ping(self) -> None:

@@ -42,7 +42,7 @@ _THROTTLED = {"Throttling", "ThrottlingException"}
 
 # Aurora's format is `...Error code: 1062; SQLState: 23000`, version 1's `Database error code:
 # 1062.`
-_CODE = re.compile(r"error code: (\d+)", re.IGNORECASE)
+_CODE = r"error code: (\d+)"
 
 
 class DataApi(Database):
@@ -124,7 +124,7 @@ def _from_answer(error: ErrorAnswer) -> DatabaseError:
         return DatabaseUnavailable(name)
     if name == "StatementTimeoutException":
         return StatementTimeout(name)
-    if code := _CODE.search(error.response["Error"].get("Message") or ""):
+    if code := re.search(_CODE, error.response["Error"].get("Message") or "", re.IGNORECASE):
         return error_for(int(code[1]))
     # MySQL's errors always have a number; without a number, the response was truncated or
     # malformed.

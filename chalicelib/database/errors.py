@@ -13,8 +13,8 @@
         ├── LockTimeout             waited too long for another transaction's lock
         └── Deadlock                rolled back to resolve a deadlock
 
-After an error that `is_unclear`, the outcome of a write is unknown. After any other error, the
-write was not applied. No error contains the server's message, because it may contain personal data.
+After an error with `is_outcome_unknown`, a write may have been applied. After any other error, it
+was not. No error contains the server's message, because it may contain personal data.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ class DatabaseError(Exception):
 
     status: ClassVar[int] = 500
     retry_after: ClassVar[int | None] = None
-    is_unclear: ClassVar[bool] = False
+    is_outcome_unknown: ClassVar[bool] = False
 
     def __init__(self, reason: str, code: int | None = None) -> None:
         super().__init__(reason)
@@ -54,13 +54,13 @@ class DatabaseUnavailable(DatabaseError):
     """The connection to the database was lost. The outcome of a write is unknown."""
 
     retry_after = 2
-    is_unclear = True
+    is_outcome_unknown = True
 
 
 class StatementNotBegun(DatabaseUnavailable):
     """The database is unreachable, or accepts no more connections, or no writes."""
 
-    is_unclear = False
+    is_outcome_unknown = False
 
 
 class DatabaseThrottled(StatementNotBegun):
@@ -80,7 +80,7 @@ class StatementTimeout(DatabaseError):
     """The statement timed out. The outcome of a write is unknown."""
 
     retry_after = 2
-    is_unclear = True
+    is_outcome_unknown = True
 
 
 class LockTimeout(DatabaseError):

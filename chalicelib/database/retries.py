@@ -55,29 +55,29 @@ def seconds_left() -> float:
 
 
 class Attempts:
-    """The attempts at one statement. `unclear` is the first error with an unknown outcome."""
+    """The attempts at one statement. `unknown` is the first error with an unknown outcome."""
 
-    def __init__(self, *, is_harmless: bool) -> None:
+    def __init__(self, *, is_idempotent: bool) -> None:
         self.number = 1
-        self.unclear: DatabaseError | None = None
-        self._is_harmless = is_harmless
+        self.unknown: DatabaseError | None = None
+        self._is_idempotent = is_idempotent
         self._failures = 0
         self._end = 0.0
 
     def wait(self, error: DatabaseError) -> None:
-        """Wait for the next attempt. Raises the error, or `unclear`, if none is left."""
+        """Wait for the next attempt. Raises the error, or `unknown`, if none is left."""
         self._end = self._end or time.monotonic() + seconds_left()
-        if error.is_unclear and not self.unclear:
-            self.unclear = error
+        if error.is_outcome_unknown and not self.unknown:
+            self.unknown = error
         self._failures += not isinstance(error, DatabaseResuming)
         pause = _pause(self.number)
         if not self._may_repeat(error) or time.monotonic() + pause > self._end:
-            raise self.unclear or error
+            raise self.unknown or error
         time.sleep(pause)
         self.number += 1
 
     def _may_repeat(self, error: DatabaseError) -> bool:
-        is_allowed = self._is_harmless or not error.is_unclear
+        is_allowed = self._is_idempotent or not error.is_outcome_unknown
         return error.retry_after is not None and is_allowed and self._failures < MAX_ATTEMPTS
 
 

@@ -112,7 +112,7 @@ def run_write(
     try:
         return run(sql, **parameters)
     except DatabaseError as error:
-        if error.is_unclear and _was_applied(database, table, parameters):
+        if error.is_outcome_unknown and _was_applied(database, table, parameters):
             return 1
         raise
 

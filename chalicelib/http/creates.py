@@ -79,7 +79,7 @@ def _insert(
     try:
         database.execute_guarded(sql, **parameters)
     except DatabaseError as error:
-        if not error.is_unclear or not tables.is_stored(
+        if not error.is_outcome_unknown or not tables.is_stored(
             database, resource.table, parameters["id_0"]
         ):
             raise

@@ -17,6 +17,8 @@ from typing import NamedTuple
 from chalicelib.database import Value
 from chalicelib.http.problems import IdempotencyKeyReused, invalid
 
+# json.dumps with arguments creates an encoder for each call
+_to_canonical = json.JSONEncoder(sort_keys=True).encode
 _KEY = re.compile(r'"([\x20\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
 
 
@@ -61,5 +63,5 @@ def to_stored(secret: bytes | None, body: Iterable[object]) -> Stored:
     """Return the stored form of the secret and of the validated body."""
     if secret is None:
         return Stored()
-    canonical = json.dumps(list(body), sort_keys=True).encode()
+    canonical = _to_canonical(list(body)).encode()
     return Stored(hashlib.sha256(secret).digest(), hmac.digest(secret, canonical, "sha256"))

@@ -8,8 +8,9 @@ from chalicelib.http.problems import PreconditionFailed, invalid
 
 MAX_ETAGS = 20
 
-_ENTITY_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
-_OUR_TAG = re.compile(r'"v([1-9][0-9]{0,9})(?:\.[a-z_.]+)?"', re.ASCII)
+# compiled on first use, because a cold start seldom needs them
+_ENTITY_TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
+_OUR_TAG = r'"v([1-9][0-9]{0,9})(?:\.[a-z_.]+)?"'
 
 
 class Intent(NamedTuple):
@@ -48,7 +49,7 @@ def parse_if_match(value: str | None) -> Collection[int] | None:
     if value is None or value.strip() == "*":
         return None
     tags = _parse_tags("If-Match", value)
-    return {int(ours[1]) for tag in tags if (ours := _OUR_TAG.fullmatch(tag))}
+    return {int(ours[1]) for tag in tags if (ours := re.fullmatch(_OUR_TAG, tag, re.ASCII))}
 
 
 def single_version(versions: Collection[int] | None) -> int | None:
@@ -78,8 +79,8 @@ def reject_if_none_match(value: str) -> None:
 
 
 def _parse_tags(header: str, value: str) -> list[str]:
-    tags = _ENTITY_TAG.findall(value)
-    if not tags or _ENTITY_TAG.sub("", value).strip(" \t,"):
+    tags = re.findall(_ENTITY_TAG, value)
+    if not tags or re.sub(_ENTITY_TAG, "", value).strip(" \t,"):
         message = 'entity-tag: Must be the ETag of a response, such as "v1", or *.'
         raise invalid("header", [(header, message)])
     if len(tags) > MAX_ETAGS:

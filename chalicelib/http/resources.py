@@ -66,6 +66,9 @@ class Unique(NamedTuple):
     column: str
     key: Callable[[str], str] = str
 
+    def to_column(self, value: str | None) -> str | None:
+        return None if value is None else self.key(value)
+
 
 class Resource:
     """A kind of resource, such as orders.
@@ -94,6 +97,8 @@ class Resource:
         codecs = {"id": IDENTIFIER, "version": VERSION, **dict.fromkeys(TIMES, TIME)}
         codecs |= {field.name: field.codec for field in fields}
         self._codecs = {name: codecs[name] for name in self.columns}
+        self._sources = {name: (name, codec.to_column) for name, codec in self._codecs.items()}
+        self._sources |= {name: (one.field, one.to_column) for name, one in self.derived.items()}
         self._sql = {name: codec.sql.format(column=f"`{name}`") for name, codec in codecs.items()}
         self._sql["created_at"] = CREATED_AT_SQL
 
@@ -136,7 +141,11 @@ class Resource:
 
     def to_row(self, document: Fields, columns: Iterable[str]) -> dict[str, Value]:
         """Return the values of the columns, from a document that has the fields for them."""
-        return {column: self._value(document, column) for column in columns}
+        row = {}
+        for column in columns:
+            field, to_column = self._sources[column]
+            row[column] = to_column(document[field])
+        return row
 
     def select(self, names: Collection[str]) -> str:
         """Return the SQL of a resource's JSON text, limited to the named fields, AS `document`.
@@ -158,13 +167,6 @@ class Resource:
             f"The {self.name} has changed: its version doesn't match If-Match."
             f" Fetch the {self.name} and reapply your change."
         )
-
-    def _value(self, document: Fields, column: str) -> Value:
-        if codec := self._codecs.get(column):
-            return codec.to_column(document[column])
-        unique = self.derived[column]
-        value = document[unique.field]
-        return None if value is None else unique.key(value)
 
 
 def read_texts(rows: Iterable[Row]) -> str:

@@ -56,8 +56,7 @@ class Batch(JSONObject):
     def _has_no_duplicates(self, batch: dict[str, Any], **_: Any) -> None:
         errors: dict[int, dict[str, list[str]]] = {}
         for unique in self.unique:
-            values = [item[unique.field] for item in batch["items"]]
-            keys = [None if value is None else unique.key(value) for value in values]
+            keys = [unique.to_column(item[unique.field]) for item in batch["items"]]
             for n, first in _find_duplicates(keys):
                 errors.setdefault(n, {})[unique.field] = [f"repeated: Duplicates item {first}."]
         if errors:

@@ -21,7 +21,7 @@ DOCS = "docs/"
 OUTSIDE = {
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
-    "SECURITY.md": "reporting.md",
+    ".github/SECURITY.md": "reporting.md",
     "load/README.md": "load.md",
 }
 """The pages outside docs/, by their path in the repository, with their path in the site."""

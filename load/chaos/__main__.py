@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from random import Random
 from typing import NoReturn
@@ -54,9 +54,10 @@ def main() -> int:
 
 def _run(directory: Path, arguments: argparse.Namespace) -> int:
     reading, was_interrupted, began = None, False, now()
-    with Log(directory / "history.jsonl") as log:
+    with closing(Log(directory / "history.jsonl")) as log:
         try:
-            with Service(directory, idempotency=arguments.idempotency) as service:
+            with closing(Service(directory, idempotency=arguments.idempotency)) as service:
+                service.start()
                 began = now()
                 _torment(service, log, arguments)
                 reading = _read(service, log)

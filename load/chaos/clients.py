@@ -9,8 +9,9 @@ from http import HTTPStatus
 from random import Random
 from typing import Any
 
-from load.chaos.connection import Connection, Request, Response
+from load.chaos.connection import Connection, Request
 from load.chaos.history import PAGE, SUCCESS, Attempt, Log, Operation, Seen, now
+from load.traffic.mix import Response
 
 HOW_MANY = 10
 POOL = 25

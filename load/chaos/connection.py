@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 
+from load.traffic.mix import Response
+
 PATIENCE = 3.0
 """Seconds that a client waits for a response."""
 
@@ -17,16 +19,8 @@ class Request:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True)
-class Response:
-    """A response. Status 0 means no response, or an incomplete one."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-
 NOTHING = Response(0, {}, b"")
+"""No response, or an incomplete one."""
 
 
 class Connection:

@@ -11,8 +11,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 READS = {"read": 200, "list": 200}
 CHANGES = {"replace": 200, "patch": 200, "minimal": 204, "delete": 204}
@@ -126,15 +125,7 @@ class Log:
             self._file.write(line + "\n")
             (self.operations if isinstance(event, Operation) else self.faults).append(event)  # type: ignore[arg-type]
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self._file.close()
 
 

@@ -7,6 +7,7 @@ from html import escape
 from load.chaos.availability import successes
 from load.chaos.history import Fault, Operation
 from load.chaos.nemesis import API_KILLED, BOTH_KILLED, DATABASE_KILLED, FROZEN
+from load.plots import document
 
 WIDTH, LEFT, RIGHT, TOP, HEIGHT, LANE = 860, 120, 10, 40, 180, 22
 STEPS = (1, 5, 10, 30, 60)
@@ -36,14 +37,8 @@ def draw(operations: Sequence[Operation], faults: Sequence[Fault]) -> str:
     marks = [_lane(name, n, faults, begin, scale) for n, name in enumerate([*LANES, OTHERS])]
     height = TOP + HEIGHT + 30 + LANE * (len(LANES) + 1)
     title = "Successful operations per second, while parts of the service are killed"
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">\n'
-        f"<style>{STYLE}</style>\n<title>{title}</title>\n"
-        f'<text class="title" x="0" y="18">{title}</text>\n'
-        f"{_line(successes(operations), begin, seconds, scale)}\n{_axis(seconds, scale)}\n"
-        + "\n".join(marks)
-        + "\n</svg>\n"
-    )
+    content = [_line(successes(operations), begin, seconds, scale), _axis(seconds, scale), *marks]
+    return document(title, STYLE, (WIDTH, height), content)
 
 
 def _line(moments: Sequence[float], begin: float, seconds: int, scale: float) -> str:

@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from uuid import UUID
 
 import pymysql
@@ -34,7 +33,7 @@ ALLOW_DUPLICATES = "ALTER TABLE customers DROP KEY uq_customers_email_live"
 
 
 class Service:
-    """Context manager: a database, the Data API server with fault injection, and the API.
+    """A database, the Data API server with fault injection, and the API, from `start` to `close`.
 
     Without idempotency, the API ignores the keys of creates, and email addresses need not be
     unique.
@@ -49,23 +48,8 @@ class Service:
         self._starts = 0
         self._api: Child | None = None
 
-    def __enter__(self) -> Self:
-        try:
-            self._start()
-        except BaseException:
-            self._exit.close()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._exit.close()
-
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Start everything. Raises LocalError if a part does not start."""
         issuer = self._exit.enter_context(_publishing(self._directory))
         self._issuer = issuer
         self._exit.callback(self._database.stop)
@@ -80,6 +64,9 @@ class Service:
             self._ask(ALLOW_DUPLICATES)
         self._exit.callback(self._stop_api)
         self.start_api()
+
+    def close(self) -> None:
+        self._exit.close()
 
     def _environment_of(self, issuer: str) -> dict[str, str]:
         others = {name: value for name, value in os.environ.items() if "DATABASE_" not in name}

@@ -39,6 +39,21 @@ CUSTOMER: dict[str, Any] = {
     "metadata": {"zqm": "zqm"},
     "status": "active",
 }
+# Valid values of the query parameters of a list.
+QUERY = {
+    "limit": "1",
+    "sort": "updated_at",
+    "email": CUSTOMER["email"],
+    "phone": CUSTOMER["phone"],
+    "external_id": CUSTOMER["external_id"],
+    "status": "active",
+    "created_after": "2020-01-01T00:00:00Z",
+    "created_before": "2035-01-01T00:00:00Z",
+    "updated_after": "2020-01-01T00:00:00Z",
+    "q": "zqm",
+    "include_deleted": "true",
+    "fields": "id,email",
+}
 NEW = CUSTOMER | {"email": "zqm.new@example.com", "external_id": None}
 KEY = "zqm-key"
 HEADERS = {
@@ -152,19 +167,10 @@ def _reads() -> Iterator[Case]:
 
 
 def _lists() -> Iterator[Case]:
-    given = {
-        "limit": "1",
-        "sort": "updated_at",
-        "email": CUSTOMER["email"],
-        "phone": CUSTOMER["phone"],
-        "external_id": CUSTOMER["external_id"],
-        "status": "active",
+    given = QUERY | {
         "created_after": "2020-01-01T00:00:00.123456789Z",
         "created_before": "2035-01-01T00:00:00+23:59",
         "updated_after": "2020-01-01T00:00:00 01:00",
-        "q": "zqm",
-        "include_deleted": "true",
-        "fields": "id,email",
     }
     for name, value in given.items():
         yield request("GET", "/customers", query={name: [value]})

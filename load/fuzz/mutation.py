@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from chalicelib.http.routing import METHODS
-from load.fuzz.cases import KNOWN, SCOPES, Case, JSONValue
+from load.fuzz.cases import KNOWN, QUERY, SCOPES, Case, JSONValue
 from load.fuzz.possible import is_possible
 
 ODD: tuple[JSONValue, ...] = (
@@ -26,10 +26,7 @@ HEADERS = (
     *("Accept", "Content-Type", "Content-Encoding", "If-Match", "If-None-Match", "Prefer"),
     *("Idempotency-Key", "Request-Id", "Origin", "X-Amzn-Trace-Id"),
 )
-PARAMETERS = (
-    *("limit", "cursor", "sort", "q", "email", "phone", "external_id", "status", "fields"),
-    *("created_after", "created_before", "updated_after", "include_deleted", "deep"),
-)
+PARAMETERS = (*QUERY, "cursor", "deep")
 NAMES = (
     *HEADERS,
     *PARAMETERS,

@@ -46,13 +46,11 @@ def simulate(seed: str, effort: Effort) -> Answer:
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    found = {name: (scenario, _ordered(runs[name])) for name, (scenario, _) in scenarios.items()}
-    told = {"seed": seed} | vars(effort)
-    return told | {"calibration": held} | answers(found)
-
-
-def _ordered(runs: dict[int, Run]) -> list[Run]:
-    return [runs[number] for number in sorted(runs)]
+    found = {
+        name: (scenario, [runs[name][number] for number in range(seeds)])
+        for name, (scenario, seeds) in scenarios.items()
+    }
+    return {"seed": seed} | vars(effort) | {"calibration": held} | answers(found)
 
 
 def text(results: Answer) -> str:
@@ -91,8 +89,7 @@ def main() -> int:
     try:
         if arguments.draw:
             results = _earlier()
-            held = calibration.compared(MEASURED, results["seed"], Effort())
-            results |= {"calibration": held}
+            results["calibration"] = calibration.compared(MEASURED, results["seed"], Effort())
         else:
             results = simulate(arguments.seed, QUICK if arguments.quick else Effort())
         if arguments.quick and not arguments.output:

@@ -1,12 +1,12 @@
 """Input values of the simulation, each with its source.
 
 Values that AWS documents, or that this project's code defines, are constants. Unmeasured
-values are an `Assumption`, with the bounds between which docs/scaling.md varies them.
+values are fields of `Parameters`, with the bounds between which docs/scaling.md varies them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Self
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from chalicelib.database.retries import MAX_ATTEMPTS
 from infrastructure.costs import Price, Usage
@@ -59,104 +59,73 @@ class Assumption:
     low: float
     high: float
     unit: str
-    source: str
+    source: str = "assumed"
 
 
-ASSUMED = "assumed"
-ASSUMPTIONS: Mapping[str, Assumption] = {
-    "data_api_ms": Assumption(
+def assumed(*values: Any) -> Any:
+    """Return a dataclass field with an assumed value as its default."""
+    assumption = Assumption(*values)
+    return field(default=assumption.value, metadata={"assumption": assumption})
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The values of a run. Each is assumed, unless a scenario sets it."""
+
+    data_api_ms: float = assumed(
         105, 30, 200, "ms, median of a Data API call", "one blog: warm function, Java, PostgreSQL"
-    ),
-    "data_api_spread": Assumption(
+    )
+    data_api_spread: float = assumed(
         0.73,
         0.4,
         1.0,
         "standard deviation of the logarithm",
         "same blog: fits p90 271 ms, p99 572 ms",
-    ),
-    "mysql_ms": Assumption(
+    )
+    mysql_ms: float = assumed(
         3, 1, 10, "ms, median of a statement through RDS Proxy", "one blog: 2 to 3 ms, psycopg2"
-    ),
-    "mysql_spread": Assumption(0.5, 0.3, 0.8, "standard deviation of the logarithm", ASSUMED),
-    "per_acu": Assumption(
+    )
+    mysql_spread: float = assumed(0.5, 0.3, 0.8, "standard deviation of the logarithm")
+    per_acu: float = assumed(
         Usage.per_acu, 25, 400, "statements per second of one ACU", "assumed, as in docs/costs.md"
-    ),
-    "vcpu_per_acu": Assumption(
+    )
+    vcpu_per_acu: float = assumed(
         0.25, 0.125, 0.5, "processors of one ACU", "assumed: 2 per 16 GiB, like Aurora's r classes"
-    ),
-    "scaling_target": Assumption(
-        0.7, 0.5, 0.9, "of capacity: above this, Aurora scales up", ASSUMED
-    ),
-    "scaling_lag": Assumption(5, 1, 30, "s of load before Aurora scales up", ASSUMED),
-    "scaling_doubling": Assumption(15, 5, 60, "s for capacity to double", ASSUMED),
-    "scaling_halving": Assumption(300, 60, 900, "s for idle capacity to halve", ASSUMED),
-    "connections": Assumption(
-        2_000, 500, 5_000, "concurrent statements per database instance", ASSUMED
-    ),
-    "handler_ms": Assumption(
+    )
+    scaling_target: float = assumed(0.7, 0.5, 0.9, "of capacity: above this, Aurora scales up")
+    scaling_lag: float = assumed(5, 1, 30, "s of load before Aurora scales up")
+    scaling_doubling: float = assumed(15, 5, 60, "s for capacity to double")
+    scaling_halving: float = assumed(300, 60, 900, "s for idle capacity to halve")
+    connections: float = assumed(2_000, 500, 5_000, "concurrent statements per database instance")
+    handler_ms: float = assumed(
         5,
         2,
         15,
         "ms of the function's own work",
         "docs/performance.md at 0.29 of a core, rounded up",
-    ),
-    "gateway_ms": Assumption(10, 3, 30, "ms of gateway and network inside AWS", ASSUMED),
-    "cold_ms": Assumption(
+    )
+    gateway_ms: float = assumed(10, 3, 30, "ms of gateway and network inside AWS")
+    cold_ms: float = assumed(
         225, 150, 400, "ms, median of a cold start", "one page: p50 150 to 300 ms, Python"
-    ),
-    "cold_spread": Assumption(
+    )
+    cold_spread: float = assumed(
         0.38, 0.2, 0.6, "standard deviation of the logarithm", "same page: p99 400 to 700 ms"
-    ),
-    "idle_seconds": Assumption(300, 60, 900, "s until Lambda removes an idle environment", ASSUMED),
-    "write_share": Assumption(0.2, 0.05, 0.5, "of requests; half create, half patch", ASSUMED),
-    "list_share": Assumption(0.25, 0.0, 0.6, "of reads", ASSUMED),
-    "cached_share": Assumption(0.5, 0.2, 0.9, "of reads, in steps with a cache", ASSUMED),
-    "client_attempts": Assumption(3, 1, 5, "attempts of a client at each request", ASSUMED),
-    "client_jitter": Assumption(
-        1.0, 0.0, 2.0, "of Retry-After: maximum random delay added to it", ASSUMED
-    ),
-    "function_attempts": Assumption(
+    )
+    idle_seconds: float = assumed(300, 60, 900, "s until Lambda removes an idle environment")
+    write_share: float = assumed(0.2, 0.05, 0.5, "of requests; half create, half patch")
+    list_share: float = assumed(0.25, 0.0, 0.6, "of reads")
+    cached_share: float = assumed(0.5, 0.2, 0.9, "of reads, in steps with a cache")
+    client_attempts: float = assumed(3, 1, 5, "attempts of a client at each request")
+    client_jitter: float = assumed(
+        1.0, 0.0, 2.0, "of Retry-After: maximum random delay added to it"
+    )
+    function_attempts: float = assumed(
         MAX_ATTEMPTS,
         1,
         5,
         "attempts of the function at each statement",
         "chalicelib/database/retries.py",
-    ),
-}
-
-
-@dataclass(frozen=True)
-class Parameters:
-    """The values of a run, named like ASSUMPTIONS."""
-
-    data_api_ms: float
-    data_api_spread: float
-    mysql_ms: float
-    mysql_spread: float
-    per_acu: float
-    vcpu_per_acu: float
-    scaling_target: float
-    scaling_lag: float
-    scaling_doubling: float
-    scaling_halving: float
-    connections: float
-    handler_ms: float
-    gateway_ms: float
-    cold_ms: float
-    cold_spread: float
-    idle_seconds: float
-    write_share: float
-    list_share: float
-    cached_share: float
-    client_attempts: float
-    client_jitter: float
-    function_attempts: float
-
-    @classmethod
-    def assumed(cls, **others: float) -> Self:
-        """Return the assumed values, except the given ones."""
-        values = {each.name: ASSUMPTIONS[each.name].value for each in fields(cls)}
-        return replace(cls(**values), **others)
+    )
 
     @property
     def mix(self) -> Mapping[Operation, float]:
@@ -173,3 +142,8 @@ class Parameters:
     def statements(self) -> float:
         """Mean number of statements per request."""
         return sum(share * each.statements for each, share in self.mix.items())
+
+
+ASSUMPTIONS: Mapping[str, Assumption] = {
+    each.name: each.metadata["assumption"] for each in fields(Parameters)
+}

@@ -20,15 +20,15 @@ def mean_work(parameters: Parameters) -> float:
     return parameters.vcpu_per_acu / parameters.per_acu / relative
 
 
-class Instances:
+class Instances(Station):
     """Several instances with one queue, because the endpoint is assumed to balance perfectly."""
 
     def __init__(self, env: simpy.Environment, count: int, scenario: Scenario) -> None:
-        self._env, self._count, self._scale = env, count, scenario.factor
+        self._count, self._scale = count, scenario.factor
         self._design, self._parameters = scenario.design, scenario.parameters
         self.acu = self._design.min_acu
         """Capacity of each instance."""
-        self._station = Station(env, self._processors)
+        super().__init__(env, self._processors)
         self._room = self._parameters.connections * count / self._scale
         env.process(self._follow())
 
@@ -39,14 +39,7 @@ class Instances:
 
     @property
     def is_full(self) -> bool:
-        return self._station.present >= self._room
-
-    @property
-    def has_queue(self) -> bool:
-        return self._station.has_queue
-
-    def submit(self, work: float) -> simpy.Event:
-        return self._station.submit(work)
+        return self.present >= self._room
 
     def warm(self, statements: float) -> None:
         """Start with the capacity for this load, in statements per second (scaled down)."""
@@ -55,16 +48,16 @@ class Instances:
 
     def _resize(self, acu: float) -> None:
         self.acu = min(max(acu, self._design.min_acu), self._design.max_acu)
-        self._station.set_capacity(self._processors)
+        self.set_capacity(self._processors)
 
     def _follow(self) -> Process:
         """Check every second: grow after the lag if busy, shrink if not."""
         own, busy_for, before = self._parameters, 0, 0.0
         while True:
             yield self._env.timeout(1)
-            use = (self._station.started - before) / self._processors
-            before = self._station.started
-            is_busy = use > own.scaling_target or self._station.has_queue
+            use = (self.started - before) / self._processors
+            before = self.started
+            is_busy = use > own.scaling_target or self.has_queue
             busy_for = busy_for + 1 if is_busy else 0
             if busy_for >= own.scaling_lag:
                 self._resize(

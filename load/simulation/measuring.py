@@ -16,29 +16,28 @@ import platform
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from functools import partial
-from pathlib import Path
 from statistics import mean
-from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 from tqdm import tqdm
 
 from load.simulation import MEASURED
 from load.simulation.figures import rounded
-from load.simulation.sending import Target, alone, open_loop
-from local.issuer import Issuer
-from local.processes import Child, LocalError, answers, free_port
-from local.stack import Settings, Stack
+from load.simulation.sending import alone, open_loop
+from load.traffic.target import private
+from local.processes import LocalError
 
 SHARES = (0.2, 0.4, 0.6, 0.8, 0.9, 1.2)
 """Rates, as shares of the capacity of a gateway."""
 SECONDS = 3.0
 QUIET, WATCHED = 0.3, 0.5
 """Maximum cores that other programs use during a measurement, and in how many seconds before."""
+
+
+Measured = TypeVar("Measured")
 
 
 class Meter:
@@ -58,7 +57,9 @@ class Meter:
         return (self._read() - self._before) / (time.perf_counter() - self._start)
 
 
-def in_quiet(what: Callable[[], Any], deadline: float) -> Any:
+def in_quiet(
+    measured: Callable[[], Coroutine[Any, Any, Measured]], deadline: float
+) -> Measured | None:
     """Repeat a measurement until other programs were idle; return None at the deadline."""
     while time.monotonic() < deadline:
         before = Meter()
@@ -66,29 +67,10 @@ def in_quiet(what: Callable[[], Any], deadline: float) -> Any:
         if before.others() > QUIET:
             continue
         meanwhile = Meter()
-        found = what()
+        found = asyncio.run(measured())
         if meanwhile.others() <= QUIET:
             return found
     return None
-
-
-@contextmanager
-def running(directory: Path) -> Iterator[Target]:
-    """Run a stack with 200 customers and no traces. Its console only serves the issuer's keys."""
-    names = ("PORT", "DATA_API_PORT", "DATABASE_PORT", "CONSOLE_PORT", "XRAY_PORT")
-    ports = {name: str(free_port()) for name in names}
-    settings = Settings.from_environ({**ports, "LOCAL_STATE": str(directory)})
-    stack = Stack(settings)
-    environment = {name: v for name, v in os.environ.items() if not name.startswith("DATABASE_")}
-    command = [sys.executable, "-m", "local.gateway", "--port", ports["PORT"]]
-    try:
-        stack.start(api=False)
-        log = directory / "logs" / "gateway.log"
-        with Child("gateway", command, log, environment | settings.api_environment) as child:
-            child.wait_until(lambda: answers(settings.port), seconds=20)
-            yield Target(settings.port, child, Issuer(directory, settings.console_url).token())
-    finally:
-        stack.close()
 
 
 def measure(rounds: int, patience: float) -> dict[str, Any]:
@@ -99,22 +81,18 @@ def measure(rounds: int, patience: float) -> dict[str, Any]:
     chance, deadline = random.Random("measuring"), time.monotonic() + patience
     samples: list[tuple[float, float]] = []
     loads: dict[str, list[dict[str, float]]] = {str(share): [] for share in SHARES}
-    with TemporaryDirectory(prefix="simulation-") as directory, running(Path(directory)) as target:
+    with private() as target:
         asyncio.run(alone(target, chance))  # discarded: the first requests import modules
         for share in tqdm([None, *SHARES] * rounds, desc="measuring"):
             if share is None:
-                samples += in_quiet(lambda: asyncio.run(alone(target, chance)), deadline) or []
+                samples += in_quiet(partial(alone, target, chance), deadline) or []
             elif samples:
                 rate = share / mean(worked for _, worked in samples)
-                seen = in_quiet(partial(_load, target, rate, chance), deadline)
+                seen = in_quiet(partial(open_loop, target, rate, SECONDS, chance), deadline)
                 loads[str(share)] += [seen] if seen else []
     if not all(loads.values()):
         raise LocalError("other programs were busy. Stop them and try again")
     return {"machine": machine(), "seconds": SECONDS, "samples": samples, "loads": loads}
-
-
-def _load(target: Target, rate: float, chance: random.Random) -> dict[str, float]:
-    return asyncio.run(open_loop(target, rate, SECONDS, chance))
 
 
 def machine() -> str:

@@ -31,10 +31,6 @@ class Effort:
     coarser: float = 1.0
     """Additional factor by which every scenario is scaled down."""
 
-    @property
-    def is_quick(self) -> bool:
-        return self.seeds < Effort.seeds
-
 
 QUICK = Effort(seeds=2, fewer=2, seconds=0.5, long=5.0, coarser=20.0)
 
@@ -43,16 +39,9 @@ Planned = tuple[Scenario, int]
 
 def planned(effort: Effort) -> Iterator[Planned]:
     """Yield each scenario, with the number of its seeds."""
-    for scenario, seeds in _planned(effort):
-        yield replace(scenario, scale=scenario.factor * effort.coarser), seeds
-
-
-def _planned(effort: Effort) -> Iterator[Planned]:
-    yield from _ladder(effort)
-    yield from _jumps(effort)
-    yield from _changes(effort)
-    yield from _outages(effort)
-    yield from _bounds(effort)
+    for part in (_ladder, _jumps, _changes, _outages, _bounds):
+        for scenario, seeds in part(effort):
+            yield replace(scenario, scale=scenario.factor * effort.coarser), seeds
 
 
 def _ladder(effort: Effort) -> Iterator[Planned]:
@@ -99,12 +88,12 @@ def _changes(effort: Effort) -> Iterator[Planned]:
 UNLIMITED = 100
 """More attempts at a statement than fit before the deadline."""
 POLICIES: Mapping[str, Parameters] = {
-    "client 1, function 1": Parameters.assumed(client_attempts=1, function_attempts=1),
-    "client 3, function 1": Parameters.assumed(function_attempts=1),
-    f"client 1, function {MAX_ATTEMPTS}": Parameters.assumed(client_attempts=1),
-    f"client 3, function {MAX_ATTEMPTS}": Parameters.assumed(),
-    f"client 10, function {MAX_ATTEMPTS}": Parameters.assumed(client_attempts=10),
-    "client 3, function unlimited": Parameters.assumed(function_attempts=UNLIMITED),
+    "client 1, function 1": Parameters(client_attempts=1, function_attempts=1),
+    "client 3, function 1": Parameters(function_attempts=1),
+    f"client 1, function {MAX_ATTEMPTS}": Parameters(client_attempts=1),
+    f"client 3, function {MAX_ATTEMPTS}": Parameters(),
+    f"client 10, function {MAX_ATTEMPTS}": Parameters(client_attempts=10),
+    "client 3, function unlimited": Parameters(function_attempts=UNLIMITED),
 }
 """Maximum attempts: of a client at a request, and of the function at each statement."""
 
@@ -134,6 +123,6 @@ def _bounds(effort: Effort) -> Iterator[Planned]:
         yield replace(of_bound(name), seconds=seconds), effort.fewest
     for name, assumption in ASSUMPTIONS.items():
         for bound in ("low", "high"):
-            parameters = Parameters.assumed(**{name: getattr(assumption, bound)})
+            parameters = Parameters(**{name: getattr(assumption, bound)})
             scenario = replace(of_bound(name), name=f"bound/{name}/{bound}", parameters=parameters)
             yield replace(scenario, seconds=seconds), effort.fewest

@@ -1,4 +1,4 @@
-"""Run a scenario with one seed, and combine several runs."""
+"""Run a scenario with one seed."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -7,7 +7,7 @@ from statistics import mean
 
 import simpy
 
-from load.simulation.figures import Interval, interval, percentile
+from load.simulation.figures import percentile
 from load.simulation.queues import Process
 from load.simulation.scenario import Scenario
 from load.simulation.service import KINDS, Second, Service
@@ -98,8 +98,3 @@ def _run(service: Service, acu: float, busy: float, until: int) -> Run:
         busy=busy,
         seconds=record.seconds[int(WARM_UP) : until],
     )
-
-
-def together(runs: Sequence[Run], value: Callable[[Run], float]) -> Interval:
-    """Return the mean of a value over several runs, with its interval."""
-    return interval([value(each) for each in runs])

@@ -30,7 +30,7 @@ class Scenario:
     name: str
     design: Design
     rate: float
-    parameters: Parameters = field(default_factory=Parameters.assumed)
+    parameters: Parameters = field(default_factory=Parameters)
     before: float | None = None
     seconds: float = 10.0
     outage: Outage | None = None

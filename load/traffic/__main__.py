@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from load.traffic import report
-from load.traffic.arguments import count, handle_signals, not_negative, positive
+from load.traffic.arguments import Parser, handle_signals, not_negative, positive
 from load.traffic.arrivals import Phase
 from load.traffic.limit import find, table
 from load.traffic.outcomes import Outcome
@@ -124,62 +124,27 @@ def _thresholds(arguments: argparse.Namespace) -> Thresholds:
     return Thresholds(arguments.limit, arguments.unexpected, arguments.quick, arguments.recovery)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m load.traffic",
-        description=__doc__,
-        epilog="Environment: BASE_URL and TOKEN select a running service. If omitted, the"
-        " test starts a private one. Exit code: 0 if all thresholds were met, 1 if one was missed,"
-        " 2 for a usage error.",
+def _parser() -> Parser:
+    parser = Parser(
+        "python -m load.traffic",
+        __doc__,
+        "Environment: BASE_URL and TOKEN select a running service. If omitted, the test starts a"
+        " private one. Exit code: 0 if all thresholds were met, 1 if one was missed, 2 for a usage"
+        " error.",
+        Path("artifacts/load"),
     )
-    option = parser.add_argument
-    option("--rate", type=positive, default=20, help="requests per second (%(default)s)")
-    option(
-        "--ramp",
-        type=not_negative,
-        default=10,
-        help="seconds until this rate is reached (%(default)s)",
-    )
-    option("--steady", type=not_negative, default=30, help="seconds at the rate (%(default)s)")
-    option(
-        "--spike",
-        type=not_negative,
-        default=10,
-        help="times the rate (%(default)s); 0: none",
-    )
-    option(
-        "--spike-seconds", type=not_negative, default=5, help="duration of the spike (%(default)s)"
-    )
-    option("--after", type=not_negative, default=20, help="seconds after the spike (%(default)s)")
-    option(
-        "--customers",
-        type=count,
-        default=200,
-        help="created before the run (%(default)s)",
-    )
-    option(
-        "--find-limit", action="store_true", help="increase the load in steps until a step fails"
-    )
-    option("--seed", type=int, default=1, help="random seed (%(default)s)")
-    option(
-        "--limit",
-        type=positive,
-        default=100,
-        help="maximum median of a read, in ms (%(default)s); other limits derive from it",
-    )
-    option("--unexpected", type=not_negative, default=0, help="maximum percentage (%(default)s)")
-    option(
-        "--quick", type=positive, default=1, help="maximum seconds to a 429 or 503 (%(default)s)"
-    )
-    option(
-        "--recovery",
-        type=not_negative,
-        default=15,
-        help="maximum seconds after a spike (%(default)s)",
-    )
-    option(
-        "--output", type=Path, default=Path("artifacts/load"), help="output folder (%(default)s)"
-    )
+    parser.option("--ramp", not_negative, 10, "seconds until this rate is reached")
+    parser.option("--steady", not_negative, 30, "seconds at the rate")
+    parser.option("--spike", not_negative, 10, "times the rate; 0: none")
+    parser.option("--spike-seconds", not_negative, 5, "duration of the spike")
+    parser.option("--after", not_negative, 20, "seconds after the spike")
+    median = "maximum median of a read, in ms; other limits derive from it"
+    parser.option("--limit", positive, 100, median)
+    parser.option("--unexpected", not_negative, 0, "maximum percentage of unexpected responses")
+    parser.option("--quick", positive, 1, "maximum seconds to a 429 or 503")
+    parser.option("--recovery", not_negative, 15, "maximum seconds after a spike")
+    find_limit = "increase the load in steps until a step fails"
+    parser.add_argument("--find-limit", action="store_true", help=find_limit)
     return parser
 
 

@@ -2,7 +2,24 @@
 
 import argparse
 import signal
+from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
+from typing import Any
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser with the options that both tests have; their results are written to `output`."""
+
+    def __init__(self, prog: str, description: str | None, epilog: str, output: Path) -> None:
+        super().__init__(prog=prog, description=description, epilog=epilog)
+        self.option("--rate", positive, 20, "requests per second")
+        self.option("--customers", count, 200, "created before the run")
+        self.option("--seed", int, 1, "random seed")
+        self.option("--output", Path, output, "output folder")
+
+    def option(self, name: str, kind: Callable[[str], Any], default: object, text: str) -> None:
+        self.add_argument(name, type=kind, default=default, help=f"{text} (%(default)s)")
 
 
 def positive(text: str) -> float:

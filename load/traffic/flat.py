@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from load.traffic.plots import Panel, draw
 from load.traffic.samples import Sample
-from load.traffic.trend import slope
 
 WARM_UP = 1 / 6
 """Share of a run, at most ten minutes, in which caches and pools may fill."""
@@ -60,6 +59,19 @@ def plot(samples: Sequence[Sample]) -> str:
     ]
     warm = min(MAX_WARM_UP_SECONDS, WARM_UP * samples[-1]["at"]) / 60
     return draw("Soak", panels, {"end of warm-up": warm}, "minutes")
+
+
+def slope(times: Sequence[float], values: Sequence[float]) -> float:
+    """Return the median slope of all pairs of points, in units of `values` per unit of `times`.
+
+    Robust: up to 29 % of the points may be outliers (Theil, 1950; Sen, 1968).
+    """
+    pairs = (
+        (values[j] - values[i]) / (times[j] - times[i])
+        for i in range(len(times))
+        for j in range(i + 1, len(times))
+    )
+    return statistics.median(pairs)
 
 
 def _trends(samples: Sequence[Sample]) -> Iterator[Trend]:

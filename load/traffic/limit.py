@@ -7,12 +7,11 @@ from typing import NamedTuple
 import psutil
 
 from load.traffic.arrivals import Phase
-from load.traffic.outcomes import Outcome
+from load.traffic.outcomes import Outcome, quantile
 from load.traffic.report import Row
 from load.traffic.running import Traffic
 from load.traffic.target import Target
 from load.traffic.thresholds import Thresholds
-from load.traffic.trend import quantile
 
 STEP_SECONDS = 8.0
 HIGHER = 1.3

@@ -1,5 +1,6 @@
 """The outcome of each request."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 REFUSALS = frozenset({429, 503})
@@ -24,3 +25,9 @@ class Outcome(NamedTuple):
     def is_overload(self) -> bool:
         """Return whether the service responded that it is overloaded."""
         return self.status in REFUSALS
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """Return the smallest value that at least this share of the values does not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]

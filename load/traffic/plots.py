@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
+from load.plots import Points, document
+
 WIDTH, HEIGHT, LEFT, RIGHT, TITLE, GAP = 760, 110, 60, 150, 34, 46
 STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #1f2328 } .title { font-weight: 600 }
@@ -18,8 +20,6 @@ polyline { fill: none; stroke-width: 1.5 } .axis { stroke: #8c959f } .mark { str
   text.c { fill: #ab7df8 } text.d { fill: #9198a1 }
 }
 """
-
-Points = Sequence[tuple[float, float]]
 
 
 class Panel(NamedTuple):
@@ -36,16 +36,12 @@ def draw(title: str, panels: Sequence[Panel], moments: dict[str, float], unit: s
     )
     end = max(end, 1)  # a run may be interrupted at once
     height = TITLE + len(panels) * (HEIGHT + GAP)
-    drawn = "\n".join(
+    content = [
         _panel(panel, end, TITLE + number * (HEIGHT + GAP), moments)
         for number, panel in enumerate(panels)
-    )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">\n'
-        f"<style>{STYLE}</style>\n<title>{escape(title)}</title>\n"
-        f"{_text('title', 0, 16, title)}\n{drawn}\n"
-        f"{_text('', WIDTH - RIGHT - 60, height - 6, f'{end:,.0f} {unit}')}\n</svg>\n"
-    )
+    ]
+    content.append(_text("", WIDTH - RIGHT - 60, height - 6, f"{end:,.0f} {unit}"))
+    return document(title, STYLE, (WIDTH, height), content)
 
 
 def _panel(panel: Panel, end: float, top: float, moments: dict[str, float]) -> str:

@@ -4,12 +4,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from html import escape
+from itertools import starmap
 from typing import TypeVar
 
-from load.traffic.outcomes import Outcome
-from load.traffic.plots import Panel, Points, draw
+from load.plots import Points
+from load.traffic.outcomes import Outcome, quantile
+from load.traffic.plots import Panel, draw
 from load.traffic.thresholds import Threshold
-from load.traffic.trend import quantile
 
 PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Load</title>
@@ -28,24 +29,19 @@ Row = Sequence[str]
 Key = TypeVar("Key")
 
 
+HEAD = ("requests", "a second", "p50", "p95", "p99", "slowest", "429, 503", "faults")
+
+
 def phases(outcomes: Sequence[Outcome]) -> list[Row]:
     """Return a table of the phases."""
-    return [
-        ("phase", "requests", "a second", "p50", "p95", "p99", "slowest", "429, 503", "faults"),
-        *(
-            _row(name, rows)
-            for name, rows in _grouped(outcomes, lambda outcome: outcome.phase).items()
-        ),
-    ]
+    grouped = _grouped(outcomes, lambda outcome: outcome.phase)
+    return [("phase", *HEAD), *starmap(_row, grouped.items())]
 
 
 def operations(outcomes: Sequence[Outcome]) -> list[Row]:
     """Return a table of the operations."""
     grouped = _grouped(outcomes, lambda outcome: outcome.operation)
-    return [
-        ("operation", "requests", "a second", "p50", "p95", "p99", "slowest", "429, 503", "faults"),
-        *(_row(name, grouped[name]) for name in sorted(grouped)),
-    ]
+    return [("operation", *HEAD), *starmap(_row, sorted(grouped.items()))]
 
 
 def faults(outcomes: Sequence[Outcome]) -> list[Row]:

@@ -1,14 +1,13 @@
 """Sample the resources of the service's programs, and the latency that clients saw."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
 import psutil
 
-from load.traffic.outcomes import Outcome
-from load.traffic.trend import quantile
+from load.traffic.outcomes import Outcome, quantile
 
 MIB = 1 << 20
 
@@ -41,18 +40,12 @@ def latencies(outcomes: Sequence[Outcome]) -> dict[str, float]:
     """Return the clients' latencies in milliseconds."""
     times = [outcome.latency * 1000 for outcome in outcomes]
     return {
-        "latency p50, ms": round(quantile(times, 0.5), 2),
-        "latency p95, ms": round(quantile(times, 0.95), 2),
-        "latency p99, ms": round(quantile(times, 0.99), 2),
+        f"latency {name}, ms": round(quantile(times, share), 2)
+        for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
     }
 
 
 def read(file: Path) -> tuple[dict[str, Any], list[Sample]]:
     """Return a soak's description and samples. Raises ValueError or OSError."""
-    head, *lines = _lines(file)
-    return head, lines
-
-
-def _lines(file: Path) -> Iterator[Any]:
-    for line in file.read_text().splitlines():
-        yield json.loads(line)
+    head, *samples = map(json.loads, file.read_text().splitlines())
+    return head, samples

@@ -16,7 +16,7 @@ from typing import IO, Any
 import psutil
 
 from load.traffic import flat, samples
-from load.traffic.arguments import count, handle_signals, positive
+from load.traffic.arguments import Parser, handle_signals, positive
 from load.traffic.arrivals import Phase
 from load.traffic.flat import Trend
 from load.traffic.outcomes import Outcome
@@ -140,31 +140,16 @@ def _head(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m load.traffic.soak",
-        description=__doc__,
-        epilog="Exit code: 0 if all trends are flat, 1 if not, 2 for a usage error.",
+def _parser() -> Parser:
+    parser = Parser(
+        "python -m load.traffic.soak",
+        __doc__,
+        "Exit code: 0 if all trends are flat, 1 if not, 2 for a usage error.",
+        Path("artifacts/soak"),
     )
-    option = parser.add_argument
-    option("--minutes", type=positive, default=60, help="duration in minutes (%(default)s)")
-    option("--rate", type=positive, default=20, help="requests per second (%(default)s)")
-    option(
-        "--customers",
-        type=count,
-        default=200,
-        help="customers created before the run (%(default)s)",
-    )
-    option("--seed", type=int, default=1, help="random seed (%(default)s)")
-    option(
-        "--output", type=Path, default=Path("artifacts/soak"), help="output folder (%(default)s)"
-    )
-    option(
-        "--judge",
-        type=Path,
-        metavar="FILE",
-        help="only judge the samples of a finished or running soak",
-    )
+    parser.option("--minutes", positive, 60, "duration in minutes")
+    judge = "only judge the samples of a finished or running soak"
+    parser.add_argument("--judge", type=Path, metavar="FILE", help=judge)
     return parser
 
 

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from load.traffic.outcomes import Outcome
-from load.traffic.trend import quantile
+from load.traffic.outcomes import Outcome, quantile
 
 STEADY, SPIKE, RECOVERY = "steady", "spike", "recovery"
 READS = frozenset({"get", "get, known", "wrong input"})

@@ -38,13 +38,13 @@ class Transaction:
     id: str = field(default_factory=lambda: secrets.token_urlsafe(96))
     connection: Connection | None = None
     busy: bool = True
-    begun: float = field(default_factory=time.monotonic)
+    started_at: float = field(default_factory=time.monotonic)
     used: float = field(default_factory=time.monotonic)
 
     def in_use(self) -> Connection:
-        """Return the connection of a transaction that has begun."""
+        """Return the connection of a transaction that has started."""
         if self.connection is None:
-            raise RuntimeError("the transaction has not begun")
+            raise RuntimeError("the transaction has not started")
         return self.connection
 
 
@@ -112,7 +112,7 @@ class Transactions:
         """Roll back transactions that were idle, or open, for too long."""
         now = time.monotonic()
         for transaction in list(self._open.values()):
-            late = now - transaction.used > self._idle or now - transaction.begun > self._total
+            late = now - transaction.used > self._idle or now - transaction.started_at > self._total
             if late and not transaction.busy:
                 self.end(transaction, EXPIRED)
 

@@ -8,6 +8,6 @@ from tests.service import Service, running
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    """Give a service of its own to each test: it is going to be broken."""
+    """Start a separate service for each test, because the test breaks it."""
     with running(tmp_path) as service:
         yield service

@@ -1,6 +1,6 @@
-"""Of each operation there is one trace, one access line and its metrics, and they find each other.
+"""Each operation has one trace, one access line and metrics, all with the same request id.
 
-The whole stack runs as `make run` has it, and is asked as its console's page does.
+The tests start the whole stack like `make run`, and query it like the console's page.
 """
 
 import json
@@ -42,7 +42,7 @@ Json = dict[str, Any]
 
 
 class Stack:
-    """The running stack: its API, and what its console knows of requests."""
+    """The running stack: its API, and the requests that its console shows."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -54,7 +54,7 @@ class Stack:
         return requests.request(method, self._api + path, headers=headers, timeout=30, **more)
 
     def listed(self) -> list[Json]:
-        """Return those that are listed, the newest first."""
+        """Return the listed requests, newest first."""
         answer: Json = self._get("/requests?since=0").json()
         found: list[Json] = answer["requests"]
         return found
@@ -84,7 +84,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def send_each(stack: Stack) -> dict[str, requests.Response]:
-    """Send a request of each operation; return the answers by the operations' names."""
+    """Send one request per operation; return the responses by operation name."""
     batch = {"items": [{"email": f"{n}@example.com", "given_name": "Ada"} for n in range(2)]}
     ada = {"email": "ada.of.traces@example.com", "given_name": "Ada"}
     created = stack.send("POST", "/customers", json=ada)
@@ -108,7 +108,7 @@ def send_each(stack: Stack) -> dict[str, requests.Response]:
 
 
 @pytest.mark.slow
-def test_each_operation_is_found_whole_by_its_request_id(stack: Stack) -> None:
+def test_each_operation_has_complete_telemetry_by_request_id(stack: Stack) -> None:
     before = {trace["trace_id"] for trace in stack.listed()}
 
     sent = send_each(stack)
@@ -122,13 +122,13 @@ def test_each_operation_is_found_whole_by_its_request_id(stack: Stack) -> None:
     traces = [stack.details(trace["trace_id"]) for trace in eventually(new, seconds=30)]
     by_request = {trace["request_id"]: trace for trace in traces}
     for name, answer in sent.items():
-        assert_whole(name, answer, by_request.pop(answer.headers["Request-Id"]))
+        assert_complete(name, answer, by_request.pop(answer.headers["Request-Id"]))
     assert by_request == {}
     assert stack.dropped() == {"lost": 0, "refused": 0, "full": 0}
 
 
-def assert_whole(name: str, answer: requests.Response, trace: Json) -> None:
-    """Assert what is known of a request: list, tree, lines and metrics say the same."""
+def assert_complete(name: str, answer: requests.Response, trace: Json) -> None:
+    """Assert that list, tree, log lines and metrics agree about a request."""
     listed, lines = trace["request"], trace["lines"]
     url = requests.compat.urlsplit(answer.url)
     assert (listed["method"], listed["path"]) == (answer.request.method, url.path)
@@ -159,7 +159,7 @@ def assert_metrics(metrics: list[Json], known: dict[str, int]) -> None:
 
 
 @pytest.mark.slow
-def test_the_plan_of_a_statement_is_the_databases_own(stack: Stack) -> None:
+def test_statement_plan_comes_from_the_database(stack: Stack) -> None:
     stack.send("GET", "/customers?limit=3")
 
     def listing() -> Json | None:
@@ -182,8 +182,8 @@ def test_the_plan_of_a_statement_is_the_databases_own(stack: Stack) -> None:
 
 
 @pytest.mark.slow
-def test_a_burst_of_segments_stops_neither_console_nor_api(stack: Stack) -> None:
-    """Some of it is garbage, and some as large as a datagram can be."""
+def test_burst_of_segments_stops_neither_console_nor_api(stack: Stack) -> None:
+    """The burst includes garbage and a datagram of nearly the maximum size."""
     daemon = ("127.0.0.1", stack.run.ports["XRAY_PORT"])
     with socket.socket(type=socket.SOCK_DGRAM) as sender:
         for number in range(BURST):

@@ -1,7 +1,7 @@
-"""AWS as moto plays it, in a process of its own: `python -m tests.contract.aws <port>`.
+"""AWS, emulated by moto in a separate process: `python -m tests.contract.aws <port>`.
 
-moto takes neither Chalice's Swagger 2.0 nor an integration without address (CORS), and has neither
-UpdateMethod nor UpdateModel: what is here adds that, and nothing else.
+moto rejects Chalice's Swagger 2.0 and integrations without a URI (CORS), and lacks UpdateMethod and
+UpdateModel. This module adds only these.
 """
 
 import json
@@ -24,7 +24,7 @@ ACCOUNT = "123456789012"
 
 
 def adapt() -> None:
-    """Have moto take what AWS takes of Chalice and of `apply`."""
+    """Make moto accept what Chalice and `apply` send to AWS."""
     imported, put = APIGatewayBackend.import_rest_api, APIGatewayBackend.put_rest_api
     integrated = APIGatewayBackend.put_integration
 
@@ -78,7 +78,7 @@ def _update_model(self: Any) -> str:
 
 @contextmanager
 def moto(directory: Path) -> Iterator[dict[str, str]]:
-    """Run it, empty; yields the variables that point AWS's SDK at it, which are set meanwhile."""
+    """Run an empty moto; set, and yield, the variables that direct AWS's SDK to it."""
     port = free_port()
     variables = {
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",

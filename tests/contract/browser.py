@@ -1,4 +1,4 @@
-"""Debian's Chromium, driven by its own driver: nothing is looked for elsewhere, or downloaded."""
+"""Debian's Chromium and its driver. Selenium downloads nothing."""
 
 import base64
 import os
@@ -29,7 +29,7 @@ def is_installed() -> bool:
 
 
 def install() -> None:
-    """Install Chromium and its driver; raise RuntimeError where that can't be done."""
+    """Install Chromium and its driver. Raises RuntimeError if that fails."""
     command = ["apt-get", *APT_WAIT, "install", "-y", "--no-install-recommends", *PACKAGES]
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise RuntimeError(f"these tests need Chromium; on Debian: sudo {' '.join(command)}")
@@ -41,14 +41,14 @@ def install() -> None:
 
 @contextmanager
 def chromium() -> Iterator[Chrome]:
-    """Run a browser that keeps its console's messages."""
+    """Run a browser that records its console's messages."""
     options = ChromeOptions()
     options.binary_location = shutil.which("chromium")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     for flag in FLAGS:
         options.add_argument(flag)
     if os.geteuid() == 0:
-        options.add_argument("--no-sandbox")  # which Chromium refuses to root
+        options.add_argument("--no-sandbox")  # Chromium rejects a sandbox for root
     browser = Chrome(options, ChromeService(shutil.which("chromedriver")))
     try:
         yield browser

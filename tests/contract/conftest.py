@@ -1,4 +1,4 @@
-"""The whole service over HTTP, one for all of these tests; and what they need of Node's."""
+"""Fixtures of the contract tests: one service, a stack, a browser, and Node packages."""
 
 import shutil
 import subprocess
@@ -16,7 +16,7 @@ NODE = Path(__file__).parent / "node"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Install Chromium where there is none, once, before several processes would at once."""
+    """Install Chromium if it is missing, before several test processes would install it at once."""
     if hasattr(config, "workerinput") or is_installed():
         return
     try:
@@ -33,9 +33,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture(scope="session")
 def node_modules() -> Path:
-    """Install what is made for Node as it is locked in `node`; return where it is."""
+    """Install the Node packages that `node` locks; return their folder."""
     if not (shutil.which("node") and shutil.which("npm")):
-        pytest.skip("this takes Node and npm")
+        pytest.skip("Node or npm is missing")
     lock, modules = NODE / "package-lock.json", NODE / "node_modules"
     installed = modules / ".package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
@@ -60,7 +60,7 @@ def chrome() -> Iterator[Chrome]:
 
 @pytest.fixture
 def browser(chrome: Chrome) -> Iterator[Chrome]:
-    """Give the browser without what a test before had it show, or say."""
+    """Return the browser without pages, messages and emulation of previous tests."""
     chrome.get("about:blank")
     chrome.get_log("browser")
     yield chrome

@@ -1,4 +1,4 @@
-"""Fuzz a running API by what its own document says of it."""
+"""Fuzz a running API, based on its OpenAPI document."""
 
 import os
 import subprocess

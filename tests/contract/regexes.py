@@ -1,7 +1,7 @@
-"""Every regular expression of the running code, found in its syntax trees, as JavaScript has it.
+"""Find every regular expression in the runtime code, and translate it to JavaScript.
 
-recheck, which tells what an expression may cost, reads JavaScript's. Python's own parser reads
-ours, so that flags, comments and possessive repetitions mean what they mean here.
+recheck, which computes the worst-case cost of an expression, reads JavaScript. Python's own parser
+reads ours, so that flags, comments and possessive repetitions keep their meaning.
 """
 
 import ast
@@ -19,15 +19,15 @@ FUNCTIONS = {
     *("compile", "match", "fullmatch", "search", "sub", "subn", "findall", "finditer", "split"),
     "Regexp",  # marshmallow's
 }
-# functions that get a pattern as an argument: which one
+# functions that take a pattern as an argument, and the argument's index
 HANDED_OVER = {"local/data_api/parameters.py": {"_temporal": 1}}
-# what a file has of JSON, and the module that compiles it
+# modules that compile patterns of a JSON file
 READ = {"chalicelib/http/rules.py": "chalicelib/customers/accepted.json"}
 parser: Any = re._parser  # type: ignore[attr-defined]
 
 
 class Regex(NamedTuple):
-    """An expression, where it stands, its flags, and the methods by which it is used."""
+    """An expression with its place, flags and the methods that use it."""
 
     place: str
     pattern: str
@@ -36,7 +36,7 @@ class Regex(NamedTuple):
 
     @property
     def javascript(self) -> tuple[str, str]:
-        """Pattern and flags as JavaScript has them, with the anchors that its use implies."""
+        """Pattern and flags in JavaScript's syntax, with the anchors that its methods imply."""
         source = Translation(self.pattern, self.flags).text
         if self.methods <= {"match", "fullmatch", "Regexp"}:
             source = f"^(?:{source})" + "$" * (self.methods == {"fullmatch"})
@@ -50,7 +50,7 @@ def sources(root: Path = PROJECT) -> Iterator[Path]:
 
 
 def regexes(root: Path = PROJECT) -> Iterator[Regex]:
-    """Yield all of them. Raises LookupError for one that can't be read where it stands."""
+    """Yield all expressions. Raises LookupError for a pattern that isn't a constant."""
     for path in sources(root):
         yield from File(root, path).regexes()
     for name in READ.values():
@@ -59,11 +59,11 @@ def regexes(root: Path = PROJECT) -> Iterator[Regex]:
 
 
 def _read(root: Path, name: str) -> Iterator[Regex]:
-    """Yield the patterns of a JSON document, wherever they are in it."""
+    """Yield all patterns of a JSON document, at any depth."""
     found: list[str] = []
 
-    def collect(members: dict[str, Any]) -> None:
-        if isinstance(pattern := members.get("pattern"), str):
+    def collect(schema: dict[str, Any]) -> None:
+        if isinstance(pattern := schema.get("pattern"), str):
             found.append(pattern)
 
     json.loads((root / name).read_text(), object_hook=collect)
@@ -85,7 +85,7 @@ class File:
         for node in ast.walk(self._tree):
             if isinstance(node, ast.ImportFrom) and node.module == "re":
                 raise LookupError(
-                    f"{self._name}:{node.lineno}: write `import re`: it is looked for"
+                    f"{self._name}:{node.lineno}: write `import re`, so that calls are found"
                 )
             if isinstance(node, ast.Call) and (function := self._function(node)):
                 uses = self._uses(names[node]) if node in names else ["search"]
@@ -98,7 +98,7 @@ class File:
                 yield node.value, node.targets[0].id
 
     def _function(self, call: ast.Call) -> str | None:
-        """Return by what the call uses its pattern; None if it has none, or one of its caller's."""
+        """Return the function that uses the call's pattern; None without a pattern of this call."""
         match call.func:
             case ast.Attribute(value=ast.Name(id="re" | "validate"), attr=name) if (
                 name in FUNCTIONS
@@ -115,7 +115,7 @@ class File:
         try:
             pattern = self._value(call.args[self._handed_over.get(name, 0)])
         except NameError:
-            raise LookupError(f"{place}: the pattern can't be read here: HANDED_OVER?") from None
+            raise LookupError(f"{place}: not a constant: add it to HANDED_OVER?") from None
         text = pattern.decode("latin-1") if isinstance(pattern, bytes) else pattern
         return Regex(place, text, self._flags(call.args[-1]), frozenset(methods))
 
@@ -124,7 +124,7 @@ class File:
         return int(self._value(last)) if "re" in names else 0
 
     def _value(self, expression: ast.expr) -> Any:
-        """Return the value of what consists of constants, the module's own among them."""
+        """Return the value of an expression of literals and of the module's constants."""
         try:
             return ast.literal_eval(expression)
         except ValueError:
@@ -133,16 +133,16 @@ class File:
             return eval(code, {**vars(module), "__builtins__": {}})  # noqa: S307 (our own source)
 
     def _uses(self, name: str) -> list[str]:
-        """Return the methods that are called of what the name stands for."""
+        """Return the methods that are called on the named expression."""
         places = [self._path] if name.startswith("_") else sources(self._root)
         calls = re.compile(rf"\b{name}\.([a-z]+)\(")
         return [use for place in places for use in calls.findall(place.read_text())] or ["search"]
 
 
 class Translation:
-    """One expression, from Python's parse tree to JavaScript's text.
+    """Translates one expression from Python's parse tree to JavaScript's syntax.
 
-    Each kind of node has the method of its name; one that has none is an AttributeError.
+    Each kind of node has a method with its name. Raises AttributeError for other nodes.
     """
 
     def __init__(self, pattern: str, flags: int) -> None:
@@ -186,15 +186,15 @@ class Translation:
         return f"({self._sequence(value[-1])})"
 
     def _max_repeat(self, value: tuple[int, Any, Any]) -> str:
-        least, most, repeated = value
-        end = "" if most == parser.MAXREPEAT else most
-        return f"(?:{self._sequence(repeated)}){{{least},{end}}}"
+        minimum, maximum, repeated = value
+        end = "" if maximum == parser.MAXREPEAT else maximum
+        return f"(?:{self._sequence(repeated)}){{{minimum},{end}}}"
 
     def _min_repeat(self, value: tuple[int, Any, Any]) -> str:
         return f"{self._max_repeat(value)}?"
 
     def _possessive_repeat(self, value: tuple[int, Any, Any]) -> str:
-        """JavaScript has no such thing, but what a lookahead has found stays."""
+        """JavaScript lacks possessive repetition, but never backtracks into a lookahead."""
         self._groups += 1
         group = self._groups
         return rf"(?:(?=({self._max_repeat(value)}))\{group})"

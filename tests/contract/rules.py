@@ -1,6 +1,6 @@
-"""Our own rules for the API's template after SAM's transform: what linters do not see.
+"""Rules for the API's template after SAM's transform that linters don't check.
 
-Each rule yields what is wrong, as text.
+Each rule yields messages about violations.
 """
 
 import json
@@ -66,7 +66,7 @@ def integrations(template: JSONObject) -> Iterator[tuple[str, Any]]:
 
 
 @rule
-def every_integration_is_on_an_alias(template: JSONObject) -> Iterator[str]:
+def every_integration_calls_an_alias(template: JSONObject) -> Iterator[str]:
     aliases = of_type(template, "AWS::Lambda::Alias")
     for where, uri in integrations(template):
         names = {name for name in referenced(uri) if not name.startswith("AWS::")}
@@ -75,7 +75,7 @@ def every_integration_is_on_an_alias(template: JSONObject) -> Iterator[str]:
 
 
 @rule
-def every_permission_is_on_an_alias(template: JSONObject) -> Iterator[str]:
+def every_permission_is_for_an_alias(template: JSONObject) -> Iterator[str]:
     aliases = of_type(template, "AWS::Lambda::Alias")
     for name, permission in of_type(template, "AWS::Lambda::Permission").items():
         if not set(referenced(permission["FunctionName"])) <= aliases.keys():
@@ -83,7 +83,7 @@ def every_permission_is_on_an_alias(template: JSONObject) -> Iterator[str]:
 
 
 @rule
-def every_schedule_is_on_an_alias(template: JSONObject) -> Iterator[str]:
+def every_schedule_calls_an_alias(template: JSONObject) -> Iterator[str]:
     aliases = of_type(template, "AWS::Lambda::Alias")
     for name, event in of_type(template, "AWS::Events::Rule").items():
         targets = {item for target in event["Targets"] for item in referenced(target["Arn"])}
@@ -92,15 +92,15 @@ def every_schedule_is_on_an_alias(template: JSONObject) -> Iterator[str]:
 
 
 @rule
-def every_reference_is_there(template: JSONObject) -> Iterator[str]:
+def every_reference_exists(template: JSONObject) -> Iterator[str]:
     known = template["Resources"].keys() | template["Parameters"].keys()
     for name in referenced([template["Resources"], template["Outputs"]]):
         if name not in known and not name.startswith("AWS::"):
-            yield f"there is no {name}"
+            yield f"{name} does not exist"
 
 
 @rule
-def nothing_waits_for_itself(template: JSONObject) -> Iterator[str]:
+def dependencies_have_no_cycle(template: JSONObject) -> Iterator[str]:
     resources = template["Resources"]
     graph = {
         name: {
@@ -116,7 +116,7 @@ def nothing_waits_for_itself(template: JSONObject) -> Iterator[str]:
 
 
 @rule
-def there_is_one_stage(template: JSONObject) -> Iterator[str]:
+def api_has_one_stage(template: JSONObject) -> Iterator[str]:
     stages = of_type(template, "AWS::ApiGateway::Stage").values()
     named = [stage["StageName"] for stage in stages]
     named += [
@@ -141,7 +141,7 @@ def stage_throttles_and_encrypts(template: JSONObject) -> Iterator[str]:
             if not (setting.get("ThrottlingRateLimit") and setting.get("ThrottlingBurstLimit")):
                 yield f"{where} is not throttled"
             if setting.get("CacheDataEncrypted") is not True:
-                yield f"{where} would be cached in the clear"
+                yield f"{where} would be cached unencrypted"
             if setting.get("DataTraceEnabled") is not False:
                 yield f"{where} may log bodies"
 
@@ -156,7 +156,7 @@ def stage_logs_and_traces(template: JSONObject) -> Iterator[str]:
 
 
 @rule
-def firewall_stands_before_the_stage(template: JSONObject) -> Iterator[str]:
+def every_stage_has_a_firewall(template: JSONObject) -> Iterator[str]:
     stages = of_type(template, "AWS::ApiGateway::Stage").keys()
     before = {
         name
@@ -168,10 +168,10 @@ def firewall_stands_before_the_stage(template: JSONObject) -> Iterator[str]:
 
 
 @rule
-def api_takes_https_alone_in_one_region(template: JSONObject) -> Iterator[str]:
+def api_is_regional_and_https_only(template: JSONObject) -> Iterator[str]:
     for name, api in of_type(template, "AWS::ApiGateway::RestApi").items():
         if api["Body"].get("schemes") != ["https"]:
-            yield f"{name} takes {api['Body'].get('schemes')}"
+            yield f"{name} accepts {api['Body'].get('schemes')}"
         if api.get("EndpointConfiguration", {}).get("Types") != ["REGIONAL"]:
             yield f"{name} is at {api.get('EndpointConfiguration')}"
 
@@ -203,7 +203,7 @@ def statements(template: JSONObject) -> Iterator[tuple[str, JSONObject]]:
 
 
 @rule
-def rights_have_no_wildcards(template: JSONObject) -> Iterator[str]:
+def permissions_have_no_wildcards(template: JSONObject) -> Iterator[str]:
     for role, statement in statements(template):
         actions = set(_as_list(statement["Action"]))
         if any("*" in action for action in actions):
@@ -239,7 +239,7 @@ def every_function_is_bounded(template: JSONObject) -> Iterator[str]:
             not set(referenced(function["LoggingConfig"]["LogGroup"]))
             <= template["Resources"].keys()
         ):
-            yield f"{name} has no log group of its own"
+            yield f"{name} doesn't have its own log group"
 
 
 @rule
@@ -254,7 +254,7 @@ def timeouts_are_nested(template: JSONObject) -> Iterator[str]:
 
 
 @rule
-def traffic_is_shifted_and_shifted_back(template: JSONObject) -> Iterator[str]:
+def traffic_is_shifted_and_rolled_back(template: JSONObject) -> Iterator[str]:
     groups = of_type(template, "AWS::CodeDeploy::DeploymentGroup")
     for name in ("APIHandler", "Authorize"):
         policy = template["Resources"][f"{name}Aliaslive"].get("UpdatePolicy", {})
@@ -271,10 +271,10 @@ def traffic_is_shifted_and_shifted_back(template: JSONObject) -> Iterator[str]:
 
 
 @rule
-def logs_end_and_are_encrypted(template: JSONObject) -> Iterator[str]:
+def logs_expire_and_are_encrypted(template: JSONObject) -> Iterator[str]:
     for name, group in of_type(template, "AWS::Logs::LogGroup").items():
         if not (group.get("RetentionInDays") and group.get("KmsKeyId")):
-            yield f"{name} is kept forever, or in the clear"
+            yield f"{name} never expires, or is unencrypted"
 
 
 def names_of_functions(template: JSONObject) -> Mapping[str, str]:
@@ -283,7 +283,7 @@ def names_of_functions(template: JSONObject) -> Mapping[str, str]:
 
 
 @rule
-def logs_are_of_their_functions(template: JSONObject) -> Iterator[str]:
+def logs_are_named_after_their_functions(template: JSONObject) -> Iterator[str]:
     for name, function in of_type(template, "AWS::Lambda::Function").items():
         (group,) = referenced(function["LoggingConfig"]["LogGroup"])
         named = template["Resources"][group]["Properties"]["LogGroupName"]

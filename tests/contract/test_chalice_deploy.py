@@ -35,7 +35,7 @@ NAMES = {"customers-prod", "customers-prod-authorize", "customers-prod-purge_cus
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Give a copy of the project, bound to a stage whose database is said to be there."""
+    """Return a copy of the project, bound to a stage with the outputs of a database stack."""
     directory = tmp_path_factory.mktemp("deploy")
     copy = directory / "project"
     copy.mkdir()
@@ -83,7 +83,7 @@ def api(project: Path) -> str:
 
 @pytest.fixture(scope="module")
 def said(api: str) -> list[str]:
-    """Give what `apply` says the first time."""
+    """Return what the first `apply` prints."""
     lines: list[str] = []
     apply(api, lines)
     return lines
@@ -95,7 +95,7 @@ def apply(api: str, lines: list[str]) -> bool:
 
 
 @pytest.mark.usefixtures("api")
-def test_functions_have_what_they_need_and_no_more() -> None:
+def test_functions_have_only_the_variables_and_layers_they_need() -> None:
     client = boto3.client("lambda")
     found = {
         function["FunctionName"]: function for function in client.list_functions()["Functions"]
@@ -192,7 +192,7 @@ def test_stage_is_throttled_logged_and_not_cached(api: str) -> None:
 
 
 @pytest.mark.usefixtures("said")
-def test_gateway_answers_with_problems(api: str) -> None:
+def test_gateway_responses_are_problems(api: str) -> None:
     client = boto3.client("apigateway")
     for wanted in gateway.document(PROD)["responses"]:
         found = client.get_gateway_response(restApiId=api, responseType=wanted["ResponseType"])
@@ -201,7 +201,7 @@ def test_gateway_answers_with_problems(api: str) -> None:
         assert found["responseParameters"] == wanted["ResponseParameters"]
 
 
-def test_applied_again_changes_nothing(api: str, said: list[str]) -> None:
+def test_second_apply_changes_nothing(api: str, said: list[str]) -> None:
     assert len(said) > 20
     lines: list[str] = []
     assert not apply(api, lines)
@@ -209,7 +209,7 @@ def test_applied_again_changes_nothing(api: str, said: list[str]) -> None:
 
 
 @pytest.mark.usefixtures("said")
-def test_what_somebody_changed_by_hand_is_put_back(api: str) -> None:
+def test_manual_changes_are_reverted(api: str) -> None:
     client = boto3.client("apigateway")
     path = "/*/*/throttling/rateLimit"
     patch: Any = [{"op": "replace", "path": path, "value": "9"}]
@@ -221,14 +221,14 @@ def test_what_somebody_changed_by_hand_is_put_back(api: str) -> None:
     lines: list[str] = []
     assert apply(api, lines)
 
-    # moto makes the stage anew with each deployment; AWS keeps what it has
+    # moto creates the stage again with each deployment; AWS keeps its settings
     assert lines[:2] == [f"model {model}", "stage prod: redeployed"]
     assert f"stage prod: {path} 2000" in lines
     assert not any(line.startswith("gateway response") for line in lines)
 
 
 @pytest.mark.usefixtures("said")
-def test_redeployed_and_applied_then_deleted(project: Path, api: str) -> None:
+def test_redeploy_apply_and_delete_succeed(project: Path, api: str) -> None:
     chalice(project, "deploy", "--stage", "prod")
     assert deployed(project)["rest_api"]["rest_api_id"] == api
     lines: list[str] = []
@@ -242,7 +242,7 @@ def test_redeployed_and_applied_then_deleted(project: Path, api: str) -> None:
     assert boto3.client("iam").list_roles()["Roles"] == []
 
 
-def test_bound_configuration_is_one_that_we_take(project: Path) -> None:
+def test_bound_configuration_is_valid(project: Path) -> None:
     path = project / ".chalice" / "config.json"
     assert path.stat().st_mode & 0o777 == 0o600
     assert read_config(path)["stages"]["dev"] == read_config()["stages"]["dev"]

@@ -1,6 +1,6 @@
-"""The console in a real browser: what it shows, sends and keeps, and what it says of trouble.
+"""The console in a real browser: contents, requests, tokens, and errors.
 
-Screenshots are kept in `artifacts/`.
+Screenshots are saved in `artifacts/`.
 """
 
 import os
@@ -28,7 +28,7 @@ from tests.local.run import Run
 
 DEFAULT_PORTS = {"PORT": 8000, "DATA_API_PORT": 8001, "DATABASE_PORT": 8002, "CONSOLE_PORT": 8003}
 READABLE = 4.5
-"""The contrast that text needs: WCAG 2.2, success criterion 1.4.3."""
+"""The minimum contrast of text: WCAG 2.2, success criterion 1.4.3."""
 CONTRAST = """
 const channels = (color) => color.match(/[0-9.]+/g).map(Number);
 const over = ([r, g, b, a = 1], below) =>
@@ -56,13 +56,13 @@ class Console:
         self.url = url
 
     def open(self) -> None:
-        """Open the page; return when it has its operations and a token."""
+        """Open the page; wait until it shows its operations and has a token."""
         self.browser.get(self.url)
         self.find(".authorize.locked")
         self.find(".opblock")
 
     def find(self, selector: str) -> WebElement:
-        """Wait for an element that can be seen, and return it."""
+        """Wait for a visible element, and return it."""
 
         def visible(browser: Chrome) -> WebElement | None:
             found = browser.find_elements(By.CSS_SELECTOR, selector)
@@ -87,7 +87,7 @@ class Console:
         return block
 
     def execute(self, operation: str) -> tuple[str, str]:
-        """Send an operation as it is filled in; return the status and the body that are shown."""
+        """Send an operation with its default values; return the displayed status and body."""
         block = self.expand(operation)
         self.find(f"{block} .execute").click()
         answer = f"{block} .live-responses-table tbody"
@@ -95,20 +95,20 @@ class Console:
         return status, self.find(f"{answer} .response-col_description").text
 
     def prefer(self, scheme: str) -> None:
-        """Have the system prefer light or dark; return when the page is that."""
+        """Emulate a system that prefers light or dark; wait until the page has that scheme."""
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
         is_dark = "return document.documentElement.classList.contains('dark-mode')"
         dark = scheme == "dark"
         self.until(lambda browser: browser.execute_script(is_dark) == dark)
 
-    def ground(self) -> str:
+    def background(self) -> str:
         body = self.browser.find_element(By.TAG_NAME, "body")
         color: str = body.value_of_css_property("background-color")
         return color
 
-    def said(self) -> list[str]:
-        """Return what the browser's own console said since it was last asked."""
+    def console_messages(self) -> list[str]:
+        """Return the messages of the browser's console since the last call."""
         return [f"{item['level']} {item['message']}" for item in self.browser.get_log("browser")]
 
     def keep(self, name: str) -> bytes:
@@ -125,7 +125,7 @@ def api(stack: Run) -> str:
     return f"http://127.0.0.1:{stack.ports['PORT']}"
 
 
-def test_every_operation_is_there_without_an_error(console: Console, api: str) -> None:
+def test_every_operation_is_shown_without_errors(console: Console, api: str) -> None:
     console.open()
 
     document = requests.get(f"{api}/openapi.json", timeout=9).json()
@@ -136,10 +136,10 @@ def test_every_operation_is_there_without_an_error(console: Console, api: str) -
     ]
     shown = [block.get_attribute("id").rpartition("-")[2] for block in console.find_all(".opblock")]
     assert sorted(shown) == sorted(documented)
-    assert console.said() == []
+    assert console.console_messages() == []
 
 
-def test_nothing_comes_from_another_machine(console: Console, api: str) -> None:
+def test_page_loads_nothing_from_other_hosts(console: Console, api: str) -> None:
     console.open()
 
     script = "return performance.getEntriesByType('resource').map((each) => each.name)"
@@ -149,25 +149,25 @@ def test_nothing_comes_from_another_machine(console: Console, api: str) -> None:
     assert any("swagger-ui-bundle.js" in url for url in loaded)
 
 
-def test_a_request_is_sent_with_the_token_that_is_there(console: Console) -> None:
+def test_request_is_sent_with_the_default_token(console: Console) -> None:
     console.open()
 
     status, body = console.execute("getCustomers")
 
     assert status == "200"
     assert '"items"' in body
-    assert console.said() == []
+    assert console.console_messages() == []
     console.keep("response")
 
 
-def test_the_example_creates_a_customer(console: Console, stack: Run) -> None:
+def test_example_creates_a_customer(console: Console, stack: Run) -> None:
     console.open()
 
     status, body = console.execute("createCustomer")
 
     assert status == "201"
     assert '"email": "ada@example.com"' in body
-    # what the document has as examples would be sent with every request, and name them all alike
+    # the page would send the same example key with every request
     assert "idempotency-key" not in console.find(".curl-command").text.lower()
     log = Path(stack.own["LOCAL_STATE"]) / "logs" / "api.log"
     assert "POST /customers 201" in log.read_text()
@@ -176,7 +176,9 @@ def test_the_example_creates_a_customer(console: Console, stack: Run) -> None:
 @pytest.mark.parametrize(
     ("choice", "listed", "created"), [("read only", "200", "403"), ("none", "401", "401")]
 )
-def test_less_can_be_allowed(console: Console, choice: str, listed: str, created: str) -> None:
+def test_scope_of_the_token_can_be_reduced(
+    console: Console, choice: str, listed: str, created: str
+) -> None:
     console.open()
 
     Select(console.find("#scope")).select_by_visible_text(choice)
@@ -186,7 +188,7 @@ def test_less_can_be_allowed(console: Console, choice: str, listed: str, created
     assert console.execute("createCustomer")[0] == created
 
 
-def test_the_page_is_as_dark_as_the_system_and_readable(console: Console) -> None:
+def test_page_follows_the_systems_dark_mode_with_enough_contrast(console: Console) -> None:
     console.open()
     console.expand("createCustomer")
     texts = "h1, h1 span, dt, dd code, dd a, dd small, nav a, header label, footer p, footer a"
@@ -200,7 +202,7 @@ def test_the_page_is_as_dark_as_the_system_and_readable(console: Console) -> Non
             for item in console.find_all(texts)
         }
         assert {text: value for text, value in contrasts.items() if value < READABLE} == {}
-        grounds[scheme] = console.ground()
+        grounds[scheme] = console.background()
         console.browser.execute_script("scrollTo(0, 0)")
         pictures[scheme] = console.keep(scheme)
 
@@ -208,7 +210,7 @@ def test_the_page_is_as_dark_as_the_system_and_readable(console: Console) -> Non
     assert pictures["light"] != pictures["dark"]
 
 
-def test_an_operation_is_opened_from_the_keyboard(console: Console) -> None:
+def test_operation_is_opened_by_keyboard(console: Console) -> None:
     console.open()
     wanted = console.find("[id$='-getCustomers'] .opblock-summary-control")
 
@@ -222,15 +224,15 @@ def test_an_operation_is_opened_from_the_keyboard(console: Console) -> None:
     assert wanted.get_attribute("aria-expanded") == "true"
 
 
-def test_another_name_of_this_machine_leads_here(console: Console) -> None:
+def test_localhost_redirects_to_the_console(console: Console) -> None:
     console.browser.get(console.url.replace("127.0.0.1", "localhost"))
 
     console.find(".authorize.locked")
     assert console.browser.current_url == f"{console.url}/"
-    assert console.said() == []
+    assert console.console_messages() == []
 
 
-def test_the_page_works_at_the_default_ports(tmp_path: Path, browser: Chrome) -> None:
+def test_page_works_at_the_default_ports(tmp_path: Path, browser: Chrome) -> None:
     if not all(map(is_free, DEFAULT_PORTS.values())) or not is_free(2000, socket.SOCK_DGRAM):
         pytest.skip("the default ports are in use: stop `make run`")
     console = Console(browser, "http://127.0.0.1:8003")
@@ -242,10 +244,10 @@ def test_the_page_works_at_the_default_ports(tmp_path: Path, browser: Chrome) ->
         console.open()
 
         assert console.execute("getCustomers")[0] == "200"
-        assert console.said() == []
+        assert console.console_messages() == []
 
 
-def test_the_pages_of_another_site_get_no_token(console: Console) -> None:
+def test_pages_of_other_sites_get_no_token(console: Console) -> None:
     ask = """
     const [url, mode, done] = arguments;
     fetch(url, {method: "POST", mode}).then(
@@ -262,9 +264,7 @@ def test_the_pages_of_another_site_get_no_token(console: Console) -> None:
         assert requests.post(token, headers={"Origin": site}, timeout=9).status_code == 403
 
 
-def test_an_api_that_does_not_answer_is_told_of_until_it_does(
-    tmp_path: Path, browser: Chrome
-) -> None:
+def test_notice_is_shown_while_the_api_does_not_respond(tmp_path: Path, browser: Chrome) -> None:
     port, console_port = free_port(), free_port()
     console = Console(browser, f"http://127.0.0.1:{console_port}")
     environment = {**os.environ, "PORT": str(port), "LOCAL_STATE": str(tmp_path)}
@@ -295,7 +295,7 @@ def test_an_api_that_does_not_answer_is_told_of_until_it_does(
 
 
 class Blank(BaseHTTPRequestHandler):
-    """A page of a site that has nothing to do with the console."""
+    """Serves a page of an unrelated site."""
 
     def do_GET(self) -> None:
         self.send_response(200)

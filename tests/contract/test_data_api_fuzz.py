@@ -1,7 +1,7 @@
-"""20,000 requests that nobody should send: each gets a result or a modelled error, nothing stays.
+"""20,000 malformed requests: each gets a result or a modelled error, and none leaks anything.
 
-The requests come from one seed; what they meet at the database depends on how the connections
-take turns. A request that fails is printed as it was sent.
+The requests come from one seed, but their effect depends on the order in which the connections run.
+A failure prints the request.
 """
 
 import json
@@ -25,10 +25,10 @@ from tests.local.data_api import ARNS, DATABASE, DataApi, connect, serving, wait
 SEED = 20_260_817
 REQUESTS = 20_000
 CONNECTIONS = 8
-HELD = 2
-"""Transactions that each connection has open at the most, beside the one that it begins."""
+MAX_OPEN = 2
+"""Maximum of open transactions per connection, besides the one that it begins."""
 
-# With how often each is called.
+# Operations with their relative frequencies.
 OPERATIONS = {
     "Execute": 10,
     "BatchExecute": 5,
@@ -47,7 +47,7 @@ STATEMENTS = [
 ]
 KINDS = ["isNull", "booleanValue", "longValue", "doubleValue", "stringValue", "blobValue"]
 HINTS = ["DATE", "TIME", "TIMESTAMP", "DECIMAL", "JSON", "UUID"]
-MEMBERS = [
+FIELDS = [
     *["resourceArn", "secretArn", "sql", "database", "schema", "transactionId", "parameters"],
     *["parameterSets", "includeResultMetadata", "continueAfterTimeout", "formatRecordsAs"],
     *["resultSetOptions", "name", "value", "typeHint", "arrayValue", "toString", "__proto__"],
@@ -57,17 +57,17 @@ ODD = [
     *["\x00", "é", "\U0001f600", "'", "\\", ";", "%s", "%(a)s", "{}", ":a", "NaN", "2024-02-30"],
     *["x" * 65_537, "AA==", "*", [], {}, [[]], [None], {"": None}, {"a": {"a": []}}],
 ]
-# Not a crash in disguise: the server is not at fault, and its database is there.
+# Only client errors: the others would mean that the server or its database failed.
 MODELLED: dict[str, type[DataApiError]] = {
     name: kind for name, kind in errors().items() if kind.status < 500
 }
 
 
 Transaction = dict[str, str]
-"""The members that name a transaction: its id, and the cluster for which it was begun."""
+"""The fields that identify a transaction: its id and its cluster."""
 
 
-def ending(path: str, transaction: Transaction) -> tuple[str, bytes]:
+def end_request(path: str, transaction: Transaction) -> tuple[str, bytes]:
     return path, json.dumps({**ARNS, **transaction}).encode()
 
 
@@ -75,7 +75,7 @@ class Requests:
     """The requests of one connection, from its part of the seed."""
 
     def __init__(self, number: int) -> None:
-        self._dice = random.Random(f"{SEED}-{number}")  # noqa: S311 (it is to be repeatable)
+        self._dice = random.Random(f"{SEED}-{number}")  # noqa: S311 (must be reproducible)
         self.transactions: list[Transaction] = []
 
     def __iter__(self) -> Iterator[tuple[str, bytes]]:
@@ -84,15 +84,15 @@ class Requests:
             self._noise: 50,
             self._wrong_json: 190,
             self._flipped: 230,
-            self._wrong_member: 220,
+            self._wrong_field: 220,
             self._any_json: 98,
             self._deep: 10,
             self._huge: 2,
         }
         for make in self._dice.choices([*makers], [*makers.values()], k=REQUESTS // CONNECTIONS):
-            if len(self.transactions) > HELD:
+            if len(self.transactions) > MAX_OPEN:
                 path = self._dice.choice(["CommitTransaction", "RollbackTransaction"])
-                yield ending(path, self.transactions.pop(0))
+                yield end_request(path, self.transactions.pop(0))
             else:
                 (path,) = self._dice.choices([*OPERATIONS], [*OPERATIONS.values()])
                 yield path, make()
@@ -140,8 +140,8 @@ class Requests:
             text[self._dice.randrange(len(text))] ^= 1 << self._dice.randrange(8)
         return bytes(text)
 
-    def _wrong_member(self) -> bytes:
-        """Replace or remove a member at any depth."""
+    def _wrong_field(self) -> bytes:
+        """Replace or remove a field at any depth."""
         members = self._members()
         place: Any = members
         key = self._key(place)
@@ -166,7 +166,7 @@ class Requests:
             case "list":
                 return [self._value(depth - 1) for _ in range(self._dice.randrange(4))]
             case "object":
-                names = self._dice.sample([*MEMBERS, *KINDS], self._dice.randrange(6))
+                names = self._dice.sample([*FIELDS, *KINDS], self._dice.randrange(6))
                 return {name: self._value(depth - 1) for name in names}
             case "text":
                 return "".join(self._dice.choices(string.printable, k=self._dice.randrange(20)))
@@ -186,7 +186,7 @@ class Requests:
 
 
 class Client:
-    """A keep-alive connection: what it sends is what the server gets."""
+    """A keep-alive connection that sends exactly the given bytes."""
 
     def __init__(self, url: str) -> None:
         address = urlsplit(url)
@@ -211,7 +211,7 @@ class Client:
 
 
 def check(path: str, status: int, error: str, body: bytes) -> dict[str, Any]:
-    """Return the answer, if it is one that AWS could have given."""
+    """Return the response; assert that AWS could have returned it."""
     answer: dict[str, Any] = json.loads(body)
     if status == 200:
         assert error == ""
@@ -224,7 +224,7 @@ def check(path: str, status: int, error: str, body: bytes) -> dict[str, Any]:
 
 
 def fuzz(url: str, number: int) -> Counter[str]:
-    """Send one connection's requests, and roll back what it has begun; returns the answers."""
+    """Send one connection's requests; roll back its transactions. Return counts by error."""
     seen: Counter[str] = Counter()
     client, requests = Client(url), Requests(number)
     for path, body in requests:
@@ -238,14 +238,14 @@ def fuzz(url: str, number: int) -> Counter[str]:
             raise AssertionError(f"{path} {body[:2000]!r}: {failure!r}") from failure
         seen[error or "result"] += 1
     for transaction in requests.transactions:
-        client.post(*ending("RollbackTransaction", transaction))
+        client.post(*end_request("RollbackTransaction", transaction))
     client.close()
     return seen
 
 
 @pytest.fixture
 def api(database_server: DatabaseServer, data_api: str, tmp_path: Path) -> Iterator[DataApi]:
-    """Talk to a server of one's own, which must not have noticed anything in the end."""
+    """Run a private server; assert in the end that it runs and logged no traceback."""
     connect(data_api).create(
         "fuzzed (id INT PRIMARY KEY AUTO_INCREMENT, t TEXT, n DOUBLE, d DECIMAL(9, 2))"
     )
@@ -256,32 +256,32 @@ def api(database_server: DatabaseServer, data_api: str, tmp_path: Path) -> Itera
 
 
 @pytest.mark.slow
-def test_fuzzed_requests_leave_nothing(api: DataApi, data_api: str) -> None:
-    """Every one is answered; neither connections nor transactions are left behind."""
+def test_malformed_requests_leak_nothing(api: DataApi, data_api: str) -> None:
+    """Every request gets a response; no connection or transaction leaks."""
     database = connect(data_api)
     before = len(database.sessions())
     with ThreadPoolExecutor(CONNECTIONS) as threads:
         seen = sum(threads.map(fuzz, [api.url] * CONNECTIONS, range(CONNECTIONS)), Counter())
     assert seen.total() == REQUESTS
-    # Else the requests are too wrong to get anywhere.
+    # Otherwise, too few requests would reach the database.
     assert seen["result"] > 4000
     assert {"DatabaseErrorException", "TransactionNotFoundException"} < seen.keys()
     assert not database.sessions("command <> 'Sleep'")
-    assert len(database.sessions()) - before <= CONNECTIONS * (HELD + 2)
-    for transaction in [api.begin() for _ in range(64)]:  # as many as there can be
+    assert len(database.sessions()) - before <= CONNECTIONS * (MAX_OPEN + 2)
+    for transaction in [api.begin() for _ in range(64)]:  # the maximum
         api.rollback(transaction)
     gate = api.begin()
     api.execute("SELECT GET_LOCK('gate', 0)", transactionId=gate)
-    with ThreadPoolExecutor(32) as threads:  # so many calls run at once, if no slot was lost
+    with ThreadPoolExecutor(32) as threads:  # the maximum of concurrent calls, if no slot leaked
         calls = [threads.submit(api.value, "SELECT GET_LOCK('gate', 20)") for _ in range(32)]
         wait_until(lambda: len(database.sessions("info LIKE '%gate%'")) == len(calls), seconds=15)
         api.rollback(gate)
     assert [call.result() for call in calls] == [{"longValue": 1}] * len(calls)
 
 
-def test_what_is_not_http_leaves_nothing(api: DataApi) -> None:
-    """Bytes that are not HTTP, or break off in the middle of it, disturb nobody."""
-    dice = random.Random(SEED)  # noqa: S311 (it is to be repeatable)
+def test_malformed_http_leaks_nothing(api: DataApi) -> None:
+    """Garbage and truncated HTTP requests don't affect later requests."""
+    dice = random.Random(SEED)  # noqa: S311 (must be reproducible)
     address = urlsplit(api.url)
     call = b"POST /BeginTransaction HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{"
     for _ in range(300):

@@ -1,4 +1,4 @@
-"""A client that openapi-python-client makes of the document, against the running API."""
+"""A client that openapi-python-client generates from the document, with the running API."""
 
 import importlib
 import subprocess
@@ -17,7 +17,7 @@ PACKAGE = "customers_client"
 
 
 class Generated:
-    """The generated package: its operations and its models, by their names."""
+    """The generated package: calls its operations by name."""
 
     def __init__(self, service: Service) -> None:
         client = importlib.import_module(f"{PACKAGE}.client")
@@ -32,13 +32,13 @@ class Generated:
         self._client.__exit__(*error)
 
     def call(self, operation: str, *arguments: Any, tag: str = "customers", **more: Any) -> Any:
-        """Return the answer: `status_code`, `headers`, and the body as a model, `parsed`."""
+        """Call an operation; return `status_code`, `headers` and the body as a model, `parsed`."""
         module = importlib.import_module(f"{PACKAGE}.api.{tag}.{operation}")
         return module.sync_detailed(*arguments, client=self._client, **more)
 
-    def create(self, **members: Any) -> Any:
+    def create(self, **fields: Any) -> Any:
         email = f"{uuid4()}@example.com"
-        new = self.models.NewCustomer(email=email, **{"given_name": "Ada", **members})
+        new = self.models.NewCustomer(email=email, **{"given_name": "Ada", **fields})
         return self.call("create_customer", body=new)
 
 
@@ -58,13 +58,13 @@ def generated(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 def _configuration(directory: Path) -> Path:
-    """Return a file that asks for the package as it comes, not for one that is formatted."""
+    """Return a configuration file that disables formatting of the package."""
     path = directory / "configuration.yaml"
     path.write_text("post_hooks: []\n")
     return path
 
 
-def test_life_of_a_customer(generated: Generated) -> None:
+def test_customer_lifecycle(generated: Generated) -> None:
     models = generated.models
     key = str(uuid4())
     new = models.NewCustomer(email=f"{key}@example.com", given_name="Ada")
@@ -114,7 +114,7 @@ def test_list_is_filtered_and_paged(generated: Generated) -> None:
     assert found == names
 
 
-def test_some_members_are_a_partial_customer(generated: Generated) -> None:
+def test_selected_fields_are_a_partial_customer(generated: Generated) -> None:
     customer = generated.create().parsed
 
     page = generated.call("get_customers", email=customer.email, fields="id,email").parsed
@@ -145,7 +145,7 @@ def test_problem_is_a_model(generated: Generated) -> None:
     assert [(error.pointer, error.code) for error in problem.errors] == [("/email", "taken")]
 
 
-def test_service_tells_about_itself(generated: Generated) -> None:
+def test_health_and_document_are_available(generated: Generated) -> None:
     assert generated.call("get_health", deep=True, tag="service").parsed.status == "ok"
     assert generated.call("head_health", tag="service").status_code == 200
     document = generated.call("get_openapi", tag="service").parsed

@@ -1,6 +1,6 @@
-"""The package has no boto3: whatever the Lambda runtime has will do, down to this version.
+"""The package contains no boto3: it works with the Lambda runtime's boto3, down to this version.
 
-Before it, botocore knows of retries only that there may be some, and the SDK would repeat writes.
+Older versions of botocore can't disable retries, so the SDK would retry writes.
 """
 
 import subprocess
@@ -32,7 +32,9 @@ print(boto3.__version__)
 """
 
 
-def answer_of(version: str, directory: Path, data_api: str) -> subprocess.CompletedProcess[str]:
+def run_with_version(
+    version: str, directory: Path, data_api: str
+) -> subprocess.CompletedProcess[str]:
     """Run statements with this version of boto3, in a new environment of the oldest Python.
 
     These old versions don't run on Python 3.12 and later.
@@ -49,13 +51,13 @@ def answer_of(version: str, directory: Path, data_api: str) -> subprocess.Comple
 
 
 def test_lowest_version_runs_statements(tmp_path: Path, data_api: str) -> None:
-    answer = answer_of(LOWEST, tmp_path, data_api)
+    answer = run_with_version(LOWEST, tmp_path, data_api)
 
     assert answer.stdout.strip() == LOWEST, answer.stderr
 
 
 @pytest.mark.slow
-def test_version_before_does_not(tmp_path: Path, data_api: str) -> None:
-    answer = answer_of(LAST_THAT_FAILS, tmp_path, data_api)
+def test_previous_version_fails(tmp_path: Path, data_api: str) -> None:
+    answer = run_with_version(LAST_THAT_FAILS, tmp_path, data_api)
 
     assert 'retry configuration for "mode"' in answer.stderr

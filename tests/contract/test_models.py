@@ -1,4 +1,4 @@
-"""API Gateway's models agree with the app: they take all that it takes, and it refuses the rest."""
+"""API Gateway's models accept everything that the app accepts; the app rejects what they reject."""
 
 import unicodedata
 from collections.abc import Callable
@@ -31,7 +31,7 @@ often = settings(
 )
 
 
-def is_taken(name: str, body: object) -> bool:
+def app_accepts(name: str, body: object) -> bool:
     try:
         LOADS[name](body)
     except ValidationError:
@@ -39,12 +39,12 @@ def is_taken(name: str, body: object) -> bool:
     return True
 
 
-def fits(name: str, body: object) -> bool:
+def model_accepts(name: str, body: object) -> bool:
     return bool(Draft4Validator(MODELS[name]).is_valid(body))
 
 
 def padded(text: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    """Return text as the app takes it: with space around it, and in either normal form."""
+    """Return text as the app accepts it: with surrounding space, and in either normal form."""
     forms = st.sampled_from(["NFC", "NFD"])
     return st.builds(
         lambda before, form, inner, after: before + unicodedata.normalize(form, inner) + after,
@@ -55,9 +55,9 @@ def padded(text: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )
 
 
-def words(most: int) -> st.SearchStrategy[str]:
+def words(max_length: int) -> st.SearchStrategy[str]:
     letters = st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"])
-    return padded(st.text(letters, min_size=1, max_size=most) | st.just("é" * most))
+    return padded(st.text(letters, min_size=1, max_size=max_length) | st.just("é" * max_length))
 
 
 OPTIONAL = {
@@ -94,7 +94,7 @@ PATCHES = st.fixed_dictionaries(
         "deleted_at": st.none(),
     },
 )
-TAKEN: dict[str, st.SearchStrategy[Any]] = {
+VALID_BODIES: dict[str, st.SearchStrategy[Any]] = {
     "NewCustomer": GOOD,
     "NewCustomerList": st.builds(lambda items: {"items": items}, st.lists(GOOD, max_size=4)),
     "CustomerReplacement": st.builds(lambda good: {**good, "id": CURRENT["id"]}, GOOD),
@@ -112,28 +112,28 @@ NAMES = st.sampled_from([*schemas.Customer().fields, "items", "line1", "unknown"
 
 
 def broken(good: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Return bodies with one member more, or another one than there was."""
+    """Return bodies with one field added or replaced."""
     return st.builds(lambda body, name, value: {**body, name: value}, good, NAMES, JSON)
 
 
 @every_model
 @often
 @given(data=st.data())
-def test_what_the_app_takes_the_model_takes(name: str, data: st.DataObject) -> None:
-    body = data.draw(TAKEN[name] | broken(TAKEN[name]))
-    assume(is_taken(name, body))
+def test_model_accepts_what_the_app_accepts(name: str, data: st.DataObject) -> None:
+    body = data.draw(VALID_BODIES[name] | broken(VALID_BODIES[name]))
+    assume(app_accepts(name, body))
 
-    assert fits(name, body)
+    assert model_accepts(name, body)
 
 
 @every_model
 @often
 @given(data=st.data())
-def test_what_the_model_refuses_the_app_refuses(name: str, data: st.DataObject) -> None:
-    body = data.draw(JSON | broken(TAKEN[name]))
-    assume(not fits(name, body))
+def test_app_rejects_what_the_model_rejects(name: str, data: st.DataObject) -> None:
+    body = data.draw(JSON | broken(VALID_BODIES[name]))
+    assume(not model_accepts(name, body))
 
-    assert not is_taken(name, body)
+    assert not app_accepts(name, body)
 
 
 @pytest.mark.parametrize(
@@ -152,14 +152,13 @@ def test_what_the_model_refuses_the_app_refuses(name: str, data: st.DataObject) 
         ("CustomerPatch", {"email": None}),
     ],
 )
-def test_model_refuses_what_has_another_shape(name: str, body: object) -> None:
-    assert not fits(name, body)
-    assert not is_taken(name, body)
+def test_model_and_app_reject_other_types_and_fields(name: str, body: object) -> None:
+    assert not model_accepts(name, body)
+    assert not app_accepts(name, body)
 
 
 @every_model
-def test_strategies_reach_what_is_taken(name: str) -> None:
-    """A body that is as full as it may be is taken by both."""
+def test_model_and_app_accept_the_fullest_body(name: str) -> None:
     address = dict.fromkeys(("line1", "line2", "city", "region", "postal_code"), "é" * 30)
     full = {
         **examples.ADA,
@@ -168,5 +167,5 @@ def test_strategies_reach_what_is_taken(name: str) -> None:
     }
     body = {"items": [full]} if name == "NewCustomerList" else full
 
-    assert is_taken(name, body)
-    assert fits(name, body)
+    assert app_accepts(name, body)
+    assert model_accepts(name, body)

@@ -1,4 +1,4 @@
-"""What is deployed: the same bytes each time, small, whole, and a template that keeps our rules."""
+"""The package is reproducible, small and complete, and its template follows our rules."""
 
 import json
 import os
@@ -16,9 +16,9 @@ from infrastructure.stages import PYTHON, RUNTIME, STAGES
 from tests.contract import rules
 from tests.contract.translated import JSONObject, translate
 
-MOST_BYTES = 1_000_000  # of code, zipped
+MAX_CODE_BYTES = 1_000_000  # zipped
 
-# Imports what a request imports, with nothing but Python's own library beside the package
+# Imports what a request imports, with only the package and Python's standard library
 SERVES = """
 import os, sys
 from types import SimpleNamespace
@@ -36,7 +36,7 @@ for path in ("/health", "/openapi.json", "/problems"):
     assert answer["statusCode"] == 200, answer
 assert "dns" not in sys.modules and "boto3" not in sys.modules
 """
-# Fails when Python compiles anything but what it has itself
+# Fails if Python compiles a module of the package
 COMPILES_NOTHING = """
 import sys
 from importlib.machinery import SourceFileLoader
@@ -86,19 +86,19 @@ def unpacked(archive: Path, directory: Path) -> Path:
 
 
 def run(program: str, *path: Path) -> None:
-    """Run a program on the functions' Python, without any site-packages but those named."""
+    """Run a program on the functions' Python, with only the named folders as packages."""
     python = interpreters.find(PYTHON)
     if not python:
-        pytest.skip(f"there is no Python {PYTHON} on this machine: nothing runs as in a function")
+        pytest.skip(f"this machine has no Python {PYTHON}, so nothing can run as in a function")
     command = [str(python), "-I", "-S", "-c", program, *map(str, path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
-def test_same_commit_makes_the_same_bytes(
+def test_package_is_reproducible(
     package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also somewhere else, at another time, with other settings of AWS's."""
+    """Folder, time and AWS settings don't change the bytes."""
     monkeypatch.setenv("AWS_PROFILE", "somebody")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-southeast-2")
     monkeypatch.setenv("TZ", "Asia/Tokyo")
@@ -117,13 +117,13 @@ def test_same_commit_makes_the_same_bytes(
     }
 
 
-def test_code_is_small_and_ours(package: Path) -> None:
+def test_code_is_small_and_contains_only_runtime_packages(package: Path) -> None:
     archive = package / "deployment.zip"
     with ZipFile(archive) as opened:
         names = opened.namelist()
     top = {name.split("/")[0] for name in names}
 
-    assert archive.stat().st_size <= MOST_BYTES
+    assert archive.stat().st_size <= MAX_CODE_BYTES
     assert {"app.py", "chalice", "chalicelib", "marshmallow", "pymysql"} <= top
     unwanted = {"boto3", "botocore", "tests", "local", "jwt", "cryptography", "dns", "migrations"}
     assert not top & unwanted
@@ -131,7 +131,7 @@ def test_code_is_small_and_ours(package: Path) -> None:
     assert "chalicelib/openapi.json" in names
 
 
-def test_layers_hold_what_the_runtime_lacks_and_no_more(package: Path) -> None:
+def test_layers_contain_only_what_the_runtime_lacks(package: Path) -> None:
     tops = {}
     for name in packaging.LAYERS:
         with ZipFile(package / f"{name}.zip") as opened:
@@ -143,8 +143,8 @@ def test_layers_hold_what_the_runtime_lacks_and_no_more(package: Path) -> None:
     assert not (tops["authorizer"] | tops["tracing"]) & {"boto3", "botocore", "urllib3"}
 
 
-def test_all_is_for_one_runtime(package: Path, template: JSONObject) -> None:
-    """Functions, hook and layers, whichever Python packages them."""
+def test_functions_and_layers_have_one_runtime(package: Path, template: JSONObject) -> None:
+    """The Python that packages doesn't change the runtime."""
     functions = rules.of_type(template, "AWS::Lambda::Function").values()
     layers = rules.of_type(template, "AWS::Lambda::LayerVersion").values()
     tag = RUNTIME.replace("python", "cpython-").replace(".", "")
@@ -158,12 +158,12 @@ def test_all_is_for_one_runtime(package: Path, template: JSONObject) -> None:
     assert [name for name in made if name.endswith(".pyc") and f".{tag}." not in name] == []
 
 
-def test_package_serves_by_itself(package: Path, tmp_path: Path) -> None:
+def test_package_serves_without_other_packages(package: Path, tmp_path: Path) -> None:
     run(SERVES, unpacked(package / "deployment.zip", tmp_path))
 
 
-def test_nothing_is_compiled_in_a_function(package: Path, tmp_path: Path) -> None:
-    """It could not keep the bytecode, where its code can't be written to."""
+def test_function_compiles_nothing(package: Path, tmp_path: Path) -> None:
+    """A function can't save bytecode, because its code is read-only."""
     code = unpacked(package / "deployment.zip", tmp_path)
     layer = unpacked(package / "authorizer.zip", tmp_path) / "python"
 
@@ -175,20 +175,20 @@ def test_nothing_is_compiled_in_a_function(package: Path, tmp_path: Path) -> Non
         run(COMPILES_NOTHING + SERVES, code)
 
 
-def test_authorizer_checks_tokens_with_its_layer(package: Path, tmp_path: Path) -> None:
+def test_authorizer_verifies_tokens_with_its_layer(package: Path, tmp_path: Path) -> None:
     layer = unpacked(package / "authorizer.zip", tmp_path) / "python"
     run(CHECKS_TOKENS, layer, unpacked(package / "deployment.zip", tmp_path))
 
 
 def test_functions_trace_with_their_layer(package: Path, tmp_path: Path) -> None:
-    """The SDK wants botocore, which the Lambda runtime has, as this machine has."""
+    """The SDK needs botocore. The Lambda runtime has it, and so does this machine."""
     layer = unpacked(package / "tracing.zip", tmp_path) / "python"
     runtime = [Path(item) for item in sys.path if item.endswith("site-packages")]
     run(TRACES, layer, unpacked(package / "deployment.zip", tmp_path), *runtime)
 
 
-def test_no_setting_of_a_working_copy_is_packaged(package: Path) -> None:
-    """`bind` writes addresses and a key into config.json: none of it may come into a template."""
+def test_local_settings_are_not_packaged(package: Path) -> None:
+    """`bind` writes ARNs and a key to config.json, which must not get into a template."""
     functions = json.loads((package / "sam.json").read_text())["Resources"]
     for function in ("APIHandler", "Authorize", "PurgeCustomers"):
         variables = functions[function]["Properties"]["Environment"]["Variables"]
@@ -197,7 +197,7 @@ def test_no_setting_of_a_working_copy_is_packaged(package: Path) -> None:
     assert "resolve:secretsmanager" in key["Fn::Sub"]
 
 
-def test_wrong_hash_is_refused(tmp_path: Path) -> None:
+def test_wrong_hash_is_rejected(tmp_path: Path) -> None:
     requirements = tmp_path / "requirements.txt"
     requirements.write_text("wrapt==2.5.2 --hash=sha256:" + "0" * 64 + "\n")
 
@@ -206,7 +206,7 @@ def test_wrong_hash_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", rules.RULES)
-def test_template_keeps_the_rule(template: JSONObject, name: str) -> None:
+def test_template_follows_the_rule(template: JSONObject, name: str) -> None:
     assert list(rules.RULES[name](template)) == []
 
 
@@ -249,7 +249,7 @@ def stray_stage(template: JSONObject) -> None:
     }
 
 
-def in_the_clear(template: JSONObject) -> None:
+def unencrypted(template: JSONObject) -> None:
     settings = properties(template, "RestAPIprodStage")["MethodSettings"]
     settings[1] = settings[1] | {"CacheDataEncrypted": False}
 
@@ -289,11 +289,11 @@ def unbounded(template: JSONObject) -> None:
     del properties(template, "Authorize")["ReservedConcurrentExecutions"]
 
 
-def too_patient(template: JSONObject) -> None:
+def long_timeout(template: JSONObject) -> None:
     properties(template, "APIHandler")["Timeout"] = 29
 
 
-def all_at_once(template: JSONObject) -> None:
+def without_traffic_shifting(template: JSONObject) -> None:
     del template["Resources"]["APIHandlerAliaslive"]["UpdatePolicy"]
 
 
@@ -307,30 +307,32 @@ def another_log(template: JSONObject) -> None:
 
 
 FAULTS: dict[Callable[[JSONObject], None], str] = {
-    on_latest: "every_integration_is_on_an_alias",
-    permitted_on_latest: "every_permission_is_on_an_alias",
-    scheduled_on_latest: "every_schedule_is_on_an_alias",
-    misspelt: "every_reference_is_there",
-    circular: "nothing_waits_for_itself",
-    stray_stage: "there_is_one_stage",
-    in_the_clear: "stage_throttles_and_encrypts",
+    on_latest: "every_integration_calls_an_alias",
+    permitted_on_latest: "every_permission_is_for_an_alias",
+    scheduled_on_latest: "every_schedule_calls_an_alias",
+    misspelt: "every_reference_exists",
+    circular: "dependencies_have_no_cycle",
+    stray_stage: "api_has_one_stage",
+    unencrypted: "stage_throttles_and_encrypts",
     without_access_log: "stage_logs_and_traces",
-    without_firewall: "firewall_stands_before_the_stage",
-    over_http: "api_takes_https_alone_in_one_region",
+    without_firewall: "every_stage_has_a_firewall",
+    over_http: "api_is_regional_and_https_only",
     without_validator: "bodies_are_validated",
-    any_action: "rights_have_no_wildcards",
+    any_action: "permissions_have_no_wildcards",
     one_role: "every_function_has_its_own_role",
     database_for_all: "authorizer_has_no_database",
     unbounded: "every_function_is_bounded",
-    too_patient: "timeouts_are_nested",
-    all_at_once: "traffic_is_shifted_and_shifted_back",
-    kept_forever: "logs_end_and_are_encrypted",
-    another_log: "logs_are_of_their_functions",
+    long_timeout: "timeouts_are_nested",
+    without_traffic_shifting: "traffic_is_shifted_and_rolled_back",
+    kept_forever: "logs_expire_and_are_encrypted",
+    another_log: "logs_are_named_after_their_functions",
 }
 
 
 @pytest.mark.parametrize("break_it", FAULTS, ids=lambda fault: fault.__name__)
-def test_rule_sees_a_fault(template: JSONObject, break_it: Callable[[JSONObject], None]) -> None:
+def test_rule_detects_its_fault(
+    template: JSONObject, break_it: Callable[[JSONObject], None]
+) -> None:
     faulty = deepcopy(template)
     break_it(faulty)
 
@@ -342,16 +344,18 @@ def test_every_rule_has_a_fault() -> None:
 
 
 def test_chalice_alone_breaks_the_rules(package: Path, tmp_path: Path) -> None:
-    """Without `OpenApiVersion`, SAM makes the stage that our rule refuses."""
+    """Without `OpenApiVersion`, SAM creates a second stage, which our rule rejects."""
     completed = json.loads((package / "sam.json").read_text())
     del completed["Resources"]["RestAPI"]["Properties"]["OpenApiVersion"]
     path = tmp_path / "sam.json"
     path.write_text(json.dumps(completed))
 
-    assert rules.broken(translate(path)) == {"there_is_one_stage"}
+    assert rules.broken(translate(path)) == {"api_has_one_stage"}
 
 
-def test_versions_change_with_the_release_alone(package: Path, template: JSONObject) -> None:
+def test_function_versions_change_only_with_the_release(
+    package: Path, template: JSONObject
+) -> None:
     again = translate(package / "sam.json", TokenIssuer="https://other.example.com")
     other = translate(package / "sam.json", Release="1" * 64)
     versions = [

@@ -1,6 +1,6 @@
-"""Linters find nothing in the API's template, before and after SAM's transform, but for reasons.
+"""Linters find only the listed exceptions in the API's template, before and after SAM's transform.
 
-cfn-lint sees each half: a cycle and a wrong GetAtt only after it, a misspelt property before it.
+cfn-lint detects cycles and wrong GetAtts only after the transform, misspelt properties only before.
 """
 
 import json
@@ -18,21 +18,21 @@ from tests.contract.translated import translate
 
 ROOT = Path(__file__).parents[2]
 CFN_LINT = Path(sys.executable).parent / "cfn-lint"
-CHECKOV = ROOT / ".venv" / "audit" / "bin" / "checkov"  # which wants older versions of what we use
+CHECKOV = ROOT / ".venv" / "audit" / "bin" / "checkov"  # needs older versions of our packages
 REGIONS = ["eu-west-1", "us-east-1"]
 
-OF_LINT: Mapping[str, Mapping[str, str]] = {
+CFN_LINT_EXCEPTIONS: Mapping[str, Mapping[str, str]] = {
     "sam.json": {},
     "translated.json": {
-        "W2001": "SAM's transform has used the parameter Release, to name versions",
-        "W1020": "SAM writes Sub itself, for the names of CodeDeploy's configurations",
+        "W2001": "SAM's transform has already used the parameter Release in the names of versions",
+        "W1020": "SAM generates the Sub, for the names of CodeDeploy's configurations",
     },
 }
-OF_CHECKOV: Mapping[str, str] = {
-    "CKV_AWS_116": "nobody waits for an answer later, and the schedule's event says nothing",
-    "CKV_AWS_117": "the Data API is reached over TLS with IAM; a VPC would want endpoints for it",
-    "CKV_AWS_120": "a cached customer is a stale one, and what is public depends on Origin",
-    "CKV_AWS_173": "who may read a function's configuration may read the key of cursors anyway",
+CHECKOV_EXCEPTIONS: Mapping[str, str] = {
+    "CKV_AWS_116": "no client waits for the result, and the schedule's event has no data",
+    "CKV_AWS_117": "functions reach the Data API over TLS with IAM; a VPC would need endpoints",
+    "CKV_AWS_120": "a cached customer may be stale, and public responses depend on Origin",
+    "CKV_AWS_173": "roles that can read a function's configuration can also read the cursor key",
 }
 
 
@@ -48,14 +48,14 @@ def with_snapshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def packaged(stage: Stage, out: Path) -> Path:
-    """Return a directory with the template as it is packaged, and as SAM translates it."""
+    """Return a directory with the packaged template and the template that SAM translates."""
     packaging.build(stage, out)
     (out / "translated.json").write_text(json.dumps(translate(out / "sam.json"), indent=1))
     return out
 
 
 def lint(template: Path) -> set[str]:
-    """Return the rules that cfn-lint finds broken."""
+    """Return the rules that the template violates according to cfn-lint."""
     command = [str(CFN_LINT), "--format", "parseable", "--include-checks", "I"]
     command += ["--regions", *REGIONS, "--template", str(template)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -64,7 +64,7 @@ def lint(template: Path) -> set[str]:
 
 
 def check(template: Path) -> dict[str, set[str]]:
-    """Return the resources that checkov finds something in, by its checks."""
+    """Return the resources that fail checkov, by check."""
     command = [str(CHECKOV), "--framework", "cloudformation", "--skip-download", "--quiet"]
     command += ["--output", "json", "--file", template.name]
     done = subprocess.run(command, cwd=template.parent, capture_output=True, text=True, check=False)
@@ -74,21 +74,21 @@ def check(template: Path) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("name", OF_LINT)
-def test_cfn_lint_finds_what_has_a_reason(templates: Path, name: str) -> None:
-    assert lint(templates / name) == OF_LINT[name].keys()
+@pytest.mark.parametrize("name", CFN_LINT_EXCEPTIONS)
+def test_cfn_lint_finds_only_exceptions(templates: Path, name: str) -> None:
+    assert lint(templates / name) == CFN_LINT_EXCEPTIONS[name].keys()
 
 
-@pytest.mark.parametrize("name", OF_LINT)
-def test_cfn_lint_finds_no_more_with_snapshots(with_snapshots: Path, name: str) -> None:
-    assert lint(with_snapshots / name) == OF_LINT[name].keys()
+@pytest.mark.parametrize("name", CFN_LINT_EXCEPTIONS)
+def test_cfn_lint_finds_only_exceptions_with_snapshots(with_snapshots: Path, name: str) -> None:
+    assert lint(with_snapshots / name) == CFN_LINT_EXCEPTIONS[name].keys()
 
 
-def test_checkov_finds_what_has_a_reason(templates: Path) -> None:
-    assert check(templates / "translated.json").keys() == OF_CHECKOV.keys()
+def test_checkov_finds_only_exceptions(templates: Path) -> None:
+    assert check(templates / "translated.json").keys() == CHECKOV_EXCEPTIONS.keys()
 
 
-def test_linters_see_faults(templates: Path) -> None:
+def test_linters_detect_faults(templates: Path) -> None:
     template = json.loads((templates / "translated.json").read_text())
     resources = template["Resources"]
     resources["APIHandler"]["Properties"]["MemorySise"] = 512

@@ -1,4 +1,4 @@
-"""The Makefile's commands work from a path that shells and make read as something else."""
+"""The Makefile's commands work from a path with characters that are special in shells and make."""
 
 import os
 import re
@@ -67,9 +67,9 @@ class Checkout:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """Copy what git knows of, also what is not committed yet; give it the running environment."""
+    """Copy the files in git, including uncommitted ones, and link the running environment."""
     if not shutil.which("git") or not (PROJECT / ".git").exists():
-        pytest.skip("this takes git and a checkout of it")
+        pytest.skip("git is missing, or this is not a clone")
     directory = tmp_path_factory.mktemp("paths") / ODD
     listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listing, cwd=PROJECT, capture_output=True, check=True).stdout
@@ -82,7 +82,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 
 def make_environment(directory: Path) -> None:
-    """Make environments with the packages of the running one, as if `make setup` had done so."""
+    """Create environments with the packages of the running one, like those of `make setup`."""
     venv.create(directory, symlinks=True)
     (packages,) = directory.glob("lib/python*/site-packages")
     (packages / "running.pth").write_text("\n".join(site.getsitepackages()))

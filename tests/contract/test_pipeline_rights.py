@@ -1,8 +1,8 @@
-"""What CloudFormation does for our resources, as AWS tells of it, the pipeline's roles may do.
+"""The pipeline's roles allow every action that CloudFormation needs for our resources.
 
-CloudFormation's own schemas, which cfn-lint has, say what making, changing and deleting a resource
-takes. AWS's reference of actions, which checkov brings along, says which can't be held to a name:
-allowed for an ARN only, such an action is refused.
+CloudFormation's schemas, which cfn-lint contains, list the actions that create, change and delete a
+resource. AWS's reference of actions, which checkov contains, lists the actions that don't support
+ARNs. If a policy allows such an action only for an ARN, AWS denies it.
 """
 
 import json
@@ -32,14 +32,14 @@ STATEMENTS = [
 ]
 HANDLERS = ("create", "read", "update", "delete")
 
-# What our templates ask of no resource; `*` at an end stands for whatever follows.
+# Actions that our resources never need; `*` matches any text.
 UNUSED: Mapping[str, str] = {
     "AWS::ApiGateway::RestApi": "apigateway:UpdateRestApiPolicy",
     "AWS::CodeDeploy::DeploymentGroup": "codedeploy:RegisterOnPremisesInstance",
     "AWS::EC2::FlowLog": "autoscaling:* s3:* iam:CreateServiceLinkedRole",
     "AWS::EC2::Subnet": "ec2:AssociateSubnetCidrBlock ec2:DisassociateSubnetCidrBlock",
     "AWS::EC2::VPC": "ec2:CreateVpcEncryptionControl ec2:ModifyVpcTenancy",
-    "AWS::IAM::Role": "iam:DeleteRolePermissionsBoundary",  # never: it is what holds the roles
+    "AWS::IAM::Role": "iam:DeleteRolePermissionsBoundary",  # never: the boundary limits the roles
     "AWS::KMS::Key": "kms:DisableKey* kms:EnableKey",
     "AWS::Lambda::Function": "elasticfilesystem:* kms:Encrypt lambda:PassCapacityProvider"
     " lambda:AssociateRuntimeAlias s3:GetObjectVersion s3files:*",
@@ -55,13 +55,13 @@ UNUSED: Mapping[str, str] = {
     "AWS::WAFv2::WebACLAssociation": "amplify:* apprunner:* appsync:* bedrock-agentcore:*"
     " cognito-idp:* ec2:* elasticloadbalancing:* wafv2:*PermissionPolicy",
 }
-# AWS's reference names no resource, AWS's own instructions for SAM do.
-HELD_ALL_THE_SAME = {"codedeploy:PutLifecycleEventHookExecutionStatus"}
+# AWS's reference lists no resource for these actions, but AWS's instructions for SAM do.
+SUPPORTS_ARNS = {"codedeploy:PutLifecycleEventHookExecutionStatus"}
 
 
 @pytest.fixture(scope="module")
 def types(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """Give the types of all resources of a stage."""
+    """Return the types of all resources of a stage."""
     out = tmp_path_factory.mktemp("package")
     packaging.build(STAGES["prod"], out)
     made = translate(out / "sam.json")["Resources"].values()
@@ -73,7 +73,7 @@ def types(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     return {str(item["Type"]) for item in (*made, *ours)}
 
 
-def test_cloudformation_may_do_what_its_resources_take(types: set[str]) -> None:
+def test_cloudformation_may_do_everything_that_its_resources_need(types: set[str]) -> None:
     allowed = [action for statement in STATEMENTS for action in _listed(statement["Action"])]
     handlers = dict(_handlers(types))
     missing = {
@@ -87,9 +87,9 @@ def test_cloudformation_may_do_what_its_resources_take(types: set[str]) -> None:
     assert len(handlers) > len(types) / 2
 
 
-def test_nothing_is_held_to_a_name_that_has_none() -> None:
+def test_actions_without_arn_support_are_not_limited_to_arns() -> None:
     reference = json.loads((REFERENCE / "data" / "iam-definition.json").read_text())
-    held = [
+    limited = [
         (service, pattern)
         for policy in PIPELINE.of_type("AWS::IAM::ManagedPolicy").values()
         for statement in policy["PolicyDocument"]["Statement"]
@@ -97,18 +97,18 @@ def test_nothing_is_held_to_a_name_that_has_none() -> None:
         for service, _, pattern in (item.partition(":") for item in _listed(statement["Action"]))
         if "*" not in pattern
     ]
-    refused = {
+    denied = {
         f"{service}:{action}"
-        for service, action in held
+        for service, action in limited
         if not any(reference[service]["privileges"][action]["resource_types"])
     }
 
-    assert refused <= HELD_ALL_THE_SAME
-    assert held
+    assert denied <= SUPPORTS_ARNS
+    assert limited
 
 
 def _handlers(types: set[str]) -> Iterator[tuple[str, set[str]]]:
-    """Yield what the handlers of each type call; of some, AWS has published none."""
+    """Yield the actions of each type's handlers; AWS publishes none for some types."""
     for path in SCHEMAS.glob("*.json"):
         schema = json.loads(path.read_text())
         if schema.get("typeName") in types and (handlers := schema.get("handlers")):

@@ -1,6 +1,6 @@
-"""No regular expression of the running code takes long, whatever it is given (CWE-1333).
+"""No regular expression of the runtime code takes long for any input (CWE-1333).
 
-recheck judges each of them, by its automaton where it can, else by attacks that it breeds.
+recheck analyzes each expression by its automaton, or else by attack strings that it evolves.
 """
 
 import json
@@ -13,7 +13,7 @@ import pytest
 
 from tests.contract.regexes import FUNCTIONS, READ, RUNTIME, Regex, Translation, regexes, sources
 
-# What takes the square of the time or more, but gets nothing from a client
+# Expressions that take quadratic time or more, but never read a client's input
 OUR_OWN = {
     "chalicelib/database/parameters.py": "reads our own SQL, which has parameters for all values",
     "infrastructure/costs.py": "reads a page of our own documentation",
@@ -33,7 +33,7 @@ def verdicts(found: list[Regex], node_modules: Path) -> list[str]:
     return judged
 
 
-def test_every_expression_is_linear_or_ours_alone(node_modules: Path) -> None:
+def test_every_expression_on_client_input_is_linear(node_modules: Path) -> None:
     found = list({regex.javascript: regex for regex in regexes()}.values())
     judged = verdicts(found, node_modules)
 
@@ -55,7 +55,7 @@ def test_every_expression_is_linear_or_ours_alone(node_modules: Path) -> None:
         ("import marshmallow\nfrom marshmallow import validate\nvalidate.Regexp('(a*)*b')", "exp"),
     ],
 )
-def test_planted_expression_is_seen(
+def test_planted_expression_is_detected(
     node_modules: Path, tmp_path: Path, call: str, verdict: str
 ) -> None:
     for name in RUNTIME:
@@ -69,7 +69,7 @@ def test_planted_expression_is_seen(
 
 
 @pytest.mark.parametrize("call", ["re.compile(input())", "re.search(pattern, '')"])
-def test_expression_that_can_not_be_read_is_an_error(tmp_path: Path, call: str) -> None:
+def test_expression_that_is_not_constant_is_an_error(tmp_path: Path, call: str) -> None:
     for name in RUNTIME:
         (tmp_path / name).mkdir() if not name.endswith(".py") else (tmp_path / name).touch()
     (tmp_path / "app.py").write_text(f"import re\n{call}\n")
@@ -78,19 +78,19 @@ def test_expression_that_can_not_be_read_is_an_error(tmp_path: Path, call: str) 
         list(regexes(tmp_path))
 
 
-def test_none_is_missed() -> None:
-    """As text has it, not trees."""
+def test_every_expression_is_found() -> None:
+    """Compares the number of found expressions with a text search."""
     calls = re.compile(rf"\b(?:re\.(?:{'|'.join(FUNCTIONS)})|validate\.Regexp|\b_temporal)\(")
     written = sum(len(calls.findall(path.read_text())) for path in sources())
 
     found = [regexe for regexe in regexes() if regexe.place not in READ.values()]
-    # but _temporal's definition, its own call, and the one that compiles what was read
+    # except _temporal's definition, its own call, and the call that compiles the JSON's patterns
     assert len(found) == written - 3
 
 
 @pytest.mark.usefixtures("node_modules")
-def test_translation_means_the_same() -> None:
-    """Python and Node find the same in texts around what each expression is about."""
+def test_translation_matches_the_same_texts() -> None:
+    """Python and Node find the same matches in sample texts."""
     texts = ["", 'W/"v1"', "v1", "/* x */ SELECT", "1-2", "bearer a.b.c", "127.0.0.1", "Root=1;"]
     found = list(regexes())
     program = (

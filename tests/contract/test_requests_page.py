@@ -1,6 +1,6 @@
-"""The page of requests in a real browser, over the whole stack.
+"""The requests page in a real browser, with the whole stack.
 
-Screenshots are kept in `artifacts/`.
+Screenshots are saved in `artifacts/`.
 """
 
 import json
@@ -24,7 +24,7 @@ HOSTILE = "<img src=x onerror=document.title='taken'>"
 
 
 class Page(Console):
-    """The page of requests, and the API that it tells of."""
+    """The requests page, and the API whose requests it shows."""
 
     def __init__(self, browser: Chrome, stack: Run) -> None:
         super().__init__(browser, stack.console_url)
@@ -35,7 +35,7 @@ class Page(Console):
         self.browser.get(f"{self.url}/requests#{trace_id}")
 
     def send(self, method: str, path: str, **more: object) -> str:
-        """Send a request; return the id of its trace, which is made up here."""
+        """Send a request with a new trace id; return the id."""
         trace_id = new_trace_id()
         token = Issuer(Path(self._stack.own["LOCAL_STATE"]), self.url).token()
         headers = {"Authorization": f"Bearer {token}", "X-Amzn-Trace-Id": f"Root={trace_id}"}
@@ -44,7 +44,7 @@ class Page(Console):
         return trace_id
 
     def row(self, trace_id: str) -> WebElement:
-        """Wait for a request's row, as it is when all of it is known."""
+        """Wait until a request's row is complete, and return it."""
         return self.find(f"tr[data-id='{trace_id}']:has([data-class]:not([data-class='']))")
 
     def press(self, *keys: str) -> None:
@@ -70,7 +70,7 @@ def page(stack: Run, browser: Chrome) -> Page:
     return page
 
 
-def test_a_request_appears_by_itself(page: Page) -> None:
+def test_new_request_appears_automatically(page: Page) -> None:
     page.find("#table")
 
     trace_id = page.send("GET", "/customers?limit=3")
@@ -79,10 +79,10 @@ def test_a_request_appears_by_itself(page: Page) -> None:
     assert [cell.text for cell in cells][1:4] == ["GET", "/customers", "200"]
     assert cells[5].text == "1"
     assert float(cells[4].text) > 0
-    assert page.said() == []
+    assert page.console_messages() == []
 
 
-def test_details_are_opened_and_left_by_the_keyboard(page: Page) -> None:
+def test_details_are_opened_and_closed_by_keyboard(page: Page) -> None:
     older = page.send("GET", "/health")
     newer = page.send("POST", "/customers", json={"email": HOSTILE})
     page.row(older)
@@ -106,7 +106,7 @@ def test_details_are_opened_and_left_by_the_keyboard(page: Page) -> None:
     assert page.focused() == newer
 
 
-def test_a_pasted_link_shows_statements_with_their_plan_lines_and_metrics(page: Page) -> None:
+def test_link_shows_statements_with_plans_log_lines_and_metrics(page: Page) -> None:
     trace_id = page.send("GET", "/customers?q=ada")
     page.row(trace_id)
 
@@ -125,16 +125,16 @@ def test_a_pasted_link_shows_statements_with_their_plan_lines_and_metrics(page: 
     assert len(widths) == 3
     assert widths == sorted(widths, reverse=True)
     assert bars[2].location["x"] >= bars[1].location["x"] >= bars[0].location["x"]
-    assert page.said() == []
+    assert page.console_messages() == []
 
 
-def test_an_unknown_link_is_explained(page: Page) -> None:
+def test_unknown_link_is_explained(page: Page) -> None:
     page.open(new_trace_id())
 
     assert "Unknown request" in page.find("#title").text
 
 
-def test_the_list_is_filtered_by_path_and_status(page: Page) -> None:
+def test_list_is_filtered_by_path_and_status(page: Page) -> None:
     health, refused = page.send("GET", "/health"), page.send("GET", "/customers/nobody")
     rows = [page.row(health), page.row(refused)]
 
@@ -147,7 +147,7 @@ def test_the_list_is_filtered_by_path_and_status(page: Page) -> None:
     assert [row.is_displayed() for row in rows] == [True, False]
 
 
-def test_a_pause_holds_the_list_until_it_ends(page: Page) -> None:
+def test_list_does_not_change_while_paused(page: Page) -> None:
     page.row(page.send("GET", "/health"))
     pause = page.find("#pause")
     pause.click()
@@ -157,13 +157,13 @@ def test_a_pause_holds_the_list_until_it_ends(page: Page) -> None:
 
     trace_id = page.send("GET", "/health")
     assert page.find_all(f"tr[data-id='{trace_id}']") == []
-    assert page.browser.execute_script(asked) <= before + 1  # one may have been on its way
+    assert page.browser.execute_script(asked) <= before + 1  # one may have been in progress
     pause.click()
 
     page.row(trace_id)
 
 
-def test_what_others_send_is_only_text(page: Page, stack: Run) -> None:
+def test_segment_values_are_shown_as_text(page: Page, stack: Run) -> None:
     trace_id = new_trace_id()
     segment = {
         "trace_id": trace_id,
@@ -188,7 +188,7 @@ def test_what_others_send_is_only_text(page: Page, stack: Run) -> None:
     assert page.browser.title != "taken"
 
 
-def test_the_page_is_as_dark_as_the_system_and_readable(page: Page) -> None:
+def test_page_follows_the_systems_dark_mode_with_enough_contrast(page: Page) -> None:
     for path in ("/health", "/customers/nobody", "/customers?limit=2"):
         page.row(page.send("GET", path))
     trace_id = page.send("PATCH", "/customers/nobody", json={"given_name": "Ada"})
@@ -209,7 +209,7 @@ def test_the_page_is_as_dark_as_the_system_and_readable(page: Page) -> None:
             if item.text
         }
         assert {text: value for text, value in contrasts.items() if value < READABLE} == {}
-        grounds[scheme] = page.ground()
+        grounds[scheme] = page.background()
         page.browser.execute_script("scrollTo(0, 0)")
         pictures[scheme] = page.keep(scheme)
 
@@ -217,7 +217,7 @@ def test_the_page_is_as_dark_as_the_system_and_readable(page: Page) -> None:
     assert pictures["light"] != pictures["dark"]
 
 
-def test_nothing_comes_from_another_machine_and_the_page_is_small(page: Page) -> None:
+def test_page_is_small_and_loads_nothing_from_other_hosts(page: Page) -> None:
     page.row(page.send("GET", "/health"))
 
     script = (
@@ -232,7 +232,7 @@ def test_nothing_comes_from_another_machine_and_the_page_is_small(page: Page) ->
     assert sum(own) < 50_000
 
 
-def test_before_any_request_the_page_says_how_to_send_one(chrome: Chrome, tmp_path: Path) -> None:
+def test_empty_page_explains_how_to_send_a_request(chrome: Chrome, tmp_path: Path) -> None:
     with Run(tmp_path, "run", "--no-api") as stack:
         stack.read_until("Ctrl-C")
         page = Page(chrome, stack)

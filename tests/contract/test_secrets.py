@@ -1,7 +1,7 @@
-"""No secret is in the repository, nor in what is deployed.
+"""Neither the repository nor the package contains a secret.
 
-Looked for are keys that have a form: of AWS, private ones, tokens. What only looks random, or
-stands beside a word like `secret`, is not: the templates are full of those.
+The scanner searches for keys with a known format: AWS keys, private keys and tokens. It ignores
+random text and values next to words like `secret`, because the templates contain many of them.
 """
 
 import json
@@ -26,7 +26,7 @@ EXAMPLES = {"benchmarks/meter.py"}  # AWS's own example of a key
 
 
 def found(directory: Path, files: list[str]) -> dict[str, list[str]]:
-    """Return the kinds of secrets by the files that they are in."""
+    """Return the kinds of secrets by file."""
     options = [option for name in FORMLESS for option in ("--disable-plugin", name)]
     done = subprocess.run(
         [SCANNER, "scan", "--no-verify", *options, *files],
@@ -41,24 +41,24 @@ def found(directory: Path, files: list[str]) -> dict[str, list[str]]:
 
 @pytest.fixture(scope="module")
 def repository() -> list[str]:
-    """Return the files that are in git."""
+    """Return the files in git."""
     if not (shutil.which("git") and (PROJECT / ".git").exists()):
-        pytest.skip("this takes git, and a clone")
+        pytest.skip("git is missing, or this is not a clone")
     command = ["git", "ls-files"]
     listed = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
     return listed.stdout.splitlines()
 
 
-def test_repository_has_none(repository: list[str]) -> None:
+def test_repository_contains_no_secret(repository: list[str]) -> None:
     assert found(PROJECT, repository).keys() == EXAMPLES
 
 
-def test_repository_has_no_private_key(repository: list[str]) -> None:
+def test_repository_contains_no_private_key(repository: list[str]) -> None:
     key = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----")
     assert [name for name in repository if key.search((PROJECT / name).read_bytes())] == []
 
 
-def test_package_has_none(tmp_path: Path) -> None:
+def test_package_contains_no_secret(tmp_path: Path) -> None:
     packaging.build(STAGES["prod"], tmp_path)
     names = ["sam.json", "gateway.json"]
     with ZipFile(tmp_path / "deployment.zip") as archive:
@@ -77,7 +77,7 @@ def test_package_has_none(tmp_path: Path) -> None:
         (("ghp_", "a1B2" * 9), "GitHub Token"),
     ],
 )
-def test_planted_secret_is_seen(tmp_path: Path, parts: tuple[str, ...], kind: str) -> None:
+def test_planted_secret_is_detected(tmp_path: Path, parts: tuple[str, ...], kind: str) -> None:
     (tmp_path / "planted.py").write_text(f'KEY = "{"".join(parts)}"\n')
 
     assert found(tmp_path, ["planted.py"]) == {"planted.py": [kind]}

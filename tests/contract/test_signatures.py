@@ -1,4 +1,4 @@
-"""The slim client's requests against botocore's: many more than `make test` takes time for."""
+"""Compares more of the slim client's requests with botocore's than `make test` has time for."""
 
 from typing import Any
 
@@ -13,6 +13,6 @@ from tests.slim.test_requests import compare
 @pytest.mark.parametrize("part", range(2))
 @settings(max_examples=10_000, deadline=None)
 @given(case=CASES)
-def test_twenty_thousand_requests_are_botocores(part: int, case: Any) -> None:  # noqa: ARG001
-    """In parts, each of which ends before a test counts as stuck."""
+def test_twenty_thousand_requests_are_identical_to_botocores(part: int, case: Any) -> None:  # noqa: ARG001
+    """The parts are short enough for the timeout of a test."""
     compare(case)

@@ -1,4 +1,4 @@
-"""The smoke test lives a customer's life against the running service, and leaves nothing."""
+"""The smoke test runs a customer's lifecycle on the service and leaves no customers behind."""
 
 from typing import Any
 
@@ -9,33 +9,31 @@ from infrastructure.failures import Failure
 from tests.service import Service
 
 
-def left(service: Service) -> Any:
+def customers(service: Service) -> Any:
     return service.get("/customers").json()["items"]
 
 
-def test_whole_life(service: Service) -> None:
-    before = left(service)
+def test_smoke_test_runs_a_customers_lifecycle(service: Service) -> None:
+    before = customers(service)
     said: list[str] = []
     smoke.run(service.url, service.token, said.append)
 
     assert len(said) == 11
     assert all(" ms  " in line for line in said)
-    assert left(service) == before
+    assert customers(service) == before
 
 
-def test_nothing_is_left_when_a_step_fails(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = left(service)
+def test_failed_step_leaves_no_customer(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = customers(service)
     monkeypatch.setattr(smoke, "MERGE_PATCH", "text/plain")
     said: list[str] = []
     with pytest.raises(Failure, match=r"PATCH .*: status 415 instead of 200\..*Request-Id: "):
         smoke.run(service.url, service.token, said.append)
 
     assert said[-1] == "  failed  change"
-    assert left(service) == before
+    assert customers(service) == before
 
 
-def test_service_that_does_not_answer() -> None:
+def test_unreachable_service_is_an_error() -> None:
     with pytest.raises(Failure, match="returned no response: ConnectionError"):
         smoke.run("http://127.0.0.1:1", "token", print)

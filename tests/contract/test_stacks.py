@@ -1,4 +1,4 @@
-"""Stacks are made, changed, refused and rolled back, against moto's CloudFormation and Lambda."""
+"""Creating, changing and rolling back stacks with moto's CloudFormation and Lambda."""
 
 import io
 import json
@@ -37,22 +37,22 @@ def topic(name: str) -> dict[str, Any]:
 
 
 class Operator:
-    """Agrees, or does not, and remembers what was asked and said."""
+    """Confirms or declines changes, and records questions and messages."""
 
-    def __init__(self, *, agrees: bool = True) -> None:
-        self.agrees = agrees
+    def __init__(self, *, confirms: bool = True) -> None:
+        self.confirms = confirms
         self.asked: list[Change] = []
         self.heard: list[str] = []
 
     def confirm(self, changes: list[Change]) -> bool:
         self.asked = changes
-        return self.agrees
+        return self.confirms
 
     def stack(self, name: str) -> Stack:
         return Stack(boto3.client("cloudformation"), name, self.heard.append, pause=0.01)
 
 
-def test_stack_is_created_changed_and_left() -> None:
+def test_stack_is_created_changed_and_deleted() -> None:
     operator = Operator()
     stack = operator.stack("life")
     first, second = {"A": topic("a")}, {"A": topic("a"), "B": topic("b")}
@@ -69,8 +69,8 @@ def test_stack_is_created_changed_and_left() -> None:
     assert stack.status in {None, "DELETE_COMPLETE"}
 
 
-def test_change_that_is_not_agreed_to_is_not_made() -> None:
-    operator = Operator(agrees=False)
+def test_declined_change_is_not_made() -> None:
+    operator = Operator(confirms=False)
     stack = operator.stack("refused")
 
     assert not stack.update(template({"A": topic("r")}), {}, operator.confirm)
@@ -79,7 +79,7 @@ def test_change_that_is_not_agreed_to_is_not_made() -> None:
     assert operator.heard[-1] == "refused: unchanged"
 
 
-def test_change_is_withdrawn_when_asking_fails() -> None:
+def test_change_set_is_deleted_if_confirmation_fails() -> None:
     def interrupted(_: list[Change]) -> bool:
         raise KeyboardInterrupt
 
@@ -92,13 +92,13 @@ def test_change_is_withdrawn_when_asking_fails() -> None:
     assert [item for item in found if item["StackName"] == "interrupted"] == []
 
 
-def test_loss_of_a_bucket_is_told() -> None:
+def test_loss_of_a_bucket_is_reported() -> None:
     operator = Operator()
     stack = operator.stack("stateful")
     stack.update(template({"A": bucket("a-1"), "B": topic("s")}), {}, operator.confirm)
     assert not any(change.loses_state for change in operator.asked)
 
-    operator.agrees = False
+    operator.confirms = False
     stack.update(template({"B": topic("s")}), {}, operator.confirm)
     assert [change.name for change in operator.asked if change.loses_state] == ["A"]
     stack.update(template({"A": bucket("a-2"), "B": topic("s")}), {}, operator.confirm)
@@ -123,14 +123,14 @@ def test_parameters_are_checked_and_kept() -> None:
     assert {"n", "n-2"} <= {item["TopicArn"].rpartition(":")[2] for item in topics()}
 
 
-def test_values_of_a_change_that_was_refused_are_not_kept() -> None:
-    """The stack that stays has never had them, and AWS refuses what uses the previous value."""
-    operator = Operator(agrees=False)
+def test_values_of_a_declined_change_are_not_kept() -> None:
+    """The remaining stack never had these values, so AWS rejects `UsePreviousValue`."""
+    operator = Operator(confirms=False)
     stack = operator.stack("refused-first")
     declared = template({"A": topic("refused")}, Name={"Type": "String"})
     stack.update(declared, {"Name": "n"}, operator.confirm)
 
-    assert not stack.is_made
+    assert not stack.exists
     with pytest.raises(Failure, match="needs a value for Name"):
         stack.update(declared, {}, operator.confirm)
 
@@ -139,12 +139,12 @@ def topics() -> Any:
     return boto3.client("sns").list_topics()["Topics"]
 
 
-def test_outputs_of_no_stack_are_an_error() -> None:
+def test_outputs_of_missing_stack_are_an_error() -> None:
     with pytest.raises(Failure, match="The stack nowhere does not exist"):
         Operator().stack("nowhere").outputs()
 
 
-def test_template_too_long_is_an_error() -> None:
+def test_too_long_template_is_an_error() -> None:
     operator = Operator()
     long = template({f"Topic{number}": topic(f"t{number}") for number in range(1_000)})
     with pytest.raises(Failure, match="upload it to a bucket"):
@@ -177,7 +177,7 @@ FUNCTIONS = ["customers-dev", "customers-dev-authorize"]
 
 @pytest.fixture
 def versions() -> Iterator[Any]:
-    """Give two functions with two versions each, the second live."""
+    """Create two functions with two versions each, of which the second is live."""
     client = boto3.client("lambda")
     trust = json.dumps({"Version": "2012-10-17", "Statement": []})
     role = boto3.client("iam").create_role(RoleName="any", AssumeRolePolicyDocument=trust)
@@ -210,7 +210,7 @@ def live(client: Any) -> list[str]:
     return [releases.live_version(client, name) for name in FUNCTIONS]
 
 
-def test_rollback_moves_every_function_to_the_version_before(versions: Any) -> None:
+def test_rollback_moves_every_function_to_the_previous_version(versions: Any) -> None:
     stack = Operator().stack("none")
     assert live(versions) == ["2", "2"]
 
@@ -221,8 +221,8 @@ def test_rollback_moves_every_function_to_the_version_before(versions: Any) -> N
         releases.roll_back(versions, stack, FUNCTIONS, print)
 
 
-def test_rollback_passes_over_a_release_that_was_refused(versions: Any) -> None:
-    """Its versions stay, but nobody was served by them."""
+def test_rollback_skips_a_rejected_release(versions: Any) -> None:
+    """The rejected versions still exist, but never served a request."""
     before = releases.live_versions(versions, [*FUNCTIONS, "no-function"])
     for name in FUNCTIONS:
         for text in ("refused", "good"):
@@ -238,7 +238,7 @@ def test_rollback_passes_over_a_release_that_was_refused(versions: Any) -> None:
     assert live(versions) == ["2", "2"]
 
 
-def test_rollback_moves_all_or_none(versions: Any) -> None:
+def test_rollback_moves_all_functions_or_none(versions: Any) -> None:
     versions.update_alias(FunctionName=FUNCTIONS[1], Name="live", FunctionVersion="1")
 
     with pytest.raises(Failure, match="customers-dev-authorize has no version before 1"):
@@ -247,7 +247,7 @@ def test_rollback_moves_all_or_none(versions: Any) -> None:
     assert live(versions) == ["2", "1"]
 
 
-def test_deployment_after_a_rollback_catches_up(versions: Any) -> None:
+def test_deployment_after_a_rollback_moves_aliases_forward(versions: Any) -> None:
     class Made(Stack):
         def resources(self) -> list[tuple[str, str, str]]:
             arn = "arn:aws:lambda:eu-west-1:123456789012:function"

@@ -1,6 +1,6 @@
-"""CloudFormation would take our templates, as far as cfn-lint can tell, and checkov finds no hole.
+"""cfn-lint finds no error in our templates, and checkov finds only the listed exceptions.
 
-What both let pass, tests/infrastructure/rules.py looks for.
+tests/infrastructure/rules.py checks what both miss.
 """
 
 import json
@@ -17,30 +17,30 @@ TOOLS = Path(sys.executable).parent
 CHECKOV = ROOT / ".venv" / "audit" / "bin" / "checkov"
 REGIONS = ["eu-west-1", "us-east-1"]
 
-# Checks of checkov that a resource of a template does not pass, each with the reason.
-SUPPRESSED: Mapping[str, Mapping[str, str]] = {
+# Checks of checkov that a resource fails, each with the reason for the exception.
+EXCEPTIONS: Mapping[str, Mapping[str, str]] = {
     "network.yaml": {
         "CKV_AWS_158 FlowLogs": "addresses within a network of two subnets are no secret,"
-        " and CloudWatch encrypts them by a key of its own",
+        " and CloudWatch encrypts them with its own key",
     },
     "database.yaml": {
-        "CKV_AWS_118 Writer": "nobody can do anything about the operating system of a serverless"
-        " instance; ACUUtilization and the slow query log tell of load",
-        "CKV_AWS_118 Reader": "as of the writer, whose place it takes",
+        "CKV_AWS_118 Writer": "operators can't change the operating system of a serverless"
+        " instance; ACUUtilization and the slow query log show the load",
+        "CKV_AWS_118 Reader": "same as the writer, which it replaces",
     },
     "pipeline.yaml": {
-        "CKV_AWS_18 Artefacts": "who may write into it are three roles, and CloudTrail has what"
-        " they did; a second bucket for its log would want the same of itself",
-        "CKV_AWS_111 BoundaryDev": "X-Ray takes no resource, and what ec2 makes for a function in"
-        " a VPC has no name before",
-        "CKV_AWS_111 BoundaryStaging": "as of the boundary of dev",
-        "CKV_AWS_111 BoundaryProd": "as of the boundary of dev",
+        "CKV_AWS_18 Artefacts": "only three roles can write to it, and CloudTrail logs what they"
+        " do; a second bucket for its log would need a log, too",
+        "CKV_AWS_111 BoundaryDev": "X-Ray supports no resources, and the network interfaces of a"
+        " function in a VPC have no ARN in advance",
+        "CKV_AWS_111 BoundaryStaging": "same as the boundary of dev",
+        "CKV_AWS_111 BoundaryProd": "same as the boundary of dev",
     },
 }
 
 
 def _findings(template: Path) -> list[str]:
-    """Return what cfn-lint finds, each as `file:line:column:line:column:rule:text`."""
+    """Return cfn-lint's findings, as `file:line:column:line:column:rule:text`."""
     command = [str(TOOLS / "cfn-lint"), "--format", "parseable", "--include-checks", "I"]
     command += ["--regions", *REGIONS, "--template", str(template)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -54,8 +54,8 @@ def test_template_has_no_findings(template: Path) -> None:
     assert _findings(template) == []
 
 
-def _holes(template: Path) -> list[str]:
-    """Return what checkov finds, each as its check and the resource."""
+def _failed_checks(template: Path) -> list[str]:
+    """Return the checks that fail in checkov, each with its resource."""
     command = [str(CHECKOV), "--framework", "cloudformation", "--skip-download", "--output", "json"]
     done = subprocess.run(
         [*command, "--compact", "--file", template.name],
@@ -72,12 +72,12 @@ def _holes(template: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
-def test_template_has_no_holes_but_those_with_a_reason(template: Path) -> None:
-    assert _holes(template) == sorted(SUPPRESSED.get(template.name, {}))
+def test_checkov_finds_only_exceptions(template: Path) -> None:
+    assert _failed_checks(template) == sorted(EXCEPTIONS.get(template.name, {}))
 
 
-def test_checkov_sees_holes(tmp_path: Path) -> None:
-    holes = {
+def test_checkov_detects_faults(tmp_path: Path) -> None:
+    faults = {
         "CKV_AWS_96 Cluster": ("StorageEncrypted: true", "StorageEncrypted: false"),
         "CKV_AWS_162 Cluster": (
             "EnableIAMDatabaseAuthentication: true",
@@ -86,17 +86,17 @@ def test_checkov_sees_holes(tmp_path: Path) -> None:
         "CKV_AWS_7 Key": ("EnableKeyRotation: true", "EnableKeyRotation: false"),
     }
     text = (ROOT / "infrastructure" / "database.yaml").read_text()
-    for right, wrong in holes.values():
+    for right, wrong in faults.values():
         assert right in text
         text = text.replace(right, wrong)
     template = tmp_path / "database.yaml"
     template.write_text(text)
 
-    assert holes.keys() <= set(_holes(template))
+    assert faults.keys() <= set(_failed_checks(template))
 
 
-def test_rules_are_ignored_here_only_and_for_a_reason() -> None:
-    for rules in SUPPRESSED.values():
+def test_exceptions_are_listed_only_here_with_reasons() -> None:
+    for rules in EXCEPTIONS.values():
         assert all(len(reason.split()) > 3 for reason in rules.values())
     for template in TEMPLATES:
         text = template.read_text()
@@ -105,7 +105,7 @@ def test_rules_are_ignored_here_only_and_for_a_reason() -> None:
         assert "checkov:skip" not in text
 
 
-def test_linter_sees_faults(tmp_path: Path) -> None:
+def test_cfn_lint_detects_faults(tmp_path: Path) -> None:
     faults = {
         "E1010": ("KmsKeyId: !GetAtt Key.Arn", "KmsKeyId: !GetAtt Kay.Arn"),
         "E3002": ("RetentionInDays:", "RetentionDays:"),

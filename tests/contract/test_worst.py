@@ -1,10 +1,10 @@
-"""However a request is built, it costs little: no client can have the service work for long.
+"""The cost of the most expensive requests is bounded, so no client can keep the service busy.
 
-Costs are this process's processor time, the least of a few runs, beside that of a plain request in
-the same process: a ratio, so that neither a slow machine nor a busy one matters. Counting calls or
-lines would not do: a text that takes the square of the time to normalize is one call.
+The cost is the minimum processor time of a few runs, divided by that of a plain request in the same
+process. The ratio doesn't depend on the speed and load of the machine. Counting calls or lines
+would not work, because normalizing a text in quadratic time is one call.
 
-`pytest tests/contract/test_worst.py -s` prints what docs/security.md has a table of.
+`pytest tests/contract/test_worst.py -s` prints all rows of the table in docs/security.md.
 """
 
 import sys
@@ -15,12 +15,12 @@ import pytest
 from tests.api import Api
 from tests.contract.worst import CASES, PLAIN, Sent
 
-MOST = 30  # times what a plain request costs: under 100 ms, where that takes 3
-MOST_OF_A_BATCH = 100  # 100 customers in one request, and 1 MiB
+MAX_RATIO = 30  # to the cost of a plain request: 90 ms if that takes 3 ms
+MAX_RATIO_OF_A_BATCH = 100  # 100 customers in one request, and 1 MiB
 
 
 def cost(api: Api, sent: Sent, runs: int) -> tuple[float, int]:
-    """Return seconds of processor, and the status."""
+    """Return the processor time in seconds, and the status."""
     took = []
     for _ in range(runs):
         start = time.process_time()
@@ -30,9 +30,9 @@ def cost(api: Api, sent: Sent, runs: int) -> tuple[float, int]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_it_costs_little(api: Api, name: str) -> None:
+def test_cost_is_bounded(api: Api, name: str) -> None:
     sent = CASES[name]
-    cost(api, sent, 1)  # what is imported once
+    cost(api, sent, 1)  # imports modules
     usual, _ = cost(api, PLAIN, 15)
 
     own, status = cost(api, sent, 3)
@@ -40,15 +40,13 @@ def test_it_costs_little(api: Api, name: str) -> None:
     times = own / usual
     sys.stdout.write(f"| {name} | {status} | {own * 1000:.1f} ms | {times:.1f} |\n")
     assert status < 500
-    assert times < (MOST_OF_A_BATCH if sent.path.endswith("/batch") else MOST)
+    assert times < (MAX_RATIO_OF_A_BATCH if sent.path.endswith("/batch") else MAX_RATIO)
 
 
-def test_what_takes_the_square_of_the_time_would_be_seen(
-    api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Text of any length, read once for each of its characters.
+def test_quadratic_cost_is_detected(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test counts a long text once for each of its characters.
 
-    As to normalize marks did: Python 3.11.7 takes the square of the time, Debian's 3.11.2 does not.
+    Normalizing combining marks is quadratic in Python 3.11.7, but not in Debian's 3.11.2.
     """
     from chalicelib.http import fields
 
@@ -60,4 +58,4 @@ def test_what_takes_the_square_of_the_time_would_be_seen(
 
     own, _ = cost(api, CASES["a text of combining characters"], 1)
 
-    assert own / usual > 2 * MOST
+    assert own / usual > 2 * MAX_RATIO

@@ -1,4 +1,4 @@
-"""The template as CloudFormation gets it: after SAM's transform."""
+"""The template after SAM's transform, as CloudFormation receives it."""
 
 import json
 from pathlib import Path
@@ -25,16 +25,16 @@ OF_AWS = ("AWSCodeDeployRoleForLambda",)
 
 
 def translate(template: Path, **parameters: str) -> JSONObject:
-    """Return what SAM's transform makes of a packaged template, with the parameters' values."""
+    """Apply SAM's transform to a packaged template, with values of its parameters."""
     managed = {name: f"arn:aws:iam::aws:policy/service-role/{name}" for name in OF_AWS}
     translator = Translator(managed, Parser(), None, boto3.Session(region_name=REGION))
     document = uploaded(json.loads(template.read_text()))
-    made: JSONObject = translator.translate(document, PARAMETERS | parameters)
-    return made
+    translated: JSONObject = translator.translate(document, PARAMETERS | parameters)
+    return translated
 
 
 def uploaded(value: Any) -> Any:
-    """Return the template with archives where `deploy` would have put them."""
+    """Return the template with its archives in a bucket, like `deploy` uploads them."""
     if isinstance(value, dict):
         return {name: uploaded(element) for name, element in value.items()}
     if isinstance(value, list):

@@ -1,7 +1,7 @@
-"""The dearest requests that can be sent: at the limits of size, each built for the worst case.
+"""The most expensive requests: each reaches a size limit and is built for the worst case.
 
-The gateway takes 10,240 bytes of headers, and the URL counts among them; the service takes bodies
-of 64 KiB, batches of 1 MiB.
+The gateway accepts 10,240 bytes of headers, including the URL. The service accepts bodies of 64 KiB
+and batches of 1 MiB.
 """
 
 import base64
@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-HEADER = 9_000  # bytes that one header may have, beside the others
+HEADER = 9_000  # bytes of one header; the others need the rest
 BODY, BATCH = 65_536, 1 << 20
 ONE = "/customers/0190a5f0-1c2d-7e3f-8a4b-5c6d7e8f9a0b"
 ADA: dict[str, Any] = {"email": "ada@example.com", "given_name": "Ada"}
@@ -42,7 +42,7 @@ def get(path: str, **headers: str) -> Sent:
 
 
 def filled(text: bytes, size: int, before: bytes = b"", after: bytes = b"") -> bytes:
-    """Return as many of the text as go into `size` bytes, between the others."""
+    """Repeat the text between `before` and `after`, up to `size` bytes in all."""
     return before + text * ((size - len(before) - len(after)) // len(text)) + after
 
 
@@ -51,7 +51,7 @@ def utf8(document: object) -> bytes:
 
 
 def full(n: int, text: str = "x") -> dict[str, Any]:
-    """Return a customer with much in every member."""
+    """Return a customer with long values in every field."""
     address = {"line1": text * 50, "line2": text * 50, "city": text * 50, "country": "GB"}
     return {
         "email": f"{n}.{'a' * 50}@{'b' * 60}.example.com",

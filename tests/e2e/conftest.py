@@ -1,9 +1,9 @@
-"""The API as its clients have it: HTTP and a token, of whatever runs at BASE_URL.
+"""Fixtures of the end-to-end tests, which use only HTTP and a token.
 
     BASE_URL=https://... TOKEN=... pytest tests/e2e
 
-Without BASE_URL a service of its own is started. The token needs every scope. Other customers may
-be there, and stay as they are; what the tests create, they erase.
+BASE_URL is the API under test; if omitted, the tests start a service. The token needs every scope.
+The tests leave existing customers unchanged and erase the customers that they create.
 """
 
 import os
@@ -18,7 +18,7 @@ from tests.service import running
 
 
 class Client:
-    """Sends requests with the token; what it created is erased by `clean()`."""
+    """Sends requests with the token; `clean()` erases the customers that it created."""
 
     def __init__(self, base_url: str, token: str) -> None:
         self.base_url = base_url.rstrip("/")
@@ -27,7 +27,7 @@ class Client:
         self._created: list[str] = []
 
     def send(self, method: str, path: str, **more: Any) -> requests.Response:
-        """Send a request; `path` may be a URL, or a reference to one from an answer."""
+        """Send a request; `path` may also be a link from a response."""
         response = self.session.request(method, self.url(path), timeout=30, **more)
         if response.status_code == requests.codes.created:
             document = response.json()
@@ -35,7 +35,7 @@ class Client:
         return response
 
     def url(self, path: str) -> str:
-        """Return the URL of a path, or of a reference, which has the stage in it already."""
+        """Return the URL of a path, or of a link, which already contains the stage."""
         stage = requests.compat.urlsplit(self.base_url).path
         return self.base_url + path.removeprefix(stage)
 
@@ -61,13 +61,13 @@ class Client:
 
 
 def _named(headers: dict[str, str]) -> dict[str, str]:
-    """Return headers by their names: `if_match` is If-Match."""
+    """Convert argument names to header names: `if_match` is If-Match."""
     return {name.replace("_", "-").title(): value for name, value in headers.items()}
 
 
 @pytest.fixture(scope="session")
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """Give a base URL and a token."""
+    """Return the base URL of the API and a token."""
     if base_url := os.environ.get("BASE_URL"):
         yield base_url, os.environ["TOKEN"]
         return
@@ -86,7 +86,7 @@ def api(target: tuple[str, str]) -> Iterator[Client]:
 
 @pytest.fixture
 def ada() -> dict[str, Any]:
-    """Give a customer that is nowhere yet."""
+    """Return a new customer with a unique email address and external id."""
     mark = uuid.uuid4().hex
     return {
         "email": f"ada.{mark}@example.com",

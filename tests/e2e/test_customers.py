@@ -1,4 +1,4 @@
-"""A customer's life, as a client sees it."""
+"""The lifecycle of customers from a client's point of view."""
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +20,7 @@ def assert_problem(answer: requests.Response, status: int, kind: str) -> None:
     assert problem["request_id"] == answer.headers["Request-Id"]
 
 
-def test_life(api: Client, ada: dict[str, Any]) -> None:
+def test_customer_lifecycle(api: Client, ada: dict[str, Any]) -> None:
     created = api.post("/customers", ada)
     assert created.status_code == 201
     assert created.headers["ETag"] == '"v1"'
@@ -44,7 +44,7 @@ def test_life(api: Client, ada: dict[str, Any]) -> None:
     assert_problem(api.post(path + "/restore"), 404, "customer-not-found")
 
 
-def test_what_is_known_is_not_sent_again(api: Client, ada: dict[str, Any]) -> None:
+def test_conditional_get_of_current_version_returns_304(api: Client, ada: dict[str, Any]) -> None:
     path = api.post("/customers", ada).headers["Location"]
 
     fresh = api.get(path, if_none_match='W/"v1"')
@@ -56,7 +56,7 @@ def test_what_is_known_is_not_sent_again(api: Client, ada: dict[str, Any]) -> No
     assert api.get(path, if_none_match='"v1"').status_code == 200
 
 
-def test_nobody_is_overwritten(api: Client, ada: dict[str, Any]) -> None:
+def test_concurrent_updates_with_one_etag_succeed_once(api: Client, ada: dict[str, Any]) -> None:
     path = api.post("/customers", ada).headers["Location"]
 
     with ThreadPoolExecutor(8) as clients:
@@ -71,7 +71,9 @@ def test_nobody_is_overwritten(api: Client, ada: dict[str, Any]) -> None:
     assert_problem(api.put(path, ada), 428, "precondition-required")
 
 
-def test_parallel_creates_with_one_key_make_one_customer(api: Client, ada: dict[str, Any]) -> None:
+def test_parallel_creates_with_one_key_create_one_customer(
+    api: Client, ada: dict[str, Any]
+) -> None:
     key = str(uuid.uuid4())
     with ThreadPoolExecutor(20) as clients:
         answers = list(
@@ -85,7 +87,7 @@ def test_parallel_creates_with_one_key_make_one_customer(api: Client, ada: dict[
     assert_problem(other, 422, "idempotency-key-reused")
 
 
-def test_list_goes_on_through_its_links(api: Client, ada: dict[str, Any]) -> None:
+def test_list_is_paged_through_next_links(api: Client, ada: dict[str, Any]) -> None:
     mark = ada["external_id"]
     batch = [ada | {"email": f"{n}.{ada['email']}", "external_id": f"{mark}-{n}"} for n in range(7)]
     created = api.post("/customers/batch", {"items": batch})
@@ -102,7 +104,7 @@ def test_list_goes_on_through_its_links(api: Client, ada: dict[str, Any]) -> Non
     assert listed == ids
 
 
-def test_write_is_listed_at_once(api: Client, ada: dict[str, Any]) -> None:
+def test_write_is_listed_immediately(api: Client, ada: dict[str, Any]) -> None:
     path = api.post("/customers", ada).headers["Location"]
     long_ago = (datetime.now(UTC) - timedelta(days=1)).isoformat()
 
@@ -122,7 +124,7 @@ def test_write_is_listed_at_once(api: Client, ada: dict[str, Any]) -> None:
     assert deleted["items"][0]["purge_at"] > deleted["items"][0]["deleted_at"]
 
 
-def test_batch_is_stored_whole_or_not_at_all(api: Client, ada: dict[str, Any]) -> None:
+def test_batch_is_atomic(api: Client, ada: dict[str, Any]) -> None:
     api.post("/customers", ada)
     other = {"email": f"other.{ada['email']}", "given_name": "Grace"}
 
@@ -136,7 +138,7 @@ def test_batch_is_stored_whole_or_not_at_all(api: Client, ada: dict[str, Any]) -
 
 JSON, TEXT = {"Content-Type": "application/json"}, {"Content-Type": "text/plain"}
 HTML = {"Accept": "text/html"}
-WRONG: list[tuple[str, str, dict[str, Any], int, str]] = [
+INVALID_REQUESTS: list[tuple[str, str, dict[str, Any], int, str]] = [
     ("POST", "/customers", {"data": "{", "headers": JSON}, 400, "malformed-json"),
     ("POST", "/customers", {"json": {}}, 400, "validation-error"),
     ("GET", "/customers?limit=0", {}, 400, "validation-error"),
@@ -149,21 +151,23 @@ WRONG: list[tuple[str, str, dict[str, Any], int, str]] = [
 ]
 
 
-@pytest.mark.parametrize("wrong", WRONG, ids=[f"{item[-1]} {item[1]}" for item in WRONG])
-def test_what_is_wrong_is_told(
-    api: Client, wrong: tuple[str, str, dict[str, Any], int, str]
+@pytest.mark.parametrize(
+    "invalid", INVALID_REQUESTS, ids=[f"{item[-1]} {item[1]}" for item in INVALID_REQUESTS]
+)
+def test_invalid_request_returns_its_problem(
+    api: Client, invalid: tuple[str, str, dict[str, Any], int, str]
 ) -> None:
-    method, path, more, status, kind = wrong
+    method, path, more, status, kind = invalid
 
     assert_problem(api.send(method, path, **more), status, kind)
 
 
-def test_health_and_document_are_for_everyone(api: Client) -> None:
+def test_health_and_document_need_no_token(api: Client) -> None:
     for path in ("/health", "/openapi.json"):
         assert requests.get(api.url(path), timeout=30).status_code == 200
 
 
-# `chalice local` answers these in its own words.
+# `chalice local` returns other bodies for these requests.
 @pytest.mark.parametrize(
     ("authorization", "kind", "challenge"),
     [
@@ -173,7 +177,7 @@ def test_health_and_document_are_for_everyone(api: Client) -> None:
     ],
 )
 @pytest.mark.gateway
-def test_gateway_refuses_who_is_unknown(
+def test_gateway_rejects_missing_and_invalid_tokens(
     api: Client, authorization: str | None, kind: str, challenge: str
 ) -> None:
     headers = {"Authorization": authorization} if authorization else {}
@@ -185,5 +189,5 @@ def test_gateway_refuses_who_is_unknown(
 
 
 @pytest.mark.gateway
-def test_gateway_knows_no_other_path(api: Client) -> None:
+def test_gateway_returns_404_for_unknown_path(api: Client) -> None:
     assert_problem(api.get("/nothing"), 404, "not-found")

@@ -69,7 +69,7 @@ EMITTED: Mapping[str, Mapping[tuple[str, ...], Collection[str]]] = {
 }
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-variables-for-access-logging.html
-# Only those that say nothing of a person: no address, agent or principal, no path as it was sent.
+# Only variables without personal data: no address, agent or principal, no path as it was sent.
 ACCESS_LOG_VARIABLES = {
     "authorizer.latency",
     "authorizer.status",

@@ -1,8 +1,8 @@
-"""What in a migration the code before it could not live with.
+"""Find changes in a migration that would break the previous code.
 
-Migrations run before the code they are for, so the code before them runs on: on what they made for
-as long as a deployment takes, and longer where it is rolled back. They only add, then, and what
-nothing needs any more is dropped by a later one, whose file says so:
+Migrations run before the new code is deployed. The previous code runs on the changed schema until
+the deployment ends, and after a rollback. So migrations only add. A later migration drops what no
+code uses any more, and its file says so:
 
     -- Contracts: 0.3.0 was the last version that read it.
 
@@ -21,10 +21,12 @@ CONTRACTS = re.compile(r"(?m)^-- Contracts: (?P<version>\d+\.\d+\.\d+) was the l
 
 def faults(sql: str, released: frozenset[str]) -> list[str]:
     """Return the changes that could break the previous code; none if that code is out of use."""
-    told = CONTRACTS.search(sql)
-    if told and told["version"] not in released:
-        return [f"{told['version']}, which was never released"]
-    return [] if told else list(_of(sqlglot.parse_one(sql, "mysql", error_level=ErrorLevel.RAISE)))
+    contract = CONTRACTS.search(sql)
+    if contract and contract["version"] not in released:
+        return [f"{contract['version']}, which was never released"]
+    return (
+        [] if contract else list(_of(sqlglot.parse_one(sql, "mysql", error_level=ErrorLevel.RAISE)))
+    )
 
 
 def _of(statement: exp.Expr) -> Iterator[str]:
@@ -32,7 +34,7 @@ def _of(statement: exp.Expr) -> Iterator[str]:
         yield from _of_alter(statement)
     elif isinstance(statement, exp.Create) and statement.kind == "INDEX":
         if statement.args.get("unique"):
-            yield "a unique key of what is there"
+            yield "a unique key on existing columns"
     elif isinstance(statement, exp.Create):
         if statement.kind != "TABLE":
             yield f"CREATE {statement.kind}"

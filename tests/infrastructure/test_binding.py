@@ -1,4 +1,4 @@
-"""What `bind` writes is what Chalice reads, whole or not at all, and nothing else is touched."""
+"""`bind` writes settings that Chalice reads, atomically, and changes nothing else."""
 
 import json
 import shutil
@@ -51,7 +51,7 @@ def test_chalice_reads_what_was_bound(config: Path) -> None:
     assert "rds-data" not in (config.parent / authorize.iam_policy_file).read_text()
 
 
-def test_other_stages_stay_and_twice_is_once(config: Path) -> None:
+def test_bind_is_idempotent_and_keeps_other_stages(config: Path) -> None:
     before = read_config(config)
     binding.write_bound(config, DEV, OUTPUTS, KEY, LAYERS)
     once = config.read_text()
@@ -65,7 +65,7 @@ def test_other_stages_stay_and_twice_is_once(config: Path) -> None:
     assert not list(config.parent.glob(".*"))
 
 
-def test_wrong_configuration_is_left_alone(config: Path) -> None:
+def test_invalid_configuration_is_not_changed(config: Path) -> None:
     config.write_text('{"stage": {}}')
     with pytest.raises(Failure, match="Did you mean 'stages'"):
         binding.write_bound(config, DEV, OUTPUTS, KEY, LAYERS)

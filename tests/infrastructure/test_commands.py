@@ -53,7 +53,7 @@ def test_missing_credentials_are_reported_in_one_line() -> None:
 def test_misspelt_stage_suggests_the_nearest() -> None:
     assert run("destroy", "--stage", "prd") == (
         1,
-        "error: There is no stage 'prd'. Did you mean 'prod'?\n",
+        "error: Unknown stage 'prd'. Did you mean 'prod'?\n",
     )
 
 
@@ -135,12 +135,13 @@ def test_layers_are_not_bound_for_another_python(monkeypatch: pytest.MonkeyPatch
     """`chalice deploy` takes the running Python's version for the functions'."""
     monkeypatch.setattr(Stack, "status", None)
     monkeypatch.setattr(interpreters, "running", lambda: "3.99")
-    with pytest.raises(Failure, match=rf"functions of python3\.99, .* from \.venv/{PYTHON}/bin\.$"):
+    message = rf"functions with python3\.99, .* from \.venv/{PYTHON}/bin\.$"
+    with pytest.raises(Failure, match=message):
         commands.bind(Run(Mock(), STAGES["dev"]))
 
 
 @pytest.mark.parametrize(("runtime", "goes_on"), [(RUNTIME, True), ("python3.99", False)])
-def test_functions_of_another_python_are_told(
+def test_functions_of_another_python_are_reported(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     runtime: str,

@@ -43,8 +43,8 @@ def only(template: Template, kind: str) -> dict[str, Any]:
     return properties
 
 
-def lost(template: Template) -> list[str]:
-    """Return the faults that could lose a customer."""
+def find_data_loss_risks(template: Template) -> list[str]:
+    """Return the faults that could lose data."""
     cluster, resource = only(template, "RDS::DBCluster"), template.resources["Cluster"]
     days, protected = int(cluster["BackupRetentionPeriod"]), cluster["DeletionProtection"]
     faults = {
@@ -52,14 +52,14 @@ def lost(template: Template) -> list[str]:
         "no snapshot when it is replaced": resource["UpdateReplacePolicy"] != "Snapshot",
         "no deletion protection": protected != "true",
         "too few days of backups": days < DAYS_OF_PROD,
-        "its snapshots can't be told apart": not cluster["CopyTagsToSnapshot"],
+        "its snapshots have no tags": not cluster["CopyTagsToSnapshot"],
         "its key may be deleted with it": template.resources["Key"]["DeletionPolicy"] == "Delete",
         "one zone only": len(template.of_type("AWS::RDS::DBInstance")) < 2,
     }
     return [fault for fault, is_there in faults.items() if is_there]
 
 
-def told(template: Template) -> list[str]:
+def find_leak_risks(template: Template) -> list[str]:
     """Return the faults that could leak data."""
     cluster = only(template, "RDS::DBCluster")
     parameters = only(template, "RDS::DBClusterParameterGroup")["Parameters"]
@@ -91,18 +91,18 @@ def told(template: Template) -> list[str]:
 def test_template_violates_no_rule(template: Template) -> None:
     assert template.refusals() == []
     assert rules.all_of(template) == []
-    assert told(template) == []
+    assert find_leak_risks(template) == []
 
 
 def test_prod_cannot_lose_data() -> None:
     for template in (PROD, PROXIED, DEFAULT):
-        assert lost(template) == []
+        assert find_data_loss_risks(template) == []
 
 
 def test_deleted_stages_keep_a_snapshot() -> None:
     for name in ("dev", "staging"):
         assert {"no deletion protection", "one zone only", "too few days of backups"} == set(
-            lost(TEMPLATES[name])
+            find_data_loss_risks(TEMPLATES[name])
         )
 
 
@@ -119,7 +119,7 @@ def test_defaults_equal_prods_parameters() -> None:
         (("Cluster", "UpdateReplacePolicy"), "Delete", "no snapshot when it is replaced"),
         (("Cluster", "Properties", "DeletionProtection"), "false", "no deletion protection"),
         (("Cluster", "Properties", "BackupRetentionPeriod"), 13, "too few days of backups"),
-        (("Cluster", "Properties", "CopyTagsToSnapshot"), False, "its snapshots can't be told"),
+        (("Cluster", "Properties", "CopyTagsToSnapshot"), False, "its snapshots have no tags"),
         (("Key", "DeletionPolicy"), "Delete", "its key may be deleted with it"),
         (("Reader", "Condition"), "HasBoundary", "one zone only"),
         (("Cluster", "Properties", "StorageEncrypted"), False, "not encrypted"),
@@ -155,7 +155,10 @@ def test_rules_detect_faults(where: tuple[str, ...], value: Any, fault: str) -> 
     values = dimensions(STAGES["prod"]) | {"UsesProxy": "true"}
     broken = Template(PATH, values, break_it)
 
-    assert any(found.startswith(fault) for found in [*lost(broken), *told(broken)])
+    assert any(
+        found.startswith(fault)
+        for found in [*find_data_loss_risks(broken), *find_leak_risks(broken)]
+    )
 
 
 # ------------------------------------------------------------------------------- what is refused

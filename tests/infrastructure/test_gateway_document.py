@@ -1,4 +1,4 @@
-"""What API Gateway is told agrees with the code, the OpenAPI document and what operators watch."""
+"""API Gateway's settings agree with the code, the OpenAPI document and the operators' queries."""
 
 import json
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def methods() -> set[tuple[str, str]]:
 
 
 def schemas(schema: Any) -> Iterator[dict[str, Any]]:
-    """Yield a schema and those in it."""
+    """Yield a schema and its nested schemas."""
     if isinstance(schema, dict):
         yield schema
         for each in (*schema.get("properties", {}).values(), schema.get("items")):
@@ -40,11 +40,11 @@ def schemas(schema: Any) -> Iterator[dict[str, Any]]:
         yield from schemas(schema.get("additionalProperties"))
 
 
-def test_it_is_json() -> None:
+def test_document_is_json() -> None:
     assert json.loads(json.dumps(DOCUMENT)) == DOCUMENT
 
 
-def test_bodies_have_models_for_the_media_types_that_the_app_takes() -> None:
+def test_bodies_have_models_for_the_media_types_that_the_app_accepts() -> None:
     found = {
         (path, method): set(models.values())
         for path, named in DOCUMENT["bodies"].items()
@@ -62,7 +62,7 @@ def test_bodies_have_models_for_the_media_types_that_the_app_takes() -> None:
 
 
 @pytest.mark.parametrize("name", WITH_BODIES.values())
-def test_model_is_of_draft_4_and_stands_alone(name: str) -> None:
+def test_model_is_draft_4_without_references(name: str) -> None:
     found = list(schemas(DOCUMENT["models"][name]))
 
     assert found[0]["type"] == "object"
@@ -72,17 +72,17 @@ def test_model_is_of_draft_4_and_stands_alone(name: str) -> None:
         assert isinstance(schema.get("type", ""), str)
 
 
-def test_model_has_no_type_for_what_may_be_null() -> None:
-    members = DOCUMENT["models"]["NewCustomer"]["properties"]
+def test_model_has_no_type_for_nullable_fields() -> None:
+    fields = DOCUMENT["models"]["NewCustomer"]["properties"]
 
-    assert members["given_name"] == {"minLength": 1, "maxLength": 2_400}
-    assert members["email"]["type"] == "string"
-    assert "id" not in members
+    assert fields["given_name"] == {"minLength": 1, "maxLength": 2_400}
+    assert fields["email"]["type"] == "string"
+    assert "id" not in fields
     assert DOCUMENT["models"]["CustomerReplacement"]["properties"]["id"] == {}
     assert DOCUMENT["models"]["CustomerPatch"]["properties"]["metadata"] == {}
 
 
-def test_all_that_a_caller_reads_is_keyed_by_the_caller() -> None:
+def test_cached_reads_are_keyed_by_the_caller() -> None:
     keyed = {(path, method) for path, named in DOCUMENT["cache_keys"].items() for method in named}
 
     with_scope = {
@@ -98,7 +98,7 @@ def test_all_that_a_caller_reads_is_keyed_by_the_caller() -> None:
 
 
 @every_stage
-def test_settings_are_of_methods_that_exist_and_limit_every_one(stage: Stage) -> None:
+def test_settings_limit_every_method_and_name_only_existing_ones(stage: Stage) -> None:
     every, *some = gateway.settings(stage)
     named = {(each["ResourcePath"][1:].replace("~1", "/"), each["HttpMethod"]) for each in some}
 
@@ -143,21 +143,21 @@ def test_operation_is_throttled_to_its_declared_share(stage: Stage) -> None:
             assert limit["ThrottlingRateLimit"] == stage.rate * operation.share
 
 
-def test_access_log_is_what_operators_query() -> None:
-    told = json.loads(DOCUMENT["access_log"])
+def test_access_log_has_the_fields_that_operators_query() -> None:
+    log_format = json.loads(DOCUMENT["access_log"])
 
-    assert told == json.loads(TEMPLATE.document["Outputs"]["AccessLogFormat"]["Value"])
-    assert told["request_id"] == "$context.requestId"
+    assert log_format == json.loads(TEMPLATE.document["Outputs"]["AccessLogFormat"]["Value"])
+    assert log_format["request_id"] == "$context.requestId"
     personal = ("identity.sourceIp", "identity.userAgent", ".path", "principalId", "requestTime")
     assert not any(word in DOCUMENT["access_log"] for word in personal)
 
 
-def test_every_answer_of_the_gateway_is_there() -> None:
+def test_every_gateway_response_is_defined() -> None:
     assert {each["ResponseType"] for each in DOCUMENT["responses"]} == RESPONSES.keys()
 
 
 @every_stage
-def test_plan_has_room_for_more_than_one_key(stage: Stage) -> None:
+def test_usage_plan_allows_several_keys(stage: Stage) -> None:
     plan = gateway.usage_plan(stage)
 
     assert 0 < plan["Throttle"]["RateLimit"] < stage.rate
@@ -178,7 +178,7 @@ COMMON_RULES = set(
 
 
 @every_stage
-def test_firewall_lets_large_bodies_through_and_limits_addresses(stage: Stage) -> None:
+def test_firewall_allows_large_bodies_and_limits_addresses(stage: Stage) -> None:
     rules = {rule["Name"]: rule for rule in gateway.document(stage)["firewall"]["Rules"]}
     common = rules["AWSManagedRulesCommonRuleSet"]["Statement"]["ManagedRuleGroupStatement"]
     overridden = {each["Name"]: each["ActionToUse"] for each in common["RuleActionOverrides"]}

@@ -74,8 +74,8 @@ def test_result_is_reported_to_codedeploy(
         body = json.dumps(answer).encode()
         payload = {"Payload": StreamingBody(io.BytesIO(body), len(body))}
         functions.add_response("invoke", payload, {"FunctionName": "arn:1", "Payload": ANY})
-    told = {"deploymentId": "d-1", "lifecycleEventHookExecutionId": "e-1", "status": said}
-    codedeploy.add_response("put_lifecycle_event_hook_execution_status", {}, told)
+    result = {"deploymentId": "d-1", "lifecycleEventHookExecutionId": "e-1", "status": said}
+    codedeploy.add_response("put_lifecycle_event_hook_execution_status", {}, result)
     monkeypatch.setenv("VERSION", "arn:1")
     monkeypatch.setattr(handler, "ATTEMPTS", 1)
     monkeypatch.setattr(boto3, "client", clients.get)

@@ -1,4 +1,4 @@
-"""Interpreters are found where installers put them, and believed once they say their version."""
+"""Interpreters are found in installers' folders, and used only if they report their version."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ echo "$0"
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the home folder of a machine whose only interpreters are those that a test makes."""
+    """Return the home folder of a machine without interpreters."""
     monkeypatch.setattr(Path, "home", lambda: tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     for name in ("PYENV_ROOT", "UV_PYTHON_INSTALL_DIR", "XDG_DATA_HOME"):
@@ -27,8 +27,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def program(folder: Path, text: str = "", *, kind: str = "final usual") -> Path:
-    """Make an interpreter of the version 3.99, or one that does what `text` says."""
+def program(folder: Path, text: str = "", *, kind: str = "final standard") -> Path:
+    """Create an interpreter of version 3.99, or a program with this text."""
     folder.mkdir(parents=True)
     path = folder / "python3.99"
     path.write_text(text or SAYS.format(version="3.99", kind=kind))
@@ -36,7 +36,7 @@ def program(folder: Path, text: str = "", *, kind: str = "final usual") -> Path:
     return path
 
 
-def test_running_one_is_preferred() -> None:
+def test_running_interpreter_is_preferred() -> None:
     assert interpreters.find(interpreters.running()) == Path(sys.executable)
 
 
@@ -48,7 +48,7 @@ def test_running_one_is_preferred() -> None:
         ".local/share/uv/python/cpython-3.99.1-linux-x86_64-gnu/bin",
     ],
 )
-def test_found_where_installers_put_it(home: Path, folder: str) -> None:
+def test_interpreter_is_found_in_installers_folders(home: Path, folder: str) -> None:
     assert interpreters.find("3.99") is None
     made = program(home / folder)
 
@@ -64,7 +64,7 @@ def test_found_where_installers_put_it(home: Path, folder: str) -> None:
         ("XDG_DATA_HOME", "uv/python/cpython-3.99.1-linux-x86_64-gnu/bin"),
     ],
 )
-def test_found_where_it_was_moved_to(
+def test_interpreter_is_found_in_configured_folders(
     home: Path, monkeypatch: pytest.MonkeyPatch, setting: str, folder: str
 ) -> None:
     monkeypatch.setenv(setting, str(home / "else where"))
@@ -77,15 +77,15 @@ def test_found_where_it_was_moved_to(
     "text",
     [
         "#!/bin/sh\necho 'pyenv: python3.99: command not found' >&2\nexit 127\n",
-        SAYS.format(version="3.98", kind="final usual"),
-        SAYS.format(version="3.99", kind="candidate usual"),
+        SAYS.format(version="3.98", kind="final standard"),
+        SAYS.format(version="3.99", kind="candidate standard"),
         SAYS.format(version="3.99", kind="final free-threaded"),
         "no program",
         "#!/no/such/interpreter\n",
     ],
 )
-def test_program_that_says_another_version_is_passed_over(home: Path, text: str) -> None:
-    """As a shim of pyenv is, which is on PATH for versions that it does not run."""
+def test_program_of_another_version_is_ignored(home: Path, text: str) -> None:
+    """A shim of pyenv may be on PATH for a version that pyenv does not run."""
     program(home / "bin", text)
     assert interpreters.find("3.99") is None
 
@@ -101,8 +101,8 @@ def test_newest_release_is_preferred(home: Path) -> None:
     assert found == home / ".pyenv/versions/3.99.10/bin/python3.99"
 
 
-def test_shim_gives_the_program_that_it_runs(home: Path) -> None:
-    """In another folder the same shim may run another version."""
+def test_shim_is_resolved_to_its_program(home: Path) -> None:
+    """The same shim may run another version in another folder."""
     shim = f'#!/bin/sh\nexec "{sys.executable}" "$@"\n'
     program(home / "bin", shim).rename(home / "bin" / "shim")
 
@@ -110,7 +110,7 @@ def test_shim_gives_the_program_that_it_runs(home: Path) -> None:
     assert found == Path(sys.executable)
 
 
-def test_command_prints_it() -> None:
+def test_command_prints_the_interpreter() -> None:
     def run(version: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "infrastructure.interpreters", version]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -118,10 +118,10 @@ def test_command_prints_it() -> None:
     assert run(interpreters.running()).stdout == f"{sys.executable}\n"
     done = run("3.99")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-    assert done.stderr.startswith("error: there is no Python 3.99 on this machine. Install it")
+    assert done.stderr.startswith("error: this machine has no Python 3.99. Install it")
 
 
-def test_oldest_version_is_the_one_that_the_tools_check() -> None:
+def test_tools_check_the_oldest_version() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     oldest = interpreters.SUPPORTED[0]
 

@@ -101,7 +101,7 @@ def test_alarm_needs_several_bad_periods(name: str) -> None:
     assert alarm["TreatMissingData"] == expected
 
 
-# What a metric's numbers mean; of Count, AWS says that SampleCount is the number of requests.
+# The statistic of each metric. For Count, AWS defines SampleCount as the number of requests.
 STATISTICS = {
     "Count": "SampleCount",
     "Latency": "p99",
@@ -351,12 +351,12 @@ def test_topics_are_encrypted_and_only_our_alarms_publish() -> None:
 
 
 def test_topics_have_the_configured_subscriptions() -> None:
-    told = {
+    subscriptions = {
         (item["TopicArn"].rpartition(":")[2], item["Protocol"], item["Endpoint"])
         for item in TEMPLATE.of_type("AWS::SNS::Subscription").values()
     }
 
-    assert told == {
+    assert subscriptions == {
         ("Notices", "email", VALUES["AlarmEmail"]),
         ("Pages", "email", VALUES["AlarmEmail"]),
         ("Pages", "https", VALUES["PagerUrl"]),

@@ -1,4 +1,4 @@
-"""Archives that depend on nothing but what is in them; `make contract` builds the whole package."""
+"""Archives depend only on their contents. `make contract` builds the whole package."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from infrastructure.stages import PYTHON, STAGES
 FILES = {"b/c.py": b"1", "a.py": b"2" * 999, "b/a.py": b""}
 
 
-def test_archive_depends_on_names_and_contents_only(tmp_path: Path) -> None:
+def test_archive_depends_only_on_names_and_contents(tmp_path: Path) -> None:
     first, second = tmp_path / "first.zip", tmp_path / "second.zip"
     packaging.write_zip(first, FILES)
     previous = os.umask(0o077)
@@ -51,11 +51,11 @@ def test_archive_depends_on_names_and_contents_only(tmp_path: Path) -> None:
         ("marshmallow/py.typed", True),
     ],
 )
-def test_what_is_never_imported_is_left_out(name: str, *, is_needed: bool) -> None:
+def test_unneeded_files_are_omitted(name: str, *, is_needed: bool) -> None:
     assert packaging._is_needed(name) is is_needed
 
 
-def test_what_is_left_out_is_not_imported() -> None:
+def test_omitted_modules_are_not_imported() -> None:
     program = (
         "import sys, app; from chalicelib.customers import schemas, queries;"
         "schemas.load_customer({'email': 'ada@example.com', 'given_name': 'Ada',"
@@ -69,15 +69,15 @@ def test_what_is_left_out_is_not_imported() -> None:
 
     assert "email_validator" in modules
     assert not {each for each in modules if each.split(".")[0] in {"dns", "zoneinfo"}}
-    left_out = {name.replace("/", ".").removesuffix(".") for name in packaging.LEFT_OUT}
+    left_out = {name.replace("/", ".").removesuffix(".") for name in packaging.OMITTED}
     assert {"idna.core", "marshmallow.fields"} <= modules
     assert modules.isdisjoint(left_out)
 
 
-def test_bytecode_depends_on_names_and_contents_only(
+def test_bytecode_depends_only_on_names_and_contents(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of modules whose constants are sets, too, and of any age."""
+    """Hash seeds (for constants that are sets) and file times don't change the bytecode."""
     source = "SET = frozenset('abc')\ndef is_in(x): return x in {'a', 'bb', 'ccc', 'dddd', None}\n"
     made = []
     for number, directory in enumerate((tmp_path / "first", tmp_path / "second")):
@@ -96,8 +96,8 @@ def test_bytecode_depends_on_names_and_contents_only(
     assert b"/var/task/of/it.py" in first[f"of/{cached}"]
 
 
-def compiles(monkeypatch: pytest.MonkeyPatch, out: Path, python: Path | None) -> list[str]:
-    """Build a package where `python` is what is found; return the warnings, write what compiled."""
+def build_with(monkeypatch: pytest.MonkeyPatch, out: Path, python: Path | None) -> list[str]:
+    """Build a package with `python` as the only found interpreter; return the warnings."""
     warnings: list[str] = []
 
     def pack(_: object, source: Path, made: Path, chosen: Path | None) -> None:
@@ -116,42 +116,42 @@ def compiles(monkeypatch: pytest.MonkeyPatch, out: Path, python: Path | None) ->
 
 
 def test_python_of_the_functions_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wherever it is; this stands for it with a program that tells its name."""
+    """A fake interpreter records that it was called."""
     program = tmp_path / "python"
     program.write_text(f'#!/bin/sh\ntouch "{tmp_path}/asked"\nexec "{sys.executable}" "$@"\n')
     program.chmod(0o700)
 
-    assert compiles(monkeypatch, tmp_path / "out", program) == []
+    assert build_with(monkeypatch, tmp_path / "out", program) == []
     assert (tmp_path / "asked").exists()
     with ZipFile(tmp_path / "out" / "deployment.zip") as made:
         assert len(made.namelist()) == 2
 
 
-def test_package_without_bytecode_has_a_warning_with_its_cost(
+def test_package_without_bytecode_warns_about_its_cost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (warning,) = compiles(monkeypatch, tmp_path, None)
+    (warning,) = build_with(monkeypatch, tmp_path, None)
 
-    assert f"there is no Python {PYTHON} on this machine" in warning
+    assert f"this machine has no Python {PYTHON}" in warning
     assert re.search(r"\d+ instead of \d+ million instructions", warning)
     with ZipFile(tmp_path / "deployment.zip") as made:
         assert made.namelist() == ["it.py"]
 
 
-def test_packages_do_not_depend_on_the_python_that_packages() -> None:
-    """Markers are tested with the Python that runs pip, not with the one it downloads for."""
+def test_requirements_have_no_python_markers() -> None:
+    """Markers would be evaluated for the Python that runs pip, not for the target Python."""
     for lock in ("requirements.txt", *packaging.LAYERS.values()):
         assert not re.search(r"\bpython_(full_)?version", (packaging.ROOT / lock).read_text()), lock
 
 
-def test_module_that_can_not_be_compiled_is_not_packaged(tmp_path: Path) -> None:
+def test_module_that_does_not_compile_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "it.py").write_text("this is no Python")
 
     with pytest.raises(packaging.PackagingError, match=r"(?s)compileall.*it\.py"):
         packaging.compile_all(tmp_path, "/var/task", Path(sys.executable))
 
 
-def test_failure_says_what_failed_and_leaves_nothing(
+def test_failure_is_explained_and_leaves_no_output(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(packaging, "CHALICE", "import sys; sys.exit('There is no app.')")

@@ -1,4 +1,4 @@
-"""What Chalice would ignore in .chalice/config.json is an error here, which says what was meant."""
+"""Keys that Chalice would ignore in .chalice/config.json are errors, with a suggestion."""
 
 import json
 import re
@@ -12,20 +12,20 @@ from infrastructure.failures import Failure
 from infrastructure.stages import CONFIG, FUNCTIONS, STAGES, named, read_config, variables
 
 
-def test_committed_configuration_is_right() -> None:
+def test_committed_configuration_is_valid() -> None:
     assert read_config()["stages"].keys() == {"local", *STAGES}
 
 
-def test_nothing_bound_is_committed() -> None:
-    """`bind` writes the key of cursors, and ARNs with an account, into all of these files."""
+def test_no_bound_value_is_committed() -> None:
+    """`bind` writes the cursor key, and ARNs with an account, to these files."""
     assert "arn:aws" not in CONFIG.read_text()
     for path in CONFIG.parent.glob("*.json"):
         is_bound = "CURSOR_KEY" in path.read_text() or re.search(r":\d{12}:", path.read_text())
         assert not is_bound, f"don't commit what `bind` wrote into {path}: git checkout .chalice"
 
 
-def test_stages_leave_an_account_its_unreserved_concurrency() -> None:
-    """Lambda refuses to reserve what would leave less than 100 of an account's 1,000."""
+def test_stages_reserve_at_most_the_accounts_concurrency() -> None:
+    """Lambda requires 100 of an account's 1,000 to remain unreserved."""
     shares = [function.concurrency for function in template.FUNCTIONS.values()]
     reserved = [
         max(1, int(stage.concurrency * share))
@@ -35,16 +35,18 @@ def test_stages_leave_an_account_its_unreserved_concurrency() -> None:
     assert sum(reserved) <= 900
 
 
-@pytest.mark.parametrize(("word", "meant"), [("prd", "prod"), ("stagin", "staging"), ("DEV", None)])
-def test_misspelt_stage_names_the_nearest(word: str, meant: str | None) -> None:
+@pytest.mark.parametrize(
+    ("word", "suggestion"), [("prd", "prod"), ("stagin", "staging"), ("DEV", None)]
+)
+def test_misspelt_stage_suggests_the_nearest(word: str, suggestion: str | None) -> None:
     with pytest.raises(Failure) as failure:
         named(word)
-    wanted = f"Did you mean {meant!r}?" if meant else "Known are dev, prod, staging."
+    wanted = f"Did you mean {suggestion!r}?" if suggestion else "Use one of: dev, prod, staging."
     assert str(failure.value).endswith(wanted)
 
 
 @pytest.mark.parametrize(
-    ("config", "where", "meant"),
+    ("config", "where", "suggestion"),
     [
         ({"lambda_timout": 28}, "lambda_timout", "lambda_timeout"),
         ({"stages": {"prd": {}}}, "stages.prd", "prod"),
@@ -67,19 +69,19 @@ def test_misspelt_stage_names_the_nearest(word: str, meant: str | None) -> None:
     ],
 )
 def test_unknown_key_is_an_error(
-    tmp_path: Path, config: dict[str, Any], where: str, meant: str | None
+    tmp_path: Path, config: dict[str, Any], where: str, suggestion: str | None
 ) -> None:
     path = tmp_path / "config.json"
     path.write_text(json.dumps(config))
     with pytest.raises(Failure) as failure:
         read_config(path)
-    assert f"the key {where}," in str(failure.value)
-    if meant:
-        assert f"Did you mean {meant!r}?" in str(failure.value)
+    assert f"the unknown key {where}." in str(failure.value)
+    if suggestion:
+        assert f"Did you mean {suggestion!r}?" in str(failure.value)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"stages": []}'])
-def test_what_is_no_configuration_is_an_error(tmp_path: Path, text: str) -> None:
+def test_invalid_configuration_is_an_error(tmp_path: Path, text: str) -> None:
     path = tmp_path / "config.json"
     path.write_text(text)
     with pytest.raises(Failure):
@@ -93,7 +95,7 @@ def test_number_as_a_variable_is_an_error(tmp_path: Path) -> None:
         read_config(path)
 
 
-def test_keys_are_those_that_chalice_reads() -> None:
+def test_known_keys_are_read_by_chalice() -> None:
     from chalice.config import Config
 
     def is_known(key: str) -> bool:
@@ -105,7 +107,7 @@ def test_keys_are_those_that_chalice_reads() -> None:
     assert [key for key in stages.FILE_KEYS - other if not is_known(key)] == []
 
 
-def test_variables_are_of_all_functions() -> None:
+def test_variables_are_merged_over_all_functions() -> None:
     config = {
         "environment_variables": {"STAGE": "no"},
         "stages": {

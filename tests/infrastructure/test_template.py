@@ -1,4 +1,4 @@
-"""Properties of the functions that follow from a stage's settings."""
+"""Properties of the functions that depend on a stage's settings."""
 
 from dataclasses import replace
 
@@ -16,8 +16,8 @@ def functions(*, snap_start: bool) -> dict[str, template.JSONObject]:
     }
 
 
-def test_functions_that_clients_wait_for_start_from_a_snapshot_where_the_stage_says_so() -> None:
-    """Of their published versions, which their alias is of: Lambda makes none of `$LATEST`."""
+def test_functions_that_clients_wait_for_use_snapstart_if_enabled() -> None:
+    """Lambda creates snapshots only of published versions, which the alias selects."""
     made = functions(snap_start=True)
     found = {name: made[name]["SnapStart"] for name in made if "SnapStart" in made[name]}
 
@@ -26,13 +26,13 @@ def test_functions_that_clients_wait_for_start_from_a_snapshot_where_the_stage_s
     assert all(each["AutoPublishAlias"] == "live" for each in made.values())
 
 
-def test_no_function_starts_from_a_snapshot_where_the_stage_does_not_say_so() -> None:
+def test_no_function_uses_snapstart_if_disabled() -> None:
     assert not any("SnapStart" in each for each in functions(snap_start=False).values())
 
 
 @pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
-def test_nothing_rules_a_snapshot_out(stage: Stage) -> None:
-    """Lambda refuses SnapStart beside these, and on Python before 3.12."""
+def test_functions_are_compatible_with_snapstart(stage: Stage) -> None:
+    """Lambda rejects SnapStart with these properties, and with Python before 3.12."""
     for name, function in template.FUNCTIONS.items():
         made = template._function(replace(stage, snap_start=True), name, function)
         unwanted = {"ProvisionedConcurrencyConfig", "FileSystemConfigs", "EphemeralStorage"}

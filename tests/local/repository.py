@@ -24,7 +24,7 @@ CONTROL = """\
 Package: {name}
 Version: 1
 Architecture: all
-Maintainer: Nobody <nobody@example.com>
+Maintainer: Ada <ada@example.com>
 Depends: {depends}
 Description: made up
 """

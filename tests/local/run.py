@@ -1,4 +1,4 @@
-"""A `python -m local` of a test's own."""
+"""Runs `python -m local` for one test."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from tests.local.support import eventually, processes
 
 
 class Run:
-    """A `python -m local`, with ports and a state directory of its own."""
+    """A process `python -m local` with private ports and its own state directory."""
 
     def __init__(
         self,
@@ -49,25 +49,25 @@ class Run:
         return f"http://127.0.0.1:{self.ports['CONSOLE_PORT']}"
 
     def read_until(self, end: str) -> str:
-        """Wait for `end` in what is newly said; return that."""
-        eventually(lambda: end in self._news() or self.process.poll() is not None, seconds=60)
-        news = self._news()
-        assert end in news, self.finish()
-        self._read += len(news)
-        return news
+        """Wait for `end` in new output; return the new output."""
+        eventually(lambda: end in self._new_output() or self.process.poll() is not None, seconds=60)
+        output = self._new_output()
+        assert end in output, self.finish()
+        self._read += len(output)
+        return output
 
-    def _news(self) -> str:
+    def _new_output(self) -> str:
         # Without moving the position, which the program shares.
         return os.pread(self._output.fileno(), 1 << 20, self._read).decode()
 
     def finish(self) -> tuple[int, str]:
-        """Wait for the end; return the exit code and what was said on standard error."""
+        """Wait for the end; return the exit code and the standard error."""
         _, errors = self.process.communicate(timeout=30)
         self._output.close()
         return self.process.returncode, errors
 
     def family(self) -> list[int]:
-        """Return the process ids of all that this run started, but itself and the reaper."""
+        """Return the process ids of all descendants, except the reaper."""
         family = [self.process.pid]
         for ancestor in family:
             family += [

@@ -15,7 +15,7 @@ from local.processes import PROJECT
 
 T = TypeVar("T")
 ODD = 'my projects/größe o\'api "x" $y;&#%'
-"""A path with what shells, make and others read as something else."""
+"""A path with characters that are special to shells, make and other programs."""
 
 
 def eventually(condition: Callable[[], T], seconds: float = 5.0) -> T:
@@ -60,7 +60,7 @@ def disk(mount: Path, options: str) -> Iterator[Path]:
 
 
 def checkout(directory: Path) -> Path:
-    """Make a checkout with what makes and cleans its state directory; return its path."""
+    """Create a checkout with the modules that create and clean its state; return its path."""
     (directory / "local").mkdir(parents=True)
     for module in (PROJECT / "local").glob("*.py"):
         shutil.copy(module, directory / "local")

@@ -1,4 +1,4 @@
-"""`make clean` removes what the commands made, and of data only the project's own."""
+"""`make clean` removes what the commands created, and data only of this project."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ __all__ = ["home", "project"]
 
 
 def clean(project: Path, *arguments: str, **environment: str) -> tuple[int, str]:
-    """Run it without installed packages; return the exit code and what was said."""
+    """Run `make clean` without installed packages; return the exit code and the output."""
     done = subprocess.run(
         [sys.executable, "-BS", "-m", "local.clean", *arguments],
         cwd=project,
@@ -89,7 +89,7 @@ def test_data_of_an_earlier_checkout_is_removed(project: Path) -> None:
     assert clean(checkout(project), "--data") == (0, f"Removed {data}.\n")
 
 
-def test_data_of_the_checkout_that_was_copied_stays(project: Path, tmp_path: Path) -> None:
+def test_data_of_a_copied_checkout_is_kept(project: Path, tmp_path: Path) -> None:
     data = place(project)
     copy = shutil.copytree(project, tmp_path / "copy", symlinks=True)
 
@@ -99,7 +99,7 @@ def test_data_of_the_checkout_that_was_copied_stays(project: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("by_link", [True, False])
-def test_of_a_directory_of_the_users_own_only_data_is_removed(
+def test_only_data_is_removed_from_the_users_directory(
     project: Path, tmp_path: Path, *, by_link: bool
 ) -> None:
     own = tmp_path / "own"
@@ -116,9 +116,7 @@ def test_of_a_directory_of_the_users_own_only_data_is_removed(
     assert not os.path.lexists(project / ".local")
 
 
-def test_of_a_directory_that_no_stack_used_nothing_is_removed(
-    project: Path, tmp_path: Path
-) -> None:
+def test_nothing_is_removed_from_an_unused_directory(project: Path, tmp_path: Path) -> None:
     fill(tmp_path / "own", "logs")
 
     assert clean(project, "--data", LOCAL_STATE=str(tmp_path / "own")) == (

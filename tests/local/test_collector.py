@@ -32,7 +32,7 @@ Json = dict[str, Any]
 
 
 class Sender:
-    """Sends to a collector, as X-Ray's SDK does."""
+    """Sends segments to a collector, like X-Ray's SDK."""
 
     def __init__(self, collector: Collector, traces: Traces) -> None:
         self.collector, self.traces = collector, traces
@@ -122,7 +122,7 @@ ORDERS = {
     "in one": [gateway(subsegments=[operation(subsegments=[statement()])])],
     "two in one": [gateway(), operation(subsegments=[statement()])],
     "twice": [gateway(), statement(), operation(), statement()],
-    "begun, then ended": [
+    "in progress, then complete": [
         statement(in_progress=True, end_time=None),
         operation(),
         gateway(),
@@ -213,7 +213,7 @@ ODD: dict[str, Json] = {
     "a huge time": {"start_time": 10**4000, "end_time": -1},
     "an http of text": {"http": "GET"},
     "a request of nothing": {"http": {"request": {"method": None}}},
-    "subsegments that are none": {"subsegments": [None, 1, "x", {}, {"id": "?"}]},
+    "invalid subsegments": {"subsegments": [None, 1, "x", {}, {"id": "?"}]},
     "subsegments of text": {"subsegments": "x"},
     "half of a pair": {"name": "\ud800", "http": {"request": {"url": "\ud800"}}},
     "a statement without a text": {"sql": {"sanitized_query": 7}},

@@ -115,7 +115,7 @@ def test_page_gets_a_token_with_requested_scopes(console: str, scopes: tuple[str
     "origin", ["", "null", "http://localhost:{port}", "http://127.0.0.1:1", "https://127.0.0.1"]
 )
 def test_other_origin_gets_no_token(console: str, origin: str) -> None:
-    """Its pages could not read the token either, without `Access-Control-Allow-Origin`."""
+    """Without `Access-Control-Allow-Origin`, pages of the other origin can't read a response."""
     port = console.rpartition(":")[2]
     answer = ask_token(console, READ, Origin=origin.format(port=port))
 
@@ -305,7 +305,7 @@ def start(state: Path, **environment: str) -> "subprocess.CompletedProcess[str]"
     )
 
 
-# --- what a machine brings -------------------------------------------------------------------
+# --- ports, methods and damaged files --------------------------------------------------------
 
 
 def test_other_methods_are_rejected(console: str) -> None:

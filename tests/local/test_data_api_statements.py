@@ -84,8 +84,8 @@ def test_parameter_name_may_be_a_number_and_repeated(api: DataApi) -> None:
 
 def test_missing_parameter_is_named(api: DataApi) -> None:
     """A placeholder without a value is a BadRequestException with AWS's message."""
-    with pytest.raises(api.errors.BadRequestException, match=r"Cannot find parameter: nobody$"):
-        api.execute("SELECT :v, :nobody", [parameter("v", longValue=1)])
+    with pytest.raises(api.errors.BadRequestException, match=r"Cannot find parameter: missing$"):
+        api.execute("SELECT :v, :missing", [parameter("v", longValue=1)])
 
 
 def test_unused_parameter_is_ignored(api: DataApi) -> None:

@@ -1,4 +1,4 @@
-"""The private server keeps its data whatever happens, and says in one line what is wrong."""
+"""The private server never loses committed data, and explains each failure in one line."""
 
 import os
 import shutil
@@ -26,15 +26,14 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[DatabaseServer]:
-    # Deeper than the 107 bytes that the address of a Unix socket can have, and nothing that a
-    # shell leaves as it is.
+    # Longer than a Unix socket's address (107 bytes), with characters that are special to shells.
     directory = tmp_path / ODD / "back\\slash:" / ("deep" * 30)
     database = DatabaseServer(directory / "database", free_port())
     yield database
     database.stop()
 
 
-def test_it_starts_again_with_what_it_had(database: DatabaseServer) -> None:
+def test_restart_keeps_data_and_url(database: DatabaseServer) -> None:
     database.start()
     run(database, "CREATE TABLE kept (id INT)", "INSERT INTO kept VALUES (1)")
     url = database.url
@@ -46,7 +45,7 @@ def test_it_starts_again_with_what_it_had(database: DatabaseServer) -> None:
     assert run(database, "SELECT id FROM kept") == ((1,),)
 
 
-def test_a_crash_loses_nothing_committed(database: DatabaseServer) -> None:
+def test_crash_loses_no_committed_data(database: DatabaseServer) -> None:
     database.start()
     run(database, "CREATE TABLE kept (id INT)", "INSERT INTO kept VALUES (1), (2)")
     open_transaction = connect(database, autocommit=False)
@@ -59,15 +58,15 @@ def test_a_crash_loses_nothing_committed(database: DatabaseServer) -> None:
     assert run(database, "SELECT id FROM kept ORDER BY id") == ((1,), (2,))
 
 
-def test_its_temporary_files_are_its_own(database: DatabaseServer) -> None:
-    """In a directory that servers share, each that starts deletes what the others have there."""
+def test_temporary_files_are_private(database: DatabaseServer) -> None:
+    """In a shared directory, a starting server would delete the other servers' files."""
     database.start()
 
     ((data, temporary),) = run(database, "SELECT @@datadir, @@tmpdir")
     assert Path(data, temporary).resolve() == database.directory / "tmp"
 
 
-def test_it_is_set_up_like_production(database: DatabaseServer) -> None:
+def test_settings_equal_those_of_production(database: DatabaseServer) -> None:
     modes = [*module.SQL_MODES, *database.engine.sql_modes]
     database.start()
 
@@ -78,7 +77,7 @@ def test_it_is_set_up_like_production(database: DatabaseServer) -> None:
     ) == (("utf8mb4", "utf8mb4_unicode_ci", "+00:00", ",".join(modes), 1, 5, "127.0.0.1"),)
 
 
-def test_it_listens_on_its_loopback_port_only(database: DatabaseServer) -> None:
+def test_server_listens_only_on_its_loopback_port(database: DatabaseServer) -> None:
     """MySQL's X plugin would listen on all interfaces."""
     database.start()
 
@@ -90,16 +89,14 @@ def test_it_listens_on_its_loopback_port_only(database: DatabaseServer) -> None:
     assert listening == [("127.0.0.1", database.port)]
 
 
-def test_plans_are_tables(database_server: DatabaseServer) -> None:
-    """The default of MySQL 9 is a text; the console and the tests read columns."""
+def test_plan_is_a_table(database_server: DatabaseServer) -> None:
+    """MySQL 9 returns plans as text by default, but the console and the tests read columns."""
     ((number, kind, *_),) = run(database_server, "EXPLAIN SELECT 1")
 
     assert (number, kind) == (1, "SIMPLE")
 
 
-def test_the_application_may_use_its_databases_and_no_other(
-    database_server: DatabaseServer,
-) -> None:
+def test_application_may_use_only_its_databases(database_server: DatabaseServer) -> None:
     run(database_server, "CREATE DATABASE customers_other", "DROP DATABASE customers_other")
 
     for statement in ("CREATE DATABASE other", "SELECT 1 FROM mysql.user", "FLUSH PRIVILEGES"):
@@ -108,12 +105,14 @@ def test_the_application_may_use_its_databases_and_no_other(
 
 
 @pytest.mark.parametrize("user", ["root", "", "nobody"])
-def test_no_one_else_logs_in_over_the_network(database_server: DatabaseServer, user: str) -> None:
+def test_other_users_cannot_log_in_over_the_network(
+    database_server: DatabaseServer, user: str
+) -> None:
     with pytest.raises(pymysql.OperationalError, match="denied"):
         pymysql.connect(host="127.0.0.1", port=database_server.port, user=user)
 
 
-def test_only_its_owner_reads_the_password(database_server: DatabaseServer) -> None:
+def test_only_the_owner_can_read_the_password(database_server: DatabaseServer) -> None:
     password = urlsplit(database_server.url).password or "?"
     modes = {path.name: path.stat().st_mode & 0o777 for path in database_server.directory.iterdir()}
 
@@ -122,7 +121,7 @@ def test_only_its_owner_reads_the_password(database_server: DatabaseServer) -> N
     assert password not in command_line(database_server.pid)
 
 
-def test_an_interrupted_first_start_is_begun_again(database: DatabaseServer) -> None:
+def test_interrupted_first_start_is_repeated(database: DatabaseServer) -> None:
     leftover = database.directory.with_suffix(".unfinished") / "data"
     leftover.mkdir(parents=True)
     (leftover / "ibdata1").write_bytes(b"half a file")
@@ -132,7 +131,7 @@ def test_an_interrupted_first_start_is_begun_again(database: DatabaseServer) -> 
     assert run(database, "SELECT 1") == ((1,),)
 
 
-def test_another_versions_data_is_left_alone(database: DatabaseServer) -> None:
+def test_data_of_another_version_is_not_changed(database: DatabaseServer) -> None:
     database.start()
     database.stop()
     version = database.directory / "version"
@@ -151,8 +150,8 @@ def test_another_versions_data_is_left_alone(database: DatabaseServer) -> None:
     assert contents(database.directory) == before
 
 
-@pytest.mark.engine("mysql", reason="it opens the data of its own version only")
-def test_the_version_that_upgraded_the_data_is_noted(database: DatabaseServer) -> None:
+@pytest.mark.engine("mysql", reason="it only opens data of its own version")
+def test_version_of_an_upgrade_is_recorded(database: DatabaseServer) -> None:
     database.start()
     database.stop()
     version = database.directory / "version"
@@ -164,7 +163,7 @@ def test_the_version_that_upgraded_the_data_is_noted(database: DatabaseServer) -
     assert version.read_text() == installed
 
 
-def test_data_of_the_other_engine_is_left_alone(database: DatabaseServer) -> None:
+def test_data_of_the_other_engine_is_rejected(database: DatabaseServer) -> None:
     (other,) = (engine.title for engine in ENGINES.values() if engine != database.engine)
     database.start()
     database.stop()
@@ -174,7 +173,7 @@ def test_data_of_the_other_engine_is_left_alone(database: DatabaseServer) -> Non
         database.start()
 
 
-def test_a_full_disk_stops_the_first_start(tmp_path: Path) -> None:
+def test_full_disk_prevents_the_first_start(tmp_path: Path) -> None:
     with disk(tmp_path / "disk", "size=20m") as mount:
         database = DatabaseServer(mount / "database", free_port())
         full = f"the disk that holds {mount} is full: free {database.engine.room >> 20} MB"
@@ -185,7 +184,7 @@ def test_a_full_disk_stops_the_first_start(tmp_path: Path) -> None:
         assert not list(mount.glob("database*"))
 
 
-def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
+def test_full_disk_loses_no_data(tmp_path: Path) -> None:
     with disk(tmp_path / "disk", "size=500m") as mount:
         database = DatabaseServer(mount / "database", free_port())
         database.start()
@@ -203,7 +202,7 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
     assert kept == ((1,),)
 
 
-def test_a_path_that_the_server_would_cut_is_refused(tmp_path: Path) -> None:
+def test_too_long_path_is_rejected(tmp_path: Path) -> None:
     directory = tmp_path.joinpath(*["deep" * 30] * 4)
 
     with pytest.raises(LocalError) as failure:
@@ -216,7 +215,7 @@ def test_a_path_that_the_server_would_cut_is_refused(tmp_path: Path) -> None:
     assert not directory.exists()
 
 
-def test_a_long_path_may_link_to_a_short_one(tmp_path: Path) -> None:
+def test_long_path_may_link_to_a_short_one(tmp_path: Path) -> None:
     directory = tmp_path.joinpath(*["deep" * 30] * 4)
     directory.mkdir(parents=True)
     (directory / "link").symlink_to(tmp_path)
@@ -228,7 +227,7 @@ def test_a_long_path_may_link_to_a_short_one(tmp_path: Path) -> None:
     assert (tmp_path / "database" / "version").exists()
 
 
-def test_it_tells_when_it_was_last_used(database: DatabaseServer) -> None:
+def test_last_use_is_the_time_of_the_newest_file(database: DatabaseServer) -> None:
     assert database.last_used is None
     database.start()
     database.stop()
@@ -239,7 +238,7 @@ def test_it_tells_when_it_was_last_used(database: DatabaseServer) -> None:
     assert database.last_used == stopped
 
 
-def test_whatever_else_stops_it_is_quoted_from_its_log(database: DatabaseServer) -> None:
+def test_other_failures_are_quoted_from_the_log(database: DatabaseServer) -> None:
     database.start()
     database.stop()
     other = DatabaseServer(database.directory, database.port, options={"innodb-page-size": "8k"})
@@ -255,9 +254,9 @@ def test_whatever_else_stops_it_is_quoted_from_its_log(database: DatabaseServer)
     assert "\n" not in message
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-@pytest.mark.skipif(not shutil.which("apt-get"), reason="there is no apt-get here")
-def test_who_may_not_install_is_told_the_command(tmp_path: Path) -> None:
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can switch to another user")
+@pytest.mark.skipif(not shutil.which("apt-get"), reason="apt-get is missing")
+def test_user_without_root_gets_the_command_to_install(tmp_path: Path) -> None:
     os.seteuid(65534)
     try:
         with pytest.raises(LocalError) as failure:
@@ -271,9 +270,7 @@ def test_who_may_not_install_is_told_the_command(tmp_path: Path) -> None:
     )
 
 
-def test_where_nothing_can_install_it_the_user_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_installer_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
     with pytest.raises(LocalError, match="MariaDB is not installed: install its server"):

@@ -95,7 +95,7 @@ def test_mariadb_is_found_by_its_old_name(install: Callable[..., Path]) -> None:
     assert str(MARIADB.find()) == "MariaDB 10.11"
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change its user")
 def test_unreadable_directory_of_path_is_skipped(install: Callable[..., Path]) -> None:
     install("mysqld", BANNERS["9.7"]).parent.chmod(0o700)
     os.seteuid(65534)

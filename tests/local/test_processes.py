@@ -1,4 +1,4 @@
-"""Children end with their supervisor, however that ends."""
+"""Children end with their supervisor, even if it is killed."""
 
 import os
 import signal
@@ -13,9 +13,9 @@ from local import reaper
 from local.processes import Child, LocalError, free_port, is_free
 from tests.local.support import eventually, is_alive, processes
 
-# A program with a child of its own, that tells both process ids.
+# A program that starts a child and prints both process ids.
 FAMILY = ["sh", "-c", "sleep 600 & echo $! $$; wait"]
-# The same, deaf to SIGTERM.
+# The same, but ignoring SIGTERM.
 STUBBORN = ["sh", "-c", "trap '' TERM; sleep 600 & echo $! $$; wait"]
 
 
@@ -24,13 +24,13 @@ def log(tmp_path: Path) -> Path:
     return tmp_path / "logs" / "child.log"
 
 
-def test_output_goes_to_the_log(log: Path) -> None:
+def test_output_is_logged(log: Path) -> None:
     Child("echo", ["sh", "-c", "echo out; echo err >&2"], log).finish()
 
     assert log.read_text() == "out\nerr\n"
 
 
-def test_a_failure_tells_how_and_the_last_lines(log: Path) -> None:
+def test_failure_reports_exit_code_and_last_lines(log: Path) -> None:
     child = Child("counter", ["sh", "-c", "seq 20; exit 3"], log)
 
     with pytest.raises(LocalError) as failure:
@@ -41,35 +41,37 @@ def test_a_failure_tells_how_and_the_last_lines(log: Path) -> None:
     assert [line.strip() for line in message[1:]] == [str(n) for n in range(11, 21)]
 
 
-def test_a_missing_program_is_a_failure(log: Path) -> None:
+def test_missing_program_is_a_failure(log: Path) -> None:
     with pytest.raises(LocalError, match=r"ended \(exit code 127\)(?s:.*)not found"):
         Child("nothing", ["no-such-program"], log).finish()
 
 
-def test_a_signal_is_named(log: Path) -> None:
+def test_failure_names_the_signal(log: Path) -> None:
     with pytest.raises(LocalError, match="SIGKILL"):
         Child("victim", ["sh", "-c", "kill -9 $$"], log).finish()
 
 
-def test_waiting_ends_when_the_program_does(log: Path) -> None:
+def test_waiting_ends_with_the_program(log: Path) -> None:
     with Child("brief", ["true"], log) as child, pytest.raises(LocalError, match="exit code 0"):
         child.wait_until(lambda: False, seconds=60)
 
 
-def test_waiting_ends_when_time_is_up(log: Path) -> None:
+def test_waiting_times_out(log: Path) -> None:
     late = pytest.raises(LocalError, match=r"slow is not ready after 0\.1 s")
     with Child("slow", ["sleep", "60"], log) as child, late:
         child.wait_until(lambda: False, seconds=0.1)
 
 
-def test_stopping_ends_children_of_the_child(log: Path) -> None:
+def test_stop_ends_children_of_the_child(log: Path) -> None:
     with Child("family", FAMILY, log):
         family = members(log)
 
     eventually(lambda: not any(map(is_alive, family)))
 
 
-def test_stopping_ends_what_ignores_sigterm(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stop_kills_processes_that_ignore_sigterm(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("local.reaper.PATIENCE", 0.1)
     with Child("stubborn", STUBBORN, log):
         family = members(log)
@@ -77,9 +79,7 @@ def test_stopping_ends_what_ignores_sigterm(log: Path, monkeypatch: pytest.Monke
     eventually(lambda: not any(map(is_alive, family)))
 
 
-def test_stopping_twice_does_not_signal_a_stranger(
-    log: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_second_stop_signals_no_other_process(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     child = Child("brief", ["true"], log)
     child.stop()
     monkeypatch.setattr("os.killpg", lambda *_: pytest.fail("a process group was signalled"))
@@ -87,7 +87,7 @@ def test_stopping_twice_does_not_signal_a_stranger(
     child.stop()
 
 
-def test_a_killed_supervisor_leaves_no_process(tmp_path: Path) -> None:
+def test_killed_supervisor_leaves_no_process(tmp_path: Path) -> None:
     logs = [tmp_path / "one.log", tmp_path / "two.log"]
     supervisor = supervise(tmp_path, [FAMILY, FAMILY])
     family = members(logs[0]) + members(logs[1])
@@ -98,7 +98,9 @@ def test_a_killed_supervisor_leaves_no_process(tmp_path: Path) -> None:
     eventually(lambda: not any(map(is_alive, family)))
 
 
-def test_the_reaper_ends_what_ignores_sigterm(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reaper_kills_processes_that_ignore_sigterm(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("local.reaper.PATIENCE", 0.1)
     with Child("stubborn", STUBBORN, log) as child:
         family = members(log)
@@ -108,11 +110,11 @@ def test_the_reaper_ends_what_ignores_sigterm(log: Path, monkeypatch: pytest.Mon
         eventually(lambda: not any(map(is_alive, family)))
 
 
-def test_the_reaper_knows_which_groups_are_left() -> None:
+def test_reaper_finds_the_remaining_groups() -> None:
     assert reaper.groups_left(["+7\n", "+8\n", "-7\n", "+9\n"]) == [8, 9]
 
 
-def test_the_reaper_outlives_what_a_terminal_sends(tmp_path: Path) -> None:
+def test_reaper_survives_signals_of_a_terminal(tmp_path: Path) -> None:
     supervisor = supervise(tmp_path, [FAMILY])
     family = members(tmp_path / "one.log")
     guard = next(
@@ -128,7 +130,7 @@ def test_the_reaper_outlives_what_a_terminal_sends(tmp_path: Path) -> None:
     eventually(lambda: not is_alive(guard))
 
 
-def test_a_port_is_free_until_a_program_listens_on_it(log: Path) -> None:
+def test_port_is_free_until_a_program_listens_on_it(log: Path) -> None:
     port = free_port()
     assert is_free(port)
     server = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port)]
@@ -154,6 +156,6 @@ def supervise(directory: Path, commands: list[list[str]]) -> subprocess.Popen[by
 
 
 def members(log: Path) -> list[int]:
-    """Wait until a family tells its process ids."""
+    """Wait until the log contains the process ids of a family, and return them."""
     eventually(lambda: log.exists() and len(log.read_text().split()) == 2)
     return [int(pid) for pid in log.read_text().split()]

@@ -17,7 +17,7 @@ print('done', file=sys.stderr)
 """
 
 
-def test_terminal_shows_what_is_being_done() -> None:
+def test_terminal_shows_progress() -> None:
     reader, terminal = pty.openpty()
     subprocess.run([sys.executable, "-c", PROGRAM], cwd=PROJECT, stdout=terminal, check=True)
     os.close(terminal)
@@ -29,7 +29,7 @@ def test_terminal_shows_what_is_being_done() -> None:
     assert lines == ["bread", ""]
 
 
-def test_file_gets_nothing_of_it() -> None:
+def test_file_contains_no_progress() -> None:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], cwd=PROJECT, capture_output=True, check=True
     )

@@ -1,4 +1,4 @@
-"""`python -m local run` starts everything, tells what comes next, and leaves nothing behind."""
+"""`python -m local run` starts everything, prints the next steps, and leaves no process behind."""
 
 import argparse
 import contextlib
@@ -34,7 +34,7 @@ ENGINE = engines.selected()
 
 
 def paste(command: str) -> int:
-    """Do what a curl command says, also where there is no curl; return the status."""
+    """Send the request of a curl command, without needing curl; return the status."""
     curl = argparse.ArgumentParser()
     curl.add_argument("curl")
     curl.add_argument("-i", action="store_true")
@@ -48,7 +48,7 @@ def paste(command: str) -> int:
 
 
 def with_token(command: str, service: Run) -> str:
-    """Do what a shell does with `$(... make -s token)`, and see the token taken."""
+    """Replace `$(... make -s token)` like a shell; assert that the token is valid."""
     found = re.search(r"\$\((.* make -s token)\)", command)
     assert found
     environment = {k: v for k, v in service.environment.items() if k not in service.own}
@@ -62,7 +62,7 @@ def with_token(command: str, service: Run) -> str:
 
 
 @pytest.mark.slow
-def test_the_whole_service_runs(tmp_path: Path) -> None:
+def test_run_starts_and_stops_the_whole_service(tmp_path: Path) -> None:
     with Run(tmp_path, "run") as service:
         said = service.read_until("Ctrl-C")
         family = service.family()
@@ -85,7 +85,7 @@ def test_the_whole_service_runs(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_api_restarts_when_its_code_changes(tmp_path: Path) -> None:
+def test_api_restarts_when_its_code_changes(tmp_path: Path) -> None:
     project = copy_of_project(tmp_path)
     app = project / "app.py"
     with Run(tmp_path / "state", "run", project=project) as service:
@@ -102,7 +102,7 @@ def test_the_api_restarts_when_its_code_changes(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_run_leaves_nothing_and_the_next_one_follows_at_once(tmp_path: Path) -> None:
+def test_killed_run_leaves_no_process_and_the_next_run_starts_immediately(tmp_path: Path) -> None:
     with Run(tmp_path, "run", "--no-api") as first:
         assert "continuing" not in first.read_until("Ctrl-C")
         family = first.family()
@@ -118,7 +118,7 @@ def test_a_killed_run_leaves_nothing_and_the_next_one_follows_at_once(tmp_path: 
 
 
 @pytest.mark.slow
-def test_the_end_of_a_program_ends_the_run_and_is_told(tmp_path: Path) -> None:
+def test_end_of_a_program_ends_the_run_and_is_reported(tmp_path: Path) -> None:
     with Run(tmp_path, "run", "--no-api") as service:
         service.read_until("Ctrl-C")
         family = service.family()
@@ -134,7 +134,7 @@ def test_the_end_of_a_program_ends_the_run_and_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_database_that_is_killed_is_started_again(tmp_path: Path) -> None:
+def test_killed_database_is_restarted(tmp_path: Path) -> None:
     with Run(tmp_path, "run") as service:
         service.read_until("Ctrl-C")
         port = service.ports["PORT"]
@@ -147,19 +147,19 @@ def test_a_database_that_is_killed_is_started_again(tmp_path: Path) -> None:
         assert items(service, port) == there
 
 
-def test_two_parts_on_one_port_are_refused(tmp_path: Path) -> None:
+def test_equal_ports_are_rejected(tmp_path: Path) -> None:
     port = str(free_port())
 
     run = Run(tmp_path, "run", environment={"PORT": port, "DATA_API_PORT": port})
 
     assert run.finish() == (
         1,
-        f"error: DATA_API_PORT is {port}, and so is another port: give each its own\n",
+        f"error: DATA_API_PORT is {port}, and so is another port: choose different ports\n",
     )
 
 
 @pytest.mark.parametrize("said", ["", "database"])
-def test_ctrl_c_in_the_middle_of_the_start_is_quiet(tmp_path: Path, said: str) -> None:
+def test_ctrl_c_during_startup_is_quiet(tmp_path: Path, said: str) -> None:
     with Run(tmp_path, "run") as service:
         if said:
             service.read_until(said)
@@ -167,12 +167,12 @@ def test_ctrl_c_in_the_middle_of_the_start_is_quiet(tmp_path: Path, said: str) -
         service.process.send_signal(signal.SIGINT)
 
         assert service.finish() == (130, "")
-        if said:  # a run interrupted while it starts a program leaves that to the reaper
+        if said:  # if interrupted while starting a program, the reaper ends that program
             assert not any(map(is_alive, family))
         eventually(lambda: not any(map(is_alive, family)))
 
 
-def test_a_second_run_is_refused_and_so_is_reset(tmp_path: Path) -> None:
+def test_second_run_and_reset_are_rejected(tmp_path: Path) -> None:
     with Run(tmp_path, "run") as service:
         service.read_until("database")
 
@@ -187,7 +187,7 @@ def test_a_second_run_is_refused_and_so_is_reset(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["PORT", "DATA_API_PORT", "DATABASE_PORT", "CONSOLE_PORT"])
-def test_a_port_in_use_is_named_with_the_way_to_another(tmp_path: Path, name: str) -> None:
+def test_port_in_use_is_reported_with_an_alternative(tmp_path: Path, name: str) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -202,7 +202,7 @@ def test_a_port_in_use_is_named_with_the_way_to_another(tmp_path: Path, name: st
     )
 
 
-def test_a_port_of_udp_in_use_is_named_too(tmp_path: Path) -> None:
+def test_udp_port_in_use_is_reported_with_an_alternative(tmp_path: Path) -> None:
     with socket.socket(type=socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", 0))
         port = other.getsockname()[1]
@@ -217,14 +217,14 @@ def test_a_port_of_udp_in_use_is_named_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("port", ["eighty", "80", "65536", "-1"])
-def test_a_wrong_port_is_explained(tmp_path: Path, port: str) -> None:
+def test_invalid_port_is_explained(tmp_path: Path, port: str) -> None:
     assert Run(tmp_path, "run", environment={"PORT": port}).finish() == (
         1,
         f"error: PORT must be a port number from 1024 to 65535, and is '{port}'\n",
     )
 
 
-def test_a_read_only_disk_is_explained(tmp_path: Path) -> None:
+def test_read_only_disk_is_explained(tmp_path: Path) -> None:
     with disk(tmp_path / "disk", "ro") as mount:
         for state in (mount, mount / "deeper"):
             code, errors = Run(state, "run").finish()
@@ -244,9 +244,7 @@ def test_a_read_only_disk_is_explained(tmp_path: Path) -> None:
         ("mysql", "MySQL is not installed: install its server, 8.0 or newer, and retry"),
     ],
 )
-def test_a_machine_without_the_engine_is_told_what_to_install(
-    tmp_path: Path, engine: str, said: str
-) -> None:
+def test_missing_engine_is_explained(tmp_path: Path, engine: str, said: str) -> None:
     hidden = " && ".join(
         f"mount --bind /dev/null {program}"
         for name in ("mariadbd", "mysqld")
@@ -263,13 +261,15 @@ def test_a_machine_without_the_engine_is_told_what_to_install(
 
 
 @pytest.mark.parametrize("command", ["run", "reset"])
-def test_an_unknown_engine_is_refused(tmp_path: Path, command: str) -> None:
+def test_unknown_engine_is_rejected(tmp_path: Path, command: str) -> None:
     run = Run(tmp_path, command, environment={"ENGINE": "postgres"})
 
     assert run.finish() == (1, "error: ENGINE must be mariadb or mysql, and is 'postgres'\n")
 
 
-def test_another_database_is_used_instead(tmp_path: Path, database_server: DatabaseServer) -> None:
+def test_database_url_selects_another_database(
+    tmp_path: Path, database_server: DatabaseServer
+) -> None:
     with Run(tmp_path, "run", environment={"DATABASE_URL": database_server.url}) as service:
         said = service.read_until("DATABASE_URL")
         port = database_server.port
@@ -278,7 +278,7 @@ def test_another_database_is_used_instead(tmp_path: Path, database_server: Datab
         )
 
 
-def test_another_database_that_refuses_is_explained(
+def test_login_failure_of_another_database_is_explained(
     tmp_path: Path, database_server: DatabaseServer
 ) -> None:
     wrong = database_server.url.replace("mysql://customers:", "mysql://customers:un")
@@ -286,14 +286,14 @@ def test_another_database_that_refuses_is_explained(
     code, errors = Run(tmp_path, "run", environment={"DATABASE_URL": wrong}).finish()
 
     assert code == 1
-    assert errors.startswith("error: the database of DATABASE_URL does not answer: Access denied")
-    assert errors.endswith("; start or mend it, or unset DATABASE_URL for a private one\n")
+    assert errors.startswith("error: the database of DATABASE_URL does not respond: Access denied")
+    assert errors.endswith("; start or fix it, or unset DATABASE_URL for a private one\n")
     assert errors.count("\n") == 1
 
 
 @pytest.mark.parametrize("module", ["local", "local.seed", "migrations"])
 def test_ctrl_c_while_a_command_is_imported_is_quiet(module: str, tmp_path: Path) -> None:
-    """`argparse` stands for what is imported: it interrupts."""
+    """A fake `argparse` interrupts the import."""
     interrupts = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
     (tmp_path / "argparse.py").write_text(interrupts)
     path = os.pathsep.join((str(tmp_path), str(PROJECT)))
@@ -309,7 +309,7 @@ def test_ctrl_c_while_a_command_is_imported_is_quiet(module: str, tmp_path: Path
     assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
 
 
-def test_a_wrong_address_of_another_database_is_explained(tmp_path: Path) -> None:
+def test_invalid_database_url_is_explained(tmp_path: Path) -> None:
     code, errors = Run(tmp_path, "run", environment={"DATABASE_URL": "localhost"}).finish()
 
     form = "mysql://user:password@host:port/database"
@@ -331,12 +331,12 @@ def test_reset_empties_the_database(tmp_path: Path) -> None:
     assert database.url != before
 
 
-def test_reset_of_nothing_is_no_error(tmp_path: Path) -> None:
+def test_reset_without_data_succeeds(tmp_path: Path) -> None:
     assert Run(tmp_path, "reset").finish() == (0, "")
 
 
 @pytest.mark.parametrize(("answer", "left"), [("n", 1), ("", 1), ("y", 0)])
-def test_reset_asks_a_person_first(tmp_path: Path, answer: str, left: int) -> None:
+def test_reset_asks_for_confirmation(tmp_path: Path, answer: str, left: int) -> None:
     database = tmp_path / ENGINE.name
     database.mkdir()
     person, terminal = pty.openpty()
@@ -349,7 +349,7 @@ def test_reset_asks_a_person_first(tmp_path: Path, answer: str, left: int) -> No
     assert len(list(tmp_path.glob(ENGINE.name))) == left
 
 
-def test_reset_deletes_nothing_where_nobody_can_be_asked(tmp_path: Path) -> None:
+def test_reset_without_terminal_deletes_nothing(tmp_path: Path) -> None:
     (tmp_path / ENGINE.name).mkdir()
 
     code, errors = Run(tmp_path, "reset").finish()
@@ -359,13 +359,13 @@ def test_reset_deletes_nothing_where_nobody_can_be_asked(tmp_path: Path) -> None
     assert (tmp_path / ENGINE.name).exists()
 
 
-def test_state_is_kept_outside_the_project(tmp_path: Path) -> None:
+def test_state_is_stored_outside_the_project(tmp_path: Path) -> None:
     """`chalice local` restarts whenever any file below the project's directory changes."""
     project = copy_of_project(tmp_path)
     state = tmp_path / "home" / "customers-api"
     elsewhere = {"LOCAL_STATE": "", "XDG_STATE_HOME": str(state.parent)}
 
-    for _ in "there", "again, when what the link points to is gone":
+    for _ in "first run", "second run, without the target of the link":
         Run(tmp_path, "reset", project=project, environment=elsewhere).finish()
 
         assert (project / ".local").resolve().parent == state
@@ -382,7 +382,7 @@ def copy_of_project(directory: Path) -> Path:
 
 
 def program_of(service: Run, word: str) -> int:
-    """Return the process whose command line has the word."""
+    """Return the process whose command line contains the word."""
     family = service.family()
     return next(pid for pid, _, command in processes() if pid in family and word in command)
 
@@ -406,7 +406,7 @@ def items(service: Run, port: int) -> list[dict[str, object]]:
 
 @contextmanager
 def another_api(service: Run) -> Iterator[int]:
-    """Run a plain `chalice local` beside the service, as a developer does in another terminal."""
+    """Run plain `chalice local` beside the service, like a developer in another terminal."""
     port = free_port()
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "DATABASE_"))},

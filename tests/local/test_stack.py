@@ -1,4 +1,4 @@
-"""The stack is where its settings say, whatever the shell that starts it has set, or not at all."""
+"""The stack uses its own settings, regardless of the variables of the shell that starts it."""
 
 import re
 import socket
@@ -35,7 +35,7 @@ def settings(tmp_path: Path, database_server: DatabaseServer) -> Settings:
 
 @pytest.fixture
 def console(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Start the console of a stack in a shell that names other parts; yield its base URL."""
+    """Start a stack's console in a shell with variables of another stack; yield its base URL."""
     elsewhere = replace(settings, port=free_port(), xray_port=free_port(), database_url=None)
     for name, value in elsewhere.variables.items():
         monkeypatch.setenv(name, value)
@@ -44,14 +44,14 @@ def console(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[str
         yield settings.console_url
 
 
-def test_variables_make_the_same_settings(settings: Settings) -> None:
+def test_settings_can_be_read_from_their_variables(settings: Settings) -> None:
     private = replace(settings, database_url=None)
 
     assert Settings.from_environ(settings.variables) == settings
     assert Settings.from_environ(private.variables) == private
 
 
-def test_the_console_speaks_of_its_own_stack(settings: Settings, console: str) -> None:
+def test_console_describes_its_own_stack(settings: Settings, console: str) -> None:
     page = requests.get(console, timeout=9)
 
     assert f'data-api="{settings.url}"' in page.text
@@ -62,7 +62,7 @@ def test_the_console_speaks_of_its_own_stack(settings: Settings, console: str) -
 
 
 @pytest.mark.parametrize(("engine", "version"), [("mariadb", "10.11"), ("mysql", "9.7")])
-def test_the_console_names_the_private_databases_engine(
+def test_console_names_the_engine_of_the_private_database(
     settings: Settings, engine: str, version: str
 ) -> None:
     private = replace(settings, engine=ENGINES[engine], database_url=None)
@@ -78,10 +78,10 @@ def test_the_console_names_the_private_databases_engine(
     assert "its password" not in _documentation(settings)
 
 
-def test_a_port_that_says_nothing_is_no_database(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silent_port_is_not_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stack, "CONNECT_SECONDS", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"mysql://customers:secret@127.0.0.1:{silent.getsockname()[1]}/customers"
 
-        with pytest.raises(LocalError, match=r"does not answer: .*timed out"):
+        with pytest.raises(LocalError, match=r"does not respond: .*timed out"):
             stack._check_login(url)

@@ -51,21 +51,21 @@ def test_state_is_in_the_users_state_folder(project: Path, home: Path) -> None:
     assert place(project).name.startswith("project-")
 
 
-def test_new_checkout_in_the_same_place_finds_the_state(project: Path) -> None:
+def test_new_checkout_in_the_same_folder_finds_the_state(project: Path) -> None:
     before = place(project)
     shutil.rmtree(project)
 
     assert place(checkout(project)) == before
 
 
-def test_state_that_was_deleted_is_made_again(project: Path) -> None:
+def test_deleted_state_is_created_again(project: Path) -> None:
     before = place(project)
     shutil.rmtree(before)
 
     assert place(project) == before
 
 
-def test_copied_checkout_gets_a_state_of_its_own(project: Path, tmp_path: Path) -> None:
+def test_copied_checkout_gets_its_own_state(project: Path, tmp_path: Path) -> None:
     original = place(project)
     copy = shutil.copytree(project, tmp_path / "copy", symlinks=True)
 
@@ -73,7 +73,7 @@ def test_copied_checkout_gets_a_state_of_its_own(project: Path, tmp_path: Path) 
     assert place(project) == original
 
 
-def test_moved_checkout_takes_its_state_along(project: Path, tmp_path: Path, home: Path) -> None:
+def test_moved_checkout_keeps_its_state(project: Path, tmp_path: Path, home: Path) -> None:
     (place(project) / "mariadb").mkdir()
     moved = project.rename(tmp_path / "moved")
 
@@ -85,7 +85,9 @@ def test_moved_checkout_takes_its_state_along(project: Path, tmp_path: Path, hom
     assert place(checkout(project)) != there
 
 
-def test_moved_checkout_leaves_the_state_of_its_new_place(project: Path, tmp_path: Path) -> None:
+def test_moved_checkout_uses_the_existing_state_of_its_new_folder(
+    project: Path, tmp_path: Path
+) -> None:
     there = place(checkout(tmp_path / "moved"))
     (there / "mariadb").mkdir()
     shutil.rmtree(tmp_path / "moved")
@@ -96,7 +98,7 @@ def test_moved_checkout_leaves_the_state_of_its_new_place(project: Path, tmp_pat
     assert old.is_dir()
 
 
-def test_state_of_a_moved_checkout_that_runs_is_left(project: Path, tmp_path: Path) -> None:
+def test_state_of_a_running_moved_checkout_is_not_moved(project: Path, tmp_path: Path) -> None:
     there = place(project)
     moved = project.rename(tmp_path / "moved")
 
@@ -115,13 +117,13 @@ def test_link_to_another_checkouts_unknown_state_is_replaced(project: Path, home
     assert other.is_dir()
 
 
-def test_link_to_nowhere_is_replaced(project: Path, home: Path, tmp_path: Path) -> None:
+def test_dangling_link_is_replaced(project: Path, home: Path, tmp_path: Path) -> None:
     (project / ".local").symlink_to(tmp_path / "nowhere")
 
     assert place(project).parent == home
 
 
-def test_link_that_the_user_made_is_kept(project: Path, tmp_path: Path) -> None:
+def test_users_link_is_kept(project: Path, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     (project / ".local").symlink_to(disk)
@@ -133,14 +135,14 @@ def test_link_that_the_user_made_is_kept(project: Path, tmp_path: Path) -> None:
     assert place(project.rename(tmp_path / "moved")) == disk
 
 
-def test_directory_that_the_user_made_is_kept(project: Path) -> None:
+def test_users_directory_is_kept(project: Path) -> None:
     (project / ".local").mkdir()
 
     assert place(project) == project / ".local"
     assert list((project / ".local").iterdir()) == []
 
 
-def test_long_name_of_a_checkout_is_cut(tmp_path: Path, home: Path) -> None:
+def test_long_name_of_a_checkout_is_truncated(tmp_path: Path, home: Path) -> None:
     project = checkout(tmp_path / ("ß" * 127))
 
     assert place(project).parent == home
@@ -153,14 +155,14 @@ def test_relative_state_folder_is_invalid(project: Path, tmp_path: Path) -> None
     assert (project / ".local").resolve().parent == tmp_path / ".local/state/customers-api"
 
 
-def test_named_state_has_no_owner(project: Path, tmp_path: Path) -> None:
+def test_configured_state_has_no_owner(project: Path, tmp_path: Path) -> None:
     assert make(project, LOCAL_STATE=str(tmp_path / "named")) == ""
 
     assert list((tmp_path / "named").iterdir()) == []
     assert not os.path.lexists(project / ".local")
 
 
-def test_second_lock_is_refused(tmp_path: Path) -> None:
+def test_second_lock_is_rejected(tmp_path: Path) -> None:
     with (
         state.locked(tmp_path),
         pytest.raises(LocalError, match=f"process {os.getpid()}: stop it first"),

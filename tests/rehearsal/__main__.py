@@ -1,7 +1,7 @@
 """The rehearsal: `make rehearse`, or `python -m tests.rehearsal <ministack's Python>`.
 
-What operators run (`provision`, `migrate`, `deploy`, `smoke`, `rollback`, `destroy`) runs here, as
-it is, for staging, in an emulated AWS; tests/e2e are the clients of what comes of it.
+Runs the operators' commands (`provision`, `migrate`, `deploy`, `smoke`, `rollback`, `destroy`)
+unchanged, for staging, in an emulated AWS. Then runs tests/e2e against the deployed API.
 """
 
 import signal
@@ -17,27 +17,35 @@ from requests import RequestException
 from chalicelib.database import DatabaseError
 from infrastructure.failures import Failure
 from local.processes import LocalError
-from tests.rehearsal.filters import NOT_DONE
+from tests.rehearsal.filters import NOT_IMPLEMENTED
 from tests.rehearsal.play import Play
 
-KNOWN = (BotoCoreError, ClientError, DatabaseError, Failure, LocalError, OSError, RequestException)
+EXPECTED_ERRORS = (
+    BotoCoreError,
+    ClientError,
+    DatabaseError,
+    Failure,
+    LocalError,
+    OSError,
+    RequestException,
+)
 LAST_LINES = 30
 
 
 def main() -> int:
-    """Rehearse; return the exit code. Nothing is left behind, whatever happens."""
+    """Run the rehearsal; return the exit code. Removes all its files, even after a failure."""
     if len(sys.argv) != 2:
         print("usage: python -m tests.rehearsal <ministack's Python>", file=sys.stderr)
         return 2
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(1))
     with tempfile.TemporaryDirectory(prefix="customers-rehearsal-") as name:
-        tempfile.tempdir = name  # of all that is made from here on
+        tempfile.tempdir = name  # of all temporary files from here on
         directory = Path(name)
         try:
             rehearse(Path(sys.argv[1]), directory)
-        except KNOWN as error:
-            _tell_logs(directory)
+        except EXPECTED_ERRORS as error:
+            _print_logs(directory)
             print(f"error: {error}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
@@ -47,10 +55,10 @@ def main() -> int:
 
 
 def rehearse(python: Path, directory: Path) -> None:
-    """Take each step. Raises one of KNOWN."""
+    """Run each step. Raises one of EXPECTED_ERRORS."""
     began = time.monotonic()
     with Play(python, directory) as play:
-        for act in (
+        for step in (
             play.start_emulator,
             play.provision,
             play.start_database,
@@ -58,39 +66,39 @@ def rehearse(python: Path, directory: Path) -> None:
             play.deploy,
             play.check_roles,
             play.run_e2e_tests,
-            play.bear_load,
+            play.run_load_test,
             play.smoke,
             play.deploy_next_version,
             play.roll_back,
             play.destroy,
         ):
-            _take(act)
-        print("\nLeft out, as the emulator does not take it:")
-        _tell(play.left_out())
-        print("\nTaken, but not done, or done otherwise:")
-        _tell(NOT_DONE)
+            _run_step(step)
+        print("\nLeft out, because the emulator rejects it:")
+        _print_reasons(play.left_out())
+        print("\nAccepted, but not implemented, or implemented differently:")
+        _print_reasons(NOT_IMPLEMENTED)
     print(f"\nrehearsed in {time.monotonic() - began:.0f} s")
 
 
-def _take(act: Callable[[], str | None]) -> None:
+def _run_step(step: Callable[[], str | None]) -> None:
     start = time.monotonic()
-    print(f"{str(act.__doc__).rstrip('.'):72}", end="", flush=True)
+    print(f"{str(step.__doc__).rstrip('.'):72}", end="", flush=True)
     try:
-        found = act()
+        result = step()
     except BaseException:
         print(" failed", flush=True)
         raise
     print(f"{time.monotonic() - start:6.1f} s", flush=True)
-    if found:
-        print(f"  {found}", flush=True)
+    if result:
+        print(f"  {result}", flush=True)
 
 
-def _tell(reasons: Mapping[str, str]) -> None:
-    for what, reason in reasons.items():
-        print(f"  {what}: {reason}")
+def _print_reasons(reasons: Mapping[str, str]) -> None:
+    for subject, reason in reasons.items():
+        print(f"  {subject}: {reason}")
 
 
-def _tell_logs(directory: Path) -> None:
+def _print_logs(directory: Path) -> None:
     for log in sorted(directory.glob("*.log")):
         print(f"\n{log.name} ends:", file=sys.stderr)
         for line in log.read_text(errors="replace").splitlines()[-LAST_LINES:]:

@@ -1,4 +1,4 @@
-"""What has to hold of a deployed stage that its clients do not see."""
+"""Checks of a deployed stage that its clients can't make: roles and live versions."""
 
 import json
 import shutil
@@ -12,7 +12,7 @@ from infrastructure.failures import Failure
 from infrastructure.run import Run
 
 MARK = "+rehearsed"
-# What each role may do, of what any of them may: action and output of the database's stack.
+# Permissions: an action, and the output of the database's stack that names the resource.
 READS_SECRET = ("secretsmanager:GetSecretValue", "ApplicationSecretArn")
 RUNS_STATEMENTS = ("rds-data:ExecuteStatement", "ClusterArn")
 ALLOWED: Mapping[str, set[tuple[str, str]]] = {
@@ -20,7 +20,7 @@ ALLOWED: Mapping[str, set[tuple[str, str]]] = {
     "AuthorizeRole": set(),
     "PurgeCustomersRole": {READS_SECRET, RUNS_STATEMENTS},
 }
-ASKED = [
+CHECKED = [
     READS_SECRET,
     RUNS_STATEMENTS,
     ("secretsmanager:GetSecretValue", "MigrationsSecretArn"),
@@ -31,12 +31,12 @@ ASKED = [
 
 
 def check_roles(run: Run) -> None:
-    """Raise Failure where a function's role, as it was made, may do more or less than it should."""
+    """Raise Failure if the deployed role of a function allows more or less than it should."""
     iam, database = run.session.client("iam"), run.outputs("database")
     names = {name: role for _, name, role in run.stack("api").resources() if name in ALLOWED}
     for name, allowed in ALLOWED.items():
         role = iam.get_role(RoleName=names[name])["Role"]["Arn"]
-        for action, output in ASKED:
+        for action, output in CHECKED:
             decision = iam.simulate_principal_policy(
                 PolicySourceArn=role, ActionNames=[action], ResourceArns=[database[output]]
             )["EvaluationResults"][0]["EvalDecision"]
@@ -45,7 +45,7 @@ def check_roles(run: Run) -> None:
 
 
 def live_versions(run: Run) -> dict[str, int]:
-    """Return the version that `live` names, of each function that clients reach."""
+    """Return the version that the `live` alias selects, for each function that clients reach."""
     client, outputs = run.session.client("lambda"), run.outputs("api")
     return {
         outputs[name]: int(releases.live_version(client, outputs[name]))
@@ -53,15 +53,15 @@ def live_versions(run: Run) -> dict[str, int]:
     }
 
 
-def expect(what: str, found: object, wanted: object) -> None:
-    """Raise Failure where something is not as it should be."""
+def expect(subject: str, found: object, wanted: object) -> None:
+    """Raise Failure unless the found value equals the wanted one."""
     if found != wanted:
-        raise Failure(f"{what}: {found!r} instead of {wanted!r}")
+        raise Failure(f"{subject}: {found!r} instead of {wanted!r}")
 
 
 @contextmanager
 def next_version(directory: Path) -> Iterator[None]:
-    """Have a version packaged that is the next one: it differs in what it says its version is."""
+    """Package a copy of the code whose document states another version."""
     source = packaging.ROOT
     for name in (*packaging.SOURCES, *packaging.LAYERS.values()):
         (directory / name).parent.mkdir(exist_ok=True)

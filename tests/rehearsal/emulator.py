@@ -1,7 +1,7 @@
-"""AWS on this machine: ministack in a process of its own, and a session that speaks to it.
+"""AWS on this machine: runs ministack in a separate process.
 
-Its workers run the functions' packages with nothing but the emulator's own packages beside them,
-which include boto3, as the Lambda runtime does, and nothing that the layers have to bring.
+The emulator's workers run the functions' packages. Besides those, the workers can import only the
+emulator's own packages. These include boto3, like the Lambda runtime, and no package of our layers.
 """
 
 import os
@@ -15,12 +15,12 @@ from local.reaper import signal_group
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
 READY_SECONDS = 60.0
-# What of the developer's environment a program needs; all else could reach the functions.
+# The only variables that the emulator inherits. Others could reach the functions.
 INHERITED = ("HOME", "LANG", "PATH")
 
 
 class Emulator:
-    """A running emulator: its address, and where it logs."""
+    """A running emulator: its address and its log file."""
 
     def __init__(self, port: int, log: Path) -> None:
         self.port = port
@@ -29,7 +29,10 @@ class Emulator:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What has every AWS client of a process speak to it; its key must be this one."""
+        """The variables that direct all AWS clients of a process to the emulator.
+
+        The emulator accepts only this access key.
+        """
         return {
             "AWS_ACCESS_KEY_ID": "testing",
             "AWS_SECRET_ACCESS_KEY": "testing",
@@ -44,9 +47,9 @@ class Emulator:
 
 @contextmanager
 def running(python: Path, directory: Path) -> Iterator[Emulator]:
-    """Run ministack, by the Python that has it, with all of its files in the directory.
+    """Run ministack with the Python that has it installed, with all its files in the directory.
 
-    Raises LocalError. At the end its workers are gone, too.
+    Raises LocalError if it doesn't start or ends early. Ends its workers, too.
     """
     emulator = Emulator(free_port(), directory / "emulator.log")
     environment = _environment(directory / "emulator", emulator.port)
@@ -58,7 +61,7 @@ def running(python: Path, directory: Path) -> Iterator[Emulator]:
             raise LocalError(child.obituary())
     finally:
         child.stop()
-        while signal_group(child.pid, 0):  # killed, but not yet gone
+        while signal_group(child.pid, 0):  # killed, but still exiting
             os.sched_yield()
 
 

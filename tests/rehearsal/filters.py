@@ -1,7 +1,7 @@
-"""What of our templates the emulator does not take: left out before it sees them, and told.
+"""Remove from our templates what the emulator doesn't support, and report what was removed.
 
-Each resource type and property that is left out is named here with the reason; what the emulator
-refuses besides fails the rehearsal.
+This module lists each removed resource type and property with the reason. If the emulator rejects
+anything else, the rehearsal fails.
 """
 
 import json
@@ -17,7 +17,7 @@ from tests.infrastructure.cloudformation import Loader
 
 JSONObject = dict[str, Any]
 
-REFUSED: Mapping[str, str] = {
+UNSUPPORTED: Mapping[str, str] = {
     "AWS::CloudWatch::CompositeAlarm": "not emulated",
     "AWS::EC2::FlowLog": "not emulated",
     "AWS::EC2::SecurityGroupEgress": "not emulated",
@@ -29,7 +29,7 @@ REFUSED: Mapping[str, str] = {
     "AWS::XRay::Group": "not emulated",
     "AWS::XRay::SamplingRule": "not emulated",
 }
-# By type and property
+# By resource type and property.
 PROPERTIES: Mapping[tuple[str, str], str] = {
     ("AWS::Serverless::Function", "DeploymentPreference"): (
         "CodeDeploy is not emulated: the alias moves at once, without canary, alarms or hook"
@@ -37,92 +37,94 @@ PROPERTIES: Mapping[tuple[str, str], str] = {
 }
 
 # Resources that have the property, by type and property.
-REFUSED_WITH: Mapping[tuple[str, str], str] = {
+UNSUPPORTED_WITH: Mapping[tuple[str, str], str] = {
     ("AWS::CloudWatch::Alarm", "Metrics"): "not emulated with metric math",
 }
-# By the name of an output: what stands for it.
+# Substitutes of outputs, by name.
 STAND_INS: Mapping[str, tuple[Any, str]] = {
     "MasterSecretArn": (
         {"Fn::GetAtt": ["MigrationsSecret", "Id"]},
-        "RDS makes no secret for the master user; that of the migrations stands for it",
+        "RDS creates no secret for the master user; the migrations' secret replaces it",
     ),
 }
 
-# What is taken and not done, and what that hides.
-NOT_DONE: Mapping[str, str] = {
+# Features that the emulator accepts but doesn't implement, and what this hides.
+NOT_IMPLEMENTED: Mapping[str, str] = {
     "request validators and models": (
-        "a patch's media type is not understood, so no body is refused: tests/contract holds"
-        " the models to the schemas"
+        "the media type of a patch is unknown, so no body is rejected: tests/contract checks"
+        " the models against the schemas"
     ),
-    "access logs, cache, WAF, tracing": "taken and without effect: nothing is written or refused",
+    "access logs, cache, WAF, tracing": "without effect: nothing is written or rejected",
     "IAM": (
-        "a function may call what its role may not; so each role is asked by"
-        " SimulatePrincipalPolicy, where a misspelt action is not noticed"
+        "not enforced; so SimulatePrincipalPolicy checks each role, but doesn't notice a"
+        " misspelt action"
     ),
-    "the Data API": "ours, over MariaDB; one user runs all statements, signatures are not checked",
-    "CloudFormation": "stops a failed change, but knows few of AWS's checks of properties",
+    "the Data API": "ours, on MariaDB; one user runs all statements, signatures are not checked",
+    "CloudFormation": "stops a failed change, but makes few of AWS's checks of properties",
 }
 SECRET = "AWS::SecretsManager::Secret"
 
 
 class Filter:
-    """Leaves out of templates what the emulator does not take, and remembers what it was."""
+    """Removes from templates what the emulator doesn't support, and records it."""
 
     def __init__(self) -> None:
-        self._met: dict[tuple[str, str], set[str]] = defaultdict(set)
+        self._removed: dict[tuple[str, str], set[str]] = defaultdict(set)
 
     @property
     def left_out(self) -> dict[str, str]:
-        """What was left out or replaced, with the names of whose it was, and the reason."""
+        """The removed and replaced parts with the names of their resources, and the reasons."""
         return {
-            f"{what} ({', '.join(sorted(names))})": reason
-            for (what, reason), names in sorted(self._met.items())
+            f"{subject} ({', '.join(sorted(names))})": reason
+            for (subject, reason), names in sorted(self._removed.items())
         }
 
     def attach(self, session: boto3.Session) -> None:
-        """Have every template pass through, on its way to CloudFormation or to the bucket."""
+        """Filter every template that the session sends to CloudFormation or to the bucket."""
         events = session.events
         events.register("provide-client-params.cloudformation", self._in_request)
         events.register("provide-client-params.s3.PutObject", self._in_upload)
 
     def fit(self, template: JSONObject) -> JSONObject:
-        """Return the template without what is refused, and without what depends on that."""
+        """Return the template without unsupported parts and their dependents."""
         kinds = {name: item["Type"] for name, item in template["Resources"].items()}
         template = _with_ids(template, {name for name in kinds if kinds[name] == SECRET})
         resources = template["Resources"]
-        gone = {
-            name: reason for name, element in resources.items() if (reason := _refusal(element))
+        unsupported = {
+            name: reason for name, element in resources.items() if (reason := _find_reason(element))
         }
-        for name, reason in gone.items():
+        for name, reason in unsupported.items():
             del resources[name]
-            self._met[kinds[name], reason].add(name)
+            self._removed[kinds[name], reason].add(name)
         for name, resource in resources.items():
             self._fit_properties(name, resource)
             needs = _listed(resource.pop("DependsOn", []))
-            resource["DependsOn"] = [need for need in needs if need not in gone]
-        self._fit_outputs(template.get("Outputs", {}), set(gone))
+            resource["DependsOn"] = [need for need in needs if need not in unsupported]
+        self._fit_outputs(template.get("Outputs", {}), set(unsupported))
         return template
 
     def _fit_properties(self, resource_name: str, resource: JSONObject) -> None:
         properties = resource.get("Properties", {})
         for (kind, name), reason in PROPERTIES.items():
             if resource["Type"] == kind and properties.pop(name, None):
-                self._met[f"{kind} {name}", reason].add(resource_name)
+                self._removed[f"{kind} {name}", reason].add(resource_name)
         if resource["Type"] == SECRET:
             properties["GenerateSecretString"]["ExcludeCharacters"] = string.punctuation
-            reason = "not known; ExcludeCharacters does it instead"
-            self._met[f"{SECRET} ExcludePunctuation", reason].add(resource_name)
+            reason = "not supported; ExcludeCharacters replaces it"
+            self._removed[f"{SECRET} ExcludePunctuation", reason].add(resource_name)
 
-    def _fit_outputs(self, outputs: JSONObject, gone: set[str]) -> None:
+    def _fit_outputs(self, outputs: JSONObject, unsupported: set[str]) -> None:
         for name, (value, reason) in STAND_INS.items():
             if name in outputs:
                 outputs[name]["Value"] = value
-                self._met["outputs", reason].add(name)
-        for name in [output for output, value in outputs.items() if gone & set(_mentioned(value))]:
+                self._removed["outputs", reason].add(name)
+        for name in [
+            output for output, value in outputs.items() if unsupported & set(_mentioned(value))
+        ]:
             del outputs[name]
-            self._met["outputs", "of what is left out"].add(name)
+            self._removed["outputs", "of removed resources"].add(name)
 
-    # Both are told of the call's own arguments, to change them.
+    # boto3 passes the call's arguments to both handlers, which change them.
 
     def _in_request(self, params: JSONObject, **_: object) -> None:
         if body := params.get("TemplateBody"):
@@ -137,7 +139,7 @@ class Filter:
 
 
 def _with_ids(value: Any, secrets: set[str]) -> Any:
-    """Return the value with the ARN of a secret instead of a Ref to it, which gives its name."""
+    """Replace each Ref to a secret by its ARN; in the emulator, a Ref returns the name."""
     if isinstance(value, list):
         return [_with_ids(item, secrets) for item in value]
     if not isinstance(value, dict):
@@ -147,11 +149,11 @@ def _with_ids(value: Any, secrets: set[str]) -> Any:
     return {name: _with_ids(element, secrets) for name, element in value.items()}
 
 
-def _refusal(resource: JSONObject) -> str | None:
-    """Return why the emulator does not take a resource; None if it does."""
+def _find_reason(resource: JSONObject) -> str | None:
+    """Return why the emulator doesn't support a resource, or None."""
     kind = resource["Type"]
-    having = (REFUSED_WITH.get((kind, name)) for name in resource.get("Properties", {}))
-    return REFUSED.get(kind) or next(filter(None, having), None)
+    having = (UNSUPPORTED_WITH.get((kind, name)) for name in resource.get("Properties", {}))
+    return UNSUPPORTED.get(kind) or next(filter(None, having), None)
 
 
 def _listed(names: str | list[str]) -> list[str]:
@@ -159,7 +161,7 @@ def _listed(names: str | list[str]) -> list[str]:
 
 
 def _mentioned(value: Any) -> Iterator[str]:
-    """Return the texts of a value, each of which may be a resource's name."""
+    """Yield the strings in a value, each of which may be a resource's name."""
     if isinstance(value, dict):
         yield from _mentioned(list(value.values()))
     elif isinstance(value, list):

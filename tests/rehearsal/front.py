@@ -1,6 +1,6 @@
-"""API Gateway's address: a path that begins with the stage, where the emulator's is longer.
+"""A proxy with URLs like API Gateway's: the path begins with the stage.
 
-Answers name other resources by paths such as /staging/customers, so clients need one that fits.
+The emulator's paths are longer, but responses contain links such as /staging/customers.
 """
 
 import http.client
@@ -12,36 +12,36 @@ from urllib.parse import urlsplit
 
 TIMEOUT_SECONDS = 60
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-OF_THE_CONNECTION = {"connection", "date", "server", "transfer-encoding"}
+HOP_BY_HOP = {"connection", "date", "server", "transfer-encoding"}
 
 
 class Server(ThreadingHTTPServer):
-    request_queue_size = 128  # its 5 would refuse tests that connect all at once
+    request_queue_size = 128  # the default of 5 rejects tests that connect all at once
 
 
 @contextmanager
 def listening(target: str, stage: str) -> Iterator[str]:
-    """Pass on what comes to `/<stage>` to the same path of the target; yield the base URL."""
+    """Forward requests below `/<stage>` to the same path of the target; yield the base URL."""
     address = urlsplit(target)
 
     class Front(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def pass_on(self) -> None:
+        def forward(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             upstream = http.client.HTTPConnection(address.netloc, timeout=TIMEOUT_SECONDS)
             path = address.path + self.path.removeprefix(f"/{stage}")
             try:
                 upstream.request(self.command, path, body, dict(self.headers))
-                self._answer(upstream.getresponse())
+                self._respond(upstream.getresponse())
             finally:
                 upstream.close()
 
-        def _answer(self, answer: http.client.HTTPResponse) -> None:
-            content = answer.read()
-            self.send_response(answer.status)
-            for name, value in answer.getheaders():
-                if name.lower() not in OF_THE_CONNECTION:
+        def _respond(self, response: http.client.HTTPResponse) -> None:
+            content = response.read()
+            self.send_response(response.status)
+            for name, value in response.getheaders():
+                if name.lower() not in HOP_BY_HOP:
                     self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
@@ -50,7 +50,7 @@ def listening(target: str, stage: str) -> Iterator[str]:
             pass
 
     for method in METHODS:
-        setattr(Front, f"do_{method}", Front.pass_on)
+        setattr(Front, f"do_{method}", Front.forward)
     with Server(("127.0.0.1", 0), Front) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()

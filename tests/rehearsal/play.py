@@ -1,4 +1,4 @@
-"""The acts of the rehearsal, in their order; the docstring of each is what is told of it."""
+"""The steps of the rehearsal, in order. The rehearsal prints each step's docstring."""
 
 import json
 import os
@@ -32,7 +32,7 @@ SECRETS = ("ApplicationSecretArn", "MigrationsSecretArn", "MasterSecretArn")
 
 
 class Play:
-    """A stage in an emulated AWS, with all of its files in the directory, to the end of `with`."""
+    """A stage in an emulated AWS, with all its files in the directory, until `with` ends."""
 
     def __init__(self, python: Path, directory: Path) -> None:
         self._python = python
@@ -64,13 +64,13 @@ class Play:
         self._filter.attach(session)
         where = {"LocationConstraint": emulator.REGION}
         session.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration=where)
-        told = self._exit.enter_context((self._directory / "commands.log").open("w", buffering=1))
+        log = self._exit.enter_context((self._directory / "commands.log").open("w", buffering=1))
         self._run = Run(
             session,
             STAGE,
             is_agreed=True,
             bucket=BUCKET,
-            say=lambda line: print(line, file=told),
+            say=lambda line: print(line, file=log),
         )
 
     def provision(self) -> None:
@@ -78,11 +78,11 @@ class Play:
         commands.provision(self._run)
 
     def start_database(self) -> None:
-        """Start MariaDB and the Data API server for that cluster and its secrets."""
+        """Start the database and the Data API server for that cluster and its secrets."""
         database_server = DatabaseServer(self._directory / "database", free_port())
         self._exit.callback(database_server.stop)
         database_server.start()
-        _may_make_users(database_server)
+        _allow_creating_users(database_server)
         outputs = self._run.outputs("database")
         known = ["--resource-arn", outputs["ClusterArn"]]
         for name in SECRETS:
@@ -107,25 +107,25 @@ class Play:
         self._first = Traffic(self._url, self._token).version()
 
     def check_roles(self) -> None:
-        """Ask what each function's role may do."""
+        """Check the permissions of each function's role."""
         checks.check_roles(self._run)
 
     def run_e2e_tests(self) -> str:
-        """Run all of tests/e2e against its URL."""
+        """Run tests/e2e against the stage's URL."""
         tests = self._child("e2e", ["pytest", *E2E], BASE_URL=self._url, TOKEN=self._token)
         tests.finish()
         return tests.log.read_text().splitlines()[-1]
 
-    def bear_load(self) -> str:
-        """Hold the marks of `make load`, shortly."""
-        there = {"BASE_URL": self._url, "TOKEN": self._token}
-        load = self._child("load", ["load.traffic", *LOAD], **there)
+    def run_load_test(self) -> str:
+        """Meet the thresholds of `make load` for a short time."""
+        target = {"BASE_URL": self._url, "TOKEN": self._token}
+        load = self._child("load", ["load.traffic", *LOAD], **target)
         load.finish()
         lines = load.log.read_text().splitlines()
         return next(line for line in lines if line.startswith("| steady "))
 
     def smoke(self) -> None:
-        """`smoke`: a customer's life."""
+        """`smoke`: a customer's lifecycle."""
         commands.live(replace(self._run, url=self._url, token=lambda: self._token))
 
     def deploy_next_version(self) -> str:
@@ -143,10 +143,10 @@ class Play:
         """`destroy`: every stack."""
         commands.destroy(self._run)
         left = [part for part in commands.PARTS if self._run.stack(part).status not in GONE]
-        checks.expect("the stacks that are left", left, [])
+        checks.expect("the remaining stacks", left, [])
 
     def left_out(self) -> dict[str, str]:
-        """Return what the emulator did not get to see, each with the reason."""
+        """Return what the rehearsal removed from the templates, with the reasons."""
         return self._filter.left_out
 
     @property
@@ -154,7 +154,7 @@ class Play:
         return f"http://127.0.0.1:{self._data_api}"
 
     def _change(self, move: Callable[[], None], old: str, new: str, by: int) -> str:
-        """Move clients from one version to another. Raises Failure if one of them noticed."""
+        """Move clients from one version to another. Raises Failure if a request fails."""
         wanted = {name: version + by for name, version in checks.live_versions(self._run).items()}
         traffic = Traffic(self._url, self._token)
         with traffic.flowing():
@@ -163,7 +163,7 @@ class Play:
             traffic.await_version(new)
             traffic.await_requests(REQUESTS_AFTER)
         traffic.check([old, new])
-        checks.expect("the versions that are live", checks.live_versions(self._run), wanted)
+        checks.expect("the live versions", checks.live_versions(self._run), wanted)
         return f"{traffic.count} requests, none failed; {old} until {new}"
 
     def _roll_back(self) -> None:
@@ -179,7 +179,7 @@ class Play:
         self._apply()
 
     def _apply(self) -> None:
-        """Put the gateway document onto the API: the emulator reads none of it in the template."""
+        """Apply the gateway document to the API: the emulator ignores it in the template."""
         document = json.loads((commands.OUT / STAGE.name / "gateway.json").read_text())
         api = self._run.outputs("api")["RestAPIId"]
         log = self._run.outputs("operations")["AccessLogGroupArn"]
@@ -196,14 +196,14 @@ class Play:
         return self._exit.enter_context(child)
 
 
-# A function of the emulator has few processes: what counts here is that all is answered rightly.
+# The emulator runs few processes per function, so the load is low: correct responses count here.
 LOAD = "--rate 4 --ramp 3 --steady 9 --spike 0 --customers 20 --limit 2000".split()
 E2E = ["tests/e2e", "--quiet", "-p", "no:cacheprovider"]
 GONE = {None, "DELETE_COMPLETE"}
 
 
-def _may_make_users(database_server: DatabaseServer) -> None:
-    """Let the Data API server's user make others, as Aurora's master user may."""
+def _allow_creating_users(database_server: DatabaseServer) -> None:
+    """Allow the Data API server's user to create users, like Aurora's master user."""
     socket = str(database_server.directory / "data" / "server.sock")
     with pymysql.connect(
         unix_socket=socket, user=database_server.engine.administrator

@@ -1,4 +1,4 @@
-"""A client that never stops asking: what it is answered while versions change."""
+"""A client that sends requests continuously while versions change, and checks the responses."""
 
 import threading
 import time
@@ -14,7 +14,7 @@ PATIENCE_SECONDS = 30.0
 
 
 class Traffic:
-    """Reads, and what a token is for, one request after the other, each with its answer noted."""
+    """Reads the document and, with the token, customers; records versions and failures."""
 
     def __init__(self, url: str, token: str) -> None:
         self._session = requests.Session()
@@ -23,37 +23,37 @@ class Traffic:
         self._stop = threading.Event()
         self.failures: list[str] = []
         self.versions: list[str] = []
-        """The versions that answered, one after the other, as the document names them."""
+        """The versions that responded, in order, as the document names them."""
         self.count = 0
 
     def version(self) -> str:
-        """Return the version that answers now, as the service's own document names it."""
-        return str(self._ask("/openapi.json")["info"]["version"])
+        """Return the version that responds now, as the API's document names it."""
+        return str(self._get("/openapi.json")["info"]["version"])
 
     def await_version(self, wanted: str) -> None:
-        """Wait until a version answers, and it alone. Raises Failure if it does not."""
+        """Wait until this version responds. Raises Failure after PATIENCE_SECONDS."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while self.versions[-1:] != [wanted]:
             if time.monotonic() > deadline:
-                raise Failure(f"{wanted} does not answer, but {self.versions}")
+                raise Failure(f"{wanted} does not respond, but {self.versions}")
             time.sleep(PAUSE_SECONDS)
 
     def await_requests(self, more: int) -> None:
-        """Wait until so many more have been answered, or failed."""
+        """Wait until `more` further requests have been sent."""
         until = self.count + more
         while self.count < until:
             time.sleep(PAUSE_SECONDS)
 
     def check(self, versions: list[str]) -> None:
-        """Raise Failure unless every request was answered, by these versions in this order."""
+        """Raise Failure unless every request succeeded, served by these versions in this order."""
         if self.failures:
             raise Failure(f"{len(self.failures)} of {self.count} failed: {self.failures[0]}")
         if self.versions != versions:
-            raise Failure(f"answers came of {self.versions} instead of {versions}")
+            raise Failure(f"responses came from {self.versions} instead of {versions}")
 
     @contextmanager
     def flowing(self) -> Iterator[None]:
-        """Have requests sent all the while, from two clients."""
+        """Send requests from two threads until `with` ends."""
         threads = [threading.Thread(target=item) for item in (self._read, self._read_customers)]
         for thread in threads:
             thread.start()
@@ -77,13 +77,13 @@ class Traffic:
     def _read_customers(self) -> None:
         while not self._stop.wait(PAUSE_SECONDS):
             try:
-                self._ask("/customers?limit=1")
+                self._get("/customers?limit=1")
             except (requests.RequestException, ValueError) as error:
                 self.failures.append(f"/customers: {error}")
 
-    def _ask(self, path: str) -> dict[str, dict[str, str]]:
+    def _get(self, path: str) -> dict[str, dict[str, str]]:
         self.count += 1
-        answer = self._session.get(self._url + path, timeout=30)
-        answer.raise_for_status()
-        document: dict[str, dict[str, str]] = answer.json()
+        response = self._session.get(self._url + path, timeout=30)
+        response.raise_for_status()
+        document: dict[str, dict[str, str]] = response.json()
         return document

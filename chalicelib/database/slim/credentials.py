@@ -9,7 +9,6 @@ import re
 import time
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
 
 from chalicelib.database.errors import StatementFailed, StatementNotBegun
 from chalicelib.database.slim.connections import Connections
@@ -77,5 +76,7 @@ def _ask(environ: Mapping[str, str]) -> Key:
 def _token(environ: Mapping[str, str]) -> str:
     """Return the endpoint's authorization token; a file's content may change over time."""
     if file := environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"):
+        from pathlib import Path
+
         return Path(file).read_text().strip()
     return environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")

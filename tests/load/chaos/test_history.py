@@ -1,6 +1,7 @@
 """A stored history can be read back."""
 
 import time
+from contextlib import closing
 from pathlib import Path
 
 from load.chaos.history import Fault, Log, now, read
@@ -11,7 +12,7 @@ from tests.load.chaos.written import read as reading
 def test_logged_history_can_be_read_back(tmp_path: Path) -> None:
     operations = [create("k1", 0, version(1, "k1")), change("k2", 2, 1, 0, 503), reading(5, None)]
     fault = Fault("database killed", 1.0, 2.0)
-    with Log(tmp_path / "history.jsonl") as log:
+    with closing(Log(tmp_path / "history.jsonl")) as log:
         for operation in operations:
             log.add(operation)
         log.add(fault)
@@ -20,7 +21,7 @@ def test_logged_history_can_be_read_back(tmp_path: Path) -> None:
 
 
 def test_logged_line_contains_outcome_and_key(tmp_path: Path) -> None:
-    with Log(tmp_path / "history.jsonl") as log:
+    with closing(Log(tmp_path / "history.jsonl")) as log:
         log.add(change("k2", 2, 1, 0, 412))
     line = (tmp_path / "history.jsonl").read_text()
     assert '"key": "k2"' in line

@@ -13,24 +13,24 @@ from tests.load.simulation import theory
 
 CUSTOMERS = 4_000
 SERVICE = 0.01
-"""Seconds, in the mean."""
+"""Mean duration in seconds."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """A quantity that theory gives in closed form, and a run that simulates it."""
+    """A quantity with a closed formula, and a function that simulates it."""
 
     expected: float
     simulate: Callable[[random.Random, int], float]
 
     def over(self, name: str, seed: str, seeds: int, customers: int = CUSTOMERS) -> Interval:
-        """Return what so many runs give."""
+        """Return the results of this number of runs."""
         chances = (random.Random(f"{seed} {name} {number}") for number in range(seeds))
         return interval([self.simulate(chance, customers) for chance in chances])
 
 
 def waits(servers: int, load: float, chance: random.Random, customers: int) -> list[float]:
-    """Return the seconds that customers of an M/M/c queue waited: a Station's."""
+    """Return the waits of customers in an M/M/c queue, simulated by a Station, in seconds."""
     env = simpy.Environment()
     station, found = Station(env, servers), list[float]()
 
@@ -82,7 +82,7 @@ def refused_by_bucket(rate: float, refill: float) -> Check:
 
 
 def refused_by_pool(limit: int, load: float) -> Check:
-    """Of log-normal times, as Erlang's formula holds for all."""
+    """Simulate log-normal times, because Erlang's formula is valid for any distribution."""
 
     def simulate(chance: random.Random, customers: int) -> float:
         env = simpy.Environment()

@@ -22,7 +22,7 @@ from load.simulation.service import backoffs
 
 SMALL = replace(ASKED, rate=1_000, burst=1_000, concurrency=1_000, min_acu=8, max_acu=8)
 RATE = 200
-ONCE = Parameters.assumed(client_attempts=1)
+ONCE = Parameters(client_attempts=1)
 
 
 def simulated(design: Design = SMALL, parameters: Parameters = ONCE, **more: Any) -> Run:
@@ -55,14 +55,14 @@ def test_missing_environments_fail_as_erlang_predicts() -> None:
 
 
 def test_small_writer_runs_out_of_connections() -> None:
-    slow = Parameters.assumed(client_attempts=1, per_acu=10, connections=50)
+    slow = Parameters(client_attempts=1, per_acu=10, connections=50)
     seen = simulated(parameters=slow)
     assert seen.failed[503] > 0.5
     assert seen.failed[429] == seen.failed[500] == 0
 
 
 def test_statement_times_out() -> None:
-    slow = Parameters.assumed(client_attempts=1, per_acu=2, connections=1e9)
+    slow = Parameters(client_attempts=1, per_acu=2, connections=1e9)
     seen = simulated(replace(SMALL, concurrency=1e6), slow, rate=100)
     assert seen.failed[503] > 0.1
     assert seen.p99 < 29 + 0.1
@@ -74,7 +74,7 @@ def test_failover_fails_all_statements_of_the_writer() -> None:
 
 
 def test_client_retries_after_short_failover_succeed() -> None:
-    seen = simulated(parameters=Parameters.assumed(client_attempts=5), outage=Outage(5, 6.5))
+    seen = simulated(parameters=Parameters(client_attempts=5), outage=Outage(5, 6.5))
     assert sum(seen.failed.values()) == 0
     assert seen.attempts > 1.1
     assert seen.p99 > 2  # Retry-After
@@ -157,15 +157,15 @@ def test_same_seed_gives_same_run() -> None:
 
 
 def test_bottleneck_has_the_highest_utilization() -> None:
-    asked = needs(DEPLOYED, 10_000, Parameters.assumed())
+    asked = needs(DEPLOYED, 10_000, Parameters())
     assert asked["gateway rate"] == 5
     assert max(asked, key=lambda name: asked[name]) == "gateway rate"
     assert asked["environments"] > 1
-    assert needs(STEPS["4 regions, 4 shards each"], 100_000, Parameters.assumed())["writer"] < 1
+    assert needs(STEPS["4 regions, 4 shards each"], 100_000, Parameters())["writer"] < 1
 
 
 def test_shares_of_reads_and_writes_add_up() -> None:
-    parameters = Parameters.assumed()
+    parameters = Parameters()
     assert sum(shares_of_work(parameters)) == pytest.approx(parameters.statements)
     assert parameters.statements == pytest.approx(1.1)  # as docs/costs.md has it
 

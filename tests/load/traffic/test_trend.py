@@ -2,7 +2,8 @@ import random
 
 import pytest
 
-from load.traffic.trend import quantile, slope
+from load.traffic.flat import slope
+from load.traffic.outcomes import quantile
 
 
 def test_slope_of_a_line_is_exact() -> None:

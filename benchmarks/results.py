@@ -1,7 +1,9 @@
-"""Bar charts as SVG, in the colours of the page that they are on, by day and by night."""
+"""Markdown tables, and bar charts as SVG in light and dark mode."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
+
+from load.plots import document
 
 WIDTH, LEFT, BAR, GAP, TOP = 720, 190, 18, 8, 44
 STYLE = """
@@ -13,30 +15,29 @@ text { font: 13px system-ui, sans-serif; fill: #1f2328 } .title { font-weight: 6
 """
 
 
+def table(head: list[str], rows: Iterable[list[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
 def bars(title: str, values: Mapping[str, float], limit: float) -> str:
-    """Return a chart with a bar for each value, and a line at the limit; `ours` stands out."""
+    """Return a chart with a bar for each value, and a line at the limit. `ours` is highlighted."""
     scale = (WIDTH - LEFT - 70) / max(limit, *values.values())
     height = TOP + len(values) * (BAR + GAP)
     at = LEFT + limit * scale
-    drawn = "\n".join(
+    drawn = [
         _bar(name, value, scale, at, TOP + n * (BAR + GAP))
         for n, (name, value) in enumerate(values.items())
-    )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">\n'
-        f"<style>{STYLE}</style>\n"
-        f"<title>{escape(title)}</title>\n"
-        f'<text class="title" x="0" y="18">{escape(title)}</text>\n'
-        f"{drawn}\n"
-        f'<line class="limit" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP - 6}" y2="{height}"/>\n'
-        f"</svg>\n"
-    )
+    ]
+    line = f'<line class="limit" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP - 6}" y2="{height}"/>'
+    return document(title, STYLE, (WIDTH, height), [*drawn, line])
 
 
 def _bar(name: str, value: float, scale: float, limit_at: float, y: int) -> str:
     kind = "ours" if name == "ours" else "bar"
     end = LEFT + value * scale
-    number_at = 6 + max(end, limit_at)  # beside the line, not under it
+    number_at = 6 + max(end, limit_at)  # beside the line, not below it
     return (
         f'<text x="0" y="{y + 14}">{escape(name)}</text>'
         f'<rect class="{kind}" x="{LEFT}" y="{y}" width="{end - LEFT:.1f}" height="{BAR}" rx="2"/>'
