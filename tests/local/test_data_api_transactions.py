@@ -9,7 +9,7 @@ import pytest
 from local.data_api.connections import Address, Pool
 from local.data_api.errors import TransactionNotFoundException
 from local.data_api.transactions import ENDED, EXPIRED, REMEMBERED, Transactions
-from local.mariadb import MariaDB
+from local.database_server import DatabaseServer
 from tests.local.data_api import ARNS, DataApi, connect, parameter, serving, wait_until
 
 PATIENCE = 0.7
@@ -22,10 +22,12 @@ def api(data_api: str) -> DataApi:
 
 
 @pytest.fixture(scope="module")
-def hasty(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataApi]:
+def hasty(
+    database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DataApi]:
     """Run a server whose transactions expire after 0.7 s idle, or 3 s in total."""
     options = ["--transaction-idle-timeout", str(PATIENCE), "--transaction-timeout", "3"]
-    with serving(mariadb.url, tmp_path_factory.mktemp("hasty"), *options) as (url, _):
+    with serving(database_server.url, tmp_path_factory.mktemp("hasty"), *options) as (url, _):
         yield connect(url)
 
 
