@@ -16,7 +16,7 @@ from chalicelib.customers import lists
 from chalicelib.customers.lists import Query
 from chalicelib.database import Database, connect, mysql
 from chalicelib.settings import Settings
-from local.mariadb import MariaDB
+from local.database_server import DatabaseServer
 from tests import test_listing as listing
 
 NAME = "customers_growing"
@@ -47,9 +47,9 @@ ORDER BY n
 
 
 @pytest.fixture(scope="module")
-def database(mariadb: MariaDB) -> Iterator[Database]:
-    url = f"{mariadb.url.rsplit('/', 1)[0]}/{NAME}"
-    with pymysql.connect(**mysql.connection_arguments(mariadb.url)) as session:
+def database(database_server: DatabaseServer) -> Iterator[Database]:
+    url = f"{database_server.url.rsplit('/', 1)[0]}/{NAME}"
+    with pymysql.connect(**mysql.connection_arguments(database_server.url)) as session:
         session.cursor().execute(f"CREATE DATABASE {NAME}")
         database = connect(Settings(database_url=url))
         migrations.apply(database, connect(Settings(database_url=url)), migrations.read(), print)
