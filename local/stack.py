@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import pymysql
 
 from chalicelib.database.mysql import CONNECT_SECONDS, connection_arguments
+from chalicelib.database.retries import LOCK_SECONDS
 from chalicelib.settings import LOCAL_AUDIENCE, SettingsError
 from local import engines, state
 from local.database_server import DatabaseServer
@@ -206,6 +207,8 @@ class Stack:
     def _start_data_api(self, database_url: str) -> None:
         port = self._settings.data_api_port
         command = [sys.executable, "-m", "local.data_api", "--port", str(port)]
+        # As Aurora's parameter group does: a server of DATABASE_URL may have another setting.
+        command += ["--lock-wait-timeout", str(LOCK_SECONDS)]
         # Pass the URL in the environment, because every user of the machine can read command lines.
         child = self._child("data-api", command, {**os.environ, "DATABASE_URL": database_url})
         child.wait_until(lambda: answers(port), READY_SECONDS)

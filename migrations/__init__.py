@@ -72,6 +72,7 @@ def apply(
     `lock` is another connection to the same database, because MySQL commits a transaction, and
     releases its locks, at each schema change. Raises MigrationError, DatabaseError.
     """
+    database.ping()
     _create_tables(database)
     with _exclusive(lock, report) as locked:
         applied = _check(database, migrations)

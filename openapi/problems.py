@@ -51,7 +51,9 @@ SHARED: Sequence[Problem] = (
     problems.PreconditionRequired("Send If-Match with the ETag of the version to replace."),
     problems.TooManyRequests("Send fewer requests at a time.", headers={"Retry-After": "1"}),
     problems.InternalError("The service failed. If this persists, report the request_id."),
-    problems.ServiceUnavailable("The database is not available. Retry.", retry_after=1),
+    problems.ServiceUnavailable(
+        "The database is not available. Nothing was changed. Retry.", retry_after=1
+    ),
     problems.GatewayTimeout("The response took too long. Retry."),
 )
 
@@ -130,6 +132,14 @@ def _problem(text: Component) -> Component:
             },
             "instance": reference | {"description": "The path of the request."},
             "request_id": text | {"description": "The `Request-Id` of the response."},
+            "outcome": text
+            | {
+                "enum": ["not-applied", "unknown"],
+                "x-extensible": True,
+                "description": "Whether the request changed data. `not-applied`: it did not, and"
+                " will not. `unknown`: it may have, or still may. Without `outcome`, the outcome"
+                " of a status from 500 is unknown.",
+            },
             "errors": {
                 "type": "array",
                 "items": {"$ref": "#/components/schemas/InputError"},

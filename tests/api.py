@@ -81,6 +81,7 @@ def assert_problem(
         return
     problem: dict[str, Any] = json.loads(answer.body)
     known = {"type", "title", "status", "detail", "instance", "request_id"}
+    known |= {"outcome"} if status in {503, 504} else set()
     assert problem.keys() - {"errors"} == known
     assert problem["type"] == TYPE_BASE + problem_type
     assert problem["status"] == status

@@ -14,7 +14,6 @@ from typing import TypeVar
 import pymysql
 import pytest
 import trustme
-from botocore.config import Config
 
 from chalicelib.database import (
     Database,
@@ -27,6 +26,7 @@ from chalicelib.database import (
     LockTimeout,
     StatementFailed,
     StatementNotBegun,
+    StatementRolledBack,
     StatementTimeout,
     StatementTooLong,
     Value,
@@ -35,7 +35,7 @@ from chalicelib.database import (
     connect,
     error_for,
     mysql,
-    slim,
+    retries,
 )
 from chalicelib.settings import DATA_API_CLIENTS, Settings, SettingsError
 from local.database_server import DatabaseServer
@@ -308,9 +308,10 @@ def test_transaction_continues_after_a_duplicate_key(database: Database) -> None
 
 @pytest.mark.usefixtures("one_attempt")
 def test_long_statement_raises_statement_timeout(
-    database: Database, new_database: Connect, monkeypatch: pytest.MonkeyPatch
+    database: Database, new_database: Connect, backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mysql, "STATEMENT_SECONDS", 1)  # the Data API server's timeout is 2
+    if backend == "mysql":  # the Data API server's timeout is 2 s
+        monkeypatch.setattr(retries, "ATTEMPT_SECONDS", 1)
 
     with pytest.raises(StatementTimeout) as caught:
         new_database().fetch_one("SELECT SLEEP(20)")
@@ -404,10 +405,10 @@ def test_mysql_statement_beside_open_transaction_is_rejected(
 
 
 def test_attempts_end_before_the_gateways_timeout() -> None:
-    assert clients.CONNECT_SECONDS + clients.READ_SECONDS < 29
     config = vars(boto._CONFIG)
     assert config["connect_timeout"] + config["read_timeout"] < 29
-    assert mysql.CONNECT_SECONDS + mysql.STATEMENT_SECONDS < 29
+    assert clients.CONNECT_SECONDS + retries.ATTEMPT_SECONDS < 29
+    assert mysql.CONNECT_SECONDS + retries.ATTEMPT_SECONDS < 29
 
 
 @pytest.mark.usefixtures("one_attempt")
@@ -458,11 +459,14 @@ def test_data_api_error_is_converted(  # noqa: PLR0913, PLR0917 (a table's colum
     [
         (DuplicateKey, [1062]),
         (LockTimeout, [1205, 3572]),
+        (StatementRolledBack, [1037, 1041, 1206, 1317, 1412, 1615, 1637, 1689, 3101]),
         (Deadlock, [1213]),
         (StatementTimeout, [1969, 3024]),
-        # nothing was sent yet; 1290 and 1836: a writer that has become a reader
-        (StatementNotBegun, [1040, 2002, 2003, 1290, 1836]),
-        (DatabaseUnavailable, [1053, 1152, 1158, 1927, 2006, 2013]),
+        (StatementNotBegun, [1040, 1135, 1203, 1226, 3032, 3168, 4031, 9501]),
+        (StatementNotBegun, [2002, 2003, 2005, 2012]),
+        (StatementNotBegun, [1290, 1836, 1874]),  # by a writer that has become a reader
+        (DatabaseUnavailable, [1053, 1152, 1158, 1159, 1160, 1161, 1184, 1927, 3169]),
+        (DatabaseUnavailable, [2006, 2013, 2027, 2055]),
         (StatementFailed, [1064, 1142, 1146, 1406]),
     ],
 )
@@ -495,8 +499,7 @@ def serve() -> Iterator[Callable[[bytes], str]]:
 def test_data_api_timeout_raises_statement_timeout(
     serve: Callable[[bytes], str], client: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(boto, "_CONFIG", boto._CONFIG.merge(Config(read_timeout=0.2)))
-    monkeypatch.setattr(slim, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(retries, "ATTEMPT_SECONDS", 0.2)
 
     with pytest.raises(StatementTimeout):
         database_at(serve(b""), client).fetch_one("SELECT 1")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from chalicelib.database import retries
 from infrastructure import gateway, stages
 
 RUNNING = [Path("app.py"), *sorted(Path("chalicelib").rglob("*.py"))]
@@ -46,10 +47,11 @@ def test_every_limit_on_waiting_is_documented() -> None:
 
 def test_each_limit_is_below_the_next() -> None:
     of = documented()
-    attempt = of["clients.CONNECT_SECONDS"] + of["clients.READ_SECONDS"]
+    waits = retries.MAX_ATTEMPTS * of["retries.LOCK_SECONDS"]
+    attempt = of["retries.ATTEMPT_SECONDS"]
 
-    assert attempt <= of["retries.STATEMENT_SECONDS"]
-    assert attempt + of["retries.ANSWER_SECONDS"] <= of["lambda_timeout"]
+    assert waits < attempt < of["retries.STATEMENT_SECONDS"]
+    assert of["retries.STATEMENT_SECONDS"] + of["retries.ANSWER_SECONDS"] <= of["lambda_timeout"]
     assert of["lambda_timeout"] * 1000 < gateway.TIMEOUT_MS
     assert json.loads(stages.CONFIG.read_text())["lambda_timeout"] == of["lambda_timeout"]
 

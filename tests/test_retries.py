@@ -229,6 +229,31 @@ def test_write_followed_by_another_stays_unknown(
     assert answer.headers["Retry-After"] == "2"
 
 
+@pytest.mark.parametrize("calls", [3, 6], ids=["write", "write and reading back"])
+def test_unconfirmed_write_has_unknown_outcome(
+    api: Api, plan: Plan, customer: str, calls: int
+) -> None:
+    """Also if reading back fails: its error says nothing about the write."""
+    plan({"fault": "drop", "calls": calls})
+
+    answer = api.put(customer, {**ADA, "given_name": "Augusta"}, if_match='"v1"')
+
+    assert_problem(answer, 503, "service-unavailable")
+    assert answer.json_body["outcome"] == "unknown"
+
+
+@pytest.mark.parametrize("fault", UNCLEAR, ids=str)
+def test_failed_query_before_a_write_changes_nothing(
+    api: Api, plan: Plan, customer: str, fault: dict[str, Any]
+) -> None:
+    plan({**fault, "calls": 3})
+
+    answer = patch(api, customer, {})
+
+    assert_problem(answer, 503, "service-unavailable")
+    assert answer.json_body["outcome"] == "not-applied"
+
+
 @pytest.mark.parametrize("fault", [NOTHING_DONE[0], *UNCLEAR], ids=str)
 def test_statement_gets_three_attempts(
     api: Api, failing: Recorded, plan: Plan, customer: str, fault: dict[str, Any]

@@ -8,6 +8,7 @@ policy is in `retries`.
 from chalicelib.database.contract import Database, Row, Value
 from chalicelib.database.errors import (
     DatabaseError,
+    DatabaseMisconfigured,
     DatabaseResuming,
     DatabaseThrottled,
     DatabaseUnavailable,
@@ -16,6 +17,7 @@ from chalicelib.database.errors import (
     LockTimeout,
     StatementFailed,
     StatementNotBegun,
+    StatementRolledBack,
     StatementTimeout,
     StatementTooLong,
     error_for,
@@ -25,6 +27,7 @@ from chalicelib.settings import Settings
 __all__ = [
     "Database",
     "DatabaseError",
+    "DatabaseMisconfigured",
     "DatabaseResuming",
     "DatabaseThrottled",
     "DatabaseUnavailable",
@@ -34,6 +37,7 @@ __all__ = [
     "Row",
     "StatementFailed",
     "StatementNotBegun",
+    "StatementRolledBack",
     "StatementTimeout",
     "StatementTooLong",
     "Value",

@@ -2,7 +2,8 @@
 
 Both have the five methods of `boto3.client("rds-data")`, with the same keyword arguments and
 responses. Instead of boto3's exceptions, both raise ErrorAnswer or, without a readable response,
-DatabaseUnavailable, StatementTimeout or StatementFailed. Neither retries.
+DatabaseUnavailable, StatementTimeout or StatementFailed. Neither retries. Calls end within
+`retries.attempt_seconds()`.
 
 https://boto3.amazonaws.com/v1/documentation/api/latest/reference/services/rds-data.html
 """
@@ -10,9 +11,7 @@ https://boto3.amazonaws.com/v1/documentation/api/latest/reference/services/rds-d
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-# In sequence, both end within the gateway's timeout of 29 seconds.
 CONNECT_SECONDS = 3
-READ_SECONDS = 24
 
 
 class ErrorAnswer(Exception):

@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager
 from datetime import date, datetime
 from decimal import Decimal
 
-from chalicelib.database.errors import DatabaseError, StatementTooLong
-from chalicelib.database.retries import Attempts
+from chalicelib.database.errors import DatabaseError, DatabaseMisconfigured, StatementTooLong
+from chalicelib.database.retries import LOCK_SECONDS, Attempts
 from chalicelib.observability import tracing
 
 Value = str | int | float | bool | bytes | Decimal | date | datetime | None
@@ -29,7 +29,7 @@ class Database(ABC):
 
     def fetch_all(self, sql: str, /, **parameters: Value) -> list[Row]:
         """Return all rows of a query."""
-        return self._checked_run(sql, parameters, Attempts(is_idempotent=True))[0]
+        return self._checked_run(sql, parameters, Attempts(is_idempotent=True, is_query=True))[0]
 
     def fetch_one(self, sql: str, /, **parameters: Value) -> Row | None:
         """Return the first row of a query, or None."""
@@ -51,8 +51,16 @@ class Database(ABC):
         return matched
 
     def ping(self) -> None:
-        """Check that the database responds."""
-        self.fetch_one("SELECT 1")
+        """Check that the database responds, and limits the wait for locks as `retries` assumes.
+
+        Raises DatabaseMisconfigured.
+        """
+        (row,) = self.fetch_all("SELECT @@innodb_lock_wait_timeout AS seconds")
+        if (seconds := int(str(row["seconds"]))) > LOCK_SECONDS:
+            raise DatabaseMisconfigured(
+                f"innodb_lock_wait_timeout is {seconds}, but may be at most {LOCK_SECONDS}:"
+                f" set it to {LOCK_SECONDS} in the parameter group or the server's configuration"
+            )
 
     @abstractmethod
     def transaction(self) -> AbstractContextManager["Database"]:

@@ -3,6 +3,10 @@
 The URL is `mysql://user:password@host:port/database`. `?tls_ca=FILE` adds a certificate authority.
 `?auth=iam` replaces the password by RDS's IAM authentication. TLS, with the server's name verified,
 is used for every host except this machine.
+
+Each session limits its wait for locks. With `auth=iam`, the database's parameter group does this,
+because RDS Proxy would pin every session that sets the variable:
+https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/rds-proxy-pinning.html
 """
 
 import ssl
@@ -17,6 +21,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pymysql
 from pymysql.constants import CLIENT, FIELD_TYPE
 
+from chalicelib.database import retries
 from chalicelib.database.contract import Database, Row, Value
 from chalicelib.database.errors import (
     DatabaseError,
@@ -26,15 +31,22 @@ from chalicelib.database.errors import (
     error_for,
 )
 from chalicelib.database.parameters import to_pyformat
+from chalicelib.database.retries import LOCK_SECONDS, attempt_seconds
 from chalicelib.settings import SettingsError
 
 if TYPE_CHECKING:
     from pymysql.cursors import Cursor
 
 CONNECT_SECONDS = 3
-STATEMENT_SECONDS = 24  # both end within the gateway's timeout of 29 seconds
+_MIN_TIMEOUT = 0.001  # seconds, because a socket with a timeout of 0 doesn't wait at all
 IDLE_SECONDS = 5  # a connection that was unused for longer is pinged first
 
+_UTC = "SET time_zone = '+00:00'"
+# MySQL rejects a DECIMAL, which is the result of LEAST for a signed and an unsigned integer.
+_LOCK_LIMIT = (
+    "innodb_lock_wait_timeout ="
+    f" LEAST(@@innodb_lock_wait_timeout, CAST({LOCK_SECONDS} AS UNSIGNED))"
+)
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -78,6 +90,7 @@ class MySQL(Database, threading.local):
     def _live_connection(self) -> "pymysql.Connection[Cursor]":
         if self._in_transaction:  # this statement would run in it
             raise RuntimeError("A transaction is open: use what it gave.")
+        attempt_seconds()  # raises if no time is left
         if self._connection and self._connection.open:
             if time.monotonic() - self._last_used < IDLE_SECONDS:
                 return self._connection
@@ -103,10 +116,26 @@ class _Transaction(Database):
         return _run_on(self._connection, sql, parameters)
 
 
+class _Connection(pymysql.connections.Connection):
+    """A connection that never waits longer for the server than the request has time."""
+
+    @property
+    def _seconds(self) -> float:
+        return max(min(retries.ATTEMPT_SECONDS, retries.seconds_left()), _MIN_TIMEOUT)
+
+    @_seconds.setter
+    def _seconds(self, _: float) -> None:
+        """Ignore the value for all statements, which PyMySQL sets."""
+
+    _read_timeout = _write_timeout = _seconds
+
+
 def _connected(url: str) -> "pymysql.Connection[Cursor]":
+    seconds = min(CONNECT_SECONDS, attempt_seconds())
+    arguments = connection_arguments(url) | {"connect_timeout": seconds}
     try:
         with _translated_errors():
-            return pymysql.connect(**connection_arguments(url))
+            return _Connection(**arguments)
     except (DatabaseUnavailable, StatementTimeout) as error:
         raise StatementNotBegun(str(error), error.code) from None
 
@@ -123,15 +152,16 @@ def connection_arguments(url: str) -> dict[str, Any]:
         "autocommit": True,
         # As the Data API counts: rows matched, changed or not.
         "client_flag": CLIENT.FOUND_ROWS,
-        "init_command": "SET time_zone = '+00:00'",
+        "init_command": f"{_UTC}, {_LOCK_LIMIT}",
         "connect_timeout": CONNECT_SECONDS,
-        "read_timeout": STATEMENT_SECONDS,
-        "write_timeout": STATEMENT_SECONDS,
+        "read_timeout": retries.ATTEMPT_SECONDS,
+        "write_timeout": retries.ATTEMPT_SECONDS,
     }
     if "tls_ca" in options or address["host"] not in _LOOPBACK:
         arguments["ssl"] = _tls(options.get("tls_ca"))
     if options.get("auth") == "iam":
         arguments["password"] = _iam_token(arguments)
+        arguments["init_command"] = _UTC
     return arguments
 
 

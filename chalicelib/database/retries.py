@@ -12,6 +12,9 @@ A statement gets three attempts. While a paused cluster resumes, it gets as many
 into the request's remaining time. After the last attempt the error is raised, and the API returns
 503 with Retry-After. Statements inside a transaction are never retried.
 
+No attempt outlasts the request's remaining time. `LOCK_SECONDS` is shorter than an attempt, so that
+waiting for a lock ends with an error of the database, and not with an unknown outcome.
+
 Backoff uses full jitter, so that clients that failed together do not retry together:
 https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 """
@@ -21,12 +24,16 @@ import time
 from contextvars import ContextVar, Token
 from typing import Self
 
-from chalicelib.database.errors import DatabaseError, DatabaseResuming
+from chalicelib.database.errors import DatabaseError, DatabaseResuming, StatementNotBegun
 
 MAX_ATTEMPTS = 3
 FIRST_PAUSE_SECONDS = 0.05
 """Maximum backoff before the second attempt; it doubles with each further attempt."""
 LONGEST_PAUSE_SECONDS = 2.0
+ATTEMPT_SECONDS = 24.0
+"""Maximum duration of an attempt, including the connection."""
+LOCK_SECONDS = 5
+"""Maximum time for which the database lets a statement wait for another transaction's row lock."""
 STATEMENT_SECONDS = 27.0
 """Maximum duration of a statement with its retries, unless a request sets a deadline."""
 ANSWER_SECONDS = 1.0
@@ -54,19 +61,32 @@ def seconds_left() -> float:
     return STATEMENT_SECONDS if end is None else end - time.monotonic()
 
 
-class Attempts:
-    """The attempts at one statement. `unknown` is the first error with an unknown outcome."""
+def attempt_seconds() -> float:
+    """Return how long an attempt may take. Raises StatementNotBegun if no time is left."""
+    if (seconds := seconds_left()) <= 0:
+        raise StatementNotBegun("the request has no time left for a statement")
+    return min(ATTEMPT_SECONDS, seconds)
 
-    def __init__(self, *, is_idempotent: bool) -> None:
+
+class Attempts:
+    """The attempts at one statement. `unknown` is the first error with an unknown outcome.
+
+    A query has no outcome that could be unknown.
+    """
+
+    def __init__(self, *, is_idempotent: bool, is_query: bool = False) -> None:
         self.number = 1
         self.unknown: DatabaseError | None = None
         self._is_idempotent = is_idempotent
+        self._is_query = is_query
         self._failures = 0
         self._end = 0.0
 
     def wait(self, error: DatabaseError) -> None:
         """Wait for the next attempt. Raises the error, or `unknown`, if none is left."""
         self._end = self._end or time.monotonic() + seconds_left()
+        if self._is_query:
+            error.is_outcome_unknown = False
         if error.is_outcome_unknown and not self.unknown:
             self.unknown = error
         self._failures += not isinstance(error, DatabaseResuming)

@@ -91,9 +91,8 @@ def version_guard(versions: Collection[int] | None) -> tuple[str, dict[str, Valu
 
 
 def is_stored(database: Database, table: str, row_id: Value) -> bool:
-    """Return whether a row with this id exists."""
-    sql = f"SELECT id FROM {table} WHERE id = :id"
-    return database.fetch_one(sql, id=row_id) is not None
+    """Return whether a row with this id exists; False also if that can't be read."""
+    return _is_found(database, f"SELECT id FROM {table} WHERE id = :id", {"id": row_id})
 
 
 def run_write(
@@ -118,10 +117,16 @@ def run_write(
 
 
 def _was_applied(database: Database, table: str, parameters: Mapping[str, Value]) -> bool:
-    """Return whether the row's last update is the one with these parameters."""
-    row = database.fetch_one(
+    """Return whether the last update has these parameters; False also if that can't be read."""
+    sql = (
         f"SELECT id FROM {table} WHERE id = :id"
-        " AND updated_at = :updated_at AND last_write = :fingerprint",
-        **{name: parameters[name] for name in _WRITE},
+        " AND updated_at = :updated_at AND last_write = :fingerprint"
     )
-    return row is not None
+    return _is_found(database, sql, {name: parameters[name] for name in _WRITE})
+
+
+def _is_found(database: Database, sql: str, parameters: Mapping[str, Value]) -> bool:
+    try:
+        return database.fetch_one(sql, **parameters) is not None
+    except DatabaseError:  # the outcome of the write remains unknown
+        return False

@@ -58,6 +58,9 @@ class Problem(Exception):
     type: ClassVar[str]
     title: ClassVar[str]
 
+    outcome: str | None = None
+    """`not-applied`, or `unknown`: it may have been applied. None if the status says which."""
+
     def __init__(
         self,
         detail: str,
@@ -190,15 +193,17 @@ class ServiceUnavailable(Problem):
     type = "service-unavailable"
     title = "Service unavailable"
 
-    def __init__(self, detail: str, retry_after: int) -> None:
+    def __init__(self, detail: str, retry_after: int, *, is_outcome_unknown: bool = False) -> None:
         """Create a problem whose client may retry after `retry_after` seconds."""
         super().__init__(detail, headers={"Retry-After": str(retry_after)})
+        self.outcome = "unknown" if is_outcome_unknown else "not-applied"
 
 
 class GatewayTimeout(Problem):
     status = 504
     type = "gateway-timeout"
     title = "Gateway timeout"
+    outcome = "unknown"
 
 
 def invalid(
@@ -222,4 +227,6 @@ def body(problem: Problem, instance: str, request_id: str) -> dict[str, Any]:
         "instance": instance,
         "request_id": request_id,
     }
+    if problem.outcome:
+        document["outcome"] = problem.outcome
     return document | {"errors": problem.errors} if problem.errors else document

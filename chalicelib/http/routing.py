@@ -190,13 +190,21 @@ class Operations:
             return error
         if isinstance(error, DatabaseError) and error.retry_after:
             logs.log_error(self._app.log, WARNING, error)
-            return problems.ServiceUnavailable(
-                "The database is not available. Retry.", error.retry_after
-            )
+            return _unavailable(error.retry_after, is_outcome_unknown=error.is_outcome_unknown)
         logs.log_error(self._app.log, ERROR, error)
         return problems.InternalError(
             "The service failed. If this persists, report the request_id."
         )
+
+
+def _unavailable(retry_after: int, *, is_outcome_unknown: bool) -> Problem:
+    detail = "The database is not available. Nothing was changed. Retry."
+    if is_outcome_unknown:
+        detail = (
+            "The database did not confirm the change. It may have been applied, or may still be."
+            " Retry with the same Idempotency-Key or If-Match."
+        )
+    return problems.ServiceUnavailable(detail, retry_after, is_outcome_unknown=is_outcome_unknown)
 
 
 def _call(operation: Operation, request: Request, path: Mapping[str, str]) -> Response:

@@ -7,7 +7,7 @@ import json
 import threading
 from http import HTTPStatus
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 from load.chaos.connection import Connection, Request
 from load.chaos.history import PAGE, SUCCESS, Attempt, Log, Operation, Seen, now
@@ -108,9 +108,9 @@ class Client(threading.Thread):
             began = now()
             response = self._connection.send(request)
             retry_after = response.headers.get("retry-after")
-            attempt = Attempt(began, now(), response.status, retry_after)
+            attempt = Attempt(began, now(), response.status, retry_after, outcome(response))
             operation.attempts.append(attempt)
-            if attempt.is_certain or not operation.is_write or self._gives_up():
+            if attempt.is_final or not operation.is_write or self._gives_up():
                 self._learn(operation, response)
                 return operation
 
@@ -126,6 +126,14 @@ class Client(threading.Thread):
             self._pool.learn(seen)
         if operation.customer and response.status == HTTPStatus.NOT_FOUND:
             self._pool.forget(operation.customer)
+
+
+def outcome(response: Response) -> str | None:
+    """Return what the problem says about the request's outcome, if it can be parsed."""
+    try:
+        return cast("str | None", json.loads(response.body)["outcome"])
+    except (ValueError, LookupError, TypeError):
+        return None
 
 
 def create(client: int, key: str, batch: int) -> tuple[Operation, Request]:

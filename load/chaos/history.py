@@ -44,17 +44,26 @@ class Seen:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt at a request. `status` is 0 without a response; `retry_after` is from a 503."""
+    """One attempt at a request.
+
+    `status` is 0 without a response. `retry_after` and `outcome` are from a 503.
+    """
 
     began: float
     ended: float
     status: int
     retry_after: str | None = None
+    outcome: str | None = None
+
+    @property
+    def is_final(self) -> bool:
+        """Return whether a retry is pointless."""
+        return 0 < self.status < 500
 
     @property
     def is_certain(self) -> bool:
         """Return whether the response says that the operation was applied, or that it was not."""
-        return 0 < self.status < 500
+        return self.is_final or self.outcome == "not-applied"
 
 
 @dataclass

@@ -13,8 +13,8 @@ from math import log
 
 import simpy
 
-from chalicelib.database.clients import READ_SECONDS
 from chalicelib.database.retries import (
+    ATTEMPT_SECONDS,
     FIRST_PAUSE_SECONDS,
     LONGEST_PAUSE_SECONDS,
     STATEMENT_SECONDS,
@@ -192,7 +192,7 @@ class Service:
         if not instances.has_queue:
             yield done
             return True
-        patience = min(READ_SECONDS, deadline - self.env.now)
+        patience = min(ATTEMPT_SECONDS, deadline - self.env.now)
         if patience <= 0:
             return False
         yield done | self.env.timeout(patience)

@@ -44,7 +44,8 @@ def main() -> None:
     """Serve until SIGTERM or Ctrl-C."""
     arguments = _arguments()
     try:
-        address = Address.parse(arguments.url or os.environ.get("DATABASE_URL", ""))
+        url = arguments.url or os.environ.get("DATABASE_URL", "")
+        address = Address.parse(url, arguments.lock_wait_timeout)
         access = Access.parse(os.environ, arguments.resource_arn, arguments.secret_arn)
         plan = read_file(Path(arguments.faults)) if arguments.faults else []
         listener = _listen(arguments.host, arguments.port)
@@ -111,6 +112,13 @@ def _arguments() -> argparse.Namespace:
             metavar="SECONDS",
             help=f"that {label} (default: %(default)s)",
         )
+    parser.add_argument(
+        "--lock-wait-timeout",
+        type=int,
+        choices=range(1, 51),
+        metavar="SECONDS",
+        help="that a statement waits for a row lock, from 1 to 50 (default: the server's setting)",
+    )
     parser.add_argument(
         "--limit-rows", action="store_true", help="reject rows of more than 64 KB, as AWS documents"
     )

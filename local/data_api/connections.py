@@ -40,7 +40,10 @@ SET time_zone = '+00:00', autocommit = 1, group_concat_max_len = 1024, sql_mode 
 
 @dataclass(frozen=True)
 class Address:
-    """The database's address, and our login."""
+    """The database's address, our login, and the seconds that a session waits for a row lock.
+
+    Without `lock_wait`, the server's setting applies.
+    """
 
     host: str
     port: int
@@ -48,12 +51,19 @@ class Address:
     password: str = field(repr=False)
     database: str
     ssl: SSLContext | None = None
+    lock_wait: int | None = None
 
     @classmethod
-    def parse(cls, url: str) -> Self:
+    def parse(cls, url: str, lock_wait: int | None = None) -> Self:
         """Parse the URL as `chalicelib.database.mysql` does. Raises SettingsError."""
-        arguments = {"ssl": None} | connection_arguments(url)
+        arguments = {"ssl": None} | connection_arguments(url) | {"lock_wait": lock_wait}
         return cls(*(arguments[part.name] for part in fields(cls)))
+
+    @property
+    def session(self) -> str:
+        """The statement that prepares a session."""
+        limit = f", innodb_lock_wait_timeout = {self.lock_wait}" if self.lock_wait else ""
+        return SESSION + limit
 
 
 class Connection(pymysql.connections.Connection):
@@ -79,7 +89,7 @@ class Connection(pymysql.connections.Connection):
             charset="utf8mb4",
             conv=CONVERSIONS,
             autocommit=None,  # SESSION sets it
-            init_command=SESSION,
+            init_command=address.session,
             # Otherwise an UPDATE would count the changed rows, not the matched ones.
             client_flag=CLIENT.FOUND_ROWS,
             connect_timeout=CONNECT_TIMEOUT,

@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator
 
 import pymysql
-from pymysql.constants import CR, ER
+from pymysql.constants import ER
 
+from chalicelib.database import DatabaseUnavailable, error_for
 from local.data_api.errors import (
     DataApiError,
     DatabaseErrorException,
@@ -19,19 +20,8 @@ from local.data_api.errors import (
 
 logger = logging.getLogger(__name__)
 
-# MariaDB's code, which the client library does not define.
-CONNECTION_KILLED = 1927
-
-UNAVAILABLE = {
-    0,  # PyMySQL's code for a connection that it has closed
-    CR.CR_CONNECTION_ERROR,
-    CR.CR_CONN_HOST_ERROR,
-    CR.CR_UNKNOWN_HOST,
-    CR.CR_SERVER_GONE_ERROR,
-    CR.CR_SERVER_LOST,
-    ER.SERVER_SHUTDOWN,
-    CONNECTION_KILLED,
-}
+CLIENT_ERRORS = range(2000, 3000)
+"""Numbers of errors that the client library reports, not the server."""
 
 _KEY = re.compile(r" for key '([^'.]+)'$")
 _NAME = r"(?:`?[\w$]+`?\s*\.\s*)?`?(?P<{}>[\w$]+)`?"
@@ -70,12 +60,17 @@ def from_database(error: pymysql.Error) -> DataApiError:
     entry 'x' for key 'y'; Error code: 1062; SQLState: 23000`.
     """
     match error.args:
-        case (int() as code, str() as message) if code not in UNAVAILABLE:
+        case (int() as code, str() as message) if not _is_connection_lost(code):
             return DatabaseErrorException(message, code, error.sqlstate or "HY000")
         case _:  # PyMySQL's own errors have no number, and mean a broken connection
             # The response has no message.
             logger.warning("the database is not available: %s", error)
             return DatabaseUnavailableException("The database is not available")
+
+
+def _is_connection_lost(code: int) -> bool:
+    # 0 is PyMySQL's code for a connection that it has closed.
+    return code == 0 or code in CLIENT_ERRORS or type(error_for(code)) is DatabaseUnavailable
 
 
 @contextlib.contextmanager

@@ -258,6 +258,7 @@ def test_database_parameters_equal_those_of_the_tests() -> None:
     assert parameters["character_set_server"] == SETTINGS["character-set-server"]
     assert parameters["collation_server"] == SETTINGS["collation-server"]
     assert (parameters["time_zone"], SETTINGS["default-time-zone"]) == ("UTC", "+00:00")
+    assert parameters["innodb_lock_wait_timeout"] == SETTINGS["innodb-lock-wait-timeout"]
 
 
 @each

@@ -5,13 +5,14 @@ import ssl
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
 
-from chalicelib.database import DatabaseUnavailable, StatementTimeout, slim
+from chalicelib.database import DatabaseUnavailable, StatementNotBegun, StatementTimeout, retries
 from chalicelib.database.slim import Client, connections
 from chalicelib.database.slim.credentials import Key
 from local.processes import free_port
@@ -203,7 +204,7 @@ def test_slow_response_is_read() -> None:
 
 def test_timeout_covers_the_whole_response(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each byte arrives within the timeout, but all of them together do not."""
-    monkeypatch.setattr(slim, "READ_SECONDS", 0.3)
+    monkeypatch.setattr(retries, "ATTEMPT_SECONDS", 0.3)
     with serving(dripping(OK, 0.02)) as server:
         started = time.monotonic()
         with pytest.raises(StatementTimeout):
@@ -221,6 +222,30 @@ def test_call_may_have_a_shorter_timeout() -> None:
                 kept.send(b"GET / HTTP/1.1\r\nContent-Length: 0\r\n\r\n", seconds)
         assert 0.15 < time.monotonic() - started < 0.7
         assert (server.connections, len(server.requests)) == (1, 1)
+
+
+def test_deadline_covers_all_addresses_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each address takes the whole time that is left, so no time is left for the second."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, ExitStack() as filling:
+        address = full.getsockname()
+        found = (socket.AF_INET, socket.SOCK_STREAM, 0, "", address)
+        for _ in range(4):  # until the queue is full, so that the server ignores clients
+            filler = filling.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(address)
+        tried: list[float | None] = []
+        settimeout = socket.socket.settimeout
+
+        def record(self: socket.socket, seconds: float | None) -> None:
+            tried.append(seconds)
+            settimeout(self, seconds)
+
+        monkeypatch.setattr(socket.socket, "settimeout", record)
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [found, found])
+        with pytest.raises(StatementNotBegun, match="TimeoutError"):
+            connections.Connections("http://127.0.0.1").send(b"", 0.2)
+
+    assert len(tried) == 1
 
 
 def test_closed_port_raises_statement_not_begun() -> None:

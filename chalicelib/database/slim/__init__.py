@@ -14,9 +14,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from chalicelib.database.clients import READ_SECONDS, ErrorAnswer
+from chalicelib.database.clients import ErrorAnswer
 from chalicelib.database.errors import DatabaseUnavailable, StatementFailed, StatementTimeout
-from chalicelib.database.retries import seconds_left
+from chalicelib.database.retries import attempt_seconds
 from chalicelib.database.slim import endpoints
 from chalicelib.database.slim.connections import Answer, Connections
 from chalicelib.database.slim.credentials import Credentials, Key
@@ -39,7 +39,7 @@ class Client:
     def call(self, path: str, arguments: dict[str, Any]) -> Any:
         request = self._signed(path, _encoded(arguments), self._credentials())
         try:
-            answer = self._connections.send(request, min(READ_SECONDS, seconds_left()))
+            answer = self._connections.send(request, attempt_seconds())
         except TimeoutError as error:
             raise StatementTimeout(type(error).__name__) from None
         except (OSError, ValueError) as error:

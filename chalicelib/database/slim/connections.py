@@ -49,7 +49,7 @@ class Connections:
         Raises StatementNotBegun, TimeoutError if it takes longer, OSError, ValueError.
         """
         deadline = time.monotonic() + seconds
-        connection = self._take() or self._connect(_left(deadline))
+        connection = self._take() or self._connect(deadline)
         reader, is_usable = _Reader(connection, deadline), False
         try:
             connection.settimeout(_left(deadline))
@@ -82,14 +82,13 @@ class Connections:
         except IndexError:  # none is left
             return None
 
-    def _connect(self, seconds: float) -> socket.socket:
-        """Connect to the first of the host's addresses that accepts."""
+    def _connect(self, deadline: float) -> socket.socket:
         parts = urlsplit(self._url)
         host: Any = str(parts.hostname).encode()  # bytes, which need no import of the IDNA codec
         tls = self._tls if parts.scheme == "https" else None
-        place = (host, parts.port or (443 if tls else 80))
+        _left(deadline)
         try:
-            connection = socket.create_connection(place, min(seconds, CONNECT_SECONDS))
+            connection = _opened(host, parts.port or (443 if tls else 80), deadline)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return tls.wrap_socket(connection, server_hostname=host) if tls else connection
         except OSError as error:
@@ -101,6 +100,25 @@ class Connections:
         import ssl
 
         return ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE"))
+
+
+def _opened(host: bytes, port: int, deadline: float) -> socket.socket:
+    """Connect to the first of the host's addresses that accepts.
+
+    Unlike in `socket.create_connection`, the deadline applies to all addresses together.
+    """
+    failure = OSError()
+    for *kind, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        connection = socket.socket(*kind)
+        try:
+            connection.settimeout(min(_left(deadline), CONNECT_SECONDS))
+            connection.connect(address)
+        except OSError as error:
+            connection.close()
+            failure = error
+        else:
+            return connection
+    raise failure
 
 
 def _left(deadline: float) -> float:

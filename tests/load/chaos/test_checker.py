@@ -131,6 +131,15 @@ def test_response_503_without_retry_after_is_unexpected() -> None:
     assert breaches([refused], final()) == {"unexpected": 1}
 
 
+def test_write_applied_after_a_response_that_denies_it_is_unexpected() -> None:
+    """A 503 whose outcome is unknown allows both. The final data shows a customer three times."""
+    for outcome, found in (("unknown", {}), ("not-applied", {"unexpected": 3})):
+        gave_up = replace(attempt(0, 1, 503), outcome=outcome)
+        write = Operation(0, "create", "k1", emails=["a@example.com"], attempts=[gave_up])
+        assert breaches([write], final(FIRST)) == found
+        assert breaches([write], final()) == {}
+
+
 def test_malformed_response_is_unexpected() -> None:
     assert breaches([replace(CREATED, wrong="no JSON")], final(FIRST)) == {"unexpected": 1}
 
