@@ -32,7 +32,7 @@ from chalicelib.database import (
 from chalicelib.database.retries import ANSWER_SECONDS, Deadline
 from chalicelib.http.requests import Request
 from chalicelib.settings import DATA_API_CLIENTS, Settings
-from local.mariadb import MariaDB
+from local.database_server import DatabaseServer
 from tests.api import ADA, Api, assert_problem
 from tests.conftest import Lines
 from tests.local.data_api import serving
@@ -49,10 +49,12 @@ pytestmark = pytest.mark.usefixtures("database")
 
 
 @pytest.fixture(params=[*DATA_API_CLIENTS, "mysql"])
-def backend(mariadb: MariaDB, data_api: str, request: pytest.FixtureRequest) -> Database:
+def backend(
+    database_server: DatabaseServer, data_api: str, request: pytest.FixtureRequest
+) -> Database:
     """Connect to the database in each way."""
     if request.param == "mysql":
-        return connect(Settings(database_url=mariadb.url))
+        return connect(Settings(database_url=database_server.url))
     return connect(Settings(endpoint_url=data_api, data_api_client=request.param))
 
 
@@ -69,9 +71,9 @@ def customer(api: Api) -> str:
 
 
 @pytest.fixture
-def session(mariadb: MariaDB) -> Iterator[Session]:
+def session(database_server: DatabaseServer) -> Iterator[Session]:
     """Open a session in which a statement begins a transaction."""
-    arguments = mysql.connection_arguments(mariadb.url) | {"autocommit": False}
+    arguments = mysql.connection_arguments(database_server.url) | {"autocommit": False}
     with pymysql.connect(**arguments) as session:
         yield session
 
@@ -129,16 +131,18 @@ def test_write_that_waits_too_long_for_a_lock_is_not_applied(
 
 
 @pytest.fixture(scope="module")
-def patient_url(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def patient_url(
+    database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """Run a Data API server whose statements wait longer for a lock than a short request."""
     directory = tmp_path_factory.mktemp("patient")
-    with serving(mariadb.url, directory, "--lock-wait-timeout", PATIENCE) as (url, _):
+    with serving(database_server.url, directory, "--lock-wait-timeout", PATIENCE) as (url, _):
         yield url
 
 
 @pytest.fixture(params=[*DATA_API_CLIENTS, "mysql"])
 def patient_api(
-    mariadb: MariaDB,
+    database_server: DatabaseServer,
     patient_url: str,
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
@@ -147,7 +151,7 @@ def patient_api(
     monkeypatch.setattr(mysql, "_LOCK_LIMIT", f"innodb_lock_wait_timeout = {PATIENCE}")
     settings = Settings(endpoint_url=patient_url, data_api_client=request.param)
     if request.param == "mysql":
-        settings = Settings(database_url=mariadb.url)
+        settings = Settings(database_url=database_server.url)
     patient = connect(settings)
     monkeypatch.setattr(app, "database", lambda: patient)
     return Api()
@@ -232,12 +236,14 @@ def test_statement_without_time_is_not_sent(backend: Database, session: Session)
         assert backend.fetch_one("SELECT COUNT(*) AS n FROM customers") == {"n": 0}
 
 
-def test_mysql_session_limits_its_wait_for_locks(mariadb: MariaDB, session: Session) -> None:
+def test_mysql_session_limits_its_wait_for_locks(
+    database_server: DatabaseServer, session: Session
+) -> None:
     """A server's lower limit remains."""
     with session.cursor() as cursor:
         for seconds, limited in ((50, retries.LOCK_SECONDS), (2, 2)):
             cursor.execute("SET innodb_lock_wait_timeout = %s", (seconds,))
-            cursor.execute(mysql.connection_arguments(mariadb.url)["init_command"])
+            cursor.execute(mysql.connection_arguments(database_server.url)["init_command"])
             cursor.execute(LIMIT)
             assert cursor.fetchall() == ((limited,),)
 
@@ -256,10 +262,10 @@ def test_session_of_rds_proxy_sets_only_what_the_proxy_tracks(
 
 
 def test_data_api_server_limits_the_wait_for_locks(
-    mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory
+    database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     directory = tmp_path_factory.mktemp("locks")
-    with serving(mariadb.url, directory, "--lock-wait-timeout", "3") as (url, _):
+    with serving(database_server.url, directory, "--lock-wait-timeout", "3") as (url, _):
         assert connect(Settings(endpoint_url=url)).fetch_one(LIMIT) == {"seconds": 3}
 
 
