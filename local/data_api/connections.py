@@ -11,22 +11,22 @@ import select
 import socket
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
-from ssl import SSLContext
-from typing import Self
 
 import pymysql
 from pymysql.constants import CLIENT
 
-from chalicelib.database.mysql import connection_arguments
-from local.data_api.database_errors import database_errors
-from local.data_api.errors import DataApiError, DatabaseUnavailableException
-from local.data_api.parameters import CONVERSIONS
+from .address import Address
+from .database_errors import database_errors
+from .errors import DataApiError, DatabaseUnavailableException
+from .parameters import CONVERSIONS
 
 CONNECT_TIMEOUT = 5
 # Seconds. Checking the socket switches threads, which costs a tenth of a call's time.
 LOOK_AFTER_IDLE = 0.1
 PING_AFTER_IDLE = 30.0
+
+# Without rows, so FOUND_ROWS() is 0. On MariaDB, only statements with a table clear the warnings.
+FORGET = "SELECT 1 FROM information_schema.character_sets WHERE LAST_INSERT_ID(0)"
 
 # Defaults of Aurora MySQL 8.0 and, on MariaDB, MySQL's rounding of fractional seconds. Parameters
 # are escaped with backslashes, and the tokenizer supports nothing else.
@@ -36,24 +36,6 @@ SET time_zone = '+00:00', autocommit = 1, group_concat_max_len = 1024, sql_mode 
   'ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',
   IF(VERSION() LIKE '%MariaDB%', ',TIME_ROUND_FRACTIONAL', ''))
 """
-
-
-@dataclass(frozen=True)
-class Address:
-    """The database's address, and our login."""
-
-    host: str
-    port: int
-    user: str
-    password: str = field(repr=False)
-    database: str
-    ssl: SSLContext | None = None
-
-    @classmethod
-    def parse(cls, url: str) -> Self:
-        """Parse the URL as `chalicelib.database.mysql` does. Raises SettingsError."""
-        arguments = {"ssl": None} | connection_arguments(url)
-        return cls(*(arguments[part.name] for part in fields(cls)))
 
 
 class Connection(pymysql.connections.Connection):
@@ -71,11 +53,7 @@ class Connection(pymysql.connections.Connection):
         self.expired = False
         self.used = time.monotonic()
         super().__init__(
-            host=address.host,
-            port=address.port,
-            user=address.user,
-            password=address.password,
-            database=database,
+            **{**address.login, "database": database},
             charset="utf8mb4",
             conv=CONVERSIONS,
             autocommit=None,  # SESSION sets it
@@ -84,8 +62,6 @@ class Connection(pymysql.connections.Connection):
             client_flag=CLIENT.FOUND_ROWS,
             connect_timeout=CONNECT_TIMEOUT,
             read_timeout=CONNECT_TIMEOUT,
-            ssl=address.ssl,
-            ssl_disabled=address.ssl is None,
         )
         # Limits the login to a hanging server, but not the time of statements.
         self._read_timeout = read_timeout
@@ -110,6 +86,10 @@ class Connection(pymysql.connections.Connection):
         if database != self.database:
             self.select_db(database)
             self.database = database
+
+    def forget_results(self) -> None:
+        """Hide the generated ids, counts and warnings of earlier statements from the next one."""
+        self.query(FORGET)
 
     def abort(self) -> None:
         """Close the socket, from any thread: a waiting statement ends with a lost connection."""

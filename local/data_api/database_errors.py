@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pymysql
 from pymysql.constants import CR, ER
 
-from local.data_api.errors import (
+from .errors import (
     DataApiError,
     DatabaseErrorException,
     DatabaseUnavailableException,

@@ -15,14 +15,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from local.data_api import parameters, statements
-from local.data_api.connections import Address, Connection, Pool
-from local.data_api.database_errors import database_errors
-from local.data_api.errors import StatementTimeoutException
-from local.data_api.requests import Fields
-from local.data_api.results import Shape
-from local.data_api.timeouts import Attempt
-from local.data_api.transactions import ABORTED, ENDED, Transaction, Transactions
+from . import parameters, statements
+from .address import Address
+from .connections import Connection, Pool
+from .database_errors import database_errors
+from .errors import StatementTimeoutException
+from .requests import Fields
+from .results import Shape
+from .timeouts import Attempt
+from .transactions import ABORTED, ENDED, Transaction, Transactions
 
 STATEMENTS = 32
 TRANSACTIONS = 64
@@ -61,6 +62,10 @@ class Service:
         self._threads = ThreadPoolExecutor(STATEMENTS + TRANSACTIONS, "call")
         self._killers = ThreadPoolExecutor(KILLERS, "killer")
 
+    def log_in(self) -> None:
+        """Open the first connection. Raises pymysql.Error if the login fails."""
+        self._pool.give_back(self._pool.take(None))
+
     async def execute_statement(self, fields: Fields) -> Response:
         """Run one statement, in a transaction or alone."""
         statements.check(fields["sql"])
@@ -90,6 +95,7 @@ class Service:
             with database_errors():
                 transaction.connection = self._pool.take(transaction.database)
                 with attempt.on(transaction.connection):
+                    transaction.connection.forget_results()
                     transaction.connection.begin()
             return {"transactionId": transaction.id}
 
@@ -128,7 +134,7 @@ class Service:
             after = partial(self._after_call, transaction)
             return await self._in_time(on_it, after, keep_running=keep_running)
         await self._slots.acquire()
-        alone = partial(self._alone, fields.get("database"), work)
+        alone = partial(self._alone, fields, work)
         return await self._in_time(alone, self._after_slot, keep_running=keep_running)
 
     async def _end(
@@ -164,8 +170,10 @@ class Service:
             await asyncio.wait((future,), timeout=KILL_GRACE)
         raise StatementTimeoutException(attempt.connection_id)
 
-    def _alone(self, database: str | None, work: Work, attempt: Attempt) -> Response:
-        with self._pool.connection(database) as connection, attempt.on(connection):
+    def _alone(self, fields: Fields, work: Work, attempt: Attempt) -> Response:
+        with self._pool.connection(fields.get("database")) as connection, attempt.on(connection):
+            if statements.reads_results(fields["sql"]):  # of another client's call
+                connection.forget_results()
             return work(connection)
 
     def _after_slot(self, future: Future) -> None:
