@@ -22,6 +22,7 @@ from .database_errors import database_errors
 from .errors import StatementTimeoutException
 from .requests import Fields
 from .results import Shape
+from .threads import Threads
 from .timeouts import Attempt
 from .transactions import ABORTED, ENDED, Transaction, Transactions
 
@@ -59,7 +60,7 @@ class Service:
             self._pool, TRANSACTIONS, limits.transaction_idle, limits.transaction_total
         )
         self._slots = asyncio.Semaphore(STATEMENTS)
-        self._threads = ThreadPoolExecutor(STATEMENTS + TRANSACTIONS, "call")
+        self._threads = Threads("call")
         self._killers = ThreadPoolExecutor(KILLERS, "killer")
 
     def log_in(self) -> None:
@@ -158,14 +159,14 @@ class Service:
         keep_running: bool = False,
     ) -> Response:
         """Run `work` in a thread, and `after` when it ends, even after the timeout."""
-        loop = asyncio.get_running_loop()
         attempt = Attempt(self._pool)
-        future = loop.run_in_executor(self._threads, work, attempt)
+        future = self._threads.run(partial(work, attempt))
         future.add_done_callback(after)
         done, _ = await asyncio.wait((future,), timeout=self._limits.statement)
         if done:
             return future.result()
         if not keep_running:
+            loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._killers, attempt.expire)
             await asyncio.wait((future,), timeout=KILL_GRACE)
         raise StatementTimeoutException(attempt.connection_id)
