@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,8 +10,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 
+from local.data_api.address import REQUIRED, Address
 from local.mariadb import MariaDB
 from local.processes import PROJECT, Child, answers, free_port
 from tests.local.data_api import DataApi
@@ -57,6 +60,21 @@ def test_modules_import_only_declared_dependencies(source: Path) -> None:
         for name in _names(node)
     }
     assert imported - set(sys.stdlib_module_names) <= declared
+
+
+def test_compose_example_names_its_database() -> None:
+    page = (PROJECT / "docs" / "data-api-server.md").read_text()
+    (example,) = re.findall(r"```yaml\n(services:.*?)```", page, re.DOTALL)
+    services = yaml.safe_load(example)["services"]
+    database = services["mysql"]["environment"]
+    address = Address.parse(services["data-api"]["environment"]["DATABASE_URL"])
+    assert address.host in services["data-api"]["depends_on"]
+    assert (address.user, address.password, address.database) == (
+        database["MYSQL_USER"],
+        database["MYSQL_PASSWORD"],
+        database["MYSQL_DATABASE"],
+    )
+    assert address.tls == REQUIRED  # with the certificate that MySQL generates
 
 
 def test_links_lead_to_the_only_copy() -> None:
