@@ -28,7 +28,7 @@ _KEEPS_SESSION = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 
-# What can read the results of earlier statements of its session.
+# The names that can read the results of the session's earlier statements.
 _READS_RESULTS = re.compile(
     r"@|\b(LAST_INSERT_ID|ROW_COUNT|FOUND_ROWS|WARNINGS|ERRORS|DIAGNOSTICS|CALL)\b", re.IGNORECASE
 )

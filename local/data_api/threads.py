@@ -1,7 +1,7 @@
 """Threads for blocking calls, cheaper than ThreadPoolExecutor.
 
-An executor creates two futures per call, and locks four times. Here, a call has one future of the
-event loop. `benchmarks.data_api` shows the difference: a quarter of the server's time per call.
+An executor creates two futures and a lock per call. Here, a call has one future of the event loop.
+Over 8 connections, the server completes 1.2 to 1.6 times as many calls per second.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The server as a package of its own: it needs nothing of this repository but its folder."""
+"""The server as a separate package: it needs nothing of this repository but its folder."""
 
 import ast
 import os
