@@ -7,7 +7,7 @@ NAME_PYTHON := python3 -c 'import shlex, sys; sys.version_info < (3, 11) and sys
 PYTHON ?= $(shell $(NAME_PYTHON) || (cd / && $(NAME_PYTHON)) || echo python3)
 BIN := .venv/bin
 COUNT ?= 10000
-# each has a MariaDB of its own, and is often waiting
+# each has its own database server, and is often waiting
 WORKERS := --numprocesses 3 --dist worksteal
 # Creates or repairs an environment; prints nothing if there is nothing to do. A PYTHON that the user names
 # replaces an environment of another version.
@@ -27,7 +27,7 @@ test quick test-all contract: export PYTHONDONTWRITEBYTECODE :=
 seed migrate: export AWS_ENDPOINT_URL_RDS_DATA ?= http://127.0.0.1:$(or $(DATA_API_PORT),8001)
 
 ##@ Run it
-run: setup  ## Start the API on 127.0.0.1:8000, with a real database (PORT=8010 for another port)
+run: setup  ## Start the API on 127.0.0.1:8000, with a real database (PORT=8010, ENGINE=mysql)
 	@$(BIN)/python -m local run
 
 stack: setup  ## Start everything except the API, for use with `chalice local`
@@ -45,14 +45,14 @@ token: setup  ## Print a token for the running stack (SCOPE="customers:read"; de
 reset: setup  ## Empty the local database (YES=1 skips confirmation)
 	@$(BIN)/python -m local reset $(if $(YES),--yes)
 
-clean:  ## Remove environments, caches and outputs (DATA=1: the local stack's data, too)
+clean:  ## Remove environments, caches and outputs (DATA=1: the local stack's data and MySQL, too)
 	@$(PYTHON) -B -m local.clean $(if $(DATA),--data)
 
 ##@ Work on it
 setup:  ## Create or repair .venv with the development tools (PYTHON=python3.13 for another Python)
 	$(SETUP) requirements-dev.txt .venv
 
-test: setup  ## Run every test against the real database (ARGS=--cov measures coverage)
+test: setup  ## Run every test against the real database (ENGINE=mysql; ARGS=--cov measures coverage)
 	@$(BIN)/python -m pytest $(WORKERS) $(ARGS)
 
 quick: setup  ## Run all tests that take less than five seconds

@@ -1,6 +1,6 @@
 """Compare the cost of the three database backends in a function: `python -m benchmarks.backends`.
 
-Fills a private MariaDB, starts the Data API server, and lets the app handle the requests of `make
+Fills a private database, starts the Data API server, and lets the app handle the requests of `make
 bench` in fresh processes: with the slim client, with boto3, and with PyMySQL without the Data API.
 Valgrind counts the instructions of the function's process; `--cpu` measures CPU seconds instead.
 All processes create the same customers, so a trigger makes their email addresses unique.
@@ -40,7 +40,7 @@ def running(directory: Path, customers: int) -> Iterator[tuple[Variables, Variab
 
     One customer has the id that the requests contain.
     """
-    with servers.mariadb(directory) as server:
+    with servers.database(directory) as server:
         database = servers.migrate(server.url)
         seed.load(database, customers)
         database.execute(KNOWN, id=UUID(CUSTOMER_ID).bytes)

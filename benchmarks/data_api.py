@@ -1,8 +1,8 @@
 """Measure the speed of the local Data API server: `python -m benchmarks.data_api`.
 
-Starts a private MariaDB and the server, and reads rows by primary key: through PyMySQL; through the
-server with a bare socket, which excludes the cost of a client; through the server with boto3; and
-over 8 connections at once, through PyMySQL and through the server. All five take turns in many
+Starts a private database and the server, and reads rows by primary key: through PyMySQL; through
+the server with a bare socket, which excludes the cost of a client; through the server with boto3;
+and over 8 connections at once, through PyMySQL and through the server. All five take turns in many
 short slices, so that a disturbance of the machine affects all of them equally.
 """
 
@@ -32,7 +32,7 @@ from tqdm import tqdm
 
 from benchmarks import servers
 from chalicelib.database.mysql import connection_arguments
-from local.mariadb import find_server
+from local import engines
 from local.processes import LocalError
 
 ROWS = 1000
@@ -43,7 +43,11 @@ LOAD_SECONDS = 0.5
 """Duration of a slice of concurrent calls, in seconds."""
 
 TABLE = "CREATE TABLE people (id INT PRIMARY KEY, name VARCHAR(100), created_at DATETIME(6))"
-FILL = "INSERT INTO people SELECT seq, CONCAT('name ', seq), NOW(6) FROM seq_1_to_1000"
+FILL = """
+INSERT INTO people
+WITH RECURSIVE numbers AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM numbers WHERE n < %s)
+SELECT n, CONCAT('name ', n), NOW(6) FROM numbers
+"""
 SELECT = "SELECT id, name, created_at FROM people WHERE id = "
 ARNS = {
     "resourceArn": "arn:aws:rds:eu-central-1:123456789012:cluster:benchmark",
@@ -200,13 +204,13 @@ async def load(port: int) -> float:
 
 @contextmanager
 def running() -> Iterator[tuple[str, int]]:
-    """Run MariaDB with a table, and the server. Yield the database's URL and the server's port."""
+    """Run a database with a table, and the server. Yield the URL and the server's port."""
     with TemporaryDirectory(prefix="benchmark-") as name:
         directory = Path(name)
-        with servers.mariadb(directory) as database:
+        with servers.database(directory) as database:
             with pymysql.connect(**connection_arguments(database.url)) as session:
                 session.cursor().execute(TABLE)
-                session.cursor().execute(FILL)
+                session.cursor().execute(FILL, [ROWS])
             with servers.data_api(directory, database.url) as port:
                 yield database.url, port
 
@@ -273,7 +277,7 @@ def report(ways: list[Measured], rates: list[Rates]) -> str:
         load=LOAD_SECONDS,
         cores=os.cpu_count(),
         python=platform.python_version(),
-        database=find_server(),
+        database=engines.selected().find(),
     ).strip()
 
 

@@ -32,7 +32,6 @@ from chalicelib.customers.lists import Query
 from chalicelib.database import Database, connect
 from chalicelib.settings import Settings
 from local import seed
-from local.mariadb import find_server
 from local.processes import LocalError
 
 MAX_RATIO = 1.3
@@ -131,7 +130,7 @@ def report(results: dict[str, Measured], searches: list[list[str]], **numbers: i
         target=MAX_RATIO,
         cores=os.cpu_count(),
         python=platform.python_version(),
-        database=find_server(),
+        database=filling.ENGINE.find(),
         **numbers,
     ).strip()
 

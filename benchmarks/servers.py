@@ -9,14 +9,20 @@ from pathlib import Path
 import migrations
 from chalicelib.database import Database, connect
 from chalicelib.settings import Settings
-from local.mariadb import MariaDB
+from local.database_server import DatabaseServer
+from local.engines import Engine
 from local.processes import Child, answers, free_port
 
 
 @contextmanager
-def mariadb(directory: Path, options: Mapping[str, str] | None = None) -> Iterator[MariaDB]:
-    """Run MariaDB in `directory`, with these settings in addition to the usual ones."""
-    server = MariaDB(directory / "mariadb", free_port(), options)
+def database(
+    directory: Path, options: Mapping[str, str] | None = None, engine: Engine | None = None
+) -> Iterator[DatabaseServer]:
+    """Run a database in `directory`, with these settings in addition to the usual ones.
+
+    Default of `engine`: the one that ENGINE selects.
+    """
+    server = DatabaseServer(directory / "database", free_port(), options, engine=engine)
     try:
         server.start()
         yield server

@@ -1,9 +1,9 @@
 """Measure the cost of logs, metrics and traces in the function: `python -m benchmarks.telemetry`.
 
 Each measurement runs fresh processes that pass requests to the app, with a private Data API server
-and a MariaDB with one customer. The app runs in three variants, which alternate: without telemetry;
-with telemetry, but requests are not sampled; and with sampled requests, whose segments go to a port
-that nothing reads. Log lines go to /dev/null.
+and a database with one customer. The app runs in three variants, which alternate: without
+telemetry; with telemetry, but requests are not sampled; and with sampled requests, whose segments
+go to a port that nothing reads. Log lines go to /dev/null.
 
 The unit is instructions, which valgrind counts and which hardly vary. Without valgrind, or with
 `--cpu`, the unit is CPU seconds, and each ratio is the median of the rounds' ratios.

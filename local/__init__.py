@@ -1,1 +1,1 @@
-"""AWS on a laptop: a private MariaDB, an RDS Data API server, and the API itself."""
+"""AWS on a laptop: a private MariaDB or MySQL, an RDS Data API server, and the API itself."""

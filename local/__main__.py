@@ -64,7 +64,7 @@ def _run(settings: Settings, *, api: bool) -> None:
 
 
 def _reset(settings: Settings, *, agreed: bool) -> None:
-    database = settings.state / "mariadb"
+    database = settings.database_directory
     with locked(settings.state):
         if not database.exists():
             print(f"{settings.state} contains no database.")
@@ -79,9 +79,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m local",
         description="Run the customers API with its database on this machine.",
         epilog="Environment: PORT (8000), DATA_API_PORT (8001), DATABASE_PORT (8002), CONSOLE_PORT "
-        "(8003), XRAY_PORT (2000, UDP), DATABASE_URL (mysql://user:password@host:port/database, "
-        "instead of a private MariaDB), LOCAL_STATE (.local, the folder with data, logs and the "
-        "keys of tokens).",
+        "(8003), XRAY_PORT (2000, UDP), ENGINE (mariadb or mysql), DATABASE_URL "
+        "(mysql://user:password@host:port/database, instead of a private database), LOCAL_STATE "
+        "(.local, the folder with data, logs and the keys of tokens).",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="start everything, and stop it on Ctrl-C")

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from local import state
+from local.engines import ENGINES, mysql
 from local.processes import PROJECT, LocalError
 
 MADE = [
@@ -30,7 +31,10 @@ MADE = [
     "tests/contract/node/node_modules",
     "tests/local/node/node_modules",
 ]
-DATA = ["mariadb", "mariadb.unfinished", "logs", "issuer.json", state.CHECKOUT, "lock"]
+DATA = [
+    *[f"{name}{suffix}" for name in ENGINES for suffix in ("", ".unfinished")],
+    *["logs", "issuer.json", state.CHECKOUT, "lock"],
+]
 """The entries that a stack creates in its state directory; the lock is removed last."""
 
 
@@ -41,7 +45,11 @@ def main() -> int:
         description="Remove the environments, caches and outputs of this checkout.",
         epilog="Environment: LOCAL_STATE (.local, where the data is).",
     )
-    parser.add_argument("--data", action="store_true", help="remove the local stack's data, too")
+    parser.add_argument(
+        "--data",
+        action="store_true",
+        help="remove the local stack's data, too, and the copy of MySQL",
+    )
     arguments = parser.parse_args()
     try:
         removed = clean(state.from_environ(os.environ), data=arguments.data)
@@ -54,9 +62,10 @@ def main() -> int:
 
 
 def clean(directory: Path, *, data: bool) -> list[Path]:
-    """Remove environments and caches, and with `data` the state directory; return their paths.
+    """Remove environments and caches; with `data` also the state directory and the copy of MySQL.
 
-    Links are removed, never followed. Raises LocalError if a run is alive.
+    Return the removed paths. Links are removed, never followed. Raises LocalError if a run is
+    alive.
     """
     found = state.find(directory)
     with state.unused(found):
@@ -80,6 +89,7 @@ def _data(directory: Path, found: Path) -> Iterator[Path]:
         yield from (found / name for name in DATA)
     if state.is_default(directory) and directory.is_symlink():
         yield directory
+    yield mysql.home()
 
 
 def _remove(path: Path) -> bool:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterable
 
 PATIENCE = 10.0
-"""Grace period between SIGTERM and SIGKILL in seconds; mariadbd flushes its data in this time."""
+"""Grace period between SIGTERM and SIGKILL in seconds, in which the database flushes its data."""
 
 
 def groups_left(reports: Iterable[str]) -> list[int]:

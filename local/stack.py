@@ -18,8 +18,9 @@ import pymysql
 from chalicelib.database.address import Address, AddressError
 from chalicelib.database.mysql import CONNECT_SECONDS, connection_arguments
 from chalicelib.settings import LOCAL_AUDIENCE, SettingsError
-from local import state
-from local.mariadb import MariaDB, find_server, install
+from local import engines, state
+from local.database_server import DatabaseServer
+from local.engines import Engine
 from local.processes import PROJECT, Child, LocalError, answers, is_free
 from local.progress import doing, step
 
@@ -36,7 +37,7 @@ READY_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the stack listens and keeps its state; `database_url` is used instead of MariaDB."""
+    """Where the stack listens and keeps its state; `database_url` replaces the private database."""
 
     state: Path
     port: int
@@ -44,13 +45,15 @@ class Settings:
     database_port: int
     console_port: int
     xray_port: int
+    engine: Engine
     database_url: str | None = field(repr=False)
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
-        """Read PORT, the other ports, DATABASE_URL and LOCAL_STATE, as `--help` names them.
+        """Read PORT, the other ports, ENGINE, DATABASE_URL and LOCAL_STATE, as `--help` names them.
 
-        Raises LocalError if a port is not a number from 1024 to 65535, or the URL is malformed.
+        Raises LocalError if a port is not a number from 1024 to 65535, the engine is unknown, or
+        the URL is malformed.
         """
         return cls(
             state=state.from_environ(environ),
@@ -59,6 +62,7 @@ class Settings:
             database_port=_port(environ, "DATABASE_PORT", DATABASE_PORT),
             console_port=_port(environ, "CONSOLE_PORT", CONSOLE_PORT),
             xray_port=_port(environ, "XRAY_PORT", XRAY_PORT),
+            engine=engines.selected(environ),
             database_url=_database_url(environ),
         )
 
@@ -72,6 +76,7 @@ class Settings:
             "DATABASE_PORT": str(self.database_port),
             "CONSOLE_PORT": str(self.console_port),
             "XRAY_PORT": str(self.xray_port),
+            "ENGINE": self.engine.name,
             "DATABASE_URL": self.database_url or "",
         }
 
@@ -98,6 +103,11 @@ class Settings:
         """Where the database is, without its password."""
         private = f"mysql://customers@127.0.0.1:{self.database_port}/customers"
         return repr(self.database) if self.database else private
+
+    @property
+    def database_directory(self) -> Path:
+        """Where the private database is: each engine has its own."""
+        return self.state / self.engine.name
 
     @property
     def token_command(self) -> str:
@@ -131,7 +141,7 @@ class Stack:
         self._exit = ExitStack()
         self._children: list[Child] = []
         self._api: Child | None = None
-        self._database: MariaDB | None = None
+        self._database: DatabaseServer | None = None
         self._code: dict[Path, int] = {}
         self._lock: tuple[int, ...] = ()
 
@@ -146,7 +156,7 @@ class Stack:
             _check_login(database_url)
             print(f"  database   {self._settings.database_address}, of DATABASE_URL", flush=True)
         else:
-            database_url = self._start_mariadb()
+            database_url = self._start_database()
         with doing("starting: Data API"):
             self._start_data_api(database_url)
         with doing("bringing the schema up to date"):
@@ -181,15 +191,18 @@ class Stack:
     def close(self) -> None:
         self._exit.close()
 
-    def _start_mariadb(self) -> str:
-        directory = self._settings.state / "mariadb"
-        database = MariaDB(directory, self._settings.database_port, inherit=self._lock)
-        if find_server() is None:
-            print("  MariaDB    is not installed: installing it", flush=True)
-            install(self._settings.state / "logs")
+    def _start_database(self) -> str:
+        settings = self._settings
+        engine = settings.engine
+        database = DatabaseServer(
+            settings.database_directory, settings.database_port, inherit=self._lock, engine=engine
+        )
+        if engine.find() is None:
+            print(f"  {engine.title:<10} is not installed: installing it", flush=True)
+        server = engine.get(settings.state / "logs")
         last_used = database.last_used
         age = f", continuing with the data of {last_used:%Y-%m-%d %H:%M}" if last_used else ""
-        with step("database", age):
+        with step("database", f": {server}{age}"):
             self._exit.callback(database.stop)
             database.start()
         self._database = database

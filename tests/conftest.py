@@ -18,7 +18,8 @@ from chalicelib.database import Database, connect, retries
 from chalicelib.http import routing
 from chalicelib.observability import logs, tracing
 from chalicelib.settings import Settings
-from local.mariadb import MariaDB, find_server, install
+from local import engines
+from local.database_server import DatabaseServer
 from local.processes import Child, LocalError, answers, free_port
 from tests import tokens
 from tests.api import Api
@@ -34,23 +35,31 @@ botocore.session.create_loader = cache(botocore.session.create_loader)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Install MariaDB if it is missing, before several test processes would install it at once."""
+    """Install the engine if it is missing, before several test processes would do so at once."""
     # In the background, SIGINT is ignored. Processes that tests start would inherit this.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # A make that a test starts must not take the options of the make that runs the tests.
     for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
         os.environ.pop(name, None)
-    if hasattr(config, "workerinput") or find_server():
+    if hasattr(config, "workerinput"):
         return
     try:
-        install(Path(tempfile.mkdtemp()))
+        engines.selected().get(Path(tempfile.mkdtemp()))
     except LocalError as error:
         pytest.exit(str(error), returncode=1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Disable coverage for tests that add none, because it doubles their duration."""
+    """Skip tests of the other engine, and disable coverage for tests that add none.
+
+    Coverage doubles the duration of a test.
+    """
+    engine = engines.selected()
     for item in items:
+        for marker in item.iter_markers("engine"):
+            if marker.args != (engine.name,):
+                reason = f"not on {engine.title}: {marker.kwargs['reason']}"
+                item.add_marker(pytest.mark.skip(reason=reason))
         is_of_examples = isinstance(item, pytest.Function) and is_hypothesis_test(item.obj)
         if is_of_examples or item.nodeid.startswith(WITHOUT_CHALICELIB):
             item.add_marker("no_cover")
@@ -63,11 +72,11 @@ def _issuer() -> None:
 
 
 @pytest.fixture(scope="session")
-def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
+def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseServer]:
     """Run a private server. It waits for a lock for 1 s, and its time zone is not UTC."""
-    directory = tmp_path_factory.mktemp("local") / "mariadb"
+    directory = tmp_path_factory.mktemp("local") / "database"
     options = {"innodb-lock-wait-timeout": "1", "default-time-zone": "+05:00"}
-    database = MariaDB(directory, free_port(), options)
+    database = DatabaseServer(directory, free_port(), options)
     try:
         database.start()
         yield database
@@ -76,7 +85,9 @@ def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
 
 
 @pytest.fixture(scope="session")
-def data_api(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def data_api(
+    database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """Run a Data API server on the database; statements time out after 2 s. Yields its base URL."""
     port = free_port()
     command = [sys.executable, "-m", "local.data_api", "--port", str(port)]
@@ -84,7 +95,7 @@ def data_api(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iter
         "data-api",
         [*command, "--statement-timeout", "2"],
         tmp_path_factory.mktemp("data-api") / "data-api.log",
-        {**os.environ, "DATABASE_URL": mariadb.url},
+        {**os.environ, "DATABASE_URL": database_server.url},
     ) as server:
         server.wait_until(lambda: answers(port), seconds=10)
         yield f"http://127.0.0.1:{port}"

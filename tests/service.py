@@ -11,7 +11,7 @@ from typing import Any
 import requests
 
 from app import SCOPES
-from local.mariadb import MariaDB
+from local.database_server import DatabaseServer
 from local.processes import Child, answers, free_port
 from tests import tokens
 
@@ -25,7 +25,7 @@ class Service:
 
     url: str
     token: str
-    mariadb: MariaDB
+    database_server: DatabaseServer
 
     def get(self, path: str) -> requests.Response:
         return self._send("GET", path)
@@ -53,7 +53,7 @@ class Service:
 def running(directory: Path) -> Iterator[Service]:
     """Run the service, with its data and logs in the directory; it accepts the tests' tokens."""
     token = tokens.token(*SCOPES)  # also sets the issuer's environment variables
-    mariadb = MariaDB(directory / "mariadb", free_port())
+    database_server = DatabaseServer(directory / "database", free_port())
     data_api, api = free_port(), free_port()
     environment = {**os.environ, "AWS_ENDPOINT_URL_RDS_DATA": f"http://127.0.0.1:{data_api}"}
     environment.pop("DATABASE_URL", None)
@@ -63,8 +63,8 @@ def running(directory: Path) -> Iterator[Service]:
         return Child(name, command, directory / f"{name}.log", {**environment, **more})
 
     try:
-        mariadb.start()
-        database = {"DATABASE_URL": mariadb.url}
+        database_server.start()
+        database = {"DATABASE_URL": database_server.url}
         with (
             child("data-api", "local.data_api", "--port", str(data_api), **database) as server,
             child("api", "local.gateway", "--port", str(api)) as gateway,
@@ -72,6 +72,6 @@ def running(directory: Path) -> Iterator[Service]:
             server.wait_until(lambda: answers(data_api), seconds=20)
             child("migrations", "migrations").finish()
             gateway.wait_until(lambda: answers(api), seconds=20)
-            yield Service(f"http://127.0.0.1:{api}", token, mariadb)
+            yield Service(f"http://127.0.0.1:{api}", token, database_server)
     finally:
-        mariadb.stop()
+        database_server.stop()

@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from chalicelib.database.address import Address, AddressError
-from local.mariadb import MariaDB
+from local.database_server import DatabaseServer
 from local.processes import free_port
 
 # Any text that a password may contain
@@ -41,7 +41,7 @@ def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Encrypted]:
     certificate.private_key_pem.write_to_path(files / "key.pem")
     certificate.cert_chain_pems[0].write_to_path(files / "cert.pem")
     options = {"ssl-cert": f"{files}/cert.pem", "ssl-key": f"{files}/key.pem"}
-    server = MariaDB(files / "local" / "mariadb", free_port(), options)
+    server = DatabaseServer(files / "local" / "mariadb", free_port(), options)
     try:
         server.start()
         yield Encrypted(server.url, files / "ca.pem", files / "stranger.pem")
@@ -190,11 +190,12 @@ def test_certificate_is_verified_as_the_options_say(
         cipher(encrypted.at(host, options))
 
 
+@pytest.mark.engine("mariadb", reason="MySQL generates a certificate, so each server supports TLS")
 @pytest.mark.parametrize(("tls", "is_rejected"), [("preferred", False), ("required", True)])
 def test_server_without_tls_is_rejected_if_tls_is_required(
-    mariadb: MariaDB, tls: str, *, is_rejected: bool
+    database_server: DatabaseServer, tls: str, *, is_rejected: bool
 ) -> None:
-    address = Address.parse(f"{mariadb.url}?tls={tls}")
+    address = Address.parse(f"{database_server.url}?tls={tls}")
 
     if is_rejected:
         with pytest.raises(pymysql.err.OperationalError, match="SSL is required"):

@@ -35,7 +35,7 @@ from chalicelib.database import (
     slim,
 )
 from chalicelib.settings import DATA_API_CLIENTS, Settings, SettingsError
-from local.mariadb import MariaDB
+from local.database_server import DatabaseServer
 from local.processes import free_port
 
 T = TypeVar("T")
@@ -70,10 +70,12 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def new_database(backend: str, mariadb: MariaDB, request: pytest.FixtureRequest) -> Connect:
+def new_database(
+    backend: str, database_server: DatabaseServer, request: pytest.FixtureRequest
+) -> Connect:
     """Return a function that opens another connection to the same database."""
     if backend == "mysql":
-        return lambda: connect(Settings(database_url=mariadb.url))
+        return lambda: connect(Settings(database_url=database_server.url))
     endpoint = request.getfixturevalue("data_api")
     return lambda: connect(Settings(endpoint_url=endpoint, data_api_client=backend))
 
@@ -90,8 +92,10 @@ def database(new_database: Connect) -> Iterator[Database]:
 
 
 @pytest.fixture
-def administrator(mariadb: MariaDB) -> Iterator["pymysql.Connection[pymysql.cursors.Cursor]"]:
-    arguments = mysql.connection_arguments(mariadb.url)
+def administrator(
+    database_server: DatabaseServer,
+) -> Iterator["pymysql.Connection[pymysql.cursors.Cursor]"]:
+    arguments = mysql.connection_arguments(database_server.url)
     with pymysql.connect(**arguments) as connection:
         yield connection
 
@@ -136,7 +140,7 @@ def test_stored_value_is_returned_unchanged(database: Database, column: str, val
 
     row = database.fetch_one(f"SELECT {column} FROM things WHERE {column} <=> :value", value=value)
 
-    if isinstance(value, float):
+    if isinstance(value, float) or column == "a_document":  # MySQL compares JSON with no text
         row = row or database.fetch_one(f"SELECT {column} FROM things")
     assert row == {column: value}
     assert type(value) is type(row[column])
@@ -324,12 +328,12 @@ def test_lost_connection_is_reopened(
 
 
 def test_mysql_connection_lost_while_idle_is_replaced_silently(
-    mariadb: MariaDB,
+    database_server: DatabaseServer,
     administrator: "pymysql.Connection[pymysql.cursors.Cursor]",
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(mysql, "IDLE_SECONDS", 0)
-    database = connect(Settings(database_url=mariadb.url))
+    database = connect(Settings(database_url=database_server.url))
 
     kill_connection_of(database, administrator)
 
@@ -382,8 +386,10 @@ def test_nested_transaction_is_rejected(database: Database) -> None:
         pass
 
 
-def test_mysql_statement_beside_open_transaction_is_rejected(mariadb: MariaDB) -> None:
-    database = connect(Settings(database_url=mariadb.url))
+def test_mysql_statement_beside_open_transaction_is_rejected(
+    database_server: DatabaseServer,
+) -> None:
+    database = connect(Settings(database_url=database_server.url))
 
     with database.transaction() as transaction:
         with pytest.raises(RuntimeError, match="use what it gave"):
@@ -555,8 +561,8 @@ def test_invalid_aws_setting_is_explained(
         connect(settings._replace(data_api_client=client))
 
 
-def test_each_thread_has_its_own_connection(mariadb: MariaDB) -> None:
-    database = connect(Settings(database_url=mariadb.url))
+def test_each_thread_has_its_own_connection(database_server: DatabaseServer) -> None:
+    database = connect(Settings(database_url=database_server.url))
 
     def connection_id() -> Value:
         row = database.fetch_one("SELECT CONNECTION_ID() AS id")

@@ -12,7 +12,7 @@ import pytest
 import migrations
 from chalicelib.database import Database, DatabaseUnavailable, Row, Value, connect, mysql
 from chalicelib.settings import Settings
-from local.mariadb import MariaDB
+from local.database_server import DatabaseServer
 from migrations import Migration, MigrationError
 from tests.mysql8 import refusal
 from tests.recorded import Recorded
@@ -26,15 +26,15 @@ NAME = "customers_migrations"
 
 @pytest.fixture(params=["data-api", "mysql"])
 def new_database(
-    mariadb: MariaDB, data_api: str, request: pytest.FixtureRequest
+    database_server: DatabaseServer, data_api: str, request: pytest.FixtureRequest
 ) -> Iterator[Callable[[], Database]]:
     """Yield a function that connects to a new, empty database."""
-    arguments = mysql.connection_arguments(mariadb.url)
+    arguments = mysql.connection_arguments(database_server.url)
     with pymysql.connect(**arguments) as connection, connection.cursor() as cursor:
         cursor.execute(f"DROP DATABASE IF EXISTS {NAME}")
         cursor.execute(f"CREATE DATABASE {NAME}")
     if request.param == "mysql":
-        settings = Settings(database_url=mariadb.url.rsplit("/", 1)[0] + f"/{NAME}")
+        settings = Settings(database_url=database_server.url.rsplit("/", 1)[0] + f"/{NAME}")
     else:
         settings = Settings(endpoint_url=data_api, database_name=NAME)
     yield lambda: connect(settings)

@@ -28,7 +28,7 @@ from chalicelib.database import (
 )
 from chalicelib.database.retries import Attempts, Deadline
 from chalicelib.settings import DATA_API_CLIENTS, Settings
-from local.mariadb import MariaDB
+from local.database_server import DatabaseServer
 from tests.api import ADA, Api, assert_problem
 from tests.conftest import Lines
 from tests.local.data_api import serving
@@ -58,9 +58,9 @@ FAULTS = pytest.mark.parametrize("fault", [*NOTHING_DONE, *UNCLEAR], ids=str)
 
 
 @pytest.fixture(scope="module")
-def url(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url(database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Run a Data API server that fails on demand, on the same database."""
-    with serving(mariadb.url, tmp_path_factory.mktemp("retries"), "--faults") as (url, _):
+    with serving(database_server.url, tmp_path_factory.mktemp("retries"), "--faults") as (url, _):
         yield url
 
 

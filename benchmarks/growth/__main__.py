@@ -27,7 +27,6 @@ from benchmarks.growth.measuring import CLIENTS, Clients, Measured, Results, Sam
 from benchmarks.growth.requests import GROWING, REQUESTS
 from benchmarks.results import table
 from local import seed
-from local.mariadb import find_server
 from local.processes import LocalError
 
 MAX_RATIO = 1.3
@@ -71,7 +70,7 @@ def ratio(by_size: Mapping[int, Measured]) -> float:
 
 def table_of_keys(directory: Path, sizes: list[int]) -> str:
     """Return the bytes that each index takes per customer, and its depth."""
-    by_size = {size: keys.read(directory / "mariadb", f"customers_{size}") for size in sizes}
+    by_size = {size: keys.read(directory / "database", f"customers_{size}") for size in sizes}
     head = ["index", *(f"{size:,}: bytes per customer; levels" for size in sizes)]
     rows = [
         [name, *(f"{by_size[n][name].size / n:.0f}; {by_size[n][name].depth}" for n in sizes)]
@@ -120,10 +119,10 @@ def too_high(results: Results) -> list[str]:
 
 def run(directory: Path, arguments: argparse.Namespace) -> bool:
     """Load, measure and print. Return whether all ratios are low enough."""
-    with filling.running(directory, arguments.sizes) as (mariadb, urls):
+    with filling.running(directory, arguments.sizes) as (server, urls):
         databases = {size: sample(url) for size, url in urls.items()}
         plans_used, indexes = table_of_plans(databases), table_of_keys(directory, arguments.sizes)
-        by_one, by_many = measure(databases, arguments, mariadb.pid)
+        by_one, by_many = measure(databases, arguments, server.pid)
     over = [*too_high(by_one), *(f"{name}, {CLIENTS} clients" for name in too_high(by_many))]
     print(
         REPORT.format(
@@ -137,7 +136,7 @@ def run(directory: Path, arguments: argparse.Namespace) -> bool:
             seconds=arguments.seconds,
             cores=os.cpu_count(),
             python=platform.python_version(),
-            database=find_server(),
+            database=filling.ENGINE.find(),
         ).strip()
     )
     return not over

@@ -23,8 +23,10 @@ from tqdm import tqdm
 from benchmarks import servers
 from chalicelib.database.mysql import connection_arguments
 from local import seed
-from local.mariadb import MariaDB
+from local.database_server import DatabaseServer
+from local.engines import ENGINES
 
+ENGINE = ENGINES["mariadb"]  # `keys` reads its files
 BYTES = 1_400
 """Memory of a customer in bytes, with all indexes."""
 PATTERNS = 50_000
@@ -79,7 +81,7 @@ PROGRESS = "SHOW GLOBAL STATUS LIKE 'Innodb_onlineddl_pct_progress'"
 
 
 @contextmanager
-def running(directory: Path, sizes: list[int]) -> Iterator[tuple[MariaDB, dict[int, str]]]:
+def running(directory: Path, sizes: list[int]) -> Iterator[tuple[DatabaseServer, dict[int, str]]]:
     """Run MariaDB with one database per size, all in memory, and yield it and their URLs."""
     options = {
         "innodb-buffer-pool-size": str(max(256 << 20, sum(sizes) * BYTES)),
@@ -88,11 +90,11 @@ def running(directory: Path, sizes: list[int]) -> Iterator[tuple[MariaDB, dict[i
         "innodb-sort-buffer-size": "64M",
         "innodb-fill-factor": "90",  # about as full as indexes that have grown
     }
-    with servers.mariadb(directory, options) as mariadb:
-        urls = _fill(mariadb.url, sizes)
+    with servers.database(directory, options, ENGINE) as server:
+        urls = _fill(server.url, sizes)
         for url in tqdm(urls.values(), desc="into memory"):
             _warm(url)
-        yield mariadb, urls
+        yield server, urls
 
 
 def _warm(url: str) -> None:

@@ -46,6 +46,11 @@ _PREFIXES = {
 }
 
 
+# For a time of creation and sorting by update, MySQL would read the whole index, skipping from one
+# time of update to the next, and sort. MariaDB takes the hint for a comment.
+_HINT = "/*+ NO_SKIP_SCAN(customers) */"
+
+
 class Query(NamedTuple):
     """The filters, sorting and page of a list.
 
@@ -120,11 +125,11 @@ def _statement(query: Query) -> str:
         for index, conditions in _branches(query)
     ]
     if len(branches) == 1:
-        return f"SELECT {selected} {branches[0]}"
+        return f"SELECT {_HINT} {selected} {branches[0]}"
     # STRAIGHT_JOIN: find the ids first; the optimizer might scan a table that looks small
     return (
         f"SELECT STRAIGHT_JOIN {selected} FROM"
-        f" ({' UNION '.join(f'(SELECT {order} {branch})' for branch in branches)}) AS found"
+        f" ({' UNION '.join(f'(SELECT {_HINT} {order} {branch})' for branch in branches)}) AS found"
         f" JOIN customers USING ({order}) {_order_and_limit(query)}"
     )
 

@@ -11,7 +11,7 @@ from load.chaos.availability import Outage, outages, successes
 from load.chaos.checker import Verdict
 from load.chaos.history import Fault, Operation
 from load.chaos.nemesis import API_KILLED, BOTH_KILLED, DATABASE_KILLED, KINDS
-from local.mariadb import find_server
+from local import engines
 
 SHOWN = 5
 """Maximum number of violations of each kind that the report describes."""
@@ -141,4 +141,5 @@ def _conclusion(verdict: Verdict) -> str:
 
 def machine() -> str:
     """Return a description of the machine: cores, Python and database."""
-    return f"{os.cpu_count()} cores, Python {platform.python_version()}, {find_server()}"
+    database = engines.selected().find()
+    return f"{os.cpu_count()} cores, Python {platform.python_version()}, {database}"

@@ -22,8 +22,8 @@ from chalicelib.database.mysql import connection_arguments
 from chalicelib.settings import LOCAL_AUDIENCE
 from load.chaos.history import Seen
 from local import reaper
+from local.database_server import DatabaseServer
 from local.issuer import Issuer
-from local.mariadb import MariaDB
 from local.processes import Child, answers, free_port
 
 READY_SECONDS = 60.0
@@ -33,7 +33,7 @@ ALLOW_DUPLICATES = "ALTER TABLE customers DROP KEY uq_customers_email_live"
 
 
 class Service:
-    """MariaDB, the Data API server with fault injection, and the API, from `start` to `close`.
+    """A database, the Data API server with fault injection, and the API, from `start` to `close`.
 
     Without idempotency, the API ignores the keys of creates, and email addresses need not be
     unique.
@@ -43,7 +43,7 @@ class Service:
         self._directory = directory
         self._idempotency = idempotency
         self._exit = ExitStack()
-        self._mariadb = MariaDB(directory / "mariadb", free_port())
+        self._database = DatabaseServer(directory / "database", free_port())
         self._data_api_port, self.port = free_port(), free_port()
         self._starts = 0
         self._api: Child | None = None
@@ -52,8 +52,8 @@ class Service:
         """Start everything. Raises LocalError if a part does not start."""
         issuer = self._exit.enter_context(_publishing(self._directory))
         self._issuer = issuer
-        self._exit.callback(self._mariadb.stop)
-        self._mariadb.start()
+        self._exit.callback(self._database.stop)
+        self._database.start()
         self._environment = self._environment_of(issuer.url)
         port = str(self._data_api_port)
         data_api = self._child("data-api", "local.data_api", "--port", port, "--faults")
@@ -80,7 +80,7 @@ class Service:
         }
 
     def _child(self, name: str, *module: str) -> Child:
-        database = {"DATABASE_URL": self._mariadb.url} if name == "data-api" else {}
+        database = {"DATABASE_URL": self._database.url} if name == "data-api" else {}
         log = self._directory / "logs" / f"{name}.log"
         return Child(name, [sys.executable, "-m", *module], log, self._environment | database)
 
@@ -90,20 +90,20 @@ class Service:
 
     def kill_database(self) -> None:
         """Kill the database as a crash would: it flushes nothing and closes no connection."""
-        reaper.signal_group(self._mariadb.pid, signal.SIGKILL)
+        reaper.signal_group(self._database.pid, signal.SIGKILL)
 
     def start_database(self) -> None:
         """Start the database. Returns when it accepts logins again."""
-        self._mariadb.start()
+        self._database.start()
 
     @contextmanager
     def frozen_database(self) -> Iterator[None]:
         """Suspend the database: it neither responds nor closes connections."""
-        reaper.signal_group(self._mariadb.pid, signal.SIGSTOP)
+        reaper.signal_group(self._database.pid, signal.SIGSTOP)
         try:
             yield
         finally:
-            reaper.signal_group(self._mariadb.pid, signal.SIGCONT)
+            reaper.signal_group(self._database.pid, signal.SIGCONT)
 
     def kill_api(self) -> None:
         if self._api:
@@ -150,7 +150,7 @@ class Service:
 
     def _ask(self, sql: str) -> Any:
         with (
-            pymysql.connect(**connection_arguments(self._mariadb.url)) as connection,
+            pymysql.connect(**connection_arguments(self._database.url)) as connection,
             connection.cursor() as cursor,
         ):
             cursor.execute(sql)

@@ -26,7 +26,7 @@ from app import SCOPES
 from chalicelib.database import connect
 from chalicelib.settings import Settings
 from load.fuzz.cases import seeds, serialize
-from local.mariadb import MariaDB
+from local.database_server import DatabaseServer
 from local.processes import PROJECT, Child, LocalError, answers, free_port
 from local.state import locked
 from tests import tokens
@@ -51,13 +51,15 @@ class Growth(NamedTuple):
 @contextmanager
 def world(directory: Path, *, is_direct: bool) -> Iterator[Mapping[str, str]]:
     """Run the database and the token issuer; yield the environment variables that name them."""
-    mariadb = MariaDB(directory / "mariadb", free_port(), {"innodb-flush-log-at-trx-commit": "0"})
+    database_server = DatabaseServer(
+        directory / "database", free_port(), {"innodb-flush-log-at-trx-commit": "0"}
+    )
     data_api = free_port()
     token = tokens.issuer().token(SCOPES, seconds=30 * 86_400)
     try:
-        mariadb.start()
+        database_server.start()
         command = [sys.executable, "-m", "local.data_api", "--port", str(data_api)]
-        environment = {**os.environ, "DATABASE_URL": mariadb.url}
+        environment = {**os.environ, "DATABASE_URL": database_server.url}
         with Child("data-api", command, directory / "data-api.log", environment) as server:
             server.wait_until(lambda: answers(data_api), seconds=20)
             database = connect(Settings(endpoint_url=f"http://127.0.0.1:{data_api}"))
@@ -66,10 +68,10 @@ def world(directory: Path, *, is_direct: bool) -> Iterator[Mapping[str, str]]:
                 "AWS_ENDPOINT_URL_RDS_DATA": f"http://127.0.0.1:{data_api}",
                 "DATA_API_CLIENT": "slim",
             }
-            way = {"DATABASE_URL": mariadb.url} if is_direct else by_data_api
-            yield {"FUZZ_TOKEN": token, "FUZZ_DATABASE_URL": mariadb.url, **way}
+            way = {"DATABASE_URL": database_server.url} if is_direct else by_data_api
+            yield {"FUZZ_TOKEN": token, "FUZZ_DATABASE_URL": database_server.url, **way}
     finally:
-        mariadb.stop()
+        database_server.stop()
 
 
 def options(arguments: argparse.Namespace, folder: Path) -> list[str]:

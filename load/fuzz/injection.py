@@ -152,7 +152,7 @@ def serve_vulnerable(database_url: str) -> Iterator[str]:
 def find_injectable(sqlmap: Sqlmap, service: Service, only: str) -> list[str]:
     """Return the injectable parameters. The vulnerable endpoint is always among them."""
     customer_id = service.create(1).json()["id"]
-    with serve_vulnerable(service.mariadb.url) as toy:
+    with serve_vulnerable(service.database_server.url) as toy:
         toys = http(toy, "", ("GET", f"/?name=Ada{INJECT_HERE}", {}, None))
         if not sqlmap.can_inject(toys):
             raise LocalError(

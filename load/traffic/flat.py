@@ -15,7 +15,7 @@ MAX_WARM_UP_SECONDS = 600.0
 ADDED = {
     "API: memory, MiB": 4.0,
     "Data API: memory, MiB": 4.0,
-    "MariaDB: memory, MiB": 24.0,
+    "database: memory, MiB": 24.0,
     "files": 3.0,
     "threads": 3.0,
     "connections": 3.0,
@@ -93,7 +93,7 @@ def _allowed(name: str, median: float) -> float | None:
 
 
 def _panels() -> Mapping[str, Mapping[str, str]]:
-    programs = ("API", "Data API", "MariaDB")
+    programs = ("API", "Data API", "database")
     return {
         **{
             what: {program: f"{program}: {what}" for program in programs}

@@ -16,7 +16,7 @@ from local.processes import free_port
 from local.stack import Settings, Stack
 
 PORTS = ("PORT", "DATA_API_PORT", "DATABASE_PORT", "CONSOLE_PORT", "XRAY_PORT")
-PROGRAMS = {"local.gateway": "API", "local.data_api": "Data API", "mariadbd": "MariaDB"}
+PROGRAMS = {"local.gateway": "API", "local.data_api": "Data API", "--datadir=": "database"}
 
 
 class Target(NamedTuple):

@@ -117,7 +117,8 @@ def _requests(settings: Settings) -> str:
 def _documentation(settings: Settings) -> str:
     state = settings.state.absolute()
     is_ours = settings.database_url is None
-    password = f"<small>its password is in {escape(str(state))}/mariadb/password</small>"
+    password = settings.database_directory.absolute() / "password"
+    ours = f"<small>{_engine(settings)}; its password is in {escape(str(password))}</small>"
     words = {
         "api": settings.url,
         "all_scopes": " ".join(SCOPES),
@@ -129,7 +130,13 @@ def _documentation(settings: Settings) -> str:
     }
     escaped = {name: escape(word) for name, word in words.items()}
     template = Template((PAGES / "documentation.html").read_text())
-    return template.substitute(escaped, password=password if is_ours else "")
+    return template.substitute(escaped, password=ours if is_ours else "")
+
+
+def _engine(settings: Settings) -> str:
+    """Return the private database's engine and version."""
+    file = settings.database_directory / "version"
+    return escape(file.read_text()) if file.exists() else settings.engine.title
 
 
 def _token(issuer: Issuer, request: Request) -> Response:

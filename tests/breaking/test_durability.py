@@ -16,7 +16,7 @@ HOW_MANY = 1_000
 def test_acknowledged_customers_survive_a_killed_database(
     service: Service,
 ) -> None:
-    """Clients keep creating customers while mariadbd is killed halfway, stays down and restarts."""
+    """Clients keep creating customers while the database is killed, stays down and restarts."""
     created: dict[int, str] = {}
     rejected: list[tuple[int, str | None]] = []
     half_way, down, back = threading.Event(), threading.Event(), threading.Event()
@@ -38,10 +38,10 @@ def test_acknowledged_customers_survive_a_killed_database(
     with ThreadPoolExecutor(8) as clients:
         attempts = [clients.submit(create, number) for number in range(HOW_MANY)]
         assert half_way.wait(timeout=120)
-        os.kill(service.mariadb.pid, signal.SIGKILL)
+        os.kill(service.database_server.pid, signal.SIGKILL)
         assert down.wait(timeout=30)
         during = service.get("/customers")
-        service.mariadb.start()
+        service.database_server.start()
         back.set()
         for attempt in attempts:
             attempt.result(timeout=120)

@@ -17,7 +17,7 @@ HOW_MANY = 10_000
 @pytest.mark.slow
 def test_remaining_customers_are_listed_exactly_once(service: Service) -> None:
     """Page through 10,000 customers while other clients create and delete customers."""
-    database = connect(Settings(database_url=service.mariadb.url))
+    database = connect(Settings(database_url=service.database_server.url))
     seed.load(database, HOW_MANY)
     rows = database.fetch_all("SELECT LOWER(HEX(id)) AS id FROM customers ORDER BY id")
     to_delete = [str(UUID(str(row["id"]))) for row in rows[::20]]

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
-from local.mariadb import APT_WAIT
+from local.engines.mariadb import APT_WAIT
 from local.processes import PROJECT
 
 ARTIFACTS = PROJECT / "artifacts"

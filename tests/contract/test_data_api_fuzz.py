@@ -19,7 +19,7 @@ import pytest
 
 from local.data_api.errors import DataApiError
 from local.data_api.faults import errors
-from local.mariadb import MariaDB
+from local.database_server import DatabaseServer
 from tests.local.data_api import ARNS, DATABASE, DataApi, connect, serving, wait_until
 
 SEED = 20_260_817
@@ -244,13 +244,12 @@ def fuzz(url: str, number: int) -> Counter[str]:
 
 
 @pytest.fixture
-def api(mariadb: MariaDB, data_api: str, tmp_path: Path) -> Iterator[DataApi]:
+def api(database_server: DatabaseServer, data_api: str, tmp_path: Path) -> Iterator[DataApi]:
     """Run a private server; assert in the end that it runs and logged no traceback."""
-    connect(data_api).execute(
-        "CREATE OR REPLACE TABLE fuzzed"
-        " (id INT PRIMARY KEY AUTO_INCREMENT, t TEXT, n DOUBLE, d DECIMAL(9, 2))"
+    connect(data_api).create(
+        "fuzzed (id INT PRIMARY KEY AUTO_INCREMENT, t TEXT, n DOUBLE, d DECIMAL(9, 2))"
     )
-    with serving(mariadb.url, tmp_path) as (url, server):
+    with serving(database_server.url, tmp_path) as (url, server):
         yield DataApi(url)
         assert not server.has_ended
         assert "Traceback" not in server.log.read_text()

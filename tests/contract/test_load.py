@@ -27,7 +27,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, 
     directory = tmp_path_factory.mktemp("faulty")
     data_api, api = free_port(), free_port()
     with running(directory) as service:
-        environment = {**os.environ, "DATABASE_URL": service.mariadb.url}
+        environment = {**os.environ, "DATABASE_URL": service.database_server.url}
         command = [sys.executable, "-m", "local.data_api", "--port", str(data_api), "--faults"]
         with Child("faulty", command, directory / "faulty.log", environment) as server:
             server.wait_until(lambda: answers(data_api), seconds=20)
@@ -35,7 +35,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, 
             with _gateway(directory, api, endpoint) as gateway:
                 gateway.wait_until(lambda: answers(api), seconds=20)
                 url = f"http://127.0.0.1:{api}"
-                yield Service(url, service.token, service.mariadb), f"{endpoint}/_faults"
+                yield Service(url, service.token, service.database_server), f"{endpoint}/_faults"
 
 
 def _gateway(directory: Path, port: int, endpoint: str) -> Child:

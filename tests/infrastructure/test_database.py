@@ -8,7 +8,7 @@ import pytest
 
 from infrastructure import parameters
 from infrastructure.stages import STAGES, Stage
-from local.mariadb import SETTINGS, SQL_MODES
+from local.database_server import SETTINGS, SQL_MODES
 from tests.infrastructure import rules
 from tests.infrastructure.cloudformation import ACCOUNT, REGION, Template
 

@@ -1,6 +1,5 @@
 """The users of a stage have exactly their privileges, over TLS, on a real MariaDB."""
 
-import getpass
 import ssl
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,7 +16,7 @@ from chalicelib.settings import Settings
 from infrastructure import databases
 from infrastructure.databases import ROWS, SCHEMA, Login
 from infrastructure.failures import Failure
-from local.mariadb import MariaDB
+from local.database_server import DatabaseServer
 from local.processes import free_port
 from tests.local.data_api import serving
 
@@ -28,7 +27,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[MariaDB, Path, str]]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[DatabaseServer, Path, str]]:
     """Run a server with TLS; yield it, its authority, and its Data API's settings."""
     directory = tmp_path_factory.mktemp("users")
     authority = trustme.CA()
@@ -38,37 +37,38 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[MariaDB, 
     certificate.cert_chain_pems[0].write_to_path(chain)
     authority.cert_pem.write_to_path(ca)
     options = {"ssl-key": str(key), "ssl-cert": str(chain)}
-    mariadb = MariaDB(directory / "mariadb", free_port(), options)
+    database_server = DatabaseServer(directory / "database", free_port(), options)
     try:
-        mariadb.start()
-        _make_master(mariadb)
-        url = f"mysql://master:{'p' * 20}@127.0.0.1:{mariadb.port}/customers"
+        database_server.start()
+        _make_master(database_server)
+        url = f"mysql://master:{'p' * 20}@127.0.0.1:{database_server.port}/customers"
         with serving(url, directory) as (address, _):
-            yield mariadb, ca, address
+            yield database_server, ca, address
     finally:
-        mariadb.stop()
+        database_server.stop()
 
 
-def _make_master(mariadb: MariaDB) -> None:
-    socket = str(mariadb.directory / "data" / "server.sock")
-    with closing(pymysql.connect(unix_socket=socket, user=getpass.getuser())) as root:
+def _make_master(database_server: DatabaseServer) -> None:
+    socket = str(database_server.directory / "data" / "server.sock")
+    user = database_server.engine.administrator
+    with closing(pymysql.connect(unix_socket=socket, user=user)) as root:
         cursor = root.cursor()
         cursor.execute(f"CREATE USER master@127.0.0.1 IDENTIFIED BY '{'p' * 20}'")
         cursor.execute("GRANT ALL PRIVILEGES ON *.* TO master@127.0.0.1 WITH GRANT OPTION")
 
 
 @pytest.fixture
-def master(server: tuple[MariaDB, Path, str]) -> Database:
+def master(server: tuple[DatabaseServer, Path, str]) -> Database:
     return connect(Settings(endpoint_url=server[2]))
 
 
 def run(
-    server: tuple[MariaDB, Path, str], login: Login, *statements: str, tls: bool = True
+    server: tuple[DatabaseServer, Path, str], login: Login, *statements: str, tls: bool = True
 ) -> None:
-    mariadb, ca, _ = server
+    database_server, ca, _ = server
     connection = pymysql.connect(
         host="127.0.0.1",
-        port=mariadb.port,
+        port=database_server.port,
         user=login.name,
         password=login.password,
         database="customers",
@@ -81,15 +81,17 @@ def run(
             connection.cursor().execute(statement)
 
 
-def test_users_have_their_privileges(server: tuple[MariaDB, Path, str], master: Database) -> None:
+def test_users_have_their_privileges(
+    server: tuple[DatabaseServer, Path, str], master: Database
+) -> None:
     said: list[str] = []
     databases.create_users(master, "customers", USERS, said.append)
     databases.create_users(master, "customers", USERS, said.append)  # again is harmless
     assert "user application: DELETE, INSERT, SELECT, UPDATE" in said
     assert APPLICATION.password not in "".join(said)
 
-    mariadb, ca, _ = server
-    url = f"mysql://migrations:{MIGRATIONS.password}@127.0.0.1:{mariadb.port}/customers?tls_ca={ca}"
+    database_server, ca, _ = server
+    url = f"mysql://migrations:{MIGRATIONS.password}@127.0.0.1:{database_server.port}/customers?tls_ca={ca}"
     databases.apply_migrations(lambda: connect(Settings(database_url=url)), said.append)
     assert said[-1] == f"the schema is up to date at {migrations.read()[-1].name}"
 
@@ -110,7 +112,7 @@ def test_users_have_their_privileges(server: tuple[MariaDB, Path, str], master: 
 
 
 def test_connection_without_tls_is_rejected(
-    server: tuple[MariaDB, Path, str], master: Database
+    server: tuple[DatabaseServer, Path, str], master: Database
 ) -> None:
     databases.create_users(master, "customers", USERS, print)
     with pytest.raises(pymysql.err.OperationalError, match="Access denied"):
@@ -118,7 +120,7 @@ def test_connection_without_tls_is_rejected(
 
 
 def test_changed_secret_changes_the_password(
-    server: tuple[MariaDB, Path, str], master: Database
+    server: tuple[DatabaseServer, Path, str], master: Database
 ) -> None:
     databases.create_users(master, "customers", USERS, print)
     changed = replace(APPLICATION, password="b" * 32)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from local.mariadb import MariaDB
+from local.database_server import DatabaseServer
 from local.processes import PROJECT, Child, answers, free_port
 from tests.local.data_api import DataApi
 
@@ -30,16 +30,16 @@ def environment(tmp_path: Path) -> Path:
 
 
 def test_server_installs_from_its_folder(
-    environment: Path, mariadb: MariaDB, tmp_path: Path
+    environment: Path, database_server: DatabaseServer, tmp_path: Path
 ) -> None:
     first, second = _block("sh", "pip install").splitlines()
     subprocess.run([environment / first.split()[0], *first.split()[1:]], cwd=PROJECT, check=True)
 
-    _check_serving(environment, second.split()[-1:], mariadb.url, tmp_path)
+    _check_serving(environment, second.split()[-1:], database_server.url, tmp_path)
 
 
 def test_server_installs_into_the_image(
-    environment: Path, mariadb: MariaDB, tmp_path: Path
+    environment: Path, database_server: DatabaseServer, tmp_path: Path
 ) -> None:
     service = _compose()["data-api"]
     for line in service["build"]["dockerfile_inline"].splitlines():
@@ -50,7 +50,7 @@ def test_server_installs_into_the_image(
                 subprocess.run([environment / "pip", *arguments], check=True)
 
     command = shlex.split(re.sub(r"--host \S+", "--host 127.0.0.1", service["command"]))
-    _check_serving(environment, command, mariadb.url, tmp_path)
+    _check_serving(environment, command, database_server.url, tmp_path)
 
 
 def _block(language: str, part: str) -> str:

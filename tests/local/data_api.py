@@ -49,6 +49,11 @@ class DataApi:
         del response["ResponseMetadata"]
         return dict(response)
 
+    def create(self, table: str) -> None:
+        """Create a table, instead of an earlier one: `create("pets (id INT)")`."""
+        self.execute(f"DROP TABLE IF EXISTS {table.split(maxsplit=1)[0]}")
+        self.execute(f"CREATE TABLE {table}")
+
     def batch(self, sql: str, sets: list[list[Field]], **members: Any) -> list[Any]:
         """Run one statement per parameter set. Returns the updateResults."""
         members.setdefault("database", DATABASE)
@@ -101,6 +106,12 @@ def connect(url: str, key: tuple[str, str] = ("test", "test")) -> DataApi:
 def parameter(name: str, hint: str | None = None, **value: Any) -> Field:
     """Return a parameter: `parameter("id", longValue=7)`."""
     return {"name": name, "value": value, **({"typeHint": hint} if hint else {})}
+
+
+def numbers(last: int) -> str:
+    """Return a table for FROM whose column `seq` has the numbers from 1."""
+    array = f"CONCAT('[0', REPEAT(',0', {last - 1}), ']')"
+    return f"JSON_TABLE({array}, '$[*]' COLUMNS (seq FOR ORDINALITY)) AS numbers"
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = 5) -> None:

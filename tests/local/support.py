@@ -64,4 +64,5 @@ def checkout(directory: Path) -> Path:
     (directory / "local").mkdir(parents=True)
     for module in (PROJECT / "local").glob("*.py"):
         shutil.copy(module, directory / "local")
+    shutil.copytree(PROJECT / "local" / "engines", directory / "local" / "engines")
     return directory

@@ -73,6 +73,15 @@ def test_data_is_removed_with_its_link(project: Path, home: Path) -> None:
     assert clean(project, "--data") == (0, "There is nothing to remove.\n")
 
 
+def test_copy_of_mysql_is_removed_with_the_data(project: Path, home: Path) -> None:
+    fill(home, "mysql", "other-checkout")
+
+    assert clean(project) == (0, "There is nothing to remove.\n")
+    assert clean(project, "--data") == (0, f"Removed {home / 'mysql'}.\n")
+
+    assert contents(home) == {"other-checkout"}
+
+
 def test_data_of_an_earlier_checkout_is_removed(project: Path) -> None:
     data = place(project)
     shutil.rmtree(project)
@@ -94,7 +103,7 @@ def test_only_data_is_removed_from_the_users_directory(
     project: Path, tmp_path: Path, *, by_link: bool
 ) -> None:
     own = tmp_path / "own"
-    fill(own, "mariadb", "mariadb.unfinished", "logs", "photos")
+    fill(own, "mariadb", "mariadb.unfinished", "mysql", "mysql.unfinished", "logs", "photos")
     for name in ("lock", "issuer.json", "tax.pdf"):
         (own / name).touch()
     if by_link:

@@ -20,8 +20,8 @@ from chalicelib.tokens.authorizer import Verifier
 from local import seed
 from local.console import plans
 from local.console.plans import PlanError, explain
+from local.database_server import DatabaseServer
 from local.issuer import Issuer
-from local.mariadb import MariaDB
 from local.processes import Child, answers, free_port
 
 DATABASE = "mysql://me:a%20secret@db.example.com:3307/customers"
@@ -235,10 +235,10 @@ def test_console_without_database_returns_no_plan(console: str) -> None:
     ],
 )
 def test_statement_without_plan_is_explained(
-    mariadb: MariaDB, migrated: Database, sql: str, reason: str
+    database_server: DatabaseServer, migrated: Database, sql: str, reason: str
 ) -> None:
     with pytest.raises(PlanError, match=reason):
-        explain(mariadb.url, sql)
+        explain(database_server.url, sql)
     assert migrated.fetch_all("SELECT COUNT(*) AS n FROM customers")
 
 
@@ -253,12 +253,12 @@ def test_statement_without_plan_is_explained(
     ],
 )
 def test_plan_uses_values_of_an_existing_row(
-    mariadb: MariaDB, migrated: Database, sql: str, key: str
+    database_server: DatabaseServer, migrated: Database, sql: str, key: str
 ) -> None:
     migrated.execute("DELETE FROM customers")
     seed.load(migrated, 3)
 
-    plan = explain(mariadb.url, sql)
+    plan = explain(database_server.url, sql)
 
     (row,) = plan["rows"]
     assert dict(zip(plan["columns"], row, strict=True))["key"] == key
@@ -266,7 +266,7 @@ def test_plan_uses_values_of_an_existing_row(
 
 
 def test_plan_that_executes_the_statement_times_out(
-    mariadb: MariaDB, migrated: Database, monkeypatch: pytest.MonkeyPatch
+    database_server: DatabaseServer, migrated: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To plan the outer query, MariaDB executes a derived table with one row."""
     del migrated
@@ -274,7 +274,7 @@ def test_plan_that_executes_the_statement_times_out(
     start = time.monotonic()
 
     with pytest.raises(PlanError, match="Database error"):
-        explain(mariadb.url, "SELECT * FROM (SELECT SLEEP(5)) AS planted")
+        explain(database_server.url, "SELECT * FROM (SELECT SLEEP(5)) AS planted")
 
     assert time.monotonic() - start < 4
 

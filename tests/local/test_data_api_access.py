@@ -15,7 +15,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from local.data_api.signatures import BASIC_FORMAT
-from local.mariadb import MariaDB
+from local.database_server import DatabaseServer
 from tests.local.data_api import ARNS, DataApi, connect, serving
 from tests.local.test_data_api_server import run
 
@@ -30,12 +30,12 @@ Headers = dict[str, str]
 
 
 @pytest.fixture(scope="module")
-def url(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url(database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Run a server with a key, two clusters and one secret."""
     options = ["--resource-arn", ARNS["resourceArn"], "--resource-arn", OTHER]
     options += ["--secret-arn", ARNS["secretArn"]]
     directory = tmp_path_factory.mktemp("access")
-    with serving(mariadb.url, directory, *options, environment=KEY) as (url, _):
+    with serving(database_server.url, directory, *options, environment=KEY) as (url, _):
         yield url
 
 

@@ -19,7 +19,7 @@ import requests
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from local.data_api.faults import ANSWERS, OPERATIONS, OTHERS, Fault, errors
-from local.mariadb import MariaDB
+from local.database_server import DatabaseServer
 from local.processes import PROJECT, Child
 from tests.local.data_api import ARNS, DATABASE, DataApi, connect, parameter, serving, wait_until
 
@@ -50,9 +50,12 @@ MODELLED = {
 
 @pytest.fixture(scope="module")
 def served(
-    mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory
+    database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, Child]]:
-    with serving(mariadb.url, tmp_path_factory.mktemp("faulty"), "--faults") as (url, server):
+    with serving(database_server.url, tmp_path_factory.mktemp("faulty"), "--faults") as (
+        url,
+        server,
+    ):
         yield url, server
         assert "Traceback" not in server.log.read_text()
         assert "ERROR" not in server.log.read_text()
@@ -398,9 +401,11 @@ def test_dropped_calls_leak_no_connection(api: DataApi) -> None:
 
 
 @pytest.mark.parametrize("kind", ["wait", "drip"])
-def test_shutdown_waits_for_no_fault(mariadb: MariaDB, tmp_path: Path, kind: str) -> None:
+def test_shutdown_waits_for_no_fault(
+    database_server: DatabaseServer, tmp_path: Path, kind: str
+) -> None:
     """SIGTERM interrupts a waiting call without a traceback."""
-    with serving(mariadb.url, tmp_path, "--faults") as (url, server):
+    with serving(database_server.url, tmp_path, "--faults") as (url, server):
         api = DataApi(url)
         plan(api, {"fault": kind, "seconds": 30})
         ended: list[bytes] = []
@@ -484,11 +489,11 @@ def test_invalid_plan_file_is_reported_in_one_line(
     assert reason in ended.stderr
 
 
-def test_plan_file_applies_from_the_start(mariadb: MariaDB, tmp_path: Path) -> None:
+def test_plan_file_applies_from_the_start(database_server: DatabaseServer, tmp_path: Path) -> None:
     """The plan in the file hits the first calls, and can be read and emptied like any other."""
     file = tmp_path / "faults.json"
     file.write_text('[{"fault": "DatabaseResumingException", "calls": 2}]')
-    with serving(mariadb.url, tmp_path, "--faults", str(file)) as (url, _):
+    with serving(database_server.url, tmp_path, "--faults", str(file)) as (url, _):
         api = DataApi(url)
         assert fails(api)
         assert told(api) == [

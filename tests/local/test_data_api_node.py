@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local.mariadb import MariaDB
+from local.database_server import DatabaseServer
 from tests.local.data_api import ARNS, DATABASE, connect, serving
 
 NODE = Path(__file__).parent / "node"
@@ -45,11 +45,11 @@ def run(
 
 
 @pytest.mark.slow
-def test_javascript_sdk_works(sdk: Path, mariadb: MariaDB, tmp_path: Path) -> None:
+def test_javascript_sdk_works(sdk: Path, database_server: DatabaseServer, tmp_path: Path) -> None:
     """Types, null, blobs, big integers, parameters, errors, transactions and signatures work."""
     arns = ["--resource-arn", ARNS["resourceArn"], "--secret-arn", ARNS["secretArn"]]
     options = [*arns, "--statement-timeout", "1"]
-    with serving(mariadb.url, tmp_path, *options, environment=KEY) as (url, _):
+    with serving(database_server.url, tmp_path, *options, environment=KEY) as (url, _):
         connect(url, (KEY["DATA_API_ACCESS_KEY_ID"], KEY["DATA_API_SECRET_ACCESS_KEY"]))
         where = {
             "DATA_API_URL": url,

@@ -14,7 +14,7 @@ import yaml
 from packaging.requirements import Requirement
 
 from local.data_api.address import REQUIRED, Address
-from local.mariadb import MariaDB
+from local.database_server import DatabaseServer
 from local.processes import PROJECT, Child, answers, free_port
 from tests.local.data_api import DataApi
 
@@ -30,9 +30,11 @@ def package(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_package_serves_without_the_repository(package: Path, mariadb: MariaDB) -> None:
+def test_package_serves_without_the_repository(
+    package: Path, database_server: DatabaseServer
+) -> None:
     port = free_port()
-    environment = {**os.environ, "PYTHONPATH": str(package), "DATABASE_URL": mariadb.url}
+    environment = {**os.environ, "PYTHONPATH": str(package), "DATABASE_URL": database_server.url}
     command = [sys.executable, "-P", "-m", "rds_data_api", "--port", str(port)]
     with Child("data-api", command, package / "log", environment) as server:
         server.wait_until(lambda: answers(port), seconds=10)

@@ -12,8 +12,8 @@ from local.data_api import results, statements
 from local.data_api.address import Address
 from local.data_api.connections import Connection
 from local.data_api.errors import UnsupportedResultException
-from local.mariadb import MariaDB
-from tests.local.data_api import DataApi, connect, parameter, serving
+from local.database_server import DatabaseServer
+from tests.local.data_api import DataApi, connect, numbers, parameter, serving
 
 ROW = 64 * 1024
 RESPONSE = 1024 * 1024
@@ -29,9 +29,14 @@ def api(data_api: str) -> DataApi:
 
 
 @pytest.fixture(scope="module")
-def strict(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataApi]:
+def strict(
+    database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DataApi]:
     """Run a server that limits rows to 64 KB."""
-    with serving(mariadb.url, tmp_path_factory.mktemp("strict"), "--limit-rows") as (url, _):
+    with serving(database_server.url, tmp_path_factory.mktemp("strict"), "--limit-rows") as (
+        url,
+        _,
+    ):
         yield connect(url)
 
 
@@ -56,7 +61,7 @@ def test_numbers_follow_the_result_options(
 @pytest.mark.parametrize("type_", ["TINYINT", "SMALLINT", "MEDIUMINT", "INT", "BIGINT"])
 def test_long_return_type_applies_to_every_integer(api: DataApi, type_: str) -> None:
     """The option longReturnType applies to every integer type, but not to booleans."""
-    api.execute(f"CREATE OR REPLACE TABLE longs (i {type_}, z {type_}(5) ZEROFILL, b BOOL)")
+    api.create(f"longs (i {type_}, z {type_}(5) ZEROFILL, b BOOL)")
     api.execute("INSERT INTO longs VALUES (-5, 5, 1)")
     fields = api.row("SELECT * FROM longs", **STRINGS)
     assert fields == [{"stringValue": "-5"}, {"stringValue": "5"}, {"booleanValue": True}]
@@ -88,8 +93,8 @@ def test_json_of_empty_result_is_an_empty_list(api: DataApi) -> None:
 
 def test_json_type_of_every_column_type(api: DataApi) -> None:
     """Each type has the JSON type in AWS's table."""
-    api.execute(
-        "CREATE OR REPLACE TABLE kinds (a BIGINT, u BIGINT UNSIGNED, b BOOL, c BIT(1), d DOUBLE,"
+    api.create(
+        "kinds (a BIGINT, u BIGINT UNSIGNED, b BOOL, c BIT(1), d DOUBLE,"
         " e DECIMAL(5,2), f TEXT, g BLOB, h DATETIME(3), i JSON, j INT)"
     )
     api.execute(
@@ -127,7 +132,7 @@ def test_json_with_duplicate_labels_is_rejected(api: DataApi) -> None:
 
 def test_json_without_result_set_is_ignored(api: DataApi) -> None:
     """JSON is ignored without a result set."""
-    api.execute("CREATE OR REPLACE TABLE formatted (id INT)")
+    api.create("formatted (id INT)")
     response = api.execute("INSERT INTO formatted VALUES (1)", formatRecordsAs="JSON")
     assert response == {"generatedFields": [], "numberOfRecordsUpdated": 1}
 
@@ -139,7 +144,7 @@ def test_too_large_json_is_rejected(api: DataApi) -> None:
     # A row, with the comma or the bracket after it.
     size = len(json.dumps({"rest": "", **dict.fromkeys(labels)}, separators=(",", ":"))) + 1
     rows, rest = divmod(JSON - 1, size)
-    sql = f"SELECT IF(seq = 1, REPEAT('x', :n), '') AS rest, {columns} FROM seq_1_to_{rows}"
+    sql = f"SELECT IF(seq = 1, REPEAT('x', :n), '') AS rest, {columns} FROM {numbers(rows)}"
     response = api.execute(sql, [parameter("n", longValue=rest)], formatRecordsAs="JSON")
     assert len(response["formattedRecords"]) == JSON
     with pytest.raises(api.errors.BadRequestException, match="larger than 10 MB"):
@@ -162,14 +167,14 @@ def test_too_large_response_is_rejected(api: DataApi, text: str, size: int) -> N
 def test_small_values_count_with_their_overhead(strict: DataApi, value: str) -> None:
     """The database's overhead counts for each value, even for NULL."""
     with pytest.raises(strict.errors.UnsupportedResultException):
-        strict.execute(f"SELECT {value} FROM seq_1_to_300000")
+        strict.execute(f"SELECT {value} FROM {numbers(300_000)}")
 
 
 @pytest.mark.parametrize(
     "sql",
     [
-        "SELECT REPEAT('a', 600000), SLEEP(0.3) FROM seq_1_to_100",
-        "SELECT POINT(1, 1), REPEAT('a', 100000), SLEEP(0.3) FROM seq_1_to_100",
+        f"SELECT REPEAT('a', 600000), SLEEP(0.3) FROM {numbers(100)}",
+        f"SELECT POINT(1, 1), REPEAT('a', 100000), SLEEP(0.3) FROM {numbers(100)}",
     ],
 )
 def test_rejected_result_is_not_read_to_its_end(api: DataApi, sql: str) -> None:
@@ -180,12 +185,12 @@ def test_rejected_result_is_not_read_to_its_end(api: DataApi, sql: str) -> None:
 
 
 def test_rejected_result_is_not_read_on_deletion(
-    mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch
+    database_server: DatabaseServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """PyMySQL reads a deleted result to its end, even from a lost connection."""
     unraisable: list[Any] = []
     monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
-    connection = Connection(Address.parse(mariadb.url), "customers")
+    connection = Connection(Address.parse(database_server.url), "customers")
     with pytest.raises(UnsupportedResultException):
         statements.execute(connection, "SELECT POINT(1, 1)", {}, results.Shape())
     connection.discard()
@@ -198,10 +203,10 @@ def test_rejected_result_is_not_read_on_deletion(
     ("server", "type_name"), [("5.5.5-10.11.14-MariaDB", "JSON"), ("8.0.40", "LONGTEXT")]
 )
 def test_text_with_a_binary_collation_is_json_only_on_mariadb(
-    mariadb: MariaDB, server: str, type_name: str, monkeypatch: pytest.MonkeyPatch
+    database_server: DatabaseServer, server: str, type_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """MySQL has a type for JSON, so there a text is a text."""
-    connection = Connection(Address.parse(mariadb.url), "customers")
+    connection = Connection(Address.parse(database_server.url), "customers")
     connection.query("CREATE TEMPORARY TABLE texts (a LONGTEXT COLLATE utf8mb4_bin)")
     monkeypatch.setattr(connection, "server_version", server)
     shape = results.Shape(metadata=True)
@@ -212,11 +217,11 @@ def test_text_with_a_binary_collation_is_json_only_on_mariadb(
 
 def test_response_limit_covers_all_rows(api: DataApi) -> None:
     """The limit of a response applies to all its rows and columns."""
-    sql = "SELECT REPEAT('x', 512), X'00', NULL FROM seq_1_to_{}"
+    sql = "SELECT REPEAT('x', 512), X'00', NULL FROM {}"
     most = 1 + (RESPONSE - 513) // (513 + 3 + 4)
-    assert len(api.execute(sql.format(most))["records"]) == most
+    assert len(api.execute(sql.format(numbers(most)))["records"]) == most
     with pytest.raises(api.errors.UnsupportedResultException):
-        api.execute(sql.format(most + 1))
+        api.execute(sql.format(numbers(most + 1)))
 
 
 def test_too_large_row_is_rejected_with_limit_rows(strict: DataApi) -> None:

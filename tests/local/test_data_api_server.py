@@ -18,16 +18,16 @@ import pytest
 
 from local.data_api.connections import CONNECT_TIMEOUT
 from local.data_api.service import KILL_GRACE
-from local.mariadb import MariaDB
+from local.database_server import DatabaseServer
 from local.processes import free_port
-from tests.local.data_api import ARNS, DataApi, connect, serving, wait_until
+from tests.local.data_api import ARNS, DataApi, connect, numbers, serving, wait_until
 
 
 @pytest.fixture(scope="module")
-def private(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
+def private(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseServer]:
     """Run a database that a test may kill, and must restart. Connections don't autocommit."""
-    directory = tmp_path_factory.mktemp("private") / "mariadb"
-    database = MariaDB(directory, free_port(), {"autocommit": "0"})
+    directory = tmp_path_factory.mktemp("private") / "database"
+    database = DatabaseServer(directory, free_port(), {"autocommit": "0"})
     try:
         database.start()
         yield database
@@ -73,11 +73,11 @@ def test_invalid_url_is_reported_in_one_line(url: str) -> None:
     assert "hidden" not in told.stderr
 
 
-def test_port_in_use_is_reported_in_one_line(mariadb: MariaDB) -> None:
+def test_port_in_use_is_reported_in_one_line(database_server: DatabaseServer) -> None:
     """A port in use ends the program with one line that names the port."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        told = run("--port", str(port), url=mariadb.url)
+        told = run("--port", str(port), url=database_server.url)
     assert told.returncode == 2
     assert f"data-api: can't listen on 127.0.0.1:{port}: Address already in use\n" == told.stderr
 
@@ -98,17 +98,17 @@ def test_invalid_timeout_is_rejected(seconds: str) -> None:
     [
         (r"(?<=customers:)[^@]+", "hidden", "Access denied"),
         (r"customers$", "nowhere", "Access denied"),
-        (r"$", "?tls=required", "SSL is required"),
+        (r"$", "?tls=verified", "SSL"),
         (r"$", "?tls=hidden", "options tls"),
         (r"$", "?tls_ca=hidden", "tls_ca has no certificates"),
         (r"$", "?auth=iam", "auth=iam is not supported"),
     ],
 )
 def test_failed_login_ends_the_start_in_one_line(
-    mariadb: MariaDB, replaced: str, by: str, reason: str
+    database_server: DatabaseServer, replaced: str, by: str, reason: str
 ) -> None:
     """The server logs in once, and so reports a wrong password before any client calls it."""
-    told = run("--port", "0", url=re.sub(replaced, by, mariadb.url))
+    told = run("--port", "0", url=re.sub(replaced, by, database_server.url))
     assert (told.returncode, told.stdout, told.stderr.count("\n")) == (2, "", 1)
     assert told.stderr.startswith("data-api: ")
     assert reason in told.stderr
@@ -116,16 +116,16 @@ def test_failed_login_ends_the_start_in_one_line(
 
 
 def test_server_connects_to_another_host_as_the_options_say(
-    mariadb: MariaDB, tmp_path: Path
+    database_server: DatabaseServer, tmp_path: Path
 ) -> None:
     """127.1 is a loopback address, but not one of the names of this machine."""
-    elsewhere = mariadb.url.replace("127.0.0.1", "127.1")
+    elsewhere = database_server.url.replace("127.0.0.1", "127.1")
     with serving(f"{elsewhere}?tls=off", tmp_path) as (url, server):
         assert DataApi(url).value("SELECT 1", database="customers") == {"longValue": 1}
-        assert f"at 127.1:{mariadb.port}" in server.log.read_text()
+        assert f"at 127.1:{database_server.port}" in server.log.read_text()
 
 
-def test_server_starts_without_its_database(private: MariaDB, tmp_path: Path) -> None:
+def test_server_starts_without_its_database(private: DatabaseServer, tmp_path: Path) -> None:
     """Without a database, calls return DatabaseUnavailableException, 504; later they succeed."""
     private.stop()
     with serving(private.url, tmp_path) as (url, server):
@@ -139,7 +139,7 @@ def test_server_starts_without_its_database(private: MariaDB, tmp_path: Path) ->
         assert api.value("SELECT @@autocommit", database="customers") == {"longValue": 1}
 
 
-def test_server_survives_a_killed_database(private: MariaDB, tmp_path: Path) -> None:
+def test_server_survives_a_killed_database(private: DatabaseServer, tmp_path: Path) -> None:
     """A killed database is unavailable, and its transactions are lost; a restart is sufficient."""
     with serving(private.url, tmp_path) as (url, _):
         api = connect(url)
@@ -158,9 +158,11 @@ def test_server_survives_a_killed_database(private: MariaDB, tmp_path: Path) -> 
             api.commit(transaction)
 
 
-def test_database_killed_during_a_result_is_unavailable(private: MariaDB, tmp_path: Path) -> None:
+def test_database_killed_during_a_result_is_unavailable(
+    private: DatabaseServer, tmp_path: Path
+) -> None:
     """A truncated result is DatabaseUnavailableException, and the server continues."""
-    sql = "SELECT REPEAT('x', 20000), SLEEP(0.05) FROM seq_1_to_40"
+    sql = f"SELECT REPEAT('x', 20000), SLEEP(0.05) FROM {numbers(40)}"
     with serving(private.url, tmp_path) as (url, server):
         api = connect(url)
         killer = threading.Timer(0.7, os.kill, (private.pid, signal.SIGKILL))
@@ -174,7 +176,7 @@ def test_database_killed_during_a_result_is_unavailable(private: MariaDB, tmp_pa
 
 
 @pytest.mark.slow
-def test_hanging_database_costs_only_the_timeout(private: MariaDB, tmp_path: Path) -> None:
+def test_hanging_database_costs_only_the_timeout(private: DatabaseServer, tmp_path: Path) -> None:
     """A hanging database costs a call its timeout, and may recover."""
     with serving(private.url, tmp_path, "--statement-timeout", "1") as (url, _):
         api = connect(url)
@@ -192,7 +194,9 @@ def test_hanging_database_costs_only_the_timeout(private: MariaDB, tmp_path: Pat
         assert api.value("SELECT 1") == {"longValue": 1}
 
 
-def test_database_restart_between_calls_is_unnoticed(private: MariaDB, tmp_path: Path) -> None:
+def test_database_restart_between_calls_is_unnoticed(
+    private: DatabaseServer, tmp_path: Path
+) -> None:
     """A connection that the database closed while it was idle is not reused."""
     with serving(private.url, tmp_path) as (url, _):
         api = connect(url)
@@ -202,11 +206,13 @@ def test_database_restart_between_calls_is_unnoticed(private: MariaDB, tmp_path:
         assert api.value("SELECT 1") == {"longValue": 1}
 
 
-def test_disconnected_clients_leak_no_connection(mariadb: MariaDB, tmp_path: Path) -> None:
+def test_disconnected_clients_leak_no_connection(
+    database_server: DatabaseServer, tmp_path: Path
+) -> None:
     """Clients that disconnect at any time leave no connection in use."""
     body = json.dumps({**ARNS, "sql": "SELECT SLEEP(0.5), 'deserted'"}).encode()
     head = f"POST /Execute HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-    with serving(mariadb.url, tmp_path) as (url, server):
+    with serving(database_server.url, tmp_path) as (url, server):
         api = connect(url)
         address = (urlsplit(url).hostname, urlsplit(url).port)
         for _ in range(40):
@@ -223,13 +229,17 @@ def test_disconnected_clients_leak_no_connection(mariadb: MariaDB, tmp_path: Pat
     ("signal_", "expected"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 0)]
 )
 def test_signal_rolls_back_and_ends(
-    mariadb: MariaDB, tmp_path: Path, data_api: str, signal_: signal.Signals, expected: int
+    database_server: DatabaseServer,
+    tmp_path: Path,
+    data_api: str,
+    signal_: signal.Signals,
+    expected: int,
 ) -> None:
     """SIGTERM and Ctrl-C end the program at once, including running statements."""
     other = connect(data_api)
-    other.execute("CREATE OR REPLACE TABLE farewell (id INT PRIMARY KEY)")
+    other.create("farewell (id INT PRIMARY KEY)")
     body = json.dumps({**ARNS, "sql": "SELECT SLEEP(30), 'farewell'"}).encode()
-    with serving(mariadb.url, tmp_path) as (url, server):
+    with serving(database_server.url, tmp_path) as (url, server):
         api = connect(url)
         api.execute("INSERT INTO farewell VALUES (1)", transactionId=api.begin())
         address = (urlsplit(url).hostname, urlsplit(url).port)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from local import engines
 from tests.local.data_api import ARNS, DataApi, connect, parameter, wait_until
 
 
@@ -13,8 +14,8 @@ def api(data_api: str) -> DataApi:
 @pytest.fixture(autouse=True)
 def _pets(api: DataApi) -> None:
     """Create an empty table `pets`: id, unique name, age."""
-    api.execute(
-        "CREATE OR REPLACE TABLE pets (id INT UNSIGNED AUTO_INCREMENT PRIMARY KEY,"
+    api.create(
+        "pets (id INT UNSIGNED AUTO_INCREMENT PRIMARY KEY,"
         " name VARCHAR(20) NOT NULL UNIQUE, age INT NOT NULL DEFAULT 0)"
     )
 
@@ -275,9 +276,8 @@ def test_empty_transaction_id_is_unknown(api: DataApi) -> None:
 
 def test_generated_ids_over_64_bits_are_strings(api: DataApi) -> None:
     """An unsigned id beyond the signed range is returned as text."""
-    api.execute(
-        "CREATE OR REPLACE TABLE far (id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY)"
-        " AUTO_INCREMENT = 18446744073709551610"
+    api.create(
+        "far (id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY) AUTO_INCREMENT = 18446744073709551610"
     )
     response = api.execute("INSERT INTO far VALUES (NULL)")
     assert response["generatedFields"] == [{"stringValue": "18446744073709551610"}]
@@ -309,7 +309,7 @@ def test_sessions_have_auroras_defaults(api: DataApi) -> None:
         *["ONLY_FULL_GROUP_BY", "STRICT_TRANS_TABLES", "NO_ZERO_IN_DATE", "NO_ZERO_DATE"],
         *["ERROR_FOR_DIVISION_BY_ZERO", "NO_ENGINE_SUBSTITUTION"],
     }
-    assert set(modes["stringValue"].split(",")) == mysql8 | {"TIME_ROUND_FRACTIONAL"}
+    assert set(modes["stringValue"].split(",")) == mysql8 | {*engines.selected().sql_modes}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from local.data_api.address import Address
 from local.data_api.connections import Pool
 from local.data_api.errors import TransactionNotFoundException
 from local.data_api.transactions import ENDED, EXPIRED, REMEMBERED, Transactions
-from local.mariadb import MariaDB
+from local.database_server import DatabaseServer
 from tests.local.data_api import ARNS, DataApi, connect, parameter, serving, wait_until
 
 PATIENCE = 0.7
@@ -23,10 +23,12 @@ def api(data_api: str) -> DataApi:
 
 
 @pytest.fixture(scope="module")
-def hasty(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataApi]:
+def hasty(
+    database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DataApi]:
     """Run a server whose transactions expire after 0.7 s idle, or 3 s in total."""
     options = ["--transaction-idle-timeout", str(PATIENCE), "--transaction-timeout", "3"]
-    with serving(mariadb.url, tmp_path_factory.mktemp("hasty"), *options) as (url, _):
+    with serving(database_server.url, tmp_path_factory.mktemp("hasty"), *options) as (url, _):
         yield connect(url)
 
 

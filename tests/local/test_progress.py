@@ -8,6 +8,13 @@ import sys
 from local.processes import PROJECT
 
 PROGRAM = "from local.progress import doing\nwith doing('baking'): pass\nprint('bread')"
+BAR = """
+import sys
+from local.progress import bar
+with bar('bread', 'baking') as show:
+    show(50)
+print('done', file=sys.stderr)
+"""
 
 
 def test_terminal_shows_progress() -> None:
@@ -28,3 +35,23 @@ def test_file_contains_no_progress() -> None:
     )
 
     assert done.stdout == b"bread\n"
+
+
+def test_terminal_shows_a_progress_bar() -> None:
+    reader, terminal = pty.openpty()
+    subprocess.run([sys.executable, "-c", BAR], cwd=PROJECT, stderr=terminal, check=True)
+    os.close(terminal)
+    said = os.read(reader, 4096).decode()
+    os.close(reader)
+
+    *shown, rest = said.split("\r\x1b[K")
+    assert shown == [
+        f"\r  bread      baking [{' ' * 30}]   0%\r  bread      baking [{'#' * 15}{' ' * 15}]  50%"
+    ]
+    assert rest.splitlines() == ["done"]
+
+
+def test_file_gets_one_line_instead_of_a_progress_bar() -> None:
+    done = subprocess.run([sys.executable, "-c", BAR], cwd=PROJECT, capture_output=True, check=True)
+
+    assert (done.stdout, done.stderr) == (b"", b"  bread      baking\ndone\n")

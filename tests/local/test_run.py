@@ -27,12 +27,15 @@ from app import SCOPES
 from chalicelib.database.mysql import connection_arguments
 from chalicelib.settings import LOCAL_AUDIENCE, TokenSettings
 from chalicelib.tokens.authorizer import Verifier
+from local import engines
+from local.database_server import DatabaseServer
 from local.issuer import Issuer
-from local.mariadb import MariaDB
 from local.processes import PROJECT, answers, free_port
 from local.stack import SAMPLE_SIZE
 from tests.local.run import Run
 from tests.local.support import disk, eventually, is_alive, processes
+
+ENGINE = engines.selected()
 
 
 def paste(command: str) -> int:
@@ -69,6 +72,7 @@ def test_run_starts_and_stops_the_whole_service(tmp_path: Path) -> None:
         said = service.read_until("Ctrl-C")
         family = service.family()
 
+        assert re.search(rf"database   ready in [\d.]+ s: {ENGINE.find()}\n", said)
         assert said.count("\n") <= 12  # with setup and an installation, a terminal shows 15
         assert len(items(service, service.ports["PORT"])) > 1
         commands = re.findall(r"curl (?:.*\\\n)*.*", said)
@@ -80,7 +84,7 @@ def test_run_starts_and_stops_the_whole_service(tmp_path: Path) -> None:
 
         service.process.send_signal(signal.SIGINT)
         assert service.finish() == (130, "")
-        assert "Shutdown complete" in (tmp_path / "logs" / "mariadb.log").read_text()
+        assert "Shutdown complete" in (tmp_path / "logs" / f"{ENGINE.name}.log").read_text()
         assert len(family) == 4
         assert not any(map(is_alive, family))
 
@@ -143,7 +147,7 @@ def test_killed_database_is_restarted(tmp_path: Path) -> None:
 
         os.kill(program_of(service, "--datadir"), signal.SIGKILL)
 
-        assert "mariadb ended (SIGKILL)" in service.read_until("database   ready")
+        assert f"{ENGINE.name} ended (SIGKILL)" in service.read_until("database   ready")
         eventually(lambda: get(port, "/health?deep=true")[0] == 200)
         assert items(service, port) == there
 
@@ -238,20 +242,27 @@ def test_read_only_disk_is_explained(tmp_path: Path) -> None:
             )
 
 
-def test_missing_mariadb_is_explained(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("engine", "said"),
+    [
+        ("mariadb", "MariaDB is not installed: install its server, 10.6 or newer, and retry"),
+        ("mysql", "MySQL is not installed: install its server, 8.0 or newer, and retry"),
+    ],
+)
+def test_missing_engine_is_explained(tmp_path: Path, engine: str, said: str) -> None:
     hidden = " && ".join(
         f"mount --bind /dev/null {program}"
         for name in ("mariadbd", "mysqld")
         if (program := shutil.which(name, path="/usr/sbin:/usr/bin:/usr/local/bin"))
     )
-    wrap = ["unshare", "--mount", "sh", "-c", f'{hidden} && PATH= exec "$@"', "sh"]
+    wrap = ["unshare", "--mount", "sh", "-c", f'{hidden or "true"} && PATH= exec "$@"', "sh"]
     if subprocess.run([*wrap[:-2], hidden], check=False, capture_output=True).returncode:
         pytest.skip("hiding a program from another takes Linux and root")
+    environment = {"ENGINE": engine, "XDG_STATE_HOME": str(tmp_path / "home")}
 
-    assert Run(tmp_path, "run", wrap=wrap).finish() == (
-        1,
-        "error: MariaDB is not installed: install its server, 10.6 or newer, and retry\n",
-    )
+    run = Run(tmp_path / "state", "run", wrap=wrap, environment=environment)
+
+    assert run.finish() == (1, f"error: {said}\n")
 
 
 def tables(cursor: Cursor) -> set[tuple[Any, ...]]:
@@ -260,15 +271,15 @@ def tables(cursor: Cursor) -> set[tuple[Any, ...]]:
 
 
 def test_database_url_names_the_only_database_that_is_changed(
-    tmp_path: Path, mariadb: MariaDB
+    tmp_path: Path, database_server: DatabaseServer
 ) -> None:
     """The name is one that `make run` has nowhere else, and the Data API server passes on."""
     name = "customers_shop"
-    with pymysql.connect(**connection_arguments(mariadb.url)) as session:
+    with pymysql.connect(**connection_arguments(database_server.url)) as session:
         cursor = session.cursor()
         cursor.execute(f"CREATE DATABASE {name}")
         before = tables(cursor)
-        url = mariadb.url.removesuffix("customers") + name
+        url = database_server.url.removesuffix("customers") + name
         with Run(tmp_path, "run", environment={"DATABASE_URL": url}) as service:
             said = service.read_until("is running at")
         after = tables(cursor)
@@ -276,15 +287,24 @@ def test_database_url_names_the_only_database_that_is_changed(
         customers = cursor.fetchall()
         cursor.execute(f"DROP DATABASE {name}")
 
-    address = f"mysql://customers@127.0.0.1:{mariadb.port}/{name}"
+    address = f"mysql://customers@127.0.0.1:{database_server.port}/{name}"
     assert said.startswith(f"  database   {address}, of DATABASE_URL\n")
     assert customers == ((SAMPLE_SIZE,),)
     made = {"customers", "schema_lock", "schema_migrations"}
     assert after == before | {(name, table) for table in made}
 
 
-def test_login_failure_of_another_database_is_explained(tmp_path: Path, mariadb: MariaDB) -> None:
-    wrong = mariadb.url.replace("mysql://customers:", "mysql://customers:un")
+@pytest.mark.parametrize("command", ["run", "reset"])
+def test_unknown_engine_is_rejected(tmp_path: Path, command: str) -> None:
+    run = Run(tmp_path, command, environment={"ENGINE": "postgres"})
+
+    assert run.finish() == (1, "error: ENGINE must be mariadb or mysql, and is 'postgres'\n")
+
+
+def test_login_failure_of_another_database_is_explained(
+    tmp_path: Path, database_server: DatabaseServer
+) -> None:
+    wrong = database_server.url.replace("mysql://customers:", "mysql://customers:un")
 
     code, errors = Run(tmp_path, "run", environment={"DATABASE_URL": wrong}).finish()
 
@@ -324,7 +344,7 @@ def test_invalid_database_url_is_explained(tmp_path: Path) -> None:
 
 
 def test_reset_empties_the_database(tmp_path: Path) -> None:
-    database = MariaDB(tmp_path / "mariadb", free_port())
+    database = DatabaseServer(tmp_path / ENGINE.name, free_port())
     database.start()
     before = database.url
     database.stop()
@@ -343,7 +363,7 @@ def test_reset_without_data_succeeds(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("answer", "left"), [("n", 1), ("", 1), ("y", 0)])
 def test_reset_asks_for_confirmation(tmp_path: Path, answer: str, left: int) -> None:
-    database = tmp_path / "mariadb"
+    database = tmp_path / ENGINE.name
     database.mkdir()
     person, terminal = pty.openpty()
     os.write(person, f"{answer}\n".encode())
@@ -352,17 +372,17 @@ def test_reset_asks_for_confirmation(tmp_path: Path, answer: str, left: int) -> 
 
     os.close(person)
     os.close(terminal)
-    assert len(list(tmp_path.glob("mariadb"))) == left
+    assert len(list(tmp_path.glob(ENGINE.name))) == left
 
 
 def test_reset_without_terminal_deletes_nothing(tmp_path: Path) -> None:
-    (tmp_path / "mariadb").mkdir()
+    (tmp_path / ENGINE.name).mkdir()
 
     code, errors = Run(tmp_path, "reset").finish()
 
     assert (code, errors.count("\n")) == (1, 1)
     assert "make reset YES=1" in errors
-    assert (tmp_path / "mariadb").exists()
+    assert (tmp_path / ENGINE.name).exists()
 
 
 def test_state_is_stored_outside_the_project(tmp_path: Path) -> None:

@@ -11,16 +11,25 @@ import pytest
 import requests
 
 from local import stack
-from local.mariadb import MariaDB
+from local.console.server import _documentation
+from local.database_server import DatabaseServer
+from local.engines import ENGINES
 from local.processes import LocalError, free_port
 from local.stack import Settings, Stack
 
 
 @pytest.fixture
-def settings(tmp_path: Path, mariadb: MariaDB) -> Settings:
+def settings(tmp_path: Path, database_server: DatabaseServer) -> Settings:
     port, data_api_port, database_port, console_port, xray_port = (free_port() for _ in range(5))
     return Settings(
-        tmp_path, port, data_api_port, database_port, console_port, xray_port, mariadb.url
+        state=tmp_path,
+        port=port,
+        data_api_port=data_api_port,
+        database_port=database_port,
+        console_port=console_port,
+        xray_port=xray_port,
+        engine=database_server.engine,
+        database_url=database_server.url,
     )
 
 
@@ -50,6 +59,23 @@ def test_console_describes_its_own_stack(settings: Settings, console: str) -> No
     assert settings.url in page.headers["Content-Security-Policy"]
     own = {settings.url, console}
     assert set(re.findall(r"http://127\.0\.0\.1:\d+", page.text)) <= own
+
+
+@pytest.mark.parametrize(("engine", "version"), [("mariadb", "10.11"), ("mysql", "9.7")])
+def test_console_names_the_engine_of_the_private_database(
+    settings: Settings, engine: str, version: str
+) -> None:
+    private = replace(settings, engine=ENGINES[engine], database_url=None)
+    assert (
+        f"<small>{ENGINES[engine].title}; its password is in {private.state}/{engine}/"
+        in _documentation(private)
+    )
+
+    private.database_directory.mkdir()
+    (private.database_directory / "version").write_text(f"{ENGINES[engine].title} {version}")
+
+    assert f"<small>{ENGINES[engine].title} {version}; its password" in _documentation(private)
+    assert "its password" not in _documentation(settings)
 
 
 def test_silent_port_is_not_a_database(monkeypatch: pytest.MonkeyPatch) -> None:

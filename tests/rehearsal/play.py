@@ -17,7 +17,7 @@ from app import SCOPES
 from infrastructure import applying, commands
 from infrastructure.run import Run
 from infrastructure.stages import STAGES
-from local.mariadb import MariaDB
+from local.database_server import DatabaseServer
 from local.processes import Child, answers, free_port
 from tests import tokens
 from tests.rehearsal import checks, emulator, front
@@ -78,11 +78,11 @@ class Play:
         commands.provision(self._run)
 
     def start_database(self) -> None:
-        """Start MariaDB and the Data API server for that cluster and its secrets."""
-        mariadb = MariaDB(self._directory / "mariadb", free_port())
-        self._exit.callback(mariadb.stop)
-        mariadb.start()
-        _allow_creating_users(mariadb)
+        """Start the database and the Data API server for that cluster and its secrets."""
+        database_server = DatabaseServer(self._directory / "database", free_port())
+        self._exit.callback(database_server.stop)
+        database_server.start()
+        _allow_creating_users(database_server)
         outputs = self._run.outputs("database")
         known = ["--resource-arn", outputs["ClusterArn"]]
         for name in SECRETS:
@@ -90,7 +90,7 @@ class Play:
         server = self._child(
             "data-api",
             ["local.data_api", "--port", str(self._data_api), *known],
-            DATABASE_URL=mariadb.url,
+            DATABASE_URL=database_server.url,
         )
         server.wait_until(lambda: answers(self._data_api), READY_SECONDS)
 
@@ -202,9 +202,11 @@ E2E = ["tests/e2e", "--quiet", "-p", "no:cacheprovider"]
 GONE = {None, "DELETE_COMPLETE"}
 
 
-def _allow_creating_users(mariadb: MariaDB) -> None:
+def _allow_creating_users(database_server: DatabaseServer) -> None:
     """Allow the Data API server's user to create users, like Aurora's master user."""
-    socket = str(mariadb.directory / "data" / "server.sock")
-    with pymysql.connect(unix_socket=socket, user="root") as connection:
+    socket = str(database_server.directory / "data" / "server.sock")
+    with pymysql.connect(
+        unix_socket=socket, user=database_server.engine.administrator
+    ) as connection:
         grant = "GRANT ALL PRIVILEGES ON *.* TO 'customers'@'127.0.0.1' WITH GRANT OPTION"
         connection.cursor().execute(grant)

@@ -18,7 +18,7 @@ from chalicelib.database import (
 )
 from chalicelib.settings import DATA_API_CLIENTS, Settings
 from local.data_api.faults import errors
-from local.mariadb import MariaDB
+from local.database_server import DatabaseServer
 from tests.local.data_api import serving
 
 KEY = {"DATA_API_ACCESS_KEY_ID": "local", "DATA_API_SECRET_ACCESS_KEY": "local"}
@@ -42,10 +42,13 @@ BROKEN = ("half", "garbage")
 
 
 @pytest.fixture(scope="module")
-def url(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url(database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Run a server that requires requests signed with the local clients' key."""
     directory = tmp_path_factory.mktemp("slim")
-    with serving(mariadb.url, directory, "--faults", environment={**os.environ, **KEY}) as (url, _):
+    with serving(database_server.url, directory, "--faults", environment={**os.environ, **KEY}) as (
+        url,
+        _,
+    ):
         yield url
 
 

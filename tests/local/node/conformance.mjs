@@ -25,7 +25,8 @@ const execute = (sql, members = {}) =>
 const parameter = (name, value, typeHint) => ({ name, value, typeHint });
 const row = async (sql, ...parameters) => (await execute(sql, { parameters })).records[0];
 
-await execute("CREATE OR REPLACE TABLE node_pets (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(9) UNIQUE)");
+await execute("DROP TABLE IF EXISTS node_pets");
+await execute("CREATE TABLE node_pets (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(9) UNIQUE)");
 after(() => execute("DROP TABLE node_pets"));
 
 test("every kind of value comes back as what it was", async () => {
@@ -55,7 +56,8 @@ test("a boolean column is a boolean, a big integer a string when that is asked f
   const sql = "SELECT CAST(b AS SIGNED), 9223372036854775807 FROM (SELECT TRUE AS b) AS one";
   const { records } = await execute(sql, { resultSetOptions: { longReturnType: "STRING" } });
   assert.deepEqual(records, [[{ stringValue: "1" }, { stringValue: "9223372036854775807" }]]);
-  await execute("CREATE OR REPLACE TABLE node_flags (flag BOOL)");
+  await execute("DROP TABLE IF EXISTS node_flags");
+  await execute("CREATE TABLE node_flags (flag BOOL)");
   await execute("INSERT INTO node_flags VALUES (:f)", {
     parameters: [parameter("f", { booleanValue: true })],
   });
