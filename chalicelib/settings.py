@@ -50,6 +50,7 @@ class Settings(NamedTuple):
             return cls(database_url=database_url)
         if "DATABASE_RESOURCE_ARN" not in environ and not _is_lambda(environ):
             return cls(
+                database_name=environ.get("DATABASE_NAME") or "customers",
                 endpoint_url=environ.get("AWS_ENDPOINT_URL_RDS_DATA", LOCAL_DATA_API),
                 data_api_client=_data_api_client(environ),
             )

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import NoReturn, Self
-from urllib.parse import urlsplit
 
 import pymysql
 
+from chalicelib.database.address import Address, AddressError
 from chalicelib.database.mysql import CONNECT_SECONDS, connection_arguments
 from chalicelib.database.retries import LOCK_SECONDS
 from chalicelib.settings import LOCAL_AUDIENCE, SettingsError
@@ -53,7 +53,8 @@ class Settings:
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
         """Read PORT, the other ports, ENGINE, DATABASE_URL and LOCAL_STATE, as `--help` names them.
 
-        Raises LocalError if a port is not a number from 1024 to 65535, or the engine is unknown.
+        Raises LocalError if a port is not a number from 1024 to 65535, the engine is unknown, or
+        the URL is malformed.
         """
         return cls(
             state=state.from_environ(environ),
@@ -63,7 +64,7 @@ class Settings:
             console_port=_port(environ, "CONSOLE_PORT", CONSOLE_PORT),
             xray_port=_port(environ, "XRAY_PORT", XRAY_PORT),
             engine=engines.selected(environ),
-            database_url=environ.get("DATABASE_URL") or None,
+            database_url=_database_url(environ),
         )
 
     @property
@@ -94,13 +95,15 @@ class Settings:
         return f"http://127.0.0.1:{self.console_port}"
 
     @property
+    def database(self) -> Address | None:
+        """The address of the developer's own database, or None."""
+        return Address.parse(self.database_url) if self.database_url else None
+
+    @property
     def database_address(self) -> str:
         """Where the database is, without its password."""
-        if self.database_url is None:
-            return f"mysql://customers@127.0.0.1:{self.database_port}/customers"
-        url = urlsplit(self.database_url)
-        user, _, host = url.netloc.rpartition("@")
-        return f"{url.scheme}://{user.partition(':')[0]}@{host}{url.path}"
+        private = f"mysql://customers@127.0.0.1:{self.database_port}/customers"
+        return repr(self.database) if self.database else private
 
     @property
     def database_directory(self) -> Path:
@@ -121,7 +124,9 @@ class Settings:
     @property
     def api_environment(self) -> dict[str, str]:
         """Return the environment variables that name the stack's other parts to the API."""
+        own = {"DATABASE_NAME": self.database.database} if self.database else {}
         return {
+            **own,
             "AWS_ENDPOINT_URL_RDS_DATA": self.data_api_url,
             "TOKEN_ISSUER": self.console_url,
             "TOKEN_AUDIENCE": LOCAL_AUDIENCE,
@@ -316,6 +321,16 @@ def _code() -> dict[Path, int]:
         with suppress(FileNotFoundError):
             times[path] = path.stat().st_mtime_ns
     return times
+
+
+def _database_url(environ: Mapping[str, str]) -> str | None:
+    url = environ.get("DATABASE_URL") or None
+    try:
+        if url:
+            Address.parse(url)
+    except AddressError as error:
+        raise LocalError(f"DATABASE_URL is wrong: {error}") from None
+    return url
 
 
 def _port(environ: Mapping[str, str], name: str, default: int) -> int:

@@ -75,6 +75,10 @@ def test_missing_setting_in_lambda_is_an_error_that_names_it(missing: str) -> No
             Settings.from_environ(lacking)
 
 
+def test_local_database_name_can_be_set() -> None:
+    assert Settings.from_environ({"DATABASE_NAME": "shop"}).database_name == "shop"
+
+
 def test_password_in_a_url_is_not_in_the_repr() -> None:
     settings = Settings.from_environ({"DATABASE_URL": "mysql://a:hunter2@h/d"} | IN_LAMBDA)
 
@@ -168,7 +172,7 @@ def test_minimum_key_length_and_retention_are_accepted() -> None:
 
 
 def test_empty_variable_is_treated_as_unset() -> None:
-    database = {"DATABASE_URL": "", "DATA_API_CLIENT": ""}
+    database = {"DATABASE_URL": "", "DATABASE_NAME": "", "DATA_API_CLIENT": ""}
     api = {"CURSOR_KEY": "", "RETENTION_DAYS": ""}
 
     assert Settings.from_environ(database) == Settings.from_environ({})

@@ -1,27 +1,23 @@
 """The database through PyMySQL: Aurora behind RDS Proxy, or any MySQL server.
 
-The URL is `mysql://user:password@host:port/database`. `?tls_ca=FILE` adds a certificate authority.
-`?auth=iam` replaces the password by RDS's IAM authentication. TLS, with the server's name verified,
-is used for every host except this machine.
-
-Each session limits its wait for locks. With `auth=iam`, the database's parameter group does this,
-because RDS Proxy would pin every session that sets the variable:
+`chalicelib.database.address` describes the URL and its options. Each session limits its wait for
+locks. With `auth=iam`, the database's parameter group does this, because RDS Proxy would pin every
+session that sets the variable:
 https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/rds-proxy-pinning.html
 """
 
-import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import pymysql
 from pymysql.constants import CLIENT, FIELD_TYPE
 
 from chalicelib.database import retries
+from chalicelib.database.address import Address, AddressError
 from chalicelib.database.contract import Database, Row, Value
 from chalicelib.database.errors import (
     DatabaseError,
@@ -47,13 +43,17 @@ _LOCK_LIMIT = (
     "innodb_lock_wait_timeout ="
     f" LEAST(@@innodb_lock_wait_timeout, CAST({LOCK_SECONDS} AS UNSIGNED))"
 )
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 class MySQL(Database, threading.local):
-    """A server's database. Each thread keeps one connection, across warm invocations."""
+    """A server's database. Each thread keeps one connection, across warm invocations.
+
+    Raises SettingsError if the URL is malformed.
+    """
 
     def __init__(self, url: str) -> None:
+        with _settings_errors():
+            Address.parse(url)
         self._url = url
         self._connection: pymysql.Connection[Cursor] | None = None
         self._last_used = 0.0
@@ -145,57 +145,33 @@ def connection_arguments(url: str) -> dict[str, Any]:
 
     Raises SettingsError, without the URL, because it contains a password.
     """
-    address, options = _parsed(url)
-    arguments: dict[str, Any] = {
-        **address,
+    with _settings_errors():
+        address = Address.parse(url)
+        login = address.login
+    if address.uses_iam:
+        login["password"] = _iam_token(address)
+    return {
+        **login,
         "charset": "utf8mb4",
         "autocommit": True,
         # As the Data API counts: rows matched, changed or not.
         "client_flag": CLIENT.FOUND_ROWS,
-        "init_command": f"{_UTC}, {_LOCK_LIMIT}",
+        "init_command": _UTC if address.uses_iam else f"{_UTC}, {_LOCK_LIMIT}",
         "connect_timeout": CONNECT_SECONDS,
         "read_timeout": retries.ATTEMPT_SECONDS,
         "write_timeout": retries.ATTEMPT_SECONDS,
     }
-    if "tls_ca" in options or address["host"] not in _LOOPBACK:
-        arguments["ssl"] = _tls(options.get("tls_ca"))
-    if options.get("auth") == "iam":
-        arguments["password"] = _iam_token(arguments)
-        arguments["init_command"] = _UTC
-    return arguments
 
 
-def _parsed(url: str) -> tuple[dict[str, Any], dict[str, str]]:
+@contextmanager
+def _settings_errors() -> Iterator[None]:
     try:
-        parts = urlsplit(url)
-        address = {
-            "host": parts.hostname,
-            "port": parts.port or 3306,
-            "user": unquote(parts.username or ""),
-            "password": unquote(parts.password or ""),
-            "database": unquote(parts.path.strip("/")),
-        }
-    except ValueError:  # its text repeats a part of the URL
-        address = {}
-    wanted = ("host", "user", "database")
-    if not (address and parts.scheme == "mysql" and all(address[name] for name in wanted)):
-        raise SettingsError(
-            "A database's address is of the form mysql://user:password@host:port/database."
-        ) from None
-    options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    if not options.keys() <= {"tls_ca", "auth"} or options.get("auth", "iam") != "iam":
-        raise SettingsError("A database's address takes no options but tls_ca=FILE and auth=iam.")
-    return address, options
+        yield
+    except AddressError as error:
+        raise SettingsError(str(error)) from None
 
 
-def _tls(authority: str | None) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=authority)
-    except OSError as error:  # includes ssl.SSLError
-        raise SettingsError(f"tls_ca has no certificates to read: {error.strerror}") from None
-
-
-def _iam_token(arguments: Mapping[str, Any]) -> str:
+def _iam_token(address: Address) -> str:
     """Sign a token that is valid for one login within 15 minutes.
 
     https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html
@@ -205,7 +181,7 @@ def _iam_token(arguments: Mapping[str, Any]) -> str:
 
     try:
         token: str = boto3.client("rds").generate_db_auth_token(
-            DBHostname=arguments["host"], Port=arguments["port"], DBUsername=arguments["user"]
+            DBHostname=address.host, Port=address.port, DBUsername=address.user
         )
     except BotoCoreError as error:
         raise SettingsError(f"auth=iam can't sign a token: {error}") from None

@@ -29,6 +29,9 @@ Where AWS does not document a behavior, this server does what is most likely:
 - `formatRecordsAs: JSON` applies to every statement with a result set. Its limit of 10 MB is
   10 MiB. Two columns with the same label are a BadRequestException. Numbers are formatted as in
   Python (1e+16).
+- Parameters become literals, not bind parameters.
+- A value that does not match its typeHint is a DatabaseErrorException, with the text that AWS
+  returns for TIMESTAMP on PostgreSQL. An array is a ValidationException.
 - `isNull` is null regardless of its value and typeHint. A typeHint is rejected for everything
   except strings. TIME and TIMESTAMP may have six fractional digits.
 - Parameters without a placeholder are ignored. If two have the same name, the last one counts.
@@ -36,6 +39,8 @@ Where AWS does not document a behavior, this server does what is most likely:
   NO_BACKSLASH_ESCAPES. A colon in an executable comment, `/*! */`, is not a placeholder.
 - A session that SET, USE, LOCK or DDL may have changed is not reused by another call. Within
   its transaction, SET NAMES is undone, because parameters are written in utf8mb4.
+- A call that can read the generated ids, counts and warnings of its session sees none of other
+  calls, except through stored functions, views and triggers.
 - `||` is OR, as in MySQL's default mode. A body with several statements is not supported, so
   a procedure or trigger with BEGIN and END is rejected as several statements.
 - Without a key, a request with an Origin (from a browser) is a ForbiddenException.
@@ -46,19 +51,6 @@ Where AWS does not document a behavior, this server does what is most likely:
 These differences between MariaDB and Aurora MySQL are corrected: fractional seconds are rounded,
 an UPDATE counts the matched rows, the SQL modes are those of MySQL 8.0, and error 1062 names the
 key as `table.key` (not for an UPDATE of several tables, nor CREATE INDEX; and if a trigger fails,
-the table is the statement's). These differences remain:
-
-- Comparisons of text ignore trailing spaces, and use MariaDB's collation. Aurora's default,
-  utf8mb4_0900_ai_ci, respects trailing spaces, and has other rules for accents.
-- FLOAT has the six digits that the text protocol provides; 16777217 becomes 16777200.
-- JSON is a LONGTEXT with a binary collation, so every such column is reported as JSON. Its
-  keys and spaces stay as written, and it is compared as a string.
-- Error messages are MariaDB's, and so are some codes: CHECK is 4025 (MySQL: 3819), NOWAIT 1205
-  (MySQL: 3572).
-- The type of an expression may differ: a division, CAST or UNION may have another precision.
-  A column of a derived or temporary table may have another tableName, and no isAutoIncrement.
-- With GROUP BY, MariaDB requires each selected column in it or in an aggregate function, including
-  columns that depend on a key in it.
-- MariaDB accepts SQL that MySQL 8 rejects (RETURNING, CREATE OR REPLACE TABLE), and vice versa
-  (row aliases, LATERAL, `->`). `X'41' + 0` is 0; in MySQL it is 65.
+the table is the statement's). docs/data-api-server.md lists the differences that remain, of both
+MariaDB and MySQL.
 """

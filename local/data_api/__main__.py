@@ -1,29 +1,51 @@
-"""The command line: `python -m local.data_api --url mysql://user:password@host:port/database`."""
+"""The command line: `python -m local.data_api --url mysql://user:password@host:port/database`.
+
+The installed package has the command `rds-data-api` instead.
+"""
 
 import argparse
 import asyncio
 import math
 import os
 import socket
+import ssl
 import sys
 from contextlib import suppress
 from pathlib import Path
 
+import pymysql
 import uvicorn
 
-from chalicelib.settings import SettingsError
-from local.data_api.access import Access
-from local.data_api.connections import Address
-from local.data_api.faults import FaultsError, read_file
-from local.data_api.faulty import Protocol, create_faulty_app
-from local.data_api.results import ROW_LIMIT
-from local.data_api.server import create_app
-from local.data_api.service import Limits, Service
+from .access import Access, AccessError
+from .address import Address, AddressError
+from .database_errors import is_connection_lost
+from .faults import FaultsError, read_file
+from .faulty import Protocol, create_faulty_app
+from .results import ROW_LIMIT
+from .server import create_app
+from .service import Limits, Service
 
 # Longer than clients keep idle connections, so that the server never closes one during a request.
 KEEP_ALIVE = 75
 # Seconds that SIGTERM waits for clients that are still sending.
 GRACE = 1
+# The package's name differs between a checkout and an installation.
+PROGRAM = f"python -m {__package__}"
+EPILOG = """\
+Point an AWS client at it with AWS_ENDPOINT_URL_RDS_DATA=http://127.0.0.1:8001.
+If DATA_API_ACCESS_KEY_ID and DATA_API_SECRET_ACCESS_KEY are set, requests must be signed with that
+key.
+
+The URL of the database may end in options, such as ?tls=required:
+  tls=verified   encrypt; verify the server's certificate and host name
+  tls=required   encrypt; verify the certificate only if tls_ca is set, and never the host name:
+                 for the certificates that MySQL generates
+  tls=preferred  encrypt if the server supports TLS; verify nothing
+  tls=off        don't encrypt
+  tls_ca=FILE    trust only the certificate authorities in this PEM file
+The default is tls=verified, but tls=off for 127.0.0.1, ::1 and localhost without tls_ca.
+Percent-encode special characters in the user and password: / is %2F, @ is %40.
+"""
 
 
 class Server(uvicorn.Server):
@@ -43,22 +65,23 @@ class Server(uvicorn.Server):
 def main() -> None:
     """Serve until SIGTERM or Ctrl-C."""
     arguments = _arguments()
-    try:
-        url = arguments.url or os.environ.get("DATABASE_URL", "")
-        address = Address.parse(url, arguments.lock_wait_timeout)
-        access = Access.parse(os.environ, arguments.resource_arn, arguments.secret_arn)
-        plan = read_file(Path(arguments.faults)) if arguments.faults else []
-        listener = _listen(arguments.host, arguments.port)
-    except (SettingsError, FaultsError, OSError) as error:
-        print(f"data-api: {error}", file=sys.stderr)
-        sys.exit(2)
     limits = Limits(
         arguments.statement_timeout,
         arguments.transaction_idle_timeout,
         arguments.transaction_timeout,
         ROW_LIMIT if arguments.limit_rows else None,
+        arguments.lock_wait_timeout,
     )
-    service = Service(address, limits)
+    try:
+        address = _address(arguments.url or os.environ.get("DATABASE_URL", ""))
+        access = Access.parse(os.environ, arguments.resource_arn, arguments.secret_arn)
+        plan = read_file(Path(arguments.faults)) if arguments.faults else []
+        service = Service(address, limits)
+        _log_in(service, address)
+        listener = _listen(arguments.host, arguments.port)
+    except (AccessError, AddressError, FaultsError, OSError) as error:
+        print(f"data-api: {error}", file=sys.stderr)
+        sys.exit(2)
     is_faulty = arguments.faults is not None
     config = uvicorn.Config(
         create_faulty_app(service, plan, access) if is_faulty else create_app(service, access),
@@ -75,7 +98,7 @@ def main() -> None:
     location = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     print(
         f"RDS Data API on http://{location} for the database {address.database}"
-        f" at {address.host}:{address.port}",
+        f" at {address.location}",
         flush=True,
     )
     with suppress(KeyboardInterrupt):  # uvicorn raises it after everything has ended
@@ -84,17 +107,15 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m local.data_api",
+        prog=PROGRAM,
         description="Serve the RDS Data API in front of a MySQL or MariaDB server.",
-        epilog=(
-            "Point an AWS client at it with AWS_ENDPOINT_URL_RDS_DATA=http://127.0.0.1:8001."
-            " If DATA_API_ACCESS_KEY_ID and DATA_API_SECRET_ACCESS_KEY are set,"
-            " requests must be signed with that key."
-        ),
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--url",
-        help="mysql://user:password@host:port/database (default: the environment's DATABASE_URL)",
+        help="mysql://user:password@host:port/database (default: the environment's DATABASE_URL,"
+        " which other users of the machine can't read)",
     )
     parser.add_argument("--host", default="127.0.0.1", help="(default: %(default)s)")
     parser.add_argument(
@@ -138,6 +159,30 @@ def _arguments() -> argparse.Namespace:
         help="inject the faults of this JSON file and of PUT /_faults: docs/data-api-server.md",
     )
     return parser.parse_args()
+
+
+def _address(url: str) -> Address:
+    address = Address.parse(url)
+    if address.uses_iam:  # a token is valid for 15 minutes
+        raise AddressError("auth=iam is not supported: use a user with a password.")
+    return address
+
+
+def _log_in(service: Service, address: Address) -> None:
+    """Open the first connection, or warn that the database does not respond yet.
+
+    Raises ConnectionError if the database rejects the login.
+    """
+    try:
+        service.log_in()
+    except pymysql.Error as error:
+        reason = f"can't log in to {address!r}: {error.args[-1]}"
+        if isinstance(error.__context__, ssl.SSLError):
+            reason += "; the option tls of the URL selects TLS: see --help"
+        elif is_connection_lost(error.args[0]):
+            print(f"data-api: {reason}; calls fail until the database responds", file=sys.stderr)
+            return
+        raise ConnectionError(reason) from error
 
 
 def _seconds(text: str) -> float:

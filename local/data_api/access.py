@@ -12,17 +12,20 @@ from typing import Self
 
 from starlette.requests import Request
 
-from chalicelib.settings import SettingsError
-from local.data_api.errors import (
+from .errors import (
     ForbiddenException,
     HttpEndpointNotEnabledException,
     SecretsErrorException,
 )
-from local.data_api.requests import Fields
-from local.data_api.signatures import Key, verify
+from .requests import Fields
+from .signatures import Key, verify
 
 KEY_ID = "DATA_API_ACCESS_KEY_ID"
 SECRET_KEY = "DATA_API_SECRET_ACCESS_KEY"  # noqa: S105
+
+
+class AccessError(Exception):
+    """The environment has only half of a key."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,10 @@ class Access:
     def parse(
         cls, environ: Mapping[str, str], resource_arns: list[str], secret_arns: list[str]
     ) -> Self:
-        """Read the key from the environment. Raises SettingsError if half of it is missing."""
+        """Read the key from the environment. Raises AccessError if half of it is missing."""
         key = Key(environ.get(KEY_ID, ""), environ.get(SECRET_KEY, ""))
         if bool(key.id) != bool(key.secret):
-            raise SettingsError(f"set both {KEY_ID} and {SECRET_KEY}, or neither")
+            raise AccessError(f"set both {KEY_ID} and {SECRET_KEY}, or neither")
         return cls(key if key.id else None, frozenset(resource_arns), frozenset(secret_arns))
 
     def check_signature(self, request: Request, body: bytes) -> None:

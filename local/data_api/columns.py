@@ -42,9 +42,9 @@ class Column(Protocol):
     charsetnr: int
 
 
-def is_json(column: Column) -> bool:
-    """Return whether a column is JSON; MariaDB's is a LONGTEXT with a binary collation."""
-    return column.type_code == FIELD_TYPE.JSON or (
+def is_mariadb_json(column: Column) -> bool:
+    """Return whether a column of MariaDB is JSON, which is a LONGTEXT with a binary collation."""
+    return (
         column.type_code in STRING_TYPES
         and column.length == LONGTEXT_BYTES
         and column.charsetnr != BINARY_CHARSET

@@ -11,22 +11,22 @@ import select
 import socket
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
-from ssl import SSLContext
-from typing import Self
 
 import pymysql
 from pymysql.constants import CLIENT
 
-from chalicelib.database.mysql import connection_arguments
-from local.data_api.database_errors import database_errors
-from local.data_api.errors import DataApiError, DatabaseUnavailableException
-from local.data_api.parameters import CONVERSIONS
+from .address import Address
+from .database_errors import database_errors
+from .errors import DataApiError, DatabaseUnavailableException
+from .parameters import CONVERSIONS
 
 CONNECT_TIMEOUT = 5
 # Seconds. Checking the socket switches threads, which costs a tenth of a call's time.
 LOOK_AFTER_IDLE = 0.1
 PING_AFTER_IDLE = 30.0
+
+# Without rows, so FOUND_ROWS() is 0. On MariaDB, only statements with a table clear the warnings.
+FORGET = "SELECT 1 FROM information_schema.character_sets WHERE LAST_INSERT_ID(0)"
 
 # Defaults of Aurora MySQL 8.0 and, on MariaDB, MySQL's rounding of fractional seconds. Parameters
 # are escaped with backslashes, and the tokenizer supports nothing else.
@@ -38,64 +38,38 @@ SET time_zone = '+00:00', autocommit = 1, group_concat_max_len = 1024, sql_mode 
 """
 
 
-@dataclass(frozen=True)
-class Address:
-    """The database's address, our login, and the seconds that a session waits for a row lock.
-
-    Without `lock_wait`, the server's setting applies.
-    """
-
-    host: str
-    port: int
-    user: str
-    password: str = field(repr=False)
-    database: str
-    ssl: SSLContext | None = None
-    lock_wait: int | None = None
-
-    @classmethod
-    def parse(cls, url: str, lock_wait: int | None = None) -> Self:
-        """Parse the URL as `chalicelib.database.mysql` does. Raises SettingsError."""
-        arguments = {"ssl": None} | connection_arguments(url) | {"lock_wait": lock_wait}
-        return cls(*(arguments[part.name] for part in fields(cls)))
-
-    @property
-    def session(self) -> str:
-        """The statement that prepares a session."""
-        limit = f", innodb_lock_wait_timeout = {self.lock_wait}" if self.lock_wait else ""
-        return SESSION + limit
-
-
 class Connection(pymysql.connections.Connection):
     """A session: its default database, and whether a statement may have changed the session.
 
-    `expired` means that the timeout of the current call has passed.
+    `expired` means that the timeout of the current call has passed. `lock_wait` is the time in
+    seconds that a statement waits for a row lock; without it, the server's setting applies.
     """
 
     _sock: socket.socket | None
     _read_timeout: float | None
 
-    def __init__(self, address: Address, database: str, read_timeout: float | None = None) -> None:
+    def __init__(
+        self,
+        address: Address,
+        database: str,
+        read_timeout: float | None = None,
+        lock_wait: int | None = None,
+    ) -> None:
         self.database = database
         self.spoiled = False
         self.expired = False
         self.used = time.monotonic()
+        limit = f", innodb_lock_wait_timeout = {lock_wait}" if lock_wait else ""
         super().__init__(
-            host=address.host,
-            port=address.port,
-            user=address.user,
-            password=address.password,
-            database=database,
+            **{**address.login, "database": database},
             charset="utf8mb4",
             conv=CONVERSIONS,
             autocommit=None,  # SESSION sets it
-            init_command=address.session,
+            init_command=SESSION + limit,
             # Otherwise an UPDATE would count the changed rows, not the matched ones.
             client_flag=CLIENT.FOUND_ROWS,
             connect_timeout=CONNECT_TIMEOUT,
             read_timeout=CONNECT_TIMEOUT,
-            ssl=address.ssl,
-            ssl_disabled=address.ssl is None,
         )
         # Limits the login to a hanging server, but not the time of statements.
         self._read_timeout = read_timeout
@@ -121,6 +95,10 @@ class Connection(pymysql.connections.Connection):
             self.select_db(database)
             self.database = database
 
+    def forget_results(self) -> None:
+        """Hide the generated ids, counts and warnings of earlier statements from the next one."""
+        self.query(FORGET)
+
     def abort(self) -> None:
         """Close the socket, from any thread: a waiting statement ends with a lost connection."""
         if sock := self._sock:
@@ -136,8 +114,9 @@ class Connection(pymysql.connections.Connection):
 class Pool:
     """The idle connections, at most `size`. The caller limits the number of connections in use."""
 
-    def __init__(self, address: Address, size: int) -> None:
+    def __init__(self, address: Address, size: int, lock_wait: int | None = None) -> None:
         self.address = address
+        self._lock_wait = lock_wait
         self._size = size
         self._idle: list[Connection] = []
         self._in_use: set[Connection] = set()
@@ -164,7 +143,7 @@ class Pool:
     def take(self, database: str | None) -> Connection:
         """Return a connection with the default database `database`, or the URL's."""
         database = database or self.address.database
-        connection = self._pop() or Connection(self.address, database)
+        connection = self._pop() or Connection(self.address, database, lock_wait=self._lock_wait)
         self._in_use.add(connection)
         # Checked after it was added, so that either this check or `close` closes it.
         if self._closed:

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 import pymysql
 from pymysql.constants import ER
 
-from chalicelib.database import DatabaseUnavailable, error_for
-from local.data_api.errors import (
+from .errors import (
     DataApiError,
     DatabaseErrorException,
     DatabaseUnavailableException,
 )
+from .mysql_errors import DatabaseUnavailable, error_for
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def from_database(error: pymysql.Error) -> DataApiError:
     entry 'x' for key 'y'; Error code: 1062; SQLState: 23000`.
     """
     match error.args:
-        case (int() as code, str() as message) if not _is_connection_lost(code):
+        case (int() as code, str() as message) if not is_connection_lost(code):
             return DatabaseErrorException(message, code, error.sqlstate or "HY000")
         case _:  # PyMySQL's own errors have no number, and mean a broken connection
             # The response has no message.
@@ -68,7 +68,8 @@ def from_database(error: pymysql.Error) -> DataApiError:
             return DatabaseUnavailableException("The database is not available")
 
 
-def _is_connection_lost(code: int) -> bool:
+def is_connection_lost(code: int) -> bool:
+    """Return whether an error means that the database is not connected."""
     # 0 is PyMySQL's code for a connection that it has closed.
     return code == 0 or code in CLIENT_ERRORS or type(error_for(code)) is DatabaseUnavailable
 

@@ -19,7 +19,7 @@ from typing import Any
 import marshmallow
 from marshmallow import Schema, fields, validate, validates_schema
 
-from local.data_api.errors import (
+from .errors import (
     DataApiError,
     DatabaseErrorException,
     StatementTimeoutException,

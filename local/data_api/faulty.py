@@ -20,12 +20,12 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from local.data_api.access import Access
-from local.data_api.errors import BadRequestException, DataApiError
-from local.data_api.faults import ANSWERS, OTHERS, FaultsError, Planned, read
-from local.data_api.server import Endpoint, create_app, error_response
-from local.data_api.service import Service
-from local.data_api.transactions import ABORTED, EXPIRED
+from .access import Access
+from .errors import BadRequestException, DataApiError
+from .faults import ANSWERS, OTHERS, FaultsError, Planned, read
+from .server import Endpoint, create_app, error_response
+from .service import Service
+from .transactions import ABORTED, EXPIRED
 
 PIECES = 20
 """Number of pieces in which a slow response is sent."""

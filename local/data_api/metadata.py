@@ -10,21 +10,21 @@ from typing import Any
 
 from pymysql.constants import FIELD_TYPE, FLAG
 
-from local.data_api.columns import (
+from .columns import (
     BINARY_CHARSET,
     INTEGER_TYPES,
     REAL_TYPES,
     STRING_TYPES,
     Column,
     is_boolean,
-    is_json,
 )
-from local.data_api.errors import UnsupportedResultException
+from .errors import UnsupportedResultException
 
 # The connection's character set, utf8mb4, uses up to four bytes per character.
 BYTES_PER_CHARACTER = 4
 LARGEST_PRECISION = 2**31 - 1
 
+TEXTS = STRING_TYPES | {FIELD_TYPE.JSON}
 NUMBERS = INTEGER_TYPES | REAL_TYPES | {FIELD_TYPE.NEWDECIMAL}
 # MySQL type: its name, and its java.sql.Types code.
 _TYPES = {
@@ -45,8 +45,8 @@ _TYPES = {
     FIELD_TYPE.YEAR: ("YEAR", 91),
     FIELD_TYPE.ENUM: ("ENUM", 1),
     FIELD_TYPE.SET: ("SET", 1),
+    FIELD_TYPE.JSON: ("JSON", -1),
 }
-_JSON = ("JSON", -1)
 _TEXTS = {FIELD_TYPE.STRING: ("CHAR", 1), FIELD_TYPE.VAR_STRING: ("VARCHAR", 12)}
 _BINARIES = {FIELD_TYPE.STRING: ("BINARY", -2), FIELD_TYPE.VAR_STRING: ("VARBINARY", -3)}
 # The maximum length, in characters or bytes, of each size of TEXT and BLOB.
@@ -71,7 +71,7 @@ def describe(column: Column) -> dict[str, Any]:
     return {
         "arrayBaseColumnType": 0,
         "isAutoIncrement": bool(column.flags & FLAG.AUTO_INCREMENT),
-        "isCaseSensitive": column.type_code in STRING_TYPES and bool(column.flags & FLAG.BINARY),
+        "isCaseSensitive": column.type_code in TEXTS and bool(column.flags & FLAG.BINARY),
         "isCurrency": False,
         "isSigned": number and not unsigned,
         "label": column.name,
@@ -91,8 +91,6 @@ def type_of(column: Column) -> tuple[str, int]:
 
     Raises UnsupportedResultException for a type that the Data API does not support.
     """
-    if is_json(column):
-        return _JSON
     if column.flags & (FLAG.ENUM | FLAG.SET):
         return _TYPES[FIELD_TYPE.ENUM if column.flags & FLAG.ENUM else FIELD_TYPE.SET]
     if is_boolean(column):

@@ -14,8 +14,8 @@ from uuid import UUID
 
 from pymysql.converters import escape_bool, escape_float, escape_int, escape_None, escape_string
 
-from local.data_api.errors import BadRequestException
-from local.data_api.requests import refuse_constant
+from .errors import BadRequestException, DatabaseErrorException, ValidationException
+from .requests import refuse_constant
 
 LARGEST_LONG = 2**63 - 1
 # The maximum number of digits of MySQL's DECIMAL is 65.
@@ -32,7 +32,8 @@ class Temporal(NamedTuple):
 def read(parameters: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the values of a call's parameters by name, as PyMySQL expects them.
 
-    Raises BadRequestException for an invalid value or typeHint.
+    Raises BadRequestException for an invalid value or typeHint; DatabaseErrorException for a value
+    that does not have the format of its typeHint; ValidationException for an array.
     """
     return {
         _name(parameter): _value(parameter)
@@ -57,7 +58,7 @@ def _value(parameter: dict[str, Any]) -> Any:
         return _KINDS[kind](value)
     if not (isinstance(hint, str) and hint in _HINTS and kind == "stringValue"):
         raise BadRequestException(f"Parameter {parameter['name']}: typeHint does not fit its value")
-    return _hinted(parameter["name"], hint, _string(value))
+    return _hinted(hint, _string(value))
 
 
 def _single(parameter: dict[str, Any]) -> tuple[str, Any]:
@@ -72,11 +73,14 @@ def _single(parameter: dict[str, Any]) -> tuple[str, Any]:
     return values[0]
 
 
-def _hinted(name: str, hint: str, text: str) -> Any:
+def _hinted(hint: str, text: str) -> Any:
     try:
         return _HINTS[hint](text)
     except (ValueError, InvalidOperation, RecursionError) as error:
-        raise BadRequestException(f"Parameter {name}: value is not a {hint}") from error
+        kind = "TimeStamp" if hint == "TIMESTAMP" else hint.capitalize()
+        raise DatabaseErrorException(
+            f"Parse Error for {kind}: input contains invalid characters"
+        ) from error
 
 
 def _boolean(value: Any) -> bool:
@@ -118,7 +122,7 @@ def _blob(value: Any) -> bytes:
 
 
 def _array(_: Any) -> None:
-    raise BadRequestException("Array parameters are not supported.")
+    raise ValidationException("Array parameters are not supported.")
 
 
 def _temporal(type_: str, pattern: str) -> Callable[[str], Temporal]:

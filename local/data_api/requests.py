@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from local.data_api.errors import BadRequestException, ValidationException
+from .errors import BadRequestException, ValidationException
 
 MAX_SQL_CHARACTERS = 65_536
 

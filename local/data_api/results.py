@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
+from pymysql.constants import FIELD_TYPE
 from pymysql.cursors import SSCursor
 
-from local.data_api.columns import Column
-from local.data_api.errors import BadRequestException, UnsupportedResultException
-from local.data_api.metadata import describe, type_of
-from local.data_api.values import AS_THEY_ARE, NULL, Field, Returns, to_field
+from .columns import Column, is_mariadb_json
+from .errors import BadRequestException, UnsupportedResultException
+from .metadata import describe, type_of
+from .values import AS_THEY_ARE, NULL, Field, Returns, to_field
 
 # Bytes. The first two limit the data from the database, the last one limits the JSON.
 RESPONSE_LIMIT = 1024 * 1024
@@ -76,6 +77,10 @@ def read(cursor: SSCursor, shape: Shape, row_limit: int | None = None) -> dict[s
 def _columns(cursor: SSCursor) -> list[Column]:
     # The cursor's public description omits the flags and the character set.
     fields: list[Column] = cursor._result.fields  # type: ignore[attr-defined]  # noqa: SLF001
+    server: str = cursor.connection.get_server_info()  # type: ignore[no-untyped-call]
+    if "MariaDB" in server:
+        for column in filter(is_mariadb_json, fields):
+            column.type_code = FIELD_TYPE.JSON
     return fields
 
 

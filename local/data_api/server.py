@@ -18,15 +18,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from local.data_api.access import EVERYONE, Access
-from local.data_api.errors import (
+from .access import EVERYONE, Access
+from .errors import (
     BadRequestException,
     DataApiError,
     InternalServerErrorException,
     UnknownOperationException,
 )
-from local.data_api.requests import Fields, parse
-from local.data_api.service import Service
+from .requests import Fields, parse
+from .service import Service
 
 logger = logging.getLogger(__name__)
 

@@ -15,14 +15,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from local.data_api import parameters, statements
-from local.data_api.connections import Address, Connection, Pool
-from local.data_api.database_errors import database_errors
-from local.data_api.errors import StatementTimeoutException
-from local.data_api.requests import Fields
-from local.data_api.results import Shape
-from local.data_api.timeouts import Attempt
-from local.data_api.transactions import ABORTED, ENDED, Transaction, Transactions
+from . import parameters, statements
+from .address import Address
+from .connections import Connection, Pool
+from .database_errors import database_errors
+from .errors import StatementTimeoutException
+from .requests import Fields
+from .results import Shape
+from .threads import Threads
+from .timeouts import Attempt
+from .transactions import ABORTED, ENDED, Transaction, Transactions
 
 STATEMENTS = 32
 TRANSACTIONS = 64
@@ -38,13 +40,15 @@ Future = asyncio.Future[Response]
 class Limits:
     """Timeouts in seconds, and the maximum size of a row in bytes.
 
-    The defaults are AWS's. AWS documents a limit of 64 KB per row, but returns larger rows.
+    The defaults are AWS's. Without `lock_wait`, the time that a statement waits for a row lock, the
+    server's setting applies. AWS documents a limit of 64 KB per row, but returns larger rows.
     """
 
     statement: float = 45
     transaction_idle: float = 180
     transaction_total: float = 86_400
     row: int | None = None
+    lock_wait: int | None = None
 
 
 class Service:
@@ -53,13 +57,17 @@ class Service:
     def __init__(self, address: Address, limits: Limits) -> None:
         self._address = address
         self._limits = limits
-        self._pool = Pool(address, STATEMENTS)
+        self._pool = Pool(address, STATEMENTS, limits.lock_wait)
         self._transactions = Transactions(
             self._pool, TRANSACTIONS, limits.transaction_idle, limits.transaction_total
         )
         self._slots = asyncio.Semaphore(STATEMENTS)
-        self._threads = ThreadPoolExecutor(STATEMENTS + TRANSACTIONS, "call")
+        self._threads = Threads("call")
         self._killers = ThreadPoolExecutor(KILLERS, "killer")
+
+    def log_in(self) -> None:
+        """Open the first connection. Raises pymysql.Error if the login fails."""
+        self._pool.give_back(self._pool.take(None))
 
     async def execute_statement(self, fields: Fields) -> Response:
         """Run one statement, in a transaction or alone."""
@@ -90,6 +98,7 @@ class Service:
             with database_errors():
                 transaction.connection = self._pool.take(transaction.database)
                 with attempt.on(transaction.connection):
+                    transaction.connection.forget_results()
                     transaction.connection.begin()
             return {"transactionId": transaction.id}
 
@@ -128,7 +137,7 @@ class Service:
             after = partial(self._after_call, transaction)
             return await self._in_time(on_it, after, keep_running=keep_running)
         await self._slots.acquire()
-        alone = partial(self._alone, fields.get("database"), work)
+        alone = partial(self._alone, fields, work)
         return await self._in_time(alone, self._after_slot, keep_running=keep_running)
 
     async def _end(
@@ -152,20 +161,22 @@ class Service:
         keep_running: bool = False,
     ) -> Response:
         """Run `work` in a thread, and `after` when it ends, even after the timeout."""
-        loop = asyncio.get_running_loop()
         attempt = Attempt(self._pool)
-        future = loop.run_in_executor(self._threads, work, attempt)
+        future = self._threads.run(partial(work, attempt))
         future.add_done_callback(after)
         done, _ = await asyncio.wait((future,), timeout=self._limits.statement)
         if done:
             return future.result()
         if not keep_running:
+            loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._killers, attempt.expire)
             await asyncio.wait((future,), timeout=KILL_GRACE)
         raise StatementTimeoutException(attempt.connection_id)
 
-    def _alone(self, database: str | None, work: Work, attempt: Attempt) -> Response:
-        with self._pool.connection(database) as connection, attempt.on(connection):
+    def _alone(self, fields: Fields, work: Work, attempt: Attempt) -> Response:
+        with self._pool.connection(fields.get("database")) as connection, attempt.on(connection):
+            if statements.reads_results(fields["sql"]):  # of another client's call
+                connection.forget_results()
             return work(connection)
 
     def _after_slot(self, future: Future) -> None:

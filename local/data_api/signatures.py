@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
-from local.data_api.errors import (
+from .errors import (
     IncompleteSignatureException,
     InvalidSignatureException,
     MissingAuthenticationTokenException,

@@ -9,23 +9,28 @@ from typing import Any
 import pymysql
 from pymysql.cursors import SSCursor
 
-from chalicelib.database.parameters import TOKEN, to_pyformat
-from local.data_api import results
-from local.data_api.connections import Connection
-from local.data_api.database_errors import name_table
-from local.data_api.errors import (
+from . import results
+from .connections import Connection
+from .database_errors import name_table
+from .errors import (
     BadRequestException,
     StatementTimeoutException,
     UnsupportedResultException,
     ValidationException,
 )
-from local.data_api.values import integer
+from .placeholders import TOKEN, to_pyformat
+from .values import integer
 
 # Statements that don't change their session, if they set no variable and take no lock.
 _KEEPS_SESSION = re.compile(
     r"[\s(]*(SELECT|WITH|INSERT|UPDATE|DELETE|REPLACE|SHOW|EXPLAIN|DESC|DESCRIBE|VALUES)\b"
     r"(?!.*(@|\bGET_LOCK\b))",
     re.IGNORECASE | re.DOTALL,
+)
+
+# The names that can read the results of the session's earlier statements.
+_READS_RESULTS = re.compile(
+    r"@|\b(LAST_INSERT_ID|ROW_COUNT|FOUND_ROWS|WARNINGS|ERRORS|DIAGNOSTICS|CALL)\b", re.IGNORECASE
 )
 
 Response = dict[str, Any]
@@ -36,6 +41,12 @@ def check(sql: str) -> None:
     """Raise ValidationException if `sql` contains more than one statement."""
     if ";" in sql and ";" in _without_literals(sql).rstrip("; \t\r\n"):
         raise ValidationException("Multistatements aren't supported")
+
+
+@lru_cache(maxsize=256)
+def reads_results(sql: str) -> bool:
+    """Return whether `sql` may read the ids, counts or warnings of an earlier statement."""
+    return _may_hide_code(sql) or _READS_RESULTS.search(_without_literals(sql)) is not None
 
 
 def execute(
@@ -136,8 +147,12 @@ def _generated(cursor: SSCursor) -> list[dict[str, Any]]:
 
 @lru_cache(maxsize=256)
 def _keeps_session(sql: str) -> bool:
-    executable_comment = "/*!" in sql or "/*M!" in sql
-    return not executable_comment and _KEEPS_SESSION.match(_without_literals(sql)) is not None
+    return not _may_hide_code(sql) and _KEEPS_SESSION.match(_without_literals(sql)) is not None
+
+
+def _may_hide_code(sql: str) -> bool:
+    """Return whether `sql` contains an executable comment."""
+    return "/*!" in sql or "/*M!" in sql
 
 
 def _without_literals(sql: str) -> str:

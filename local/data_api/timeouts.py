@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pymysql
 
-from local.data_api.connections import Connection, Pool
-from local.data_api.errors import StatementTimeoutException
+from .connections import Connection, Pool
+from .errors import StatementTimeoutException
 
 logger = logging.getLogger(__name__)
 

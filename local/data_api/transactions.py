@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from pymysql.constants import ER
 
-from local.data_api.connections import Connection, Pool
-from local.data_api.errors import (
+from .connections import Connection, Pool
+from .errors import (
     BadRequestException,
     DatabaseErrorException,
     TransactionNotFoundException,

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from pymysql.constants import FIELD_TYPE
 
-from local.data_api.columns import (
+from .columns import (
     BINARY_CHARSET,
     INTEGER_TYPES,
     REAL_TYPES,
@@ -28,7 +28,7 @@ from local.data_api.columns import (
     Column,
     is_boolean,
 )
-from local.data_api.parameters import LARGEST_LONG
+from .parameters import LARGEST_LONG
 
 Field = dict[str, Any]
 

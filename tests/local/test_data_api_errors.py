@@ -14,7 +14,8 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from local import engines
 from local.data_api import errors, statements
-from local.data_api.connections import Address, Connection
+from local.data_api.address import Address
+from local.data_api.connections import Connection
 from local.data_api.results import Shape
 from local.data_api.server import error_response
 from local.data_api.service import Limits

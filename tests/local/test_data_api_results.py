@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from local.data_api import results, statements
-from local.data_api.connections import Address, Connection
+from local.data_api.address import Address
+from local.data_api.connections import Connection
 from local.data_api.errors import UnsupportedResultException
 from local.database_server import DatabaseServer
 from tests.local.data_api import DataApi, connect, numbers, parameter, serving
@@ -196,6 +197,22 @@ def test_rejected_result_is_not_read_on_deletion(
     del connection
     gc.collect()
     assert unraisable == []
+
+
+@pytest.mark.parametrize(
+    ("server", "type_name"), [("5.5.5-10.11.14-MariaDB", "JSON"), ("8.0.40", "LONGTEXT")]
+)
+def test_text_with_a_binary_collation_is_json_only_on_mariadb(
+    database_server: DatabaseServer, server: str, type_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MySQL has a type for JSON, so there a text is a text."""
+    connection = Connection(Address.parse(database_server.url), "customers")
+    connection.query("CREATE TEMPORARY TABLE texts (a LONGTEXT COLLATE utf8mb4_bin)")
+    monkeypatch.setattr(connection, "server_version", server)
+    shape = results.Shape(metadata=True)
+    response = statements.execute(connection, "SELECT a FROM texts", {}, shape)
+    assert [column["typeName"] for column in response["columnMetadata"]] == [type_name]
+    connection.discard()
 
 
 def test_response_limit_covers_all_rows(api: DataApi) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -72,11 +73,11 @@ def test_invalid_url_is_reported_in_one_line(url: str) -> None:
     assert "hidden" not in told.stderr
 
 
-def test_port_in_use_is_reported_in_one_line() -> None:
+def test_port_in_use_is_reported_in_one_line(database_server: DatabaseServer) -> None:
     """A port in use ends the program with one line that names the port."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        told = run("--port", str(port), url="mysql://user:hidden@127.0.0.1/customers")
+        told = run("--port", str(port), url=database_server.url)
     assert told.returncode == 2
     assert f"data-api: can't listen on 127.0.0.1:{port}: Address already in use\n" == told.stderr
 
@@ -92,10 +93,43 @@ def test_invalid_timeout_is_rejected(seconds: str) -> None:
     assert told.stderr.endswith(reason)
 
 
+@pytest.mark.parametrize(
+    ("replaced", "by", "reason"),
+    [
+        (r"(?<=customers:)[^@]+", "hidden", "Access denied"),
+        (r"customers$", "nowhere", "Access denied"),
+        (r"$", "?tls=verified", "SSL"),
+        (r"$", "?tls=hidden", "options tls"),
+        (r"$", "?tls_ca=hidden", "tls_ca has no certificates"),
+        (r"$", "?auth=iam", "auth=iam is not supported"),
+    ],
+)
+def test_failed_login_ends_the_start_in_one_line(
+    database_server: DatabaseServer, replaced: str, by: str, reason: str
+) -> None:
+    """The server logs in once, and so reports a wrong password before any client calls it."""
+    told = run("--port", "0", url=re.sub(replaced, by, database_server.url))
+    assert (told.returncode, told.stdout, told.stderr.count("\n")) == (2, "", 1)
+    assert told.stderr.startswith("data-api: ")
+    assert reason in told.stderr
+    assert "hidden" not in told.stderr
+
+
+def test_server_connects_to_another_host_as_the_options_say(
+    database_server: DatabaseServer, tmp_path: Path
+) -> None:
+    """127.1 is a loopback address, but not one of the names of this machine."""
+    elsewhere = database_server.url.replace("127.0.0.1", "127.1")
+    with serving(f"{elsewhere}?tls=off", tmp_path) as (url, server):
+        assert DataApi(url).value("SELECT 1", database="customers") == {"longValue": 1}
+        assert f"at 127.1:{database_server.port}" in server.log.read_text()
+
+
 def test_server_starts_without_its_database(private: DatabaseServer, tmp_path: Path) -> None:
     """Without a database, calls return DatabaseUnavailableException, 504; later they succeed."""
     private.stop()
-    with serving(private.url, tmp_path) as (url, _):
+    with serving(private.url, tmp_path) as (url, server):
+        assert "calls fail until the database responds" in server.log.read_text()
         api = DataApi(url)
         for call in (lambda: api.execute("SELECT 1"), api.begin):
             with pytest.raises(api.errors.DatabaseUnavailableException) as caught:

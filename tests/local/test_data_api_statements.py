@@ -310,3 +310,43 @@ def test_sessions_have_auroras_defaults(api: DataApi) -> None:
         *["ERROR_FOR_DIVISION_BY_ZERO", "NO_ENGINE_SUBSTITUTION"],
     }
     assert set(modes["stringValue"].split(",")) == mysql8 | {*engines.selected().sql_modes}
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT CAST('1' AS JSON)",
+        "SELECT UUID_TO_BIN(UUID())",
+        "VALUES ROW(1)",
+        "TABLE pets",
+        "SELECT * FROM pets, LATERAL (SELECT pets.id) AS same",
+        "INSERT INTO pets (name) VALUES ('Rex') AS new ON DUPLICATE KEY UPDATE name = new.name",
+    ],
+)
+def test_documented_difference_of_mariadb_exists(api: DataApi, sql: str) -> None:
+    """MySQL accepts the statement, as Aurora does; MariaDB rejects it."""
+    is_mariadb = "MariaDB" in api.value("SELECT VERSION()")["stringValue"]
+    assert accepts(api, sql) != is_mariadb
+
+
+def accepts(api: DataApi, sql: str) -> bool:
+    try:
+        api.execute(sql)
+    except api.errors.DatabaseErrorException:
+        return False
+    return True
+
+
+def test_documented_differences_of_literals_exist(api: DataApi) -> None:
+    """The list of differences says what would be different with bind parameters."""
+    with pytest.raises(api.errors.DatabaseErrorException, match="Error code: 1064"):
+        api.execute("SELECT 1 FROM pets LIMIT :n", [parameter("n", stringValue="1")])
+    found = api.execute("SHOW TABLES LIKE :p", [parameter("p", stringValue="pets")])
+    assert found["records"] == [[{"stringValue": "pets"}]]
+    api.execute("INSERT INTO pets (name, age) VALUES ('a', 2), ('b', 1)")
+    ages = api.execute("SELECT age FROM pets ORDER BY :n", [parameter("n", longValue=1)])
+    assert ages["records"] == [[{"longValue": 1}], [{"longValue": 2}]]
+
+
+def test_documented_precision_of_float_exists(api: DataApi) -> None:
+    assert api.value("SELECT CAST(16777217 AS FLOAT)") == {"doubleValue": 16777200.0}

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.data_api.connections import Address, Pool
+from local.data_api.address import Address
+from local.data_api.connections import Pool
 from local.data_api.errors import TransactionNotFoundException
 from local.data_api.transactions import ENDED, EXPIRED, REMEMBERED, Transactions
 from local.database_server import DatabaseServer

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from local import engines
 from tests.local.data_api import DataApi, connect, parameter
@@ -172,8 +173,10 @@ def test_hinted_value_is_typed(api: DataApi) -> None:
     ],
 )
 def test_value_not_matching_its_hint_is_rejected(api: DataApi, hint: str, text: str) -> None:
-    """A string that does not match its typeHint is rejected."""
-    with pytest.raises(api.errors.BadRequestException, match=f"not a {hint}"):
+    """A string that does not match its typeHint is rejected, with AWS's text."""
+    kind = {"TIMESTAMP": "TimeStamp"}.get(hint, hint.capitalize())
+    told = rf"Parse Error for {kind}: input contains invalid characters$"
+    with pytest.raises(api.errors.DatabaseErrorException, match=told):
         api.value("SELECT :v", [parameter("v", hint, stringValue=text)])
 
 
@@ -185,10 +188,14 @@ def test_hinted_null_is_null(api: DataApi) -> None:
 
 
 def test_array_parameter_is_rejected(api: DataApi) -> None:
-    """An array parameter is an error."""
+    """An array parameter is a ValidationException, which AWS's model does not contain."""
     array = parameter("v", arrayValue={"longValues": [1]})
-    with pytest.raises(api.errors.BadRequestException, match="Array parameters"):
+    with pytest.raises(ClientError) as caught:
         api.execute("SELECT :v", [array])
+    assert caught.value.response["Error"] == {
+        "Code": "ValidationException",
+        "Message": "Array parameters are not supported.",
+    }
 
 
 def test_non_finite_double_is_rejected(api: DataApi) -> None:
@@ -253,8 +260,7 @@ METADATA: dict[str, tuple[str | None, int, int, int, bool]] = {
     "TEXT": (None, -1, 65535, 0, False),
     "MEDIUMTEXT": (None, -1, 16777215, 0, False),
     "LONGTEXT": (None, -1, 2**30 - 1, 0, False),
-    # MariaDB's is a LONGTEXT
-    "JSON": (None, -1, {"mariadb": 2**30 - 1, "mysql": 2**31 - 1}[ENGINE.name], 0, False),
+    "JSON": (None, -1, 2**31 - 1, 0, False),
     "ENUM('new','old')": ("ENUM", 1, 3, 0, False),
     "SET('a','b','c')": ("SET", 1, 5, 0, False),
     "BINARY(4)": ("BINARY", -2, 4, 0, False),

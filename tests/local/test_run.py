@@ -16,17 +16,22 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import pymysql
 import pytest
 import requests
+from pymysql.cursors import Cursor
 
 from app import SCOPES
+from chalicelib.database.mysql import connection_arguments
 from chalicelib.settings import LOCAL_AUDIENCE, TokenSettings
 from chalicelib.tokens.authorizer import Verifier
 from local import engines
 from local.database_server import DatabaseServer
 from local.issuer import Issuer
 from local.processes import PROJECT, answers, free_port
+from local.stack import SAMPLE_SIZE
 from tests.local.run import Run
 from tests.local.support import disk, eventually, is_alive, processes
 
@@ -260,22 +265,40 @@ def test_missing_engine_is_explained(tmp_path: Path, engine: str, said: str) -> 
     assert run.finish() == (1, f"error: {said}\n")
 
 
+def tables(cursor: Cursor) -> set[tuple[Any, ...]]:
+    cursor.execute("SELECT table_schema, table_name FROM information_schema.tables")
+    return set(cursor.fetchall())
+
+
+def test_database_url_names_the_only_database_that_is_changed(
+    tmp_path: Path, database_server: DatabaseServer
+) -> None:
+    """The name is one that `make run` has nowhere else, and the Data API server passes on."""
+    name = "customers_shop"
+    with pymysql.connect(**connection_arguments(database_server.url)) as session:
+        cursor = session.cursor()
+        cursor.execute(f"CREATE DATABASE {name}")
+        before = tables(cursor)
+        url = database_server.url.removesuffix("customers") + name
+        with Run(tmp_path, "run", environment={"DATABASE_URL": url}) as service:
+            said = service.read_until("is running at")
+        after = tables(cursor)
+        cursor.execute(f"SELECT COUNT(*) FROM {name}.customers")
+        customers = cursor.fetchall()
+        cursor.execute(f"DROP DATABASE {name}")
+
+    address = f"mysql://customers@127.0.0.1:{database_server.port}/{name}"
+    assert said.startswith(f"  database   {address}, of DATABASE_URL\n")
+    assert customers == ((SAMPLE_SIZE,),)
+    made = {"customers", "schema_lock", "schema_migrations"}
+    assert after == before | {(name, table) for table in made}
+
+
 @pytest.mark.parametrize("command", ["run", "reset"])
 def test_unknown_engine_is_rejected(tmp_path: Path, command: str) -> None:
     run = Run(tmp_path, command, environment={"ENGINE": "postgres"})
 
     assert run.finish() == (1, "error: ENGINE must be mariadb or mysql, and is 'postgres'\n")
-
-
-def test_database_url_selects_another_database(
-    tmp_path: Path, database_server: DatabaseServer
-) -> None:
-    with Run(tmp_path, "run", environment={"DATABASE_URL": database_server.url}) as service:
-        said = service.read_until("DATABASE_URL")
-        port = database_server.port
-        assert (
-            said == f"  database   mysql://customers@127.0.0.1:{port}/customers, of DATABASE_URL\n"
-        )
 
 
 def test_login_failure_of_another_database_is_explained(
@@ -314,7 +337,10 @@ def test_invalid_database_url_is_explained(tmp_path: Path) -> None:
 
     form = "mysql://user:password@host:port/database"
     assert code == 1
-    assert errors == f"error: DATABASE_URL is wrong: A database's address is of the form {form}.\n"
+    assert errors.startswith(
+        f"error: DATABASE_URL is wrong: A database's address is of the form {form}. "
+    )
+    assert errors.count("\n") == 1
 
 
 def test_reset_empties_the_database(tmp_path: Path) -> None:

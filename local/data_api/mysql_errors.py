@@ -1,0 +1,1 @@
+../../chalicelib/database/errors.py
