@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pymysql
 import uvicorn
+from pymysql.constants import CR
 
 from .access import Access, AccessError
 from .address import Address, AddressError
@@ -177,7 +178,8 @@ def _log_in(service: Service, address: Address) -> None:
         service.log_in()
     except pymysql.Error as error:
         reason = f"can't log in to {address!r}: {error.args[-1]}"
-        if isinstance(error.__context__, ssl.SSLError):
+        is_without_tls = error.args[0] == CR.CR_SSL_CONNECTION_ERROR  # the server has none
+        if is_without_tls or isinstance(error.__context__, ssl.SSLError):
             reason += "; the option tls of the URL selects TLS: see --help"
         elif is_connection_lost(error.args[0]):
             print(f"data-api: {reason}; calls fail until the database responds", file=sys.stderr)
