@@ -42,7 +42,7 @@ class Connection(pymysql.connections.Connection):
     """A session: its default database, and whether a statement may have changed the session.
 
     `expired` means that the timeout of the current call has passed. `lock_wait` is the time in
-    seconds that a statement waits for a row lock; without it, the server's setting applies.
+    seconds that a statement waits for a row lock; by default, the server's setting applies.
     """
 
     _sock: socket.socket | None
