@@ -46,7 +46,8 @@ class Regex(NamedTuple):
 def sources(root: Path = PROJECT) -> Iterator[Path]:
     for name in RUNTIME:
         path = root / name
-        yield from [path] if path.suffix else sorted(path.rglob("*.py"))
+        found = [path] if path.suffix else sorted(path.rglob("*.py"))
+        yield from (file for file in found if not file.is_symlink())
 
 
 def regexes(root: Path = PROJECT) -> Iterator[Regex]:
