@@ -36,10 +36,15 @@ JSON = "application/json"
 
 
 class Pool:
-    """The most recently created customers in their last known version, shared by all clients."""
+    """The most recently created customers in their last known version, shared by all clients.
+
+    A customer never returns: a late response may still show it after a client deleted it, and the
+    API would take that client's second delete for a retry of the first.
+    """
 
     def __init__(self) -> None:
         self._customers: dict[str, Seen] = {}
+        self._left: set[str] = set()
         self._lock = threading.Lock()
 
     def learn(self, seen: Seen) -> None:
@@ -47,18 +52,24 @@ class Pool:
 
         Removes deleted customers, and the oldest one if there are too many.
         """
+        if seen.deleted:
+            self.forget(seen.id)
+            return
         with self._lock:
             known = self._customers.get(seen.id)
-            if seen.deleted:
-                self._customers.pop(seen.id, None)
-            elif seen.version > (known.version if known else 0) and (known or seen.version == 1):
+            is_new = known is None and seen.version == 1 and seen.id not in self._left
+            if is_new or (known and seen.version > known.version):
                 self._customers[seen.id] = seen
             if len(self._customers) > POOL:
-                del self._customers[next(iter(self._customers))]
+                self._remove(next(iter(self._customers)))
 
     def forget(self, customer: str) -> None:
         with self._lock:
-            self._customers.pop(customer, None)
+            self._remove(customer)
+
+    def _remove(self, customer: str) -> None:
+        self._customers.pop(customer, None)
+        self._left.add(customer)
 
     def one(self, rng: Random) -> Seen | None:
         with self._lock:
