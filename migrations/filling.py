@@ -13,6 +13,7 @@ A batch is small enough for the limits of the RDS Data API: 1 MiB and 45 s per c
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import NamedTuple, cast
 
 from tqdm import tqdm
@@ -78,7 +79,8 @@ def run(
     Completes the pass of an earlier run first. The last pass always begins in this run: once no
     code is running that leaves the columns empty, no row is left after it.
     """
-    runner = _Runner(database, name, fill, report, after_batch)
+    # cached, so that the last pass does not repeat the messages of the first one
+    runner = _Runner(database, name, fill, cache(report), after_batch)
     earlier = runner.load() or runner.begin(None)
     if earlier.after_id is not None:
         runner.complete(earlier)
