@@ -37,12 +37,13 @@ from local.processes import LocalError
 MAX_RATIO = 1.3
 # A third of the customers have the same company, for a search with many matches.
 WIDESPREAD = (
-    "UPDATE customers SET company_name = 'Widespread Ltd'"
+    "UPDATE customers SET company_name = 'Widespread Ltd', company_name_key = 'widespread ltd'"
     " WHERE CONV(HEX(RIGHT(id, 4)), 16, 10) % 3 = 0"
 )
 MATCHES = (
-    "SELECT COUNT(*) AS matches FROM customers WHERE state = 'live' AND (name LIKE :q"
-    " OR family_name LIKE :q OR company_name LIKE :q OR email_key LIKE LOWER(:q))"
+    "SELECT COUNT(*) AS matches FROM customers WHERE state = 'live'"
+    " AND (name_key LIKE :q OR family_name_key LIKE :q OR company_name_key LIKE :q"
+    " OR email_key LIKE :q)"
 )
 PREFIXES = ("smith", "an", "mar", "ma", "wide", "xyzzy")
 

@@ -72,6 +72,11 @@ def migrate(run: Run) -> None:
     databases.migrate(run.session, run.outputs("database"), run.say)
 
 
+def finish(run: Run) -> None:
+    """Complete the data steps of the migrations, after the previous code has ended."""
+    databases.finish(run.outputs("database"), run.say)
+
+
 def package(run: Run) -> None:
     """Build the package."""
     out = _packaged(run)

@@ -78,7 +78,15 @@ def migrate(session: Any, outputs: Mapping[str, str], say: Say) -> None:
     master = _database(outputs, "MasterSecretArn")
     resume(master, say)
     create_users(master, outputs["DatabaseName"], {application: ROWS, migrator: SCHEMA}, say)
-    apply_migrations(lambda: _database(outputs, "MigrationsSecretArn"), say)
+    apply_migrations(lambda: _database(outputs, "MigrationsSecretArn"), say, finish=False)
+
+
+def finish(outputs: Mapping[str, str], say: Say) -> None:
+    """Complete the data steps: no code runs that leaves their columns empty.
+
+    Also applies pending migrations. Raises Failure, DatabaseError.
+    """
+    apply_migrations(lambda: _database(outputs, "MigrationsSecretArn"), say, finish=True)
 
 
 def resume(database: Database, say: Say, seconds: float = RESUME_SECONDS) -> None:
@@ -115,11 +123,14 @@ def create_users(
         say(f"user {login.name}: {granted}")
 
 
-def apply_migrations(connection: Callable[[], Database], say: Say) -> None:
-    """Apply the pending migrations. Raises Failure, DatabaseError."""
+def apply_migrations(connection: Callable[[], Database], say: Say, *, finish: bool) -> None:
+    """Apply the pending migrations. Raises Failure, DatabaseError.
+
+    Without `finish`, data steps stay unfinished, because the previous code is still running.
+    """
     try:
         files = migrations.read()
-        migrations.apply(connection(), connection(), files, say)
+        migrations.apply(connection(), connection(), files, say, finish=finish)
     except MigrationError as error:
         raise Failure(f"A migration failed: {error}") from None
     say(f"the schema is up to date at {files[-1].name}")

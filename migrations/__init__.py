@@ -1,4 +1,9 @@
-"""Migrations: SQL files with one statement each, applied once, in order.
+"""Migrations, applied once, in order: SQL files with one statement each, and data steps.
+
+A data step is a Python file that declares `FILL`: columns with values that the service computes.
+`filling` describes it. While code is running that leaves the columns empty, a data step stays
+unfinished, and each run fills what this code has written since. `apply(..., finish=True)` then
+completes it.
 
 `apply` uses the database contract, so it also works through the RDS Data API, which accepts only
 single statements. Concurrent runs are safe: one run locks a row, and the others wait. The database
@@ -11,8 +16,9 @@ killed in between, the next run finds the open record, and treats "already exist
 
 import hashlib
 import re
+import runpy
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,9 +31,13 @@ from chalicelib.database import (
     LockTimeout,
     StatementTimeout,
 )
+from migrations import filling
+from migrations.filling import Fill, FillError
 
 DIRECTORY = Path(__file__).parent
 WAIT_SECONDS = 300  # for another run to end
+LOCK_SECONDS = 60
+"""How often a data step uses the lock: the Data API ends a transaction that is idle for 180 s."""
 
 _CHANGES_ROWS = re.compile(r"(\s|--[^\n]*\n)*(INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
 
@@ -40,49 +50,91 @@ class MigrationError(Exception):
 
 
 class Migration(NamedTuple):
+    """A file with one SQL statement."""
+
     name: str
     sql: str
 
     @property
+    def file(self) -> str:
+        return f"{self.name}.sql"
+
+    @property
     def checksum(self) -> str:
-        return hashlib.sha256(self.sql.encode()).hexdigest()
+        return _checksum(self.sql)
 
 
-def read(directory: Path = DIRECTORY) -> list[Migration]:
+class DataStep(NamedTuple):
+    """A Python file that declares `FILL`."""
+
+    name: str
+    source: str
+    fill: Fill
+
+    @property
+    def file(self) -> str:
+        return f"{self.name}.py"
+
+    @property
+    def checksum(self) -> str:
+        return _checksum(self.source)
+
+
+Step = Migration | DataStep
+
+
+def read(directory: Path = DIRECTORY) -> list[Step]:
     """Return the migrations in order. Raises MigrationError for a file that is out of order."""
-    migrations = [
-        Migration(file.stem, file.read_text()) for file in sorted(directory.glob("*.sql"))
-    ]
-    for number, migration in enumerate(migrations, 1):
-        if not migration.name.startswith(f"{number:04}_"):
+    files = sorted((*directory.glob("*.sql"), *directory.glob("[0-9]*.py")))
+    for number, file in enumerate(files, 1):
+        if not file.name.startswith(f"{number:04}_"):
             raise MigrationError(
-                f"{migration.name}.sql is number {number}: name it {number:04}_<what it does>.sql."
+                f"{file.name} is number {number}: name it {number:04}_<what it does>{file.suffix}."
             )
-    return migrations
+    return [_read(file) for file in files]
+
+
+def _read(file: Path) -> Step:
+    if file.suffix == ".sql":
+        return Migration(file.stem, file.read_text())
+    fill = runpy.run_path(str(file)).get("FILL")
+    if not isinstance(fill, Fill):
+        raise MigrationError(f"{file.name} declares no FILL: see migrations/filling.py.")
+    return DataStep(file.stem, file.read_text(), fill)
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def apply(
     database: Database,
     lock: Database,
-    migrations: list[Migration],
+    migrations: Sequence[Step],
     report: Callable[[str], None],
+    *,
+    finish: bool = True,
 ) -> None:
     """Apply the pending migrations; call `report` for each.
 
     `lock` is another connection to the same database, because MySQL commits a transaction, and
-    releases its locks, at each schema change. Raises MigrationError, DatabaseError.
+    releases its locks, at each schema change. Without `finish`, data steps stay unfinished: earlier
+    code may still be running. Raises MigrationError, DatabaseError.
     """
     database.ping()
     _create_tables(database)
     with _exclusive(lock, report) as locked:
         applied = _check(database, migrations)
         for migration in migrations:
-            if migration.name not in applied:
+            if migration.name in applied:
+                continue
+            if isinstance(migration, DataStep):
+                _fill(database, migration, report, _Heartbeat(locked).beat, finish=finish)
+            else:
                 _apply(database, migration)
                 report(f"applied {migration.name}")
-                _acquire_lock(
-                    locked
-                )  # again, because the Data API ends a transaction that is idle for 3 minutes
+            # again, because the Data API ends a transaction that is idle for 3 minutes
+            _acquire_lock(locked)
 
 
 def _create_tables(database: Database) -> None:
@@ -91,6 +143,7 @@ def _create_tables(database: Database) -> None:
         " checksum CHAR(64) NOT NULL, started_at DATETIME(3) NOT NULL, applied_at DATETIME(3) NULL)"
         " ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci"
     )
+    database.execute(filling.CREATE_TABLE)
     database.execute(
         "CREATE TABLE IF NOT EXISTS schema_lock (id INT NOT NULL PRIMARY KEY) ENGINE = InnoDB"
     )
@@ -123,7 +176,19 @@ def _acquire_lock(locked: Database) -> None:
     locked.fetch_one("SELECT id FROM schema_lock WHERE id = 1 FOR UPDATE NOWAIT")
 
 
-def _check(database: Database, migrations: list[Migration]) -> set[str]:
+class _Heartbeat:
+    """Keeps the lock's transaction from becoming idle, without a statement for each batch."""
+
+    def __init__(self, locked: Database) -> None:
+        self._locked, self._last = locked, time.monotonic()
+
+    def beat(self) -> None:
+        if time.monotonic() > self._last + LOCK_SECONDS:
+            _acquire_lock(self._locked)
+            self._last = time.monotonic()
+
+
+def _check(database: Database, migrations: Sequence[Step]) -> set[str]:
     """Return the names of the applied migrations. Raises MigrationError if a file has changed."""
     rows = database.fetch_all(
         "SELECT name, checksum FROM schema_migrations WHERE applied_at IS NOT NULL"
@@ -132,14 +197,14 @@ def _check(database: Database, migrations: list[Migration]) -> set[str]:
     for migration in migrations:
         if checksums.get(migration.name, migration.checksum) != migration.checksum:
             raise MigrationError(
-                f"{migration.name}.sql was changed after it was applied:"
+                f"{migration.file} was changed after it was applied:"
                 " restore it, and put the change into a new file."
             )
     return set(checksums)
 
 
 def _apply(database: Database, migration: Migration) -> None:
-    try:
+    with _failure_of(migration):
         if _CHANGES_ROWS.match(migration.sql):
             with database.transaction() as transaction:
                 transaction.execute(migration.sql)
@@ -148,9 +213,36 @@ def _apply(database: Database, migration: Migration) -> None:
         else:
             _change_schema(database, migration)
             _close_record(database, migration)
+
+
+def _fill(
+    database: Database,
+    step: DataStep,
+    report: Callable[[str], None],
+    after_batch: Callable[[], None],
+    *,
+    finish: bool,
+) -> None:
+    with _failure_of(step):
+        _open_record(database, step)
+        filling.run(database, step.name, step.fill, report, after_batch)
+        if not finish:
+            report(f"filled {step.name}: finish it when the previous code has ended")
+            return
+        with database.transaction() as transaction:
+            _close_record(transaction, step)
+            filling.forget(transaction, step.name)
+    report(f"applied {step.name}")
+
+
+@contextmanager
+def _failure_of(migration: Step) -> Iterator[None]:
+    """Name the migration in errors other than those that another run may not meet."""
+    try:
+        yield
     except (DatabaseUnavailable, StatementTimeout):
         raise
-    except DatabaseError as error:
+    except (DatabaseError, FillError) as error:
         raise MigrationError(f"{migration.name} failed: {error}") from None
 
 
@@ -167,7 +259,7 @@ def _change_schema(database: Database, migration: Migration) -> None:
         raise
 
 
-def _open_record(database: Database, migration: Migration) -> bool:
+def _open_record(database: Database, migration: Step) -> bool:
     """Record that the migration starts. Returns False if an earlier run has left an open record."""
     return bool(
         database.execute(
@@ -180,7 +272,7 @@ def _open_record(database: Database, migration: Migration) -> bool:
     )
 
 
-def _close_record(database: Database, migration: Migration) -> None:
+def _close_record(database: Database, migration: Step) -> None:
     database.execute(
         "UPDATE schema_migrations SET checksum = :checksum, applied_at = :now WHERE name = :name",
         checksum=migration.checksum,

@@ -1,7 +1,7 @@
 """Migrations over both backends: once, in order, safe to interrupt and to run concurrently."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import migrations
 from chalicelib.database import Database, DatabaseUnavailable, Row, Value, connect, mysql
 from chalicelib.settings import Settings
 from local.database_server import DatabaseServer
-from migrations import Migration, MigrationError
+from migrations import Migration, MigrationError, Step
 from tests.mysql8 import refusal
 from tests.recorded import Recorded
 
@@ -42,7 +42,7 @@ def new_database(
         cursor.execute(f"DROP DATABASE {NAME}")
 
 
-def apply(new_database: Callable[[], Database], files: list[Migration]) -> list[str]:
+def apply(new_database: Callable[[], Database], files: Sequence[Step]) -> list[str]:
     said: list[str] = []
     migrations.apply(new_database(), new_database(), files, said.append)
     return said

@@ -8,7 +8,7 @@ from tests.recorded import Recorded
 
 
 def test_migrations_are_valid_mysql() -> None:
-    files = migrations.read()
+    files = [step for step in migrations.read() if isinstance(step, migrations.Migration)]
 
     assert {file.name: refusal(file.sql) for file in files} == {file.name: None for file in files}
 

@@ -39,7 +39,8 @@ FILL = """
 INSERT INTO customers (
     id, version, status, email, phone, given_name, family_name, company_name, external_id,
     addresses, locale, time_zone, metadata, updated_at, deleted_at, purge_at,
-    email_key, idempotency_key, idempotency_fingerprint
+    email_key, name_key, family_name_key, company_name_key,
+    idempotency_key, idempotency_fingerprint
 )
 SELECT
     UNHEX(CONCAT(
@@ -48,12 +49,13 @@ SELECT
     1, status, email, phone, given_name, family_name, company_name, external_id,
     addresses, locale, time_zone, metadata, updated_at,
     IF(seq % 50 = 7, updated_at, NULL), IF(seq % 50 = 7, updated_at + INTERVAL 30 DAY, NULL),
-    LOWER(email),
+    LOWER(email), name_key, family_name_key, company_name_key,
     IF(seq % 2, UNHEX(SHA2(seq, 256)), NULL), IF(seq % 2, UNHEX(SHA2(seq + 0.5, 256)), NULL)
 FROM (
     SELECT
         seq, created, status, given_name, family_name, company_name, addresses, locale, time_zone,
-        metadata, CONCAT(user, '.', seq, '@', domain) AS email,
+        metadata, name_key, family_name_key, company_name_key,
+        CONCAT(user, '.', seq, '@', domain) AS email,
         CONCAT(LEFT(phone, 3), 100000000 + seq * 7919 % 900000000) AS phone,
         IF(external_id IS NULL, NULL, CONCAT('crm-', LPAD(seq, 8, '0'))) AS external_id,
         FROM_UNIXTIME(FLOOR(
@@ -72,7 +74,7 @@ SELECT
     CAST(ROW_NUMBER() OVER (ORDER BY id) - 1 AS INT) AS number,
     SUBSTRING_INDEX(email, '.', 1) AS user, SUBSTRING_INDEX(email, '@', -1) AS domain,
     status, phone, given_name, family_name, company_name, external_id, addresses, locale,
-    time_zone, metadata
+    time_zone, metadata, name_key, family_name_key, company_name_key
 FROM customers
 """
 # Customers that earlier runs have created.

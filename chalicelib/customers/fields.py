@@ -6,12 +6,14 @@ schemas, the table, the documentation and the examples, and names what is missin
 
 from chalicelib.customers.problems import CustomerNotFound, EmailTaken, ExternalIdTaken
 from chalicelib.http.documents import dumps, json_size
-from chalicelib.http.resources import Field, Fields, Resource, Unique
+from chalicelib.http.resources import Derived, Field, Fields, Resource, Unique
 from chalicelib.http.values import DOCUMENT
 
 NAME_FIELDS = ("given_name", "family_name", "company_name")
 MAX_SIZE = 8_000
 """Bytes of JSON without details: 100 customers then fit into a Data API response of 1 MiB."""
+MAX_KEY = 255
+"""Characters of a search key: a text of `q` has at most 100."""
 
 
 def email_key(email: str) -> str:
@@ -19,9 +21,41 @@ def email_key(email: str) -> str:
 
     It is computed here, and compared byte by byte in the database, because collations differ.
     """
-    import unicodedata  # a cold start that reads a customer doesn't need it
+    if email.isascii():
+        return email.lower()
+    from chalicelib.http import folding  # its tables of Unicode would delay a cold start
 
-    return unicodedata.normalize("NFC", email.lower())
+    return folding.fold_case(email)
+
+
+def search_key(text: str) -> str:
+    """Return the text by which `q` finds names, without differences in case and diacritics.
+
+    Like `email_key`, it is compared byte by byte. The key of each beginning of a text is the
+    beginning of the text's key.
+    """
+    if text.isascii():
+        key = " ".join(text.lower().split()) if "  " in text else text.lower()
+    else:
+        from chalicelib.http import folding
+
+        key = folding.fold(text)
+    return key if len(key) <= MAX_KEY else key[:MAX_KEY].rstrip()
+
+
+def _name_key(given_name: str | None, family_name: str | None) -> str | None:
+    if given_name and family_name:
+        return search_key(f"{given_name} {family_name}")
+    return search_key(given_name or family_name or "") or None
+
+
+def _family_name_key(given_name: str | None, family_name: str | None) -> str | None:
+    """Return the key of the name that begins with the family name; None if it is the other key."""
+    return search_key(f"{family_name} {given_name}") if given_name and family_name else None
+
+
+def _company_name_key(company_name: str | None) -> str | None:
+    return search_key(company_name) if company_name else None
 
 
 CUSTOMERS = Resource(
@@ -44,6 +78,11 @@ CUSTOMERS = Resource(
     unique=[
         Unique("email", EmailTaken, column="email_key", key=email_key),
         Unique("external_id", ExternalIdTaken, column="external_id"),
+    ],
+    derived=[
+        Derived("name_key", ("given_name", "family_name"), _name_key),
+        Derived("family_name_key", ("given_name", "family_name"), _family_name_key),
+        Derived("company_name_key", ("company_name",), _company_name_key),
     ],
 )
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from chalicelib.customers.fields import CUSTOMERS, email_key
+from chalicelib.customers.fields import CUSTOMERS, MAX_KEY, email_key, search_key
 from chalicelib.database import Database, Row, Value
 from chalicelib.http import pagination
 from chalicelib.http.pagination import Page, Position
@@ -38,13 +38,15 @@ _INDEXES = {
     "phone": ("phone", "phone_updated"),
     "status": ("status", "status_updated"),
 }
+# Not LIKE: the range that an engine derives from a pattern depends on the collation, and may end
+# below characters beyond U+FFFF.
 _PREFIXES = {
-    "name": "name LIKE :q ESCAPE '!'",
-    "family_name": "family_name LIKE :q ESCAPE '!'",
-    "company_name": "company_name LIKE :q ESCAPE '!'",
-    "email": "email_key LIKE :q_email ESCAPE '!'",
+    "name_key": "(name_key >= :q AND name_key < :q_end)",
+    "family_name_key": "(family_name_key >= :q AND family_name_key < :q_end)",
+    "company_name_key": "(company_name_key >= :q AND company_name_key < :q_end)",
+    "email": "(email_key >= :q_email AND email_key < :q_email_end)",
 }
-
+_FIRST_SURROGATE, _LAST_CHARACTER = 0xD800, "\U0010ffff"
 
 # For a time of creation and sorting by update, MySQL would read the whole index, skipping from one
 # time of update to the next, and sort. MariaDB takes the hint for a comment.
@@ -181,8 +183,8 @@ def _order_and_limit(query: Query) -> str:
 def _parameters(query: Query, after: Position | None) -> dict[str, Value]:
     parameters = {name: _STORED_AS.get(name, _same)(v) for name, v in query.filters.items()}
     if query.q:
-        parameters["q"] = _escaped(query.q) + "%"
-        parameters["q_email"] = _escaped(email_key(query.q)) + "%"
+        for name, key in (("q", search_key(query.q)), ("q_email", email_key(query.q))):
+            parameters |= {name: key, f"{name}_end": _end_of_prefix(key)}
     if after:
         parameters["after_id"] = after.id.bytes
         if after.updated_at:
@@ -190,8 +192,13 @@ def _parameters(query: Query, after: Position | None) -> dict[str, Value]:
     return parameters
 
 
-def _escaped(text: str) -> str:
-    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+def _end_of_prefix(prefix: str) -> str:
+    """Return the lowest text after all texts that begin with the prefix, by code points."""
+    rest = prefix.rstrip(_LAST_CHARACTER)
+    if not rest:
+        return _LAST_CHARACTER * (MAX_KEY + 1)
+    after = ord(rest[-1]) + 1
+    return rest[:-1] + chr(0xE000 if after == _FIRST_SURROGATE else after)
 
 
 def _same(value: Value) -> Value:

@@ -8,14 +8,27 @@ from typing import Any
 import marshmallow
 from marshmallow import post_load, validate, validates_schema
 
-from chalicelib.customers.fields import CUSTOMERS
+from chalicelib.customers.fields import CUSTOMERS, search_key
 from chalicelib.customers.schemas import STATUSES
 from chalicelib.http.fields import CommaSeparated, Email, Moment, PhoneInQuery, Text
 from chalicelib.http.queries import Page, Query, TrueOrFalse
 from chalicelib.http.schemas import CHOICE
 
+MIN_LETTERS = 2
 _CREATED_SORTS = ("-created_at", "created_at")
 _UPDATED_SORTS = ("-updated_at", "updated_at")
+
+
+def _is_selective(text: str) -> None:
+    """Reject a letter: too many names begin with it. Few begin with an ideograph."""
+    from chalicelib.http.folding import is_wide  # only a search needs its tables of Unicode
+
+    key = search_key(text)
+    if len(key) < MIN_LETTERS and not is_wide(key):
+        raise marshmallow.ValidationError(
+            f"too-short: Must have at least {MIN_LETTERS} characters, or one ideograph, syllable or"
+            " emoji."
+        )
 
 
 class GetCustomer(Query):
@@ -59,11 +72,12 @@ class GetCustomers(Page, GetCustomer):
     )
     q = Text(
         100,
-        validate=validate.Length(min=2, error="too-short: Must have at least {min} characters."),
+        validate=_is_selective,
         metadata={
-            "description": "Search for customers whose full name, family name, company name or"
-            " email address starts with this text. Ignores case and, in names, accents. Requires"
-            " sorting by `created_at`."
+            "description": "Search for customers whose full name, in either order, company name or"
+            " email address starts with this text: at least two characters, or one ideograph,"
+            " syllable or emoji. Ignores case and, in names, accents. Requires sorting by"
+            " `created_at`."
         },
     )
     include_deleted = TrueOrFalse(

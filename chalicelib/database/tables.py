@@ -48,12 +48,14 @@ def insert_parameters(size: int, columns: Sequence[str]) -> list[str]:
 
 
 @cache
-def update_sql(table: str, columns: tuple[str, ...]) -> str:
-    """Return the UPDATE to `:version` from the version before it, if any column changes.
+def update_sql(table: str, columns: tuple[str, ...], derived: tuple[str, ...] = ()) -> str:
+    """Return the UPDATE to `:version` from the version before it, if any of `columns` changes.
 
-    Values are compared byte by byte, because collations ignore differences.
+    Values are compared byte by byte, because collations ignore differences. `derived` columns are
+    only set: they depend on the others.
     """
-    settings = ", ".join(f"`{name}` = :{name}" for name in ("version", "updated_at", *columns))
+    names = ("version", "updated_at", *columns, *derived)
+    settings = ", ".join(f"`{name}` = :{name}" for name in names)
     unchanged = " AND ".join(
         f"CAST(`{name}` AS BINARY) <=> CAST(:{name} AS BINARY)" for name in columns
     )

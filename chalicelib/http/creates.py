@@ -94,8 +94,9 @@ def insertion(
     """
     rows = [resource.to_row(document, resource.stored) for document in new]
     rows[0] |= stored.columns
-    known = {name for row in rows for name, value in row.items() if value is not None}
-    columns = tuple([name for name in (*resource.stored, *tables.IDEMPOTENCY) if name in known])
+    columns = tuple(
+        dict.fromkeys([name for row in rows for name, value in row.items() if value is not None])
+    )
     values = [row.get(name) for row in rows for name in columns]
     names = tables.insert_parameters(len(new), columns)
     sql = tables.insert_sql(resource.table, len(new), columns)

@@ -14,6 +14,7 @@ statement reads back what another one wrote.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
@@ -69,21 +70,42 @@ class Unique(NamedTuple):
     def to_column(self, value: str | None) -> str | None:
         return None if value is None else self.key(value)
 
+    def derive(self) -> "Derived":
+        """Return the column of keys, which is derived from the field."""
+        return Derived(self.column, (self.field,), self.to_column)
+
+
+class Derived(NamedTuple):
+    """A column that no response contains: `compute` returns its value from the fields' values."""
+
+    column: str
+    fields: tuple[str, ...]
+    compute: Callable[..., Value]
+
+    def source(self) -> tuple[str | None, Callable[[Any], Value]]:
+        """Return the field and a function of its value, or None and a function of a document."""
+        if len(self.fields) == 1:
+            return self.fields[0], self.compute
+        values_of, compute = itemgetter(*self.fields), self.compute
+        return None, lambda document: compute(*values_of(document))
+
 
 class Resource:
     """A kind of resource, such as orders.
 
     `name` and `plural` appear in problems and in the audit. `fields` are in the order of the JSON
-    document, and `unique` in the order of precedence of their problems.
+    document, and `unique` in the order of precedence of their problems. `derived` are columns
+    besides those of `unique`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 (the parts of a declaration)
         self,
         name: str,
         plural: str,
         not_found: type[Problem],
         fields: Sequence[Field],
         unique: Sequence[Unique] = (),
+        derived: Sequence[Derived] = (),
     ) -> None:
         self.name, self.plural, self.table = name, plural, plural
         self.fields, self.unique = fields, unique
@@ -91,14 +113,17 @@ class Resource:
         self.columns = ("id", "version", *self.writable, *TIMES)
         self.names = ("id", "version", *self.writable, "created_at", *TIMES)
         self.details = frozenset(field.name for field in fields if field.is_detail)
-        self.derived = {one.column: one for one in unique if one.column != one.field}
+        keys = [one.derive() for one in unique if one.column != one.field]
+        self.derived = {one.column: one for one in (*keys, *derived)}
         self.stored = (*self.columns, *self.derived)
         self.not_found = not_found
         codecs = {"id": IDENTIFIER, "version": VERSION, **dict.fromkeys(TIMES, TIME)}
         codecs |= {field.name: field.codec for field in fields}
         self._codecs = {name: codecs[name] for name in self.columns}
-        self._sources = {name: (name, codec.to_column) for name, codec in self._codecs.items()}
-        self._sources |= {name: (one.field, one.to_column) for name, one in self.derived.items()}
+        self._sources: dict[str, tuple[str | None, Callable[[Any], Value]]] = {
+            **{name: (name, codec.to_column) for name, codec in self._codecs.items()},
+            **{name: one.source() for name, one in self.derived.items()},
+        }
         self._sql = {name: codec.sql.format(column=f"`{name}`") for name, codec in codecs.items()}
         self._sql["created_at"] = CREATED_AT_SQL
 
@@ -144,7 +169,7 @@ class Resource:
         row = {}
         for column in columns:
             field, to_column = self._sources[column]
-            row[column] = to_column(document[field])
+            row[column] = to_column(document[field] if field else document)
         return row
 
     def select(self, names: Collection[str]) -> str:

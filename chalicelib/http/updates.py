@@ -146,10 +146,14 @@ def _set(
     Also returns None if the fields have these values already, or a conflict is gone.
     """
     changed = resource.build(UUID(current["id"]), current["version"] + 1, fields, values.now())
-    derived = [column for column, unique in resource.derived.items() if unique.field in fields]
-    columns = (*fields, *derived)
-    row = resource.to_row(changed, ("id", "version", "updated_at", *columns))
-    sql = tables.update_sql(resource.table, columns)
+    derived = [
+        column
+        for column, one in resource.derived.items()
+        if not fields.keys().isdisjoint(one.fields)
+    ]
+    columns = ("id", "version", "updated_at", *fields, *derived)
+    row = resource.to_row(current | changed, columns)
+    sql = tables.update_sql(resource.table, tuple(fields), tuple(derived))
     is_applied = _run(database, resource, sql, {**row, "fingerprint": fingerprint}, fields)
     return changed if is_applied else None
 

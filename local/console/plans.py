@@ -25,7 +25,7 @@ _COLUMNS = {
     "email": "email_key",
     "now": "updated_at",
 }
-_VALUES = {"rows": 20, "limit": 20, "q": "a%", "q_email": "a%"}
+_VALUES = {"rows": 20, "limit": 20, "q": "a", "q_end": "b", "q_email": "a", "q_email_end": "b"}
 
 
 class PlanError(Exception):

@@ -92,7 +92,9 @@ def test_users_have_their_privileges(
 
     database_server, ca, _ = server
     url = f"mysql://migrations:{MIGRATIONS.password}@127.0.0.1:{database_server.port}/customers?tls_ca={ca}"
-    databases.apply_migrations(lambda: connect(Settings(database_url=url)), said.append)
+    databases.apply_migrations(
+        lambda: connect(Settings(database_url=url)), said.append, finish=True
+    )
     assert said[-1] == f"the schema is up to date at {migrations.read()[-1].name}"
 
     run(server, APPLICATION, "SELECT * FROM customers", "DELETE FROM customers")

@@ -170,7 +170,16 @@ def test_migrations_run_before_the_code() -> None:
         re.findall(r"-m infrastructure (\w+) --stage \"\$STAGE\"", each)[0] for each in commands
     ]
 
-    assert order == ["provision", "migrate", "deploy", "smoke", "rollback"]
+    assert order == ["provision", "migrate", "deploy", "smoke", "finish", "rollback"]
+
+
+def test_data_steps_are_completed_after_the_tests_only() -> None:
+    """Until then, a rollback may let the previous code write rows again."""
+    names = [step.get("id") or step.get("run", "") for step in _steps("deploy.yml")]
+    [finish] = [step for step in _steps("deploy.yml") if " finish " in step.get("run", "")]
+
+    assert names.index("e2e") + 1 == names.index(finish["run"])
+    assert "if" not in finish  # not after a failure
 
 
 def test_load_test_on_staging_precedes_prod() -> None:

@@ -68,6 +68,7 @@ def rehearse(python: Path, directory: Path) -> None:
             play.run_e2e_tests,
             play.run_load_test,
             play.smoke,
+            play.finish,
             play.deploy_next_version,
             play.roll_back,
             play.destroy,

@@ -98,6 +98,10 @@ class Play:
         """`migrate`: the database's users and schema."""
         commands.migrate(self._run)
 
+    def finish(self) -> None:
+        """`finish`: the data steps of the migrations."""
+        commands.finish(self._run)
+
     def deploy(self) -> None:
         """`package` and `deploy`: the API's first version."""
         self._deploy()
