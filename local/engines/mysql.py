@@ -32,6 +32,9 @@ from local.processes import Child, LocalError
 FORMULA = "mysql@8.4"  # the newest is not keg-only, and conflicts with MariaDB
 PACKAGE = "mysql-server-core"
 OLDEST = (8, 0)
+CONFINEMENT = Path("/etc/apparmor.d/usr.sbin.mysqld")
+"""The profile of Ubuntu's packages. With it, the program may only write to the folders of the
+system's own server."""
 UNKNOWN_HERE = "MySQL is not installed: install its server, 8.0 or newer, and retry"
 
 
@@ -114,8 +117,17 @@ def _initialize(server: Server, settings: Mapping[str, str], directory: Path, lo
     try:
         Child("mysql-init", run_in(data, command), log).finish()
     except LocalError:
-        raise failure("MySQL could not make a new database", log) from None
+        raise failure(f"MySQL could not make a new database{_hint(server)}", log) from None
     (data / "auto.cnf").unlink()  # the server's unique id
+
+
+def _hint(server: Server) -> str:
+    if server.options or not CONFINEMENT.exists():  # only the private copy has options
+        return ""
+    return (
+        " (AppArmor may keep it out of your folders: "
+        f"`sudo apparmor_parser --remove {CONFINEMENT}` allows them until the next start)"
+    )
 
 
 def _copy_to_disk(source: str, target: str) -> None:

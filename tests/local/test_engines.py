@@ -124,6 +124,30 @@ def test_mariadb_never_replaces_mysql(
         MARIADB.install(tmp_path)
 
 
+@pytest.mark.parametrize("is_confined", [True, False])
+def test_apparmor_is_named_when_its_profile_may_be_the_cause(
+    install: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_confined: bool,
+) -> None:
+    program = install("mysqld", BANNERS["8.0"])
+    program.write_text("#!/bin/sh\necho '[ERROR] [MY-010187] [Server] Permission denied'\nexit 1\n")
+    profile = tmp_path / "usr.sbin.mysqld"
+    monkeypatch.setattr(mysql, "CONFINEMENT", profile)
+    if is_confined:
+        profile.touch()
+
+    with pytest.raises(LocalError) as failure:
+        MYSQL.initialize(
+            Server("MySQL", (8, 0, 36), (str(program),)), {}, tmp_path / "data", tmp_path / "log"
+        )
+
+    assert "Permission denied" in str(failure.value)
+    assert (f"`sudo apparmor_parser --remove {profile}`" in str(failure.value)) is is_confined
+
+
 @pytest.mark.parametrize(
     ("written_by", "opens"),
     [
