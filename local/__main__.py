@@ -24,7 +24,7 @@ The customers API is running at {url}
   console  {console} in a browser: documentation, tokens, and the SQL and logs of each request
   list     curl {url}/customers -H "Authorization: Bearer $({token})"
   create   curl -i {url}/customers -H "Authorization: Bearer $({token})" \\
-    -H 'Content-Type: application/json' -d '{{"email": "ada@example.com", "given_name": "Ada"}}'
+    -H 'Content-Type: application/json' -d '{{"email": "joan@example.com", "given_name": "Joan"}}'
   data     {data}
   logs     {logs}
   edit     save a file, and the API restarts
