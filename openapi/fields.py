@@ -9,7 +9,7 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import Schema
-from marshmallow.fields import Field, List, Nested
+from marshmallow.fields import Field, Integer, List, Nested
 from marshmallow.validate import OneOf, Regexp
 
 from chalicelib.http import fields
@@ -27,7 +27,7 @@ KINDS = {"type", "enum", "const", "$ref", "anyOf", "oneOf", "allOf"}
 # The read-only fields that every resource has. Others have `metadata={"type": ...}`.
 READ_ONLY: dict[str, JSONSchema] = {
     "id": {"type": "string", "format": "uuid"},
-    "version": {"type": "integer", "minimum": 1},
+    "version": {"type": "integer", "format": "int64", "minimum": 1, "maximum": 2**32 - 1},
     "created_at": {"type": "string", "format": "date-time"},
     "updated_at": {"type": "string", "format": "date-time"},
     "deleted_at": {"type": ["string", "null"], "format": "date-time"},
@@ -119,6 +119,8 @@ def _rules(  # noqa: C901, PLR0911 (a table)
             return _text(field.max_length, LINE) | {"minLength": ret.get("minLength", 1)}
         case fields.Items():
             return {"maxItems": field.max_items}
+        case Integer():
+            return {"format": "int32"}
         case fields.CommaSeparated():
             return _comma_separated(ret.pop("items")["enum"])
     return {}

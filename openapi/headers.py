@@ -100,7 +100,7 @@ RESPONSE: Mapping[str, Component] = {
     "Retry-After": {
         "description": "Seconds to wait before retrying.",
         "required": True,
-        "schema": {"type": "integer", "minimum": 0},
+        "schema": {"type": "integer", "format": "int32", "minimum": 0, "maximum": 3_600},
         "example": 1,
     },
     "WWW-Authenticate": {

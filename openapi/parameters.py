@@ -6,7 +6,7 @@ from typing import Any
 
 from chalicelib.http.routing import DeclarationError, Operation
 from openapi import fields, headers
-from openapi.declarations import Tag
+from openapi.declarations import Tag, ref
 from openapi.references import documentation, query_schema
 
 JSONObject = dict[str, Any]
@@ -60,7 +60,20 @@ def _in_query(operation: Operation) -> Iterator[JSONObject]:
     rules = fields.object_schema(schema, _defaults(operation))
     for name, rule in rules["properties"].items():
         text = rule.pop("description")
-        yield {"name": name, "in": "query", "description": text, "schema": rule}
+        parameter = {"name": name, "in": "query", "description": text, "schema": rule}
+        yield parameter | (_partial(operation) if name == "fields" else {})
+
+
+def _partial(operation: Operation) -> JSONObject:
+    """Return what the document says about a response with selected fields.
+
+    OpenAPI has one schema for each status and media type. A union would make each field optional in
+    generated clients, so the response's schema is that of the whole resource.
+    """
+    tag = documentation(operation).tag
+    if tag.schema is None:
+        raise DeclarationError(f"{operation.name}: fields are those of a schema: add it to the Tag")
+    return {"x-response-schema": ref(f"Partial{tag.schema.__name__}")}
 
 
 def _defaults(operation: Operation) -> Mapping[str, bool | int]:

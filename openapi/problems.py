@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from chalicelib.http import problems
-from chalicelib.http.problems import TYPE_BASE, Problem
+from chalicelib.http.problems import MAX_ERRORS, TYPE_BASE, Problem
 from chalicelib.http.responses import JSON
 from chalicelib.http.routing import DeclarationError
 from openapi import headers
@@ -125,7 +125,13 @@ def _problem(text: Component) -> Component:
         "properties": {
             "type": reference | {"description": "The kind of problem, for programs."},
             "title": text | {"description": "The kind of problem, for people."},
-            "status": {"type": "integer", "description": "The status of the response."},
+            "status": {
+                "type": "integer",
+                "format": "int32",
+                "minimum": 400,
+                "maximum": 599,
+                "description": "The status of the response.",
+            },
             "detail": text
             | {
                 "description": "Explains the problem and the remedy to people. The text may change."
@@ -143,7 +149,8 @@ def _problem(text: Component) -> Component:
             "errors": {
                 "type": "array",
                 "items": {"$ref": "#/components/schemas/InputError"},
-                "description": "The errors in the request. Maximum: 100.",
+                "maxItems": MAX_ERRORS,
+                "description": f"The errors in the request. Maximum: {MAX_ERRORS}.",
             },
         },
         "required": ["detail", "instance", "request_id", "status", "title", "type"],

@@ -154,8 +154,7 @@ def _lists(tag: Tag, noun: str, page_size: int) -> Iterator[Named]:
         items = rules["properties"]["items"]
         yield f"New{noun}List", _object({"items": items | {"items": ref(f"New{noun}")}})
         yield f"{noun}List", _object({"items": items | {"items": ref(noun)}})
-    some = {"anyOf": [ref(noun), ref(f"Partial{noun}")]}
-    page = {"type": "array", "items": some, "minItems": 0, "maxItems": page_size}
+    page = {"type": "array", "items": ref(noun), "minItems": 0, "maxItems": page_size}
     described = page | {"description": "The page, in the requested order."}
     yield f"{noun}Page", _object({"items": described, "next": NEXT_PAGE, "has_more": HAS_MORE})
 

@@ -7,6 +7,8 @@ from openapi.declarations import Documentation, Response, Tag
 
 INFO = {
     "title": "Customers API",
+    "license": {"name": "Apache License 2.0", "identifier": "Apache-2.0"},
+    "contact": {"name": "The team that operates the service"},
     "summary": "Create, find, update and delete customers.",
     "description": """\
 Create, find, update, delete and restore customers.
@@ -33,7 +35,15 @@ SERVICE = Tag(
             "properties": {"status": {"const": "ok", "description": "Always `ok`."}},
             "required": ["status"],
         },
-        "OpenAPIDocument": {"type": "object", "required": ["openapi", "info", "paths"]},
+        "OpenAPIDocument": {
+            "type": "object",
+            "properties": {
+                "openapi": {"const": "3.1.0", "description": "The version of OpenAPI."},
+                "info": {"type": "object", "description": "About the API."},
+                "paths": {"type": "object", "description": "The operations."},
+            },
+            "required": ["openapi", "info", "paths"],
+        },
     },
 )
 
@@ -67,5 +77,6 @@ def bearer(scopes: Mapping[str, str]) -> dict[str, Any]:
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "JWT",
-        "description": f"An access token from the service's issuer. Scopes: {permitted}.",
+        "description": f"An access token from the service's issuer, verified as RFC8725 recommends."
+        f" Scopes: {permitted}.",
     }

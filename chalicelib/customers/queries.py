@@ -41,7 +41,10 @@ class GetCustomer(Query):
         ),
         data_key="fields",
         attribute="fields",
-        metadata={"description": "Fields to return, separated by commas. Default: all fields."},
+        metadata={
+            "description": "Fields to return, separated by commas: a `PartialCustomer` instead of"
+            " a `Customer`. Default: all fields."
+        },
     )
 
 
