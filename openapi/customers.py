@@ -140,7 +140,7 @@ CREATE = Documentation(
     },
     problems=(*BODY, "idempotency-key-reused"),
     headers=("Idempotency-Key",),
-    body=Body("NewCustomer", ADA),
+    body=Body("CustomerCreation", ADA),
 )
 
 CREATE_BATCH = Documentation(
@@ -155,7 +155,7 @@ CREATE_BATCH = Documentation(
     },
     problems=(*BODY, "idempotency-key-reused"),
     headers=("Idempotency-Key",),
-    body=Body("NewCustomerList", {"items": [ADA, GRACE]}),
+    body=Body("CustomerCreationList", {"items": [ADA, GRACE]}),
 )
 
 GET = Documentation(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from chalicelib.http import problems
-from chalicelib.http.problems import MAX_ERRORS, TYPE_BASE, Problem
+from chalicelib.http.problems import MAX_ERRORS, Problem
 from chalicelib.http.responses import JSON
 from chalicelib.http.routing import DeclarationError
 from openapi import headers
@@ -159,18 +159,7 @@ def _problem(text: Component) -> Component:
 
 def _response(same: Sequence[Problem]) -> Component:
     own: Iterable[str] = {header for problem in same for header in problem.headers}
-    schema = {
-        "$ref": "#/components/schemas/Problem",
-        "properties": {
-            # clients must expect other values: see the description of the API
-            "type": {
-                "enum": [TYPE_BASE + problem.type for problem in same],
-                "x-extensible": True,
-                "description": "The kind of problem, for programs.",
-            },
-            "status": {"const": same[0].status, "description": "The status of the response."},
-        },
-    }
+    schema = {"$ref": "#/components/schemas/Problem"}  # generators accept nothing beside it
     shown = {
         problem.type: {"summary": problem.title, "value": _example(problem)} for problem in same
     }

@@ -1,9 +1,10 @@
 """The schemas of a resource in requests and responses, generated from its marshmallow schema.
 
-For a schema `Order` with nested `Line` objects: `NewOrder`, `OrderReplacement` and `OrderPatch` in
-requests, with `Line`; `Order`, `PartialOrder` and `OrderPage` in responses, with `OrderLine`;
-`NewOrderList` and `OrderList` if there is a schema of a batch. Choices become components, too, so
-that generated clients have one class for each.
+For a schema `Order` with nested `Line` objects: `OrderCreation`, `OrderReplacement` and
+`OrderPatch` in requests, with `Line`; `Order`, `PartialOrder` and `OrderPage` in responses, with
+`OrderLine`; `OrderCreationList` and `OrderList` if there is a schema of a batch. Choices become
+components, too, so that generated clients have one class for each. In Go, `NewOrder` would be the
+constructor of `Order`.
 """
 
 from collections.abc import Iterator
@@ -38,7 +39,7 @@ def components(tag: Tag, page_size: int) -> Iterator[Named]:
     yield from parts
     read_only = _split_read_only(tag.schema, new)
     writable, rules = new["properties"], dict(tag.rules)
-    yield f"New{noun}", new | rules
+    yield f"{noun}Creation", new | rules
     both = {"properties": {**writable, **read_only}}
     yield f"{noun}Replacement", new | rules | both
     yield f"{noun}Patch", _patch(writable, read_only)
@@ -152,7 +153,7 @@ def _lists(tag: Tag, noun: str, page_size: int) -> Iterator[Named]:
     if tag.batch is not None:
         rules = object_schema(tag.batch)
         items = rules["properties"]["items"]
-        yield f"New{noun}List", _object({"items": items | {"items": ref(f"New{noun}")}})
+        yield f"{noun}CreationList", _object({"items": items | {"items": ref(f"{noun}Creation")}})
         yield f"{noun}List", _object({"items": items | {"items": ref(noun)}})
     page = {"type": "array", "items": ref(noun), "minItems": 0, "maxItems": page_size}
     described = page | {"description": "The page, in the requested order."}

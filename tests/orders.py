@@ -62,7 +62,7 @@ CREATE = Documentation(
     },
     problems=("validation-error",),
     headers=("Idempotency-Key",),
-    body=Body("NewOrder", NEW),
+    body=Body("OrderCreation", NEW),
 )
 LIST = Documentation(
     ORDERS,

@@ -111,27 +111,27 @@ BREAKING: dict[str, tuple[Change, str]] = {
         "PATCH /customers/{customer_id}: request application/json: removed",
     ),
     "a request's field is removed": (
-        lambda d: schema(d, "NewCustomer")["properties"].pop("locale"),
+        lambda d: schema(d, "CustomerCreation")["properties"].pop("locale"),
         "POST /customers: request application/json/locale: is rejected",
     ),
     "a request's field is required": (
-        lambda d: schema(d, "NewCustomer")["required"].append("phone"),
+        lambda d: schema(d, "CustomerCreation")["required"].append("phone"),
         "POST /customers: request application/json/phone: required in one only",
     ),
     "a request's field may no longer be null": (
-        lambda d: field(d, "phone", "NewCustomer").update(type="string"),
+        lambda d: field(d, "phone", "CustomerCreation").update(type="string"),
         "POST /customers: request application/json/phone: may be null",
     ),
     "a request's text is shorter": (
-        lambda d: field(d, "given_name", "NewCustomer").update(maxLength=100),
+        lambda d: field(d, "given_name", "CustomerCreation").update(maxLength=100),
         "POST /customers: request application/json/given_name: maxLength is 100 in one only",
     ),
     "a request's text has a longer minimum": (
-        lambda d: field(d, "given_name", "NewCustomer").update(minLength=2),
+        lambda d: field(d, "given_name", "CustomerCreation").update(minLength=2),
         "POST /customers: request application/json/given_name: minLength is 2 in one only",
     ),
     "a request's text has another pattern": (
-        lambda d: field(d, "phone", "NewCustomer").update(pattern="^[0-9]+$"),
+        lambda d: field(d, "phone", "CustomerCreation").update(pattern="^[0-9]+$"),
         "POST /customers: request application/json/phone: another pattern",
     ),
     "a request's choice is removed": (
@@ -139,11 +139,11 @@ BREAKING: dict[str, tuple[Change, str]] = {
         "POST /customers: request application/json/addresses/*/type: may be home",
     ),
     "a request's text becomes a choice": (
-        lambda d: field(d, "locale", "NewCustomer").update(enum=["en", "de"]),
+        lambda d: field(d, "locale", "CustomerCreation").update(enum=["en", "de"]),
         "POST /customers: request application/json/locale: may be any value",
     ),
     "a request's items are fewer": (
-        lambda d: field(d, "addresses", "NewCustomer").update(maxItems=2),
+        lambda d: field(d, "addresses", "CustomerCreation").update(maxItems=2),
         "POST /customers: request application/json/addresses: maxItems is 2 in one only",
     ),
     "a request's free properties accept less": (
@@ -216,14 +216,16 @@ HARMLESS: dict[str, Change] = {
     ),
     "a parameter accepts more": lambda d: parameter(d, "limit")["schema"].update(maximum=200),
     "a scope is no longer needed": lambda d: operation(d, LIST).update(security=[]),
-    "a request has a new optional field": lambda d: schema(d, "NewCustomer")["properties"].update(
-        nickname={"type": "string"}
+    "a request has a new optional field": lambda d: schema(d, "CustomerCreation")[
+        "properties"
+    ].update(nickname={"type": "string"}),
+    "a request's field is no longer required": lambda d: schema(d, "CustomerCreation").pop(
+        "required"
     ),
-    "a request's field is no longer required": lambda d: schema(d, "NewCustomer").pop("required"),
-    "a request's text is longer": lambda d: field(d, "given_name", "NewCustomer").update(
+    "a request's text is longer": lambda d: field(d, "given_name", "CustomerCreation").update(
         maxLength=1_000
     ),
-    "a request's field may be null": lambda d: field(d, "status", "NewCustomer").update(
+    "a request's field may be null": lambda d: field(d, "status", "CustomerCreation").update(
         anyOf=[{"type": "null"}, {}]
     ),
     "a response has a new field": lambda d: schema(d, "Customer")["properties"].update(
@@ -241,9 +243,9 @@ HARMLESS: dict[str, Change] = {
     "an error is added": lambda d: operation(d, CREATE)["responses"].update(
         {"418": operation(d, CREATE)["responses"]["400"]}
     ),
-    "a kind of problem is added": lambda d: d["components"]["responses"]["CustomerNotFound"][
-        "content"
-    ]["application/problem+json"]["schema"]["properties"]["type"]["enum"].append("/problems#new"),
+    "an outcome is added": lambda d: schema(d, "Problem")["properties"]["outcome"]["enum"].append(
+        "partly-applied"
+    ),
     "a text is corrected": lambda d: operation(d, LIST).update(summary="List them"),
 }
 

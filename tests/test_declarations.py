@@ -64,11 +64,18 @@ def test_document_of_another_resource_is_valid() -> None:
 
 def test_another_resource_gets_its_own_components() -> None:
     assert "OrderPatch" not in SCHEMAS  # no operation uses it
-    assert {"NewOrder", "Order", "Line", "OrderLine", "OrderPage", "OrderStatus"} <= SCHEMAS.keys()
+    assert {
+        "OrderCreation",
+        "Order",
+        "Line",
+        "OrderLine",
+        "OrderPage",
+        "OrderStatus",
+    } <= SCHEMAS.keys()
     assert not [name for name in SCHEMAS if "Customer" in name or name == "Metadata"]
-    assert SCHEMAS["NewOrder"]["required"] == ["customer_id", "lines"]
-    assert "total" not in SCHEMAS["NewOrder"]["properties"]
-    assert SCHEMAS["NewOrder"]["properties"]["customer_id"]["format"] == "uuid"
+    assert SCHEMAS["OrderCreation"]["required"] == ["customer_id", "lines"]
+    assert "total" not in SCHEMAS["OrderCreation"]["properties"]
+    assert SCHEMAS["OrderCreation"]["properties"]["customer_id"]["format"] == "uuid"
     assert SCHEMAS["Order"]["properties"]["total"]["type"] == "number"
     assert SCHEMAS["Order"]["properties"]["lines"]["items"]["$ref"].endswith("/OrderLine")
 
@@ -171,7 +178,7 @@ def test_mistake_in_a_decorator_is_reported(
         ("CREATE", CREATE._replace(body=None), "create_order: the request body has no example: "),
         (
             "CREATE",
-            CREATE._replace(body=Body("NewOrder")),
+            CREATE._replace(body=Body("OrderCreation")),
             "create_order: the request body has no example: add body=Body(schema, example) to",
         ),
         (

@@ -58,7 +58,7 @@ def test_every_field_is_known(place: str, names: Collection[str]) -> None:
     ("place", "names"),
     [
         ("erasure", [name for name in erasure._EMPTIED if name in CUSTOMERS.writable]),
-        ("the component NewCustomer", COMPONENTS["NewCustomer"]["properties"]),
+        ("the component CustomerCreation", COMPONENTS["CustomerCreation"]["properties"]),
         (
             "the API reference",
             [name for name in CUSTOMERS.writable if f"| `{name}` |" in REFERENCE],

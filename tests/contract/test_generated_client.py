@@ -38,7 +38,7 @@ class Generated:
 
     def create(self, **fields: Any) -> Any:
         email = f"{uuid4()}@example.com"
-        new = self.models.NewCustomer(email=email, **{"given_name": "Ada", **fields})
+        new = self.models.CustomerCreation(email=email, **{"given_name": "Ada", **fields})
         return self.call("create_customer", body=new)
 
 
@@ -67,7 +67,7 @@ def _configuration(directory: Path) -> Path:
 def test_customer_lifecycle(generated: Generated) -> None:
     models = generated.models
     key = str(uuid4())
-    new = models.NewCustomer(email=f"{key}@example.com", given_name="Ada")
+    new = models.CustomerCreation(email=f"{key}@example.com", given_name="Ada")
 
     created = generated.call("create_customer", body=new, idempotency_key=key)
     assert created.status_code == 201
@@ -127,16 +127,16 @@ def test_selected_fields_are_a_partial_customer(generated: Generated) -> None:
 
 def test_batch_is_a_list_of_customers(generated: Generated) -> None:
     models = generated.models
-    new = [models.NewCustomer(email=f"{uuid4()}@example.com", given_name="Ada") for _ in "12"]
+    new = [models.CustomerCreation(email=f"{uuid4()}@example.com", given_name="Ada") for _ in "12"]
 
-    created = generated.call("create_customers", body=models.NewCustomerList(items=new))
+    created = generated.call("create_customers", body=models.CustomerCreationList(items=new))
 
     assert [item.email for item in created.parsed.items] == [item.email for item in new]
 
 
 def test_problem_is_a_model(generated: Generated) -> None:
     customer = generated.create().parsed
-    new = generated.models.NewCustomer(email=customer.email, given_name="Ada")
+    new = generated.models.CustomerCreation(email=customer.email, given_name="Ada")
 
     problem = generated.call("create_customer", body=new).parsed
 

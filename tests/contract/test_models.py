@@ -18,8 +18,8 @@ from openapi import customers as examples
 MODELS = gateway.models()
 CURRENT = {**examples.CUSTOMER, "metadata": {"a": "1", "b": "2"}}
 LOADS: dict[str, Callable[[Any], object]] = {
-    "NewCustomer": schemas.load_customer,
-    "NewCustomerList": schemas.load_batch,
+    "CustomerCreation": schemas.load_customer,
+    "CustomerCreationList": schemas.load_batch,
     "CustomerReplacement": partial(schemas.load_customer, current={"id": CURRENT["id"]}),
     "CustomerPatch": partial(schemas.load_patch, current=CURRENT),
 }
@@ -95,8 +95,8 @@ PATCHES = st.fixed_dictionaries(
     },
 )
 VALID_BODIES: dict[str, st.SearchStrategy[Any]] = {
-    "NewCustomer": GOOD,
-    "NewCustomerList": st.builds(lambda items: {"items": items}, st.lists(GOOD, max_size=4)),
+    "CustomerCreation": GOOD,
+    "CustomerCreationList": st.builds(lambda items: {"items": items}, st.lists(GOOD, max_size=4)),
     "CustomerReplacement": st.builds(lambda good: {**good, "id": CURRENT["id"]}, GOOD),
     "CustomerPatch": PATCHES,
 }
@@ -139,15 +139,15 @@ def test_app_rejects_what_the_model_rejects(name: str, data: st.DataObject) -> N
 @pytest.mark.parametrize(
     ("name", "body"),
     [
-        ("NewCustomer", []),
-        ("NewCustomer", {"email": "a@example.com", "unknown": 1}),
-        ("NewCustomer", {"given_name": "Ada"}),
-        ("NewCustomer", {"email": 5, "given_name": "Ada"}),
-        ("NewCustomer", {"email": "a@example.com", "id": "x"}),
-        ("NewCustomer", {"email": "a@example.com", "addresses": [{"line1": "x"}]}),
-        ("NewCustomer", {"email": "a@example.com", "metadata": {"a": 1}}),
-        ("NewCustomerList", {"items": []}),
-        ("NewCustomerList", {"items": [{"email": "a@example.com", "x": 1}]}),
+        ("CustomerCreation", []),
+        ("CustomerCreation", {"email": "a@example.com", "unknown": 1}),
+        ("CustomerCreation", {"given_name": "Ada"}),
+        ("CustomerCreation", {"email": 5, "given_name": "Ada"}),
+        ("CustomerCreation", {"email": "a@example.com", "id": "x"}),
+        ("CustomerCreation", {"email": "a@example.com", "addresses": [{"line1": "x"}]}),
+        ("CustomerCreation", {"email": "a@example.com", "metadata": {"a": 1}}),
+        ("CustomerCreationList", {"items": []}),
+        ("CustomerCreationList", {"items": [{"email": "a@example.com", "x": 1}]}),
         ("CustomerPatch", {"unknown": None}),
         ("CustomerPatch", {"email": None}),
     ],
@@ -165,7 +165,7 @@ def test_model_and_app_accept_the_fullest_body(name: str) -> None:
         "company_name": "\u3000" + "e\u0301" * 500,
         "addresses": [address | {"country": " GB "}] * 5,
     }
-    body = {"items": [full]} if name == "NewCustomerList" else full
+    body = {"items": [full]} if name == "CustomerCreationList" else full
 
     assert app_accepts(name, body)
     assert model_accepts(name, body)

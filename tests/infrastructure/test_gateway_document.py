@@ -18,8 +18,8 @@ DRAFT_4 = {"type", "properties", "required", "items", "additionalProperties"} | 
 }
 DOCUMENT = gateway.document(STAGES["prod"])
 WITH_BODIES = {
-    ("/customers", "POST"): "NewCustomer",
-    ("/customers/batch", "POST"): "NewCustomerList",
+    ("/customers", "POST"): "CustomerCreation",
+    ("/customers/batch", "POST"): "CustomerCreationList",
     ("/customers/{customer_id}", "PUT"): "CustomerReplacement",
     ("/customers/{customer_id}", "PATCH"): "CustomerPatch",
 }
@@ -73,7 +73,7 @@ def test_model_is_draft_4_without_references(name: str) -> None:
 
 
 def test_model_has_no_type_for_nullable_fields() -> None:
-    fields = DOCUMENT["models"]["NewCustomer"]["properties"]
+    fields = DOCUMENT["models"]["CustomerCreation"]["properties"]
 
     assert fields["given_name"] == {"minLength": 1, "maxLength": 2_400}
     assert fields["email"]["type"] == "string"

@@ -48,7 +48,7 @@ CREATE = Documentation(
     },
     problems=(*BODY, "idempotency-key-reused"),
     headers=("Idempotency-Key",),
-    body=Body("NewOrder", NEW),
+    body=Body("OrderCreation", NEW),
 )
 
 GET = Documentation(
