@@ -36,12 +36,12 @@ def components(tag: Tag, page_size: int) -> Iterator[Named]:
         return
     noun = tag.schema.__name__
     *parts, (_, new) = _request_schemas(tag.schema)
-    yield from parts
+    yield from ((name, _without_defaults(part)) for name, part in parts)
     read_only = _split_read_only(tag.schema, new)
     writable, rules = new["properties"], dict(tag.rules)
-    yield f"{noun}Creation", new | rules
+    yield f"{noun}Creation", _without_defaults(new | rules)
     both = {"properties": {**writable, **read_only}}
-    yield f"{noun}Replacement", new | rules | both
+    yield f"{noun}Replacement", _without_defaults(new | rules | both)
     yield f"{noun}Patch", _patch(writable, read_only)
     yield from _response_parts(tag.schema, noun, dict(parts))
     whole = _in_response(tag.schema, noun, both["properties"])
@@ -84,6 +84,16 @@ def _split_read_only(schema: type[Schema], rules: JSONSchema) -> JSONSchema:
     properties = rules["properties"]
     read_only = {name for name, each in properties.items() if each.get("readOnly")}
     return {name: properties.pop(name) for name, _ in named_fields(schema) if name in read_only}
+
+
+def _without_defaults(rules: JSONSchema) -> JSONSchema:
+    """Return the schema of a request; descriptions state the defaults.
+
+    openapi-typescript makes every property with a default required.
+    """
+    properties = rules.get("properties", {}).items()
+    kept = {name: {key: each[key] for key in each if key != "default"} for name, each in properties}
+    return rules | ({"properties": kept} if kept else {})
 
 
 def _metadata_patch(metadata: JSONSchema) -> JSONSchema:

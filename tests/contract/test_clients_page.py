@@ -117,7 +117,7 @@ def test_program_survives_faults_and_conflicts(
 
 def test_page_has_no_other_program() -> None:
     sections = re.findall(r"^## (.+)$", PAGE, re.MULTILINE)
-    assert sections == ["Four rules", *PROGRAMS]
+    assert sections == ["Four rules", *PROGRAMS, "Generated clients"]
 
 
 def _run(title: str, server: Unreliable, directory: Path) -> subprocess.CompletedProcess[str]:

@@ -114,15 +114,16 @@ def test_list_is_filtered_and_paged(generated: Generated) -> None:
     assert found == names
 
 
-def test_selected_fields_are_a_partial_customer(generated: Generated) -> None:
+def test_selected_fields_are_a_partial_customer(generated: Generated, service: Service) -> None:
+    """The schema of the response can't depend on `fields`, so clients parse these themselves."""
     customer = generated.create().parsed
 
-    page = generated.call("get_customers", email=customer.email, fields="id,email").parsed
-    read = generated.call("get_customer", customer.id, fields="id,email").parsed
+    page = service.get(f"/customers?email={customer.email}&fields=id,email").json()
+    read = service.get(f"/customers/{customer.id}?fields=id,email").json()
 
-    for some in (*page.items, read):
-        assert isinstance(some, generated.models.PartialCustomer)
-        assert some.to_dict() == {"id": str(customer.id), "email": customer.email}
+    for some in (*page["items"], read):
+        parsed = generated.models.PartialCustomer.from_dict(some)
+        assert (parsed.id, parsed.email) == (customer.id, customer.email)
 
 
 def test_batch_is_a_list_of_customers(generated: Generated) -> None:
@@ -149,4 +150,4 @@ def test_health_and_document_are_available(generated: Generated) -> None:
     assert generated.call("get_health", deep=True, tag="service").parsed.status == "ok"
     assert generated.call("head_health", tag="service").status_code == 200
     document = generated.call("get_openapi", tag="service").parsed
-    assert document["openapi"] == "3.1.0"
+    assert document.openapi == "3.1.0"
