@@ -34,17 +34,14 @@ def quoted(columns: Iterable[str]) -> str:
 
 @lru_cache(maxsize=256)
 def insert_sql(table: str, size: int, columns: Sequence[str]) -> str:
-    """Return an INSERT of `size` rows, with the parameters `<column>_<row>`."""
-    values = (", ".join(f":{name}_{n}" for name in columns) for n in range(size))
-    return (
-        f"INSERT INTO {table} ({quoted(columns)}) VALUES {', '.join(f'({row})' for row in values)}"
-    )
+    """Return an INSERT of `size` rows. The names of its parameters are those of `parameter`."""
+    rows = (", ".join(f":{parameter(name, n)}" for name in columns) for n in range(size))
+    return f"INSERT INTO {table} ({quoted(columns)}) VALUES {', '.join(f'({row})' for row in rows)}"
 
 
-@lru_cache(maxsize=256)
-def insert_parameters(size: int, columns: Sequence[str]) -> list[str]:
-    """Return the names of the parameters of `insert_sql`, in its order."""
-    return [f"{name}_{n}" for n in range(size) for name in columns]
+def parameter(column: str, number: int) -> str:
+    """Return the name of the parameter for a column of a row: in the first row, the column's."""
+    return f"{column}_{number}" if number else column
 
 
 @cache

@@ -6,6 +6,7 @@ docs/decisions/0008).
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 from uuid import UUID
 
@@ -80,7 +81,7 @@ def _insert(
         database.execute_guarded(sql, **parameters)
     except DatabaseError as error:
         if not error.is_outcome_unknown or not tables.is_stored(
-            database, resource.table, parameters["id_0"]
+            database, resource.table, parameters["id"]
         ):
             raise
 
@@ -92,15 +93,12 @@ def insertion(
 
     Columns that are null in all rows are left out, because each parameter costs time.
     """
-    rows = [resource.to_row(document, resource.stored) for document in new]
-    rows[0] |= stored.columns
-    columns = tuple(
-        dict.fromkeys([name for row in rows for name, value in row.items() if value is not None])
-    )
-    values = [row.get(name) for row in rows for name in columns]
-    names = tables.insert_parameters(len(new), columns)
-    sql = tables.insert_sql(resource.table, len(new), columns)
-    return sql, dict(zip(names, values, strict=True))
+    first, *others = [resource.to_new_row(document) for document in new]
+    parameters = {**dict.fromkeys(chain(*others)), **first, **stored.columns}
+    columns = tuple(parameters)
+    for n, row in enumerate(others, 1):
+        parameters |= {tables.parameter(name, n): row.get(name) for name in columns}
+    return tables.insert_sql(resource.table, len(new), columns), parameters
 
 
 def _replay(resource: Resource, earlier: Row, stored: Stored, batch: Collection[Fields]) -> Created:
