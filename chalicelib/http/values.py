@@ -82,7 +82,7 @@ class Codec(NamedTuple):
 
 
 def same(value: Any) -> Any:
-    """Return the value: it is stored as it is."""
+    """Return the value unchanged."""
     return value
 
 
