@@ -6,7 +6,6 @@ docs/decisions/0008).
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from itertools import chain
 from typing import NamedTuple
 from uuid import UUID
 
@@ -81,24 +80,21 @@ def _insert(
         database.execute_guarded(sql, **parameters)
     except DatabaseError as error:
         if not error.is_outcome_unknown or not tables.is_stored(
-            database, resource.table, parameters["id"]
+            database, resource.table, UUID(new[0]["id"]).bytes
         ):
             raise
 
 
 def insertion(
     resource: Resource, new: Sequence[Document], stored: Stored
-) -> tuple[str, dict[str, Value]]:
+) -> tuple[str, Mapping[str, Value]]:
     """Return the INSERT and its parameters.
 
     Columns that are null in all rows are left out, because each parameter costs time.
     """
-    first, *others = [resource.to_new_row(document) for document in new]
-    parameters = {**dict.fromkeys(chain(*others)), **first, **stored.columns}
-    columns = tuple(parameters)
-    for n, row in enumerate(others, 1):
-        parameters |= {tables.parameter(name, n): row.get(name) for name in columns}
-    return tables.insert_sql(resource.table, len(new), columns), parameters
+    rows = [resource.to_new_row(document) for document in new]
+    rows[0] |= stored.columns
+    return tables.insertion(resource.table, rows)
 
 
 def _replay(resource: Resource, earlier: Row, stored: Stored, batch: Collection[Fields]) -> Created:
