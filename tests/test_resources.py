@@ -13,7 +13,7 @@ from chalice.app import AuthRequest, AuthResponse
 from chalice.test import Client
 from marshmallow.fields import Nested
 
-from chalicelib.database import Database
+from chalicelib.database import Database, tables
 from chalicelib.http import (
     creates,
     lists,
@@ -411,3 +411,26 @@ def test_lost_response_of_an_update_is_read_back(orders: Recorded) -> None:
     assert first == again
     with pytest.raises(problems.PreconditionFailed):
         updates.change(orders, ORDERS, UUID(order["id"]), edit, Intent({1}, b"g" * 32))
+
+
+def test_inserted_rows_share_columns_but_not_parameters() -> None:
+    rows = [{"street": "a", "street_1": "b"}, {"street": "c", "city": "d"}]
+
+    sql, parameters = tables.insertion("places", rows)
+
+    assert sql == (
+        "INSERT INTO places (`street`, `street_1`, `city`) VALUES"
+        " (:street_0, :street_1_0, :city_0), (:street_1, :street_1_1, :city_1)"
+    )
+    assert parameters == {
+        "street_0": "a",
+        "street_1_0": "b",
+        "city_0": None,
+        "street_1": "c",
+        "street_1_1": None,
+        "city_1": "d",
+    }
+    assert tables.insertion("places", [{"id": 1}]) == (
+        "INSERT INTO places (`id`) VALUES (:id)",
+        {"id": 1},
+    )

@@ -43,18 +43,21 @@ def search_key(text: str) -> str:
     return key if len(key) <= MAX_KEY else key[:MAX_KEY].rstrip()
 
 
-def _name_key(given_name: str | None, family_name: str | None) -> str | None:
+def _name_key(customer: Fields) -> str | None:
+    given_name, family_name = customer["given_name"], customer["family_name"]
     if given_name and family_name:
         return search_key(f"{given_name} {family_name}")
     return search_key(given_name or family_name or "") or None
 
 
-def _family_name_key(given_name: str | None, family_name: str | None) -> str | None:
+def _family_name_key(customer: Fields) -> str | None:
     """Return the key of the name that begins with the family name; None if it is the other key."""
+    given_name, family_name = customer["given_name"], customer["family_name"]
     return search_key(f"{family_name} {given_name}") if given_name and family_name else None
 
 
-def _company_name_key(company_name: str | None) -> str | None:
+def _company_name_key(customer: Fields) -> str | None:
+    company_name = customer["company_name"]
     return search_key(company_name) if company_name else None
 
 

@@ -19,6 +19,7 @@ updates, so executing it twice has no further effect.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache, lru_cache
+from itertools import chain
 
 from chalicelib.database.contract import Database, Value
 from chalicelib.database.errors import DatabaseError
@@ -32,19 +33,24 @@ def quoted(columns: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in columns)
 
 
+def insertion(table: str, rows: Sequence[Mapping[str, Value]]) -> tuple[str, Mapping[str, Value]]:
+    """Return an INSERT and its parameters. Columns that a row lacks are null."""
+    if len(rows) == 1:
+        return insert_sql(table, 1, tuple(rows[0])), rows[0]
+    columns = tuple(dict.fromkeys(chain(*rows)))
+    values = {f"{name}_{n}": row.get(name) for n, row in enumerate(rows) for name in columns}
+    return insert_sql(table, len(rows), columns), values
+
+
 @lru_cache(maxsize=256)
 def insert_sql(table: str, size: int, columns: Sequence[str]) -> str:
-    """Return an INSERT of `size` rows, with the parameters `<column>_<row>`."""
-    values = (", ".join(f":{name}_{n}" for name in columns) for n in range(size))
-    return (
-        f"INSERT INTO {table} ({quoted(columns)}) VALUES {', '.join(f'({row})' for row in values)}"
-    )
+    """Return an INSERT of `size` rows. Its parameters are `<column>`, of several `<column>_<row>`.
 
-
-@lru_cache(maxsize=256)
-def insert_parameters(size: int, columns: Sequence[str]) -> list[str]:
-    """Return the names of the parameters of `insert_sql`, in its order."""
-    return [f"{name}_{n}" for n in range(size) for name in columns]
+    All rows have a number: else `street_2` of the first row would be `street` of the third one.
+    """
+    suffixes = [f"_{n}" for n in range(size)] if size > 1 else [""]
+    rows = (", ".join(f":{name}{suffix}" for name in columns) for suffix in suffixes)
+    return f"INSERT INTO {table} ({quoted(columns)}) VALUES {', '.join(f'({row})' for row in rows)}"
 
 
 @cache

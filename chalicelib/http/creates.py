@@ -80,27 +80,21 @@ def _insert(
         database.execute_guarded(sql, **parameters)
     except DatabaseError as error:
         if not error.is_outcome_unknown or not tables.is_stored(
-            database, resource.table, parameters["id_0"]
+            database, resource.table, UUID(new[0]["id"]).bytes
         ):
             raise
 
 
 def insertion(
     resource: Resource, new: Sequence[Document], stored: Stored
-) -> tuple[str, dict[str, Value]]:
+) -> tuple[str, Mapping[str, Value]]:
     """Return the INSERT and its parameters.
 
     Columns that are null in all rows are left out, because each parameter costs time.
     """
-    rows = [resource.to_row(document, resource.stored) for document in new]
+    rows = [resource.to_new_row(document) for document in new]
     rows[0] |= stored.columns
-    columns = tuple(
-        dict.fromkeys([name for row in rows for name, value in row.items() if value is not None])
-    )
-    values = [row.get(name) for row in rows for name in columns]
-    names = tables.insert_parameters(len(new), columns)
-    sql = tables.insert_sql(resource.table, len(new), columns)
-    return sql, dict(zip(names, values, strict=True))
+    return tables.insertion(resource.table, rows)
 
 
 def _replay(resource: Resource, earlier: Row, stored: Stored, batch: Collection[Fields]) -> Created:

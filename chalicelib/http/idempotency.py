@@ -30,6 +30,9 @@ class Stored(NamedTuple):
 
     @property
     def columns(self) -> dict[str, Value]:
+        """The columns of the first row that a request creates, without those that are null."""
+        if self.key is None:
+            return {}
         return {"idempotency_key": self.key, "idempotency_fingerprint": self.fingerprint}
 
     def check(self, earlier_fingerprint: object) -> None:

@@ -30,6 +30,7 @@ from chalicelib.http.values import (
     Codec,
     created_at,
     format_time,
+    same,
 )
 from chalicelib.observability.logs import format_timestamp
 
@@ -38,7 +39,8 @@ Document = dict[str, Any]
 Fields = Mapping[str, Any]
 """The fields of a resource that a client may set, or some of them."""
 
-TIMES = ("updated_at", "deleted_at", "purge_at")
+DELETION_TIMES = ("deleted_at", "purge_at")
+TIMES = ("updated_at", *DELETION_TIMES)
 DELETE_CHARACTER = "\x7f"
 
 
@@ -72,22 +74,15 @@ class Unique(NamedTuple):
 
     def derive(self) -> "Derived":
         """Return the column of keys, which is derived from the field."""
-        return Derived(self.column, (self.field,), self.to_column)
+        return Derived(self.column, (self.field,), _column_of(self.field, self.to_column))
 
 
 class Derived(NamedTuple):
-    """A column that no response contains: `compute` returns its value from the fields' values."""
+    """A column that no response contains: `compute` returns its value from these fields."""
 
     column: str
     fields: tuple[str, ...]
-    compute: Callable[..., Value]
-
-    def source(self) -> tuple[str | None, Callable[[Any], Value]]:
-        """Return the field and a function of its value, or None and a function of a document."""
-        if len(self.fields) == 1:
-            return self.fields[0], self.compute
-        values_of, compute = itemgetter(*self.fields), self.compute
-        return None, lambda document: compute(*values_of(document))
+    compute: Callable[[Fields], Value]
 
 
 class Resource:
@@ -116,13 +111,14 @@ class Resource:
         keys = [one.derive() for one in unique if one.column != one.field]
         self.derived = {one.column: one for one in (*keys, *derived)}
         self.stored = (*self.columns, *self.derived)
+        self._inserted = [name for name in self.stored if name not in DELETION_TIMES]
         self.not_found = not_found
         codecs = {"id": IDENTIFIER, "version": VERSION, **dict.fromkeys(TIMES, TIME)}
         codecs |= {field.name: field.codec for field in fields}
         self._codecs = {name: codecs[name] for name in self.columns}
-        self._sources: dict[str, tuple[str | None, Callable[[Any], Value]]] = {
-            **{name: (name, codec.to_column) for name, codec in self._codecs.items()},
-            **{name: one.source() for name, one in self.derived.items()},
+        self._to_column = {
+            **{name: _column_of(name, codec.to_column) for name, codec in self._codecs.items()},
+            **{name: one.compute for name, one in self.derived.items()},
         }
         self._sql = {name: codec.sql.format(column=f"`{name}`") for name, codec in codecs.items()}
         self._sql["created_at"] = CREATED_AT_SQL
@@ -166,11 +162,16 @@ class Resource:
 
     def to_row(self, document: Fields, columns: Iterable[str]) -> dict[str, Value]:
         """Return the values of the columns, from a document that has the fields for them."""
-        row = {}
-        for column in columns:
-            field, to_column = self._sources[column]
-            row[column] = to_column(document[field] if field else document)
-        return row
+        return {column: self._to_column[column](document) for column in columns}
+
+    def to_new_row(self, document: Document) -> dict[str, Value]:
+        """Return the values of the columns of a new row, without those that are null."""
+        to_column = self._to_column
+        return {
+            column: value
+            for column in self._inserted
+            if (value := to_column[column](document)) is not None
+        }
 
     def select(self, names: Collection[str]) -> str:
         """Return the SQL of a resource's JSON text, limited to the named fields, AS `document`.
@@ -192,6 +193,13 @@ class Resource:
             f"The {self.name} has changed: its version doesn't match If-Match."
             f" Fetch the {self.name} and reapply your change."
         )
+
+
+def _column_of(field: str, to_column: Callable[[Any], Value]) -> Callable[[Fields], Value]:
+    """Return a function that returns the value of the field's column from a document."""
+    if to_column is same:
+        return itemgetter(field)  # faster than Python code; a create calls it for most columns
+    return lambda document: to_column(document[field])
 
 
 def read_texts(rows: Iterable[Row]) -> str:

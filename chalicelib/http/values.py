@@ -81,7 +81,8 @@ class Codec(NamedTuple):
     sql: str
 
 
-def _same(value: Any) -> Any:
+def same(value: Any) -> Any:
+    """Return the value unchanged."""
     return value
 
 
@@ -94,8 +95,8 @@ def _uuid_sql() -> str:
     return f"""'"', LOWER(CONCAT_WS('-', {", ".join(parts)})), '"'"""
 
 
-TEXT = Codec(_same, _same, "COALESCE(JSON_QUOTE({column}), 'null')")
-INTEGER = Codec(_same, _same, "COALESCE({column}, 'null')")
+TEXT = Codec(same, same, "COALESCE(JSON_QUOTE({column}), 'null')")
+INTEGER = Codec(same, same, "COALESCE({column}, 'null')")
 DOCUMENT = Codec(_dump, json.loads, "{column}")
 """An array or an object, stored as JSON text. The column is NOT NULL."""
 TIME = Codec(
@@ -109,5 +110,5 @@ IDENTIFIER = Codec(
     _uuid_sql(),
 )
 """A UUID, stored in BINARY(16). The column is NOT NULL."""
-VERSION = Codec(_same, _same, "{column}")
+VERSION = Codec(same, same, "{column}")
 CREATED_AT_SQL = f"""'"', REPLACE(CAST({_CREATED_AT} AS DATETIME(3)), ' ', 'T'), 'Z"'"""

@@ -124,6 +124,38 @@ def test_write_is_listed_immediately(api: Client, ada: dict[str, Any]) -> None:
     assert deleted["items"][0]["purge_at"] > deleted["items"][0]["deleted_at"]
 
 
+@pytest.mark.parametrize(
+    ("fields", "searches"),
+    [
+        ({"company_name": "Café☕ Wien"}, ["cafe", "CAFÉ☕ w"]),
+        ({"company_name": "Café🍕 Wien"}, ["cafe", "cafe🍕"]),
+        ({"company_name": "Party🎉"}, ["party", "party🎉"]),
+        ({"company_name": "Pizza🍕"}, ["pizza", "pizza🍕"]),
+        ({"given_name": "Łukasz"}, ["Lukasz"]),
+        ({"given_name": "Ørjan"}, ["Orjan"]),
+        ({"family_name": "Đặng"}, ["Dang"]),
+        ({"family_name": "Groß"}, ["GROSS"]),
+        ({"given_name": "Işık"}, ["ISIK", "isik"]),
+        ({"given_name": "小明", "family_name": "王"}, ["王", "王小明", "小明 王"]),
+        ({"given_name": "철수", "family_name": "김"}, ["김", "김철수", "철수 김"]),
+        (
+            {"given_name": "太郎", "family_name": "山田"},
+            ["山田太郎", "山田 太郎", "太郎 山田", "太郎山田"],
+        ),
+    ],
+)
+def test_search_finds_names_in_all_alphabets(
+    api: Client, ada: dict[str, Any], fields: dict[str, str], searches: list[str]
+) -> None:
+    customer = {"email": ada["email"], "external_id": ada["external_id"], **fields}
+    customer_id = api.post("/customers", customer).json()["id"]
+
+    for q in searches:
+        query = {"q": q, "limit": "100", "fields": "id"}
+        found = api.send("GET", "/customers", params=query).json()["items"]
+        assert customer_id in [item["id"] for item in found]
+
+
 def test_batch_is_atomic(api: Client, ada: dict[str, Any]) -> None:
     api.post("/customers", ada)
     other = {"email": f"other.{ada['email']}", "given_name": "Grace"}
