@@ -23,6 +23,7 @@ BEYOND_THE_SCHEMA = {
     "too-short": "the length is that of the trimmed text",
     "too-large": "the limit is in bytes of the whole document",
     "marks": "no pattern limits the number of consecutive combining characters",
+    "name-required": "a patch must not remove the customer's only name",
     "name": "keys of the metadata must be in Unicode's normal form C",
 }
 
