@@ -73,6 +73,11 @@ def migrate(run: Run) -> None:
     databases.migrate(run.session, run.outputs("database"), run.say)
 
 
+def rotate(run: Run) -> None:
+    """Change the application's password without an outage."""
+    databases.rotate(run.session, run.outputs("database"), run.say)
+
+
 def finish(run: Run) -> None:
     """Complete the data steps of the migrations, after the previous code has ended."""
     databases.finish(run.outputs("database"), run.say)
