@@ -143,6 +143,7 @@ soak: setup  ## Send steady load for an hour, and check for leaks (ARGS="--minut
 provision: setup  ## Create or update a stage's network, database and operations (STAGE=dev)
 bind: setup  ## Write a stage's outputs to where `chalice deploy` reads them
 migrate-stage: setup  ## Create a stage's database users, and apply pending migrations
+rotate: setup  ## Change the application's database password, without an outage
 finish: setup  ## Complete the data steps of migrations, when only the new code is running
 package: setup  ## Build the package in out/
 deploy: setup  ## Package, upload, and update the API's stack
@@ -151,7 +152,7 @@ smoke: setup  ## Run the smoke test against a stage (TOKEN=...)
 status: setup  ## Print the state of a stage's stacks, and the live versions
 rollback: setup  ## Roll back: make the previous version live
 destroy: setup  ## Delete a stage; a final snapshot of its database remains
-provision bind migrate-stage finish package deploy apply smoke status rollback destroy:
+provision bind migrate-stage rotate finish package deploy apply smoke status rollback destroy:
 	@$(BIN)/python -m infrastructure $(@:-stage=) --stage $(or $(STAGE),$(error Say which: STAGE=dev)) $(ARGS)
 
 costs: setup  ## Update the tables of docs/costs.md
@@ -176,5 +177,5 @@ $(ENVIRONMENTS): .venv/%: setup
 .DEFAULT_GOAL := help
 .PHONY: $(ENVIRONMENTS) contract-tools setup installation run stack seed migrate token reset clean test quick \
 	test-all contract rehearse audit bench budget check docs diagrams screenshots format openapi lock chaos fuzz \
-	sqlmap simulate load soak provision bind migrate-stage finish package deploy apply smoke status rollback \
-	destroy costs help
+	sqlmap simulate load soak provision bind migrate-stage rotate finish package deploy apply smoke status \
+	rollback destroy costs help

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from typing import NamedTuple, Self
+from urllib.parse import urlsplit
 
 SERVICE = "customers"
 """The name of the API: the realm of its tokens, and their audience in the local stack."""
@@ -69,18 +70,23 @@ class Settings(NamedTuple):
 
 
 class TokenSettings(NamedTuple):
-    """Tokens are valid from `issuer`, for one of `audiences`, signed by a key of `jwks_url`."""
+    """Tokens are valid from `issuer`, for one of `audiences`, signed by a key of `jwks_url`.
+
+    If `scope_prefix` is not empty, only scopes that start with it and a slash count.
+    """
 
     issuer: str
     audiences: tuple[str, ...]
     jwks_url: str
+    scope_prefix: str = ""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
-        """Read TOKEN_ISSUER, TOKEN_AUDIENCE (one or more, separated by spaces) and TOKEN_JWKS_URL.
+        """Read TOKEN_ISSUER, TOKEN_AUDIENCE, TOKEN_JWKS_URL and TOKEN_SCOPE_PREFIX.
 
-        The default of TOKEN_JWKS_URL is the issuer's `/.well-known/jwks.json`. Outside Lambda, the
-        default issuer is the local stack's. Raises SettingsError.
+        TOKEN_AUDIENCE contains one or more audiences, separated by spaces. The default of
+        TOKEN_JWKS_URL is the issuer's `/.well-known/jwks.json`. Outside Lambda, the default issuer
+        is the local stack's. Raises SettingsError.
         """
         if "TOKEN_ISSUER" in environ or _is_lambda(environ):
             issuer = _required(environ, "TOKEN_ISSUER")
@@ -88,7 +94,7 @@ class TokenSettings(NamedTuple):
         else:
             issuer, audiences = LOCAL_ISSUER, LOCAL_AUDIENCE
         jwks_url = environ.get("TOKEN_JWKS_URL") or f"{issuer.rstrip('/')}/.well-known/jwks.json"
-        return cls(issuer, tuple(audiences.split()), jwks_url)
+        return cls(issuer, tuple(audiences.split()), jwks_url, _scope_prefix(environ, issuer))
 
 
 class ApiSettings(NamedTuple):
@@ -144,6 +150,21 @@ def _data_api_client(environ: Mapping[str, str]) -> str:
         choices = " or ".join(DATA_API_CLIENTS)
         raise SettingsError(f"The environment variable DATA_API_CLIENT must be {choices}.")
     return client
+
+
+def _scope_prefix(environ: Mapping[str, str], issuer: str) -> str:
+    """Return TOKEN_SCOPE_PREFIX, which an issuer must have if it prefixes each API's scopes."""
+    prefix = environ.get("TOKEN_SCOPE_PREFIX") or ""
+    if any(character.isspace() for character in prefix):
+        raise SettingsError(
+            "The environment variable TOKEN_SCOPE_PREFIX must be one identifier, without spaces."
+        )
+    if not prefix and "cognito-idp" in (urlsplit(issuer).hostname or ""):
+        raise SettingsError(
+            "The environment variable TOKEN_SCOPE_PREFIX is not set: Cognito requires it. Set it to"
+            " the identifier of this API's resource server, such as https://api.example.com."
+        )
+    return prefix
 
 
 def _required(environ: Mapping[str, str], name: str) -> str:

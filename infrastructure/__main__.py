@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, tuple[Callable[[Run], None], str]] = {
     "provision": (commands.provision, "create or update network, database and operations"),
     "bind": (commands.bind, "write the stacks' outputs to where `chalice deploy` reads them"),
     "migrate": (commands.migrate, "create the database's users, and apply pending migrations"),
+    "rotate": (commands.rotate, "change the application's password without an outage"),
     "finish": (commands.finish, "complete the data steps, when only the new code is running"),
     "package": (commands.package, "build the package in out/"),
     "deploy": (commands.deploy, "package, upload, and update the API's stack"),

@@ -17,7 +17,7 @@ from infrastructure import (
 from infrastructure.changes import Template
 from infrastructure.failures import Failure
 from infrastructure.run import Run
-from infrastructure.stages import CONFIG, PYTHON, ROOT, RUNTIME, read_config, suggest
+from infrastructure.stages import CONFIG, PYTHON, ROOT, RUNTIME, read_config, suggest, variables
 
 HERE = Path(__file__).parent
 OUT = ROOT / "out"
@@ -52,6 +52,7 @@ def bind(run: Run) -> None:
     """Write the stacks' outputs to where plain `chalice deploy` reads them."""
     _refuse_both(run, is_chalice=True)
     _refuse_other_python()
+    parameters.check_tokens(variables(read_config(), run.stage))
     out, outputs = _packaged(run), run.outputs("database")
     secrets, client = run.session.client("secretsmanager"), run.session.client("lambda")
     key = binding.cursor_key(secrets, outputs["CursorKeySecretArn"])
@@ -72,6 +73,11 @@ def migrate(run: Run) -> None:
     databases.migrate(run.session, run.outputs("database"), run.say)
 
 
+def rotate(run: Run) -> None:
+    """Change the application's password without an outage."""
+    databases.rotate(run.session, run.outputs("database"), run.say)
+
+
 def finish(run: Run) -> None:
     """Complete the data steps of the migrations, after the previous code has ended."""
     databases.finish(run.outputs("database"), run.say)
@@ -90,6 +96,7 @@ def deploy(run: Run) -> None:
     bucket = run.bucket or _bucket(run)
     outputs = run.outputs("database"), run.outputs("operations")
     values = {**parameters.api(run.stage, read_config(), *outputs), **run.values}
+    parameters.check_tokens(parameters.environ(values))
     out = _packaged(run)
     values["Release"] = releases.release(out, values)
     template = releases.upload(run.session.client("s3"), bucket, out, run.say)

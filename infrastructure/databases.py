@@ -1,7 +1,8 @@
 """The users of a stage's database, and its schema.
 
-There are three users. The master only creates the other two. `migrations` changes the schema.
-`application` reads and writes rows. Each has its own secret, and both must use TLS.
+The master only creates the other users. `migrations` changes the schema. `application` reads and
+writes rows; `rotation` alternates it with `application_clone`. Each has its own secret, and all but
+the master must use TLS.
 
 Source: https://dev.mysql.com/doc/refman/8.0/en/create-user.html
         https://dev.mysql.com/doc/refman/8.0/en/privileges-provided.html
@@ -11,6 +12,7 @@ import json
 import os
 import re
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -19,12 +21,14 @@ import migrations
 from chalicelib.database import Database, DatabaseUnavailable, connect
 from chalicelib.settings import Settings
 from infrastructure.failures import Failure
+from infrastructure.rotation import accounts
+from infrastructure.rotation.accounts import ROWS
+from infrastructure.rotation.handler import STEPS, Rotation, RotationError
 from migrations import MigrationError
 
-ROWS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
 SCHEMA = ROWS | {"CREATE", "ALTER", "DROP", "INDEX", "REFERENCES"}
 RESUME_SECONDS = 90
-# CREATE USER accepts no bind parameters, so these values must not contain quotes.
+# CREATE USER accepts no bind parameters, so names must not contain quotes.
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}")
 _PASSWORD = re.compile(r"[A-Za-z0-9]{16,128}")
 
@@ -58,10 +62,6 @@ class Login:
             )
         return cls(name, password)
 
-    @property
-    def account(self) -> str:
-        return f"'{self.name}'@'%'"
-
 
 def migrate(session: Any, outputs: Mapping[str, str], say: Say) -> None:
     """Create or update the users, and apply the pending migrations.
@@ -79,6 +79,28 @@ def migrate(session: Any, outputs: Mapping[str, str], say: Say) -> None:
     resume(master, say)
     create_users(master, outputs["DatabaseName"], {application: ROWS, migrator: SCHEMA}, say)
     apply_migrations(lambda: _database(outputs, "MigrationsSecretArn"), say, finish=False)
+
+
+def rotate(session: Any, outputs: Mapping[str, str], say: Say) -> None:
+    """Give the application's other user a new password, and switch the secret to it.
+
+    Requests succeed meanwhile. Raises Failure, DatabaseError, ClientError.
+    """
+    resume(_database(outputs, "MasterSecretArn"), say)
+    database = {
+        "resourceArn": outputs["ClusterArn"],
+        "secretArn": outputs["MasterSecretArn"],
+        "database": outputs["DatabaseName"],
+    }
+    secrets, data = session.client("secretsmanager"), session.client("rds-data")
+    secret = outputs["ApplicationSecretArn"]
+    rotation = Rotation(secrets, data, database, secret, str(uuid.uuid4()))
+    for step in STEPS:
+        try:
+            rotation.run(step)
+        except (RotationError, accounts.UnknownPlugin) as error:
+            raise Failure(f"The rotation failed, and the old password remains: {error}") from None
+        say(f"{step}: done")
 
 
 def finish(outputs: Mapping[str, str], say: Say) -> None:
@@ -109,18 +131,17 @@ def create_users(
 ) -> None:
     """Create each user or reset its password, and grant exactly these privileges on the schema.
 
-    Raises Failure if a user has other privileges, because an operator may have granted them.
+    Raises Failure if a user has other privileges, because an operator may have granted them, or if
+    the master user's authentication plugin is unknown.
     """
     if not _fits(_NAME, schema):
         raise Failure(f"{schema!r} is not a valid database name: use letters, digits and _.")
+    plugin = _plugin(master)
     for login, privileges in users.items():
-        identified = f"{login.account} IDENTIFIED BY '{login.password}' REQUIRE SSL"
-        master.execute(f"CREATE USER IF NOT EXISTS {identified}")
-        master.execute(f"ALTER USER {identified}")
-        granted = ", ".join(sorted(privileges))
-        master.execute(f"GRANT {granted} ON `{schema}`.* TO {login.account}")
+        for sql in accounts.statements(login.name, login.password, privileges, schema, plugin):
+            master.execute(sql)
         _check_privileges(master, schema, login, privileges)
-        say(f"user {login.name}: {granted}")
+        say(f"user {login.name}: {', '.join(sorted(privileges))}")
 
 
 def apply_migrations(connection: Callable[[], Database], say: Say, *, finish: bool) -> None:
@@ -136,16 +157,21 @@ def apply_migrations(connection: Callable[[], Database], say: Say, *, finish: bo
     say(f"the schema is up to date at {files[-1].name}")
 
 
+def _plugin(master: Database) -> str:
+    """Return the master user's authentication plugin. Raises Failure if it is unknown."""
+    (row,) = master.fetch_all(accounts.PLUGIN)
+    plugin = str(row["plugin"])
+    try:
+        accounts.hash_for(plugin, "")
+    except accounts.UnknownPlugin as error:
+        raise Failure(str(error)) from None
+    return plugin
+
+
 def _check_privileges(
     master: Database, schema: str, login: Login, privileges: frozenset[str]
 ) -> None:
-    rows = master.fetch_all(
-        "SELECT table_schema AS place, privilege_type AS privilege"
-        " FROM information_schema.schema_privileges WHERE grantee = :account"
-        " UNION ALL SELECT '*', privilege_type"
-        " FROM information_schema.user_privileges WHERE grantee = :account",
-        account=login.account,
-    )
+    rows = master.fetch_all(accounts.PRIVILEGES, account=accounts.account(login.name))
     granted_privileges = {(str(row["place"]), str(row["privilege"])) for row in rows} - {
         ("*", "USAGE")
     }
@@ -161,7 +187,7 @@ def _check_privileges(
     if expected - granted_privileges:
         raise Failure(
             f"The database user {login.name} lacks privileges that were just granted: log in as the"
-            f" master user and check SHOW GRANTS FOR {login.account}."
+            f" master user and check SHOW GRANTS FOR {accounts.account(login.name)}."
         )
 
 

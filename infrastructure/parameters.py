@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from chalicelib.settings import TokenSettings
 from infrastructure.stages import Stage, variables
 
 Values = dict[str, str]
@@ -12,6 +13,7 @@ FROM_CONFIG = {
     "TOKEN_ISSUER": "TokenIssuer",
     "TOKEN_AUDIENCE": "TokenAudience",
     "TOKEN_JWKS_URL": "TokenJwksUrl",
+    "TOKEN_SCOPE_PREFIX": "TokenScopePrefix",
     "CORS_ORIGINS": "CorsOrigins",
     "RETENTION_DAYS": "RetentionDays",
     "DATA_API_CLIENT": "DataApiClient",
@@ -68,3 +70,14 @@ def api(
         **{parameter: of_database[output] for output, parameter in FROM_DATABASE.items()},
         "LogsKeyArn": of_operations["KeyArn"],
     }
+
+
+def check_tokens(environ: Mapping[str, str]) -> None:
+    """Raise SettingsError if the authorizer would reject these settings."""
+    if {"TOKEN_ISSUER", "TOKEN_AUDIENCE"} <= environ.keys():
+        TokenSettings.from_environ(environ)
+
+
+def environ(values: Mapping[str, str]) -> Values:
+    """Return the variables that these parameters of the API's template set."""
+    return {name: values[each] for name, each in FROM_CONFIG.items() if each in values}

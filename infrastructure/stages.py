@@ -68,6 +68,7 @@ VARIABLES = frozenset(
         "TOKEN_AUDIENCE",
         "TOKEN_ISSUER",
         "TOKEN_JWKS_URL",
+        "TOKEN_SCOPE_PREFIX",
     }
 )
 

@@ -59,7 +59,7 @@ FUNCTIONS: Mapping[str, Function] = {
         "AuthorizeRole",
         "AuthorizeLogGroup",
         ("AuthorizerLayer", "TracingLayer"),
-        ("TOKEN_ISSUER", "TOKEN_AUDIENCE", "TOKEN_JWKS_URL"),
+        ("TOKEN_ISSUER", "TOKEN_AUDIENCE", "TOKEN_JWKS_URL", "TOKEN_SCOPE_PREFIX"),
         0.5,  # API Gateway caches the result for most tokens
     ),
     "purge_customers": Function(
@@ -91,6 +91,7 @@ SETTINGS: Mapping[str, Any] = {
     "TOKEN_ISSUER": {"Ref": "TokenIssuer"},
     "TOKEN_AUDIENCE": {"Ref": "TokenAudience"},
     "TOKEN_JWKS_URL": {"Ref": "TokenJwksUrl"},
+    "TOKEN_SCOPE_PREFIX": {"Ref": "TokenScopePrefix"},
 }
 
 
@@ -142,6 +143,12 @@ def _parameters(stage: Stage) -> JSONObject:
         "TokenIssuer": text("URL of the token issuer.", AllowedPattern="^https?://[^ ]+$"),
         "TokenAudience": text("Accepted audiences of tokens, separated by spaces.", MinLength=1),
         "TokenJwksUrl": text("URL of the issuer's keys, unless at the standard path.", Default=""),
+        "TokenScopePrefix": text(
+            "Identifier of the API at the issuer, if the issuer puts it before scopes. Required"
+            " for Cognito.",
+            Default="",
+            AllowedPattern="^[^ ]*$",
+        ),
         "CorsOrigins": text("Origins that may call the API, separated by spaces.", Default=""),
         "RetentionDays": {
             "Type": "Number",

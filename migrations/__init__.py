@@ -10,8 +10,9 @@ single statements. Concurrent runs are safe: one run locks a row, and the others
 server holds the lock, so it releases it when a run is killed.
 
 A statement that changes rows is committed together with its record. A statement that changes the
-schema can't be in a transaction, so its record is opened before and closed after it. If a run is
-killed in between, the next run finds the open record, and treats "already exists" as success.
+schema can't be in a transaction, so its record is opened before and closed after it. A change may
+take longer than a call or a run: if the record is open, the run waits until the database has ended
+the statement, and finds out whether the change was applied. `changes` describes how.
 """
 
 import hashlib
@@ -31,18 +32,15 @@ from chalicelib.database import (
     LockTimeout,
     StatementTimeout,
 )
-from migrations import filling
+from migrations import changes, filling
 from migrations.filling import Fill, FillError
 
 DIRECTORY = Path(__file__).parent
 WAIT_SECONDS = 300  # for another run to end
 LOCK_SECONDS = 60
-"""How often a data step uses the lock: the Data API ends a transaction that is idle for 180 s."""
+"""How often a long step uses the lock: the Data API ends a transaction that is idle for 180 s."""
 
 _CHANGES_ROWS = re.compile(r"(\s|--[^\n]*\n)*(INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
-
-# The table, column or index to create already exists, or the one to drop does not exist.
-_DONE_ALREADY = {1050, 1051, 1060, 1061, 1091}
 
 
 class MigrationError(Exception):
@@ -128,10 +126,11 @@ def apply(
         for migration in migrations:
             if migration.name in applied:
                 continue
+            beat = _Heartbeat(locked).beat
             if isinstance(migration, DataStep):
-                _fill(database, migration, report, _Heartbeat(locked).beat, finish=finish)
+                _fill(database, migration, report, beat, finish=finish)
             else:
-                _apply(database, migration)
+                _apply(database, migration, report, beat)
                 report(f"applied {migration.name}")
             # again, because the Data API ends a transaction that is idle for 3 minutes
             _acquire_lock(locked)
@@ -144,6 +143,7 @@ def _create_tables(database: Database) -> None:
         " ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci"
     )
     database.execute(filling.CREATE_TABLE)
+    database.execute(changes.CREATE_TABLE)
     database.execute(
         "CREATE TABLE IF NOT EXISTS schema_lock (id INT NOT NULL PRIMARY KEY) ENGINE = InnoDB"
     )
@@ -203,16 +203,33 @@ def _check(database: Database, migrations: Sequence[Step]) -> set[str]:
     return set(checksums)
 
 
-def _apply(database: Database, migration: Migration) -> None:
+def _apply(
+    database: Database,
+    migration: Migration,
+    report: Callable[[str], None],
+    beat: Callable[[], None],
+) -> None:
     with _failure_of(migration):
         if _CHANGES_ROWS.match(migration.sql):
-            with database.transaction() as transaction:
-                transaction.execute(migration.sql)
-                _open_record(transaction, migration)
-                _close_record(transaction, migration)
-        else:
-            _change_schema(database, migration)
-            _close_record(database, migration)
+            _change_rows(database, migration)
+            return
+        _change_schema(database, migration, report, beat)
+        with database.transaction() as transaction:
+            _close_record(transaction, migration)
+            changes.forget(transaction, migration.name)
+
+
+def _change_rows(database: Database, migration: Migration) -> None:
+    try:
+        with database.transaction() as transaction:
+            transaction.execute(migration.sql)
+            _open_record(transaction, migration)
+            _close_record(transaction, migration)
+    except StatementTimeout:
+        raise MigrationError(
+            f"{migration.name} changes more rows than one call of the Data API has time for, so it"
+            " was rolled back: replace it by a data step (migrations/filling.py)."
+        ) from None
 
 
 def _fill(
@@ -246,29 +263,60 @@ def _failure_of(migration: Step) -> Iterator[None]:
         raise MigrationError(f"{migration.name} failed: {error}") from None
 
 
-def _change_schema(database: Database, migration: Migration) -> None:
-    resumed = not _open_record(database, migration)
+def _change_schema(
+    database: Database,
+    migration: Migration,
+    report: Callable[[str], None],
+    beat: Callable[[], None],
+) -> None:
+    def was_applied() -> bool:
+        changes.await_end(database, migration.name, report, beat)
+        return changes.was_applied(database, migration.name)
+
+    is_resumed = _is_open(database, migration)
+    if is_resumed and was_applied():
+        return
+    if not is_resumed:
+        changes.remember(database, migration.name)
+        _open_record(database, migration)
     try:
-        database.execute(migration.sql)
-    except (DatabaseUnavailable, StatementTimeout):
-        raise  # may have been executed, so the record stays open
+        database.execute_to_end(changes.tagged(migration.name, migration.sql))
     except DatabaseError as error:
-        if resumed and error.code in _DONE_ALREADY:
+        # The statement that a killed run has sent may have reached the database only now.
+        if (error.is_outcome_unknown or is_resumed) and was_applied():
             return
+        if isinstance(error, DatabaseUnavailable):
+            raise  # the record stays open for the next run
         _delete_record(database, migration)
+        if isinstance(error, StatementTimeout):
+            raise MigrationError(_FAILED_LATE.format(name=migration.name)) from None
         raise
 
 
-def _open_record(database: Database, migration: Step) -> bool:
-    """Record that the migration starts. Returns False if an earlier run has left an open record."""
-    return bool(
-        database.execute(
-            "INSERT IGNORE INTO schema_migrations (name, checksum, started_at)"
-            " VALUES (:name, :checksum, :now)",
-            name=migration.name,
-            checksum=migration.checksum,
-            now=datetime.now(UTC),
-        )
+_FAILED_LATE = (
+    "{name} failed after the call had timed out: the database has ended it, and the schema is"
+    " unchanged. Find the reason (the database's error log; an operator's KILL; rows that violate"
+    " a new key), fix it, and run the migrations again."
+)
+
+
+def _is_open(database: Database, migration: Step) -> bool:
+    """Return whether an earlier run has started the migration and not completed it."""
+    row = database.fetch_one(
+        "SELECT name FROM schema_migrations WHERE name = :name AND applied_at IS NULL",
+        name=migration.name,
+    )
+    return row is not None
+
+
+def _open_record(database: Database, migration: Step) -> None:
+    """Record that the migration starts, unless an earlier run has left an open record."""
+    database.execute_guarded(
+        "INSERT IGNORE INTO schema_migrations (name, checksum, started_at)"
+        " VALUES (:name, :checksum, :now)",
+        name=migration.name,
+        checksum=migration.checksum,
+        now=datetime.now(UTC),
     )
 
 

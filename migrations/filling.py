@@ -7,7 +7,8 @@ pass began: the code that is still running may have written these rows without t
 there.
 
 An UPDATE names the version of each row that was read, so it never overwrites a concurrent update.
-A batch is small enough for the limits of the RDS Data API: 1 MiB and 45 s per call.
+A batch is small enough for the limits of the RDS Data API: 1 MiB and 45 s per call. If a batch
+takes longer nevertheless, the run waits for its end, and then updates its rows one by one.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +19,8 @@ from typing import NamedTuple, cast
 
 from tqdm import tqdm
 
-from chalicelib.database import Database, DuplicateKey, Row, Value
+from chalicelib.database import Database, DatabaseError, DuplicateKey, Row, Value
+from migrations import changes
 
 ROWS = 100
 """Rows per UPDATE. A customer has up to 8,000 bytes, and a response of the Data API 1 MiB."""
@@ -185,8 +187,10 @@ class _Runner(NamedTuple):
     def _fill(self, rows: Sequence[Row]) -> None:
         computed = [self._compute(row) for row in rows]
         try:
-            self._update(rows, computed)
-        except DuplicateKey:
+            self._update(rows, computed, self.database.execute_to_end)
+        except DatabaseError as error:
+            if error.is_outcome_unknown:  # its rows may be locked
+                changes.await_end(self.database, self.name, self.report, self.after_batch)
             for row, values in zip(rows, computed, strict=True):
                 self._update_one(row, values)
 
@@ -197,17 +201,23 @@ class _Runner(NamedTuple):
             raise FillError(f"{type(error).__name__} for the row {_hex(row)}") from error
 
     def _update_one(self, row: Row, values: Mapping[str, Value]) -> None:
+        write = self.database.execute_guarded
         try:
-            self._update([row], [values])
+            self._update([row], [values], write)
         except DuplicateKey:
             names = ", ".join(sorted(self.fill.unique))
             self.report(
                 f"{self.name}: another row has the new {names} of {_hex(row)}, kept the old"
             )
             others = {name: value for name, value in values.items() if name not in self.fill.unique}
-            self._update([row], [others])
+            self._update([row], [others], write)
 
-    def _update(self, rows: Sequence[Row], computed: Sequence[Mapping[str, Value]]) -> None:
+    def _update(
+        self,
+        rows: Sequence[Row],
+        computed: Sequence[Mapping[str, Value]],
+        write: Callable[..., int],
+    ) -> None:
         """Set the values in those rows that still have the version that was read."""
         columns = tuple(computed[0]) if rows else ()
         if not columns:
@@ -217,7 +227,7 @@ class _Runner(NamedTuple):
             parameters |= {f"id_{n}": row["id"], f"version_{n}": row["version"]}
             parameters |= {f"{column}_{n}": values[column] for column in columns}
         sql = _update_sql(self.fill.table, len(rows), columns)
-        self.database.execute_guarded(sql, **parameters)
+        write(changes.tagged(self.name, sql), **parameters)
 
 
 def _update_sql(table: str, size: int, columns: Sequence[str]) -> str:

@@ -26,6 +26,7 @@ ALONE = {
     "load": ["ARGS=--ramp 1 --steady 1 --spike 0 --after 1 --limit 60000"],
     "migrate-stage": ["STAGE=dev", "ARGS=--help"],
     "finish": ["STAGE=dev", "ARGS=--help"],
+    "rotate": ["STAGE=dev", "ARGS=--help"],
     "openapi": [],
     "package": ["STAGE=dev"],
     "provision": ["STAGE=dev", "ARGS=--help"],

@@ -20,3 +20,7 @@ class Recorded(Database):
     def _run(self, sql: str, parameters: Mapping[str, Value]) -> tuple[list[Row], int]:
         self.statements.append(sql)
         return self._database._run(sql, parameters)
+
+    def _run_to_end(self, sql: str, parameters: Mapping[str, Value]) -> tuple[list[Row], int]:
+        self.statements.append(sql)
+        return self._database._run_to_end(sql, parameters)

@@ -9,7 +9,7 @@ import pytest
 import migrations
 from chalicelib.database import Database, DatabaseUnavailable, Row, Value
 from chalicelib.database.contract import MAX_STATEMENT_LENGTH
-from migrations import DataStep, Migration, MigrationError, Step, filling
+from migrations import DataStep, Migration, MigrationError, Step, changes, filling
 from migrations.filling import Fill
 from tests.mysql8 import refusal
 from tests.recorded import Recorded
@@ -109,10 +109,17 @@ class Dying(Recorded):
         return Killed()
 
     def _run(self, sql: str, parameters: Mapping[str, Value]) -> tuple[list[Row], int]:
-        self._left -= sql.startswith(self._prefix)
+        self._live(sql)
+        return super()._run(sql, parameters)
+
+    def _run_to_end(self, sql: str, parameters: Mapping[str, Value]) -> tuple[list[Row], int]:
+        self._live(sql)
+        return super()._run_to_end(sql, parameters)
+
+    def _live(self, sql: str) -> None:
+        self._left -= self._prefix in sql
         if self._left < 0:
             raise self.error
-        return super()._run(sql, parameters)
 
 
 class Disconnected(Dying):
@@ -340,7 +347,8 @@ def test_statements_are_portable_and_short_enough(
 
     assert {sql: refusal(sql) for sql in recorded.statements} == dict.fromkeys(recorded.statements)
     columns = [f"a_long_name_of_a_column_{n}" for n in range(6)]
-    assert len(filling._update_sql("customers", filling.ROWS, columns)) < MAX_STATEMENT_LENGTH
+    longest = filling._update_sql("customers", filling.ROWS, columns)
+    assert len(changes.tagged("0007_fill" * 20, longest)) < MAX_STATEMENT_LENGTH
 
 
 def test_progress_is_shown_on_terminals_only(

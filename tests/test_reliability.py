@@ -11,7 +11,7 @@ from infrastructure import gateway, stages
 
 RUNNING = [Path("app.py"), *sorted(Path("chalicelib").rglob("*.py"))]
 COMMANDS = [
-    Path("migrations/__init__.py"),
+    *sorted(Path("migrations").rglob("*.py")),
     *sorted(Path("infrastructure").rglob("*.py")),
 ]
 PAGE = Path("docs/reliability.md").read_text(encoding="utf-8")

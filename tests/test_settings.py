@@ -127,6 +127,40 @@ def test_issuer_without_an_audience_is_an_error_everywhere() -> None:
         TokenSettings.from_environ({"TOKEN_ISSUER": "https://issuer.example.com"})
 
 
+COGNITO = {
+    "TOKEN_ISSUER": "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEf",
+    "TOKEN_AUDIENCE": "4example",
+}
+
+
+@pytest.mark.parametrize("where", [{}, IN_LAMBDA, {"TOKEN_SCOPE_PREFIX": ""}])
+@pytest.mark.parametrize("host", ["cognito-idp.eu-west-1", "cognito-idp-fips.us-east-1"])
+def test_cognito_without_a_scope_prefix_is_an_error(where: dict[str, str], host: str) -> None:
+    issuer = {"TOKEN_ISSUER": f"https://{host}.amazonaws.com/pool"}
+
+    with pytest.raises(SettingsError, match="TOKEN_SCOPE_PREFIX is not set: Cognito requires it"):
+        TokenSettings.from_environ(COGNITO | issuer | where)
+
+
+@pytest.mark.parametrize("issuer", [TOKENS, COGNITO])
+def test_scope_prefix_is_configurable(issuer: dict[str, str]) -> None:
+    prefix = {"TOKEN_SCOPE_PREFIX": "https://api.example.com/"}
+
+    settings = TokenSettings.from_environ(issuer | prefix)
+
+    assert settings.scope_prefix == "https://api.example.com/"
+
+
+def test_default_scope_prefix_is_empty() -> None:
+    assert TokenSettings.from_environ(TOKENS).scope_prefix == ""
+
+
+@pytest.mark.parametrize("prefix", ["a b", " a", "a\n"])
+def test_scope_prefix_with_a_space_is_an_error(prefix: str) -> None:
+    with pytest.raises(SettingsError, match="TOKEN_SCOPE_PREFIX must be one identifier"):
+        TokenSettings.from_environ(TOKENS | {"TOKEN_SCOPE_PREFIX": prefix})
+
+
 def test_api_settings_have_local_defaults() -> None:
     """Plain `chalice local` accepts requests from the console that `make stack` starts."""
     assert ApiSettings.from_environ({}) == ApiSettings(

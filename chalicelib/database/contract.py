@@ -50,6 +50,14 @@ class Database(ABC):
             raise attempts.unknown
         return matched
 
+    def execute_to_end(self, sql: str, /, **parameters: Value) -> int:
+        """Run a statement that may take longer than an attempt. It is sent only once.
+
+        After StatementTimeout, the database continues to run it.
+        """
+        attempts = Attempts(is_idempotent=False, is_single=True)
+        return self._checked_run(sql, parameters, attempts)[1]
+
     def ping(self) -> None:
         """Check that the database responds, and limits the wait for locks as `retries` assumes.
 
@@ -83,10 +91,11 @@ class Database(ABC):
     def _persist(
         self, sql: str, parameters: Mapping[str, Value], attempts: Attempts
     ) -> tuple[list[Row], int]:
+        run = self._run_to_end if attempts.is_single else self._run
         try:
             while True:
                 try:
-                    return self._run(sql, parameters)
+                    return run(sql, parameters)
                 except DatabaseError as error:
                     if self.is_transaction:
                         raise
@@ -97,3 +106,7 @@ class Database(ABC):
     @abstractmethod
     def _run(self, sql: str, parameters: Mapping[str, Value]) -> tuple[list[Row], int]:
         """Run one statement. Returns its rows and the number of rows that it matched."""
+
+    def _run_to_end(self, sql: str, parameters: Mapping[str, Value]) -> tuple[list[Row], int]:
+        """Run one statement like `_run`, but never end it because of its duration."""
+        return self._run(sql, parameters)

@@ -80,6 +80,14 @@ class DataApi(Database):
         self._call("commit_transaction", "transactionStatus", **transaction)
 
     def _run(self, sql: str, parameters: Mapping[str, Value]) -> tuple[list[Row], int]:
+        return self._execute(sql, parameters)
+
+    def _run_to_end(self, sql: str, parameters: Mapping[str, Value]) -> tuple[list[Row], int]:
+        return self._execute(sql, parameters, continueAfterTimeout=True)
+
+    def _execute(
+        self, sql: str, parameters: Mapping[str, Value], **options: bool
+    ) -> tuple[list[Row], int]:
         answer = self._call(
             "execute_statement",
             "numberOfRecordsUpdated",
@@ -87,6 +95,7 @@ class DataApi(Database):
             parameters=[_parameter(name, value) for name, value in parameters.items()],
             includeResultMetadata=True,
             **self._scope,
+            **options,
         )
         return _rows(answer), answer["numberOfRecordsUpdated"]
 

@@ -55,7 +55,7 @@ class MySQL(Database, threading.local):
         with _settings_errors():
             Address.parse(url)
         self._url = url
-        self._connection: pymysql.Connection[Cursor] | None = None
+        self._connection: _Connection | None = None
         self._last_used = 0.0
         self._in_transaction = False
 
@@ -87,7 +87,15 @@ class MySQL(Database, threading.local):
         self._last_used = time.monotonic()
         return result
 
-    def _live_connection(self) -> "pymysql.Connection[Cursor]":
+    def _run_to_end(self, sql: str, parameters: Mapping[str, Value]) -> tuple[list[Row], int]:
+        connection = self._live_connection()
+        connection.is_patient = True
+        try:
+            return self._run(sql, parameters)
+        finally:
+            connection.is_patient = False
+
+    def _live_connection(self) -> "_Connection":
         if self._in_transaction:  # this statement would run in it
             raise RuntimeError("A transaction is open: use what it gave.")
         attempt_seconds()  # raises if no time is left
@@ -117,10 +125,17 @@ class _Transaction(Database):
 
 
 class _Connection(pymysql.connections.Connection):
-    """A connection that never waits longer for the server than the request has time."""
+    """A connection that never waits longer for the server than the request has time.
+
+    If it `is_patient`, it has no limit: a server may end a statement whose client has gone.
+    """
+
+    is_patient = False
 
     @property
-    def _seconds(self) -> float:
+    def _seconds(self) -> float | None:
+        if self.is_patient:
+            return None
         return max(min(retries.ATTEMPT_SECONDS, retries.seconds_left()), _MIN_TIMEOUT)
 
     @_seconds.setter
@@ -130,7 +145,7 @@ class _Connection(pymysql.connections.Connection):
     _read_timeout = _write_timeout = _seconds
 
 
-def _connected(url: str) -> "pymysql.Connection[Cursor]":
+def _connected(url: str) -> _Connection:
     seconds = min(CONNECT_SECONDS, attempt_seconds())
     arguments = connection_arguments(url) | {"connect_timeout": seconds}
     try:

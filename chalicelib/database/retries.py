@@ -71,11 +71,14 @@ def attempt_seconds() -> float:
 class Attempts:
     """The attempts at one statement. `unknown` is the first error with an unknown outcome.
 
-    A query has no outcome that could be unknown.
+    A query has no outcome that could be unknown. With `is_single`, there is one attempt.
     """
 
-    def __init__(self, *, is_idempotent: bool, is_query: bool = False) -> None:
+    def __init__(
+        self, *, is_idempotent: bool, is_query: bool = False, is_single: bool = False
+    ) -> None:
         self.number = 1
+        self.is_single = is_single
         self.unknown: DatabaseError | None = None
         self._is_idempotent = is_idempotent
         self._is_query = is_query
@@ -97,7 +100,7 @@ class Attempts:
         self.number += 1
 
     def _may_repeat(self, error: DatabaseError) -> bool:
-        is_allowed = self._is_idempotent or not error.is_outcome_unknown
+        is_allowed = self._is_idempotent or not (error.is_outcome_unknown or self.is_single)
         return error.retry_after is not None and is_allowed and self._failures < MAX_ATTEMPTS
 
 

@@ -57,7 +57,8 @@ class Verifier:
         self._check_audience(claims)
         if not claims["sub"]:
             raise InvalidToken("The token's sub claim is empty.")
-        return Caller(claims["sub"], _scopes(claims), int(claims["exp"]))
+        scopes = _scopes(claims, self._settings.scope_prefix)
+        return Caller(claims["sub"], scopes, int(claims["exp"]))
 
     def _key(self, token: str) -> "PyJWK":
         header = _header(token)
@@ -148,14 +149,28 @@ def _header(token: str) -> dict[str, Any]:
         raise InvalidToken("The token is malformed.") from None
 
 
-def _scopes(claims: dict[str, Any]) -> frozenset[str]:
-    """Return the scopes, for which issuers use several forms.
-
-    `scope` is a text with spaces (RFC 9068) or a list (IdentityServer); `scp` is a list (Okta) or a
-    text (Microsoft). Cognito prefixes each scope with the name of a resource server and a slash.
-    """
-    granted = claims.get("scope", claims.get("scp"))
+def _scopes(claims: dict[str, Any], prefix: str) -> frozenset[str]:
+    """Return the scopes of this API. If it has a prefix, all other scopes belong to other APIs."""
+    granted = _granted(claims)
     words = granted.split() if isinstance(granted, str) else granted
     if not isinstance(words, list):
         return frozenset()
-    return frozenset(word.rpartition("/")[2] for word in words if isinstance(word, str))
+    scopes = (word for word in words if isinstance(word, str))
+    if not prefix:
+        return frozenset(scopes)
+    start = f"{prefix}/"
+    return frozenset(scope.removeprefix(start) for scope in scopes if scope.startswith(start))
+
+
+def _granted(claims: dict[str, Any]) -> Any:
+    """Return the claim that contains what the client may do, for which issuers use several forms.
+
+    `scope` is a text with spaces (RFC 9068) or a list (IdentityServer); `scp` is a list (Okta) or a
+    text (Microsoft). Microsoft's tokens for an application without a user have `roles` instead.
+    `permissions` (Auth0) and other roles say what the user may do, which may be more.
+
+    Source: https://learn.microsoft.com/en-us/entra/identity-platform/access-token-claims-reference
+    """
+    if claims.get("idtyp") == "app":
+        return claims.get("roles")
+    return claims.get("scope", claims.get("scp"))

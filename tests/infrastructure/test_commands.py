@@ -17,7 +17,8 @@ from botocore.exceptions import (
     UnauthorizedSSOTokenError,
 )
 
-from infrastructure import applying, commands, interpreters, releases
+from chalicelib.settings import SettingsError
+from infrastructure import applying, commands, interpreters, parameters, releases
 from infrastructure.changes import Change
 from infrastructure.failures import Failure, explain
 from infrastructure.parameters import FROM_DATABASE
@@ -138,6 +139,35 @@ def test_layers_are_not_bound_for_another_python(monkeypatch: pytest.MonkeyPatch
     message = rf"functions with python3\.99, .* from \.venv/{PYTHON}/bin\.$"
     with pytest.raises(Failure, match=message):
         commands.bind(Run(Mock(), STAGES["dev"]))
+
+
+COGNITO = {
+    "TOKEN_ISSUER": "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEf",
+    "TOKEN_AUDIENCE": "4example",
+}
+IN_STAGE = {"stages": {"dev": {"environment_variables": COGNITO}}}
+
+
+def test_cognito_without_scope_prefix_is_not_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Stack, "status", None)
+    monkeypatch.setattr(interpreters, "running", lambda: PYTHON)
+    monkeypatch.setattr(commands, "read_config", lambda: IN_STAGE)
+    with pytest.raises(SettingsError, match="TOKEN_SCOPE_PREFIX"):
+        commands.bind(Run(Mock(), STAGES["dev"]))
+
+
+@pytest.mark.parametrize("config", [IN_STAGE, {}])
+def test_cognito_without_scope_prefix_is_not_deployed(
+    monkeypatch: pytest.MonkeyPatch, config: dict[str, object]
+) -> None:
+    values = {parameters.FROM_CONFIG[name]: value for name, value in COGNITO.items()}
+    monkeypatch.setattr(Run, "outputs", lambda *_: dict.fromkeys((*FROM_DATABASE, "KeyArn"), ""))
+    monkeypatch.setattr(commands, "read_config", lambda: config)
+    monkeypatch.setattr(commands, "_refuse_both", Mock())
+    monkeypatch.setattr(commands, "_packaged", lambda _: pytest.fail("it was packaged"))
+    run = Run(Mock(), STAGES["dev"], bucket="own", values={} if config else values)
+    with pytest.raises(SettingsError, match="TOKEN_SCOPE_PREFIX"):
+        commands.deploy(run)
 
 
 @pytest.mark.parametrize(("runtime", "goes_on"), [(RUNTIME, True), ("python3.99", False)])

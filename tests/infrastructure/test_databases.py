@@ -14,8 +14,9 @@ import migrations
 from chalicelib.database import Database, DatabaseUnavailable, connect
 from chalicelib.settings import Settings
 from infrastructure import databases
-from infrastructure.databases import ROWS, SCHEMA, Login
+from infrastructure.databases import SCHEMA, Login
 from infrastructure.failures import Failure
+from infrastructure.rotation.accounts import ROWS
 from local.database_server import DatabaseServer
 from local.processes import free_port
 from tests.local.data_api import serving
