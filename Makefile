@@ -152,8 +152,9 @@ apply: setup  ## Apply the gateway's settings to what `chalice deploy` created
 smoke: setup  ## Run the smoke test against a stage (TOKEN=...)
 status: setup  ## Print the state of a stage's stacks, and the live versions
 rollback: setup  ## Roll back: make the previous version live
+restore: setup  ## Restore a stage's database, then switch to it (ARGS="--to TIME", "--switch", "--back")
 destroy: setup  ## Delete a stage; a final snapshot of its database remains
-provision bind migrate-stage finish package deploy apply smoke status rollback destroy:
+provision bind migrate-stage finish package deploy apply smoke status rollback restore destroy:
 	@$(BIN)/python -m infrastructure $(@:-stage=) --stage $(or $(STAGE),$(error Say which: STAGE=dev)) $(ARGS)
 
 costs: setup  ## Update the tables of docs/costs.md
@@ -179,4 +180,4 @@ $(ENVIRONMENTS): .venv/%: setup
 .PHONY: $(ENVIRONMENTS) contract-tools setup installation run stack seed migrate token reset clean test quick \
 	test-all contract rehearse audit bench budget check docs diagrams screenshots format openapi lock chaos fuzz \
 	sqlmap simulate load soak provision bind migrate-stage finish package deploy apply smoke status rollback \
-	destroy costs help
+	restore destroy costs help

@@ -12,9 +12,11 @@ from infrastructure import (
     packaging,
     parameters,
     releases,
+    restoring,
     smoke,
 )
 from infrastructure.changes import Template
+from infrastructure.clusters import Backup
 from infrastructure.failures import Failure
 from infrastructure.run import Run
 from infrastructure.stages import CONFIG, PYTHON, ROOT, RUNTIME, read_config, suggest
@@ -69,7 +71,7 @@ def bind(run: Run) -> None:
 
 def migrate(run: Run) -> None:
     """Create the database's users, and apply the pending migrations."""
-    databases.migrate(run.session, run.outputs("database"), run.say)
+    databases.migrate(run.session, restoring.outputs(run), run.say)
 
 
 def finish(run: Run) -> None:
@@ -148,6 +150,14 @@ def rollback(run: Run) -> None:
     if run.confirm([]):
         client = run.session.client("lambda")
         releases.roll_back(client, run.stack("api"), run.stage.lambda_names, run.say)
+
+
+def restore(run: Run) -> None:
+    """Restore the database from a backup beside the current one, or switch to it."""
+    if run.incoming:
+        restoring.switch(run, run.incoming)
+    else:
+        restoring.restore(run, Backup.parse(run.to, run.snapshot))
 
 
 def destroy(run: Run) -> None:

@@ -41,6 +41,7 @@ def database(stage: Stage, of_network: Mapping[str, str]) -> Values:
         **({} if pause is None else {"SecondsUntilAutoPause": str(pause)}),
         "Instances": str(stage.instances),
         "BackupDays": str(stage.backup_days),
+        "CopyVaultArn": stage.copy_vault,
         "DeletionProtection": str(stage.is_protected).lower(),
         **{name: of_network[name] for name in FROM_NETWORK},
     }

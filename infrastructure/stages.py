@@ -92,6 +92,8 @@ class Stage:
     log_retention_days: int
     deployment: str
     """CodeDeploy's configuration: how traffic shifts to a new version."""
+    copy_vault: str
+    """ARN of a backup vault elsewhere that receives copies of backups, or "": docs/restoring.md."""
     snap_start: bool
     """Whether the functions that clients wait for use SnapStart: docs/snapstart.md."""
 
@@ -128,6 +130,7 @@ STAGES: Mapping[str, Stage] = {
             concurrency=10,
             log_retention_days=7,
             deployment="AllAtOnce",
+            copy_vault="",
             snap_start=False,
         ),
         Stage(
@@ -143,6 +146,7 @@ STAGES: Mapping[str, Stage] = {
             concurrency=100,
             log_retention_days=30,
             deployment="Canary10Percent5Minutes",
+            copy_vault="",
             snap_start=False,
         ),
         Stage(
@@ -158,6 +162,7 @@ STAGES: Mapping[str, Stage] = {
             concurrency=400,
             log_retention_days=90,
             deployment="Canary10Percent5Minutes",
+            copy_vault="",
             snap_start=False,
         ),
     )
