@@ -34,7 +34,7 @@ def provision(run: Run) -> None:
     deployment already has its access log, and alarms that can stop its canary.
     """
     client = run.session.client("cloudformation")
-    templates = {part: _template(part) for part in ("network", "database", "operations")}
+    templates = {part: _template(run, part) for part in ("network", "database", "operations")}
     declared = {part: template.parameters(client) for part, template in templates.items()}
     for name in run.values:
         names = {name for names in declared.values() for name in names}
@@ -185,8 +185,8 @@ def _bucket(run: Run) -> str:
     return pipeline.outputs()["ArtefactBucket"]
 
 
-def _template(part: str) -> Template:
-    return Template((HERE / f"{part}.yaml").read_text())
+def _template(run: Run, part: str) -> Template:
+    return Template.of_stage((HERE / f"{part}.yaml").read_text(), run.stage.name)
 
 
 def _packaged(run: Run) -> Path:
