@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 
 from chalicelib.database import DatabaseError
 from chalicelib.settings import SettingsError
-from infrastructure import clusters, commands, stages
+from infrastructure import clusters, commands, config, stages
 from infrastructure.failures import Failure, explain
 from infrastructure.packaging import PackagingError
 from infrastructure.run import Run
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         stage = stages.named(options.stage)
-        stages.read_config()
+        config.read_config()
         _run(options, stage)
     except KeyboardInterrupt:
         print(

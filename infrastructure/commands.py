@@ -17,9 +17,10 @@ from infrastructure import (
 )
 from infrastructure.changes import Template
 from infrastructure.clusters import Backup
+from infrastructure.config import read_config
 from infrastructure.failures import Failure
 from infrastructure.run import Run
-from infrastructure.stages import CONFIG, PYTHON, ROOT, RUNTIME, read_config, suggest
+from infrastructure.stages import CONFIG, PYTHON, ROOT, RUNTIME, suggest
 
 HERE = Path(__file__).parent
 OUT = ROOT / "out"
