@@ -112,6 +112,8 @@ lock: .venv/audit  ## Update the lock files from pyproject.toml
 	@$(COMPILE) pyproject.toml --group contract $(LOCKED) --output-file requirements/contract.txt
 	@$(COMPILE) pyproject.toml --group dev --constraints requirements/contract.txt \
 		--output-file requirements-dev.txt
+	@$(COMPILE) pyproject.toml --group deploy --constraints requirements-dev.txt \
+		--output-file requirements/deploy.txt
 	@$(COMPILE) pyproject.toml --group fuzz --constraints requirements-dev.txt \
 		--output-file requirements/fuzz.txt
 	@$(COMPILE) --group audit --output-file requirements/audit.txt
@@ -151,8 +153,9 @@ apply: setup  ## Apply the gateway's settings to what `chalice deploy` created
 smoke: setup  ## Run the smoke test against a stage (TOKEN=...)
 status: setup  ## Print the state of a stage's stacks, and the live versions
 rollback: setup  ## Roll back: make the previous version live
+restore: setup  ## Restore a stage's database, then switch to it (ARGS="--to TIME", "--switch", "--back")
 destroy: setup  ## Delete a stage; a final snapshot of its database remains
-provision bind migrate-stage rotate finish package deploy apply smoke status rollback destroy:
+provision bind migrate-stage rotate finish package deploy apply smoke status rollback restore destroy:
 	@$(BIN)/python -m infrastructure $(@:-stage=) --stage $(or $(STAGE),$(error Say which: STAGE=dev)) $(ARGS)
 
 costs: setup  ## Update the tables of docs/costs.md
@@ -178,4 +181,4 @@ $(ENVIRONMENTS): .venv/%: setup
 .PHONY: $(ENVIRONMENTS) contract-tools setup installation run stack seed migrate token reset clean test quick \
 	test-all contract rehearse audit bench budget check docs diagrams screenshots format openapi lock chaos fuzz \
 	sqlmap simulate load soak provision bind migrate-stage rotate finish package deploy apply smoke status \
-	rollback destroy costs help
+	rollback restore destroy costs help

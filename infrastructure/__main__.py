@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 
 from chalicelib.database import DatabaseError
 from chalicelib.settings import SettingsError
-from infrastructure import commands, stages
+from infrastructure import clusters, commands, config, stages
 from infrastructure.failures import Failure, explain
 from infrastructure.packaging import PackagingError
 from infrastructure.run import Run
@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, tuple[Callable[[Run], None], str]] = {
     "smoke": (commands.live, "smoke test: create, change and erase a customer"),
     "status": (commands.status, "print the state of the stacks, and the live version"),
     "rollback": (commands.rollback, "make the previous version live"),
+    "restore": (commands.restore, "restore the database from a backup, then switch to it"),
     "destroy": (commands.destroy, "delete the stage; a final snapshot of the database remains"),
 }
 OFFLINE = {"package"}
@@ -41,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         stage = stages.named(options.stage)
-        stages.read_config()
+        config.read_config()
         _run(options, stage)
     except KeyboardInterrupt:
         print(
@@ -70,6 +71,9 @@ def _run(options: argparse.Namespace, stage: stages.Stage) -> None:
         is_agreed=options.yes,
         bucket=options.bucket,
         url=options.url,
+        to=options.to,
+        snapshot=options.snapshot,
+        incoming=options.incoming,
         token=lambda: _token(options.token_command),
         ask=input if sys.stdin.isatty() else None,
     )
@@ -95,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
         command = subparsers.add_parser(name, help=what, description=what)
         command.add_argument("--stage", required=True, help=", ".join(stages.STAGES))
         command.set_defaults(set=[], yes=False, bucket=None, url=None, token_command=None)
+        command.set_defaults(to=None, snapshot=None, incoming=None)
         if name in {"provision", "deploy"}:
             command.add_argument(
                 "--set",
@@ -108,6 +113,8 @@ def _parser() -> argparse.ArgumentParser:
             )
         if name == "deploy":
             command.add_argument("--bucket", help="for packages (default: the pipeline's bucket)")
+        if name == "restore":
+            _add_restore(command)
         if name == "smoke":
             command.add_argument("--url", help="of the API (default: the stage's)")
             command.add_argument(
@@ -115,6 +122,28 @@ def _parser() -> argparse.ArgumentParser:
                 help="a command that prints a token (default: the environment variable TOKEN)",
             )
     return parser
+
+
+def _add_restore(command: argparse.ArgumentParser) -> None:
+    step = command.add_mutually_exclusive_group(required=True)
+    step.add_argument(
+        "--to", metavar="TIME", help="restore to a time: 2026-11-28T02:15:00Z, latest"
+    )
+    step.add_argument("--snapshot", metavar="ID", help="restore a snapshot, by its name or ARN")
+    step.add_argument(
+        "--switch",
+        dest="incoming",
+        action="store_const",
+        const=clusters.RESTORED,
+        help="make the restored database the current one",
+    )
+    step.add_argument(
+        "--back",
+        dest="incoming",
+        action="store_const",
+        const=clusters.REPLACED,
+        help="make the replaced database the current one again",
+    )
 
 
 def _values(pairs: list[str]) -> dict[str, str]:

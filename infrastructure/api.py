@@ -28,7 +28,6 @@ def complete(resources: JSONObject, document: JSONObject) -> None:
 def _properties(document: JSONObject) -> JSONObject:
     return {
         "EndpointConfiguration": {"Type": document["endpoint_type"]},
-        "MinimumCompressionSize": document["minimum_compression_size"],
         "OpenApiVersion": "2.0",  # otherwise SAM adds a second stage, named Stage
         "TracingEnabled": document["tracing"],
         "CacheClusterEnabled": document["cache_cluster"],

@@ -15,9 +15,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from infrastructure.config import read_config
 from infrastructure.failures import Failure, code_of
 from infrastructure.policies import documents
-from infrastructure.stages import RUNTIME, Stage, read_config
+from infrastructure.stages import RUNTIME, Stage, policy_file
 
 WIDTH = 100
 MIN_KEY_LENGTH = 64
@@ -51,11 +52,6 @@ def write_bound(
     for function, policy in documents(stage, outputs).items():
         write(path.with_name(policy_file(stage, function)), policy)
     write(path, _merged(config, {"stages": {stage.name: own}}))
-
-
-def policy_file(stage: Stage, function: str) -> str:
-    """Return the name of the function's policy file in .chalice."""
-    return f"policy-{stage.lambda_name(function).removeprefix('customers-')}.json"
 
 
 def cursor_key(secrets: Any, arn: str) -> str:

@@ -1,7 +1,8 @@
 """The target of a stack (a template), and the changes to reach it."""
 
+import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from infrastructure.failures import Failure
 
@@ -21,6 +22,10 @@ STATEFUL = (
     "AWS::S3::Bucket",
     "AWS::SecretsManager::Secret",
 )
+
+
+# A name that depends on the stage and on nothing else.
+_NAME = re.compile(r"^( +\w*Name: )!Sub ([^\s$]*\$\{Stage\}[^\s$]*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,16 @@ class Template:
 
     body: str = ""
     url: str = ""
+
+    @classmethod
+    def of_stage(cls, text: str, stage: str) -> Self:
+        """Return a template in which the names of a stage's resources are literals.
+
+        Some resources outlive their stack. When the stack is created again, CloudFormation imports
+        them, but only those whose names contain no function: to CloudFormation, the parameter
+        Stage could have any value.
+        """
+        return cls(_NAME.sub(lambda name: name[1] + name[2].replace("${Stage}", stage), text))
 
     def parameters(self, client: Any) -> dict[str, dict[str, Any]]:
         """Return the template's parameters, by name."""

@@ -12,12 +12,15 @@ from infrastructure import (
     packaging,
     parameters,
     releases,
+    restoring,
     smoke,
 )
 from infrastructure.changes import Template
+from infrastructure.clusters import Backup
+from infrastructure.config import read_config, variables
 from infrastructure.failures import Failure
 from infrastructure.run import Run
-from infrastructure.stages import CONFIG, PYTHON, ROOT, RUNTIME, read_config, suggest, variables
+from infrastructure.stages import CONFIG, PYTHON, ROOT, RUNTIME, suggest
 
 HERE = Path(__file__).parent
 OUT = ROOT / "out"
@@ -32,7 +35,7 @@ def provision(run: Run) -> None:
     deployment already has its access log, and alarms that can stop its canary.
     """
     client = run.session.client("cloudformation")
-    templates = {part: _template(part) for part in ("network", "database", "operations")}
+    templates = {part: _template(run, part) for part in ("network", "database", "operations")}
     declared = {part: template.parameters(client) for part, template in templates.items()}
     for name in run.values:
         names = {name for names in declared.values() for name in names}
@@ -70,17 +73,17 @@ def bind(run: Run) -> None:
 
 def migrate(run: Run) -> None:
     """Create the database's users, and apply the pending migrations."""
-    databases.migrate(run.session, run.outputs("database"), run.say)
+    databases.migrate(run.session, restoring.outputs(run), run.say)
 
 
 def rotate(run: Run) -> None:
     """Change the application's password without an outage."""
-    databases.rotate(run.session, run.outputs("database"), run.say)
+    databases.rotate(run.session, restoring.outputs(run), run.say)
 
 
 def finish(run: Run) -> None:
     """Complete the data steps of the migrations, after the previous code has ended."""
-    databases.finish(run.outputs("database"), run.say)
+    databases.finish(restoring.outputs(run), run.say)
 
 
 def package(run: Run) -> None:
@@ -157,6 +160,14 @@ def rollback(run: Run) -> None:
         releases.roll_back(client, run.stack("api"), run.stage.lambda_names, run.say)
 
 
+def restore(run: Run) -> None:
+    """Restore the database from a backup beside the current one, or switch to it."""
+    if run.incoming:
+        restoring.switch(run, run.incoming)
+    else:
+        restoring.restore(run, Backup.parse(run.to, run.snapshot))
+
+
 def destroy(run: Run) -> None:
     """Delete a stage's stacks. A final snapshot of the database remains."""
     if _deployed(run):
@@ -182,8 +193,8 @@ def _bucket(run: Run) -> str:
     return pipeline.outputs()["ArtefactBucket"]
 
 
-def _template(part: str) -> Template:
-    return Template((HERE / f"{part}.yaml").read_text())
+def _template(run: Run, part: str) -> Template:
+    return Template.of_stage((HERE / f"{part}.yaml").read_text(), run.stage.name)
 
 
 def _packaged(run: Run) -> Path:

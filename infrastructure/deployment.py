@@ -75,7 +75,7 @@ def _hook(stage: Stage) -> JSONObject:
             "MemorySize": 256,
             "Timeout": HOOK_SECONDS,
             "Tracing": "Active",
-            "ReservedConcurrentExecutions": 1,
+            **({} if stage.concurrency is None else {"ReservedConcurrentExecutions": 1}),
             "Role": {"Fn::GetAtt": ["CheckVersionRole", "Arn"]},
             "Environment": {"Variables": {"VERSION": {"Ref": "APIHandler.Version"}}},
             "LoggingConfig": {"LogFormat": "Text", "LogGroup": {"Ref": HOOK_LOG}},

@@ -23,7 +23,6 @@ from openapi.references import documentation
 JSONSchema = dict[str, Any]
 
 TIMEOUT_MS = 29_000  # longer than the timeouts of the Lambda function and of a SQL statement
-COMPRESSED_BYTES = 1_024  # minimum size of a compressed response
 UTF_16 = 2  # maximum code units per character; AWS does not say if it counts these or characters
 
 KEY_SHARE = 0.1  # share of the stage's rate limit that one API key may use
@@ -61,7 +60,7 @@ def document(stage: Stage) -> dict[str, Any]:
     responses: properties of AWS::ApiGateway::GatewayResponse, except the API;
     usage_plan and firewall: properties of AWS::ApiGateway::UsagePlan, without stages, and of
     AWS::WAFv2::WebACL;
-    minimum_compression_size in bytes, endpoint_type, tracing, cache_cluster, timeout_ms: as named.
+    endpoint_type, tracing, cache_cluster, timeout_ms: as named.
     """
     return {
         "models": models(),
@@ -72,7 +71,6 @@ def document(stage: Stage) -> dict[str, Any]:
         "responses": [gateway_responses.properties(each) for each in gateway_responses.RESPONSES],
         "usage_plan": usage_plan(stage),
         "firewall": firewall.properties(stage),
-        "minimum_compression_size": COMPRESSED_BYTES,
         "endpoint_type": "REGIONAL",
         "tracing": True,
         # Clients cache public responses, which depend on Origin; other responses must be fresh.

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.settings import TokenSettings
-from infrastructure.stages import Stage, variables
+from infrastructure.config import variables
+from infrastructure.failures import Failure
+from infrastructure.stages import Stage
 
 Values = dict[str, str]
 
@@ -43,6 +45,7 @@ def database(stage: Stage, of_network: Mapping[str, str]) -> Values:
         **({} if pause is None else {"SecondsUntilAutoPause": str(pause)}),
         "Instances": str(stage.instances),
         "BackupDays": str(stage.backup_days),
+        "CopyVaultArn": stage.copy_vault,
         "DeletionProtection": str(stage.is_protected).lower(),
         **{name: of_network[name] for name in FROM_NETWORK},
     }
@@ -62,8 +65,17 @@ def api(
     of_database: Mapping[str, str],
     of_operations: Mapping[str, str],
 ) -> Values:
-    """Return all parameters except Release, which depends on the package."""
+    """Return all parameters except Release, which depends on the package.
+
+    Raises Failure if config.json has a variable whose value comes from a stack.
+    """
     own = variables(config, stage)
+    if bound := sorted(own.keys() - FROM_CONFIG.keys() - {"STAGE"}):
+        raise Failure(
+            f".chalice/config.json sets {', '.join(bound)} for {stage.name}, but `deploy` takes"
+            " values of the stacks. `bind` wrote yours for `chalice deploy`: undo it with `git"
+            " checkout .chalice`."
+        )
     return {
         "Stage": stage.name,
         **{parameter: own[name] for name, parameter in FROM_CONFIG.items() if name in own},

@@ -21,6 +21,10 @@ class Run:
     bucket: str | None = None
     url: str | None = None
     token: Callable[[], str] = str
+    to: str | None = None
+    snapshot: str | None = None
+    incoming: str | None = None
+    """The cluster that `restore` makes the current one, by its suffix."""
     ask: Callable[[str], str] | None = None
     """Asks the operator; None if no operator can respond."""
     say: Callable[[str], None] = print

@@ -181,7 +181,7 @@ class Stack:
                 ChangeSetName=f"run-{secrets.token_hex(6)}",
                 ChangeSetType="UPDATE" if self.exists else "CREATE",
                 Capabilities=CAPABILITIES,
-                ImportExistingResources=True,  # log groups outlive a deleted stage
+                ImportExistingResources=True,  # some outlive their stack: Template.of_stage
                 Parameters=parameters,
                 Tags=[{"Key": "project", "Value": "customers"}],
                 **_role(),

@@ -96,15 +96,23 @@ SETTINGS: Mapping[str, Any] = {
 
 
 def complete(packaged: JSONObject, stage: Stage, document: JSONObject) -> JSONObject:
-    """Return the completed template; `document` contains the gateway's settings."""
+    """Return the completed template; `document` contains the gateway's settings.
+
+    Keeps what Chalice sets for each function from config.json: memory, timeout, tags, reserved
+    concurrency and log retention; infrastructure/config.py rejects what would be lost.
+    """
     resources = packaged["Resources"]
     for name, function in FUNCTIONS.items():
-        resources[function.id]["Properties"] |= _function(stage, name, function)
+        properties = resources[function.id]["Properties"]
+        properties |= {**_reservation(stage, function), **properties}
+        properties |= _function(stage, name, function)
         resources[function.role]["Properties"]["Policies"] = [_policy(stage, name)]
-        resources[function.log] = _log(stage, stage.lambda_name(name))
+        retention = resources[function.log]["Properties"]["RetentionInDays"]
+        resources[function.log] = _log(stage.lambda_name(name), retention)
     resources |= _layers()
     resources |= deployment.resources(stage, ARNS)
-    resources[deployment.HOOK_LOG] = _log(stage, deployment.hook_name(stage))
+    hook = deployment.hook_name(stage)
+    resources[deployment.HOOK_LOG] = _log(hook, stage.log_retention_days)
     api.complete(resources, document)
     for resource in resources.values():
         if resource["Type"] == "AWS::IAM::Role":
@@ -181,12 +189,19 @@ def _function(stage: Stage, name: str, function: Function) -> JSONObject:
         "Environment": {"Variables": {"STAGE": {"Ref": "Stage"}, **settings}},
         "Layers": [{"Ref": layer} for layer in function.layers],
         "LoggingConfig": {"LogFormat": "Text", "LogGroup": {"Ref": function.log}},
-        "ReservedConcurrentExecutions": max(1, int(stage.concurrency * function.concurrency)),
         "AutoPublishAlias": ALIAS,
         "AutoPublishCodeSha256": {"Ref": "Release"},
         "DeploymentPreference": deployment.preference(stage, name),
         **_snap_start(stage, name),
     }
+
+
+def _reservation(stage: Stage, function: Function) -> JSONObject:
+    """Return the function's part of the stage's concurrency, unless the stage reserves none."""
+    if stage.concurrency is None:
+        return {}
+    share = max(1, int(stage.concurrency * function.concurrency))
+    return {"ReservedConcurrentExecutions": share}
 
 
 def _snap_start(stage: Stage, name: str) -> JSONObject:
@@ -201,14 +216,14 @@ def _policy(stage: Stage, name: str) -> JSONObject:
     return {"PolicyName": "own", "PolicyDocument": substituted(document)}
 
 
-def _log(stage: Stage, function: str) -> JSONObject:
+def _log(function: str, retention_days: int) -> JSONObject:
     return {
         "Type": "AWS::Logs::LogGroup",
         "DeletionPolicy": "Delete",
         "UpdateReplacePolicy": "Delete",
         "Properties": {
             "LogGroupName": f"/aws/lambda/{function}",
-            "RetentionInDays": stage.log_retention_days,
+            "RetentionInDays": retention_days,
             "KmsKeyId": _if("LogsKeyArn"),
         },
     }

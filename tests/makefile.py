@@ -33,6 +33,7 @@ ALONE = {
     "quick": ["ARGS=tests/test_schemas.py"],
     "reset": ["YES=1"],
     "setup": [],
+    "restore": ["STAGE=dev", "ARGS=--help"],
     "rollback": ["STAGE=dev", "ARGS=--help"],
     "simulate": ["ARGS=--quick"],
     "smoke": ["STAGE=dev", "ARGS=--help"],

@@ -53,7 +53,7 @@ class Design:
 DEPLOYED = Design(
     rate=PROD.rate,
     burst=PROD.burst,
-    concurrency=PROD.concurrency,
+    concurrency=PROD.concurrency or ACCOUNT_CONCURRENCY,
     min_acu=PROD.min_capacity,
     max_acu=PROD.max_capacity,
 )

@@ -14,7 +14,8 @@ import pytest
 
 import app
 from infrastructure import applying, binding, gateway, policies
-from infrastructure.stages import STAGES, read_config
+from infrastructure.config import read_config
+from infrastructure.stages import STAGES
 from tests.contract.aws import ACCOUNT, REGION, moto
 
 ROOT = Path(__file__).parents[2]

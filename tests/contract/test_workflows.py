@@ -61,7 +61,7 @@ def test_linters_find_faults(actionlint: Path, workflows: Path) -> None:
     path.write_text(text.replace("inputs.stage == 'staging'", "inputs.stag == 'staging'"))
     assert 'property "stag" is not defined' in _actionlint(actionlint, workflows)
 
-    path.write_text(text.replace("make setup", "echo ${{ github.head_ref }}"))
+    path.write_text(text.replace("python3 local", "echo ${{ github.head_ref }}"))
     assert "template-injection" in _zizmor(workflows)
 
     dependabot = workflows / ".github" / "dependabot.yml"

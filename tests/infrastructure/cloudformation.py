@@ -5,6 +5,7 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/i
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,11 @@ class Template:
             name: values.get(name, parameter.get("Default"))
             for name, parameter in self.document["Parameters"].items()
         }
-        self.resources: dict[str, Any] = {
+
+    @cached_property
+    def resources(self) -> dict[str, Any]:
+        """The resources; `refusals` first, because invalid values may break functions."""
+        return {
             name: self.resolve(resource)
             for name, resource in self.document["Resources"].items()
             if self._holds(resource.get("Condition"))
@@ -110,6 +115,7 @@ class Template:
             "ValueOf": lambda pair: [self.values[pair[1]]],  # known only to AWS
             "GetAZs": lambda _: [f"{REGION}{zone}" for zone in "abc"],
             "Select": lambda pair: pair[1][int(pair[0])],
+            "Split": lambda pair: pair[1].split(pair[0]),
         }
         return functions[function](self.resolve(argument))
 

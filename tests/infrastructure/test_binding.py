@@ -8,8 +8,9 @@ import pytest
 from chalice.config import Config
 
 from infrastructure import binding
+from infrastructure.config import read_config
 from infrastructure.failures import Failure
-from infrastructure.stages import CONFIG, STAGES, read_config
+from infrastructure.stages import CONFIG, STAGES
 
 DEV = STAGES["dev"]
 OUTPUTS = {
@@ -18,7 +19,8 @@ OUTPUTS = {
     "DatabaseName": "customers",
     "KeyArn": "arn:aws:kms:eu-west-1:123456789012:key/k",
 }
-LAYERS = {"tracing": "arn:tracing:1", "authorizer": "arn:authorizer:1"}
+LAYER = "arn:aws:lambda:eu-west-1:123456789012:layer:customers-dev-"
+LAYERS = {"tracing": f"{LAYER}tracing:1", "authorizer": f"{LAYER}authorizer:1"}
 KEY = "k" * 64
 
 
@@ -43,8 +45,8 @@ def test_chalice_reads_what_was_bound(config: Path) -> None:
     assert "CURSOR_KEY" not in purge.environment_variables
     assert purge.environment_variables["DATABASE_RESOURCE_ARN"] == OUTPUTS["ClusterArn"]
     assert authorize.environment_variables == {"STAGE": "dev"}
-    assert authorize.layers == ["arn:tracing:1", "arn:authorizer:1"]
-    assert api.layers == ["arn:tracing:1"]
+    assert authorize.layers == [f"{LAYER}tracing:1", f"{LAYER}authorizer:1"]
+    assert api.layers == [f"{LAYER}tracing:1"]
     for function in (api, authorize, purge):
         assert (config.parent / function.iam_policy_file).exists()
     assert OUTPUTS["ClusterArn"] in (config.parent / api.iam_policy_file).read_text()

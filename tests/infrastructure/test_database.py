@@ -1,6 +1,7 @@
 """The database template: no data loss, no leaks, and the same settings as the tests' MariaDB."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,7 @@ def test_rules_detect_faults(where: tuple[str, ...], value: Any, fault: str) -> 
         ({"MaxCapacity": "257"}, "MaxCapacity"),
         ({"BackupDays": "0"}, "BackupDays"),
         ({"BackupDays": "36"}, "BackupDays"),
+        ({"CopyVaultArn": "copies"}, "CopyVaultArn"),
         ({"Instances": "3"}, "Instances"),
         ({"Stage": "production"}, "Stage"),
         ({"Stage": "prod", "DeletionProtection": "false"}, "DeletionProtection must be true"),
@@ -225,6 +227,33 @@ def test_engine_version_supports_pausing() -> None:
 
     assert found
     assert int(found[1]) >= 8
+
+
+@each
+def test_database_stays_on_the_long_term_support_release(template: Template) -> None:
+    """An automatic upgrade leaves it: the release notes of 3.10 say to disable the upgrades."""
+    cluster = only(template, "RDS::DBCluster")
+    instances = template.of_type("AWS::RDS::DBInstance").values()
+
+    assert re.fullmatch(r"8\.0\.mysql_aurora\.3\.10\.\d+", cluster["EngineVersion"])
+    assert "AutoMinorVersionUpgrade" not in cluster
+    assert {instance["AutoMinorVersionUpgrade"] for instance in instances} == {False}
+
+
+def test_backups_are_copied_elsewhere_only_if_the_stage_says_so() -> None:
+    vault = "arn:aws:backup:eu-central-1:210987654321:backup-vault:copies"
+    copied = Template(PATH, parameters.database(replace(STAGES["prod"], copy_vault=vault), NETWORK))
+    (rule,) = only(copied, "Backup::BackupPlan")["BackupPlan"]["BackupPlanRule"]
+    selection = only(copied, "Backup::BackupSelection")["BackupSelection"]
+
+    assert copied.refusals() == rules.all_of(copied) == []
+    assert [copy["DestinationBackupVaultArn"] for copy in rule["CopyActions"]] == [vault]
+    assert selection["Resources"] == [copied.resolve({"Fn::GetAtt": ["Cluster", "DBClusterArn"]})]
+    assert only(copied, "Backup::BackupVault")["EncryptionKeyArn"] == copied.resolve(
+        {"Fn::GetAtt": ["Key", "Arn"]}
+    )
+    assert copied.resources["BackupVault"]["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert not [name for name in PROD.resources if name.startswith("Backup")]
 
 
 def test_only_dev_pauses_when_idle() -> None:

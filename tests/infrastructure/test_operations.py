@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.infrastructure.cloudformation import Template
+from tests.infrastructure.cloudformation import ACCOUNT, REGION, Template
 from tests.infrastructure.emitted import ACCESS_LOG_VARIABLES, DISCOVERED_FIELDS, LINE_MEMBERS
 from tests.infrastructure.operations import (
     ALARMS,
@@ -63,7 +63,7 @@ def test_runbook_has_exactly_one_section_per_alarm() -> None:
     }
 
     named = {alarm["AlarmDescription"].rpartition("#")[2] for alarm in EVERY_ALARM.values()}
-    assert sections == named
+    assert sections == named | {"database-events"}
 
 
 def test_docs_name_alarms_queries_and_widgets_that_exist() -> None:
@@ -326,8 +326,9 @@ def test_key_policy_allows_only_its_purposes() -> None:
         {"AWS": "arn:aws:iam::123456789012:root"},
         {"Service": "logs.eu-west-1.amazonaws.com"},
         {"Service": "cloudwatch.amazonaws.com"},
+        {"Service": "events.amazonaws.com"},
     ]
-    for sid in ("EncryptLogs", "PublishAlarms"):
+    for sid in ("EncryptLogs", "PublishAlarms", "PublishEvents"):
         assert statements[sid]["Condition"]
         assert not {"*", "kms:*"} & set(statements[sid]["Action"])
     (groups,) = statements["EncryptLogs"]["Condition"]["ArnEquals"].values()
@@ -335,19 +336,54 @@ def test_key_policy_allows_only_its_purposes() -> None:
     assert ours <= {arn.partition("log-group:")[2] for arn in groups}
 
 
-def test_topics_are_encrypted_and_only_our_alarms_publish() -> None:
+def test_topics_are_encrypted_and_only_our_alarms_and_rules_publish() -> None:
     (policy,) = TEMPLATE.of_type("AWS::SNS::TopicPolicy").values()
     (key,) = TEMPLATE.of_type("AWS::KMS::Key").values()
     topics = TEMPLATE.of_type("AWS::SNS::Topic")
-    statements = [*policy["PolicyDocument"]["Statement"], key["KeyPolicy"]["Statement"][2]]
+    alarms, rules = policy["PolicyDocument"]["Statement"]
+    _, _, of_alarms, of_rules = key["KeyPolicy"]["Statement"]
 
     assert sorted(policy["Topics"]) == sorted(TEMPLATE.resolve({"Ref": name}) for name in topics)
     assert all(topic["KmsMasterKeyId"] for topic in topics.values())
-    for statement in statements:
+    for statement in (alarms, of_alarms):
         assert statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
         (pattern,) = statement["Condition"]["ArnLike"].values()
         for name in EVERY_ALARM:
             assert fnmatchcase(TEMPLATE.resolve({"Fn::GetAtt": [name, "Arn"]}), pattern)
+    for statement in (rules, of_rules):
+        assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+        (pattern,) = statement["Condition"]["ArnLike"].values()
+        for rule in TEMPLATE.of_type("AWS::Events::Rule").values():
+            assert fnmatchcase(f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{rule['Name']}", pattern)
+
+
+@pytest.mark.parametrize(
+    ("source", "category", "is_sent"),
+    [
+        ("customers-prod", "failover", True),
+        ("customers-prod", "maintenance", True),
+        ("customers-prod-database-writer-1a2b", "low storage", True),
+        ("customers-prod-restored", "failure", True),
+        ("customers-prod", "backup", False),
+        ("customers-staging", "failover", False),
+        ("customers-production", "failover", False),
+    ],
+)
+def test_events_of_the_database_reach_the_notices(
+    source: str,
+    category: str,
+    is_sent: bool,  # noqa: FBT001
+) -> None:
+    (rule,) = TEMPLATE.of_type("AWS::Events::Rule").values()
+    (target,) = rule["Targets"]
+    detail = rule["EventPattern"]["detail"]
+    exact, prefix = detail["SourceIdentifier"]
+
+    is_ours = source == exact or source.startswith(prefix["prefix"])
+    assert (is_ours and category in detail["EventCategories"]) is is_sent
+    assert target["Arn"] == TEMPLATE.resolve({"Ref": "Notices"})
+    sent = target["InputTransformer"]
+    assert set(re.findall(r"<(\w+)>", sent["InputTemplate"])) == sent["InputPathsMap"].keys()
 
 
 def test_topics_have_the_configured_subscriptions() -> None:

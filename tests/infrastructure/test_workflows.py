@@ -1,13 +1,20 @@
 """GitHub's workflows: the commands of the Makefile, with the least privileges that they need."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from packaging.utils import NormalizedName, canonicalize_name
+
+from local import bootstrap
+from tests.lockfiles import pins
 
 ROOT = Path(__file__).parents[2]
 PATHS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -27,7 +34,6 @@ PERMISSIONS = {
     ("weekly.yml", "update"): {"actions": "write", "contents": "write", "pull-requests": "write"},
     ("weekly.yml", "report"): {"contents": "read", "issues": "write"},
 }
-
 each_workflow = pytest.mark.parametrize("name", WORKFLOWS)
 
 
@@ -183,11 +189,50 @@ def test_data_steps_are_completed_after_the_tests_only() -> None:
 
 
 def test_load_test_on_staging_precedes_prod() -> None:
-    [loaded] = [step for step in _steps("deploy.yml") if "make load" in step.get("run", "")]
+    [loaded] = [step for step in _steps("deploy.yml") if "load.traffic" in step.get("run", "")]
 
     assert loaded["if"] == "inputs.stage == 'staging'"
     assert loaded["id"] == "e2e"  # a failure rolls back
-    assert loaded["run"].index("pytest tests/e2e") < loaded["run"].index("make load")
+    assert loaded["run"].index("tests/e2e") < loaded["run"].index("load.traffic")
+
+
+def test_deployment_installs_wheels_of_its_own_lock_file() -> None:
+    """A source distribution runs code while it is installed, and `make` would install all tools."""
+    commands = [step["run"] for step in _steps("deploy.yml") if "run" in step]
+    targets = [target for command in commands for target in re.findall(r"\bmake\b", command)]
+
+    assert commands[0] == "python3 local/bootstrap.py requirements/deploy.txt .venv"
+    assert {"--require-hashes", "--only-binary=:all:"} <= set(bootstrap.PIP_INSTALL)
+    assert targets == []
+
+
+# Imports modules while none of the hidden ones can be found.
+IMPORT = """
+import importlib, sys
+hidden, names = sys.argv[1].split(","), sys.argv[2:]
+sys.modules.update(dict.fromkeys(hidden))
+for name in names:
+    importlib.import_module(name)
+"""
+PROGRAMS = ("infrastructure.__main__", "load.traffic.__main__", "tests.e2e.conftest", "pytest")
+
+
+def _hide_all_but(pinned: set[NormalizedName]) -> subprocess.CompletedProcess[str]:
+    """Import the deployment's programs in an environment that seems to have only these packages."""
+    hidden = [
+        module
+        for module, providers in packages_distributions().items()
+        if not pinned & {canonicalize_name(name) for name in providers}
+    ]
+    command = [sys.executable, "-c", IMPORT, ",".join(hidden), *PROGRAMS]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_deployments_lock_file_has_everything_that_its_commands_import() -> None:
+    pinned = {canonicalize_name(pin.name) for pin in pins(ROOT / "requirements" / "deploy.txt")}
+
+    assert _hide_all_but(pinned).stderr == ""
+    assert "import of tqdm halted" in _hide_all_but(pinned - {"tqdm"}).stderr
 
 
 def test_failed_tests_roll_back() -> None:

@@ -72,6 +72,8 @@ def rehearse(python: Path, directory: Path) -> None:
             play.deploy_next_version,
             play.roll_back,
             play.destroy,
+            play.provision_again,
+            play.destroy_again,
         ):
             _run_step(step)
         print("\nLeft out, because the emulator rejects it:")

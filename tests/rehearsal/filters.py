@@ -60,6 +60,10 @@ NOT_IMPLEMENTED: Mapping[str, str] = {
         " misspelt action"
     ),
     "the Data API": "ours, on MariaDB; one user runs all statements, signatures are not checked",
+    "restores": (
+        "no cluster can be restored or renamed: tests/infrastructure/test_restoring.py runs"
+        " `restore` with a simulated RDS"
+    ),
     "CloudFormation": "stops a failed change, but makes few of AWS's checks of properties",
 }
 SECRET = "AWS::SecretsManager::Secret"

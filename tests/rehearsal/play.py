@@ -149,6 +149,18 @@ class Play:
         left = [part for part in commands.PARTS if self._run.stack(part).status not in GONE]
         checks.expect("the remaining stacks", left, [])
 
+    def provision_again(self) -> str:
+        """`provision` again: the logs of the destroyed stage still exist."""
+        logs = self._run.session.client("logs")
+        kept = {group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]}
+        checks.expect("the retained logs", sorted(kept & set(RETAINED)), RETAINED)
+        commands.provision(self._run)
+        return f"{len(RETAINED)} log groups were in place"
+
+    def destroy_again(self) -> None:
+        """`destroy` again: every stack."""
+        self.destroy()
+
     def left_out(self) -> dict[str, str]:
         """Return what the rehearsal removed from the templates, with the reasons."""
         return self._filter.left_out
@@ -203,6 +215,11 @@ class Play:
 # The emulator runs few processes per function, so the load is low: correct responses count here.
 LOAD = "--rate 4 --ramp 3 --steady 9 --spike 0 --customers 20 --limit 2000".split()
 E2E = ["tests/e2e", "--quiet", "-p", "no:cacheprovider"]
+RETAINED = [
+    f"/aws/rds/cluster/customers-{STAGE.name}/audit",
+    f"/aws/rds/cluster/customers-{STAGE.name}/error",
+    f"/customers/{STAGE.name}/access",
+]
 GONE = {None, "DELETE_COMPLETE"}
 
 
