@@ -97,7 +97,7 @@ def main() -> None:
         create_faulty_app(service, plan, access) if is_faulty else create_app(service, access),
         http=Protocol if is_faulty else "httptools",
         loop="uvloop",
-        ws="none",
+        ws="none",  # even if a library for WebSockets is installed
         lifespan="off",
         log_level="warning",
         access_log=False,
