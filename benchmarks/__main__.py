@@ -3,7 +3,7 @@
 Every program runs in fresh processes that have imported AWS's runtime client. All programs receive
 the same events and use the same stub of the Data API. Valgrind counts instructions. Without
 valgrind, or with `--cpu`, the unit is CPU seconds: medians of rounds in which all programs take
-turns.
+turns. At the end, `benchmarks.json_cost` measures what JSON costs the database.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
+from benchmarks import json_cost
 from benchmarks.budget import package_size
 from benchmarks.meter import OURS, ROOT, Costs, Meter, Program, has_valgrind, meter
 from benchmarks.results import bars, table
@@ -25,7 +26,7 @@ from benchmarks.sizes import zipped
 FIRST = "awslambdaric.bootstrap"
 PAGE = ROOT / "docs" / "performance.md"
 PLOTS = ROOT / "docs" / "performance"
-FIGURES = re.compile("(?<=<!-- make bench -->\n).*(?=<!-- end -->)", re.DOTALL)
+FIGURES = re.compile("(?<=<!-- make bench -->\n).*?(?=<!-- end -->)", re.DOTALL)
 MB = 1_000_000
 CPU_ROUNDS = 21
 COLUMNS = {
@@ -84,6 +85,7 @@ def main() -> None:
     print(results)
     PAGE.write_text(FIGURES.sub(lambda _: f"{results}\n", PAGE.read_text()))
     draw(figures, "instructions" if counts else "CPU")
+    json_cost.main([])
 
 
 def draw(figures: Mapping[str, Figures], unit: str) -> None:

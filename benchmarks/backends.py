@@ -46,8 +46,8 @@ def running(directory: Path, customers: int) -> Iterator[tuple[Variables, Variab
         database.execute(KNOWN, id=UUID(CUSTOMER_ID).bytes)
         database.execute(UNIQUE)
         bytecode = {"HOME": str(directory), "PYTHONPYCACHEPREFIX": str(directory / "bytecode")}
-        with servers.data_api(directory, server.url) as port:
-            url = f"http://127.0.0.1:{port}"
+        with servers.data_api(directory, server.url) as api:
+            url = f"http://127.0.0.1:{api.port}"
             yield (
                 {**bytecode, "AWS_ENDPOINT_URL_RDS_DATA": url},
                 {**bytecode, "DATABASE_URL": server.url},

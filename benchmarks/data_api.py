@@ -15,14 +15,14 @@ import random
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import boto3
 import pymysql
@@ -143,6 +143,29 @@ def by_boto3(port: int) -> Read:
     return read
 
 
+class Cpu(NamedTuple):
+    """CPU time of each process: this client, the Data API server and the database."""
+
+    client: float
+    server: float
+    database: float
+
+
+class Rate(NamedTuple):
+    """Rows per second over many connections, and microseconds of CPU time per row."""
+
+    rows: float
+    cpu: Cpu
+
+    @classmethod
+    def of(cls, rows: int, seconds: float, before: Cpu, after: Cpu) -> Self:
+        spent = (b - a for a, b in zip(before, after, strict=True))
+        return cls(rows / seconds, Cpu(*(one / rows * 1e6 for one in spent)))
+
+
+Clock = Callable[[], Cpu]
+
+
 class Reader(asyncio.Protocol):
     """A keep-alive connection that sends the next request as soon as it has its response."""
 
@@ -172,12 +195,12 @@ class Readers:
         self._reads = [by_pymysql(url) for _ in range(CONNECTIONS)]
         self._threads = ThreadPoolExecutor(CONNECTIONS)
 
-    def load(self) -> float:
-        """Return the rows per second that all connections read together."""
-        started = time.perf_counter()
+    def load(self, clock: Clock) -> Rate:
+        """Read rows over all connections. `clock` returns the CPU seconds of the processes."""
+        before, started = clock(), time.perf_counter()
         end = started + LOAD_SECONDS
-        counts = self._threads.map(lambda read: _read_until(end, read), self._reads)
-        return sum(counts) / (time.perf_counter() - started)
+        rows = sum(self._threads.map(lambda read: _read_until(end, read), self._reads))
+        return Rate.of(rows, time.perf_counter() - started, before, clock())
 
 
 def _read_until(end: float, read: Read) -> int:
@@ -188,43 +211,52 @@ def _read_until(end: float, read: Read) -> int:
     return count
 
 
-async def load(port: int) -> float:
-    """Return the rows per second that all connections to the server read together."""
+async def load(port: int, clock: Clock) -> Rate:
+    """Read rows over many connections to the server. `clock` is that of `Readers.load`."""
     loop = asyncio.get_running_loop()
     pairs = [await loop.create_connection(Reader, "127.0.0.1", port) for _ in range(CONNECTIONS)]
     readers = [reader for _, reader in pairs]
     await asyncio.sleep(LOAD_SECONDS / 10)  # until all connections are busy
-    before, started = sum(reader.count for reader in readers), time.perf_counter()
+    rows, before, started = -sum(reader.count for reader in readers), clock(), time.perf_counter()
     await asyncio.sleep(LOAD_SECONDS)
-    count, seconds = sum(reader.count for reader in readers), time.perf_counter() - started
+    rows += sum(reader.count for reader in readers)
+    rate = Rate.of(rows, time.perf_counter() - started, before, clock())
     for transport, _ in pairs:
         transport.close()
-    return (count - before) / seconds
+    return rate
 
 
 @contextmanager
-def running() -> Iterator[tuple[str, int]]:
-    """Run a database with a table, and the server. Yield the URL and the server's port."""
+def running() -> Iterator[tuple[str, int, Clock]]:
+    """Run a database with a table, and the server.
+
+    Yield the database's URL, the server's port, and the clock of the processes' CPU seconds.
+    """
     with TemporaryDirectory(prefix="benchmark-") as name:
         directory = Path(name)
         with servers.database(directory) as database:
             with pymysql.connect(**connection_arguments(database.url)) as session:
                 session.cursor().execute(TABLE)
                 session.cursor().execute(FILL, [ROWS])
-            with servers.data_api(directory, database.url) as port:
-                yield database.url, port
+            with servers.data_api(directory, database.url) as api:
+                pids = api.pid, database.pid
+                yield (
+                    database.url,
+                    api.port,
+                    lambda: Cpu(time.process_time(), *map(servers.cpu_seconds, pids)),
+                )
 
 
 class Rates(NamedTuple):
-    """Rows per second over many connections, of one round."""
+    """The rates of one round."""
 
-    direct: float
-    server: float
+    direct: Rate
+    server: Rate
 
 
 def measure(rounds: int) -> tuple[list[Measured], list[Rates]]:
     """Return the ways of reading with their durations, and the rates over many connections."""
-    with running() as (url, port):
+    with running() as (url, port, clock):
         ways = [
             Measured("PyMySQL", by_pymysql(url)),
             Measured("Data API, bare socket", by_socket(port)),
@@ -234,7 +266,7 @@ def measure(rounds: int) -> tuple[list[Measured], list[Rates]]:
         for _ in tqdm(range(rounds), desc="rounds", leave=False):
             for way in ways:
                 way.slice()
-            rates.append(Rates(readers.load(), uvloop.run(load(port))))
+            rates.append(Rates(readers.load(clock), uvloop.run(load(port, clock))))
     return ways, rates
 
 
@@ -252,9 +284,17 @@ Overhead of the server over PyMySQL: {overhead:.2f} ms per call (target: at most
 
 Share of PyMySQL's throughput: {share:.2f} (target: at least 0.5).
 
+| CPU time per row, in us | client | server | database | all |
+|-------------------------|--------|--------|----------|-----|
+| PyMySQL, {connections} threads      | {direct_cpu} |
+| Data API, bare sockets  | {server_cpu} |
+
+PyMySQL's CPU time, all processes, divided by the server's: {cpu_share:.2f}.
+
 Method: {rounds} rounds. Each has {calls} consecutive calls in each way, then {load:g} s of
 concurrent calls in two ways. The tables show medians of the rounds. The overhead and the share are
-medians of the rounds' differences and quotients. Client, server and database run on one machine:
+medians of the rounds' differences and quotients. The bare sockets write each request, and search
+the response for the row, without a client library. Client, server and database run on one machine:
 {cores} cores, Python {python}, {database}.
 """
 
@@ -262,15 +302,19 @@ medians of the rounds' differences and quotients. Client, server and database ru
 def report(ways: list[Measured], rates: list[Rates]) -> str:
     """Return the table, with the method."""
     direct, bare, _ = ways
+    direct_rates, server_rates = zip(*rates, strict=True)
     return REPORT.format(
         rows="\n".join(
             f"| {way.name:<21} | {way.median:7.2f} ms | {way.median / direct.median:10.1f} |"
             for way in ways
         ),
         overhead=median(b - a for a, b in zip(direct.medians, bare.medians, strict=True)),
-        direct=_spread([rate.direct for rate in rates]),
-        server=_spread([rate.server for rate in rates]),
-        share=median(rate.server / rate.direct for rate in rates),
+        direct=_spread([rate.rows for rate in direct_rates]),
+        server=_spread([rate.rows for rate in server_rates]),
+        share=median(rate.server.rows / rate.direct.rows for rate in rates),
+        direct_cpu=_cpu(direct_rates),
+        server_cpu=_cpu(server_rates),
+        cpu_share=median(sum(rate.direct.cpu) / sum(rate.server.cpu) for rate in rates),
         connections=CONNECTIONS,
         rounds=len(rates),
         calls=CALLS,
@@ -283,6 +327,14 @@ def report(ways: list[Measured], rates: list[Rates]) -> str:
 
 def _spread(rates: list[float]) -> str:
     return f"{median(rates):6,.0f} | {min(rates):13,.0f} | {max(rates):13,.0f}"
+
+
+def _cpu(rates: Sequence[Rate]) -> str:
+    client, server, database = (
+        median(times) for times in zip(*(r.cpu for r in rates), strict=True)
+    )
+    together = median(sum(rate.cpu) for rate in rates)
+    return f"{client:6.0f} | {server:6.0f} | {database:8.0f} | {together:3.0f}"
 
 
 def main() -> None:

@@ -1,10 +1,12 @@
-"""Private servers for benchmarks, on free ports of 127.0.0.1."""
+"""Private servers for benchmarks, on free ports of 127.0.0.1, and their CPU time."""
 
 import os
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import migrations
 from chalicelib.database import Database, connect
@@ -12,6 +14,13 @@ from chalicelib.settings import Settings
 from local.database_server import DatabaseServer
 from local.engines import Engine
 from local.processes import Child, answers, free_port
+
+
+class Served(NamedTuple):
+    """The port and the process id of a server."""
+
+    port: int
+    pid: int
 
 
 @contextmanager
@@ -31,14 +40,14 @@ def database(
 
 
 @contextmanager
-def data_api(directory: Path, database_url: str) -> Iterator[int]:
-    """Run the local Data API server on a database, and yield its port."""
+def data_api(directory: Path, database_url: str) -> Iterator[Served]:
+    """Run the local Data API server on a database."""
     port = free_port()
     command = [sys.executable, "-m", "local.data_api", "--port", str(port)]
     environment = {**os.environ, "DATABASE_URL": database_url}
     with Child("data-api", command, directory / "log", environment) as server:
         server.wait_until(lambda: answers(port), seconds=20)
-        yield port
+        yield Served(port, server.pid)
 
 
 def migrate(url: str) -> Database:
@@ -46,3 +55,11 @@ def migrate(url: str) -> Database:
     settings = Settings(database_url=url)
     migrations.apply(connect(settings), connect(settings), migrations.read(), lambda _: None)
     return connect(settings)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU seconds of a process, with nanosecond resolution.
+
+    Computes the clock's number as glibc's clock_getcpuclockid does.
+    """
+    return time.clock_gettime(~pid << 3 | 2)

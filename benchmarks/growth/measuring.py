@@ -11,6 +11,7 @@ from uuid import UUID
 
 from benchmarks.growth.filling import FIRST, LAST
 from benchmarks.growth.requests import REQUESTS, Call, Prepare, Sample
+from benchmarks.servers import cpu_seconds
 from chalicelib.database import Database, connect
 from chalicelib.settings import Settings
 
@@ -66,9 +67,9 @@ def alone(prepare: Prepare, databases: Mapping[int, Sampled], seconds: float, pi
     while time.monotonic() < until or len(measured[min(databases)].durations) < MIN_CALLS:
         for size, sampled in random.sample([*databases.items()], len(databases)):
             call = prepare(sampled.customer())
-            before = _cpu_seconds(pid)
+            before = cpu_seconds(pid)
             measured[size].durations.append(milliseconds(call, connections[size]))
-            measured[size].cpu_times.append((_cpu_seconds(pid) - before) * 1000)
+            measured[size].cpu_times.append((cpu_seconds(pid) - before) * 1000)
     return measured
 
 
@@ -83,14 +84,6 @@ def _connect(databases: Mapping[int, Sampled]) -> dict[int, Database]:
     return {
         size: connect(Settings(database_url=sampled.url)) for size, sampled in databases.items()
     }
-
-
-def _cpu_seconds(pid: int) -> float:
-    """Return the CPU seconds of a process, with nanosecond resolution.
-
-    Computes the clock's number as glibc's clock_getcpuclockid does.
-    """
-    return time.clock_gettime(~pid << 3 | 2)
 
 
 class Clients:
@@ -109,9 +102,9 @@ class Clients:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             for size in self._sizes:
-                before = _cpu_seconds(self._pid)
+                before = cpu_seconds(self._pid)
                 times = self._pool.map(_call_at_once, [(name, size)] * CLIENTS, chunksize=1)
-                seconds_per_call = (_cpu_seconds(self._pid) - before) / (CLIENTS * SLICE)
+                seconds_per_call = (cpu_seconds(self._pid) - before) / (CLIENTS * SLICE)
                 measured[size].durations.extend(itertools.chain(*times))
                 measured[size].cpu_times.append(seconds_per_call * 1000)
         return measured

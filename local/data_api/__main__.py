@@ -50,14 +50,23 @@ Percent-encode special characters in the user and password: / is %2F, @ is %40.
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which kills running statements at its end instead of waiting for them."""
+    """uvicorn's server, which also expires transactions.
+
+    At its end, it kills running statements instead of waiting for them.
+    """
 
     def __init__(self, config: uvicorn.Config, service: Service) -> None:
         super().__init__(config)
         self._service = service
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the server and the expiry of transactions."""
+        self._expiry = asyncio.create_task(self._service.expire_transactions())
+        await super().startup(sockets)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the database's work, then the server."""
+        self._expiry.cancel()
         ending = asyncio.create_task(asyncio.to_thread(self._service.close))
         await super().shutdown(sockets)
         await ending
@@ -88,6 +97,8 @@ def main() -> None:
         create_faulty_app(service, plan, access) if is_faulty else create_app(service, access),
         http=Protocol if is_faulty else "httptools",
         loop="uvloop",
+        ws="none",  # even if a library for WebSockets is installed
+        lifespan="off",
         log_level="warning",
         access_log=False,
         proxy_headers=False,

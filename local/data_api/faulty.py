@@ -13,17 +13,15 @@ import asyncio
 import json
 from contextlib import suppress
 
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from .access import Access
 from .errors import BadRequestException, DataApiError
 from .faults import ANSWERS, OTHERS, FaultsError, Planned, read
-from .server import Endpoint, create_app, error_response
+from .server import App, Endpoint, create_app, error_response
 from .service import Service
 from .transactions import ABORTED, EXPIRED
 
@@ -104,17 +102,15 @@ class Faults:
             self._service.end_transaction(transaction, cause)
 
 
-def create_faulty_app(service: Service, plan: list[Planned], access: Access) -> Starlette:
+def create_faulty_app(service: Service, plan: list[Planned], access: Access) -> App:
     """Return the app of `server.create_app` with fault injection and `/_faults`."""
-    app = create_app(service, access)
     faults = Faults(service, plan)
-    app.router.routes = [
-        Route(route.path, faults.around(route.path.strip("/"), route.endpoint), methods=["POST"])
-        for route in app.routes
-        if isinstance(route, Route)
-    ]
-    app.add_route("/_faults", faults.control, methods=["GET", "PUT", "DELETE"])
-    return app
+    endpoints = {
+        (method, path): faults.around(path.strip("/"), endpoint)
+        for (method, path), endpoint in create_app(service, access).endpoints.items()
+    }
+    control = {(method, "/_faults"): faults.control for method in ("GET", "PUT", "DELETE")}
+    return App({**endpoints, **control})
 
 
 def _transaction(body: bytes) -> str | None:
