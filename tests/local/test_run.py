@@ -80,7 +80,7 @@ def test_run_starts_and_stops_the_whole_service(tmp_path: Path) -> None:
         for command in commands:
             assert paste(with_token(command, service)) in {200, 201}
         with another_api(service) as port:
-            assert items(service, port)[0]["email"] == "ada@example.com"
+            assert items(service, port)[0]["email"] == "joan@example.com"
 
         service.process.send_signal(signal.SIGINT)
         assert service.finish() == (130, "")
