@@ -82,7 +82,7 @@ def migrate(session: Any, outputs: Mapping[str, str], say: Say) -> None:
 
 
 def rotate(session: Any, outputs: Mapping[str, str], say: Say) -> None:
-    """Give the application's other user a new password, and switch the secret to it.
+    """Change the password of the application's other user, and switch the secret to it.
 
     Requests succeed meanwhile. Raises Failure, DatabaseError, ClientError.
     """

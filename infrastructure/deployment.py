@@ -98,16 +98,17 @@ def _hook_role(stage: Stage, arns: Arns) -> JSONObject:
         *basics(hook_name(stage), arns),
     ]
     document = substituted({"Version": VERSION, "Statement": statements})
-    return _role("lambda", Policies=[{"PolicyName": "own", "PolicyDocument": document}])
+    return role("lambda", Policies=[{"PolicyName": "own", "PolicyDocument": document}])
 
 
 def _codedeploy_role(arns: Arns) -> JSONObject:
     """Return the role that SAM would create, so that it can have a permissions boundary."""
     own = f"arn:{arns.partition}:iam::aws:policy/service-role/AWSCodeDeployRoleForLambda"
-    return _role("codedeploy", ManagedPolicyArns=substituted([own]))
+    return role("codedeploy", ManagedPolicyArns=substituted([own]))
 
 
-def _role(service: str, **policies: Any) -> JSONObject:
+def role(service: str, **policies: Any) -> JSONObject:
+    """Return a role that a service of AWS assumes."""
     trust = {
         "Effect": "Allow",
         "Principal": {"Service": f"{service}.amazonaws.com"},

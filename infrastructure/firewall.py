@@ -7,14 +7,17 @@ safe because the app parses only JSON, and passes values to SQL only as paramete
 Source: https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-baseline.html
 """
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
+from chalicelib.http import problems
 from infrastructure.stages import Stage
 
 Rule = dict[str, Any]
 
 ADDRESS_SECONDS = 300
+BODY = "too-many-requests"
 COUNTED = (
     "SizeRestrictions_BODY",  # more than 8 KB
     "SizeRestrictions_QUERYSTRING",  # more than 2,048 bytes, which a search with a cursor may need
@@ -40,6 +43,9 @@ def properties(stage: Stage) -> dict[str, Any]:
         "DefaultAction": {"Allow": {}},
         "VisibilityConfig": _visibility(f"customers-{stage.name}"),
         "Rules": [{"Priority": n, **rule} for n, rule in enumerate(rules)],
+        "CustomResponseBodies": {
+            BODY: {"ContentType": "APPLICATION_JSON", "Content": json.dumps(_too_many_requests())}
+        },
     }
 
 
@@ -69,9 +75,37 @@ def _rate(stage: Stage) -> Rule:
                 "Limit": limit,
             }
         },
-        "Action": {"Block": {}},
+        "Action": {"Block": {"CustomResponse": _limited()}},
         "VisibilityConfig": _visibility("rate-of-an-address"),
     }
+
+
+def _limited() -> Rule:
+    """Return the response to an address above its limit.
+
+    WAF sends it instead of the gateway response WAF_FILTERED, which is 403. WAF inserts no
+    variables, and chooses the Content-Type by the type of the body.
+
+    Source: https://docs.aws.amazon.com/waf/latest/developerguide/customizing-the-response-for-blocked-requests.html
+    """
+    headers = {
+        "Access-Control-Allow-Origin": "*",
+        "Access-Control-Expose-Headers": "Retry-After",
+        "Cache-Control": "no-store",
+        "Retry-After": str(ADDRESS_SECONDS),
+    }
+    return {
+        "ResponseCode": problems.TooManyRequests.status,
+        "CustomResponseBodyKey": BODY,
+        "ResponseHeaders": [{"Name": name, "Value": value} for name, value in headers.items()],
+    }
+
+
+def _too_many_requests() -> Rule:
+    problem = problems.TooManyRequests(
+        f"This address has sent too many requests. Wait {ADDRESS_SECONDS} seconds."
+    )
+    return dict(problems.body(problem, "/", "firewall"))
 
 
 def _visibility(name: str) -> Rule:

@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from infrastructure import gateway, interpreters, template
+from infrastructure import gateway, interpreters, rotating, template
 from infrastructure.stages import PYTHON, RUNTIME, Stage
 
 ROOT = Path(__file__).parent.parent
@@ -67,6 +67,7 @@ def build(stage: Stage, out: Path, warn: Callable[[str], None] = print) -> None:
             _install(ROOT / requirements, Path(place, name, "python"))
             compile_all(Path(place, name), "/opt", python)
             write_zip(made / f"{name}.zip", _files(Path(place, name)))
+        write_zip(made / rotating.ARCHIVE, rotating.files())
         _set_release(made)
         out.mkdir(parents=True, exist_ok=True)
         for file in sorted(made.iterdir()):

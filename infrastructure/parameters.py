@@ -24,6 +24,7 @@ FROM_CONFIG = {
 FROM_DATABASE = {
     "ClusterArn": "DatabaseResourceArn",
     "ApplicationSecretArn": "DatabaseSecretArn",
+    "MasterSecretArn": "DatabaseMasterSecretArn",
     "DatabaseName": "DatabaseName",
     "KeyArn": "DatabaseKeyArn",
     "CursorKeySecretArn": "CursorKeySecretArn",

@@ -10,7 +10,7 @@ Source: https://docs.aws.amazon.com/serverless-application-model/latest/develope
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from infrastructure import api, deployment, policies
+from infrastructure import api, deployment, policies, rotating
 from infrastructure.deployment import ALIAS, substituted
 from infrastructure.policies import Arns
 from infrastructure.stages import RUNTIME, Stage
@@ -71,6 +71,12 @@ FUNCTIONS: Mapping[str, Function] = {
         0,
     ),
 }
+ROTATION = (
+    "DATABASE_RESOURCE_ARN",
+    "DATABASE_MASTER_SECRET_ARN",
+    "DATABASE_NAME",
+    "AWS_ENDPOINT_URL_RDS_DATA",
+)
 ARNS = Arns(
     cluster="${DatabaseResourceArn}",
     secret="${DatabaseSecretArn}",  # noqa: S106 (its name)
@@ -79,9 +85,11 @@ ARNS = Arns(
     region="${AWS::Region}",
     account="${AWS::AccountId}",
 )
+MASTER_SECRET = "${DatabaseMasterSecretArn}"  # noqa: S105 (its name)
 SETTINGS: Mapping[str, Any] = {
     "DATABASE_RESOURCE_ARN": {"Ref": "DatabaseResourceArn"},
     "DATABASE_SECRET_ARN": {"Ref": "DatabaseSecretArn"},
+    "DATABASE_MASTER_SECRET_ARN": {"Ref": "DatabaseMasterSecretArn"},
     "DATABASE_NAME": {"Ref": "DatabaseName"},
     "AWS_ENDPOINT_URL_RDS_DATA": _if("DataApiEndpoint"),
     "DATA_API_CLIENT": {"Ref": "DataApiClient"},
@@ -111,8 +119,11 @@ def complete(packaged: JSONObject, stage: Stage, document: JSONObject) -> JSONOb
         resources[function.log] = _log(stage.lambda_name(name), retention)
     resources |= _layers()
     resources |= deployment.resources(stage, ARNS)
-    hook = deployment.hook_name(stage)
+    hook, rotation = deployment.hook_name(stage), rotating.name(stage)
     resources[deployment.HOOK_LOG] = _log(hook, stage.log_retention_days)
+    settings = {each: SETTINGS[each] for each in ROTATION}
+    resources |= rotating.resources(stage, ARNS, MASTER_SECRET, settings)
+    resources[rotating.LOG] = _log(rotation, stage.log_retention_days)
     api.complete(resources, document)
     for resource in resources.values():
         if resource["Type"] == "AWS::IAM::Role":
@@ -145,6 +156,7 @@ def _parameters(stage: Stage) -> JSONObject:
         ),
         "DatabaseResourceArn": text("Output ClusterArn of the database's stack."),
         "DatabaseSecretArn": text("Output ApplicationSecretArn of the database's stack."),
+        "DatabaseMasterSecretArn": text("Output MasterSecretArn of the database's stack."),
         "DatabaseName": text("Output DatabaseName of the database's stack.", Default="customers"),
         "DatabaseKeyArn": text("KMS key of the secret; output KeyArn of the database's stack."),
         "CursorKeySecretArn": text("Output CursorKeySecretArn of the database's stack."),

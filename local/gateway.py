@@ -39,6 +39,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from infrastructure.gateway_responses import render
+from local.remapping import remapped
 from local.segments import NAME as TRACE_HEADER
 from local.segments import Segment
 from local.throttle import Throttle
@@ -58,6 +59,8 @@ HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 # Everything except characters that must be escaped in a URI, and the semicolon, at which Chalice
 # would cut the path.
 TARGET_CHARACTERS = "!$%&'()*+,-./:=?@[]_~"
+
+HEADERS = ("headers", "multiValueHeaders")  # of a handler's response
 
 LOG = logging.getLogger(__name__)
 
@@ -125,6 +128,7 @@ class Gateway(LocalGateway):
     ) -> LambdaResponse:
         try:
             response = super().handle_request(method, path, headers, body)
+            response |= {name: remapped(response[name]) for name in HEADERS}
             header_lines(response)
         except Refusal as refusal:
             response = own_response(refusal.response_type, path, refusal.reason)

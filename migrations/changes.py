@@ -30,8 +30,8 @@ CREATE_TABLE = (
     " COLLATE utf8mb4_unicode_ci"
 )
 
-# What a statement can change, by table of information_schema. Both engines have these columns.
-# Other columns contain statistics, which change without a statement.
+# The definitions that a statement can change, by table of information_schema. Both engines have
+# these columns. Other columns contain statistics, which change without a statement.
 _DEFINITIONS: Mapping[str, str] = {
     "tables": "table_type, engine, row_format, table_collation, create_options, table_comment",
     "columns": "column_name, ordinal_position, column_default, is_nullable, column_type,"

@@ -105,10 +105,16 @@ RESPONSE: Mapping[str, Component] = {
     },
     "WWW-Authenticate": {
         "description": "The required kind of token, and why the service rejected the token that was"
-        " sent (RFC 6750).",
-        "required": True,
+        " sent (RFC 6750). API Gateway renames this header to `x-amzn-Remapped-WWW-Authenticate` if"
+        " the response is not its own: always for 403, and for 401 if the token has expired within"
+        " the last minutes. Read both.",
         "schema": TEXT,
         "example": 'Bearer realm="customers"',
+    },
+    "x-amzn-Remapped-WWW-Authenticate": {
+        "description": "`WWW-Authenticate`, as API Gateway renames it.",
+        "schema": TEXT,
+        "example": 'Bearer realm="customers", error="insufficient_scope", scope="customers:read"',
     },
     "Accept-Post": {
         "description": "The media types that POST accepts.",

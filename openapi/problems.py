@@ -1,6 +1,6 @@
 """Problem responses: schemas, an example of each problem, and the check of its paragraph."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chalicelib.http import problems
@@ -158,7 +158,9 @@ def _problem(text: Component) -> Component:
 
 
 def _response(same: Sequence[Problem]) -> Component:
-    own: Iterable[str] = {header for problem in same for header in problem.headers}
+    own: set[str] = {header for problem in same for header in problem.headers}
+    if "WWW-Authenticate" in own:
+        own.add("x-amzn-Remapped-WWW-Authenticate")
     schema = {"$ref": "#/components/schemas/Problem"}  # generators accept nothing beside it
     shown = {
         problem.type: {"summary": problem.title, "value": _example(problem)} for problem in same

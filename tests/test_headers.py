@@ -138,6 +138,7 @@ def test_allowed_origin_gets_cors_headers(api: Api, method: str, path: str, stat
         assert {
             *("Allow", "ETag", "Idempotency-Replayed", "Link", "Location", "Preference-Applied"),
             *("Request-Id", "Retry-After", "WWW-Authenticate"),
+            "x-amzn-Remapped-WWW-Authenticate",
         } <= exposed
         assert "Access-Control-Allow-Credentials" not in answer.headers
 

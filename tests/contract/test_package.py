@@ -113,7 +113,7 @@ def test_package_is_reproducible(
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == expected
     assert expected.keys() == {
         *("sam.json", "gateway.json"),
-        *("deployment.zip", "authorizer.zip", "tracing.zip"),
+        *("deployment.zip", "authorizer.zip", "rotation.zip", "tracing.zip"),
     }
 
 

@@ -15,6 +15,7 @@ ACCOUNT = "123456789012"
 PARAMETERS = {
     "DatabaseResourceArn": f"arn:aws:rds:{REGION}:{ACCOUNT}:cluster:customers-prod",
     "DatabaseSecretArn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:application-AbCdEf",
+    "DatabaseMasterSecretArn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:rds!cluster-1",
     "DatabaseKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd",
     "CursorKeySecretArn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:cursor-key-AbCdEf",
     "TokenIssuer": "https://issuer.example.com",

@@ -178,6 +178,26 @@ COMMON_RULES = set(
 
 
 @every_stage
+def test_firewall_tells_an_address_when_to_retry(stage: Stage) -> None:
+    firewall = gateway.document(stage)["firewall"]
+    (rate,) = [rule for rule in firewall["Rules"] if rule["Name"] == "rate-of-an-address"]
+    response = rate["Action"]["Block"]["CustomResponse"]
+    headers = {each["Name"]: each["Value"] for each in response["ResponseHeaders"]}
+    body = firewall["CustomResponseBodies"][response["CustomResponseBodyKey"]]
+
+    assert response["ResponseCode"] == 429
+    seconds = rate["Statement"]["RateBasedStatement"]["EvaluationWindowSec"]
+    assert headers["Retry-After"] == str(seconds)
+    assert headers["Access-Control-Expose-Headers"] == "Retry-After"
+    assert "content-type" not in {name.lower() for name in headers}  # WAF rejects it
+    assert body["ContentType"] == "APPLICATION_JSON"
+    problem = json.loads(body["Content"])
+    assert problem["type"].endswith("#too-many-requests")
+    assert problem["status"] == 429
+    assert str(seconds) in problem["detail"]
+
+
+@every_stage
 def test_firewall_allows_large_bodies_and_limits_addresses(stage: Stage) -> None:
     rules = {rule["Name"]: rule for rule in gateway.document(stage)["firewall"]["Rules"]}
     common = rules["AWSManagedRulesCommonRuleSet"]["Statement"]["ManagedRuleGroupStatement"]
@@ -188,7 +208,6 @@ def test_firewall_allows_large_bodies_and_limits_addresses(stage: Stage) -> None
     assert of_bodies <= {name for name, each in overridden.items() if each == {"Count": {}}}
     assert overridden.keys() <= COMMON_RULES
     assert "AWSManagedRulesKnownBadInputsRuleSet" in rules
-    assert rate["Action"] == {"Block": {}}
     assert rate["Statement"]["RateBasedStatement"]["Limit"] == stage.rate * 150
     assert len({rule["Priority"] for rule in rules.values()}) == len(rules)
     assert yaml.safe_dump(rules).count("SampledRequestsEnabled: false") == len(rules)

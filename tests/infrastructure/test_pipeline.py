@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from infrastructure import deployment, policies
+from infrastructure import deployment, policies, rotating
 from infrastructure.policies import Arns
 from infrastructure.stages import STAGES
 from tests.infrastructure import rules
@@ -259,6 +259,8 @@ def test_boundary_allows_what_functions_need(stage: str) -> None:
     hook = deployment.resources(STAGES[stage], arns)["CheckVersionRole"]["Properties"]
     (of_hook,) = hook["Policies"]
     documents = [policies.policy(STAGES[stage], name, arns) for name in policies.DATA_API]
+    master = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:rds!cluster-1234-AbCdEf"
+    documents.append(rotating.policy(STAGES[stage], arns, master))
 
     for document in (*documents, of_hook["PolicyDocument"]):
         for statement in document["Statement"]:

@@ -22,8 +22,9 @@ import psutil
 import pytest
 
 from chalicelib.http.problems import TYPE_BASE
-from local.gateway import MAX_BODY_BYTES
+from local.gateway import MAX_BODY_BYTES, load
 from local.processes import answers, free_port
+from tests import tokens
 from tests.api import Api, assert_problem
 from tests.local.support import eventually
 
@@ -85,6 +86,12 @@ def status(status):
 def headers(kind):
     given = {{"many": ["a=1", "b=2"], "unsent": "\\u2603", "number": [1], "split": ["a\\r\\nb: c"]}}
     return Response("", {{"Set-Cookie": given[kind]}})
+
+
+@app.route("/renamed")
+def renamed():
+    names = ["WWW-Authenticate", "date", "Server", "Via", "Retry-After"]
+    return Response("", {{name: "1" for name in names}}, 403)
 
 
 @app.route("/binary")
@@ -254,6 +261,28 @@ def test_preflight_succeeds_with_cors(gateway: Gateway) -> None:
 
     assert (answer.status, answer.body) == (200, b"")
     assert answer.headers["Access-Control-Allow-Methods"] == "GET,OPTIONS"
+
+
+def test_functions_headers_are_renamed_or_dropped_as_in_aws(gateway: Gateway) -> None:
+    """The gateway's own responses keep theirs: see the tests of 401."""
+    headers = gateway.get("/renamed").headers
+
+    for name in ("WWW-Authenticate", "date", "Server"):
+        assert headers[f"x-amzn-Remapped-{name}"] == "1"
+    assert headers["Retry-After"] == "1"
+    assert not {"WWW-Authenticate", "Server", "Via"} & set(headers)
+
+
+def test_client_without_the_scope_receives_the_renamed_challenge() -> None:
+    own = load(str(PROJECT), "local")
+    authorization = {"Authorization": f"Bearer {tokens.token('customers:read')}"}
+    path = "/customers/0190a5f0-1c2d-7e3f-8a4b-5c6d7e8f9a0b"
+
+    response = own.handle_request("DELETE", path, authorization, None)
+
+    challenge = response["headers"]["x-amzn-Remapped-WWW-Authenticate"]
+    assert 'error="insufficient_scope", scope="customers:write"' in challenge
+    assert "WWW-Authenticate" not in response["headers"]
 
 
 def test_missing_token_returns_401(gateway: Gateway) -> None:

@@ -1,6 +1,7 @@
-"""A proxy with URLs like API Gateway's: the path begins with the stage.
+"""A proxy with URLs and headers like API Gateway's: the path begins with the stage.
 
-The emulator's paths are longer, but responses contain links such as /staging/customers.
+The emulator's paths are longer, but responses contain links such as /staging/customers. It also
+keeps the headers that API Gateway renames in the responses of functions.
 """
 
 import http.client
@@ -10,8 +11,11 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+from local.remapping import remapped
+
 TIMEOUT_SECONDS = 60
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+OF_FUNCTIONS = "Content-Security-Policy"  # gateway responses don't have it
 HOP_BY_HOP = {"connection", "date", "server", "transfer-encoding"}
 
 
@@ -40,8 +44,12 @@ def listening(target: str, stage: str) -> Iterator[str]:
         def _respond(self, response: http.client.HTTPResponse) -> None:
             content = response.read()
             self.send_response(response.status)
+            is_of_function = OF_FUNCTIONS in response.headers
             for name, value in response.getheaders():
-                if name.lower() not in HOP_BY_HOP:
+                if is_of_function and name.lower() not in HOP_BY_HOP:
+                    for new, same in remapped({name: value}).items():
+                        self.send_header(new, same)
+                elif name.lower() not in HOP_BY_HOP:
                     self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
