@@ -19,6 +19,7 @@ from infrastructure.packaging import PackagingError
 from infrastructure.run import Run
 
 COMMANDS: Mapping[str, tuple[Callable[[Run], None], str]] = {
+    "check": (commands.check, "check prerequisites: quotas, names, issuer; changes nothing"),
     "provision": (commands.provision, "create or update network, database and operations"),
     "bind": (commands.bind, "write the stacks' outputs to where `chalice deploy` reads them"),
     "migrate": (commands.migrate, "create the database's users, and apply pending migrations"),

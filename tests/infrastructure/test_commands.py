@@ -17,7 +17,7 @@ from botocore.exceptions import (
     UnauthorizedSSOTokenError,
 )
 
-from infrastructure import applying, commands, interpreters, releases
+from infrastructure import applying, checking, commands, interpreters, releases
 from infrastructure.changes import Change
 from infrastructure.failures import Failure, explain
 from infrastructure.parameters import FROM_DATABASE
@@ -126,6 +126,7 @@ def test_end_of_input_declines() -> None:
 
 def test_deploy_without_bucket_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Stack, "status", None)
+    monkeypatch.setattr(checking, "require", Mock())
     run = Run(Mock(), STAGES["dev"])
     with pytest.raises(Failure, match=r"name your own bucket with --bucket\.$"):
         commands.deploy(run)
@@ -174,6 +175,7 @@ def test_declined_deployment_keeps_a_rollback(
     monkeypatch.setattr(Stack, "update", lambda *_: False)
     monkeypatch.setattr(Stack, "status", "UPDATE_COMPLETE")
     monkeypatch.setattr(commands, "_refuse_both", Mock())
+    monkeypatch.setattr(checking, "require", Mock())
     monkeypatch.setattr(commands, "_packaged", lambda _: tmp_path)
     monkeypatch.setattr(releases, "upload", Mock())
     monkeypatch.setattr(releases, "live_versions", lambda *_: {})
