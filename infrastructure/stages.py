@@ -37,10 +37,14 @@ class Stage:
     concurrency: int | None
     """Reserved for the functions, unless config.json reserves others; None reserves nothing."""
     log_retention_days: int
+    expects_traffic: bool
+    """Whether 15 minutes without a request page the on-call engineer."""
     deployment: str
     """CodeDeploy's configuration: how traffic shifts to a new version."""
     copy_vault: str
     """ARN of a backup vault elsewhere that receives copies of backups, or "": docs/restoring.md."""
+    account: str
+    """The only AWS account that the stage may be in, or "" for any."""
     snap_start: bool
     """Whether the functions that clients wait for use SnapStart: docs/snapstart.md."""
 
@@ -76,8 +80,10 @@ STAGES: Mapping[str, Stage] = {
             burst=100,
             concurrency=10,
             log_retention_days=7,
+            expects_traffic=False,
             deployment="AllAtOnce",
             copy_vault="",
+            account="",
             snap_start=False,
         ),
         Stage(
@@ -92,8 +98,10 @@ STAGES: Mapping[str, Stage] = {
             burst=1_000,
             concurrency=100,
             log_retention_days=30,
+            expects_traffic=False,
             deployment="Canary10Percent5Minutes",
             copy_vault="",
+            account="",
             snap_start=False,
         ),
         Stage(
@@ -108,8 +116,10 @@ STAGES: Mapping[str, Stage] = {
             burst=4_000,
             concurrency=400,
             log_retention_days=90,
+            expects_traffic=True,
             deployment="Canary10Percent5Minutes",
             copy_vault="",
+            account="",
             snap_start=False,
         ),
     )

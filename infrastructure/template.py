@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from infrastructure import api, deployment, policies
+from infrastructure.api import if_given
 from infrastructure.deployment import ALIAS, substituted
 from infrastructure.policies import Arns
 from infrastructure.stages import RUNTIME, Stage
@@ -32,10 +33,6 @@ class Function(NamedTuple):
 
 def _is_given(parameter: str) -> JSONObject:
     return {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, ""]}]}
-
-
-def _if(parameter: str) -> JSONObject:
-    return {"Fn::If": [f"Has{parameter}", {"Ref": parameter}, {"Ref": "AWS::NoValue"}]}
 
 
 DATABASE = (
@@ -83,7 +80,7 @@ SETTINGS: Mapping[str, Any] = {
     "DATABASE_RESOURCE_ARN": {"Ref": "DatabaseResourceArn"},
     "DATABASE_SECRET_ARN": {"Ref": "DatabaseSecretArn"},
     "DATABASE_NAME": {"Ref": "DatabaseName"},
-    "AWS_ENDPOINT_URL_RDS_DATA": _if("DataApiEndpoint"),
+    "AWS_ENDPOINT_URL_RDS_DATA": if_given("DataApiEndpoint"),
     "DATA_API_CLIENT": {"Ref": "DataApiClient"},
     "CURSOR_KEY": {"Fn::Sub": "{{resolve:secretsmanager:${CursorKeySecretArn}:SecretString}}"},
     "CORS_ORIGINS": {"Ref": "CorsOrigins"},
@@ -112,10 +109,10 @@ def complete(packaged: JSONObject, stage: Stage, document: JSONObject) -> JSONOb
     resources |= deployment.resources(stage, ARNS)
     hook = deployment.hook_name(stage)
     resources[deployment.HOOK_LOG] = _log(hook, stage.log_retention_days)
-    api.complete(resources, document)
+    api.complete(resources, document, stage)
     for resource in resources.values():
         if resource["Type"] == "AWS::IAM::Role":
-            resource["Properties"]["PermissionsBoundary"] = _if("PermissionsBoundary")
+            resource["Properties"]["PermissionsBoundary"] = if_given("PermissionsBoundary")
     return {
         "AWSTemplateFormatVersion": packaged["AWSTemplateFormatVersion"],
         "Description": f"The customers API, {stage.name}: functions, API Gateway and deployment",
@@ -217,7 +214,7 @@ def _log(function: str, retention_days: int) -> JSONObject:
         "Properties": {
             "LogGroupName": f"/aws/lambda/{function}",
             "RetentionInDays": retention_days,
-            "KmsKeyId": _if("LogsKeyArn"),
+            "KmsKeyId": if_given("LogsKeyArn"),
         },
     }
 

@@ -54,6 +54,7 @@ UNUSED: Mapping[str, str] = {
     " rds:*AutomatedBackupsReplication",
     "AWS::SNS::Topic": "sns:PutDataProtectionPolicy",
     "AWS::SecretsManager::Secret": "secretsmanager:*Replicat*",
+    "AWS::WAFv2::LoggingConfiguration": "firehose:* iam:DescribeOrganization s3:*",
     "AWS::WAFv2::WebACL": "payments:*",
     "AWS::WAFv2::WebACLAssociation": "amplify:* apprunner:* appsync:* bedrock-agentcore:*"
     " cognito-idp:* ec2:* elasticloadbalancing:* wafv2:*PermissionPolicy",

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -17,7 +18,7 @@ from botocore.exceptions import (
     UnauthorizedSSOTokenError,
 )
 
-from infrastructure import applying, checking, commands, interpreters, releases
+from infrastructure import __main__, applying, checking, commands, interpreters, releases
 from infrastructure.changes import Change
 from infrastructure.failures import Failure, explain
 from infrastructure.parameters import FROM_DATABASE
@@ -182,6 +183,26 @@ def test_declined_deployment_keeps_a_rollback(
     monkeypatch.setattr(releases, "catch_up", lambda *_: pytest.fail("live was moved"))
 
     commands.deploy(Run(Mock(), STAGES["prod"], bucket="own"))
+
+
+@pytest.mark.parametrize("account", ["", "123456789012"])
+def test_account_of_the_stage_is_accepted(account: str) -> None:
+    __main__._check_account(_session("123456789012"), replace(STAGES["prod"], account=account))
+
+
+def test_other_account_is_rejected_before_anything_is_changed() -> None:
+    with pytest.raises(
+        Failure, match=r"prod belongs to the account 123456789012 .+ for 210987654321"
+    ):
+        __main__._check_account(
+            _session("210987654321"), replace(STAGES["prod"], account="123456789012")
+        )
+
+
+def _session(account: str) -> Mock:
+    session = Mock()
+    session.client.return_value.get_caller_identity.return_value = {"Account": account}
+    return session
 
 
 def test_protected_stage_is_not_destroyed(monkeypatch: pytest.MonkeyPatch) -> None:

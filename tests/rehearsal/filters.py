@@ -25,6 +25,7 @@ UNSUPPORTED: Mapping[str, str] = {
     "AWS::Logs::QueryDefinition": "not emulated",
     "AWS::RDS::DBProxy": "not emulated",
     "AWS::RDS::DBProxyTargetGroup": "not emulated",
+    "AWS::WAFv2::LoggingConfiguration": "not emulated",
     "AWS::WAFv2::WebACLAssociation": "not emulated",
     "AWS::XRay::Group": "not emulated",
     "AWS::XRay::SamplingRule": "not emulated",
