@@ -8,6 +8,7 @@ from infrastructure import (
     applying,
     binding,
     checking,
+    costs,
     databases,
     interpreters,
     packaging,
@@ -44,6 +45,11 @@ def provision(run: Run) -> None:
     checking.require(run, checking.BEFORE_PROVISION)
     for finding in checking.find(run, checking.BEFORE_DEPLOY):
         run.say(f"- Before `deploy`: {finding}")
+    run.say(
+        f"{run.stage.name}: Aurora's capacity costs at most about"
+        f" {costs.ceiling(run.stage):,.0f} US dollars a month ({run.stage.max_capacity:g} ACU on"
+        f" {run.stage.instances} instances); max_capacity in infrastructure/stages.py limits it"
+    )
     client = run.session.client("cloudformation")
     templates = {part: _template(run, part) for part in ("network", "database", "operations")}
     declared = {part: template.parameters(client) for part, template in templates.items()}

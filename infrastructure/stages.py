@@ -37,6 +37,8 @@ class Stage:
     concurrency: int | None
     """Reserved for the functions, unless config.json reserves others; None reserves nothing."""
     log_retention_days: int
+    monthly_budget: int
+    """US dollars. A forecast above it sends an email; nothing limits the costs but the capacity."""
     expects_traffic: bool
     """Whether 15 minutes without a request page the on-call engineer."""
     deployment: str
@@ -80,6 +82,7 @@ STAGES: Mapping[str, Stage] = {
             burst=100,
             concurrency=10,
             log_retention_days=7,
+            monthly_budget=50,
             expects_traffic=False,
             deployment="AllAtOnce",
             copy_vault="",
@@ -98,6 +101,7 @@ STAGES: Mapping[str, Stage] = {
             burst=1_000,
             concurrency=100,
             log_retention_days=30,
+            monthly_budget=150,
             expects_traffic=False,
             deployment="Canary10Percent5Minutes",
             copy_vault="",
@@ -116,6 +120,7 @@ STAGES: Mapping[str, Stage] = {
             burst=4_000,
             concurrency=400,
             log_retention_days=90,
+            monthly_budget=500,
             expects_traffic=True,
             deployment="Canary10Percent5Minutes",
             copy_vault="",

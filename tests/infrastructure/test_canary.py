@@ -23,7 +23,8 @@ def fires(alarm: dict[str, Any], minutes: Sequence[Minute]) -> bool:
     assert len(minutes) == alarm["EvaluationPeriods"]
     assert alarm["TreatMissingData"] == "notBreaching"
     shares = [eval(expression, {failed: f, total: n}) for f, n in minutes if n]  # noqa: S307 (ours)
-    return sum(share >= alarm["Threshold"] for share in shares) >= int(alarm["DatapointsToAlarm"])
+    failing = [share for share in shares if share >= alarm["Threshold"]]
+    return len(failing) >= int(alarm["DatapointsToAlarm"])
 
 
 @pytest.fixture(params=ALARMS)

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from operator import ge, lt
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from infrastructure import firewall, parameters
-from infrastructure.stages import STAGES
+from infrastructure.run import Run
+from infrastructure.stages import STAGES, Stage
 from tests.infrastructure.cloudformation import ACCOUNT, REGION, Template
 from tests.infrastructure.emitted import ACCESS_LOG_VARIABLES, DISCOVERED_FIELDS, LINE_MEMBERS
 from tests.infrastructure.operations import (
@@ -243,6 +245,31 @@ def _state(alarm: Mapping[str, Any], values: Sequence[float | None]) -> str:
 
 
 # ---------------------------------------------------------------------------------- parameters
+
+
+def test_budget_and_anomalies_count_the_stages_own_costs() -> None:
+    (budget,) = TEMPLATE.of_type("AWS::Budgets::Budget").values()
+    (monitor,) = TEMPLATE.of_type("AWS::CE::AnomalyMonitor").values()
+    (subscription,) = TEMPLATE.of_type("AWS::CE::AnomalySubscription").values()
+    (notification,) = budget["NotificationsWithSubscribers"]
+    tags = Run(Mock(), STAGES["prod"]).stack("operations")._tags
+
+    assert budget["Budget"]["CostFilters"] == {"TagKeyValue": [f"user:stage${tags['stage']}"]}
+    assert json.loads(monitor["MonitorSpecification"]) == {
+        "Tags": {"Key": "stage", "Values": [tags["stage"]]}
+    }
+    assert json.loads(subscription["ThresholdExpression"])["Dimensions"]["Values"] == ["20"]
+    addresses = [*notification["Subscribers"], *subscription["Subscribers"]]
+    assert {each["Address"] for each in addresses} == {VALUES["AlarmEmail"]}
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
+def test_budget_is_the_stages(stage: Stage) -> None:
+    values = parameters.operations(stage, {"ClusterIdentifier": "c"}) | {
+        "AlarmEmail": "a@b.example"
+    }
+    (budget,) = Template(PATH, values).of_type("AWS::Budgets::Budget").values()
+    assert budget["Budget"]["BudgetLimit"] == {"Amount": str(stage.monthly_budget), "Unit": "USD"}
 
 
 def test_only_prod_pages_without_traffic() -> None:
