@@ -142,6 +142,7 @@ soak: setup  ## Send steady load for an hour, and check for leaks (ARGS="--minut
 	@$(BIN)/python -m load.traffic.soak $(ARGS)
 
 ##@ Deploy it
+preflight: setup  ## Check a stage's prerequisites in AWS and at the issuer; changes nothing
 provision: setup  ## Create or update a stage's network, database and operations (STAGE=dev)
 bind: setup  ## Write a stage's outputs to where `chalice deploy` reads them
 migrate-stage: setup  ## Create a stage's database users, and apply pending migrations
@@ -155,8 +156,8 @@ status: setup  ## Print the state of a stage's stacks, and the live versions
 rollback: setup  ## Roll back: make the previous version live
 restore: setup  ## Restore a stage's database, then switch to it (ARGS="--to TIME", "--switch", "--back")
 destroy: setup  ## Delete a stage; a final snapshot of its database remains
-provision bind migrate-stage rotate finish package deploy apply smoke status rollback restore destroy:
-	@$(BIN)/python -m infrastructure $(@:-stage=) --stage $(or $(STAGE),$(error Say which: STAGE=dev)) $(ARGS)
+preflight provision bind migrate-stage rotate finish package deploy apply smoke status rollback restore destroy:
+	@$(BIN)/python -m infrastructure $(patsubst preflight,check,$(@:-stage=)) --stage $(or $(STAGE),$(error Say which: STAGE=dev)) $(ARGS)
 
 costs: setup  ## Update the tables of docs/costs.md
 	@$(BIN)/python -m infrastructure.costs
@@ -180,5 +181,5 @@ $(ENVIRONMENTS): .venv/%: setup
 .DEFAULT_GOAL := help
 .PHONY: $(ENVIRONMENTS) contract-tools setup installation run stack seed migrate token reset clean test quick \
 	test-all contract rehearse audit bench budget check docs diagrams screenshots format openapi lock chaos fuzz \
-	sqlmap simulate load soak provision bind migrate-stage rotate finish package deploy apply smoke status \
-	rollback restore destroy costs help
+	sqlmap simulate load soak preflight provision bind migrate-stage rotate finish package deploy apply smoke \
+	status rollback restore destroy costs help

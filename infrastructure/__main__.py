@@ -19,6 +19,7 @@ from infrastructure.packaging import PackagingError
 from infrastructure.run import Run
 
 COMMANDS: Mapping[str, tuple[Callable[[Run], None], str]] = {
+    "check": (commands.check, "check prerequisites: quotas, names, issuer; changes nothing"),
     "provision": (commands.provision, "create or update network, database and operations"),
     "bind": (commands.bind, "write the stacks' outputs to where `chalice deploy` reads them"),
     "migrate": (commands.migrate, "create the database's users, and apply pending migrations"),
@@ -63,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(options: argparse.Namespace, stage: stages.Stage) -> None:
     session = boto3.Session()
     if options.command not in OFFLINE and not options.url:
-        _print_account(session, stage)
+        _check_account(session, stage)
     run = Run(
         session,
         stage,
@@ -80,12 +81,20 @@ def _run(options: argparse.Namespace, stage: stages.Stage) -> None:
     COMMANDS[options.command][0](run)
 
 
-def _print_account(session: Any, stage: stages.Stage) -> None:
-    """Print the account before any change, because a wrong account is the worst mistake."""
+def _check_account(session: Any, stage: stages.Stage) -> None:
+    """Print the account before any change, because a wrong account is the worst mistake.
+
+    Raises Failure if the stage belongs to another account.
+    """
     if not session.region_name:
         raise NoRegionError  # STS would work without a region
     account = session.client("sts").get_caller_identity()["Account"]
     print(f"{stage.name} in account {account}, region {session.region_name}")
+    if stage.account not in {"", account}:
+        raise Failure(
+            f"{stage.name} belongs to the account {stage.account} (infrastructure/stages.py), but"
+            f" these credentials are for {account}: set AWS_PROFILE. Nothing was changed."
+        )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,16 +4,21 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from infrastructure import firewall
+from infrastructure.deployment import substituted
+from infrastructure.stages import Stage
+
 JSONObject = dict[str, Any]
 
 VALIDATOR = "body"
 FUNCTION = re.compile(r"\$\{(\w+)\.Arn\}")
 ACCOUNT = "${AWS::Region}:${AWS::AccountId}"
-ACCESS_LOG = f"arn:${{AWS::Partition}}:logs:{ACCOUNT}:log-group:/customers/${{Stage}}/access"
+LOGS = f"arn:${{AWS::Partition}}:logs:{ACCOUNT}"
+ACCESS_LOG = f"{LOGS}:log-group:/customers/${{Stage}}/access"
 STAGE_ARN = "arn:${AWS::Partition}:apigateway:${AWS::Region}::/restapis/${RestAPI}/stages/${Name}"
 
 
-def complete(resources: JSONObject, document: JSONObject) -> None:
+def complete(resources: JSONObject, document: JSONObject, stage: Stage) -> None:
     """Complete the API in the template, and add its firewall and usage plan."""
     properties = resources["RestAPI"]["Properties"]
     properties |= _properties(document)
@@ -23,6 +28,12 @@ def complete(resources: JSONObject, document: JSONObject) -> None:
         permission = resources[f"{function}InvokePermission"]["Properties"]
         permission["FunctionName"] = {"Ref": f"{function}.Alias"}
     resources |= _firewall_and_plan(document)
+    resources |= _firewall_log(stage)
+
+
+def if_given(parameter: str) -> JSONObject:
+    """Return a parameter's value, or nothing if the parameter is empty."""
+    return {"Fn::If": [f"Has{parameter}", {"Ref": parameter}, {"Ref": "AWS::NoValue"}]}
 
 
 def _properties(document: JSONObject) -> JSONObject:
@@ -114,6 +125,34 @@ def _firewall_and_plan(document: JSONObject) -> JSONObject:
             "Properties": {
                 **document["usage_plan"],
                 "ApiStages": [{"ApiId": {"Ref": "RestAPI"}, "Stage": stage}],
+            },
+        },
+    }
+
+
+def _firewall_log(stage: Stage) -> JSONObject:
+    """Return the log of the firewall. It expires early, because it may contain personal data."""
+    masking = firewall.masking("${AWS::Partition}")
+    arn = {"Fn::Sub": f"{LOGS}:log-group:{firewall.log_name(stage)}"}
+    return {
+        "FirewallLog": {
+            "Type": "AWS::Logs::LogGroup",
+            "DeletionPolicy": "Delete",
+            "UpdateReplacePolicy": "Delete",
+            "Properties": {
+                "LogGroupName": firewall.log_name(stage),
+                "RetentionInDays": firewall.LOG_DAYS,
+                "KmsKeyId": if_given("LogsKeyArn"),
+                "DataProtectionPolicy": substituted(masking),
+            },
+        },
+        "FirewallLogging": {
+            "Type": "AWS::WAFv2::LoggingConfiguration",
+            "DependsOn": "FirewallLog",
+            "Properties": {
+                "ResourceArn": {"Fn::GetAtt": ["Firewall", "Arn"]},
+                "LogDestinationConfigs": [arn],  # GetAtt would end with `:*`, which WAF rejects
+                **firewall.logging(),
             },
         },
     }

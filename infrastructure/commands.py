@@ -7,6 +7,8 @@ from pathlib import Path
 from infrastructure import (
     applying,
     binding,
+    checking,
+    costs,
     databases,
     interpreters,
     packaging,
@@ -28,12 +30,26 @@ PIPELINE = "customers-pipeline"
 PARTS = ("network", "database", "api", "operations")
 
 
+def check(run: Run) -> None:
+    """Check what AWS or the issuer would reject, and change nothing."""
+    checking.require(run, checking.ALL)
+    run.say(f"{run.stage.name}: all prerequisites are met")
+
+
 def provision(run: Run) -> None:
     """Create or update the network, the database and the operations stack.
 
     The operations stack precedes the functions that it watches. Their names are known, so the first
     deployment already has its access log, and alarms that can stop its canary.
     """
+    checking.require(run, checking.BEFORE_PROVISION)
+    for finding in checking.find(run, checking.BEFORE_DEPLOY):
+        run.say(f"- Before `deploy`: {finding}")
+    run.say(
+        f"{run.stage.name}: Aurora's capacity costs at most about"
+        f" {costs.ceiling(run.stage):,.0f} US dollars a month ({run.stage.max_capacity:g} ACU on"
+        f" {run.stage.instances} instances); max_capacity in infrastructure/stages.py limits it"
+    )
     client = run.session.client("cloudformation")
     templates = {part: _template(run, part) for part in ("network", "database", "operations")}
     declared = {part: template.parameters(client) for part, template in templates.items()}
@@ -96,6 +112,7 @@ def package(run: Run) -> None:
 def deploy(run: Run) -> None:
     """Package, upload, and update the API's stack."""
     _refuse_both(run, is_chalice=False)
+    checking.require(run, checking.BEFORE_DEPLOY)
     bucket = run.bucket or _bucket(run)
     outputs = run.outputs("database"), run.outputs("operations")
     values = {**parameters.api(run.stage, read_config(), *outputs), **run.values}

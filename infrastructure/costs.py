@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from infrastructure.stages import STAGES, Stage
+
 PAGE = Path(__file__).parents[1] / "docs" / "costs.md"
 MARK = re.compile("(?<=<!-- computed -->\n).*?(?=<!-- end -->)", re.DOTALL)
 HOURS = 730.0
@@ -40,7 +42,7 @@ PRICES: Mapping[str, Price] = {
     "io": Price(0.20, "million I/O", UNCHECKED),
     "logs": Price(0.57, "GB ingested", UNCHECKED),
     "waf": Price(0.60, "million requests", UNCHECKED),
-    "waf_fixed": Price(8.00, "month, for a web ACL and its rules", UNCHECKED),
+    "waf_fixed": Price(11.00, "month, for a web ACL and its rules", UNCHECKED),
     "alarms": Price(0.10, "alarm per month", UNCHECKED),
     "dashboard": Price(3.00, "dashboard per month", UNCHECKED),
     "metric": Price(0.30, "custom metric per month", UNCHECKED),
@@ -145,12 +147,26 @@ def month(usage: Usage) -> dict[str, float]:
 
 def tables() -> str:
     """Return the page's text between its markers."""
-    return "\n".join(["", *_months(), "", *_prices(), ""])
+    return "\n".join(["", *_months(), "", *_ceilings(), "", *_prices(), ""])
+
+
+def ceiling(stage: Stage) -> float:
+    """Return dollars per month if all instances are at the stage's maximum capacity."""
+    return stage.max_capacity * stage.instances * HOURS * _price("acu")
+
+
+def _ceilings() -> list[str]:
+    lines = ["| stage | maximum ACU | instances | highest costs of capacity | budget |"]
+    lines.append("|---|--:|--:|--:|--:|")
+    lines += [
+        f"| {each.name} | {each.max_capacity:g} | {each.instances} | {ceiling(each):,.2f}"
+        f" | {each.monthly_budget:,} |"
+        for each in STAGES.values()
+    ]
+    return lines
 
 
 def _months() -> list[str]:
-    from infrastructure.stages import STAGES
-
     prod = STAGES["prod"]
     usages = [
         Usage(requests, prod.min_capacity, prod.max_capacity, prod.instances)

@@ -22,8 +22,11 @@ HOOK_CODE = Path(__file__).parent / "hook" / "handler.py"
 HOOK_SECONDS = 420  # two checks with up to six attempts each, most of which fail immediately
 SHIFTED = ("api_handler", "authorize")
 PAGING = ("server-errors-sent", "authorizer-failing")  # in operations.yaml
-MIN_FAILURES = 3
-FAILING_PERCENT = 2
+# A canary gets a tenth of the requests, so a version that fails every tenth of these fails 1 % of
+# all. The target is 0.1 %. Two of five minutes must fail, because one failure may be a coincidence.
+FAILING_PERCENT = 0.5
+CANARY_MINUTES = 5
+FAILING_MINUTES = 2
 
 
 def preference(stage: Stage, function: str) -> JSONObject:
@@ -122,7 +125,7 @@ def role(service: str, **policies: Any) -> JSONObject:
 
 
 def _alarm(stage: Stage, name: str, metrics: list[JSONObject]) -> JSONObject:
-    """Return an alarm for CodeDeploy, which fires after two failing minutes in a row."""
+    """Return an alarm for CodeDeploy, which fires during a canary."""
     return {
         "Type": "AWS::CloudWatch::Alarm",
         "Properties": {
@@ -131,14 +134,15 @@ def _alarm(stage: Stage, name: str, metrics: list[JSONObject]) -> JSONObject:
             "Metrics": metrics,
             "ComparisonOperator": "GreaterThanOrEqualToThreshold",
             "Threshold": FAILING_PERCENT,
-            "EvaluationPeriods": 2,
+            "EvaluationPeriods": CANARY_MINUTES,
+            "DatapointsToAlarm": FAILING_MINUTES,
             "TreatMissingData": "notBreaching",
         },
     }
 
 
 def _responses(stage: Stage) -> list[JSONObject]:
-    """Return the share of requests for which the code returned 5xx, from MIN_FAILURES on."""
+    """Return the share of requests for which the code returned 5xx."""
     dimensions = {"Stage": stage.name}
     return [
         _share("faults", "requests"),
@@ -161,7 +165,7 @@ def _functions(stage: Stage) -> list[JSONObject]:
 
 
 def _share(part: str, whole: str) -> JSONObject:
-    expression = f"IF({part} >= {MIN_FAILURES}, 100 * {part} / {whole}, 0)"
+    expression = f"100 * {part} / {whole}"  # without requests it is no data
     return {"Id": "share", "Label": f"{part}, in percent", "Expression": expression}
 
 

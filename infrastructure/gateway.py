@@ -136,7 +136,7 @@ def usage_plan(stage: Stage) -> dict[str, Any]:
     rate = stage.rate * KEY_SHARE
     return {
         "UsagePlanName": f"customers-{stage.name}",
-        "Description": "For API keys. No operation requires a key; keys identify clients.",
+        "Description": "For API keys. It has no effect while no operation requires a key.",
         "Throttle": {"RateLimit": rate, "BurstLimit": int(stage.burst * KEY_SHARE)},
         "Quota": {"Limit": int(rate * 86_400), "Period": "DAY"},
     }

@@ -55,6 +55,8 @@ def database(stage: Stage, of_network: Mapping[str, str]) -> Values:
 def operations(stage: Stage, of_database: Mapping[str, str]) -> Values:
     return {
         **network(stage),
+        "MonthlyBudget": str(stage.monthly_budget),
+        "ExpectsTraffic": str(stage.expects_traffic).lower(),
         "DatabaseClusterIdentifier": of_database["ClusterIdentifier"],
         **dict(zip(WATCHED, stage.lambda_names, strict=True)),
     }

@@ -33,7 +33,8 @@ class Run:
         return self.named_stack(self.stage.stack(part))
 
     def named_stack(self, name: str) -> Stack:
-        return Stack(self.session.client("cloudformation"), name, self.say)
+        tags = {"stage": self.stage.name}
+        return Stack(self.session.client("cloudformation"), name, self.say, tags=tags)
 
     def outputs(self, part: str) -> dict[str, str]:
         """Return a stack's outputs.

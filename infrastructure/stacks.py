@@ -4,6 +4,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -23,15 +24,24 @@ Say = Callable[[str], None]
 
 
 class Stack:
-    """A stack by its name. `say` receives its progress, line by line."""
+    """A stack by its name. `say` receives its progress, line by line.
+
+    Its resources get `tags`, by which AWS can allocate costs.
+    """
 
     def __init__(
-        self, client: Any, name: str, say: Say = print, pause: float = PAUSE_SECONDS
+        self,
+        client: Any,
+        name: str,
+        say: Say = print,
+        pause: float = PAUSE_SECONDS,
+        tags: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._client = client
         self.name = name
         self._say = say
         self._pause = pause
+        self._tags = {"project": "customers", **tags}
 
     @property
     def status(self) -> str | None:
@@ -183,7 +193,7 @@ class Stack:
                 Capabilities=CAPABILITIES,
                 ImportExistingResources=True,  # some outlive their stack: Template.of_stage
                 Parameters=parameters,
-                Tags=[{"Key": "project", "Value": "customers"}],
+                Tags=[{"Key": key, "Value": value} for key, value in self._tags.items()],
                 **_role(),
                 **template.arguments(),
             )["Id"]

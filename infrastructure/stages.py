@@ -37,10 +37,16 @@ class Stage:
     concurrency: int | None
     """Reserved for the functions, unless config.json reserves others; None reserves nothing."""
     log_retention_days: int
+    monthly_budget: int
+    """US dollars. A forecast above it sends an email; nothing limits the costs but the capacity."""
+    expects_traffic: bool
+    """Whether 15 minutes without a request page the on-call engineer."""
     deployment: str
     """CodeDeploy's configuration: how traffic shifts to a new version."""
     copy_vault: str
     """ARN of a backup vault elsewhere that receives copies of backups, or "": docs/restoring.md."""
+    account: str
+    """The only AWS account that the stage may be in, or "" for any."""
     snap_start: bool
     """Whether the functions that clients wait for use SnapStart: docs/snapstart.md."""
 
@@ -76,8 +82,11 @@ STAGES: Mapping[str, Stage] = {
             burst=100,
             concurrency=10,
             log_retention_days=7,
+            monthly_budget=50,
+            expects_traffic=False,
             deployment="AllAtOnce",
             copy_vault="",
+            account="",
             snap_start=False,
         ),
         Stage(
@@ -92,8 +101,11 @@ STAGES: Mapping[str, Stage] = {
             burst=1_000,
             concurrency=100,
             log_retention_days=30,
+            monthly_budget=150,
+            expects_traffic=False,
             deployment="Canary10Percent5Minutes",
             copy_vault="",
+            account="",
             snap_start=False,
         ),
         Stage(
@@ -108,8 +120,11 @@ STAGES: Mapping[str, Stage] = {
             burst=4_000,
             concurrency=400,
             log_retention_days=90,
+            monthly_budget=500,
+            expects_traffic=True,
             deployment="Canary10Percent5Minutes",
             copy_vault="",
+            account="",
             snap_start=False,
         ),
     )

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from infrastructure import api, deployment, policies, rotating
+from infrastructure.api import if_given
 from infrastructure.deployment import ALIAS, substituted
 from infrastructure.policies import Arns
 from infrastructure.stages import RUNTIME, Stage
@@ -32,10 +33,6 @@ class Function(NamedTuple):
 
 def _is_given(parameter: str) -> JSONObject:
     return {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, ""]}]}
-
-
-def _if(parameter: str) -> JSONObject:
-    return {"Fn::If": [f"Has{parameter}", {"Ref": parameter}, {"Ref": "AWS::NoValue"}]}
 
 
 DATABASE = (
@@ -91,7 +88,7 @@ SETTINGS: Mapping[str, Any] = {
     "DATABASE_SECRET_ARN": {"Ref": "DatabaseSecretArn"},
     "DATABASE_MASTER_SECRET_ARN": {"Ref": "DatabaseMasterSecretArn"},
     "DATABASE_NAME": {"Ref": "DatabaseName"},
-    "AWS_ENDPOINT_URL_RDS_DATA": _if("DataApiEndpoint"),
+    "AWS_ENDPOINT_URL_RDS_DATA": if_given("DataApiEndpoint"),
     "DATA_API_CLIENT": {"Ref": "DataApiClient"},
     "CURSOR_KEY": {"Fn::Sub": "{{resolve:secretsmanager:${CursorKeySecretArn}:SecretString}}"},
     "CORS_ORIGINS": {"Ref": "CorsOrigins"},
@@ -124,10 +121,10 @@ def complete(packaged: JSONObject, stage: Stage, document: JSONObject) -> JSONOb
     settings = {each: SETTINGS[each] for each in ROTATION}
     resources |= rotating.resources(stage, ARNS, MASTER_SECRET, settings)
     resources[rotating.LOG] = _log(rotation, stage.log_retention_days)
-    api.complete(resources, document)
+    api.complete(resources, document, stage)
     for resource in resources.values():
         if resource["Type"] == "AWS::IAM::Role":
-            resource["Properties"]["PermissionsBoundary"] = _if("PermissionsBoundary")
+            resource["Properties"]["PermissionsBoundary"] = if_given("PermissionsBoundary")
     return {
         "AWSTemplateFormatVersion": packaged["AWSTemplateFormatVersion"],
         "Description": f"The customers API, {stage.name}: functions, API Gateway and deployment",
@@ -236,7 +233,7 @@ def _log(function: str, retention_days: int) -> JSONObject:
         "Properties": {
             "LogGroupName": f"/aws/lambda/{function}",
             "RetentionInDays": retention_days,
-            "KmsKeyId": _if("LogsKeyArn"),
+            "KmsKeyId": if_given("LogsKeyArn"),
         },
     }
 

@@ -29,6 +29,7 @@ ALONE = {
     "rotate": ["STAGE=dev", "ARGS=--help"],
     "openapi": [],
     "package": ["STAGE=dev"],
+    "preflight": ["STAGE=dev", "ARGS=--help"],
     "provision": ["STAGE=dev", "ARGS=--help"],
     "quick": ["ARGS=tests/test_schemas.py"],
     "reset": ["YES=1"],

@@ -38,6 +38,7 @@ HANDLERS = ("create", "read", "update", "delete")
 # Actions that our resources never need; `*` matches any text.
 UNUSED: Mapping[str, str] = {
     "AWS::ApiGateway::RestApi": "apigateway:UpdateRestApiPolicy",
+    "AWS::Budgets::Budget": "billing:GetBillingViewData",  # only for budgets of a billing view
     "AWS::CodeDeploy::DeploymentGroup": "codedeploy:RegisterOnPremisesInstance",
     "AWS::EC2::FlowLog": "autoscaling:* s3:* iam:CreateServiceLinkedRole",
     "AWS::EC2::Subnet": "ec2:AssociateSubnetCidrBlock ec2:DisassociateSubnetCidrBlock",
@@ -54,6 +55,7 @@ UNUSED: Mapping[str, str] = {
     " rds:*AutomatedBackupsReplication",
     "AWS::SNS::Topic": "sns:PutDataProtectionPolicy",
     "AWS::SecretsManager::Secret": "secretsmanager:*Replicat*",
+    "AWS::WAFv2::LoggingConfiguration": "firehose:* iam:DescribeOrganization s3:*",
     "AWS::WAFv2::WebACL": "payments:*",
     "AWS::WAFv2::WebACLAssociation": "amplify:* apprunner:* appsync:* bedrock-agentcore:*"
     " cognito-idp:* ec2:* elasticloadbalancing:* wafv2:*PermissionPolicy",

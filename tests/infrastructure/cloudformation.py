@@ -52,7 +52,7 @@ class Template:
         change(self.document)
         self.values = {
             name: values.get(name, parameter.get("Default"))
-            for name, parameter in self.document["Parameters"].items()
+            for name, parameter in self.document.get("Parameters", {}).items()
         }
 
     @cached_property
@@ -74,7 +74,7 @@ class Template:
 
     def refusals(self) -> list[str]:
         """Return the messages of CloudFormation's checks before it creates anything."""
-        parameters = self.document["Parameters"].items()
+        parameters = self.document.get("Parameters", {}).items()
         said = [name for name, parameter in parameters if not _fits(self.values[name], parameter)]
         for rule in self.document.get("Rules", {}).values():
             if self.resolve(rule.get("RuleCondition", True)):

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -18,7 +19,15 @@ from botocore.exceptions import (
 )
 
 from chalicelib.settings import SettingsError
-from infrastructure import applying, commands, interpreters, parameters, releases
+from infrastructure import (
+    __main__,
+    applying,
+    checking,
+    commands,
+    interpreters,
+    parameters,
+    releases,
+)
 from infrastructure.changes import Change
 from infrastructure.failures import Failure, explain
 from infrastructure.parameters import FROM_DATABASE
@@ -127,6 +136,7 @@ def test_end_of_input_declines() -> None:
 
 def test_deploy_without_bucket_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Stack, "status", None)
+    monkeypatch.setattr(checking, "require", Mock())
     run = Run(Mock(), STAGES["dev"])
     with pytest.raises(Failure, match=r"name your own bucket with --bucket\.$"):
         commands.deploy(run)
@@ -164,6 +174,7 @@ def test_cognito_without_scope_prefix_is_not_deployed(
     monkeypatch.setattr(Run, "outputs", lambda *_: dict.fromkeys((*FROM_DATABASE, "KeyArn"), ""))
     monkeypatch.setattr(commands, "read_config", lambda: config)
     monkeypatch.setattr(commands, "_refuse_both", Mock())
+    monkeypatch.setattr(checking, "require", Mock())
     monkeypatch.setattr(commands, "_packaged", lambda _: pytest.fail("it was packaged"))
     run = Run(Mock(), STAGES["dev"], bucket="own", values={} if config else values)
     with pytest.raises(SettingsError, match="TOKEN_SCOPE_PREFIX"):
@@ -204,12 +215,33 @@ def test_declined_deployment_keeps_a_rollback(
     monkeypatch.setattr(Stack, "update", lambda *_: False)
     monkeypatch.setattr(Stack, "status", "UPDATE_COMPLETE")
     monkeypatch.setattr(commands, "_refuse_both", Mock())
+    monkeypatch.setattr(checking, "require", Mock())
     monkeypatch.setattr(commands, "_packaged", lambda _: tmp_path)
     monkeypatch.setattr(releases, "upload", Mock())
     monkeypatch.setattr(releases, "live_versions", lambda *_: {})
     monkeypatch.setattr(releases, "catch_up", lambda *_: pytest.fail("live was moved"))
 
     commands.deploy(Run(Mock(), STAGES["prod"], bucket="own"))
+
+
+@pytest.mark.parametrize("account", ["", "123456789012"])
+def test_account_of_the_stage_is_accepted(account: str) -> None:
+    __main__._check_account(_session("123456789012"), replace(STAGES["prod"], account=account))
+
+
+def test_other_account_is_rejected_before_anything_is_changed() -> None:
+    with pytest.raises(
+        Failure, match=r"prod belongs to the account 123456789012 .+ for 210987654321"
+    ):
+        __main__._check_account(
+            _session("210987654321"), replace(STAGES["prod"], account="123456789012")
+        )
+
+
+def _session(account: str) -> Mock:
+    session = Mock()
+    session.client.return_value.get_caller_identity.return_value = {"Account": account}
+    return session
 
 
 def test_protected_stage_is_not_destroyed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from infrastructure import costs
 from infrastructure.costs import Usage
+from infrastructure.stages import STAGES
 
 
 def test_page_contains_computed_tables() -> None:
@@ -31,3 +32,8 @@ def test_capacity_stays_within_the_stages_limits() -> None:
 def test_every_price_has_a_source() -> None:
     known = {costs.AWS_PAGE, costs.BLOG, costs.UNCHECKED}
     assert {price.source for price in costs.PRICES.values()} <= known
+
+
+def test_maximum_capacity_has_its_price_beside_it() -> None:
+    assert costs.ceiling(STAGES["prod"]) == pytest.approx(64 * 2 * 730 * 0.12)
+    assert "| prod | 64 | 2 | 11,212.80 | 500 |" in costs.PAGE.read_text()

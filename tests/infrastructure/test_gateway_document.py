@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 import app
-from infrastructure import gateway
+from infrastructure import firewall, gateway
 from infrastructure.gateway_responses import RESPONSES
 from infrastructure.stages import STAGES, Stage
 from tests.infrastructure.operations import TEMPLATE
@@ -211,3 +211,46 @@ def test_firewall_allows_large_bodies_and_limits_addresses(stage: Stage) -> None
     assert rate["Statement"]["RateBasedStatement"]["Limit"] == stage.rate * 150
     assert len({rule["Priority"] for rule in rules.values()}) == len(rules)
     assert yaml.safe_dump(rules).count("SampledRequestsEnabled: false") == len(rules)
+
+
+@every_stage
+def test_firewall_blocks_addresses_of_bad_reputation_but_no_servers(stage: Stage) -> None:
+    """Clients are programs, many of which run at hosting providers."""
+    rules = {rule["Name"]: rule for rule in firewall.properties(stage)["Rules"]}
+    anonymous = rules["AWSManagedRulesAnonymousIpList"]["Statement"]["ManagedRuleGroupStatement"]
+
+    assert rules["AWSManagedRulesAmazonIpReputationList"]["OverrideAction"] == {"None": {}}
+    assert anonymous["RuleActionOverrides"] == [
+        {"Name": "HostingProviderIPList", "ActionToUse": {"Count": {}}}
+    ]
+
+
+@every_stage
+def test_firewall_limits_requests_without_a_token_further(stage: Stage) -> None:
+    rules = {rule["Name"]: rule["Statement"] for rule in firewall.properties(stage)["Rules"]}
+    limits = [rules[name]["RateBasedStatement"] for name in rules if name.startswith("rate-")]
+    every, tokenless = limits
+    present = tokenless["ScopeDownStatement"]["NotStatement"]["Statement"]
+
+    assert 10 <= tokenless["Limit"] < every["Limit"] / 10
+    assert present["SizeConstraintStatement"]["FieldToMatch"] == {
+        "SingleHeader": {"Name": "authorization"}
+    }
+
+
+def test_firewall_logs_only_what_it_stops_without_personal_data() -> None:
+    logging, masking = firewall.logging(), firewall.masking("aws")
+    (kept,) = logging["LoggingFilter"]["Filters"]
+    hidden = {each["SingleHeader"]["Name"] for each in logging["RedactedFields"][1:]}
+    audited, masked = masking["Statement"]
+
+    assert logging["LoggingFilter"]["DefaultBehavior"] == "DROP"
+    assert [each["ActionCondition"]["Action"] for each in kept["Conditions"]] == ["BLOCK", "COUNT"]
+    assert logging["RedactedFields"][0] == {"QueryString": {}}
+    assert hidden >= {"authorization", "cookie", "x-forwarded-for"}
+    assert audited["DataIdentifier"] == masked["DataIdentifier"]
+    assert {each.rpartition("/")[2] for each in masked["DataIdentifier"]} >= {
+        "EmailAddress",
+        "IpAddress",
+    }
+    assert masked["Operation"] == {"Deidentify": {"MaskConfig": {}}}

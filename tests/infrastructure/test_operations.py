@@ -6,9 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from operator import ge, lt
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
+from infrastructure import firewall, parameters
+from infrastructure.run import Run
+from infrastructure.stages import STAGES, Stage
 from tests.infrastructure.cloudformation import ACCOUNT, REGION, Template
 from tests.infrastructure.emitted import ACCESS_LOG_VARIABLES, DISCOVERED_FIELDS, LINE_MEMBERS
 from tests.infrastructure.operations import (
@@ -243,6 +247,42 @@ def _state(alarm: Mapping[str, Any], values: Sequence[float | None]) -> str:
 # ---------------------------------------------------------------------------------- parameters
 
 
+def test_budget_and_anomalies_count_the_stages_own_costs() -> None:
+    (budget,) = TEMPLATE.of_type("AWS::Budgets::Budget").values()
+    (monitor,) = TEMPLATE.of_type("AWS::CE::AnomalyMonitor").values()
+    (subscription,) = TEMPLATE.of_type("AWS::CE::AnomalySubscription").values()
+    (notification,) = budget["NotificationsWithSubscribers"]
+    tags = Run(Mock(), STAGES["prod"]).stack("operations")._tags
+
+    assert budget["Budget"]["CostFilters"] == {"TagKeyValue": [f"user:stage${tags['stage']}"]}
+    assert json.loads(monitor["MonitorSpecification"]) == {
+        "Tags": {"Key": "stage", "Values": [tags["stage"]]}
+    }
+    assert json.loads(subscription["ThresholdExpression"])["Dimensions"]["Values"] == ["20"]
+    addresses = [*notification["Subscribers"], *subscription["Subscribers"]]
+    assert {each["Address"] for each in addresses} == {VALUES["AlarmEmail"]}
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
+def test_budget_is_the_stages(stage: Stage) -> None:
+    values = parameters.operations(stage, {"ClusterIdentifier": "c"}) | {
+        "AlarmEmail": "a@b.example"
+    }
+    (budget,) = Template(PATH, values).of_type("AWS::Budgets::Budget").values()
+    assert budget["Budget"]["BudgetLimit"] == {"Amount": str(stage.monthly_budget), "Unit": "USD"}
+
+
+def test_only_prod_pages_without_traffic() -> None:
+    """An idle dev stage would page the on-call engineer every night."""
+    database = {"ClusterIdentifier": "customers-dev"}
+    watching = {
+        name
+        for name, stage in STAGES.items()
+        if "NoTraffic" in Template(PATH, parameters.operations(stage, database)).resources
+    }
+    assert watching == {"prod"}
+
+
 def test_parameters_are_described_bounded_and_used() -> None:
     rest = {name: part for name, part in TEMPLATE.document.items() if name != "Parameters"}
     used = set(_used(rest))
@@ -333,6 +373,7 @@ def test_key_policy_allows_only_its_purposes() -> None:
         assert not {"*", "kms:*"} & set(statements[sid]["Action"])
     (groups,) = statements["EncryptLogs"]["Condition"]["ArnEquals"].values()
     ours = {group["LogGroupName"] for group in TEMPLATE.of_type("AWS::Logs::LogGroup").values()}
+    ours |= {firewall.log_name(STAGES["prod"])}
     assert ours <= {arn.partition("log-group:")[2] for arn in groups}
 
 
@@ -462,6 +503,9 @@ WORDS = set(
     " stats or".split()
 )
 
+# https://docs.aws.amazon.com/waf/latest/developerguide/logging-fields.html
+FIREWALL_FIELDS = {"action", "terminatingRuleId", "httpRequest", "uri", "country"}
+
 
 @each_query
 def test_saved_query_uses_logged_fields(name: str) -> None:
@@ -470,7 +514,7 @@ def test_saved_query_uses_logged_fields(name: str) -> None:
     named = set(re.findall(r"\bas (\w+)", text))
 
     fields = set(re.findall(r"@?[A-Za-z_]\w*", text)) - WORDS - named
-    logged = LINE_MEMBERS | DISCOVERED_FIELDS | set(_access_line())
+    logged = LINE_MEMBERS | DISCOVERED_FIELDS | set(_access_line()) | FIREWALL_FIELDS
     assert fields <= logged
     assert len(query["QueryString"]) <= 10_000
 
@@ -482,7 +526,8 @@ def test_saved_query_uses_existing_log_groups(name: str) -> None:
     }
 
     assert QUERIES[name]["Name"].startswith("customers/prod/")
-    assert set(QUERIES[name]["LogGroupNames"]) <= {*groups, "/customers/prod/access"}
+    groups |= {"/customers/prod/access", firewall.log_name(STAGES["prod"])}
+    assert set(QUERIES[name]["LogGroupNames"]) <= groups
 
 
 # ----------------------------------------------------------------------------------- tracing

@@ -18,11 +18,16 @@ from tests.infrastructure.rds import Rds
 
 ROOT = Path(__file__).parents[2]
 PATH = ROOT / "infrastructure" / "pipeline.yaml"
+ON_CALL = Template(ROOT / "infrastructure" / "on-call.yaml", {})
 VALUES = {"Repository": "example/customers", "OwnerId": "123456", "RepositoryId": "456789"}
 PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"
 TEMPLATE = Template(PATH, VALUES)
 ROLES = TEMPLATE.of_type("AWS::IAM::Role")
-POLICIES = TEMPLATE.of_type("AWS::IAM::ManagedPolicy")
+POLICIES = {
+    name: policy
+    for template in (TEMPLATE, ON_CALL)
+    for name, policy in template.of_type("AWS::IAM::ManagedPolicy").items()
+}
 BIGGEST_POLICY = 6_144  # characters without white space
 
 SECRET = "secretsmanager:{0}:secret:customers-"
@@ -32,8 +37,8 @@ each_stage = pytest.mark.parametrize("stage", STAGES)
 
 
 def test_template_violates_no_rule() -> None:
-    assert TEMPLATE.refusals() == []
-    assert rules.all_of(TEMPLATE) == []
+    assert TEMPLATE.refusals() == ON_CALL.refusals() == []
+    assert rules.all_of(TEMPLATE) == rules.all_of(ON_CALL) == []
 
 
 @pytest.mark.parametrize("repository", ["example", "example/*", "*/*", "example/a b", "a/b/c"])
@@ -82,6 +87,11 @@ def test_policy_is_within_the_size_limit(name: str) -> None:
         ("rds-data:ExecuteStatement", "rds:{0}:cluster:customers-{2}", False),
         ("rds:DescribeDBClusters", "rds:{0}:cluster:customers-{1}", True),
         ("rds:ModifyDBCluster", "rds:{0}:cluster:customers-{1}", False),
+        ("lambda:GetFunctionConcurrency", "lambda:{0}:function:customers-{1}-authorize", True),
+        ("lambda:GetFunctionConcurrency", "lambda:{0}:function:customers-{2}", False),
+        ("lambda:GetAccountSettings", "*", True),
+        ("apigateway:GET", "apigateway:eu-west-1::/account", True),
+        ("apigateway:PATCH", "apigateway:eu-west-1::/account", False),
         ("secretsmanager:GetSecretValue", SECRET + "{1}/migrations-AbC123", True),
         ("secretsmanager:GetSecretValue", SECRET + "{2}/migrations-AbC123", False),
         ("secretsmanager:GetSecretValue", SECRET + "{1}/cursor-key-AbC123", False),
@@ -121,12 +131,20 @@ def test_workflow_role_permissions(action: str, resource: str, expected: bool) -
         ("lambda:UpdateFunctionCode", "lambda:{0}:function:customers-{1}-api-APIHandler-1", True),
         ("lambda:UpdateFunctionCode", "lambda:{0}:function:customers-{2}-api-APIHandler-1", False),
         ("rds:CreateDBInstance", "rds:{0}:og:default:aurora-mysql-8-0", True),
+        ("budgets:ModifyBudget", "budgets::{3}:budget/customers-{1}", True),
+        ("budgets:ModifyBudget", "budgets::{3}:budget/customers-{2}", False),
+        ("ce:CreateAnomalyMonitor", "ce::{3}:anomalymonitor/1", True),
+        ("ce:GetCostAndUsage", "ce::{3}:anomalymonitor/1", False),
         ("backup:CreateBackupVault", "backup:{0}:backup-vault:customers-{1}", True),
         ("backup:DeleteBackupVault", "backup:{0}:backup-vault:customers-{2}", False),
         ("backup:DeleteRecoveryPoint", "rds:{0}:cluster-snapshot:awsbackup:job-1", False),
         ("iam:PassRole", "iam::{3}:role/service-role/AWSBackupDefaultServiceRole", True),
         ("rds:CreateDBInstance", "rds:{0}:pg:default.aurora-mysql8.0", True),
         ("wafv2:CreateWebACL", "wafv2:{0}:regional/webacl/customers-{1}/1234", True),
+        ("wafv2:PutLoggingConfiguration", "wafv2:{0}:regional/webacl/customers-{1}/1234", True),
+        ("wafv2:PutLoggingConfiguration", "wafv2:{0}:regional/webacl/customers-{2}/1234", False),
+        ("logs:CreateLogGroup", "logs:{0}:log-group:aws-waf-logs-customers-{1}", True),
+        ("logs:CreateLogGroup", "logs:{0}:log-group:aws-waf-logs-customers-{2}", False),
         ("wafv2:UpdateWebACL", "wafv2:{0}:regional/webacl/customers-{2}/1234", False),
         ("iam:CreateServiceLinkedRole", SERVICES + "rds.amazonaws.com/AWSServiceRoleForRDS", True),
         ("iam:CreateServiceLinkedRole", "iam::{3}:role/customers-{1}-api-Role", False),

@@ -1,7 +1,7 @@
 """The rehearsal: `make rehearse`, or `python -m tests.rehearsal <ministack's Python>`.
 
-Runs the operators' commands (`provision`, `migrate`, `deploy`, `smoke`, `rollback`, `destroy`)
-unchanged, for staging, in an emulated AWS. Then runs tests/e2e against the deployed API.
+Runs the operators' commands (`check`, `provision`, `migrate`, `deploy`, `smoke`, `rollback`,
+`destroy`) unchanged, for staging, in an emulated AWS. Then runs tests/e2e against the deployed API.
 """
 
 import signal
@@ -60,6 +60,7 @@ def rehearse(python: Path, directory: Path) -> None:
     with Play(python, directory) as play:
         for step in (
             play.start_emulator,
+            play.check,
             play.provision,
             play.start_database,
             play.migrate,

@@ -26,6 +26,7 @@ UNSUPPORTED: Mapping[str, str] = {
     "AWS::RDS::DBProxy": "not emulated",
     "AWS::RDS::DBProxyTargetGroup": "not emulated",
     "AWS::SecretsManager::RotationSchedule": "not emulated: tests/infrastructure rotates",
+    "AWS::WAFv2::LoggingConfiguration": "not emulated",
     "AWS::WAFv2::WebACLAssociation": "not emulated",
     "AWS::XRay::Group": "not emulated",
     "AWS::XRay::SamplingRule": "not emulated",

@@ -14,7 +14,7 @@ import boto3
 import pymysql
 
 from app import SCOPES
-from infrastructure import applying, commands
+from infrastructure import applying, checking, commands
 from infrastructure.run import Run
 from infrastructure.stages import STAGES
 from local.database_server import DatabaseServer
@@ -72,6 +72,15 @@ class Play:
             bucket=BUCKET,
             say=lambda line: print(line, file=log),
         )
+
+    def check(self) -> str:
+        """`check`: a new account lacks the role for logs, and the stage an issuer."""
+        found = checking.find(self._run, checking.ALL)
+        checks.expect("the findings", [finding.what.split()[0] for finding in found], MISSING)
+        value = f"arn:aws:iam::{emulator.ACCOUNT}:role/api-gateway-logs"
+        patch = {"op": "replace", "path": "/cloudwatchRoleArn", "value": value}
+        self._run.session.client("apigateway").update_account(patchOperations=[patch])
+        return "; ".join(finding.what for finding in found)
 
     def provision(self) -> None:
         """`provision`: network, database, operations."""
@@ -215,6 +224,7 @@ class Play:
 # The emulator runs few processes per function, so the load is low: correct responses count here.
 LOAD = "--rate 4 --ramp 3 --steady 9 --spike 0 --customers 20 --limit 2000".split()
 E2E = ["tests/e2e", "--quiet", "-p", "no:cacheprovider"]
+MISSING = ["API", "TOKEN_ISSUER"]  # how the findings begin
 RETAINED = [
     f"/aws/rds/cluster/customers-{STAGE.name}/audit",
     f"/aws/rds/cluster/customers-{STAGE.name}/error",

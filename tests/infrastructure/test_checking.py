@@ -1,0 +1,303 @@
+"""Prerequisites that are missing are found before anything is changed.
+
+botocore's Stubber checks each request and response against AWS's model.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from infrastructure import checking, commands, config
+from infrastructure.checking import Finding
+from infrastructure.failures import Failure
+from infrastructure.run import Run
+from infrastructure.stacks import Stack
+from infrastructure.stages import CONFIG, STAGES
+from local.processes import free_port
+
+DEV = STAGES["dev"]
+VERSION = checking.engine_version()
+KEY = {"KeyMetadata": {"KeyId": "k", "KeyState": "Enabled"}}
+CLUSTER = {"DBClusterIdentifier": "customers-dev", "EngineVersion": VERSION}
+ARN = "arn:aws:rds:eu-west-1:123456789012:cluster:customers-dev"
+OUTPUTS = {"KeyArn": "k" * 12, "ClusterArn": ARN}
+ALIVE = {"keys": [{"kty": "RSA"}]}
+
+
+class Aws:
+    """A session whose clients respond with what the test says, and with nothing else."""
+
+    region_name = "eu-west-1"
+
+    def __init__(self) -> None:
+        self._clients: dict[str, Any] = {}
+        self._stubs: dict[str, Stubber] = {}
+
+    def client(self, name: str) -> Any:
+        if name not in self._clients:
+            made: Any = boto3.client(
+                name,
+                region_name=self.region_name,
+                aws_access_key_id="a",
+                aws_secret_access_key="b",
+            )
+            self._clients[name], self._stubs[name] = made, Stubber(made)
+            self._stubs[name].activate()
+        return self._clients[name]
+
+    def says(self, client: str, method: str, response: Mapping[str, Any]) -> None:
+        self.client(client)
+        self._stubs[client].add_response(method, dict(response))
+
+    def denies(self, client: str, method: str, code: str = "AccessDenied") -> None:
+        self.client(client)
+        self._stubs[client].add_client_error(method, code, "no")
+
+    def functions(self, method: str, *, exist: bool) -> None:
+        """Say of each function whether it exists."""
+        for _ in DEV.lambda_names:
+            if exist:
+                self.says("lambda", method, {})
+            else:
+                self.denies("lambda", method, "ResourceNotFoundException")
+
+
+@pytest.fixture
+def aws() -> Aws:
+    return Aws()
+
+
+@pytest.fixture
+def heard() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def run(aws: Aws, heard: list[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setattr(Run, "outputs", lambda *_: OUTPUTS)
+    monkeypatch.setattr(Stack, "exists", True)
+    return Run(aws, DEV, is_agreed=True, say=heard.append)
+
+
+def found(check: checking.Check, run: Run) -> list[Finding]:
+    return checking.find(run, [check])
+
+
+def test_offered_version_is_no_finding(aws: Aws, run: Run) -> None:
+    aws.says("rds", "describe_db_engine_versions", {"DBEngineVersions": [{}]})
+    aws.says("rds", "describe_db_clusters", {"DBClusters": [CLUSTER]})
+    assert found(checking.check_engine, run) == []
+
+
+def test_version_that_the_region_does_not_offer_is_found(aws: Aws, run: Run) -> None:
+    aws.says("rds", "describe_db_engine_versions", {"DBEngineVersions": []})
+    aws.says("rds", "describe_db_clusters", {"DBClusters": []})
+    (finding,) = found(checking.check_engine, run)
+    assert finding.what == f"eu-west-1 does not offer aurora-mysql {VERSION}."
+
+
+def test_drifted_version_is_found(aws: Aws, run: Run) -> None:
+    drifted = CLUSTER | {"EngineVersion": "8.0.mysql_aurora.3.12.0"}
+    aws.says("rds", "describe_db_engine_versions", {"DBEngineVersions": [{}]})
+    aws.says("rds", "describe_db_clusters", {"DBClusters": [drifted]})
+    (finding,) = found(checking.check_engine, run)
+    assert "has version 8.0.mysql_aurora.3.12.0, and the template" in finding.what
+
+
+@pytest.mark.parametrize(
+    ("total", "unreserved", "words"),
+    [
+        (1000, 1000, None),
+        (1000, 117, None),  # just enough for 10, 5, 1 and the hook's 1
+        (1000, 116, "dev reserves 17 concurrent executions, but 16 of the account's 1000"),
+        (10, 10, "dev reserves 17 concurrent executions, but 0 of the account's 10"),
+    ],
+)
+def test_quota_must_allow_the_reservation(
+    aws: Aws, run: Run, total: int, unreserved: int, words: str | None
+) -> None:
+    limits = {"ConcurrentExecutions": total, "UnreservedConcurrentExecutions": unreserved}
+    aws.says("lambda", "get_account_settings", {"AccountLimit": limits})
+    aws.functions("get_function_concurrency", exist=False)
+    findings = found(checking.check_concurrency, run)
+    assert [words in finding.what for finding in findings if words] == [True] * bool(words)
+    assert bool(findings) == bool(words)
+
+
+def test_existing_reservation_counts_as_free(aws: Aws, run: Run) -> None:
+    limits = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 102}
+    aws.says("lambda", "get_account_settings", {"AccountLimit": limits})
+    for number in (10, 5, 1):
+        aws.says("lambda", "get_function_concurrency", {"ReservedConcurrentExecutions": number})
+    assert found(checking.check_concurrency, run) == []
+
+
+def test_stage_without_reservation_needs_no_quota(run: Run) -> None:
+    assert (
+        found(checking.check_concurrency, replace(run, stage=replace(DEV, concurrency=None))) == []
+    )
+
+
+@pytest.mark.parametrize("role", ["arn:aws:iam::123456789012:role/logs", None])
+def test_missing_log_role_is_found(aws: Aws, run: Run, role: str | None) -> None:
+    aws.says("apigateway", "get_account", {"cloudwatchRoleArn": role} if role else {})
+    assert [finding.why for finding in found(checking.check_log_role, run)] == (
+        [] if role else ["It rejects a stage with an access log, at the end of `deploy`."]
+    )
+
+
+@contextmanager
+def issuer(body: bytes, status: int = 200) -> Iterator[str]:
+    """Serve the keys of an issuer; yield its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        (json.dumps(ALIVE).encode(), 200, None),
+        (b'{"keys": []}', 200, "the key set is empty"),
+        (b"<html>", 200, "the response is no JSON Web Key Set"),
+        (b"[]", 200, "the response is no JSON Web Key Set"),
+        (b"", 404, "Not Found"),
+    ],
+)
+def test_keys_of_the_issuer_must_be_readable(
+    run: Run, body: bytes, status: int, words: str | None
+) -> None:
+    with issuer(body, status) as url:
+        settings = {"TokenIssuer": url, "TokenAudience": "customers"}
+        findings = found(checking.check_issuer, replace(run, values=settings))
+    assert [words in finding.what for finding in findings if words] == [True] * bool(words)
+    assert bool(findings) == bool(words)
+
+
+def test_unreachable_issuer_is_found(run: Run) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    settings = {"TokenIssuer": url, "TokenAudience": "customers"}
+    (finding,) = found(checking.check_issuer, replace(run, values=settings))
+    assert f"{url}/.well-known/jwks.json can't be used: " in finding.what
+    assert checking.unreadable("file:///etc/passwd") == "the address does not begin with https://"
+
+
+def test_unset_issuer_is_found(run: Run) -> None:
+    (finding,) = found(checking.check_issuer, run)
+    assert finding.what == "TOKEN_ISSUER or TOKEN_AUDIENCE of dev is not set."
+
+
+def test_cluster_of_no_stack_is_found(aws: Aws, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Stack, "exists", False)
+    aws.says("rds", "describe_db_clusters", {"DBClusters": [CLUSTER]})
+    aws.functions("get_function_configuration", exist=False)
+    (finding,) = found(checking.check_names, run)
+    assert (
+        finding.what == "A cluster customers-dev exists, but not the stack customers-dev-database."
+    )
+
+
+def test_function_of_no_stack_is_found(aws: Aws, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Stack, "exists", False)
+    aws.says("rds", "describe_db_clusters", {"DBClusters": []})
+    aws.functions("get_function_configuration", exist=True)
+    (finding,) = found(checking.check_names, run)
+    assert finding.what == "A function customers-dev exists, but not the stack customers-dev-api."
+
+
+def test_names_of_the_stages_own_stacks_are_no_finding(run: Run) -> None:
+    assert found(checking.check_names, run) == []
+
+
+@pytest.mark.parametrize("state", ["Enabled", "Disabled", "PendingDeletion"])
+def test_unusable_key_is_found(aws: Aws, run: Run, state: str) -> None:
+    aws.says("kms", "describe_key", {"KeyMetadata": {"KeyId": "k", "KeyState": state}})
+    findings = [finding.what for finding in found(checking.check_key, run)]
+    assert findings == (
+        [] if state == "Enabled" else [f"The key {'k' * 12} of the database is {state}."]
+    )
+
+
+@pytest.mark.parametrize("bound", [ARN, ARN.replace("eu-west-1", "eu-central-1")])
+def test_binding_to_another_cluster_is_found(
+    run: Run, bound: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = json.loads(CONFIG.read_text())
+    content["stages"]["dev"]["environment_variables"]["DATABASE_RESOURCE_ARN"] = bound
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(content))
+    monkeypatch.setattr(checking, "read_config", lambda: config.read_config(path))
+    findings = [finding.what for finding in found(checking.check_bound, run)]
+    assert len(findings) == (bound != ARN)
+    assert all("is bound to arn:aws:rds:eu-central-1:" in each for each in findings)
+
+
+def test_denied_check_stops_nothing(aws: Aws, run: Run, heard: list[str]) -> None:
+    """A role that deploys may lack the permission for a check."""
+    aws.denies("apigateway", "get_account")
+    checking.require(run, [checking.check_log_role])
+    assert "- The check log_role could not be made." in heard[0]
+    assert "lack permission for GetAccount" in heard[0]
+
+
+def test_finding_says_what_why_and_what_to_do(aws: Aws, run: Run, heard: list[str]) -> None:
+    aws.says("apigateway", "get_account", {})
+    with pytest.raises(Failure, match="1 prerequisites are missing, so nothing was changed"):
+        checking.require(run, [checking.check_log_role])
+    assert [line.split()[0] for line in heard[0].splitlines()] == ["-", "Why:", "Do:"]
+
+
+def _raise(*_: object) -> checking.Findings:
+    yield Finding("Something is wrong.", "It matters.", "Repair it.")
+
+
+@pytest.mark.parametrize(
+    ("command", "checks"),
+    [
+        (commands.check, "ALL"),
+        (commands.provision, "BEFORE_PROVISION"),
+        (commands.deploy, "BEFORE_DEPLOY"),
+    ],
+)
+def test_commands_check_first(
+    run: Run, monkeypatch: pytest.MonkeyPatch, command: Callable[[Run], None], checks: str
+) -> None:
+    monkeypatch.setattr(checking, checks, (_raise,))
+    monkeypatch.setattr(Stack, "update", lambda *_: pytest.fail("a stack was updated"))
+    with pytest.raises(Failure, match="prerequisites are missing"):
+        command(run)
+
+
+def test_provision_announces_what_deploy_needs(
+    run: Run, heard: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking, "BEFORE_PROVISION", ())
+    monkeypatch.setattr(checking, "BEFORE_DEPLOY", (_raise,))
+    monkeypatch.setattr(commands, "_template", lambda *_: pytest.fail("as expected"))
+    with pytest.raises(pytest.fail.Exception, match="as expected"):
+        commands.provision(run)
+    assert heard[0].startswith("- Before `deploy`: Something is wrong.")
+
+
+def test_every_check_runs_in_the_command() -> None:
+    defined = {name for name in vars(checking) if name.startswith("check_")}
+    assert {each.__name__ for each in checking.ALL} == defined
