@@ -1,7 +1,7 @@
 """The function that rotates the application's password, and its schedule.
 
-Secrets Manager invokes the function. `rotation` is its code, and has a package of its own, because
-no other function may use the master user's secret.
+Secrets Manager invokes the function. `rotation` is its code, in its own package, because no other
+function may use the master user's secret.
 
 Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotating-secrets-required-permissions-function.html
 """

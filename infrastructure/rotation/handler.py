@@ -12,6 +12,7 @@ Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotating-sec
 
 import json
 import os
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,8 @@ from . import accounts
 STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 CLONE = "_clone"
 PASSWORD_LENGTH = 40
+RESUME_ATTEMPTS = 8  # a paused database takes 15 seconds to resume
+RESUME_PAUSE_SECONDS = 5.0
 
 
 class RotationError(Exception):
@@ -128,20 +131,30 @@ class Rotation:
         return value
 
     def _rows(self, sql: str, **parameters: str) -> list[dict[str, str]]:
-        response = self._data.execute_statement(
-            **self._database,
-            sql=sql,
-            parameters=[
-                {"name": name, "value": {"stringValue": value}}
-                for name, value in parameters.items()
-            ],
-            includeResultMetadata=True,
+        response = self._execute(
+            sql,
+            [{"name": name, "value": {"stringValue": text}} for name, text in parameters.items()],
         )
         labels = [column["label"] for column in response.get("columnMetadata", [])]
         return [
             {label: _text(field) for label, field in zip(labels, record, strict=True)}
             for record in response.get("records", [])
         ]
+
+    def _execute(self, sql: str, parameters: list[dict[str, Any]]) -> dict[str, Any]:
+        """Run a statement. While a paused database resumes, it has not been executed."""
+        for attempt in range(1, RESUME_ATTEMPTS + 1):
+            try:
+                response: dict[str, Any] = self._data.execute_statement(
+                    **self._database, sql=sql, parameters=parameters, includeResultMetadata=True
+                )
+            except self._data.exceptions.DatabaseResumingException:
+                if attempt == RESUME_ATTEMPTS:
+                    raise
+                time.sleep(RESUME_PAUSE_SECONDS)
+            else:
+                break
+        return response
 
 
 def other(user: str) -> str:

@@ -40,9 +40,14 @@ class Recording:
 
     def __init__(self, client: Any) -> None:
         self._client = client
+        self.exceptions = client.exceptions
         self.statements: list[str] = []
+        self.pauses = 0
 
     def execute_statement(self, **arguments: Any) -> Any:
+        if self.pauses:
+            self.pauses -= 1
+            raise self.exceptions.DatabaseResumingException({}, "ExecuteStatement")
         self.statements.append(arguments["sql"])
         return self._client.execute_statement(**arguments)
 
@@ -235,6 +240,28 @@ def test_no_statement_contains_a_password(secrets: SecretsManager, data: Recordi
 
     assert len(data.statements) == 6
     assert secrets.current["password"] not in "".join(data.statements)
+
+
+def test_paused_database_is_awaited(
+    server: Server, secrets: SecretsManager, data: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handler, "RESUME_PAUSE_SECONDS", 0)
+    data.pauses = handler.RESUME_ATTEMPTS - 1
+
+    rotate(secrets, data)
+
+    run(server, login(secrets), "SELECT 1")
+
+
+def test_database_that_does_not_resume_fails_the_step(
+    secrets: SecretsManager, data: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handler, "RESUME_PAUSE_SECONDS", 0)
+    data.pauses = handler.RESUME_ATTEMPTS
+
+    with pytest.raises(data.exceptions.DatabaseResumingException):
+        rotate(secrets, data)
+    assert login(secrets) == APPLICATION
 
 
 def test_each_step_can_be_repeated(
