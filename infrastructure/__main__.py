@@ -75,6 +75,7 @@ def _run(options: argparse.Namespace, stage: stages.Stage) -> None:
         to=options.to,
         snapshot=options.snapshot,
         incoming=options.incoming,
+        looks_for_drift=options.drift,
         token=lambda: _token(options.token_command),
         ask=input if sys.stdin.isatty() else None,
     )
@@ -108,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
         command = subparsers.add_parser(name, help=what, description=what)
         command.add_argument("--stage", required=True, help=", ".join(stages.STAGES))
         command.set_defaults(set=[], yes=False, bucket=None, url=None, token_command=None)
-        command.set_defaults(to=None, snapshot=None, incoming=None)
+        command.set_defaults(to=None, snapshot=None, incoming=None, drift=False)
         if name in {"provision", "deploy"}:
             command.add_argument(
                 "--set",
@@ -122,6 +123,9 @@ def _parser() -> argparse.ArgumentParser:
             )
         if name == "deploy":
             command.add_argument("--bucket", help="for packages (default: the pipeline's bucket)")
+        if name == "status":
+            changed = "also name resources that someone changed by hand (takes minutes)"
+            command.add_argument("--drift", action="store_true", help=changed)
         if name == "restore":
             _add_restore(command)
         if name == "smoke":

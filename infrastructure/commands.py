@@ -10,6 +10,7 @@ from infrastructure import (
     checking,
     costs,
     databases,
+    drift,
     interpreters,
     packaging,
     parameters,
@@ -160,6 +161,9 @@ def status(run: Run) -> None:
         run.say(f"{stack.name:32} {state or 'none'}")
         if state and ("ROLLBACK" in state or "FAILED" in state):
             run.say(f"  {stack.reason()}")
+        if state and run.looks_for_drift:
+            for line in drift.find(run.session.client("cloudformation"), stack.name):
+                run.say(f"  {line}")
     if run.stack("api").status:
         client = run.session.client("lambda")
         for function in run.stage.lambda_names:

@@ -72,12 +72,13 @@ def _compare(run: Run, restored: Mapping[str, str], current: Mapping[str, str]) 
     except DatabaseError as error:
         run.say(f"current:  does not respond ({type(error).__name__}), so losses are unknown")
         return
-    run.say(f"customers with later changes (at most {MAX_LISTED}): {_listed(changed)}")
+    run.say(f"customers with later changes: {_listed(changed)}")
     run.say(f"erased since, so erase them again after the switch: {_listed(erased)}")
 
 
 def _listed(ids: Sequence[object]) -> str:
-    return ", ".join(map(str, ids)) or "none"
+    more = " and possibly more: docs/restoring.md, Losses" if len(ids) == MAX_LISTED else ""
+    return (", ".join(map(str, ids)) or "none") + more
 
 
 def _clusters(run: Run) -> Clusters:

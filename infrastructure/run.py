@@ -25,6 +25,7 @@ class Run:
     snapshot: str | None = None
     incoming: str | None = None
     """The cluster that `restore` makes the current one, by its suffix."""
+    looks_for_drift: bool = False
     ask: Callable[[str], str] | None = None
     """Asks the operator; None if no operator can respond."""
     say: Callable[[str], None] = print

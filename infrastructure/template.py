@@ -112,7 +112,8 @@ def complete(packaged: JSONObject, stage: Stage, document: JSONObject) -> JSONOb
         properties |= {**_reservation(stage, function), **properties}
         properties |= _function(stage, name, function)
         resources[function.role]["Properties"]["Policies"] = [_policy(stage, name)]
-        retention = resources[function.log]["Properties"]["RetentionInDays"]
+        chalices = resources.get(function.log, {}).get("Properties", {})
+        retention = chalices.get("RetentionInDays", stage.log_retention_days)
         resources[function.log] = _log(stage.lambda_name(name), retention)
     resources |= _layers()
     resources |= deployment.resources(stage, ARNS)

@@ -172,6 +172,13 @@ def test_key_of_chalice_is_respected_by_both_methods_or_rejected(key: str, tmp_p
         _with(path, key, "other")
 
 
+def test_logs_expire_without_a_key(tmp_path: Path) -> None:
+    config = _with(tmp_path / "config.json", "tags", {})
+    del config["stages"]["dev"]["log_retention_in_days"]
+    groups = [Plan(config).template[each.log] for each in template.FUNCTIONS.values()]
+    assert {group["Properties"]["RetentionInDays"] for group in groups} == {7}
+
+
 @pytest.mark.parametrize("key", sorted(REJECTED))
 def test_key_is_rejected_everywhere(key: str, tmp_path: Path) -> None:
     path = tmp_path / "config.json"
