@@ -30,17 +30,16 @@ _WITH_INK = "LNPSC"  # first letters of categories: not marks, not separators
 
 def find_noncharacter(text: str) -> str | None:
     """Return the first noncharacter, such as U+FFFF (RFC 7493, section 2.1)."""
-    found = any_of("noncharacter").search(text)
+    found = _noncharacter().search(text)
     return found and found[0]
 
 
 def find_misplaced(text: str) -> str | None:
     """Return the first invisible character that does not belong where it is."""
-    invisible = any_of("invisible")
-    if not invisible.search(text):
+    if not invisible().search(text):
         return None
     rest = re.sub(_FLAG, lambda flag: flag[0][0] * len(flag[0]), text)
-    misplaced = (each[0] for each in invisible.finditer(rest) if not _belongs(rest, each.start()))
+    misplaced = (each[0] for each in invisible().finditer(rest) if not _belongs(rest, each.start()))
     return next(misplaced, None)
 
 
@@ -52,29 +51,44 @@ def is_visible(text: str) -> bool:
 
 def is_plain(text: str) -> bool:
     """Return whether the text is certainly visible and has no invisible characters."""
-    found = any_of("invisible").search(text)
+    found = invisible().search(text)
     return found is None and any(map(str.isalnum, text))
 
 
 def without_invisible(text: str) -> str:
-    return any_of("invisible").sub("", text)
+    return invisible().sub("", text)
 
 
 def trim(text: str) -> str:
     """Return the text without spaces and invisible characters at both ends."""
-    is_invisible = any_of("invisible").match
+    is_invisible = invisible().match
     kept = [n for n, each in enumerate(text) if not (each.isspace() or is_invisible(each))]
     return text[kept[0] : kept[-1] + 1] if kept else ""
 
 
 @cache
-def any_of(name: str) -> re.Pattern[str]:
-    """Return the pattern of a character of this set of `unicode.json`."""
-    return re.compile(f"[{_ranges(name)}]")
+def invisible() -> re.Pattern[str]:
+    """Return the pattern of a character that is visible by its effect only, or not at all."""
+    return re.compile(f"[{_ranges('invisible')}]")
 
 
 @cache
+def _noncharacter() -> re.Pattern[str]:
+    return re.compile(f"[{_ranges('noncharacter')}]")
+
+
+@cache
+def _pictographic() -> re.Pattern[str]:
+    return re.compile(f"[{_ranges('pictographic')}]")
+
+
+@cache
+def _connecting() -> re.Pattern[str]:
+    return re.compile(f"[{_ranges('connecting')}]")
+
+
 def _ranges(name: str) -> str:
+    """Return a set of `unicode.json` as a part of a class."""
     text = Path(__file__).with_name("unicode.json").read_text(encoding="utf-8")
     return "".join(f"{chr(first)}-{chr(last)}" for first, last in json.loads(text)[name])
 
@@ -104,20 +118,20 @@ def _connects(character: str, before: str, after: str) -> bool:
 
     RFC 5892 allows fewer non-joiners. In Persian, they also follow letters that never connect.
     """
-    is_connecting = any_of("connecting").fullmatch
+    is_connecting = _connecting().fullmatch
     left, right = is_connecting(_base(reversed(before))), is_connecting(_base(after))
     return bool((left or right) if character == _JOINER else (left and right))
 
 
 def _is_between_emoji(before: str, after: str) -> bool:
-    is_emoji = any_of("pictographic").fullmatch
+    is_emoji = _pictographic().fullmatch
     return bool(is_emoji(_base(reversed(before))) and is_emoji(after[:1]))
 
 
 def _selects_variant(character: str, before: str, after: str) -> bool:
     """Return whether it selects a variant of the character before it."""
     kind, base = name(character, ""), before[-1:]
-    if character in _EMOJI_STYLES and any_of("pictographic").fullmatch(_without_tone(before)[-1:]):
+    if character in _EMOJI_STYLES and _pictographic().fullmatch(_without_tone(before)[-1:]):
         return True
     if character in _EMOJI_STYLES and base and base in _KEYCAP_BASES:
         return after.startswith(_KEYCAP)
