@@ -209,6 +209,7 @@ def patch_customer(request: Request, customer_id: str) -> Response:
     "DELETE",
     scope=WRITE,
     share=0.5,
+    produces=None,
     documentation="openapi.customers:DELETE",
 )
 def delete_customer(request: Request, customer_id: str) -> Response:
@@ -250,6 +251,7 @@ def restore_customer(request: Request, customer_id: str) -> Response:
     "POST",
     scope=ERASE,
     share=0.1,
+    produces=None,
     documentation="openapi.customers:ERASE",
 )
 def erase_customer(request: Request, customer_id: str) -> Response:

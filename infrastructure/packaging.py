@@ -30,13 +30,18 @@ LAYERS: Mapping[str, str] = {
 # Amazon Linux, which runs the functions, regardless of the machine that builds the package.
 PLATFORM = ("--platform", "manylinux2014_x86_64", "--only-binary", ":all:")
 INTERPRETER = ("--implementation", "cp", "--python-version", PYTHON)
-# Never imported: the app makes no DNS queries, and needs only the names of time zones. A layer's
-# scripts contain the path of the Python that installed them, so layers would differ by machine.
+# Never imported: the app makes no DNS queries, needs only the names of time zones and countries,
+# and parses no short phone numbers. A layer's scripts contain the path of the Python that installed
+# them, so layers would differ by machine.
 OMITTED = (
     *("dns/", "email_validator/__main__.", "email_validator/deliverability."),
     *(f"idna/{module}." for module in ("__main__", "cli", "codec", "compat")),
-    *("marshmallow/experimental/", "tzdata/zoneinfo/", "python/bin/"),
+    *("marshmallow/experimental/", "python/bin/", "tzdata/zoneinfo/"),
+    "phonenumbers/shortdata/region_",
 )
+# Of 245 countries, a function loads the data of few, and it is compiled quickly.
+UNCOMPILED = "phonenumbers/data/__pycache__/region_"
+COUNTRIES = "tzdata/zoneinfo/iso3166.tab"
 PIP_METADATA = {"RECORD", "INSTALLER", "REQUESTED", "WHEEL", "METADATA", "direct_url.json"}
 INVALIDATION = ("--invalidation-mode", "checked-hash")
 WITHOUT_BYTECODE = (
@@ -156,8 +161,9 @@ def _run(command: list[str], directory: Path) -> None:
 def _is_needed(name: str) -> bool:
     """Return whether the package needs the file. It must contain the licenses."""
     is_metadata = ".dist-info/" in name and Path(name).name in PIP_METADATA
-    return not (
+    return name == COUNTRIES or not (
         name.replace("__pycache__/", "").startswith(OMITTED)
+        or name.startswith(UNCOMPILED)
         or is_metadata
         or name.endswith((".pyi", "/"))
     )

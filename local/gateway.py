@@ -114,9 +114,10 @@ class Gateway(LocalGateway):
     ) -> LambdaResponse:
         """Return the response of the handler or of the gateway itself.
 
-        `path` may include a query.
+        `path` may include a query. A header that is repeated has a list of its values.
         """
-        segment = Segment(f"{self._config.app_name}/{self._config.chalice_stage}", headers)
+        last = _last_values(headers)
+        segment = Segment(f"{self._config.app_name}/{self._config.chalice_stage}", last)
         rest = {name: value for name, value in headers.items() if name.lower() != TRACE_HEADER}
         response = self._respond(method, path, {**rest, TRACE_HEADER: segment.header}, body)
         length = len(response["body"].encode(errors="replace"))
@@ -141,11 +142,12 @@ class Gateway(LocalGateway):
         self, method: str, path: str, headers: dict[str, Any], body: bytes | None
     ) -> dict[str, Any]:
         try:
-            event = super()._generate_lambda_event(method, path, headers, body)
+            event = super()._generate_lambda_event(method, path, _last_values(headers), body)
         except ValueError:
             raise Refusal("MISSING_AUTHENTICATION_TOKEN") from None
         if not self._has_method(event["requestContext"]["resourcePath"], method):
             raise Refusal("MISSING_AUTHENTICATION_TOKEN")
+        event["multiValueHeaders"] = {name.lower(): _values(v) for name, v in headers.items()}
         event["requestContext"]["requestId"] = str(uuid.uuid4())
         parameters = event["pathParameters"]
         event["pathParameters"] = {name: unquote(value) for name, value in parameters.items()}
@@ -186,8 +188,7 @@ class Server:
         if body is None:
             too_large = own_response("REQUEST_TOO_LARGE", target)
             return _response(request.method, too_large, (b"connection", b"close"))
-        # As in AWS, the last value of a repeated header counts.
-        headers = {name.decode("latin-1"): v.decode("latin-1") for name, v in request.headers.raw}
+        headers = {name: request.headers.getlist(name) for name in request.headers}
         response = self._gateway.handle_request(request.method, target, headers, body or None)
         return _response(request.method, response)
 
@@ -227,6 +228,11 @@ def header_lines(response: LambdaResponse) -> list[tuple[str, str]]:
         if not HEADER_NAME.fullmatch(name) or not HEADER_VALUE.fullmatch(value):
             raise ValueError(f"{name!r} is not a valid header in HTTP")
     return lines
+
+
+def _last_values(headers: dict[str, Any]) -> dict[str, Any]:
+    """Return the last value of each header, as `headers` of AWS's event has it."""
+    return {name: _values(given)[-1] for name, given in headers.items()}
 
 
 def _values(given: object) -> list[object]:

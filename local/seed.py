@@ -35,16 +35,16 @@ KINDS = (
 )
 DOMAINS = ("example.com", "example.net", "example.org")
 
-# locale, country calling code, time zones
+# locale, country calling code, digits of a phone number, time zones
 PLACES = (
-    ("en_GB", "44", ("Europe/London",)),
-    ("en_US", "1", ("America/New_York", "America/Chicago", "America/Los_Angeles")),
-    ("de_DE", "49", ("Europe/Berlin",)),
-    ("fr_FR", "33", ("Europe/Paris",)),
-    ("es_MX", "52", ("America/Mexico_City", "America/Tijuana")),
-    ("pt_BR", "55", ("America/Sao_Paulo", "America/Manaus")),
-    ("ja_JP", "81", ("Asia/Tokyo",)),
-    ("hi_IN", "91", ("Asia/Kolkata",)),
+    ("en_GB", "44", 10, ("Europe/London",)),
+    ("en_US", "1", 10, ("America/New_York", "America/Chicago", "America/Los_Angeles")),
+    ("de_DE", "49", 10, ("Europe/Berlin",)),
+    ("fr_FR", "33", 9, ("Europe/Paris",)),
+    ("es_MX", "52", 10, ("America/Mexico_City", "America/Tijuana")),
+    ("pt_BR", "55", 10, ("America/Sao_Paulo", "America/Manaus")),
+    ("ja_JP", "81", 10, ("Asia/Tokyo",)),
+    ("hi_IN", "91", 10, ("Asia/Kolkata",)),
 )
 
 
@@ -131,11 +131,12 @@ def generate(number: int) -> dict[str, Any]:
     Equals the result of `schemas.load_customer`, which would take longer than everything else.
     """
     rng = random.Random(number)  # noqa: S311
-    locale, code, time_zones = rng.choice(PLACES)
+    locale, code, digits, time_zones = rng.choice(PLACES)
     words = vocabulary(locale)
     given_name, family_name = rng.choice(words["first_name"]), rng.choice(words["last_name"])
     optional = (
-        (f"+{code}{rng.randrange(10**8, 10**9)}", 0.7),
+        # no trunk prefix begins with these digits
+        (f"+{code}{rng.randrange(2 * 10 ** (digits - 1), 9 * 10 ** (digits - 1))}", 0.7),
         (rng.choice(words["company"]), 0.3),
         (f"crm-{number:08}", 0.5),
     )

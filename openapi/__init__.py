@@ -5,4 +5,6 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 SERVED, SHOWN = ROOT / "chalicelib" / "openapi.json", ROOT / "docs" / "openapi.json"
 PAGE, PROBLEMS = ROOT / "chalicelib" / "problems.html", ROOT / "docs" / "problems.md"
+CHARACTERS = ROOT / "chalicelib" / "http" / "unicode.json"
+CALLING_CODES = ROOT / "chalicelib" / "http" / "calling_codes.json"
 REFERENCE = ROOT / "docs" / "reference" / "api.md"

@@ -13,7 +13,7 @@ from marshmallow import Schema, missing
 from marshmallow.fields import Field, Nested
 from marshmallow.validate import OneOf, Regexp
 
-from chalicelib.http import fields
+from chalicelib.http import fields, formats
 from chalicelib.http.routing import DeclarationError
 
 Rules = dict[str, Any]
@@ -22,6 +22,8 @@ SPECIAL = "|".join(SPECIAL_USE_DOMAIN_NAMES)
 LABEL = "[a-z0-9]+(?:-[a-z0-9]+)*"
 # lower case only, because normalization changes upper case; without `--`, which marks IDNA
 EMAIL = rf"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*@(?:{LABEL}\.)+(?!(?:{SPECIAL})$)[a-z]{{2,}}"
+# the usual tags, in canonical case
+LANGUAGE = "[a-z]{2,3}(?:-[A-Z][a-z]{3})?(?:-[A-Z]{2})?"
 MAX_EMAIL = 64  # characters: the maximum of a local part, and one more than that of a label
 
 
@@ -55,13 +57,18 @@ def _rule(field: Field[Any]) -> Rules:
     )
 
 
-def _text(field: fields.Text) -> Rules:
+def _text(field: fields.Text) -> Rules:  # noqa: PLR0911 (a table)
     null = {"nullable": True} if field.allow_none else {}
     match field, field.validators:
-        case fields.Email(), []:
+        case formats.Email(), []:
             return {"max_length": min(field.max_length, MAX_EMAIL), "pattern": EMAIL, **null}
-        case fields.Phone(), []:
-            return {"max_length": field.max_length, "pattern": fields.E164, **null}
+        case formats.Phone(), []:
+            return {"is_phone": True, **null}
+        case formats.Country(), []:
+            countries = sorted(formats.countries())
+            return {"max_length": field.max_length, "choices": countries, **null}
+        case formats.Language(), []:
+            return {"max_length": field.max_length, "pattern": LANGUAGE, **null}
         case _, []:
             return {"max_length": field.max_length, **null}
         case _, [OneOf(choices=choices)]:

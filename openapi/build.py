@@ -11,6 +11,8 @@ from typing import Any
 import app
 from chalicelib.http.routing import DeclarationError, Operations
 from openapi import (
+    CALLING_CODES,
+    CHARACTERS,
     PAGE,
     PROBLEMS,
     REFERENCE,
@@ -18,12 +20,14 @@ from openapi import (
     SERVED,
     SHOWN,
     accepted,
+    calling_codes,
     components,
     headers,
     page,
     problems,
     reference,
     references,
+    unicode,
     validation,
 )
 from openapi.operations import Paths
@@ -75,6 +79,8 @@ def texts(declared: Operations = app.operation) -> dict[Path, str]:
         SHOWN: json.dumps(described, indent=2, ensure_ascii=False) + "\n",
         PAGE: page.html(markdown),
         REFERENCE: reference.page(REFERENCE.read_text(encoding="utf-8"), described),
+        CHARACTERS: unicode.text(),
+        CALLING_CODES: calling_codes.text(),
         **_accepted(declared.table),
     }
 

@@ -12,16 +12,26 @@ from marshmallow import Schema
 from marshmallow.fields import Field, Integer, List, Nested
 from marshmallow.validate import OneOf, Regexp
 
-from chalicelib.http import fields
+from chalicelib.http import fields, formats
 from chalicelib.http.routing import DeclarationError
+from openapi import unicode
 from openapi.declarations import JSONSchema
 
 # ECMA-262, without lookahead and \p, which not every engine knows
 _CONTROL = r"\u0000-\u001f\u007f-\u009f\u2028\u2029"
 _SPACE = r" \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
-LINE = f"^[^{_CONTROL}]*[^{_CONTROL}{_SPACE}][^{_CONTROL}]*$"
-TRIMMED = f"^[^{_CONTROL}{_SPACE}]([^{_CONTROL}]*[^{_CONTROL}{_SPACE}])?$"
-PHONE = r"^[ ().-]*\+[ ().-]*[1-9]([ ().-]*[0-9]){1,14}[ ().-]*$"
+_BLANK = r"\u2800"
+# invisible characters that are valid in some places: joiners and variation selectors
+_IN_PLACES = r"\u180b-\u180f\u200c\u200d\ufe00-\ufe0f"
+_INVALID = _CONTROL + unicode.ecma_class(
+    f"[[{unicode.SETS['invisible']}{unicode.SETS['noncharacter']}]--[{_IN_PLACES}]]"
+)
+_UNSEEN = _INVALID + _SPACE + _BLANK + _IN_PLACES
+LINE = f"^[^{_INVALID}]*[^{_UNSEEN}][^{_INVALID}]*$"
+TRIMMED = f"^[^{_INVALID}{_SPACE}]([^{_INVALID}]*[^{_INVALID}{_SPACE}])?$"
+PHONE = r"^[^0-9A-Za-z+\uff0b]*[+\uff0b][^A-Za-z+\uff0b]*$"
+LANGUAGE = "^[A-Za-z0-9]{1,8}(-[A-Za-z0-9]{1,8})*$"
+COUNTRY = "^[A-Z]{2}$"
 KINDS = {"type", "enum", "const", "$ref", "anyOf", "oneOf", "allOf"}
 
 # The read-only fields that every resource has. Others have `metadata={"type": ...}`.
@@ -95,7 +105,7 @@ def _converter() -> OpenAPIConverter:
     return converter
 
 
-def _rules(  # noqa: C901, PLR0911 (a table)
+def _rules(  # noqa: C901, PLR0911, PLR0912 (a table)
     _: OpenAPIConverter, field: Field[Any], ret: JSONSchema
 ) -> JSONSchema:
     """Return the rules of a field; apispec calls this after its own functions."""
@@ -105,10 +115,14 @@ def _rules(  # noqa: C901, PLR0911 (a table)
             return {**READ_ONLY.get(str(field.name), {}), "readOnly": True}
         case fields.Metadata():
             return _metadata(field)
-        case fields.Email():
-            return {"format": "email", "minLength": 3, "maxLength": field.max_length}
-        case fields.Phone():
+        case formats.Email():
+            return {"format": "idn-email", "minLength": 3, "maxLength": field.max_length}
+        case formats.Phone():
             return _text(field.max_length, PHONE)
+        case formats.Country():
+            return _text(field.max_length, COUNTRY)
+        case formats.Language():
+            return _text(field.max_length, LANGUAGE)
         case fields.Identifier():
             return {"format": "uuid"}
         case fields.Text() if OneOf in validators:

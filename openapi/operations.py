@@ -162,6 +162,11 @@ def _operation_id(name: str) -> str:
 
 
 def _media_type(operation: Operation) -> str:
+    if operation.produces is None:
+        raise DeclarationError(
+            f"{operation.name}: its documentation has a response body: remove produces=None from"
+            " the decorator, or the body"
+        )
     is_text = operation.produces.startswith("text/")
     return f"{operation.produces}; charset=utf-8" if is_text else operation.produces
 

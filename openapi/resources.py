@@ -15,7 +15,7 @@ from marshmallow import Schema
 from marshmallow.fields import Field, List
 from marshmallow.validate import OneOf
 
-from chalicelib.http import fields
+from chalicelib.http import fields, formats, phones
 from openapi.declarations import JSONSchema, Tag, ref
 from openapi.fields import LINE, named_fields, nested_schema, object_schema
 
@@ -146,8 +146,8 @@ def _value_in_response(field: Field[Any], noun: str, rules: JSONSchema) -> JSONS
     rules.pop("default", None)
     if rules.get("pattern") == LINE:
         del rules["pattern"], rules["minLength"]
-    if isinstance(field, fields.Phone):
-        rules["pattern"] = f"^{fields.E164}$"
+    if isinstance(field, formats.Phone):
+        rules["pattern"] = f"^{phones.E164}$"
     if nested := nested_schema(field):
         holder = rules["items"] if isinstance(field, List) else rules
         holder |= ref(noun + nested.__name__)

@@ -3,11 +3,13 @@
 import base64
 import json
 import re
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 from uuid import UUID
 
 import pytest
+from chalice.test import HTTPResponse
 
 import app
 from chalicelib.customers.fields import CUSTOMERS
@@ -298,7 +300,6 @@ def test_default_limit_is_20(api: Api) -> None:
         ("sort=email", "sort", "choice"),
         ("sort=", "sort", "blank"),
         ("email=ada", "email", "email"),
-        ("email=ada+x@example.com", "email", "email"),
         ("email=", "email", "blank"),
         ("phone=02079460000", "phone", "phone"),
         ("phone=++4420", "phone", "phone"),
@@ -478,7 +479,6 @@ def test_head_of_a_page_has_the_link_header(api: Api) -> None:
         b'{"a":' * 5_000 + b"1" + b"}" * 5_000,
         b'{"metadata": ' + b"[" * 20 + b"]" * 20 + b"}",
         b'{"version": ' + b"9" * 5_000 + b"}",
-        b"\xef\xbb\xbf{}",
     ],
     ids=lambda body: repr(body[:24]),
 )
@@ -809,3 +809,117 @@ def test_customer_has_the_same_bytes_in_every_response(api: Api, customer: Any) 
     assert read.headers["ETag"] == created.headers["ETag"] == unchanged.headers["ETag"]
     assert read.body == created.body == unchanged.body
     assert b'{"items":[' + read.body + b"]," in listed.body
+
+
+# --- inputs of real clients ----------------------------------------------------------------------
+
+Send = Callable[[Api, str, dict[str, Any]], HTTPResponse]
+
+
+def _send_in_batch(api: Api, _: str, document: dict[str, Any]) -> HTTPResponse:
+    return api.post("/customers/batch", {"items": [document]})
+
+
+ROUTES: dict[str, Send] = {
+    "create": lambda api, _, document: api.post("/customers", document),
+    "batch": _send_in_batch,
+    "put": lambda api, path, document: api.put(path, document, if_match="*"),
+    "patch": lambda api, path, document: api.patch(path, document),
+    "minimal patch": lambda api, path, document: api.patch(
+        path, document, if_match='"v1"', prefer="return=minimal"
+    ),
+}
+
+
+@pytest.fixture
+def grace(api: Api) -> str:
+    """Create a customer, and return the path."""
+    created = api.post("/customers", {"email": "grace@example.com", "given_name": "Grace"})
+    return str(created.headers["Location"])
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"external_id": "x\u200b"}, ("/external_id", "invisible-character")),
+        ({"external_id": "\u2800"}, ("/external_id", "blank")),
+        ({"email": "ada@example.test"}, ("/email", "email")),
+        ({"email": "a" * 65 + "@example.com"}, ("/email", "email")),
+        ({"phone": "+420 (0)212 345 678"}, ("/phone", "phone")),
+        ({"locale": "fr-Latn-Latn"}, ("/locale", "locale")),
+    ],
+)
+def test_invalid_detail_is_rejected_on_every_route(
+    api: Api, grace: str, route: str, fields: dict[str, Any], error: tuple[str, str]
+) -> None:
+    document = {"email": "ada@example.com"} | fields
+    named = document if route == "minimal patch" else document | {"given_name": "Ada"}
+
+    _assert_rejected(ROUTES[route](api, grace, named), route, error)
+    assert len(api.get("/customers").json_body["items"]) == 1
+
+
+@pytest.mark.parametrize("route", [*ROUTES][:-1])
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"given_name": "\u200b\u3164"}, ("/given_name", "blank")),
+        ({"given_name": "Ada\u202e"}, ("/given_name", "invisible-character")),
+        ({"company_name": "a\uffff"}, ("/company_name", "noncharacter")),
+        ({"metadata": {"k": "\u2060"}}, ("/metadata/k", "blank")),
+        ({"addresses": [{"line1": "1", "country": "UK"}]}, ("/addresses/0/country", "country")),
+    ],
+)
+def test_invalid_value_is_rejected_on_every_route(
+    api: Api, grace: str, route: str, fields: dict[str, Any], error: tuple[str, str]
+) -> None:
+    _assert_rejected(ROUTES[route](api, grace, ADA | fields), route, error)
+
+
+def _assert_rejected(answer: HTTPResponse, route: str, error: tuple[str, str]) -> None:
+    pointer, code = error
+    place = f"/items/0{pointer}" if route == "batch" else pointer
+    assert_problem(answer, 400, "validation-error", (place, code))
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_pasted_values_are_normalized_on_every_route(api: Api, grace: str, route: str) -> None:
+    sent = {
+        "email": "ada@example.com\u200b",
+        "phone": "\u202a+44\u00a0(0)20\u20117946 ００００\u202c",
+        "locale": "EN-gb",
+    }
+    named = {} if route == "minimal patch" else {"given_name": "می\u200cخواهم 👨\u200d👩\u200d👧"}
+
+    answer = ROUTES[route](api, grace, sent | named)
+
+    assert answer.status_code in {200, 201, 204}
+    for query in ("email=ada@example.com", "phone=+44 (0)20 7946 0000", "phone=+442079460000"):
+        (found,) = api.get(f"/customers?{quote(query, safe='=')}").json_body["items"]
+        stored = {name: found[name] for name in (*sent, *named)}
+        assert stored == {
+            **named,
+            "email": "ada@example.com",
+            "phone": "+442079460000",
+            "locale": "en-GB",
+        }
+
+
+def test_emails_that_unicode_folds_to_the_same_text_are_one_address(api: Api) -> None:
+    lower, upper = "νίκος.παππάς1@example.gr", "ΝΊΚΟΣ.ΠΑΠΠΆΣ1@example.gr"
+    one, other = ({"email": email, "given_name": "Νίκος"} for email in (lower, upper))
+
+    both = api.post("/customers/batch", {"items": [one, other]})
+    assert_problem(both, 400, "validation-error", ("/items/1/email", "repeated"))
+    assert api.post("/customers", one).status_code == 201
+    assert_problem(api.post("/customers", other), 409, "email-taken", ("/email", "taken"))
+    for email in (lower, upper):
+        assert len(api.get(f"/customers?email={quote(email)}").json_body["items"]) == 1
+
+
+def test_byte_order_mark_before_the_body_is_ignored(api: Api) -> None:
+    body = b"\xef\xbb\xbf" + json.dumps(ADA).encode()
+
+    assert api.request("POST", "/customers", body).status_code == 201
+    assert_problem(api.request("POST", "/customers", b"\xef\xbb\xbf" * 2), 400, "malformed-json")

@@ -13,7 +13,7 @@ from marshmallow.fields import Field
 from chalicelib.customers import erasure, queries, schemas
 from chalicelib.customers.fields import CUSTOMERS
 from chalicelib.database import Database, tables
-from chalicelib.http import fields
+from chalicelib.http import fields, formats
 from openapi import customers as documentation
 from openapi.build import document
 
@@ -112,6 +112,6 @@ def widths(database: Database) -> dict[str, int | None]:
 
 def limit(field: Field[object]) -> int:
     """Return the maximum number of characters that the field stores."""
-    if isinstance(field, fields.Phone):
+    if isinstance(field, formats.Phone):
         return 16  # E.164: a plus and 15 digits
     return field.max_length if isinstance(field, fields.Text) else 0

@@ -117,6 +117,28 @@ def test_accept_header_that_excludes_json_returns_406(api: Api, accept: str) -> 
     assert_problem(api.get("/health", accept=accept), 406, "not-acceptable")
 
 
+@pytest.mark.parametrize("accept", ["application/problem+json", "text/plain", "application/json"])
+def test_accept_does_not_matter_for_a_response_without_a_body(api: Api, accept: str) -> None:
+    """Generated clients send the only media type of the operation, which is that of problems."""
+    path = api.post("/customers", ADA).headers["Location"]
+    minimal = {"accept": accept, "prefer": "return=minimal"}
+
+    assert api.patch(path, {"status": "inactive"}, **minimal).status_code == 204
+    assert api.put(path, ADA, if_match="*", **minimal).status_code == 204
+    assert api.delete(path, accept=accept).status_code == 204
+    erase = api.request("POST", f"{path}/erase", headers={"Accept": accept})
+    assert erase.status_code == 204
+
+
+def test_accept_still_matters_for_a_response_with_a_body(api: Api) -> None:
+    path = api.post("/customers", ADA).headers["Location"]
+
+    answer = api.patch(path, {"status": "inactive"}, accept="text/plain")
+
+    assert_problem(answer, 406, "not-acceptable")
+    assert api.get(path).json_body["version"] == 1
+
+
 # --- CORS ------------------------------------------------------------------------------------
 
 
@@ -184,6 +206,7 @@ def test_preflight_request_needs_no_token() -> None:
     assert {
         *("Authorization", "Content-Type", "If-Match", "If-None-Match"),
         *("Idempotency-Key", "Prefer", "Request-Id"),
+        *("baggage", "traceparent", "tracestate", "X-Amzn-Trace-Id"),
     } <= allowed
 
 

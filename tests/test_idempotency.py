@@ -160,6 +160,9 @@ def test_invalid_key_is_rejected(api: Api, key: str) -> None:
     answer = api.post("/customers", ADA, idempotency_key=key)
 
     assert_problem(answer, 400, "validation-error", ("Idempotency-Key", "idempotency-key"))
+    (error,) = answer.json_body["errors"]
+    assert "without spaces" in error["detail"]
+    assert "Put a key with spaces in quotation marks." in error["detail"]
 
 
 @pytest.mark.parametrize("key", ["x" * 255, '"a b"', "~!@#$%^&*()"])

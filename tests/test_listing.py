@@ -80,7 +80,7 @@ def generate_row(chance: random.Random, number: int) -> dict[str, Any]:
         "status": chance.choice(["active", "inactive"]),
         # unique among live customers, shared among deleted ones
         "email": f"{local}{chance.randrange(4) if deleted_at else number}@Example.com",
-        "phone": chance.choice([None, "+4420", "+4421"]),
+        "phone": chance.choice([None, "+442079460000", "+442079460001"]),
         "given_name": chance.choice([None, "a", "Ab", "á", "b%", "B_c", "a!b", "a\\b", "\u3042b"]),
         "family_name": chance.choice([None, "ab", "ÁB", "b%a", "b_", "c'd", "Cd"]),
         "company_name": chance.choice([None, None, "ab %", 'a"b', "B"]),
@@ -178,7 +178,7 @@ ASKED = st.fixed_dictionaries(
     {},
     optional={
         "email": st.sampled_from([row["email"] for row in ROWS]).map(str.swapcase),
-        "phone": st.sampled_from(["+4420", "+4421", "+4422"]),
+        "phone": st.sampled_from(["+442079460000", "+442079460001", "+442079460002"]),
         "external_id": st.sampled_from(["x", "X", "x7", "X7", "%", "none"]),
         "status": st.sampled_from(["active", "inactive"]),
         "created_after": MOMENTS,
@@ -444,7 +444,9 @@ def explained(new_database: Callable[[str], Database]) -> Explained:
     """Return a database of thousands of customers, many with the same phone, with statistics."""
     database = new_database("large")
     seed.load(database, 4000)
-    database.execute("UPDATE customers SET phone = '+4420' WHERE RIGHT(HEX(id), 1) IN ('3', '7')")
+    database.execute(
+        "UPDATE customers SET phone = '+442079460000' WHERE RIGHT(HEX(id), 1) IN ('3', '7')"
+    )
     database.execute(
         "UPDATE customers SET deleted_at = :now, updated_at = :now WHERE RIGHT(HEX(id), 1) < '3'",
         now=datetime.now(UTC),
@@ -463,7 +465,7 @@ def filters(database: Database) -> dict[str, Any]:
     """Return a value for each filter that matches customers on both sides of the middle."""
     row = database.fetch_one(
         "SELECT email, phone, external_id, status FROM customers WHERE state = 'live'"
-        " AND phone = '+4420' AND status = 'inactive' AND external_id IS NOT NULL"
+        " AND phone = '+442079460000' AND status = 'inactive' AND external_id IS NOT NULL"
         " ORDER BY id LIMIT 1 OFFSET 5"
     )
     ends = database.fetch_one("SELECT MIN(id) AS first, MAX(id) AS last FROM customers")
@@ -558,7 +560,7 @@ def is_bounded(names: tuple[str, ...], sort: str) -> bool:
 def middle(database: Database, query: Query) -> str:
     """Return a cursor from the middle of the table."""
     row = database.fetch_one(
-        "SELECT HEX(id) AS hex_id, updated_at FROM customers WHERE phone = '+4420'"
+        "SELECT HEX(id) AS hex_id, updated_at FROM customers WHERE phone = '+442079460000'"
         " ORDER BY id LIMIT 1 OFFSET 250"
     )
     assert row
@@ -576,7 +578,7 @@ def middle(database: Database, query: Query) -> str:
         """SELECT id FROM customers FORCE INDEX (ix_customers_created)
            WHERE state = 'live' ORDER BY updated_at, id LIMIT 20""",
         """SELECT id FROM customers FORCE INDEX (ix_customers_phone)
-           WHERE state = 'live' AND phone = '+4420' ORDER BY updated_at, id LIMIT 20""",
+           WHERE state = 'live' AND phone = '+442079460000' ORDER BY updated_at, id LIMIT 20""",
         """SELECT * FROM customers FORCE INDEX (ix_customers_name_key)
            WHERE state = 'live' AND name_key LIKE 'a%' ORDER BY id LIMIT 20""",
     ],

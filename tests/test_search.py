@@ -22,8 +22,9 @@ from chalicelib.customers.queries import GetCustomers
 from chalicelib.database import Database
 from chalicelib.http import creates, updates, values
 from chalicelib.http import queries as http_queries
-from chalicelib.http.fields import Email, Text
+from chalicelib.http.fields import Text
 from chalicelib.http.folding import fold
+from chalicelib.http.formats import Email
 from chalicelib.http.preconditions import Intent
 from chalicelib.http.problems import ValidationError
 from tests.api import ADA
@@ -196,7 +197,7 @@ def test_search_finds_names(
     assert {q: search(database, q=q) for q in not_found} == {q: [] for q in not_found}
 
 
-@pytest.mark.parametrize("q", ["a", "Ø", "я", "ب", "क", "\u0301a", "Ａ", "7", "\u0301\u0308"])
+@pytest.mark.parametrize("q", ["a", "Ø", "я", "ب", "क", "\u0301a", "Ａ", "7"])
 def test_search_for_one_letter_is_rejected(q: str) -> None:
     with pytest.raises(ValidationError) as caught:
         load(q=q)

@@ -10,7 +10,8 @@ from marshmallow import post_load, validate, validates_schema
 
 from chalicelib.customers.fields import CUSTOMERS, search_key
 from chalicelib.customers.schemas import STATUSES
-from chalicelib.http.fields import CommaSeparated, Email, Moment, PhoneInQuery, Text
+from chalicelib.http.fields import CommaSeparated, Pasted, Text
+from chalicelib.http.formats import EmailInQuery, Moment, PhoneInQuery
 from chalicelib.http.queries import Page, Query, TrueOrFalse
 from chalicelib.http.schemas import CHOICE
 
@@ -57,7 +58,7 @@ class GetCustomers(Page, GetCustomer):
             " `updated_at` if `updated_after` is set."
         },
     )
-    email = Email(metadata={"description": "Filter by email address (case-insensitive)."})
+    email = EmailInQuery(metadata={"description": "Filter by email address (case-insensitive)."})
     phone = PhoneInQuery(metadata={"description": "Filter by phone number."})
     external_id = Text(100, metadata={"description": "Filter by external id (exact match)."})
     status = Text(
@@ -73,7 +74,7 @@ class GetCustomers(Page, GetCustomer):
             " `updated_at`."
         }
     )
-    q = Text(
+    q = Pasted(  # a prefix may end with a joiner
         100,
         validate=_is_selective,
         metadata={

@@ -19,12 +19,11 @@ from chalicelib.http.fields import (
     MAX_METADATA,
     MAX_METADATA_BYTES,
     MESSAGES,
-    Email,
     Items,
     Metadata,
-    Phone,
     Text,
 )
+from chalicelib.http.formats import Country, Email, Language, Phone
 from chalicelib.http.schemas import CHOICE, JSONObject, Versioned
 
 STATUSES = ("active", "inactive")
@@ -73,14 +72,11 @@ class Address(JSONObject):
     postal_code = Text(
         200, allow_none=True, load_default=None, metadata={"description": "Postal code."}
     )
-    country = Text(
-        2,
+    country = Country(
         required=True,
-        validate=validate.Regexp(
-            "[A-Z]{2}$", error="country: Must be two capital letters, such as GB (ISO 3166-1)."
-        ),
         metadata={
-            "description": "Country code: two capital letters (ISO 3166-1 alpha-2), such as GB."
+            "description": "Country code: two capital letters (ISO 3166-1 alpha-2), such as GB; or"
+            " XK for Kosovo."
         },
     )
 
@@ -103,8 +99,9 @@ class Customer(Versioned):
         allow_none=True,
         load_default=None,
         metadata={
-            "description": "International phone number (E.164). The service removes spaces, dots,"
-            " dashes and parentheses."
+            "description": "International phone number (E.164), of a length that its country has."
+            " The service removes spaces, dots, dashes, brackets and the trunk prefix, as in"
+            " +44 (0)20 7946 0000."
         },
     )
     given_name = Text(
@@ -146,15 +143,13 @@ class Customer(Versioned):
         load_default=list,
         metadata={"description": "Postal addresses."},
     )
-    locale = Text(
-        35,
+    locale = Language(
         allow_none=True,
         load_default=None,
-        validate=validate.Regexp(
-            "[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$",
-            error="locale: Must be a language tag, such as en-GB (BCP 47).",
-        ),
-        metadata={"description": "Language tag (BCP 47), such as en-GB."},
+        metadata={
+            "description": "Language tag (BCP 47), such as en-GB. The service stores it in"
+            " canonical case."
+        },
     )
     time_zone = Text(
         64,

@@ -1,6 +1,7 @@
 """Strict JSON parsing (I-JSON, RFC 7493) and JSON Merge Patch (RFC 7396)."""
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from itertools import chain
 from typing import Any, NoReturn
@@ -14,13 +15,14 @@ dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def parse(raw: bytes) -> object:
-    """Return the JSON document.
+    """Return the JSON document. A byte order mark before it is ignored.
 
     Raises MalformedJSON for bytes that are not UTF-8, syntax errors, NaN and infinities, duplicate
     names, unpaired surrogates, and more than 16 levels of nesting.
     """
     try:
-        document = _loads(raw.decode())
+        # RFC 8259, section 8.1, allows parsers to ignore a byte order mark
+        document = _DECODER.decode(raw.removeprefix(BOM_UTF8).decode())
         if b"\\u" in raw:
             dumps(document).encode()
     except UnicodeDecodeError as error:
@@ -55,12 +57,6 @@ def merge_patch(target: object, patch: object) -> object:
         else:
             merged[name] = merge_patch(merged.get(name), value)
     return merged
-
-
-def _loads(text: str) -> object:
-    if text.startswith("\ufeff"):  # as json.loads does, which creates a decoder for each call
-        raise json.JSONDecodeError("Unexpected UTF-8 BOM (decode using utf-8-sig)", text, 0)
-    return _DECODER.decode(text)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

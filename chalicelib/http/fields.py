@@ -5,18 +5,15 @@ A message has the form `code: Detail.`; problem details contain the two separate
 
 import re
 import unicodedata
-from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
 import marshmallow
-from email_validator import EmailNotValidError, validate_email
 from marshmallow import fields, validate
 
 from chalicelib.http.documents import json_size
 from chalicelib.http.values import UUID_TEXT
 
-E164 = r"\+[1-9][0-9]{1,14}"
 MAX_METADATA = 50
 MAX_METADATA_BYTES = 4_096
 MAX_MARKS = 30  # on a letter; from Unicode's Stream-Safe Text Format (UAX 15, section 13)
@@ -33,13 +30,20 @@ MESSAGES: dict[str, Any] = {
 
 
 class Text(fields.String):
-    """A line of text: trimmed, in Unicode's normal form C, without control characters."""
+    """A line of text: trimmed, in Unicode's normal form C, without control characters.
+
+    It has a visible character. It has invisible characters only where they have an effect, such as
+    joiners in emoji.
+    """
 
     default_error_messages = MESSAGES | {
         "invalid": "type: Must be a string.",
         "control": "control-character: Must not contain control characters or line breaks.",
         "marks": f"marks: Must have at most {MAX_MARKS} combining characters in a row.",
-        "blank": "blank: Must not be empty.",
+        "noncharacter": "noncharacter: Must not contain the noncharacter U+{code:04X}. Remove it.",
+        "invisible": "invisible-character: Must not contain the invisible character U+{code:04X}"
+        " here. Remove it.",
+        "blank": "blank: Must have at least one visible character.",
         "too_long": "too-long: Must have at most {max_length} characters.",
     }
 
@@ -55,14 +59,40 @@ class Text(fields.String):
         # normalization sorts them, which takes quadratic time
         if not text.isascii() and _longest_run_of_marks(text) > MAX_MARKS:
             raise self.make_error("marks")
-        text = unicodedata.normalize("NFC", text).strip()
+        text = self._trim(unicodedata.normalize("NFC", text))
         if len(text) > self.max_length:
             raise self.make_error("too_long", max_length=self.max_length)
         if _CONTROL.search(text):
             raise self.make_error("control")
         if not text:
             raise self.make_error("blank")
+        if not text.isascii():
+            self._check_characters(text)
         return text
+
+    def _trim(self, text: str) -> str:
+        return text.strip()
+
+    def _check_characters(self, text: str) -> None:
+        from chalicelib.http import characters  # its tables would delay a cold start
+
+        if not characters.is_visible(text):
+            raise self.make_error("blank")
+        if found := characters.find_noncharacter(text):
+            raise self.make_error("noncharacter", code=ord(found))
+        if found := characters.find_misplaced(text):
+            raise self.make_error("invisible", code=ord(found))
+
+
+class Pasted(Text):
+    """A text without invisible characters at both ends, which copying adds."""
+
+    def _trim(self, text: str) -> str:
+        if text.isascii():
+            return text.strip()
+        from chalicelib.http import characters
+
+        return characters.trim(text)
 
 
 class Items(fields.List[Any]):
@@ -95,37 +125,6 @@ class Integer(fields.Integer):
     def _validated(self, value: Any) -> int:
         is_whole = isinstance(value, float) and value.is_integer()
         return super()._validated(int(value) if is_whole else value)
-
-
-class Email(Text):
-    default_error_messages = {
-        "email": "email: Must be an email address, such as ada@example.com.",
-    }
-
-    def __init__(self, **arguments: Any) -> None:
-        super().__init__(254, **arguments)
-
-    def _deserialize(self, value: Any, *arguments: Any, **more: Any) -> str:
-        text = super()._deserialize(value, *arguments, **more)
-        try:
-            return validate_email(text, check_deliverability=False).normalized
-        except EmailNotValidError:
-            raise self.make_error("email") from None
-
-
-class Phone(Text):
-    default_error_messages = {
-        "phone": "phone: Must be an international number, such as +442079460000 (E.164).",
-    }
-
-    def __init__(self, **arguments: Any) -> None:
-        super().__init__(40, **arguments)
-
-    def _deserialize(self, value: Any, *arguments: Any, **more: Any) -> str:
-        text = re.sub(r"[ ().-]", "", super()._deserialize(value, *arguments, **more))
-        if not re.fullmatch(E164, text):
-            raise self.make_error("phone")
-        return text
 
 
 class Identifier(Text):
@@ -197,42 +196,6 @@ class ReadOnly(fields.Field[Any]):
 
     def _deserialize(self, *_arguments: Any, **_more: Any) -> Any:
         raise self.make_error("read_only")
-
-
-class PhoneInQuery(Phone):
-    """A phone number in a query string, where `+` is decoded to a space."""
-
-    def _deserialize(self, value: Any, *arguments: Any, **more: Any) -> str:
-        return super()._deserialize(re.sub("^ (?=[0-9])", "+", value), *arguments, **more)
-
-
-class Moment(fields.AwareDateTime):
-    """A time with its offset (RFC 3339), of any precision, converted to UTC.
-
-    Digits after microseconds are dropped. If any of them is not zero, the last microsecond is set
-    to an odd number, so that comparisons with whole milliseconds still have the right result.
-    """
-
-    default_error_messages = {
-        "time": "time: Must be a time with its offset, such as 2026-01-31T12:00:00Z (RFC 3339).",
-    }
-    _form = re.compile(
-        # the offset's + is decoded to a space
-        r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d{1,6})(\d*))?(?:[Zz]|([ +-])(\d\d:\d\d))",
-        re.ASCII,
-    )
-
-    def _deserialize(self, value: Any, *_arguments: Any, **_more: Any) -> datetime:
-        match = self._form.fullmatch(value)
-        if not match:
-            raise self.make_error("time")
-        second, fraction, rest, sign, offset = match.groups(default="")
-        zone = sign.replace(" ", "+") + (offset or "+00:00")
-        try:
-            moment = datetime.fromisoformat(f"{second}.{fraction:0<6}{zone}").astimezone(UTC)
-        except (ValueError, OverflowError):
-            raise self.make_error("time") from None
-        return moment.replace(microsecond=moment.microsecond | bool(rest.strip("0")))
 
 
 class CommaSeparated(fields.List[str]):

@@ -25,7 +25,8 @@ _EXPOSED = (
     " Retry-After, WWW-Authenticate, x-amzn-Remapped-WWW-Authenticate"
 )
 _ALLOWED = (
-    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer, Request-Id"
+    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer, Request-Id,"
+    " baggage, traceparent, tracestate, X-Amzn-Trace-Id"  # OpenTelemetry and CloudWatch RUM
 )
 _PREFLIGHT_SECONDS = "7200"  # the maximum in browsers
 

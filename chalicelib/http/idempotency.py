@@ -49,7 +49,10 @@ def parse(header: str | None) -> str | None:
         return None
     key = _KEY.fullmatch(header.strip())
     if key is None:
-        message = "idempotency-key: Must have 1 to 255 printable ASCII characters."
+        message = (
+            "idempotency-key: Must have 1 to 255 printable ASCII characters without spaces, such as"
+            " a UUID. Put a key with spaces in quotation marks."
+        )
         raise invalid("header", [("Idempotency-Key", message)])
     return key[1] or key[2]
 

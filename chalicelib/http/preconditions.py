@@ -18,11 +18,12 @@ class Intent(NamedTuple):
 
     `versions` is None if the client accepts any version. The fingerprint is stored with the write.
     If the response is lost and the client retries, the fingerprint shows that the write was already
-    applied.
+    applied. `has_weak_tag` is true if `If-Match` names a weak ETag, which never matches.
     """
 
     versions: Collection[int] | None
     fingerprint: bytes
+    has_weak_tag: bool = False
 
     def admits(self, version: int) -> bool:
         """Return whether the client expects this version."""
@@ -50,6 +51,11 @@ def parse_if_match(value: str | None) -> Collection[int] | None:
         return None
     tags = _parse_tags("If-Match", value)
     return {int(ours[1]) for tag in tags if (ours := re.fullmatch(_OUR_TAG, tag, re.ASCII))}
+
+
+def has_weak_tag(value: str | None) -> bool:
+    """Return whether the valid value of `If-Match` names a weak ETag."""
+    return value is not None and any(tag.startswith("W/") for tag in re.findall(_ENTITY_TAG, value))
 
 
 def single_version(versions: Collection[int] | None) -> int | None:

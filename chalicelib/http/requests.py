@@ -131,11 +131,16 @@ class Request:
         return preconditions.parse_if_match(self.header("if-match"))
 
     @property
+    def has_weak_tag(self) -> bool:
+        """Whether `If-Match` names a weak ETag, which never matches."""
+        return preconditions.has_weak_tag(self.header("if-match"))
+
+    @property
     def intent(self) -> Intent:
         """The preconditions of a write. Raises ValidationError, PreconditionFailed."""
         if unwanted := self.header("if-none-match"):
             preconditions.reject_if_none_match(unwanted)
-        return Intent(self.versions, self._fingerprint)
+        return Intent(self.versions, self._fingerprint, has_weak_tag=self.has_weak_tag)
 
     @property
     def _fingerprint(self) -> bytes:

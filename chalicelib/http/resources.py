@@ -187,8 +187,13 @@ class Resource:
         """Return the problem for an id that no resource has."""
         return self.not_found(f"No {self.name} has this id, or it was deleted.")
 
-    def changed(self) -> Problem:
-        """Return the problem for a version that is not the current one."""
+    def changed(self, *, has_weak_tag: bool = False) -> Problem:
+        """Return the problem for an `If-Match` that does not name the current version."""
+        if has_weak_tag:
+            return PreconditionFailed(
+                "If-Match names a weak ETag (W/), which never matches. A proxy that compresses"
+                " responses may have added W/. Send the ETag without W/."
+            )
         return PreconditionFailed(
             f"The {self.name} has changed: its version doesn't match If-Match."
             f" Fetch the {self.name} and reapply your change."

@@ -81,7 +81,7 @@ def found(
     Raises PreconditionFailed if `If-Match` names other versions.
     """
     if (versions := request.versions) is not None and result.version not in versions:
-        raise resource.changed()
+        raise resource.changed(has_weak_tag=request.has_weak_tag)
     extra = {**headers.REVALIDATED, "ETag": etag(result.version, fields)}
     if request.is_unchanged(extra["ETag"]):
         return no_content(304, extra)

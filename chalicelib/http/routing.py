@@ -27,6 +27,7 @@ from chalicelib.observability import logs, telemetry
 from chalicelib.settings import ApiSettings, SettingsError
 
 OTHER = "other"  # the operation of all other requests in telemetry, so that its names are bounded
+WRITES = {"PUT", "PATCH"}  # the methods that can prefer a response without a body
 METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 
 View = TypeVar("View", bound=Callable[..., Response])
@@ -51,7 +52,7 @@ class Operation(NamedTuple):
     scope: str | None
     query: str | None
     consumes: Sequence[str]
-    produces: str
+    produces: str | None
     share: float
     documentation: str | None
     view: Callable[..., Response]
@@ -85,7 +86,7 @@ class Operations:
         scope: str | None,
         query: str | None = None,
         consumes: Sequence[str] = (),
-        produces: str = JSON,
+        produces: str | None = JSON,
         share: float = 1,
         documentation: str | None = None,
     ) -> Callable[[View], View]:
@@ -94,7 +95,7 @@ class Operations:
         scope: the scope that the token must have; None if the operation needs no token.
         query: reference to the schema of the query parameters; None without query parameters.
         consumes: media types of the request body; empty without a request body.
-        produces: media type of the successful response.
+        produces: media type of the successful response; None if it has no body.
         share: the part of the stage's rate limit that the operation may use, above 0, at most 1.
         documentation: reference to the documentation of responses and problems. Summary and
         description are the view's docstring.
@@ -210,10 +211,21 @@ def _unavailable(retry_after: int, *, is_outcome_unknown: bool) -> Problem:
 def _call(operation: Operation, request: Request, path: Mapping[str, str]) -> Response:
     if operation.scope:
         request.require(operation.scope)
-    if not headers.accepts(request.header("accept"), operation.produces):
-        raise problems.NotAcceptable(f"Only {operation.produces} is available. Add it to Accept.")
+    _check_accept(operation, request)
     request.consumes = operation.consumes
     return operation.view(request, **path, **_query(operation, request))
+
+
+def _check_accept(operation: Operation, request: Request) -> None:
+    """Raise NotAcceptable if `Accept` excludes the body of the successful response.
+
+    A response without a body can't be excluded: `Accept` is about its content.
+    """
+    produces = operation.produces
+    if produces is None or (request.method in WRITES and request.wants_minimal):
+        return
+    if not headers.accepts(request.header("accept"), produces):
+        raise problems.NotAcceptable(f"Only {produces} is available. Add it to Accept.")
 
 
 def _query(operation: Operation, request: Request) -> dict[str, Any]:

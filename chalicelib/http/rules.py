@@ -11,13 +11,14 @@ An object's rules are a JSON object. It has one rule per field, in the order of 
      "default": null}
     {"max_length": 8, "choices": ["a", "b"]}          one of these texts
     {"max_length": 40, "pattern": "[0-9]+"}           text that the whole pattern matches
+    {"is_phone": true}                                phone number in E.164
     {"items": {...}, "max_items": 5}                  array of at most 5 objects with these rules
     {"names": {...}, "values": {...},                 object of at most 50 texts, whose names and
      "max_items": 50, "max_bytes": 4096}              values have these rules, and its size as JSON
 
-Text is a line without control characters and without outer whitespace, in normal form C. `default`
-is the value of a missing field. A field without a default is required. A rule for text with
-`"max_length": 0` accepts no text.
+Text is a line without control and invisible characters and without outer whitespace, in normal form
+C. `default` is the value of a missing field. A field without a default is required. A rule for text
+with `"max_length": 0` accepts no text.
 """
 
 import re
@@ -26,6 +27,7 @@ from functools import cache
 from typing import Any
 from unicodedata import combining, is_normalized
 
+from chalicelib.http import phones
 from chalicelib.http.documents import json_size
 
 Rule = Mapping[str, Any]
@@ -57,6 +59,8 @@ def _compile(rule: Rule) -> Check:
     if "names" in rule:
         name, value = _text(**rule["names"]), _text(**rule["values"])
         return _texts(name, value, rule["max_items"], rule["max_bytes"])
+    if "is_phone" in rule:
+        return _phone(nullable=rule.get("nullable", False))
     return _text(**{name: value for name, value in rule.items() if name != "default"})
 
 
@@ -67,6 +71,8 @@ def _text(
     choices: list[str] | None = None,
     pattern: str | None = None,
 ) -> Check:
+    among = None if choices is None else frozenset(choices)
+
     def check(value: Any) -> str | None:
         if value is None and nullable:
             return None
@@ -76,7 +82,7 @@ def _text(
             and value.isprintable()
             and value == value.strip()
             and (value.isascii() or _is_composed(value))
-            and (choices is None or value in choices)
+            and (among is None or value in among)
             and (pattern is None or _compiled(pattern).fullmatch(value))
         ):
             return value
@@ -85,8 +91,21 @@ def _text(
     return check
 
 
+def _phone(*, nullable: bool) -> Check:
+    def check(value: Any) -> str | None:
+        is_certain = isinstance(value, str) and phones.is_certain(value)
+        if is_certain or (value is None and nullable):
+            return value  # type: ignore[no-any-return]
+        raise Unsure
+
+    return check
+
+
 def _is_composed(text: str) -> bool:
-    return is_normalized("NFC", text) and not any(map(combining, text))
+    from chalicelib.http import characters  # its tables would delay a cold start
+
+    is_composed = is_normalized("NFC", text) and not any(map(combining, text))
+    return is_composed and characters.is_plain(text)
 
 
 @cache

@@ -133,7 +133,7 @@ def raise_unless_applied(
     if row is None:
         raise resource.missing()
     if row[time_column] is None:
-        raise resource.changed()
+        raise resource.changed(has_weak_tag=intent.has_weak_tag)
     if not intent.has_made(int(str(row["version"])), row["last_write"]):
         raise resource.missing()
 
@@ -200,4 +200,4 @@ def _unless_outdated(
     """
     if intent.has_made(current["version"], last_write):
         return current
-    raise resource.changed()
+    raise resource.changed(has_weak_tag=intent.has_weak_tag)

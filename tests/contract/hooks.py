@@ -18,6 +18,12 @@ from schemathesis.openapi.checks import JsonSchemaError, RejectedPositiveData
 
 BEYOND_THE_SCHEMA = {
     "email": "email addresses must satisfy more than a pattern: domains have rules, too",
+    "phone": "phone numbers have the lengths of their countries",
+    "country": "the document lists no countries, because the list changes",
+    "locale": "language tags have a grammar that no short pattern expresses",
+    "invisible-character": "joiners belong in some places only",
+    "noncharacter": "no pattern knows characters from U+10000",
+    "blank": "the visible character may be one that only Unicode's properties exclude",
     "time-zone": "the document lists no time zones, because the list changes every year",
     "repeated": "two customers of a batch must not have the same email or external id",
     "too-short": "the length is that of the trimmed text",

@@ -23,6 +23,7 @@ FUNCTIONS = {
 HANDED_OVER = {"local/data_api/parameters.py": {"_temporal": 1}}
 # modules that compile patterns of a JSON file
 READ = {"chalicelib/http/rules.py": "chalicelib/customers/accepted.json"}
+MAX_UNIT = 0xFFFF  # of UTF-16; JavaScript needs the flag u for characters beyond
 parser: Any = re._parser  # type: ignore[attr-defined]
 
 
@@ -40,7 +41,8 @@ class Regex(NamedTuple):
         source = Translation(self.pattern, self.flags).text
         if self.methods <= {"match", "fullmatch", "Regexp"}:
             source = f"^(?:{source})" + "$" * (self.methods == {"fullmatch"})
-        return source, "i" if self.flags & re.IGNORECASE else ""
+        has_wide_characters = "\\u{" in source
+        return source, "i" * bool(self.flags & re.IGNORECASE) + "u" * has_wide_characters
 
 
 def sources(root: Path = PROJECT) -> Iterator[Path]:
@@ -157,7 +159,9 @@ class Translation:
 
     def _literal(self, code: int) -> str:
         character = chr(code)
-        return character if character.isascii() and character.isalnum() else f"\\u{code:04x}"
+        if character.isascii() and character.isalnum():
+            return character
+        return f"\\u{code:04x}" if code <= MAX_UNIT else f"\\u{{{code:x}}}"
 
     def _not_literal(self, code: int) -> str:
         return f"[^{self._literal(code)}]"

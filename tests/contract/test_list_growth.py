@@ -33,7 +33,7 @@ SELECT
     UNHEX(CONCAT(LPAD(HEX({int(FIRST.timestamp() * 1000)} + n * 10), 12, '0'),
         '7', LPAD(HEX(n % 4096), 3, '0'), '8', LEFT(SHA2(n, 256), 15))),
     1, IF(n % 3, 'active', 'inactive'), CONCAT('user', n, '@example.com'),
-    CONCAT('user', n, '@example.com'), IF(n % 5 = 3, '+4420', CONCAT('+49', n)),
+    CONCAT('user', n, '@example.com'), IF(n % 5 = 3, '+442079460000', CONCAT('+49', n)),
     CONCAT('Given', n % 1000), CONCAT('Family', n % 700), CONCAT('Company ', n % 300),
     CONCAT('crm-', n), '[]', '{{}}', updated_at, IF(n % 5 = 0, updated_at, NULL),
     IF(n % 25 = 0, updated_at, NULL),
@@ -75,7 +75,7 @@ def queries() -> dict[str, Query]:
     """Return each list whose index covers its filters, with values that match many customers."""
     values: dict[str, Any] = {
         "email": "user1003@example.com",
-        "phone": "+4420",
+        "phone": "+442079460000",
         "external_id": "crm-1003",
         "status": "inactive",
         "created_after": FIRST + timedelta(milliseconds=5),

@@ -62,6 +62,7 @@ def echo():
     return {{
         "query": request.to_original_event()["multiValueQueryStringParameters"],
         "headers": dict(request.headers),
+        "lines": request.to_original_event()["multiValueHeaders"],
         "body": request.raw_body.decode(),
         "path": request.context["path"],
     }}
@@ -369,12 +370,16 @@ def test_unroutable_target_or_method_returns_404(gateway: Gateway, line: str) ->
     parse(data, "GET")[0].assert_problem(404, "not-found")
 
 
-def test_last_value_of_a_repeated_header_counts(gateway: Gateway) -> None:
+def test_all_values_of_a_repeated_header_are_in_the_event(gateway: Gateway) -> None:
+    """As in AWS: `headers` has the last value, and `multiValueHeaders` has all."""
     data = gateway.exchange(
         b"GET /echo HTTP/1.1\r\nHost: a\r\nX-A: 1\r\nx-a: 2\r\nConnection: close\r\n\r\n"
     )
 
-    assert parse(data, "GET")[0].json["headers"]["x-a"] == "2"
+    event = parse(data, "GET")[0].json
+    assert event["headers"]["x-a"] == "2"
+    assert event["lines"]["x-a"] == ["1", "2"]
+    assert event["lines"]["host"] == ["a"]
 
 
 def test_header_with_many_values_is_returned(gateway: Gateway) -> None:
