@@ -20,14 +20,12 @@ from openapi import (
     SERVED,
     SHOWN,
     accepted,
-    calling_codes,
     components,
     headers,
     page,
     problems,
     reference,
     references,
-    unicode,
     validation,
 )
 from openapi.operations import Paths
@@ -68,6 +66,9 @@ def texts(declared: Operations = app.operation) -> dict[Path, str]:
     Raises DeclarationError as `document` does, and if the document is invalid or a kind of
     problem has no paragraph.
     """
+    # These need packages that a deployment, which only needs `document`, does not install.
+    from openapi import calling_codes, unicode  # noqa: PLC0415
+
     described = document(declared)
     if errors := validation.errors(described):
         raise DeclarationError("\n".join(errors))
