@@ -52,13 +52,13 @@ clean:  ## Remove environments, caches and outputs (DATA=1: the local stack's da
 setup:  ## Create or repair .venv with the development tools (PYTHON=python3.13 for another Python)
 	$(SETUP) requirements-dev.txt .venv
 
-test: setup  ## Run every test against the real database (ENGINE=mysql; ARGS=--cov measures coverage)
-	@$(BIN)/python -m pytest $(WORKERS) $(ARGS)
+test: setup  ## Run the tests against the real database (ENGINE=mysql; ARGS="-m ''" adds the exhaustive ones)
+	@$(BIN)/python -m pytest $(WORKERS) -m "not exhaustive" $(ARGS)
 
 quick: setup  ## Run all tests that take less than five seconds
-	@$(BIN)/python -m pytest $(WORKERS) -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest $(WORKERS) -m "not slow and not exhaustive" $(ARGS)
 
-test-all: setup  ## Run the tests on every supported Python that this machine has
+test-all: setup  ## Run all tests, with the exhaustive ones, on every supported Python that this machine has
 	@$(BIN)/python -m tests.every_python $(WORKERS) $(ARGS)
 
 contract: contract-tools .venv/audit .venv/fuzz  ## Run contract tests: fuzzing, faults, browser and a generated client

@@ -20,12 +20,14 @@ from openapi import (
     SERVED,
     SHOWN,
     accepted,
+    calling_codes,
     components,
     headers,
     page,
     problems,
     reference,
     references,
+    unicode,
     validation,
 )
 from openapi.operations import Paths
@@ -66,9 +68,6 @@ def texts(declared: Operations = app.operation) -> dict[Path, str]:
     Raises DeclarationError as `document` does, and if the document is invalid or a kind of
     problem has no paragraph.
     """
-    # These need packages that a deployment, which only needs `document`, does not install.
-    from openapi import calling_codes, unicode  # noqa: PLC0415
-
     described = document(declared)
     if errors := validation.errors(described):
         raise DeclarationError("\n".join(errors))

@@ -16,6 +16,8 @@ from chalicelib.http.problems import ValidationError
 from chalicelib.http.rules import Unsure
 from tests.api import ADA
 
+pytestmark = pytest.mark.exhaustive
+
 NAMES = ("given_name", "family_name", "company_name")
 ADDRESS = {"line1": "1 Main St", "country": "GB"}
 WHOLE: dict[str, Any] = {

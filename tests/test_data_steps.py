@@ -15,6 +15,8 @@ from tests.mysql8 import refusal
 from tests.recorded import Recorded
 from tests.test_migrations import Killed, apply, new_database
 
+pytestmark = pytest.mark.exhaustive
+
 __all__ = ["new_database"]  # a fixture
 
 Connect = Callable[[], Database]

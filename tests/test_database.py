@@ -480,6 +480,7 @@ def serve() -> Iterator[Callable[[bytes], str]]:
         def answer(reply: bytes) -> None:
             connection, _ = listener.accept()
             with connection:
+                connection.settimeout(1)
                 connection.recv(65_536)
                 connection.sendall(reply)
                 while not reply and connection.recv(65_536):

@@ -230,6 +230,7 @@ def pages(database: Database, query: Query, limits: Iterator[int]) -> list[list[
     return found
 
 
+@pytest.mark.exhaustive
 @given(asked=ASKED.filter(is_allowed), limits=st.lists(st.integers(1, 100), min_size=1))
 @settings(max_examples=400, deadline=None)
 def test_pages_equal_a_simple_filter(

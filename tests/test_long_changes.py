@@ -36,6 +36,8 @@ from tests.local.data_api import serving, wait_until
 from tests.mysql8 import refusal
 from tests.recorded import Recorded
 
+pytestmark = pytest.mark.exhaustive
+
 NAME = "customers_long_changes"
 LIMIT_SECONDS = 0.5
 IDLE_SECONDS = 2

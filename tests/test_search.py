@@ -134,6 +134,7 @@ def test_keys_fit_into_their_columns(length: int) -> None:
         assert len(search_key(letter * length)) <= MAX_KEY
 
 
+@pytest.mark.exhaustive
 def test_email_keys_fit_into_their_column() -> None:
     """`email_key` has 512 characters: folding never makes more characters than bytes."""
     for code in itertools.chain(range(0x20, 0xD800), range(0xE000, sys.maxunicode + 1)):
@@ -268,6 +269,7 @@ WORDS = (
 )
 
 
+@pytest.mark.exhaustive
 def test_prefixes_find_what_a_full_scan_finds(database: Recorded) -> None:
     """Also on characters beyond U+FFFF, whose weights the collations of the engines lack."""
     customers = list(random_customers(400))
@@ -428,6 +430,7 @@ def insert_as_before(database: Database, number: int, **fields: str | None) -> N
     )
 
 
+@pytest.mark.exhaustive
 def test_existing_customers_are_found_after_the_migration(new_database: Connect) -> None:
     files, database = migrations.read(), new_database()
     apply(new_database, files[:5])
@@ -452,6 +455,7 @@ def test_existing_customers_are_found_after_the_migration(new_database: Connect)
         (("stra\u00dfe@example.gr", "strasse@example.gr"), 1),  # the other one has it already
     ],
 )
+@pytest.mark.exhaustive
 def test_existing_customers_with_equal_addresses_keep_working(
     new_database: Connect, emails: tuple[str, str], kept: int
 ) -> None:
@@ -477,6 +481,7 @@ def test_existing_customers_with_equal_addresses_keep_working(
     assert len(search(database, email="other@example.gr")) == 1
 
 
+@pytest.mark.exhaustive
 def test_earlier_code_s_erasure_is_completed(new_database: Connect) -> None:
     """Earlier code doesn't know the keys, so its erasures leave them until the step is finished."""
     files, database = migrations.read(), new_database()

@@ -5,10 +5,13 @@ import re
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.local.data_api import DataApi, Field, connect, parameter
+
+pytestmark = pytest.mark.exhaustive
 
 STRING = "stringValue"
 

@@ -89,6 +89,7 @@ def test_run_starts_and_stops_the_whole_service(tmp_path: Path) -> None:
         assert not any(map(is_alive, family))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_api_restarts_when_its_code_changes(tmp_path: Path) -> None:
     project = copy_of_project(tmp_path)
@@ -106,6 +107,7 @@ def test_api_restarts_when_its_code_changes(tmp_path: Path) -> None:
         assert b"better" in get(port, "/health")[1]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_killed_run_leaves_no_process_and_the_next_run_starts_immediately(tmp_path: Path) -> None:
     with Run(tmp_path, "run", "--no-api") as first:
@@ -122,6 +124,7 @@ def test_killed_run_leaves_no_process_and_the_next_run_starts_immediately(tmp_pa
         assert second.finish() == (143, "")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_end_of_a_program_ends_the_run_and_is_reported(tmp_path: Path) -> None:
     with Run(tmp_path, "run", "--no-api") as service:
@@ -138,6 +141,7 @@ def test_end_of_a_program_ends_the_run_and_is_reported(tmp_path: Path) -> None:
     eventually(lambda: not any(map(is_alive, family)))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_killed_database_is_restarted(tmp_path: Path) -> None:
     with Run(tmp_path, "run") as service:

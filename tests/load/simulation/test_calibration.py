@@ -9,6 +9,8 @@ import pytest
 from load.simulation.calibration import compared, predicted
 from load.simulation.plan import QUICK
 
+pytestmark = pytest.mark.exhaustive
+
 SAMPLES = [(0.006, 0.004)]
 
 

@@ -21,6 +21,8 @@ from load.simulation.designs import EXPLAINED, STEPS
 from load.simulation.figures import rounded
 from load.simulation.plan import Effort
 
+pytestmark = pytest.mark.exhaustive
+
 TABLES = {name: table for _, name, table, _ in page.MARK.findall(PAGE.read_text())}
 
 

@@ -20,6 +20,8 @@ from load.simulation.runs import Run, run
 from load.simulation.scenario import Outage, Scenario
 from load.simulation.service import backoffs
 
+pytestmark = pytest.mark.exhaustive
+
 SMALL = replace(ASKED, rate=1_000, burst=1_000, concurrency=1_000, min_acu=8, max_acu=8)
 RATE = 200
 ONCE = Parameters(client_attempts=1)

@@ -9,6 +9,8 @@ from load.simulation.designs import ASKED, DEPLOYED, STEPS
 from load.simulation.runs import Run
 from load.simulation.spending import monthly, per_million
 
+pytestmark = pytest.mark.exhaustive
+
 RUN = Run(
     requests=1_000,
     p50=0.1,

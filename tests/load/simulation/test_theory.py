@@ -10,6 +10,8 @@ from load.simulation.queues import Pool, Process, Station, TokenBucket
 from tests.load.simulation import theory
 from tests.load.simulation.checks import CHECKS
 
+pytestmark = pytest.mark.exhaustive
+
 SEEDS = 30
 
 
