@@ -58,17 +58,26 @@ PATCHED = CUSTOMER | {
     "updated_at": "2026-03-02T10:15:00.000Z",
 }
 
+# Addresses differ from each other and from README's, so that readers can send every example.
+BARBARA: Example = {"email": "barbara@example.com", "given_name": "Barbara"}
 GRACE: Example = {"email": "grace@example.com", "given_name": "Grace", "family_name": "Hopper"}
 
-CREATED_GRACE = CUSTOMER | {
-    **GRACE,
-    "id": "01a2043a-b5d2-7b1e-8c55-0d6f2a9b7e31",
-    "phone": None,
-    "addresses": [],
-    "locale": None,
-    "time_zone": None,
-    "metadata": {},
-}
+CREATED: tuple[Example, ...] = tuple(
+    CUSTOMER
+    | {"family_name": None, **new}
+    | {
+        "id": customer_id,
+        "phone": None,
+        "addresses": [],
+        "locale": None,
+        "time_zone": None,
+        "metadata": {},
+    }
+    for new, customer_id in (
+        (BARBARA, "01a2043a-b5d2-7b1e-8c55-0d6f2a9b7e30"),
+        (GRACE, "01a2043a-b5d2-7b1e-8c55-0d6f2a9b7e31"),
+    )
+)
 
 NAMES = ("given_name", "family_name", "company_name")
 # At least one of them. Client generators don't support `anyOf` beside `properties`.
@@ -149,13 +158,13 @@ CREATE_BATCH = Documentation(
         201: Response(
             "The new customers, in the order of the request.",
             "CustomerList",
-            {"items": [CUSTOMER, CREATED_GRACE]},
+            {"items": list(CREATED)},
             headers=("Idempotency-Replayed",),
         )
     },
     problems=(*BODY, "idempotency-key-reused"),
     headers=("Idempotency-Key",),
-    body=Body("CustomerCreationList", {"items": [ADA, GRACE]}),
+    body=Body("CustomerCreationList", {"items": [BARBARA, GRACE]}),
 )
 
 GET = Documentation(

@@ -45,7 +45,7 @@ LIMIT = "SELECT @@innodb_lock_wait_timeout AS seconds"
 
 Session: TypeAlias = "pymysql.Connection[pymysql.cursors.Cursor]"
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.exhaustive]
 
 
 @pytest.fixture(params=[*DATA_API_CLIENTS, "mysql"])
