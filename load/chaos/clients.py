@@ -105,7 +105,7 @@ class Client(threading.Thread):
     def _choose(self) -> tuple[Operation, Request]:
         """Return an operation and its request."""
         self._count += 1
-        key = f"+1{self._number:03d}{self._count:07d}"
+        key = f"+12{self._number:02d}{self._count:07d}"  # a number of a possible form
         (kind,) = self._rng.choices(list(MIX), list(MIX.values()))
         known = self._pool.one(self._rng)
         if kind in ("create", "batch") or (known is None and kind != "list"):
