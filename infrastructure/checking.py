@@ -29,13 +29,13 @@ VERSION = re.compile(r"EngineVersion: (\S+)")
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong, why it matters, and what to do."""
+    """A fault: its description, its effect, and the remedy."""
 
     what: str
     why: str
     remedy: str
     is_certain: bool = True
-    """Whether the command would fail; False if the check could not be made."""
+    """Whether the command would fail; False if the check could not run."""
 
     def __str__(self) -> str:
         return f"{self.what}\n    Why: {self.why}\n    Do: {self.remedy}"
@@ -67,8 +67,8 @@ def _checked(each: Check, run: Run) -> Findings:
         yield from each(run)
     except (BotoCoreError, ClientError) as error:
         yield Finding(
-            f"The check {each.__name__.removeprefix('check_')} could not be made.",
-            "What it looks for may stop a deployment in the middle.",
+            f"The check {each.__name__.removeprefix('check_')} could not run.",
+            "A fault that it would find may stop a deployment in the middle.",
             explain(error),
             is_certain=False,
         )
@@ -160,7 +160,7 @@ def check_issuer(run: Run) -> Findings:
     if not (issuer and audience):
         yield Finding(
             f"TOKEN_ISSUER or TOKEN_AUDIENCE of {run.stage.name} is not set.",
-            "`deploy` stops, because nobody could call the API.",
+            "`deploy` stops, because no client could call the API.",
             "Set both in .chalice/config.json, as docs/deploying.md, Prerequisites, shows.",
         )
         return

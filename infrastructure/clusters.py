@@ -115,7 +115,7 @@ class Clusters:
         return self._await(RESTORED, lambda cluster: bool(_master_secret(cluster)))
 
     def swap(self, incoming: str, aside: str, homes: Sequence[str]) -> None:
-        """Give the stage's name to the cluster `incoming`, and move the current one `aside`.
+        """Rename the cluster `incoming` to the stage's name, and the current one to `aside`.
 
         Raises Failure, before any change, if there is nothing to switch to.
         """

@@ -16,7 +16,7 @@ MAX_LISTED = 100
 
 @dataclass(frozen=True)
 class Facts:
-    """What a database contains."""
+    """The contents of a database, in figures."""
 
     migration: str
     """The name of the last migration."""

@@ -1,4 +1,4 @@
-"""The stages' file, .chalice/config.json: what both deployment methods make of its keys.
+"""The stages' file, .chalice/config.json, and how both deployment methods treat its keys.
 
 Chalice ignores unknown stages and keys, and `deploy` completes Chalice's template, so it could drop
 a key that Chalice respects. `read_config` therefore rejects by name whatever either method ignores.

@@ -44,7 +44,7 @@ def find_misplaced(text: str) -> str | None:
 
 
 def is_visible(text: str) -> bool:
-    """Return whether the text has a character with ink of its own."""
+    """Return whether the text has a visible character."""
     shown = without_invisible(text)
     return any(category(each)[0] in _WITH_INK and each not in BLANKS for each in shown)
 
@@ -148,5 +148,5 @@ def _without_tone(text: str) -> str:
 
 
 def _base(text: Iterable[str]) -> str:
-    """Return the first character that is not a mark on another one; "" if there is none."""
+    """Return the first character that is not a mark on another one; "" without one."""
     return next((each for each in text if category(each) not in _MARKS), "")

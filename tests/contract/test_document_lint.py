@@ -28,7 +28,7 @@ EXCEPTIONS = [  # rules, places, reason
         r"schemas/(Partial)?Customer(Address)?/properties/",
         "responses have no pattern, so that it can change",
     ),
-    (r"define-cors-origin", "", "the operator lists the origins; by default, there is none"),
+    (r"define-cors-origin", "", "the operator lists the origins; the default list is empty"),
     (r"rate-limit", "", "API Gateway can't tell a client what remains; 429 has Retry-After"),
     (r"define-error-responses|rate-limit-responses", r"/head/", NO_BODY),
     (r"define-error-responses-401|read-restricted", "health|openapi|problems", "no token needed"),

@@ -49,7 +49,7 @@ def _run(directory: Path, *command: str | Path, **environment: str) -> None:
 
 
 def _generate(generator: str, directory: Path) -> None:
-    """Run openapi-generator; what it calls an error is one, although it goes on."""
+    """Run openapi-generator, and fail if it logs an error: it continues after errors."""
     program = str(BIN / "openapi-generator-cli")
     command = [program, "generate", "--generator-name", generator, "--input-spec", str(SHOWN)]
     done = subprocess.run(

@@ -1,7 +1,7 @@
 """RDS in memory, for the calls of a restore.
 
 botocore validates each request against AWS's model, and this module validates each response. A
-cluster or an instance is busy after each change, and available when it was looked at once.
+cluster or an instance is busy after each change until its first description, and then available.
 """
 
 import re

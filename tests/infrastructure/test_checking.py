@@ -63,7 +63,7 @@ class Aws:
         self._stubs[client].add_client_error(method, code, "no")
 
     def functions(self, method: str, *, exist: bool) -> None:
-        """Say of each function whether it exists."""
+        """Answer for each function that it exists, or that it does not."""
         for _ in DEV.lambda_names:
             if exist:
                 self.says("lambda", method, {})
@@ -255,7 +255,7 @@ def test_denied_check_stops_nothing(aws: Aws, run: Run, heard: list[str]) -> Non
     """A role that deploys may lack the permission for a check."""
     aws.denies("apigateway", "get_account")
     checking.require(run, [checking.check_log_role])
-    assert "- The check log_role could not be made." in heard[0]
+    assert "- The check log_role could not run." in heard[0]
     assert "lack permission for GetAccount" in heard[0]
 
 
