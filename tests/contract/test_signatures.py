@@ -9,7 +9,7 @@ from tests.slim.requests import CASES
 from tests.slim.test_requests import compare
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("part", range(2))
 @settings(max_examples=10_000, deadline=None)
 @given(case=CASES)

@@ -160,6 +160,7 @@ def test_example_passes_the_tests_of_every_operation(finished: Path) -> None:
     assert code == 0, output
 
 
+@pytest.mark.exhaustive
 def test_fuzzing_the_example_finds_nothing(finished: Path, tmp_path: Path) -> None:
     options = ("--include-path-regex", "^/orders", "--max-examples", "15")
     command = [sys.executable, "-c", FUZZ, str(tmp_path), *options]
