@@ -155,6 +155,7 @@ def get_customer(
     scope=WRITE,
     consumes=[JSON],
     share=0.5,
+    can_be_minimal=True,
     documentation="openapi.customers:REPLACE",
 )
 def replace_customer(request: Request, customer_id: str) -> Response:
@@ -179,6 +180,7 @@ def replace_customer(request: Request, customer_id: str) -> Response:
     scope=WRITE,
     consumes=[MERGE_PATCH, JSON],
     share=0.5,
+    can_be_minimal=True,
     documentation="openapi.customers:PATCH_ONE",
 )
 def patch_customer(request: Request, customer_id: str) -> Response:
@@ -231,6 +233,7 @@ def delete_customer(request: Request, customer_id: str) -> Response:
     "POST",
     scope=WRITE,
     share=0.1,
+    can_be_minimal=True,
     documentation="openapi.customers:RESTORE",
 )
 def restore_customer(request: Request, customer_id: str) -> Response:

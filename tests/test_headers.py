@@ -126,6 +126,8 @@ def test_accept_does_not_matter_for_a_response_without_a_body(api: Api, accept: 
     assert api.patch(path, {"status": "inactive"}, **minimal).status_code == 204
     assert api.put(path, ADA, if_match="*", **minimal).status_code == 204
     assert api.delete(path, accept=accept).status_code == 204
+    restored = api.post(f"{path}/restore", **minimal)
+    assert restored.status_code == 204
     erase = api.request("POST", f"{path}/erase", headers={"Accept": accept})
     assert erase.status_code == 204
 

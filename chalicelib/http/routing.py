@@ -27,7 +27,6 @@ from chalicelib.observability import logs, telemetry
 from chalicelib.settings import ApiSettings, SettingsError
 
 OTHER = "other"  # the operation of all other requests in telemetry, so that its names are bounded
-WRITES = {"PUT", "PATCH"}  # the methods that can prefer a response without a body
 METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 
 View = TypeVar("View", bound=Callable[..., Response])
@@ -53,6 +52,7 @@ class Operation(NamedTuple):
     query: str | None
     consumes: Sequence[str]
     produces: str | None
+    can_be_minimal: bool
     share: float
     documentation: str | None
     view: Callable[..., Response]
@@ -87,6 +87,7 @@ class Operations:
         query: str | None = None,
         consumes: Sequence[str] = (),
         produces: str | None = JSON,
+        can_be_minimal: bool = False,
         share: float = 1,
         documentation: str | None = None,
     ) -> Callable[[View], View]:
@@ -96,6 +97,7 @@ class Operations:
         query: reference to the schema of the query parameters; None without query parameters.
         consumes: media types of the request body; empty without a request body.
         produces: media type of the successful response; None if it has no body.
+        can_be_minimal: whether `Prefer: return=minimal` leaves out the body.
         share: the part of the stage's rate limit that the operation may use, above 0, at most 1.
         documentation: reference to the documentation of responses and problems. Summary and
         description are the view's docstring.
@@ -113,6 +115,7 @@ class Operations:
                 query=query,
                 consumes=consumes,
                 produces=produces,
+                can_be_minimal=can_be_minimal,
                 share=share,
                 documentation=documentation,
                 view=view,
@@ -222,7 +225,7 @@ def _check_accept(operation: Operation, request: Request) -> None:
     A response without a body can't be excluded: `Accept` is about its content.
     """
     produces = operation.produces
-    if produces is None or (request.method in WRITES and request.wants_minimal):
+    if produces is None or (operation.can_be_minimal and request.wants_minimal):
         return
     if not headers.accepts(request.header("accept"), produces):
         raise problems.NotAcceptable(f"Only {produces} is available. Add it to Accept.")
