@@ -21,7 +21,7 @@ from chalicelib.database.retries import Deadline
 from chalicelib.http import headers, reads, responses
 from chalicelib.http.preconditions import single_version
 from chalicelib.http.requests import Request
-from chalicelib.http.responses import JSON, MERGE_PATCH
+from chalicelib.http.responses import JSON, LINES, MERGE_PATCH
 from chalicelib.http.routing import Operations, settings
 from chalicelib.observability import logs, telemetry
 from chalicelib.settings import Settings
@@ -66,7 +66,7 @@ operation = Operations(app, authorize, SCOPES)
     query="chalicelib.customers.queries:GetCustomers",
     documentation="openapi.customers:LIST",
 )
-def get_customers(request: Request, **query: object) -> Response:
+def get_customers(request: Request, ids: Collection[str] = (), **query: Any) -> Response:
     """List customers.
 
     Returns one page. `next` is the path of the next page: request it unchanged. Creating or
@@ -74,9 +74,13 @@ def get_customers(request: Request, **query: object) -> Response:
 
     `include_deleted=true` also requires the scope `customers:write`.
     """
+    if ids:
+        from chalicelib.http.lists import with_ids
+
+        return responses.page(request, with_ids(database(), CUSTOMERS, ids, **query))
     from chalicelib.customers import lists
 
-    wanted = lists.Query(**query)  # type: ignore[arg-type]
+    wanted = lists.Query(**query)
     if wanted.include_deleted:
         request.require(WRITE)
     return responses.page(request, lists.page(database(), wanted, settings().cursor_key))
@@ -127,6 +131,32 @@ def create_customers(request: Request) -> Response:
     batch = schemas.load_batch(request.document(max_bytes=MAX_BATCH_BYTES))
     created = creates.create_all(database(), CUSTOMERS, batch, key)
     return responses.all_created(request, CUSTOMERS, created)
+
+
+@operation(
+    "/customers/changes",
+    "GET",
+    "HEAD",
+    scope=READ,
+    query="chalicelib.customers.queries:GetChanges",
+    produces=[JSON, LINES],
+    documentation="openapi.customers:CHANGES",
+)
+def get_changes(request: Request, **query: Any) -> Response:
+    """Follow the changes of all customers.
+
+    Returns every customer that has changed since the cursor, once, in the order of the changes.
+    Deleted and erased customers are returned without their fields. `next` is always present, and
+    never expires: request it after `Retry-After` seconds for further changes. A change appears a
+    minute later, so that no change is missed.
+
+    Without a cursor, the feed begins with the oldest change, and so is an export of all customers.
+    `application/x-ndjson` has one line per customer; `Link` then has the next page.
+    """
+    from chalicelib.http import feed
+
+    found = feed.page(database(), CUSTOMERS, settings().cursor_key, **query)
+    return responses.changes(request, found)
 
 
 @operation(
@@ -211,7 +241,7 @@ def patch_customer(request: Request, customer_id: str) -> Response:
     "DELETE",
     scope=WRITE,
     share=0.5,
-    produces=None,
+    produces=[],
     documentation="openapi.customers:DELETE",
 )
 def delete_customer(request: Request, customer_id: str) -> Response:
@@ -254,7 +284,7 @@ def restore_customer(request: Request, customer_id: str) -> Response:
     "POST",
     scope=ERASE,
     share=0.1,
-    produces=None,
+    produces=[],
     documentation="openapi.customers:ERASE",
 )
 def erase_customer(request: Request, customer_id: str) -> Response:
@@ -308,7 +338,7 @@ def get_openapi(request: Request) -> Response:
     "GET",
     "HEAD",
     scope=None,
-    produces=HTML,
+    produces=[HTML],
     share=0.1,
     documentation="openapi.service:PROBLEMS",
 )

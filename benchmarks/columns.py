@@ -17,9 +17,9 @@ def select(*_: object) -> str:
     return COLUMNS
 
 
-def read_texts(rows: Iterable[Row]) -> str:
-    """Return the JSON texts of rows that have all columns, separated by commas."""
-    return ",".join(dumps(CUSTOMERS.from_row(row)) for row in rows)
+def read_texts(rows: Iterable[Row], separator: str = ",") -> str:
+    """Return the JSON texts of rows that have all columns, with the separator between them."""
+    return separator.join(dumps(CUSTOMERS.from_row(row)) for row in rows)
 
 
 def of_statement(sql: str) -> str:

@@ -3,11 +3,14 @@
 from typing import Any
 
 from chalicelib.customers import fields, lists, problems, schemas
+from chalicelib.http import feed
 from openapi.declarations import Body, Documentation, Response, Tag
 
 Example = dict[str, Any]
 
 ID = "01a2043a-b5d2-7386-b484-33764a732a70"
+DELETED = "01a2043a-b5d2-7b1e-8c55-0d6f2a9b7e32"
+ERASED = "01a2043a-b5d2-7b1e-8c55-0d6f2a9b7e33"
 NEXT = "/customers?limit=1&cursor=AaIEOrXSc4a0hDN2SnMqcA"
 
 ADA: Example = {
@@ -134,6 +137,28 @@ LIST = Documentation(
     },
     problems=("validation-error",),
     defaults=lists.Query._field_defaults,
+)
+
+CHANGES = Documentation(
+    CUSTOMERS,
+    responses={
+        200: Response(
+            "Changed customers, and how to continue.",
+            "CustomerChangePage",
+            {
+                "items": [
+                    CUSTOMER,
+                    {"id": DELETED, "version": 2, "deleted_at": "2026-03-02T10:20:00.000Z"},
+                    {"id": ERASED, "version": 3, "erased_at": "2026-03-02T10:25:00.000Z"},
+                ],
+                "next": "/customers/changes?cursor=AQGiBDq10nOGtIQzdkpzKnABnMSkDVg",
+                "has_more": False,
+            },
+            headers=("Link", "Retry-After"),
+        )
+    },
+    problems=("validation-error",),
+    defaults={"limit": feed.LIMIT},
 )
 
 CREATE = Documentation(

@@ -32,6 +32,7 @@ TRIMMED = f"^[^{_INVALID}{_SPACE}]([^{_INVALID}]*[^{_INVALID}{_SPACE}])?$"
 PHONE = rf"^[^0-9A-Za-z+\uff0b{_CONTROL}]*[+\uff0b][^A-Za-z+\uff0b{_CONTROL}]*$"
 LANGUAGE = "^[A-Za-z0-9]{1,8}(-[A-Za-z0-9]{1,8})*$"
 COUNTRY = "^[A-Z]{2}$"
+UUID = "[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 KINDS = {"type", "enum", "const", "$ref", "anyOf", "oneOf", "allOf"}
 
 # The read-only fields that every resource has. Others have `metadata={"type": ...}`.
@@ -136,7 +137,7 @@ def _rules(  # noqa: C901, PLR0911, PLR0912 (a table)
         case Integer():
             return {"format": "int32"}
         case fields.CommaSeparated():
-            return _comma_separated(ret.pop("items")["enum"])
+            return _comma_separated(ret.pop("items"), ret.pop("maxItems", None))
     return {}
 
 
@@ -149,10 +150,11 @@ def _text(maximum: int, pattern: str) -> JSONSchema:
     return {"minLength": 1, "maxLength": maximum, "pattern": pattern}
 
 
-def _comma_separated(names: list[str]) -> JSONSchema:
+def _comma_separated(item: JSONSchema, max_items: int | None) -> JSONSchema:
     """Return a text: client generators don't support arrays with commas."""
-    name = f"({'|'.join(names)})"
-    return {"type": "string", "pattern": f"^{name}(,{name})*$"}
+    each = f"({'|'.join(item['enum'])})" if "enum" in item else UUID
+    others = f"{{0,{max_items - 1}}}" if max_items else "*"
+    return {"type": "string", "pattern": f"^{each}(,{each}){others}$"}
 
 
 def _metadata(field: fields.Metadata) -> JSONSchema:

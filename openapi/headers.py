@@ -98,7 +98,7 @@ RESPONSE: Mapping[str, Component] = {
         "example": "return=minimal",
     },
     "Retry-After": {
-        "description": "Seconds to wait before retrying.",
+        "description": "Seconds to wait before the next attempt, or before asking again.",
         "required": True,
         "schema": {"type": "integer", "format": "int32", "minimum": 0, "maximum": 3_600},
         "example": 1,

@@ -1,9 +1,11 @@
 """The paths of the document, generated from the declarations of the operations."""
 
 import inspect
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.http import documents
+from chalicelib.http.responses import LINES
 from chalicelib.http.routing import DeclarationError, Operation
 from openapi import headers, parameters, problems
 from openapi.declarations import Documentation, JSONSchema, Response, ref
@@ -95,7 +97,11 @@ class Paths:
             "headers": {name: headers.ref(operation.name, name) for name in names},
         }
         if response.schema:
-            described["content"] = {_media_type(operation): self._content(operation, response)}
+            content = self._content(operation, response)
+            described["content"] = {
+                _with_charset(media_type): _lines(response) if media_type == LINES else content
+                for media_type in _media_types(operation)
+            }
         if response.links:
             links = {_operation_id(name): self._link(operation, name) for name in response.links}
             described["links"] = links
@@ -161,14 +167,25 @@ def _operation_id(name: str) -> str:
     return first + "".join(map(str.title, others))
 
 
-def _media_type(operation: Operation) -> str:
-    if operation.produces is None:
+def _media_types(operation: Operation) -> Sequence[str]:
+    if not operation.produces:
         raise DeclarationError(
-            f"{operation.name}: its documentation has a response body: remove produces=None from"
+            f"{operation.name}: its documentation has a response body: remove produces=[] from"
             " the decorator, or the body"
         )
-    is_text = operation.produces.startswith("text/")
-    return f"{operation.produces}; charset=utf-8" if is_text else operation.produces
+    return operation.produces
+
+
+def _with_charset(media_type: str) -> str:
+    return f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type
+
+
+def _lines(response: Response) -> JSONObject:
+    """Return the content of a page as lines. JSON Schema can't describe the lines of a text."""
+    return {
+        "schema": {"type": "string", "description": "A line of JSON for each of `items`."},
+        "example": "".join(f"{documents.dumps(item)}\n" for item in response.example["items"]),
+    }
 
 
 def _without_body(response: JSONObject) -> JSONObject:

@@ -17,7 +17,7 @@ from marshmallow.validate import OneOf
 
 from chalicelib.http import fields, formats, phones
 from openapi.declarations import JSONSchema, Tag, ref
-from openapi.fields import LINE, named_fields, nested_schema, object_schema
+from openapi.fields import LINE, READ_ONLY, named_fields, nested_schema, object_schema
 
 Named = tuple[str, JSONSchema]
 OWN = ("description", "default")  # what a property has beside a reference
@@ -27,6 +27,12 @@ NEXT_PAGE = {
     "description": "Path and query of the next page; null on the last page.",
 }
 HAS_MORE = {"type": "boolean", "description": "Whether there is a next page."}
+AFTER = {
+    "type": "string",
+    "format": "uri-reference",
+    "description": "Path and query of the changes after this page, now or later.",
+}
+MORE = {"type": "boolean", "description": "Whether there are further changes already."}
 
 
 def components(tag: Tag, page_size: int) -> Iterator[Named]:
@@ -48,6 +54,7 @@ def components(tag: Tag, page_size: int) -> Iterator[Named]:
     yield noun, whole
     yield f"Partial{noun}", _partial(whole, noun)
     yield from _lists(tag, noun, page_size)
+    yield from _changes(noun, page_size)
 
 
 def _request_schemas(schema: type[Schema]) -> Iterator[Named]:
@@ -168,6 +175,24 @@ def _lists(tag: Tag, noun: str, page_size: int) -> Iterator[Named]:
     page = {"type": "array", "items": ref(noun), "minItems": 0, "maxItems": page_size}
     described = page | {"description": "The page, in the requested order."}
     yield f"{noun}Page", _object({"items": described, "next": NEXT_PAGE, "has_more": HAS_MORE})
+
+
+def _changes(noun: str, page_size: int) -> Iterator[Named]:
+    """Yield the schemas of the feed of changes."""
+    removed = []
+    for verb in ("deleted", "erased"):
+        shown = {
+            "id": READ_ONLY["id"] | {"description": "Unique identifier."},
+            "version": READ_ONLY["version"] | {"description": "The current version."},
+            f"{verb}_at": READ_ONLY["updated_at"] | {"description": f"When it was {verb}, in UTC."},
+        }
+        removed.append(f"{verb.title()}{noun}")
+        yield removed[-1], {"type": "object", "properties": shown, "required": sorted(shown)}
+    kinds = [ref(noun), *map(ref, removed)]
+    yield f"{noun}Change", {"oneOf": kinds, "description": "A live, deleted or erased one."}
+    page = {"type": "array", "items": ref(f"{noun}Change"), "minItems": 0, "maxItems": page_size}
+    items = page | {"description": "In the order of the changes."}
+    yield f"{noun}ChangePage", _object({"items": items, "next": AFTER, "has_more": MORE})
 
 
 def _object(properties: JSONSchema) -> JSONSchema:

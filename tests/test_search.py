@@ -465,7 +465,7 @@ def test_existing_customers_with_equal_addresses_keep_working(
     for number, email in enumerate(emails, 1):
         insert_as_before(database, number, given_name="Ada", email=email)
 
-    said = apply(new_database, files)
+    said = apply(new_database, files[:7])
 
     row_id = values.lowest_id(kept + 1)
     assert said == [

@@ -293,6 +293,15 @@ def test_deep_health_check_rejects_a_long_lock_wait_timeout(api: Api, lines: Lin
     assert "innodb" not in json.dumps(api.get("/health?deep=true").json_body)
 
 
+def test_other_time_zone_is_rejected(database_server: DatabaseServer) -> None:
+    backend = connect(Settings(database_url=database_server.url))
+    backend.ping()
+    backend.execute("SET time_zone = '+05:30'")
+
+    with pytest.raises(DatabaseMisconfigured, match="time_zone is 330 minutes from UTC"):
+        backend.ping()
+
+
 @pytest.mark.usefixtures("one_attempt")
 def test_interrupted_write_is_not_applied(api: Api, customer: str, session: Session) -> None:
     """KILL QUERY ends a statement that waits for a lock, as a failover does."""

@@ -187,8 +187,8 @@ def _parameters(query: Query, after: Position | None) -> dict[str, Value]:
             parameters |= {name: key, f"{name}_end": _end_of_prefix(key)}
     if after:
         parameters["after_id"] = after.id.bytes
-        if after.updated_at:
-            parameters["after_updated_at"] = after.updated_at
+        if after.time:
+            parameters["after_updated_at"] = after.time
     return parameters
 
 

@@ -10,11 +10,12 @@ from marshmallow import post_load, validate, validates_schema
 
 from chalicelib.customers.fields import CUSTOMERS, search_key
 from chalicelib.customers.schemas import STATUSES
-from chalicelib.http.fields import CommaSeparated, Pasted, Text
+from chalicelib.http.fields import CommaSeparated, Identifier, Pasted, Text
 from chalicelib.http.formats import EmailInQuery, Moment, PhoneInQuery
 from chalicelib.http.queries import Page, Query, TrueOrFalse
 from chalicelib.http.schemas import CHOICE
 
+MAX_IDS = 100
 MIN_LETTERS = 2
 _CREATED_SORTS = ("-created_at", "created_at")
 _UPDATED_SORTS = ("-updated_at", "updated_at")
@@ -49,7 +50,20 @@ class GetCustomer(Query):
     )
 
 
+class GetChanges(Page, GetCustomer):
+    """The query parameters of the feed of changes."""
+
+
 class GetCustomers(Page, GetCustomer):
+    ids = CommaSeparated(
+        Identifier(),
+        data_key="id",
+        validate=validate.Length(max=MAX_IDS, error="range: Must have at most {max} ids."),
+        metadata={
+            "description": f"Read up to {MAX_IDS} customers by their ids, separated by commas, in"
+            " the order of creation. Unknown ids are ignored. Only `fields` may be added."
+        },
+    )
     sort = Text(
         20,
         validate=validate.OneOf(_CREATED_SORTS + _UPDATED_SORTS, error=CHOICE),
@@ -93,6 +107,8 @@ class GetCustomers(Page, GetCustomer):
 
     @validates_schema
     def _can_be_combined(self, query: dict[str, Any], **_: Any) -> None:
+        if "ids" in query and query.keys() - {"ids", "fields"}:
+            _reject_combination("id", "id must not be combined with other parameters than fields.")
         sort = query.get("sort")
         if "updated_after" in query and sort in _CREATED_SORTS:
             _reject_combination("sort", "updated_after requires sorting by updated_at.")
@@ -103,6 +119,8 @@ class GetCustomers(Page, GetCustomer):
 
     @post_load
     def _sorted(self, query: dict[str, Any], **_: Any) -> dict[str, Any]:
+        if "ids" in query:
+            return query
         default = "updated_at" if "updated_after" in query else "-created_at"
         return {"sort": default, **query}
 

@@ -59,11 +59,19 @@ class Database(ABC):
         return self._checked_run(sql, parameters, attempts)[1]
 
     def ping(self) -> None:
-        """Check that the database responds, and limits the wait for locks as `retries` assumes.
+        """Check that the database responds, and has the limits and the time zone that we assume.
 
         Raises DatabaseMisconfigured.
         """
-        (row,) = self.fetch_all("SELECT @@innodb_lock_wait_timeout AS seconds")
+        (row,) = self.fetch_all(
+            "SELECT @@innodb_lock_wait_timeout AS seconds,"
+            " TIMESTAMPDIFF(MINUTE, UTC_TIMESTAMP(), NOW()) AS minutes"
+        )
+        if minutes := int(str(row["minutes"])):
+            raise DatabaseMisconfigured(
+                f"time_zone is {minutes} minutes from UTC: set it to +00:00 in the parameter"
+                " group or the server's configuration"
+            )
         if (seconds := int(str(row["seconds"]))) > LOCK_SECONDS:
             raise DatabaseMisconfigured(
                 f"innodb_lock_wait_timeout is {seconds}, but may be at most {LOCK_SECONDS}:"

@@ -7,6 +7,7 @@ A versioned table has these columns, besides its own:
     updated_at               DATETIME(3)
     deleted_at, purge_at     DATETIME(3), nullable: set by a soft deletion
     erased_at                DATETIME(3), nullable: set by an erasure, which keeps id and times
+    changed_at               DATETIME(3): set by the database, ON UPDATE CURRENT_TIMESTAMP(3)
     last_write               BINARY(32), nullable: the fingerprint of the last update's request
     idempotency_key          BINARY(32), nullable, unique
     idempotency_fingerprint  BINARY(32), nullable

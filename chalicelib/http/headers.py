@@ -5,7 +5,7 @@ Implements content negotiation (RFC 9110), Prefer (RFC 7240) and CORS (Fetch sta
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 STANDARD = {
     "Cache-Control": "no-store",
@@ -33,17 +33,19 @@ _PREFLIGHT_SECONDS = "7200"  # the maximum in browsers
 _REQUEST_ID = "[A-Za-z0-9._:-]{1,64}"
 
 
-def accepts(accept: str | None, media_type: str) -> bool:
-    """Return whether `Accept` allows the media type (RFC 9110, section 12.5.1)."""
+def preferred(accept: str | None, media_types: Sequence[str]) -> str | None:
+    """Return the media type that `Accept` prefers, the first of several; None if it excludes all.
+
+    RFC 9110, section 12.5.1.
+    """
     if accept is None or not accept.strip():
-        return True
+        return media_types[0]
     qualities: dict[str, float] = {}
     for item in accept.split(","):
         media_range, *parameters = (part.strip().lower() for part in item.split(";"))
         qualities[media_range] = _quality(parameters)
-    whole_type = media_type.split("/", maxsplit=1)[0] + "/*"
-    matches = [name for name in (media_type, whole_type, "*/*") if name in qualities]
-    return bool(matches) and qualities[matches[0]] > 0
+    best = max(media_types, key=lambda media_type: _quality_of(media_type, qualities))
+    return best if _quality_of(best, qualities) > 0 else None
 
 
 def wants_minimal(prefer: str | None) -> bool:
@@ -74,6 +76,13 @@ def preflight(methods: Collection[str]) -> Mapping[str, str]:
         "Access-Control-Allow-Headers": _ALLOWED,
         "Access-Control-Max-Age": _PREFLIGHT_SECONDS,
     }
+
+
+def _quality_of(media_type: str, qualities: Mapping[str, float]) -> float:
+    """Return the quality of the most specific range that contains the media type."""
+    whole_type = media_type.split("/", maxsplit=1)[0] + "/*"
+    ranges = (name for name in (media_type, whole_type, "*/*") if name in qualities)
+    return next((qualities[name] for name in ranges), 0.0)
 
 
 def _quality(parameters: Collection[str]) -> float:

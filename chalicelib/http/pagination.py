@@ -1,7 +1,7 @@
 """Keyset pagination: pages, and the cursors that continue them.
 
-A cursor holds the position of the last row of a page: its id and, if the list is sorted by it,
-`updated_at`. Its signature also covers the list's filters and sorting, so a cursor only works for
+A cursor holds the position of the last row of a page: its id and, if the list is sorted by a time,
+that time. Its signature also covers the list's filters and sorting, so a cursor only works for
 the list that it came from. A cursor has 44 or 52 characters.
 """
 
@@ -25,10 +25,10 @@ _TAG_BYTES = 16  # of 32: short enough for a URL, too long to guess
 
 
 class Position(NamedTuple):
-    """The last row of a page; `updated_at` only if the list is sorted by it."""
+    """The last row of a page; `time` only if the list is sorted by a time."""
 
     id: UUID
-    updated_at: datetime | None = None
+    time: datetime | None = None
 
 
 class Page(NamedTuple):
@@ -58,8 +58,8 @@ def parse(key: bytes, listed: Mapping[str, str], cursor: str | None) -> Position
 def encode(key: bytes, listed: Mapping[str, str], position: Position) -> str:
     """Return the cursor after the position in the list with these filters and sorting."""
     content = bytes([FORMAT]) + position.id.bytes
-    if position.updated_at:
-        content += ((position.updated_at - EPOCH) // MILLISECOND).to_bytes(6, "big")
+    if position.time:
+        content += ((position.time - EPOCH) // MILLISECOND).to_bytes(6, "big")
     return _sign(key, listed, content).decode()
 
 

@@ -46,6 +46,7 @@ class Request:
         self.method: str = request.method
         self.route: str = request.path
         self.consumes: Sequence[str] = ()  # the media types that the operation declares
+        self.media_type = ""  # of the successful response
         self.written: Written | None = None
 
     def header(self, name: str) -> str | None:
@@ -84,12 +85,11 @@ class Request:
         query = self._request.to_original_event()["multiValueQueryStringParameters"] or {}
         return {name: values or [""] for name, values in query.items()}
 
-    def next_page(self, cursor: str | None) -> str | None:
-        """Return this request's URL reference with another cursor."""
-        if cursor is None:
-            return None
-        query = {name: values[-1] for name, values in self.query.items()} | {"cursor": cursor}
-        return f"{self.path}?{urlencode(query, safe=',:@')}"
+    def page_after(self, cursor: str | None) -> str:
+        """Return this request's URL reference with another cursor; with None, the first page's."""
+        query = {name: values[-1] for name, values in self.query.items()}
+        query |= {"cursor": cursor} if cursor else {}
+        return f"{self.path}?{urlencode(query, safe=',:@')}".removesuffix("?")
 
     @cached_property
     def caller(self) -> Caller:

@@ -9,14 +9,16 @@ from chalice import Response
 from chalicelib.http import documents, headers
 from chalicelib.http.preconditions import etag, single_version
 from chalicelib.http.requests import Request
-from chalicelib.http.resources import Document, Resource
+from chalicelib.http.resources import Document, Resource, read_texts
 
 if TYPE_CHECKING:
     from chalicelib.http.creates import Created
+    from chalicelib.http.feed import Changes
     from chalicelib.http.pagination import Page
     from chalicelib.http.reads import Found
 
 JSON = "application/json"
+LINES = "application/x-ndjson"
 MERGE_PATCH = "application/merge-patch+json"
 
 
@@ -47,15 +49,24 @@ def no_content(status: int = 204, extra: Mapping[str, str] | None = None) -> Res
 
 
 def page(request: Request, found: "Page") -> Response:
-    """Return a page of a list, with the path of the next page.
+    """Return a page of a list, with the path of the next page."""
+    following = request.page_after(found.cursor) if found.cursor else None
+    extra = {"Link": f'<{following}>; rel="next"'} if following else {}
+    return _page(found.items, following, has_more=bool(following), extra=extra)
 
-    The database wrote the items as JSON text, which is not parsed here.
-    """
-    following = request.next_page(found.cursor)
-    link = {"Link": f'<{following}>; rel="next"'} if following else {}
-    has_more = "true" if following else "false"
-    text = f'{{"items":{found.items},"next":{documents.dumps(following)},"has_more":{has_more}}}'
-    return document(text, 200, link)
+
+def changes(request: Request, found: "Changes") -> Response:
+    """Return a page of the feed of changes, which always has a path to continue with."""
+    from chalicelib.http.feed import POLL_SECONDS
+
+    following = request.page_after(found.cursor)
+    pause = 0 if found.has_more else POLL_SECONDS
+    extra = {"Link": f'<{following}>; rel="next"', "Retry-After": str(pause)}
+    if request.media_type == LINES:
+        end = "\n" if found.rows else ""
+        return document(read_texts(found.rows, separator="\n") + end, 200, extra, LINES)
+    items = f"[{read_texts(found.rows)}]"
+    return _page(items, following, has_more=found.has_more, extra=extra)
 
 
 def created(request: Request, resource: Resource, result: "Created") -> Response:
@@ -102,6 +113,15 @@ def removed(request: Request, resource: Resource, resource_id: UUID) -> Response
     version = single_version(request.versions)
     request.wrote(resource.plural, [str(resource_id)], version and version + 1)
     return no_content()
+
+
+def _page(
+    items: str, following: str | None, *, has_more: bool, extra: Mapping[str, str]
+) -> Response:
+    """Return a page. The database wrote the items as JSON text, which is not parsed here."""
+    more = "true" if has_more else "false"
+    text = f'{{"items":{items},"next":{documents.dumps(following)},"has_more":{more}}}'
+    return document(text, 200, extra)
 
 
 def _replayed(result: "Created") -> dict[str, str]:

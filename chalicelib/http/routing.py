@@ -51,7 +51,7 @@ class Operation(NamedTuple):
     scope: str | None
     query: str | None
     consumes: Sequence[str]
-    produces: str | None
+    produces: Sequence[str]
     can_be_minimal: bool
     share: float
     documentation: str | None
@@ -86,7 +86,7 @@ class Operations:
         scope: str | None,
         query: str | None = None,
         consumes: Sequence[str] = (),
-        produces: str | None = JSON,
+        produces: Sequence[str] = (JSON,),
         can_be_minimal: bool = False,
         share: float = 1,
         documentation: str | None = None,
@@ -96,7 +96,7 @@ class Operations:
         scope: the scope that the token must have; None if the operation needs no token.
         query: reference to the schema of the query parameters; None without query parameters.
         consumes: media types of the request body; empty without a request body.
-        produces: media type of the successful response; None if it has no body.
+        produces: media types of the successful response; empty if it has no body.
         can_be_minimal: whether `Prefer: return=minimal` leaves out the body.
         share: the part of the stage's rate limit that the operation may use, above 0, at most 1.
         documentation: reference to the documentation of responses and problems. Summary and
@@ -214,21 +214,23 @@ def _unavailable(retry_after: int, *, is_outcome_unknown: bool) -> Problem:
 def _call(operation: Operation, request: Request, path: Mapping[str, str]) -> Response:
     if operation.scope:
         request.require(operation.scope)
-    _check_accept(operation, request)
+    _negotiate(operation, request)
     request.consumes = operation.consumes
     return operation.view(request, **path, **_query(operation, request))
 
 
-def _check_accept(operation: Operation, request: Request) -> None:
-    """Raise NotAcceptable if `Accept` excludes the body of the successful response.
+def _negotiate(operation: Operation, request: Request) -> None:
+    """Choose the media type of the successful response. Raises NotAcceptable.
 
-    A response without a body can't be excluded: `Accept` is about its content.
+    `Accept` can't exclude a response without a body: it is about the content.
     """
-    produces = operation.produces
-    if produces is None or (operation.can_be_minimal and request.wants_minimal):
+    if not operation.produces or (operation.can_be_minimal and request.wants_minimal):
         return
-    if not headers.accepts(request.header("accept"), produces):
-        raise problems.NotAcceptable(f"Only {produces} is available. Add it to Accept.")
+    media_type = headers.preferred(request.header("accept"), operation.produces)
+    if media_type is None:
+        available = " and ".join(operation.produces)
+        raise problems.NotAcceptable(f"Only {available} is available. Add it to Accept.")
+    request.media_type = media_type
 
 
 def _query(operation: Operation, request: Request) -> dict[str, Any]:
