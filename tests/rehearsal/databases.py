@@ -97,6 +97,28 @@ class Databases(Rds):
         self._start(params["DBClusterIdentifier"], copy)
         return response
 
+    def _describe_db_clusters(self, DBClusterIdentifier: str) -> Item:  # noqa: N803
+        found = super()._describe_db_clusters(DBClusterIdentifier)
+        found["DBClusters"][0]["DBClusterMembers"] = [
+            {"DBInstanceIdentifier": name} for name in self._members(DBClusterIdentifier)
+        ]
+        return found
+
+    def _delete_db_instance(self, DBInstanceIdentifier: str) -> Item:  # noqa: N803
+        return {"DBInstance": self.instances.pop(DBInstanceIdentifier)}
+
+    def _delete_db_cluster(self, **params: Any) -> Item:
+        name = params["DBClusterIdentifier"]
+        if self._members(name):
+            raise KeyError("InvalidDBClusterStateFault")
+        cluster = self.clusters.pop(name)
+        self._server(cluster).stop()
+        return {"DBCluster": cluster}
+
+    def _members(self, cluster: str) -> list[str]:
+        instances = self.instances.items()
+        return [name for name, item in instances if item["DBClusterIdentifier"] == cluster]
+
     def _manage_password(self, cluster: Item) -> Item:
         login = Login(MASTER, secrets.token_hex(20))
         self._set_password(self._server(cluster), login)

@@ -58,6 +58,18 @@ class Drill:
         self._client.send(404, "GET", f"/customers/{self._deleted}")
         return f"{self._deleted} is deleted"
 
+    def clean_up(self) -> str:
+        """Delete the restored cluster, with the calls of docs/restoring.md."""
+        rds, name = self._run.session.client("rds"), f"customers-{self._run.stage.name}-{RESTORED}"
+        named = {"DBClusterIdentifier": name}
+        rds.modify_db_cluster(**named, DeletionProtection=False, ApplyImmediately=True)
+        (cluster,) = rds.describe_db_clusters(**named)["DBClusters"]
+        members = [member["DBInstanceIdentifier"] for member in cluster["DBClusterMembers"]]
+        for instance in members:
+            rds.delete_db_instance(DBInstanceIdentifier=instance)
+        rds.delete_db_cluster(**named, FinalDBSnapshotIdentifier=f"{name}-final")
+        return f"deleted {', '.join(members)} and {name}"
+
     def _create(self) -> str:
         email = f"drill.{uuid4()}@example.com"
         response = self._client.send(

@@ -1,9 +1,8 @@
 """A schema change that is longer than a call of the Data API."""
 
 from collections.abc import Callable
-from typing import Any
 
-import pymysql
+from tests.rehearsal.databases import Databases
 
 FIRST = "applied 0001_create_customers"
 CHANGE = "0002_find_customers"
@@ -15,10 +14,8 @@ class LongChange:
     The transaction ends when the run says that the change is still running: its call is over then.
     """
 
-    def __init__(
-        self, hold: "Callable[[], pymysql.Connection[Any]]", say: Callable[[str], None]
-    ) -> None:
-        self._hold = hold
+    def __init__(self, databases: Databases, say: Callable[[str], None]) -> None:
+        self._databases = databases
         self._say = say
         self.progress = ""
         """What the run has said about the change while it was running."""
@@ -28,7 +25,7 @@ class LongChange:
         """Pass on a line of the run, and act on it."""
         self._say(line)
         if line == FIRST:
-            self._transaction = self._hold()
+            self._transaction = self._databases.hold("customers")
         elif line.startswith(f"{CHANGE} has been running") and not self.progress:
             self.progress = line
             self._transaction.close()

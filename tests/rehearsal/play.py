@@ -20,14 +20,13 @@ from infrastructure.smoke import Client
 from infrastructure.stages import STAGES
 from local.processes import Child, free_port
 from tests import tokens
-from tests.local.data_api import wait_until
 from tests.rehearsal import checks, emulator, front
 from tests.rehearsal.data_api import DataApi, serving
 from tests.rehearsal.databases import Databases
 from tests.rehearsal.drill import Drill
 from tests.rehearsal.filters import Filter
 from tests.rehearsal.long_change import LongChange
-from tests.rehearsal.traffic import Traffic
+from tests.rehearsal.traffic import Traffic, wait_for
 
 STAGE = STAGES["staging"]
 BUCKET = "rehearsal"
@@ -106,7 +105,7 @@ class Play:
 
     def migrate(self) -> str:
         """`migrate`: users and schema, with a change that is longer than its call."""
-        change = LongChange(lambda: self._databases.hold("customers"), self._run.say)
+        change = LongChange(self._databases, self._run.say)
         commands.migrate(replace(self._run, say=change.say))
         checks.expect("whether the long change was applied", change.is_applied, wanted=True)
         return change.progress
@@ -164,7 +163,7 @@ class Play:
 
         def rotate() -> None:
             commands.rotate(self._run)
-            wait_until(lambda: self._data_api.users[secret] != user)
+            wait_for(lambda: self._data_api.users[secret] != user, f"{user} is still used")
 
         result = self._under_traffic(rotate, [self._first])
         self._databases.log_in(before)  # as a client with an old secret would
@@ -186,9 +185,13 @@ class Play:
 
     def switch_back(self) -> str:
         """`restore --back`: as before the switch."""
-        result = self._drill.switch_back()
+        return self._drill.switch_back()
+
+    def clean_up(self) -> str:
+        """Delete the restored cluster, with the calls of docs/restoring.md."""
+        deleted = self._drill.clean_up()
         self._databases.detach(self._run.session.events)
-        return result
+        return deleted
 
     def destroy(self) -> str:
         """`destroy`: every stack."""
