@@ -22,7 +22,7 @@ class Drill:
         self._databases = databases
         self._client = client
         self.restored = ""
-        """What the restored database contains, in the words of `restore`."""
+        """The contents of the restored database, in the words of `restore`."""
 
     def damage(self) -> str:
         """Back up; then delete one customer, erase another, and change the password."""

@@ -18,7 +18,7 @@ class LongChange:
         self._databases = databases
         self._say = say
         self.progress = ""
-        """What the run has said about the change while it was running."""
+        """The run's line about the change while it was running."""
         self.is_applied = False
 
     def say(self, line: str) -> None:
