@@ -159,15 +159,16 @@ class Play:
     def rotate(self) -> str:
         """`rotate`: another password, while clients send requests."""
         secret = self._run.outputs("database")["ApplicationSecretArn"]
-        before, user = self._data_api.login(secret), self._data_api.users[secret]
+        before, users = self._data_api.login(secret), self._data_api.users
 
         def rotate() -> None:
             commands.rotate(self._run)
-            wait_for(lambda: self._data_api.users[secret] != user, f"{user} is still used")
+            problem = f"{before.name} is still used"
+            wait_for(lambda: users.get(secret, before.name) != before.name, problem)
 
         result = self._under_traffic(rotate, [self._first])
         self._databases.log_in(before)  # as a client with an old secret would
-        return f"{result}; {user} until {self._data_api.users[secret]}"
+        return f"{result}; {before.name} until {users[secret]}"
 
     def damage(self) -> str:
         """Back up, then delete and erase customers, and change the password."""
