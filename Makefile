@@ -74,7 +74,7 @@ audit: .venv/audit  ## Check the locked requirements for known vulnerabilities
 	@for lock in requirements*.txt requirements/*.txt; do \
 		echo $$lock; .venv/audit/bin/python -m pip_audit --strict --disable-pip --requirement $$lock || exit; done
 
-rehearse: .venv/rehearsal  ## Deploy staging into an emulated AWS, test, upgrade and roll back
+rehearse: .venv/rehearsal  ## Deploy staging into an emulated AWS: test, upgrade, roll back, rotate, restore
 	@$(BIN)/python -m tests.rehearsal .venv/rehearsal/bin/python
 
 bench: .venv/bench  ## Compare the service with other frameworks, and update docs/performance

@@ -70,13 +70,10 @@ class Backup:
 class Clusters:
     """The clusters of a stage: the current one, the restored one, and the replaced one."""
 
-    def __init__(
-        self, client: Any, stage: Stage, say: Say = print, pause: float = PAUSE_SECONDS
-    ) -> None:
+    def __init__(self, client: Any, stage: Stage, say: Say = print) -> None:
         self._client = client
         self._stage = stage
         self._say = say
-        self._pause = pause
         self.name = f"customers-{stage.name}"
 
     def find(self, suffix: str = "") -> dict[str, Any] | None:
@@ -296,7 +293,7 @@ class Clusters:
                     f"{name} has not become available within an hour: look at its events in the RDS"
                     " console. The same command continues where this one stopped."
                 )
-            time.sleep(self._pause)
+            time.sleep(PAUSE_SECONDS)
 
     def _named(self, suffix: str) -> str:
         return f"{self.name}-{suffix}" if suffix else self.name

@@ -19,7 +19,7 @@ from infrastructure import (
     smoke,
 )
 from infrastructure.changes import Template
-from infrastructure.clusters import Backup
+from infrastructure.clusters import REPLACED, RESTORED, Backup
 from infrastructure.config import read_config, variables
 from infrastructure.failures import Failure
 from infrastructure.run import Run
@@ -198,7 +198,7 @@ def destroy(run: Run) -> None:
     if (run.stage.is_protected or not run.is_agreed) and not run.confirm_by_name(warning):
         run.say("nothing was deleted")
         return
-    _refuse_protected(run)
+    _refuse_remaining(run)
     for part in ("operations", "api", "database", "network"):
         run.stack(part).delete()
 
@@ -238,14 +238,21 @@ def _address(run: Run) -> str:
     return deployed or run.outputs("api")["EndpointURL"]
 
 
-def _refuse_protected(run: Run) -> None:
-    """Raise Failure if the cluster is protected, before any stack is deleted."""
-    protected = [{"Name": "db-cluster-id", "Values": [f"customers-{run.stage.name}"]}]
-    for cluster in run.session.client("rds").describe_db_clusters(Filters=protected)["DBClusters"]:
+def _refuse_remaining(run: Run) -> None:
+    """Raise Failure, before any stack is deleted, if AWS would keep a cluster that needs them."""
+    current = f"customers-{run.stage.name}"
+    names = [current, *(f"{current}-{suffix}" for suffix in (RESTORED, REPLACED))]
+    filters = [{"Name": "db-cluster-id", "Values": names}]
+    for cluster in run.session.client("rds").describe_db_clusters(Filters=filters)["DBClusters"]:
+        if (name := cluster["DBClusterIdentifier"]) != current:
+            raise Failure(
+                f"The cluster {name}, which a restore has left, uses the stage's network, so"
+                " nothing was deleted: delete it first, as docs/restoring.md, Clean up, shows."
+            )
         if cluster["DeletionProtection"]:
             raise Failure(
-                f"The cluster {cluster['DBClusterIdentifier']} is protected, so nothing was"
-                " deleted: disable its DeletionProtection in the console first."
+                f"The cluster {name} is protected, so nothing was deleted: disable its"
+                " DeletionProtection in the console first."
             )
 
 

@@ -29,8 +29,17 @@ class Rds:
         self.client = boto3.client(
             "rds", region_name=REGION, aws_access_key_id="a", aws_secret_access_key="b"
         )
-        self.client.meta.events.register("provide-client-params.rds", self._remember)
-        self.client.meta.events.register("before-call.rds", self._respond)
+        self.attach(self.client.meta.events)
+
+    def attach(self, events: Any) -> None:
+        """Respond to the calls of a client, or of the clients that a session will create."""
+        events.register("provide-client-params.rds", self._remember)
+        events.register("before-call.rds", self._respond)
+
+    def detach(self, events: Any) -> None:
+        """Leave the calls of clients that a session will create to others again."""
+        events.unregister("provide-client-params.rds", self._remember)
+        events.unregister("before-call.rds", self._respond)
 
     def add(self, name: str, *instances: str, **more: Any) -> None:
         """Add an available cluster with the settings of the template."""
@@ -99,7 +108,7 @@ class Rds:
         assert found["Status"] == "available", found
         found |= {"Status": BUSY}
         if params.get("ManageMasterUserPassword"):
-            found["MasterUserSecret"] = _secret(name)
+            found["MasterUserSecret"] = self._manage_password(found)
         for kind, types in params.get("CloudwatchLogsExportConfiguration", {}).items():
             before = set(found["EnabledCloudwatchLogsExports"])
             after = before | set(types) if kind == "EnableLogTypes" else before - set(types)
@@ -120,6 +129,9 @@ class Rds:
         self.instances[new] = self.instances.pop(old)
         self.instances[new] |= {"DBInstanceIdentifier": new, "DBInstanceStatus": BUSY}
         return {"DBInstance": self.instances[new]}
+
+    def _manage_password(self, cluster: Item) -> Item:
+        return _secret(cluster["DBClusterIdentifier"])
 
     def _enable_http_endpoint(self, ResourceArn: str) -> Item:  # noqa: N803
         (found,) = [each for each in self.clusters.values() if each["DBClusterArn"] == ResourceArn]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
+import boto3
 import pytest
 from botocore.exceptions import (
     BotoCoreError,
@@ -17,6 +18,7 @@ from botocore.exceptions import (
     NoRegionError,
     UnauthorizedSSOTokenError,
 )
+from botocore.stub import Stubber
 
 from chalicelib.settings import SettingsError
 from infrastructure import (
@@ -252,6 +254,22 @@ def test_protected_stage_is_not_destroyed(monkeypatch: pytest.MonkeyPatch) -> No
     session.client.return_value.describe_db_clusters.return_value = {"DBClusters": [cluster]}
     with pytest.raises(Failure, match="customers-prod is protected, so nothing was deleted"):
         commands.destroy(Run(session, STAGES["prod"], ask=lambda _: "prod"))
+
+
+@pytest.mark.parametrize("suffix", ["restored", "replaced"])
+def test_stage_with_a_cluster_of_a_restore_is_not_destroyed(
+    suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AWS would delete the stage's own database, but not the subnet group that both use."""
+    monkeypatch.setattr(Stack, "delete", lambda stack: pytest.fail(stack.name))
+    client = boto3.client("rds", "eu-west-1", aws_access_key_id="a", aws_secret_access_key="b")
+    names = ["customers-dev", "customers-dev-restored", "customers-dev-replaced"]
+    left = {"DBClusterIdentifier": f"customers-dev-{suffix}", "DeletionProtection": False}
+    filters = [{"Name": "db-cluster-id", "Values": names}]
+    with Stubber(client) as stubber:
+        stubber.add_response("describe_db_clusters", {"DBClusters": [left]}, {"Filters": filters})
+        with pytest.raises(Failure, match=f"customers-dev-{suffix}, which a restore has left"):
+            commands.destroy(Run(Mock(client=lambda _: client), STAGES["dev"], is_agreed=True))
 
 
 @pytest.mark.parametrize("kind", ["AWS::RDS::DBCluster", "AWS::KMS::Key", "AWS::S3::Bucket"])

@@ -172,6 +172,41 @@ def test_key_of_chalice_is_respected_by_both_methods_or_rejected(key: str, tmp_p
         _with(path, key, "other")
 
 
+@pytest.mark.parametrize(
+    ("key", "chalices", "property_name"),
+    [
+        ("lambda_memory_size", "memory_size", "MemorySize"),
+        ("lambda_timeout", "timeout", "Timeout"),
+        ("reserved_concurrency", "reserved_concurrency", "ReservedConcurrentExecutions"),
+    ],
+)
+def test_value_of_one_function_is_respected_by_both_methods(
+    key: str, chalices: str, property_name: str, tmp_path: Path
+) -> None:
+    path, config = tmp_path / "config.json", deepcopy(read_config())
+    config["stages"]["dev"].setdefault("lambda_functions", {})["authorize"] = {key: 777}
+    path.write_text(json.dumps(config))
+
+    plan = Plan(read_config(path))
+
+    (by_chalice,) = [each for each in plan.functions if each.resource_name == "authorize"]
+    by_deploy = {name: plan.template[each.id] for name, each in template.FUNCTIONS.items()}
+    assert getattr(by_chalice, chalices) == 777
+    assert [
+        name for name, each in by_deploy.items() if each["Properties"][property_name] == 777
+    ] == ["authorize"]
+
+
+def test_keys_of_chalice_are_read_only_by_these_functions() -> None:
+    """Otherwise a key could be missing in `CHALICES_KEYS`: `_chain_lookup` and `_chain_merge`."""
+    source = inspect.getsource(chalice_config.Config)
+    read = set(re.findall(r"_config_from_disk\.get\(\s*'(\w+)'", source))
+    calls = re.findall(r"self\._chain_(?:lookup|merge)\(", source)
+
+    assert read == {"lambda_functions", "stages", "version"}
+    assert len(calls) == len(re.findall(r"self\._chain_(?:lookup|merge)\(\s*'", source))
+
+
 def test_logs_expire_without_a_key(tmp_path: Path) -> None:
     config = _with(tmp_path / "config.json", "tags", {})
     del config["stages"]["dev"]["log_retention_in_days"]

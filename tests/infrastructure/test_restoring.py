@@ -27,6 +27,11 @@ BACKUP = Backup(time=TIME)
 ARN = f"arn:aws:rds:{REGION}:{ACCOUNT}:cluster:customers-prod"
 
 
+@pytest.fixture(autouse=True)
+def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infrastructure.clusters.PAUSE_SECONDS", 0)
+
+
 @pytest.fixture
 def rds() -> Rds:
     rds = Rds()
@@ -35,7 +40,7 @@ def rds() -> Rds:
 
 
 def clusters(rds: Rds) -> Clusters:
-    return Clusters(rds.client, PROD, lambda _: None, pause=0)
+    return Clusters(rds.client, PROD, lambda _: None)
 
 
 def restore(rds: Rds, backup: Backup = BACKUP) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The rehearsal: `make rehearse`, or `python -m tests.rehearsal <ministack's Python>`.
 
-Runs the operators' commands (`check`, `provision`, `migrate`, `deploy`, `smoke`, `rollback`,
-`destroy`) unchanged, for staging, in an emulated AWS. Then runs tests/e2e against the deployed API.
+Runs the operators' commands unchanged, for staging, in an emulated AWS: a first release with
+tests/e2e, another version, another password, a restore drill, and the end of the stage.
 """
 
 import signal
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import pymysql
 from botocore.exceptions import BotoCoreError, ClientError
 from requests import RequestException
 
@@ -27,6 +28,7 @@ EXPECTED_ERRORS = (
     Failure,
     LocalError,
     OSError,
+    pymysql.Error,
     RequestException,
 )
 LAST_LINES = 30
@@ -72,6 +74,12 @@ def rehearse(python: Path, directory: Path) -> None:
             play.finish,
             play.deploy_next_version,
             play.roll_back,
+            play.rotate,
+            play.damage,
+            play.restore,
+            play.switch,
+            play.switch_back,
+            play.clean_up,
             play.destroy,
             play.provision_again,
             play.destroy_again,

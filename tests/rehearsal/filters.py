@@ -25,7 +25,7 @@ UNSUPPORTED: Mapping[str, str] = {
     "AWS::Logs::QueryDefinition": "not emulated",
     "AWS::RDS::DBProxy": "not emulated",
     "AWS::RDS::DBProxyTargetGroup": "not emulated",
-    "AWS::SecretsManager::RotationSchedule": "not emulated: tests/infrastructure rotates",
+    "AWS::SecretsManager::RotationSchedule": "not emulated: the rehearsal runs `rotate` itself",
     "AWS::WAFv2::LoggingConfiguration": "not emulated",
     "AWS::WAFv2::WebACLAssociation": "not emulated",
     "AWS::XRay::Group": "not emulated",
@@ -46,7 +46,7 @@ UNSUPPORTED_WITH: Mapping[tuple[str, str], str] = {
 STAND_INS: Mapping[str, tuple[Any, str]] = {
     "MasterSecretArn": (
         {"Fn::GetAtt": ["MigrationsSecret", "Id"]},
-        "RDS creates no secret for the master user; the migrations' secret replaces it",
+        "the emulated RDS creates no secret for the master user; the simulated RDS does",
     ),
 }
 
@@ -61,10 +61,10 @@ NOT_IMPLEMENTED: Mapping[str, str] = {
         "not enforced; so SimulatePrincipalPolicy checks each role, but doesn't notice a"
         " misspelt action"
     ),
-    "the Data API": "ours, on MariaDB; one user runs all statements, signatures are not checked",
+    "the Data API": "ours, in front of MariaDB or MySQL; signatures are not checked",
     "restores": (
-        "no cluster can be restored or renamed: tests/infrastructure/test_restoring.py runs"
-        " `restore` with a simulated RDS"
+        "a simulated RDS checks each call against AWS's model; a backup is a copy of the database"
+        " server's files, so durations, storage and encryption are not AWS's"
     ),
     "CloudFormation": "stops a failed change, but makes few of AWS's checks of properties",
 }

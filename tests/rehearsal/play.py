@@ -6,29 +6,32 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import boto3
-import pymysql
 
 from app import SCOPES
-from infrastructure import applying, checking, commands
+from infrastructure import applying, checking, clusters, commands
 from infrastructure.run import Run
+from infrastructure.smoke import Client
 from infrastructure.stages import STAGES
-from local.database_server import DatabaseServer
-from local.processes import Child, answers, free_port
+from local.processes import Child, free_port
 from tests import tokens
 from tests.rehearsal import checks, emulator, front
+from tests.rehearsal.data_api import DataApi, serving
+from tests.rehearsal.databases import Databases
+from tests.rehearsal.drill import Drill
 from tests.rehearsal.filters import Filter
-from tests.rehearsal.traffic import Traffic
+from tests.rehearsal.long_change import LongChange
+from tests.rehearsal.traffic import Traffic, wait_for
 
 STAGE = STAGES["staging"]
 BUCKET = "rehearsal"
-READY_SECONDS = 20.0
+CLUSTER = f"customers-{STAGE.name}"
 REQUESTS_AFTER = 50
-SECRETS = ("ApplicationSecretArn", "MigrationsSecretArn", "MasterSecretArn")
 
 
 class Play:
@@ -39,9 +42,10 @@ class Play:
         self._directory = directory
         self._exit = ExitStack()
         self._filter = Filter()
-        self._data_api = free_port()
+        self._port = free_port()
         self._token = tokens.token(*SCOPES)
         commands.OUT = directory / "out"
+        clusters.PAUSE_SECONDS = 0
 
     def __enter__(self) -> Self:
         return self
@@ -86,26 +90,25 @@ class Play:
         """`provision`: network, database, operations."""
         commands.provision(self._run)
 
-    def start_database(self) -> None:
-        """Start the database and the Data API server for that cluster and its secrets."""
-        database_server = DatabaseServer(self._directory / "database", free_port())
-        self._exit.callback(database_server.stop)
-        database_server.start()
-        _allow_creating_users(database_server)
-        outputs = self._run.outputs("database")
-        known = ["--resource-arn", outputs["ClusterArn"]]
-        for name in SECRETS:
-            known += ["--secret-arn", outputs[name]]
-        server = self._child(
-            "data-api",
-            ["local.data_api", "--port", str(self._data_api), *known],
-            DATABASE_URL=database_server.url,
-        )
-        server.wait_until(lambda: answers(self._data_api), READY_SECONDS)
+    def start_database(self) -> str:
+        """Start the cluster's database server, and the Data API."""
+        secrets = self._run.session.client("secretsmanager")
+        self._databases = Databases(CLUSTER, self._directory, secrets)
+        self._exit.callback(self._databases.close)
+        resources = self._run.stack("database").resources()
+        instances = [name for kind, _, name in resources if kind == "AWS::RDS::DBInstance"]
+        self._databases.create(instances)
+        self._databases.attach(self._run.session.events)
+        self._data_api = DataApi(self._databases, secrets)
+        self._exit.enter_context(serving(self._data_api, self._port))
+        return f"{CLUSTER}, with the instance {instances[0]}"
 
-    def migrate(self) -> None:
-        """`migrate`: the database's users and schema."""
-        commands.migrate(self._run)
+    def migrate(self) -> str:
+        """`migrate`: users and schema, with a change that is longer than its call."""
+        change = LongChange(self._databases, self._run.say)
+        commands.migrate(replace(self._run, say=change.say))
+        checks.expect("whether the long change was applied", change.is_applied, wanted=True)
+        return change.progress
 
     def finish(self) -> None:
         """`finish`: the data steps of the migrations."""
@@ -150,13 +153,53 @@ class Play:
 
     def roll_back(self) -> str:
         """`rollback` to the first version, while clients send requests."""
-        return self._change(self._roll_back, self._first + checks.MARK, self._first, -1)
+        back = partial(commands.rollback, self._run)
+        return self._change(back, self._first + checks.MARK, self._first, -1)
 
-    def destroy(self) -> None:
+    def rotate(self) -> str:
+        """`rotate`: another password, while clients send requests."""
+        secret = self._run.outputs("database")["ApplicationSecretArn"]
+        before, users = self._data_api.login(secret), self._data_api.users
+
+        def rotate() -> None:
+            commands.rotate(self._run)
+            problem = f"{before.name} is still used"
+            wait_for(lambda: users.get(secret, before.name) != before.name, problem)
+
+        result = self._under_traffic(rotate, [self._first])
+        self._databases.log_in(before)  # as a client with an old secret would
+        return f"{result}; {before.name} until {users[secret]}"
+
+    def damage(self) -> str:
+        """Back up, then delete and erase customers, and change the password."""
+        self._drill = Drill(self._run, self._databases, Client(self._url, self._token))
+        return self._drill.damage()
+
+    def restore(self) -> str:
+        """`restore --to`: the backup beside the database, while clients send requests."""
+        requests = self._under_traffic(self._drill.restore, [self._first])
+        return f"{requests}; {self._drill.restored}"
+
+    def switch(self) -> str:
+        """`restore --switch`: the lost customers are back."""
+        return self._drill.switch()
+
+    def switch_back(self) -> str:
+        """`restore --back`: as before the switch."""
+        return self._drill.switch_back()
+
+    def clean_up(self) -> str:
+        """Delete the restored cluster, with the calls of docs/restoring.md."""
+        deleted = self._drill.clean_up()
+        self._databases.detach(self._run.session.events)
+        return deleted
+
+    def destroy(self) -> str:
         """`destroy`: every stack."""
         commands.destroy(self._run)
         left = [part for part in commands.PARTS if self._run.stack(part).status not in GONE]
         checks.expect("the remaining stacks", left, [])
+        return f"{len(commands.PARTS)} stacks deleted"
 
     def provision_again(self) -> str:
         """`provision` again: the logs of the destroyed stage still exist."""
@@ -166,9 +209,9 @@ class Play:
         commands.provision(self._run)
         return f"{len(RETAINED)} log groups were in place"
 
-    def destroy_again(self) -> None:
+    def destroy_again(self) -> str:
         """`destroy` again: every stack."""
-        self.destroy()
+        return self.destroy()
 
     def left_out(self) -> dict[str, str]:
         """Return what the rehearsal removed from the templates, with the reasons."""
@@ -176,23 +219,28 @@ class Play:
 
     @property
     def _data_api_url(self) -> str:
-        return f"http://127.0.0.1:{self._data_api}"
+        return f"http://127.0.0.1:{self._port}"
 
     def _change(self, move: Callable[[], None], old: str, new: str, by: int) -> str:
         """Move clients from one version to another. Raises Failure if a request fails."""
         wanted = {name: version + by for name, version in checks.live_versions(self._run).items()}
+        result = self._under_traffic(move, [old, new])
+        checks.expect("the live versions", checks.live_versions(self._run), wanted)
+        return f"{result}; {old} until {new}"
+
+    def _under_traffic(self, act: Callable[[], object], versions: list[str]) -> str:
+        """Act while clients send requests, which these versions must serve, in this order.
+
+        Raises Failure if a request fails.
+        """
         traffic = Traffic(self._url, self._token)
         with traffic.flowing():
-            traffic.await_version(old)
-            move()
-            traffic.await_version(new)
+            traffic.await_version(versions[0])
+            act()
+            traffic.await_version(versions[-1])
             traffic.await_requests(REQUESTS_AFTER)
-        traffic.check([old, new])
-        checks.expect("the live versions", checks.live_versions(self._run), wanted)
-        return f"{traffic.count} requests, none failed; {old} until {new}"
-
-    def _roll_back(self) -> None:
-        commands.rollback(self._run)
+        traffic.check(versions)
+        return f"{traffic.count} requests, none failed"
 
     def _deploy(self) -> None:
         values = {
@@ -231,13 +279,3 @@ RETAINED = [
     f"/customers/{STAGE.name}/access",
 ]
 GONE = {None, "DELETE_COMPLETE"}
-
-
-def _allow_creating_users(database_server: DatabaseServer) -> None:
-    """Allow the Data API server's user to create users, like Aurora's master user."""
-    socket = str(database_server.directory / "data" / "server.sock")
-    with pymysql.connect(
-        unix_socket=socket, user=database_server.engine.administrator
-    ) as connection:
-        grant = "GRANT ALL PRIVILEGES ON *.* TO 'customers'@'127.0.0.1' WITH GRANT OPTION"
-        connection.cursor().execute(grant)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import requests
@@ -32,11 +32,7 @@ class Traffic:
 
     def await_version(self, wanted: str) -> None:
         """Wait until this version responds. Raises Failure after PATIENCE_SECONDS."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while self.versions[-1:] != [wanted]:
-            if time.monotonic() > deadline:
-                raise Failure(f"{wanted} does not respond, but {self.versions}")
-            time.sleep(PAUSE_SECONDS)
+        wait_for(lambda: self.versions[-1:] == [wanted], f"{wanted} does not respond")
 
     def await_requests(self, more: int) -> None:
         """Wait until `more` further requests have been sent."""
@@ -87,3 +83,12 @@ class Traffic:
         response.raise_for_status()
         document: dict[str, dict[str, str]] = response.json()
         return document
+
+
+def wait_for(is_done: Callable[[], bool], problem: str) -> None:
+    """Wait until something is done. Raises Failure, with the problem, after PATIENCE_SECONDS."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not is_done():
+        if time.monotonic() > deadline:
+            raise Failure(f"{problem} within {PATIENCE_SECONDS:.0f} s")
+        time.sleep(PAUSE_SECONDS)
