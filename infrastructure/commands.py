@@ -71,6 +71,7 @@ def provision(run: Run) -> None:
 def bind(run: Run) -> None:
     """Write the stacks' outputs to where plain `chalice deploy` reads them."""
     _refuse_both(run, is_chalice=True)
+    _refuse_limits(run)
     _refuse_other_python()
     parameters.check_tokens(variables(read_config(), run.stage))
     out, outputs = _packaged(run), run.outputs("database")
@@ -254,6 +255,15 @@ USE_ITS_PYTHON = (
     f" requirements-dev.txt .venv/{PYTHON}`), and run `bind` and `chalice deploy` from"
     f" .venv/{PYTHON}/bin."
 )
+
+
+def _refuse_limits(run: Run) -> None:
+    """Raise Failure for a limit that an API of `chalice deploy` would not have."""
+    if run.stage.limit_by == "caller":
+        raise Failure(
+            f"{run.stage.name} limits each caller, and `chalice deploy` creates no usage plan: use"
+            ' `deploy`, or set limit_by="token" in infrastructure/stages.py.'
+        )
 
 
 def _refuse_other_python() -> None:

@@ -26,6 +26,8 @@ class Run:
     incoming: str | None = None
     """The cluster that `restore` makes the current one, by its suffix."""
     looks_for_drift: bool = False
+    caller: str = ""
+    """The subject of the tokens of the caller that `admit` and `block` are for."""
     ask: Callable[[str], str] | None = None
     """Asks the operator; None if no operator can respond."""
     say: Callable[[str], None] = print

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Literal
 
 from infrastructure.failures import Failure
 
@@ -16,6 +17,8 @@ PYTHON = "3.13"
 """The functions' Python version, regardless of this process's version: decision 0020."""
 RUNTIME = f"python{PYTHON}"
 """Lambda's name of the version."""
+CLIENT_SHARE = 0.1
+"""The share of a stage's rate that one client may use."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,12 @@ class Stage:
     """The only AWS account that the stage may be in, or "" for any."""
     snap_start: bool
     """Whether the functions that clients wait for use SnapStart: docs/snapstart.md."""
+    limit_by: Literal["token", "caller"] = "token"
+    """The unit that has a limit of CLIENT_SHARE: docs/deploying.md, Limits per client.
+
+    `token`: the firewall blocks a token that sends more. Every caller of the issuer may call.
+    `caller`: API Gateway throttles each subject of tokens. An operator has to admit each one.
+    """
 
     def stack(self, part: str) -> str:
         """Return the name of a stack; `part` is network, database, api or operations."""
