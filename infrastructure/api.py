@@ -25,6 +25,9 @@ def complete(resources: JSONObject, document: JSONObject, stage: Stage) -> None:
     properties |= _properties(document)
     properties["DefinitionBody"] = _on_the_alias(properties["DefinitionBody"])
     _describe(properties["DefinitionBody"], document)
+    if document["domain"]:
+        properties["DisableExecuteApiEndpoint"] = True  # clients would bypass mutual TLS
+        resources["BasePathMapping"] = _mapping(document)
     if stage.limit_by == "caller":
         _require_keys(properties["DefinitionBody"])
     for function in ("APIHandler", "Authorize"):
@@ -123,6 +126,15 @@ def _response(properties: JSONObject) -> tuple[str, JSONObject]:
         "statusCode": properties["StatusCode"],
         "responseParameters": properties["ResponseParameters"],
         "responseTemplates": properties["ResponseTemplates"],
+    }
+
+
+def _mapping(document: JSONObject) -> JSONObject:
+    """Return the mapping of the domain. It refers to the stage, so it waits for the stage."""
+    target = {"RestApiId": {"Ref": "RestAPI"}, "Stage": {"Ref": "RestAPI.Stage"}}
+    return {
+        "Type": "AWS::ApiGateway::BasePathMapping",
+        "Properties": {**document["domain"], **target},
     }
 
 

@@ -58,6 +58,8 @@ def document(stage: Stage) -> dict[str, Any]:
     responses: properties of AWS::ApiGateway::GatewayResponse, except the API;
     usage_plan and firewall: properties of AWS::ApiGateway::UsagePlan, without stages, and of
     AWS::WAFv2::WebACL;
+    domain: properties of AWS::ApiGateway::BasePathMapping, without API and stage, if there is a
+    domain; then the API's default address is off;
     endpoint_type, tracing, cache_cluster, timeout_ms: as named.
     """
     return {
@@ -69,6 +71,7 @@ def document(stage: Stage) -> dict[str, Any]:
         "responses": [gateway_responses.properties(each) for each in gateway_responses.RESPONSES],
         "usage_plan": usage_plan(stage),
         "firewall": firewall.properties(stage),
+        "domain": domain(stage),
         "endpoint_type": "REGIONAL",
         "tracing": True,
         # Clients cache public responses, which depend on Origin; other responses must be fresh.
@@ -140,6 +143,14 @@ def usage_plan(stage: Stage) -> dict[str, Any]:
         "Description": "Limits each caller that `admit` has admitted, if limit_by is caller",
         "Throttle": {"RateLimit": rate, "BurstLimit": burst},
     }
+
+
+def domain(stage: Stage) -> dict[str, str] | None:
+    """Return the domain and the base path that are mapped to the stage."""
+    if not stage.domain:
+        return None
+    path = {"BasePath": stage.domain.base_path} if stage.domain.base_path else {}
+    return {"DomainName": stage.domain.name, **path}
 
 
 def _methods() -> list[tuple[Operation, str]]:

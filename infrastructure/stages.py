@@ -22,6 +22,28 @@ CLIENT_SHARE = 0.1
 
 
 @dataclass(frozen=True)
+class Domain:
+    """The domain of a stage: docs/deploying.md, Custom domain."""
+
+    name: str
+    """Such as api.example.com. The default address of the API is off."""
+    base_path: str = ""
+    """First segment of the API's paths, such as crm, or ""."""
+    hosted_zone: str = ""
+    """Id of the hosted zone in Route 53 that gets the records, or "" for another DNS server."""
+    certificate: str = ""
+    """ARN of a certificate in ACM, or "": ACM then issues one through the hosted zone."""
+    truststore: str = ""
+    """For mutual TLS: s3://bucket/key of the certificates that sign those of clients."""
+    truststore_version: str = ""
+    """Version of this object."""
+
+    @property
+    def url(self) -> str:
+        return f"https://{self.name}/{self.base_path}".rstrip("/")
+
+
+@dataclass(frozen=True)
 class Stage:
     """A stage's limits: capacities in ACU (about 2 GiB each), rates in requests per second.
 
@@ -58,9 +80,10 @@ class Stage:
     `token`: the firewall blocks a token that sends more. Every caller of the issuer may call.
     `caller`: API Gateway throttles each subject of tokens. An operator has to admit each one.
     """
+    domain: Domain | None = None
 
     def stack(self, part: str) -> str:
-        """Return the name of a stack; `part` is network, database, api or operations."""
+        """Return the name of a stack; `part` is network, database, domain, api or operations."""
         return f"customers-{self.name}-{part}"
 
     def lambda_name(self, function: str) -> str:

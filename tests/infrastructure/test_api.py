@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from infrastructure.config import read_config
-from infrastructure.stages import STAGES
+from infrastructure.stages import STAGES, Domain
 from tests.infrastructure.test_config import Plan
 
 DEV = STAGES["dev"]
@@ -30,3 +30,37 @@ def test_operations_require_no_key_if_the_stage_limits_tokens() -> None:
     assert template["UsagePlan"]["Properties"]["ApiStages"] == [
         {"ApiId": {"Ref": "RestAPI"}, "Stage": {"Ref": "RestAPI.Stage"}}
     ]
+
+
+def test_mapping_of_the_domain_waits_for_the_stage() -> None:
+    """`Ref: RestAPI.Stage` is the stage's resource, so CloudFormation creates the stage first."""
+    plan = Plan(read_config(), replace(DEV, domain=Domain("api.example.com", base_path="crm")))
+    (mapping,) = [
+        each["Properties"]
+        for each in plan.template.values()
+        if each["Type"] == "AWS::ApiGateway::BasePathMapping"
+    ]
+
+    assert mapping == {
+        "DomainName": "api.example.com",
+        "BasePath": "crm",
+        "RestApiId": {"Ref": "RestAPI"},
+        "Stage": {"Ref": "RestAPI.Stage"},
+    }
+    assert plan.template["RestAPI"]["Properties"]["DisableExecuteApiEndpoint"] is True
+    assert plan.outputs["EndpointURL"] == {"Value": "https://api.example.com/crm"}
+
+
+def test_domain_without_a_base_path_is_mapped_as_a_whole() -> None:
+    plan = Plan(read_config(), replace(DEV, domain=Domain("api.example.com")))
+
+    assert "BasePath" not in plan.template["BasePathMapping"]["Properties"]
+    assert plan.outputs["EndpointURL"] == {"Value": "https://api.example.com"}
+
+
+def test_default_address_stays_open_without_a_domain() -> None:
+    plan = Plan(read_config())
+
+    assert "BasePathMapping" not in plan.template
+    assert "DisableExecuteApiEndpoint" not in plan.template["RestAPI"]["Properties"]
+    assert "execute-api" in str(plan.outputs["EndpointURL"])

@@ -14,8 +14,8 @@ from threading import Thread
 import pytest
 
 from infrastructure import checking, commands, config
-from infrastructure.checking import Finding
 from infrastructure.failures import Failure
+from infrastructure.findings import Check, Finding, Findings
 from infrastructure.run import Run
 from infrastructure.stacks import Stack
 from infrastructure.stages import CONFIG, STAGES
@@ -48,7 +48,7 @@ def run(aws: Aws, heard: list[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     return Run(aws, DEV, is_agreed=True, say=heard.append)
 
 
-def found(check: checking.Check, run: Run) -> list[Finding]:
+def found(check: Check, run: Run) -> list[Finding]:
     return checking.find(run, [check])
 
 
@@ -226,7 +226,7 @@ def test_finding_says_what_why_and_what_to_do(aws: Aws, run: Run, heard: list[st
     assert [line.split()[0] for line in heard[0].splitlines()] == ["-", "Why:", "Do:"]
 
 
-def _raise(*_: object) -> checking.Findings:
+def _raise(*_: object) -> Findings:
     yield Finding("Something is wrong.", "It matters.", "Repair it.")
 
 
