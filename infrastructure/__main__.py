@@ -19,7 +19,10 @@ from infrastructure.packaging import PackagingError
 from infrastructure.run import Run
 
 COMMANDS: Mapping[str, tuple[Callable[[Run], None], str]] = {
-    "check": (commands.check, "check prerequisites: quotas, names, issuer; changes nothing"),
+    "check": (
+        commands.check,
+        "check prerequisites: quotas, names, issuer, domain; changes nothing",
+    ),
     "provision": (commands.provision, "create or update network, database and operations"),
     "bind": (commands.bind, "write the stacks' outputs to where `chalice deploy` reads them"),
     "migrate": (commands.migrate, "create the database's users, and apply pending migrations"),
@@ -74,6 +77,7 @@ def _run(options: argparse.Namespace, stage: stages.Stage) -> None:
         is_agreed=options.yes,
         bucket=options.bucket,
         url=options.url,
+        certificate=options.certificate,
         to=options.to,
         snapshot=options.snapshot,
         incoming=options.incoming,
@@ -112,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
         command = subparsers.add_parser(name, help=what, description=what)
         command.add_argument("--stage", required=True, help=", ".join(stages.STAGES))
         command.set_defaults(set=[], yes=False, bucket=None, url=None, token_command=None)
+        command.set_defaults(certificate=None)
         command.set_defaults(to=None, snapshot=None, incoming=None, drift=False, caller="")
         if name in {"provision", "deploy"}:
             command.add_argument(
@@ -140,6 +145,8 @@ def _parser() -> argparse.ArgumentParser:
                 "--token-command",
                 help="a command that prints a token (default: the environment variable TOKEN)",
             )
+            mutual = "a client's certificate and key (PEM), if the stage requires mutual TLS"
+            command.add_argument("--certificate", metavar="FILE", help=mutual)
     return parser
 
 

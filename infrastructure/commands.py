@@ -159,7 +159,7 @@ def live(run: Run) -> None:
     token = run.token()
     address = run.url or _address(run)
     run.say(f"smoke test of {address}")
-    smoke.run(address, token, run.say)
+    smoke.run(address, token, run.say, run.certificate)
 
 
 def status(run: Run) -> None:

@@ -21,6 +21,8 @@ class Run:
     bucket: str | None = None
     url: str | None = None
     token: Callable[[], str] = str
+    certificate: str | None = None
+    """A file with a client's certificate and key, if the stage requires mutual TLS."""
     to: str | None = None
     snapshot: str | None = None
     incoming: str | None = None
