@@ -38,17 +38,19 @@ def apply(gateway: "Gateway", stage: str, document: Document, access_log: str | 
     `access_log` is the ARN of the access log's group, if there is one. Raises Failure if the API or
     the stage does not exist, ClientError.
     """
+    domain = document["domain"]
+    is_set = [  # before the default address is off
+        gateway.map_domain(domain["DomainName"], domain.get("BasePath"), stage) if domain else False
+    ]
     is_new = [
         gateway.add_models(document["models"]),
         gateway.add_bodies(document["bodies"]),
         gateway.add_responses(document["responses"]),
-        gateway.set_default_address(is_off=bool(document["domain"])),
+        gateway.set_default_address(is_off=bool(domain)),
     ]
     if any(is_new):  # the stage serves the last deployed state
         gateway.deploy(stage)
-    is_set = [gateway.set_stage(stage, document, access_log)]
-    if domain := document["domain"]:
-        is_set.append(gateway.map_domain(domain["DomainName"], domain.get("BasePath"), stage))
+    is_set.append(gateway.set_stage(stage, document, access_log))
     if not any(is_new + is_set):
         gateway.say("nothing to change")
     return any(is_new + is_set)

@@ -215,7 +215,8 @@ def test_domain_is_mapped_and_the_default_address_is_off(api: str, said: list[st
 
     assert mappings["crm"] == (api, "prod")
     assert client.get_rest_api(restApiId=api)["disableExecuteApiEndpoint"] is True
-    # Without a deployment, the stage would keep the default address.
+    # If the mapping fails, the API is still reachable. The deployment closes the address.
+    assert said.index(f"{DOMAIN} (crm): mapped") < said.index("the default address is off")
     assert said.index("the default address is off") < said.index("stage prod: redeployed")
 
 
