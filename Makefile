@@ -153,11 +153,14 @@ package: setup  ## Build the package in out/
 deploy: setup  ## Package, upload, and update the API's stack
 apply: setup  ## Apply the gateway's settings to what `chalice deploy` created
 smoke: setup  ## Run the smoke test against a stage (TOKEN=...)
+admit: setup  ## Admit a caller to a stage that limits each caller (ARGS="--caller SUBJECT")
+block: setup  ## Block a caller of a stage that limits each caller (ARGS="--caller SUBJECT")
 status: setup  ## Print the state of a stage's stacks, and the live versions
 rollback: setup  ## Roll back: make the previous version live
 restore: setup  ## Restore a stage's database, then switch to it (ARGS="--to TIME", "--switch", "--back")
 destroy: setup  ## Delete a stage; a final snapshot of its database remains
-preflight provision bind migrate-stage rotate finish package deploy apply smoke status rollback restore destroy:
+preflight provision bind migrate-stage rotate finish package deploy apply smoke admit block \
+status rollback restore destroy:
 	@$(BIN)/python -m infrastructure $(patsubst preflight,check,$(@:-stage=)) --stage $(or $(STAGE),$(error Say which: STAGE=dev)) $(ARGS)
 
 costs: setup  ## Update the tables of docs/costs.md
@@ -183,4 +186,4 @@ $(ENVIRONMENTS): .venv/%: setup
 .PHONY: $(ENVIRONMENTS) contract-tools setup installation run stack seed migrate token reset clean test quick \
 	test-all contract rehearse audit bench budget check docs diagrams screenshots format openapi lock chaos fuzz \
 	sqlmap simulate load soak preflight provision bind migrate-stage rotate finish package deploy apply smoke \
-	status rollback restore destroy costs help
+	admit block status rollback restore destroy costs help

@@ -13,7 +13,7 @@ from functools import cache, partial
 from typing import Any, cast
 
 from chalice import Chalice, Rate, Response
-from chalice.app import AuthRequest, AuthResponse, CloudWatchEvent
+from chalice.app import AuthRequest, CloudWatchEvent
 
 from chalicelib.customers.fields import CUSTOMERS
 from chalicelib.database import Database, connect
@@ -48,7 +48,7 @@ def database() -> Database:
 
 
 @app.authorizer(ttl_seconds=TOKEN_SECONDS)
-def authorize(request: AuthRequest) -> AuthResponse | dict[str, Any]:
+def authorize(request: AuthRequest) -> dict[str, Any]:
     """Check the bearer token of a request."""
     from chalicelib.tokens import authorizer
 

@@ -13,13 +13,16 @@ from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 
 from chalicelib.database import DatabaseError
 from chalicelib.settings import SettingsError
-from infrastructure import clusters, commands, config, stages
+from infrastructure import callers, clusters, commands, config, stages
 from infrastructure.failures import Failure, explain
 from infrastructure.packaging import PackagingError
 from infrastructure.run import Run
 
 COMMANDS: Mapping[str, tuple[Callable[[Run], None], str]] = {
-    "check": (commands.check, "check prerequisites: quotas, names, issuer; changes nothing"),
+    "check": (
+        commands.check,
+        "check prerequisites: quotas, names, issuer, domain; changes nothing",
+    ),
     "provision": (commands.provision, "create or update network, database and operations"),
     "bind": (commands.bind, "write the stacks' outputs to where `chalice deploy` reads them"),
     "migrate": (commands.migrate, "create the database's users, and apply pending migrations"),
@@ -29,6 +32,8 @@ COMMANDS: Mapping[str, tuple[Callable[[Run], None], str]] = {
     "deploy": (commands.deploy, "package, upload, and update the API's stack"),
     "apply": (commands.apply, "apply the gateway's settings to what `chalice deploy` created"),
     "smoke": (commands.live, "smoke test: create, change and erase a customer"),
+    "admit": (callers.admit, "admit a caller, if the stage limits each caller"),
+    "block": (callers.block, "block a caller, if the stage limits each caller"),
     "status": (commands.status, "print the state of the stacks, and the live version"),
     "rollback": (commands.rollback, "make the previous version live"),
     "restore": (commands.restore, "restore the database from a backup, then switch to it"),
@@ -72,10 +77,12 @@ def _run(options: argparse.Namespace, stage: stages.Stage) -> None:
         is_agreed=options.yes,
         bucket=options.bucket,
         url=options.url,
+        certificate=options.certificate,
         to=options.to,
         snapshot=options.snapshot,
         incoming=options.incoming,
         looks_for_drift=options.drift,
+        caller=options.caller,
         token=lambda: _token(options.token_command),
         ask=input if sys.stdin.isatty() else None,
     )
@@ -109,7 +116,8 @@ def _parser() -> argparse.ArgumentParser:
         command = subparsers.add_parser(name, help=what, description=what)
         command.add_argument("--stage", required=True, help=", ".join(stages.STAGES))
         command.set_defaults(set=[], yes=False, bucket=None, url=None, token_command=None)
-        command.set_defaults(to=None, snapshot=None, incoming=None, drift=False)
+        command.set_defaults(certificate=None)
+        command.set_defaults(to=None, snapshot=None, incoming=None, drift=False, caller="")
         if name in {"provision", "deploy"}:
             command.add_argument(
                 "--set",
@@ -123,6 +131,9 @@ def _parser() -> argparse.ArgumentParser:
             )
         if name == "deploy":
             command.add_argument("--bucket", help="for packages (default: the pipeline's bucket)")
+        if name in {"admit", "block"}:
+            subject = "the subject (claim `sub`) of the caller's tokens"
+            command.add_argument("--caller", required=True, metavar="SUBJECT", help=subject)
         if name == "status":
             changed = "also name resources that someone changed by hand (takes minutes)"
             command.add_argument("--drift", action="store_true", help=changed)
@@ -134,6 +145,8 @@ def _parser() -> argparse.ArgumentParser:
                 "--token-command",
                 help="a command that prints a token (default: the environment variable TOKEN)",
             )
+            mutual = "a client's certificate and key (PEM), if the stage requires mutual TLS"
+            command.add_argument("--certificate", metavar="FILE", help=mutual)
     return parser
 
 

@@ -11,6 +11,7 @@ from infrastructure.stages import Stage
 JSONObject = dict[str, Any]
 
 VALIDATOR = "body"
+KEY = "api_key"
 FUNCTION = re.compile(r"\$\{(\w+)\.Arn\}")
 ACCOUNT = "${AWS::Region}:${AWS::AccountId}"
 LOGS = f"arn:${{AWS::Partition}}:logs:{ACCOUNT}"
@@ -24,6 +25,11 @@ def complete(resources: JSONObject, document: JSONObject, stage: Stage) -> None:
     properties |= _properties(document)
     properties["DefinitionBody"] = _on_the_alias(properties["DefinitionBody"])
     _describe(properties["DefinitionBody"], document)
+    if document["domain"]:
+        properties["DisableExecuteApiEndpoint"] = True  # clients would bypass mutual TLS
+        resources["BasePathMapping"] = _mapping(document)
+    if stage.limit_by == "caller":
+        _require_keys(properties["DefinitionBody"])
     for function in ("APIHandler", "Authorize"):
         permission = resources[f"{function}InvokePermission"]["Properties"]
         permission["FunctionName"] = {"Ref": f"{function}.Alias"}
@@ -80,6 +86,21 @@ def _describe(body: JSONObject, document: JSONObject) -> None:
             operation.setdefault("parameters", []).extend(map(_header, keys))
 
 
+def _require_keys(body: JSONObject) -> None:
+    """Require an API key for each operation with a token. The authorizer names the key.
+
+    A request whose key is not in the usage plan gets the gateway response INVALID_API_KEY.
+
+    Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-key-source.html
+    """
+    body["x-amazon-apigateway-api-key-source"] = "AUTHORIZER"
+    key = {"type": "apiKey", "name": "x-api-key", "in": "header"}
+    body["securityDefinitions"][KEY] = key
+    for _, _, operation in _operations(body):
+        if "security" in operation:
+            operation["security"].insert(0, {KEY: []})
+
+
 def _operations(body: JSONObject) -> Iterator[tuple[str, str, JSONObject]]:
     for path, methods in body["paths"].items():
         for method, operation in methods.items():
@@ -108,8 +129,17 @@ def _response(properties: JSONObject) -> tuple[str, JSONObject]:
     }
 
 
+def _mapping(document: JSONObject) -> JSONObject:
+    """Return the mapping of the domain. It refers to the stage, so it waits for the stage."""
+    target = {"RestApiId": {"Ref": "RestAPI"}, "Stage": {"Ref": "RestAPI.Stage"}}
+    return {
+        "Type": "AWS::ApiGateway::BasePathMapping",
+        "Properties": {**document["domain"], **target},
+    }
+
+
 def _firewall_and_plan(document: JSONObject) -> JSONObject:
-    """Return the stage's firewall, and its usage plan for API keys."""
+    """Return the stage's firewall, and its usage plan. The plan's limits need API keys."""
     stage = {"Ref": "RestAPI.Stage"}
     return {
         "Firewall": {"Type": "AWS::WAFv2::WebACL", "Properties": document["firewall"]},

@@ -26,6 +26,7 @@ SETTINGS = {
     "ThrottlingRateLimit": ("throttling/rateLimit", "throttlingRateLimit"),
 }
 MAX_OPERATIONS = 20  # per patch
+WITHOUT_PATH = "(none)"  # AWS's name of an empty base path
 
 Say = Callable[[str], None]
 Document = Mapping[str, Any]
@@ -37,17 +38,22 @@ def apply(gateway: "Gateway", stage: str, document: Document, access_log: str | 
     `access_log` is the ARN of the access log's group, if there is one. Raises Failure if the API or
     the stage does not exist, ClientError.
     """
+    domain = document["domain"]
+    is_set = [  # before the default address is off
+        gateway.map_domain(domain["DomainName"], domain.get("BasePath"), stage) if domain else False
+    ]
     is_new = [
         gateway.add_models(document["models"]),
         gateway.add_bodies(document["bodies"]),
         gateway.add_responses(document["responses"]),
+        gateway.set_default_address(is_off=bool(domain)),
     ]
     if any(is_new):  # the stage serves the last deployed state
         gateway.deploy(stage)
-    is_set = gateway.set_stage(stage, document, access_log)
-    if not (any(is_new) or is_set):
+    is_set.append(gateway.set_stage(stage, document, access_log))
+    if not any(is_new + is_set):
         gateway.say("nothing to change")
-    return any(is_new) or is_set
+    return any(is_new + is_set)
 
 
 class Gateway:
@@ -120,6 +126,45 @@ class Gateway:
                 self.say(f"gateway response {kind}")
                 changes += 1
         return bool(changes)
+
+    def set_default_address(self, *, is_off: bool) -> bool:
+        if self._client.get_rest_api(**self._api).get("disableExecuteApiEndpoint", False) == is_off:
+            return False
+        path = "/disableExecuteApiEndpoint"
+        patch = [{"op": "replace", "path": path, "value": _text(is_off)}]
+        self._client.update_rest_api(**self._api, patchOperations=patch)
+        self.say(f"the default address is {'off' if is_off else 'on'}")
+        return True
+
+    def map_domain(self, domain: str, base_path: str | None, stage: str) -> bool:
+        """Map a domain and a base path to the stage, which must exist.
+
+        Raises Failure if the domain does not exist, or is mapped elsewhere.
+        """
+        path = base_path or WITHOUT_PATH
+        wanted = {**self._api, "stage": stage}
+        if current := self._mappings(domain).get(path):
+            if {name: current.get(name) for name in wanted} == wanted:
+                return False
+            raise Failure(
+                f"{domain} ({path}) belongs to the stage {current.get('stage')} of the API"
+                f" {current['restApiId']}: delete that mapping, or use another base path."
+            )
+        self._client.create_base_path_mapping(domainName=domain, basePath=path, **wanted)
+        self.say(f"{domain} ({path}): mapped")
+        return True
+
+    def _mappings(self, domain: str) -> dict[str, dict[str, Any]]:
+        """Return the domain's mappings by base path. Raises Failure if there is no such domain."""
+        pages = self._client.get_paginator("get_base_path_mappings").paginate(domainName=domain)
+        try:
+            return {each["basePath"]: each for page in pages for each in page.get("items", [])}
+        except ClientError as error:
+            if code_of(error) != "NotFoundException":
+                raise
+            raise Failure(
+                f"API Gateway has no domain {domain}: run `provision` for this stage first."
+            ) from None
 
     def set_stage(self, name: str, document: Document, access_log: str | None) -> bool:
         """Apply the stage's settings: throttling, caching, metrics, logs, tracing.

@@ -10,6 +10,7 @@ MAX_TEMPLATE_BYTES = 51_200  # bytes; longer templates must be in a bucket
 
 # Resources that contain data, or that clients know by name.
 STATEFUL = (
+    "AWS::ApiGateway::DomainName",
     "AWS::ApiGateway::RestApi",
     "AWS::Cognito::",
     "AWS::DynamoDB::",

@@ -7,8 +7,7 @@ or that can't reach AWS, becomes a finding, too, which never stops a command.
 import json
 import re
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.error import URLError
 
@@ -17,7 +16,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infrastructure import template
 from infrastructure.clusters import ENGINE
 from infrastructure.config import read_config, variables
+from infrastructure.domains import check_domain
 from infrastructure.failures import Failure, code_of, explain
+from infrastructure.findings import Check, Finding, Findings
 from infrastructure.run import Run
 from infrastructure.stages import ROOT
 
@@ -25,24 +26,6 @@ UNRESERVED = 100
 """Concurrent executions that Lambda keeps for functions without a reservation."""
 FETCH_SECONDS = 10
 VERSION = re.compile(r"EngineVersion: (\S+)")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A fault: its description, its effect, and the remedy."""
-
-    what: str
-    why: str
-    remedy: str
-    is_certain: bool = True
-    """Whether the command would fail; False if the check could not run."""
-
-    def __str__(self) -> str:
-        return f"{self.what}\n    Why: {self.why}\n    Do: {self.remedy}"
-
-
-Findings = Iterator[Finding]
-Check = Callable[[Run], Findings]
 
 
 def find(run: Run, checks: Sequence[Check]) -> list[Finding]:
@@ -262,6 +245,6 @@ def _cluster(client: Any, name: str) -> dict[str, Any] | None:
     return next(map(dict, found["DBClusters"]), None)
 
 
-BEFORE_PROVISION: tuple[Check, ...] = (check_engine, check_names, check_key)
+BEFORE_PROVISION: tuple[Check, ...] = (check_engine, check_names, check_key, check_domain)
 BEFORE_DEPLOY: tuple[Check, ...] = (check_concurrency, check_log_role, check_issuer)
 ALL: tuple[Check, ...] = (*BEFORE_PROVISION, *BEFORE_DEPLOY, check_bound)

@@ -28,7 +28,7 @@ from infrastructure.stages import CONFIG, PYTHON, ROOT, RUNTIME, suggest
 HERE = Path(__file__).parent
 OUT = ROOT / "out"
 PIPELINE = "customers-pipeline"
-PARTS = ("network", "database", "api", "operations")
+PARTS = ("network", "database", "domain", "api", "operations")
 
 
 def check(run: Run) -> None:
@@ -52,7 +52,8 @@ def provision(run: Run) -> None:
         f" {run.stage.instances} instances); max_capacity in infrastructure/stages.py limits it"
     )
     client = run.session.client("cloudformation")
-    templates = {part: _template(run, part) for part in ("network", "database", "operations")}
+    parts = ("network", "database", "operations", *(("domain",) if run.stage.domain else ()))
+    templates = {part: _template(run, part) for part in parts}
     declared = {part: template.parameters(client) for part, template in templates.items()}
     for name in run.values:
         names = {name for names in declared.values() for name in names}
@@ -66,11 +67,17 @@ def provision(run: Run) -> None:
     update("network", parameters.network(run.stage))
     update("database", parameters.database(run.stage, run.outputs("network")))
     update("operations", parameters.operations(run.stage, run.outputs("database")))
+    if domain := run.stage.domain:
+        update("domain", parameters.domain(domain))
+        if not domain.hosted_zone:
+            target = run.outputs("domain")["Target"]
+            run.say(f"Create a DNS record for {domain.name}: CNAME {target}")
 
 
 def bind(run: Run) -> None:
     """Write the stacks' outputs to where plain `chalice deploy` reads them."""
     _refuse_both(run, is_chalice=True)
+    _refuse_limits(run)
     _refuse_other_python()
     parameters.check_tokens(variables(read_config(), run.stage))
     out, outputs = _packaged(run), run.outputs("database")
@@ -114,6 +121,8 @@ def deploy(run: Run) -> None:
     """Package, upload, and update the API's stack."""
     _refuse_both(run, is_chalice=False)
     checking.require(run, checking.BEFORE_DEPLOY)
+    if run.stage.domain:
+        run.outputs("domain")  # fails if the domain, to which the API belongs, does not exist
     bucket = run.bucket or _bucket(run)
     outputs = run.outputs("database"), run.outputs("operations")
     values = {**parameters.api(run.stage, read_config(), *outputs), **run.values}
@@ -150,12 +159,12 @@ def live(run: Run) -> None:
     token = run.token()
     address = run.url or _address(run)
     run.say(f"smoke test of {address}")
-    smoke.run(address, token, run.say)
+    smoke.run(address, token, run.say, run.certificate)
 
 
 def status(run: Run) -> None:
     """Print the state of the stacks, and the live versions."""
-    for part in PARTS:
+    for part in _parts(run):
         stack = run.stack(part)
         state = stack.status
         run.say(f"{stack.name:32} {state or 'none'}")
@@ -169,8 +178,8 @@ def status(run: Run) -> None:
         for function in run.stage.lambda_names:
             run.say(f"{function}: version {releases.live_version(client, function)} is live")
         run.say(run.outputs("api")["EndpointURL"])
-    elif address := _deployed(run).get("rest_api", {}).get("rest_api_url"):
-        run.say(f"{address} (by `chalice deploy`)")
+    elif _deployed(run):
+        run.say(f"{_address(run)} (by `chalice deploy`)")
 
 
 def rollback(run: Run) -> None:
@@ -199,8 +208,14 @@ def destroy(run: Run) -> None:
         run.say("nothing was deleted")
         return
     _refuse_remaining(run)
-    for part in ("operations", "api", "database", "network"):
+    for part in reversed(_parts(run)):
         run.stack(part).delete()
+
+
+def _parts(run: Run) -> list[str]:
+    """Return the parts of the stage. Without a domain, it may still have the stack of one."""
+    optional = {"domain"} if not (run.stage.domain or run.stack("domain").exists) else set()
+    return [part for part in PARTS if part not in optional]
 
 
 def _bucket(run: Run) -> str:
@@ -234,6 +249,8 @@ def _deployed(run: Run) -> dict[str, dict[str, str]]:
 
 
 def _address(run: Run) -> str:
+    if run.stage.domain:
+        return run.stage.domain.url
     deployed = _deployed(run).get("rest_api", {}).get("rest_api_url")
     return deployed or run.outputs("api")["EndpointURL"]
 
@@ -261,6 +278,15 @@ USE_ITS_PYTHON = (
     f" requirements-dev.txt .venv/{PYTHON}`), and run `bind` and `chalice deploy` from"
     f" .venv/{PYTHON}/bin."
 )
+
+
+def _refuse_limits(run: Run) -> None:
+    """Raise Failure for a limit that an API of `chalice deploy` would not have."""
+    if run.stage.limit_by == "caller":
+        raise Failure(
+            f"{run.stage.name} limits each caller, and `chalice deploy` creates no usage plan: use"
+            ' `deploy`, or set limit_by="token" in infrastructure/stages.py.'
+        )
 
 
 def _refuse_other_python() -> None:

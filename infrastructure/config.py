@@ -40,7 +40,8 @@ _OWN_NETWORK = "the functions use the Data API, and their roles may not join a n
 _OWN_ROLES = "each function has its own role with the least privileges"
 # The keys that Chalice respects, but at least one deployment method would not, and why.
 REJECTED: Mapping[str, str] = {
-    "api_gateway_custom_domain": "Chalice's mapping does not wait for its stage (aws/chalice#2003)",
+    "api_gateway_custom_domain": "set `domain` of the stage in infrastructure/stages.py, which both"
+    " methods respect: docs/deploying.md, Custom domain",
     "api_gateway_endpoint_vpce": "the API is regional, not private",
     "automatic_layer": "the packages of the functions are in the deployment package",
     "iam_role_arn": _OWN_ROLES,

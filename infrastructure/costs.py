@@ -42,7 +42,7 @@ PRICES: Mapping[str, Price] = {
     "io": Price(0.20, "million I/O", UNCHECKED),
     "logs": Price(0.57, "GB ingested", UNCHECKED),
     "waf": Price(0.60, "million requests", UNCHECKED),
-    "waf_fixed": Price(11.00, "month, for a web ACL and its rules", UNCHECKED),
+    "waf_fixed": Price(12.00, "month, for a web ACL and its rules", UNCHECKED),
     "alarms": Price(0.10, "alarm per month", UNCHECKED),
     "dashboard": Price(3.00, "dashboard per month", UNCHECKED),
     "metric": Price(0.30, "custom metric per month", UNCHECKED),

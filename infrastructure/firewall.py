@@ -4,11 +4,16 @@ WAF inspects the first 16 KiB of a body. A body may have 64 KiB, a batch 1 MiB, 
 free text. So AWS's rules about sizes and about text in bodies only count and don't block. This is
 safe because the app parses only JSON, and passes values to SQL only as parameters.
 
+Rate rules are approximate: usually, WAF notices within 30 seconds that a rate rises or falls. It
+blocks all requests of the client in between, not only those above the limit. WAF reads no tokens,
+so one caller with several tokens counts as several clients.
+
 The log has only the requests that a rule blocked or counted. WAF can't leave out the address, so
 CloudWatch masks addresses and names in the log. WAF leaves out query strings, which may contain
 email addresses, and headers that contain credentials.
 
 Source: https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-baseline.html
+        https://docs.aws.amazon.com/waf/latest/developerguide/waf-rule-statement-type-rate-based-caveats.html
         https://docs.aws.amazon.com/waf/latest/developerguide/logging-management.html
 """
 
@@ -17,12 +22,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from chalicelib.http import problems
-from infrastructure.stages import Stage
+from infrastructure.stages import CLIENT_SHARE, Stage
 
 Rule = dict[str, Any]
 
 ADDRESS_SECONDS = 300
-BODY = "too-many-requests"
+TOKEN_SECONDS = 60  # the shortest window
 LOWEST_LIMIT = 10  # AWS accepts no lower limit of a rate-based rule
 COUNTED = (
     "SizeRestrictions_BODY",  # more than 8 KB
@@ -46,12 +51,7 @@ def properties(stage: Stage) -> dict[str, Any]:
         _managed("AWSManagedRulesKnownBadInputsRuleSet"),
         _managed("AWSManagedRulesAmazonIpReputationList"),
         _managed("AWSManagedRulesAnonymousIpList", COUNTED_ADDRESSES),
-        _rate("rate-of-an-address", stage.rate * ADDRESS_SECONDS // 2),
-        _rate(
-            "rate-without-token",
-            max(LOWEST_LIMIT, stage.rate * ADDRESS_SECONDS // 100),
-            {"ScopeDownStatement": _without("authorization")},
-        ),
+        *_rates(stage),
     ]
     return {
         "Name": f"customers-{stage.name}",
@@ -61,7 +61,11 @@ def properties(stage: Stage) -> dict[str, Any]:
         "VisibilityConfig": _visibility(f"customers-{stage.name}"),
         "Rules": [{"Priority": n, **rule} for n, rule in enumerate(rules)],
         "CustomResponseBodies": {
-            BODY: {"ContentType": "APPLICATION_JSON", "Content": json.dumps(_too_many_requests())}
+            _body_key(seconds): {
+                "ContentType": "APPLICATION_JSON",
+                "Content": json.dumps(problems.body(_problem(seconds), "/", "firewall")),
+            }
+            for seconds in (ADDRESS_SECONDS, TOKEN_SECONDS)
         },
     }
 
@@ -80,23 +84,41 @@ def _managed(name: str, counted: Sequence[str] = ()) -> Rule:
     }
 
 
-def _rate(name: str, limit: int, more: Rule | None = None) -> Rule:
-    """Return a rule that blocks an IP address above a limit of requests in five minutes.
+def _rates(stage: Stage) -> list[Rule]:
+    """Return the rules that block a client above a limit of requests.
 
-    An address may use half of the stage's rate limit, and without a token a hundredth.
+    An address may use half of the stage's rate, and without a token a hundredth.
     """
-    statement = {
-        "AggregateKeyType": "IP",
-        "EvaluationWindowSec": ADDRESS_SECONDS,
-        "Limit": limit,
-        **(more or {}),
-    }
+    address = {"AggregateKeyType": "IP"}
+    without_token = address | {"ScopeDownStatement": _without("authorization")}
+    limits = stage.rate * ADDRESS_SECONDS // 2, stage.rate * ADDRESS_SECONDS // 100
+    rules = [
+        _rate("rate-of-an-address", address, limits[0], ADDRESS_SECONDS),
+        _rate("rate-without-token", without_token, max(LOWEST_LIMIT, limits[1]), ADDRESS_SECONDS),
+    ]
+    if stage.limit_by == "token":
+        limit = int(stage.rate * CLIENT_SHARE * TOKEN_SECONDS)
+        rules.append(_rate("rate-of-a-token", _by("authorization"), limit, TOKEN_SECONDS))
+    return rules
+
+
+def _rate(name: str, statement: Rule, limit: int, seconds: int) -> Rule:
+    rate = {**statement, "EvaluationWindowSec": seconds, "Limit": limit}
     return {
         "Name": name,
-        "Statement": {"RateBasedStatement": statement},
-        "Action": {"Block": {"CustomResponse": _limited()}},
+        "Statement": {"RateBasedStatement": rate},
+        "Action": {"Block": {"CustomResponse": _limited(seconds)}},
         "VisibilityConfig": _visibility(name),
     }
+
+
+def _by(header: str) -> Rule:
+    """Return a statement that counts the requests with each value of a header.
+
+    The log has the first 32 characters of the value, which are the same in all tokens.
+    """
+    key = {"Name": header, "TextTransformations": [{"Priority": 0, "Type": "NONE"}]}
+    return {"AggregateKeyType": "CUSTOM_KEYS", "CustomKeys": [{"Header": key}]}
 
 
 def _without(header: str) -> Rule:
@@ -144,8 +166,8 @@ def masking(partition: str) -> dict[str, Any]:
     }
 
 
-def _limited() -> Rule:
-    """Return the response to an address above its limit.
+def _limited(seconds: int) -> Rule:
+    """Return the response to a client above its limit.
 
     WAF sends it instead of the gateway response WAF_FILTERED, which is 403. WAF inserts no
     variables, and chooses the Content-Type by the type of the body.
@@ -156,20 +178,24 @@ def _limited() -> Rule:
         "Access-Control-Allow-Origin": "*",
         "Access-Control-Expose-Headers": "Retry-After",
         "Cache-Control": "no-store",
-        "Retry-After": str(ADDRESS_SECONDS),
+        **_problem(seconds).headers,
     }
     return {
         "ResponseCode": problems.TooManyRequests.status,
-        "CustomResponseBodyKey": BODY,
+        "CustomResponseBodyKey": _body_key(seconds),
         "ResponseHeaders": [{"Name": name, "Value": value} for name, value in headers.items()],
     }
 
 
-def _too_many_requests() -> Rule:
-    problem = problems.TooManyRequests(
-        f"This address has sent too many requests. Wait {ADDRESS_SECONDS} seconds."
+def _problem(seconds: int) -> problems.TooManyRequests:
+    return problems.TooManyRequests(
+        f"This address or token has sent too many requests. Send none for {seconds} seconds.",
+        retry_after=seconds,
     )
-    return dict(problems.body(problem, "/", "firewall"))
+
+
+def _body_key(seconds: int) -> str:
+    return f"too-many-requests-{seconds}"
 
 
 def _visibility(name: str) -> Rule:

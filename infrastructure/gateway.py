@@ -16,7 +16,7 @@ import app
 from chalicelib.http.fields import MAX_DECOMPOSITION
 from chalicelib.http.routing import Operation
 from infrastructure import firewall, gateway_responses
-from infrastructure.stages import Stage
+from infrastructure.stages import CLIENT_SHARE, Stage
 from openapi import build
 from openapi.references import documentation
 
@@ -24,8 +24,6 @@ JSONSchema = dict[str, Any]
 
 TIMEOUT_MS = 29_000  # longer than the timeouts of the Lambda function and of a SQL statement
 UTF_16 = 2  # maximum code units per character; AWS does not say if it counts these or characters
-
-KEY_SHARE = 0.1  # share of the stage's rate limit that one API key may use
 
 # Omits address, caller, path and query string because these may contain personal data.
 ACCESS_LOG = {
@@ -60,6 +58,8 @@ def document(stage: Stage) -> dict[str, Any]:
     responses: properties of AWS::ApiGateway::GatewayResponse, except the API;
     usage_plan and firewall: properties of AWS::ApiGateway::UsagePlan, without stages, and of
     AWS::WAFv2::WebACL;
+    domain: properties of AWS::ApiGateway::BasePathMapping, without API and stage, if there is a
+    domain; then the API's default address is off;
     endpoint_type, tracing, cache_cluster, timeout_ms: as named.
     """
     return {
@@ -71,6 +71,7 @@ def document(stage: Stage) -> dict[str, Any]:
         "responses": [gateway_responses.properties(each) for each in gateway_responses.RESPONSES],
         "usage_plan": usage_plan(stage),
         "firewall": firewall.properties(stage),
+        "domain": domain(stage),
         "endpoint_type": "REGIONAL",
         "tracing": True,
         # Clients cache public responses, which depend on Origin; other responses must be fresh.
@@ -132,14 +133,24 @@ def settings(stage: Stage) -> list[dict[str, Any]]:
 
 
 def usage_plan(stage: Stage) -> dict[str, Any]:
-    """Return the usage plan of API keys. Its quota is per day."""
-    rate = stage.rate * KEY_SHARE
+    """Return the usage plan. It throttles each API key, if the stage limits callers.
+
+    It exists in any case, so that an operator can admit all callers before the stage requires it.
+    """
+    rate, burst = stage.rate * CLIENT_SHARE, int(stage.burst * CLIENT_SHARE)
     return {
         "UsagePlanName": f"customers-{stage.name}",
-        "Description": "For API keys. It has no effect while no operation requires a key.",
-        "Throttle": {"RateLimit": rate, "BurstLimit": int(stage.burst * KEY_SHARE)},
-        "Quota": {"Limit": int(rate * 86_400), "Period": "DAY"},
+        "Description": "Limits each caller that `admit` has admitted, if limit_by is caller",
+        "Throttle": {"RateLimit": rate, "BurstLimit": burst},
     }
+
+
+def domain(stage: Stage) -> dict[str, str] | None:
+    """Return the domain and the base path that are mapped to the stage."""
+    if not stage.domain:
+        return None
+    path = {"BasePath": stage.domain.base_path} if stage.domain.base_path else {}
+    return {"DomainName": stage.domain.name, **path}
 
 
 def _methods() -> list[tuple[Operation, str]]:

@@ -52,7 +52,11 @@ RESPONSES: Mapping[str, Problem] = {
     # No operation accepts AWS signatures: such a request has a token, but an unknown path.
     "INVALID_SIGNATURE": problems.NotFound(NO_SUCH_PATH),
     "EXPIRED_TOKEN": problems.NotFound(NO_SUCH_PATH),
-    "INVALID_API_KEY": problems.Forbidden("Send a valid API key."),
+    # The authorizer names the key, so the client can't send one: infrastructure/callers.py.
+    "INVALID_API_KEY": problems.Forbidden(
+        "This client is not admitted, or is blocked. Ask the operator of the API to admit the"
+        " subject of your token."
+    ),
     "WAF_FILTERED": problems.Forbidden("The firewall blocked this request as an attack."),
     "BAD_REQUEST_BODY": problems.ValidationError(
         "The body does not match the schema of this operation."
@@ -62,11 +66,10 @@ RESPONSES: Mapping[str, Problem] = {
     ),
     "UNSUPPORTED_MEDIA_TYPE": problems.UnsupportedMediaType("Send the body as application/json."),
     "REQUEST_TOO_LARGE": problems.ContentTooLarge("Send less than 10 MB."),
-    "THROTTLED": problems.TooManyRequests(
-        "Send fewer requests per second.", headers={"Retry-After": "1"}
-    ),
+    "THROTTLED": problems.TooManyRequests("Send fewer requests per second.", retry_after=1),
+    # Our usage plan has no quota, but an operator may add one.
     "QUOTA_EXCEEDED": problems.TooManyRequests(
-        "The quota of this API key is exhausted.", headers={"Retry-After": "3600"}
+        "The quota of this client is exhausted.", retry_after=3_600
     ),
     "INTEGRATION_TIMEOUT": problems.GatewayTimeout(
         "The outcome of a write is unknown: fetch the customer before you retry."

@@ -6,7 +6,7 @@ from typing import Any
 from chalicelib.settings import TokenSettings
 from infrastructure.config import variables
 from infrastructure.failures import Failure
-from infrastructure.stages import Stage
+from infrastructure.stages import Domain, Stage
 
 Values = dict[str, str]
 
@@ -59,6 +59,16 @@ def operations(stage: Stage, of_database: Mapping[str, str]) -> Values:
         "ExpectsTraffic": str(stage.expects_traffic).lower(),
         "DatabaseClusterIdentifier": of_database["ClusterIdentifier"],
         **dict(zip(WATCHED, stage.lambda_names, strict=True)),
+    }
+
+
+def domain(of_stage: Domain) -> Values:
+    return {
+        "DomainName": of_stage.name,
+        "HostedZoneId": of_stage.hosted_zone,
+        "CertificateArn": of_stage.certificate,
+        "TruststoreUri": of_stage.truststore,
+        "TruststoreVersion": of_stage.truststore_version,
     }
 
 

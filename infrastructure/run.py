@@ -21,11 +21,15 @@ class Run:
     bucket: str | None = None
     url: str | None = None
     token: Callable[[], str] = str
+    certificate: str | None = None
+    """A file with a client's certificate and key, if the stage requires mutual TLS."""
     to: str | None = None
     snapshot: str | None = None
     incoming: str | None = None
     """The cluster that `restore` makes the current one, by its suffix."""
     looks_for_drift: bool = False
+    caller: str = ""
+    """The subject of the tokens of the caller that `admit` and `block` are for."""
     ask: Callable[[str], str] | None = None
     """Asks the operator; None if no operator can respond."""
     say: Callable[[str], None] = print

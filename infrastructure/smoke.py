@@ -18,12 +18,16 @@ Say = Callable[[str], None]
 
 
 class Client:
-    """Sends requests with a token, and remembers the customers that it created."""
+    """Sends requests with a token, and remembers the customers that it created.
 
-    def __init__(self, url: str, token: str) -> None:
+    `certificate` is a file with a client's certificate and key, for mutual TLS.
+    """
+
+    def __init__(self, url: str, token: str, certificate: str | None = None) -> None:
         self.url = url.rstrip("/")
         self.created: set[str] = set()
         self._token = token
+        self._certificate = certificate
 
     def send(
         self, expected: int, method: str, path: str, document: object = None, **headers: str
@@ -33,9 +37,14 @@ class Client:
         sent |= {name.replace("_", "-").title(): value for name, value in headers.items()}
         try:
             response = requests.request(
-                method, self.url + path, json=document, headers=sent, timeout=TIMEOUT_SECONDS
+                method,
+                self.url + path,
+                json=document,
+                headers=sent,
+                timeout=TIMEOUT_SECONDS,
+                cert=self._certificate,
             )
-        except requests.RequestException as error:
+        except OSError as error:  # of the network, TLS or the certificate's file
             name = type(error).__name__
             raise Failure(f"{method} {self.url}{path} returned no response: {name}.") from None
         if response.status_code == requests.codes.created:
@@ -43,6 +52,9 @@ class Client:
         if response.status_code != expected:
             raise Failure(_unexpected(response, expected))
         return response
+
+    def with_token(self, token: str) -> "Client":
+        return Client(self.url, token, self._certificate)
 
     def clean(self, say: Say) -> None:
         """Erase the remaining customers, and name those that could not be erased."""
@@ -64,12 +76,12 @@ class Client:
         self.created.discard(customer_id)
 
 
-def run(url: str, token: str, say: Say) -> None:
+def run(url: str, token: str, say: Say, certificate: str | None = None) -> None:
     """Run all steps with their durations, then erase the customer.
 
     Raises Failure if a step fails.
     """
-    client = Client(url, token)
+    client = Client(url, token, certificate)
     try:
         _run_steps(client, lambda name: _timed(name, say))
     finally:
@@ -82,7 +94,7 @@ def _run_steps(client: Client, step: Callable[[str], Any]) -> None:
     with step("the service and its database are healthy"):
         client.send(200, "GET", "/health?deep=true")
     with step("a request without a token is rejected"):
-        Client(client.url, "none").send(401, "GET", "/customers")
+        client.with_token("none").send(401, "GET", "/customers")
     with step("create"):
         created = client.send(201, "POST", "/customers", draft, idempotency_key=key)
     customer_id, tag = created.json()["id"], created.headers["ETag"]

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Literal
 
 from infrastructure.failures import Failure
 
@@ -16,6 +17,30 @@ PYTHON = "3.13"
 """The functions' Python version, regardless of this process's version: decision 0020."""
 RUNTIME = f"python{PYTHON}"
 """Lambda's name of the version."""
+CLIENT_SHARE = 0.1
+"""The share of a stage's rate that one client may use."""
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The domain of a stage: docs/deploying.md, Custom domain."""
+
+    name: str
+    """Such as api.example.com. The default address of the API is off."""
+    base_path: str = ""
+    """First segment of the API's paths, such as crm, or ""."""
+    hosted_zone: str = ""
+    """Id of the hosted zone in Route 53 that gets the records, or "" for another DNS server."""
+    certificate: str = ""
+    """ARN of a certificate in ACM, or "": ACM then issues one through the hosted zone."""
+    truststore: str = ""
+    """For mutual TLS: s3://bucket/key of the certificates that sign those of clients."""
+    truststore_version: str = ""
+    """Version of this object."""
+
+    @property
+    def url(self) -> str:
+        return f"https://{self.name}/{self.base_path}".rstrip("/")
 
 
 @dataclass(frozen=True)
@@ -49,9 +74,16 @@ class Stage:
     """The only AWS account that the stage may be in, or "" for any."""
     snap_start: bool
     """Whether the functions that clients wait for use SnapStart: docs/snapstart.md."""
+    limit_by: Literal["token", "caller"] = "token"
+    """The unit that has a limit of CLIENT_SHARE: docs/deploying.md, Limits per client.
+
+    `token`: the firewall blocks a token that sends more. Every caller of the issuer may call.
+    `caller`: API Gateway throttles each subject of tokens. An operator has to admit each one.
+    """
+    domain: Domain | None = None
 
     def stack(self, part: str) -> str:
-        """Return the name of a stack; `part` is network, database, api or operations."""
+        """Return the name of a stack; `part` is network, database, domain, api or operations."""
         return f"customers-{self.name}-{part}"
 
     def lambda_name(self, function: str) -> str:

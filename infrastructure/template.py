@@ -136,7 +136,7 @@ def complete(packaged: JSONObject, stage: Stage, document: JSONObject) -> JSONOb
             for parameter in ("DataApiEndpoint", "LogsKeyArn", "PermissionsBoundary")
         },
         "Resources": resources,
-        "Outputs": packaged["Outputs"] | _outputs(),
+        "Outputs": packaged["Outputs"] | _outputs(stage),
     }
 
 
@@ -256,7 +256,7 @@ def _layers() -> JSONObject:
     }
 
 
-def _outputs() -> JSONObject:
+def _outputs(stage: Stage) -> JSONObject:
     values: Mapping[str, Any] = {
         "ApiFunctionName": {"Ref": "APIHandler"},
         "AuthorizerFunctionName": {"Ref": "Authorize"},
@@ -264,5 +264,6 @@ def _outputs() -> JSONObject:
         "Alias": ALIAS,
         "WebAclArn": {"Fn::GetAtt": ["Firewall", "Arn"]},
         "UsagePlanId": {"Ref": "UsagePlan"},
+        **({"EndpointURL": stage.domain.url} if stage.domain else {}),
     }
     return {name: {"Value": value} for name, value in values.items()}

@@ -49,7 +49,7 @@ SHARED: Sequence[Problem] = (
         "This key was used with a different body. Send the same body, or use a new key."
     ),
     problems.PreconditionRequired("Send If-Match with the ETag of the version to replace."),
-    problems.TooManyRequests("Send fewer requests at a time.", headers={"Retry-After": "1"}),
+    problems.TooManyRequests("Send fewer requests at a time.", retry_after=1),
     problems.InternalError("The service failed. If this persists, report the request_id."),
     problems.ServiceUnavailable(
         "The database is not available. Nothing was changed. Retry.", retry_after=1

@@ -9,9 +9,11 @@ SERVED = ["run", "stack"]
 BESIDE = {"seed": ["COUNT=10"], "migrate": [], "token": ["SCOPE=customers:read"]}
 """Commands that need a stack, with their arguments."""
 ALONE = {
+    "admit": ["STAGE=dev", "ARGS=--help"],
     "apply": ["STAGE=dev", "ARGS=--help"],
     "bench": ["ARGS=--help"],
     "bind": ["STAGE=dev", "ARGS=--help"],
+    "block": ["STAGE=dev", "ARGS=--help"],
     "budget": ["ARGS=--help"],
     "chaos": ["ARGS=--seconds 5"],
     "check": [],

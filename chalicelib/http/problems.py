@@ -181,6 +181,10 @@ class TooManyRequests(Problem):
     type = "too-many-requests"
     title = "Too many requests"
 
+    def __init__(self, detail: str, retry_after: int) -> None:
+        """Create a problem whose client may retry after `retry_after` seconds."""
+        super().__init__(detail, headers={"Retry-After": str(retry_after)})
+
 
 class InternalError(Problem):
     status = 500

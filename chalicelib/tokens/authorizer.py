@@ -8,6 +8,7 @@ authorizer's package contains them.
 Sources: RFC 6750 (bearer tokens), 7519 (JWT), 8725 (JWT best practices), 9068 (access tokens).
 """
 
+import hashlib
 import os
 import re
 from functools import cache
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from chalice.app import AuthRequest, AuthResponse
 
 from chalicelib.http.requests import LEEWAY_SECONDS, Caller
-from chalicelib.settings import TokenSettings
+from chalicelib.settings import TokenSettings, stage
 from chalicelib.tokens.keys import ALGORITHMS, Keys
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def verifier() -> Verifier:
     return Verifier(TokenSettings.from_environ(os.environ))
 
 
-def authorize(request: AuthRequest) -> AuthResponse | dict[str, Any]:
+def authorize(request: AuthRequest) -> dict[str, Any]:
     """Return to API Gateway whether the token is valid, and its caller. Views check its scopes.
 
     API Gateway caches the result for all requests with the token, so views also check `expires`.
@@ -118,7 +119,17 @@ def authorize(request: AuthRequest) -> AuthResponse | dict[str, Any]:
     except InvalidToken as error:
         return _denial(str(error))
     context = {"scopes": " ".join(sorted(caller.scopes)), "expires": str(caller.expires)}
-    return AuthResponse(["*"], caller.subject, context)
+    allowed = AuthResponse(["*"], caller.subject, context).to_dict(request)
+    return {**allowed, "usageIdentifierKey": usage_key(stage(os.environ), caller.subject)}
+
+
+def usage_key(stage_name: str, subject: str) -> str:
+    """Return the value of the caller's API key, by which a stage may throttle the caller.
+
+    Not a secret: if API Gateway uses it, it accepts no key from a client. Values are unique in an
+    account, so they depend on the stage, too.
+    """
+    return hashlib.sha256(f"{stage_name}/{subject}".encode()).hexdigest()
 
 
 def _denial(reason: str) -> dict[str, Any]:

@@ -16,6 +16,9 @@ RETRY_AFTER: Mapping[int, float] = {429: 1.0, 500: 1.0, 503: 2.0}
 
 A 500 has no Retry-After. The simulated clients then wait for one second.
 """
+FIREWALL_DELAY = 30.0
+"""Seconds until a rate rule blocks a client. AWS: "usually, this delay is below 30 seconds".
+https://docs.aws.amazon.com/waf/latest/developerguide/waf-rule-statement-type-rate-based-caveats.html"""
 RAMP_ENVIRONMENTS, RAMP_SECONDS = 1_000.0, 10.0
 """Lambda adds at most this many environments to a function in this many seconds.
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html"""

@@ -22,7 +22,8 @@ class Design:
     `rate` (requests per second), `burst` and `concurrency` (environments) apply to a region.
     `min_acu` and `max_acu` apply to a database instance. Each region has `shards` clusters, and
     tenants are spread evenly over all clusters. `readers` serve the reads of a shard. With
-    `is_cached`, the gateway responds to some reads itself. `plan_rate` limits one API key.
+    `is_cached`, the gateway responds to some reads itself. `plan_rate` and
+    `token_rate` limit one client: by a usage plan, or by a rule of the firewall.
     """
 
     rate: float
@@ -36,6 +37,7 @@ class Design:
     shards: int = 1
     regions: int = 1
     plan_rate: float | None = None
+    token_rate: float | None = None
     spare_instances: int = PROD.instances - 1
     """Standby instances, as large as the writer."""
 

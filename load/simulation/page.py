@@ -141,13 +141,13 @@ def outages(results: Results) -> str:
 
 
 def changes(results: Results) -> str:
-    """Return the effect of a usage plan on one key that sends too much."""
+    """Return the effect of each limit on the other clients, if one client sends too much."""
     seen = results["changes"]
     rows = [
         [limit, percent(seen[name]["failed"][0]), ms(seen[name]["p99"])]
         for name, limit in CHANGES.items()
     ]
-    head = "simulated: limit per key | failed, other clients | p99, other clients"
+    head = "simulated: limit of a client | failed, other clients | p99, other clients"
     return _table(head, "lrr", rows)
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from chalicelib.database.retries import MAX_ATTEMPTS
-from load.simulation.assumptions import ASSUMPTIONS, Parameters
+from infrastructure.stages import CLIENT_SHARE
+from load.simulation.assumptions import ASSUMPTIONS, FIREWALL_DELAY, Parameters
 from load.simulation.designs import ASKED, CACHED, DEPLOYED, PROXY, REGIONS, STEPS, Design
 from load.simulation.scenario import Outage, Scenario
 
@@ -74,15 +75,18 @@ def _jumps(effort: Effort) -> Iterator[Planned]:
 
 CHANGES: Mapping[str, str] = {
     "greedy": "none",
-    "plan": "usage plan: 200 requests per second for each key",
+    "token": f"firewall, by token, if it takes {FIREWALL_DELAY:.0f} s to block",
+    "plan": "usage plan, by caller",
 }
+"""What limits a client that sends too much, in the long runs."""
 
 
 def _changes(effort: Effort) -> Iterator[Planned]:
-    limited = replace(DEPLOYED, plan_rate=DEPLOYED.rate * 0.1)
-    for name, design in zip(CHANGES, (DEPLOYED, limited), strict=True):
-        scenario = Scenario(f"change/{name}", design, 500, greedy=6_000, seconds=effort.seconds)
-        yield replace(scenario, scale=5), effort.fewer
+    most = DEPLOYED.rate * CLIENT_SHARE
+    limited = replace(DEPLOYED, token_rate=most), replace(DEPLOYED, plan_rate=most)
+    for name, design in zip(CHANGES, (DEPLOYED, *limited), strict=True):
+        scenario = Scenario(f"change/{name}", design, 500, greedy=6_000, seconds=effort.long)
+        yield replace(scenario, scale=10), effort.fewer
 
 
 UNLIMITED = 100

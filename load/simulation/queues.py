@@ -91,6 +91,31 @@ class TokenBucket:
         return True
 
 
+class RateRule:
+    """A rule that blocks a client whose mean rate over a window is above `rate`.
+
+    It notices a change of the rate only after `delay` seconds. Blocked requests count, too.
+
+    https://docs.aws.amazon.com/waf/latest/developerguide/waf-rule-statement-type-rate-based-caveats.html
+    """
+
+    def __init__(self, env: simpy.Environment, rate: float, window: float, delay: float) -> None:
+        self._env = env
+        self._limit, self._window, self._delay = rate * window, window, delay
+        self._unnoticed: deque[float] = deque()
+        self._noticed: deque[float] = deque()
+
+    def blocks(self) -> bool:
+        """Count a request, and return whether it is blocked."""
+        now = self._env.now
+        self._unnoticed.append(now)
+        while self._unnoticed and self._unnoticed[0] <= now - self._delay:
+            self._noticed.append(self._unnoticed.popleft())
+        while self._noticed and self._noticed[0] <= now - self._delay - self._window:
+            self._noticed.popleft()
+        return len(self._noticed) > self._limit
+
+
 class Pool:
     """Execution environments of a function, last used first. Idle environments are removed.
 

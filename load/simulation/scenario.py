@@ -22,7 +22,7 @@ class Scenario:
     """A load on a design, in requests per second.
 
     After a warm-up at `before` (default: `rate`), the run is measured at `rate` for `seconds`.
-    One API key sends `greedy` further requests per second, which are not counted. `scale` is the
+    One client sends `greedy` further requests per second, which are not counted. `scale` is the
     factor by which the run is scaled down (default: according to SIMULATED_RATE). Scenarios with
     the same `stream` use the same random numbers, so that only their parameters differ.
     """

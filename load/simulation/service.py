@@ -19,10 +19,17 @@ from chalicelib.database.retries import (
     LONGEST_PAUSE_SECONDS,
     STATEMENT_SECONDS,
 )
-from load.simulation.assumptions import RAMP_ENVIRONMENTS, RAMP_SECONDS, RETRY_AFTER, Operation
+from infrastructure.firewall import TOKEN_SECONDS
+from load.simulation.assumptions import (
+    FIREWALL_DELAY,
+    RAMP_ENVIRONMENTS,
+    RAMP_SECONDS,
+    RETRY_AFTER,
+    Operation,
+)
 from load.simulation.database import Instances, mean_work
 from load.simulation.demand import call, function_seconds, shares_of_work
-from load.simulation.queues import Pool, Process, TokenBucket
+from load.simulation.queues import Pool, Process, RateRule, TokenBucket
 from load.simulation.scenario import Scenario
 
 OK, THROTTLED, NO_ENVIRONMENT, NO_DATABASE = 200, 429, 500, 503
@@ -80,6 +87,8 @@ class Service:
         self._bucket = TokenBucket(env, design.rate * share, max(1.0, design.burst * share))
         plan = (design.plan_rate or design.rate) * share
         self._plan = TokenBucket(env, plan, max(1.0, plan * design.burst / design.rate))
+        token = (design.token_rate or design.rate) * share
+        self._rule = RateRule(env, token, TOKEN_SECONDS, FIREWALL_DELAY)
         ramp = TokenBucket(
             env, RAMP_ENVIRONMENTS / RAMP_SECONDS * share, max(1.0, RAMP_ENVIRONMENTS * share)
         )
@@ -132,6 +141,8 @@ class Service:
         return status
 
     def _refusal(self, *, is_greedy: bool) -> int | None:
+        if is_greedy and self._design.token_rate and self._rule.blocks():
+            return THROTTLED
         if is_greedy and self._design.plan_rate and not self._plan.take():
             return THROTTLED
         return None if self._bucket.take() else THROTTLED

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ import pytest
 import app
 from infrastructure import applying, binding, gateway, policies
 from infrastructure.config import read_config
-from infrastructure.stages import STAGES
+from infrastructure.stages import STAGES, Domain
 from tests.contract.aws import ACCOUNT, REGION, moto
 
 ROOT = Path(__file__).parents[2]
 CHALICE = "import sys; from chalice.cli import main; sys.argv[0] = 'chalice'; sys.exit(main())"
-PROD = STAGES["prod"]
+DOMAIN = "api.example.com"
+PROD = replace(STAGES["prod"], domain=Domain(DOMAIN, base_path="crm"))
 KEY = "k" * 64
 OUTPUTS = {
     "ClusterArn": f"arn:aws:rds:{REGION}:{ACCOUNT}:cluster:customers-prod",
@@ -85,6 +87,10 @@ def api(project: Path) -> str:
 @pytest.fixture(scope="module")
 def said(api: str) -> list[str]:
     """Return what the first `apply` prints."""
+    client = boto3.client("apigateway")
+    client.create_domain_name(domainName=DOMAIN)
+    # moto fails if a domain has no mapping at all
+    client.create_base_path_mapping(domainName=DOMAIN, basePath="other", restApiId=api)
     lines: list[str] = []
     apply(api, lines)
     return lines
@@ -200,6 +206,18 @@ def test_gateway_responses_are_problems(api: str) -> None:
         assert found["statusCode"] == wanted["StatusCode"]
         assert found["responseTemplates"] == wanted["ResponseTemplates"]
         assert found["responseParameters"] == wanted["ResponseParameters"]
+
+
+def test_domain_is_mapped_and_the_default_address_is_off(api: str, said: list[str]) -> None:
+    client = boto3.client("apigateway")
+    found = client.get_base_path_mappings(domainName=DOMAIN)["items"]
+    mappings = {each["basePath"]: (each["restApiId"], each.get("stage")) for each in found}
+
+    assert mappings["crm"] == (api, "prod")
+    assert client.get_rest_api(restApiId=api)["disableExecuteApiEndpoint"] is True
+    # If the mapping fails, the API is still reachable. The deployment closes the address.
+    assert said.index(f"{DOMAIN} (crm): mapped") < said.index("the default address is off")
+    assert said.index("the default address is off") < said.index("stage prod: redeployed")
 
 
 def test_second_apply_changes_nothing(api: str, said: list[str]) -> None:

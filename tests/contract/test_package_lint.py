@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from infrastructure import packaging
-from infrastructure.stages import STAGES, Stage
+from infrastructure.stages import STAGES, Domain, Stage
 from tests.contract.translated import translate
 
 ROOT = Path(__file__).parents[2]
@@ -42,9 +42,10 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def with_snapshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    stage = replace(STAGES["prod"], snap_start=True)
-    return packaged(stage, tmp_path_factory.mktemp("snapshots"))
+def with_options(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    domain = Domain("api.example.com", base_path="crm")
+    stage = replace(STAGES["prod"], snap_start=True, limit_by="caller", domain=domain)
+    return packaged(stage, tmp_path_factory.mktemp("options"))
 
 
 def packaged(stage: Stage, out: Path) -> Path:
@@ -80,8 +81,19 @@ def test_cfn_lint_finds_only_exceptions(templates: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CFN_LINT_EXCEPTIONS)
-def test_cfn_lint_finds_only_exceptions_with_snapshots(with_snapshots: Path, name: str) -> None:
-    assert lint(with_snapshots / name) == CFN_LINT_EXCEPTIONS[name].keys()
+def test_cfn_lint_finds_only_exceptions_with_options(with_options: Path, name: str) -> None:
+    assert lint(with_options / name) == CFN_LINT_EXCEPTIONS[name].keys()
+
+
+def test_domain_is_mapped_after_the_stage_and_is_the_only_address(with_options: Path) -> None:
+    resources = json.loads((with_options / "translated.json").read_text())["Resources"]
+    body = resources["RestAPI"]["Properties"]["Body"]
+    (stage,) = [key for key in resources if resources[key]["Type"] == "AWS::ApiGateway::Stage"]
+
+    assert resources["BasePathMapping"]["Properties"]["Stage"] == {"Ref": stage}
+    endpoint = body["x-amazon-apigateway-endpoint-configuration"]
+    assert endpoint["disableExecuteApiEndpoint"] is True
+    assert body["x-amazon-apigateway-api-key-source"] == "AUTHORIZER"
 
 
 def test_checkov_finds_only_exceptions(templates: Path) -> None:

@@ -7,6 +7,7 @@ ARNs. If a policy allows such an action only for an ARN, AWS denies it.
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from importlib.resources import files
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from infrastructure import packaging
-from infrastructure.stages import STAGES
+from infrastructure.stages import STAGES, Domain
 from tests.contract.translated import translate
 from tests.infrastructure.cloudformation import Template
 
@@ -26,19 +27,24 @@ PIPELINE = Template(
     ROOT / "infrastructure" / "pipeline.yaml",
     {"Repository": "example/customers", "OwnerId": "1", "RepositoryId": "2"},
 )
-STATEMENTS = [
-    statement
-    for name in ("Foundation", "Api")
-    for statement in PIPELINE.of_type("AWS::IAM::ManagedPolicy")[name]["PolicyDocument"][
-        "Statement"
-    ]
-]
+OF_DOMAIN = Template(
+    ROOT / "infrastructure" / "domain-rights.yaml",
+    {"Stage": "prod", "DomainName": "api.example.com", "HostedZoneId": "Z1ABC"},
+)
+POLICIES = {
+    name: policy["PolicyDocument"]["Statement"]
+    for template in (PIPELINE, OF_DOMAIN)
+    for name, policy in template.of_type("AWS::IAM::ManagedPolicy").items()
+}
+OF_CLOUDFORMATION = ("Foundation", "Api", "CreateDomain")
+STATEMENTS = [statement for name in OF_CLOUDFORMATION for statement in POLICIES[name]]
 HANDLERS = ("create", "read", "update", "delete")
 
 # Actions that our resources never need; `*` matches any text.
 UNUSED: Mapping[str, str] = {
     "AWS::ApiGateway::RestApi": "apigateway:UpdateRestApiPolicy",
     "AWS::Budgets::Budget": "billing:GetBillingViewData",  # only for budgets of a billing view
+    "AWS::CertificateManager::Certificate": "acm-pca:*",  # of a private authority
     "AWS::CodeDeploy::DeploymentGroup": "codedeploy:RegisterOnPremisesInstance",
     "AWS::EC2::FlowLog": "autoscaling:* s3:* iam:CreateServiceLinkedRole",
     "AWS::EC2::Subnet": "ec2:AssociateSubnetCidrBlock ec2:DisassociateSubnetCidrBlock",
@@ -68,9 +74,10 @@ SUPPORTS_ARNS = {"codedeploy:PutLifecycleEventHookExecutionStatus"}
 def types(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """Return the types of all resources of a stage."""
     out = tmp_path_factory.mktemp("package")
-    packaging.build(STAGES["prod"], out)
+    domain = Domain("api.example.com")
+    packaging.build(replace(STAGES["prod"], domain=domain), out)
     made = translate(out / "sam.json")["Resources"].values()
-    names = ("network", "database", "operations")
+    names = ("network", "database", "operations", "domain")
     parts = [ROOT / "infrastructure" / f"{name}.yaml" for name in names]
     ours = [
         resource for part in parts for resource in Template(part, {}).document["Resources"].values()
@@ -96,8 +103,8 @@ def test_actions_without_arn_support_are_not_limited_to_arns() -> None:
     reference = json.loads((REFERENCE / "data" / "iam-definition.json").read_text())
     limited = [
         (service, pattern)
-        for policy in PIPELINE.of_type("AWS::IAM::ManagedPolicy").values()
-        for statement in policy["PolicyDocument"]["Statement"]
+        for statements in POLICIES.values()
+        for statement in statements
         if statement["Resource"] != "*"
         for service, _, pattern in (item.partition(":") for item in _listed(statement["Action"]))
         if "*" not in pattern

@@ -4,25 +4,23 @@ botocore's Stubber checks each request and response against AWS's model.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any
 
-import boto3
 import pytest
-from botocore.stub import Stubber
 
 from infrastructure import checking, commands, config
-from infrastructure.checking import Finding
 from infrastructure.failures import Failure
+from infrastructure.findings import Check, Finding, Findings
 from infrastructure.run import Run
 from infrastructure.stacks import Stack
 from infrastructure.stages import CONFIG, STAGES
 from local.processes import free_port
+from tests.infrastructure.stubbed import Aws
 
 DEV = STAGES["dev"]
 VERSION = checking.engine_version()
@@ -31,44 +29,6 @@ CLUSTER = {"DBClusterIdentifier": "customers-dev", "EngineVersion": VERSION}
 ARN = "arn:aws:rds:eu-west-1:123456789012:cluster:customers-dev"
 OUTPUTS = {"KeyArn": "k" * 12, "ClusterArn": ARN}
 ALIVE = {"keys": [{"kty": "RSA"}]}
-
-
-class Aws:
-    """A session whose clients respond with what the test says, and with nothing else."""
-
-    region_name = "eu-west-1"
-
-    def __init__(self) -> None:
-        self._clients: dict[str, Any] = {}
-        self._stubs: dict[str, Stubber] = {}
-
-    def client(self, name: str) -> Any:
-        if name not in self._clients:
-            made: Any = boto3.client(
-                name,
-                region_name=self.region_name,
-                aws_access_key_id="a",
-                aws_secret_access_key="b",
-            )
-            self._clients[name], self._stubs[name] = made, Stubber(made)
-            self._stubs[name].activate()
-        return self._clients[name]
-
-    def says(self, client: str, method: str, response: Mapping[str, Any]) -> None:
-        self.client(client)
-        self._stubs[client].add_response(method, dict(response))
-
-    def denies(self, client: str, method: str, code: str = "AccessDenied") -> None:
-        self.client(client)
-        self._stubs[client].add_client_error(method, code, "no")
-
-    def functions(self, method: str, *, exist: bool) -> None:
-        """Answer for each function that it exists, or that it does not."""
-        for _ in DEV.lambda_names:
-            if exist:
-                self.says("lambda", method, {})
-            else:
-                self.denies("lambda", method, "ResourceNotFoundException")
 
 
 @pytest.fixture
@@ -88,7 +48,7 @@ def run(aws: Aws, heard: list[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     return Run(aws, DEV, is_agreed=True, say=heard.append)
 
 
-def found(check: checking.Check, run: Run) -> list[Finding]:
+def found(check: Check, run: Run) -> list[Finding]:
     return checking.find(run, [check])
 
 
@@ -266,7 +226,7 @@ def test_finding_says_what_why_and_what_to_do(aws: Aws, run: Run, heard: list[st
     assert [line.split()[0] for line in heard[0].splitlines()] == ["-", "Why:", "Do:"]
 
 
-def _raise(*_: object) -> checking.Findings:
+def _raise(*_: object) -> Findings:
     yield Finding("Something is wrong.", "It matters.", "Repair it.")
 
 

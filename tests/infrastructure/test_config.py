@@ -25,7 +25,7 @@ from infrastructure import gateway, parameters, template
 from infrastructure.config import FIXED, REJECTED, read_config, variables
 from infrastructure.failures import Failure
 from infrastructure.parameters import FROM_DATABASE
-from infrastructure.stages import FUNCTIONS, ROOT, STAGES
+from infrastructure.stages import FUNCTIONS, ROOT, STAGES, Stage
 
 DEV = STAGES["dev"]
 # Every name that Chalice looks up in its configuration.
@@ -41,7 +41,7 @@ NAMES_THE_STAGE = {"api_gateway_stage", "iam_policy_file"}
 class Plan:
     """What both deployment methods would create from a stage's configuration."""
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, config: dict[str, Any], stage: Stage = DEV) -> None:
         built = Config(
             "dev", user_provided_params={"chalice_app": app.app}, config_from_disk=config
         )
@@ -50,7 +50,8 @@ class Plan:
         self.functions = [each for each in resources if isinstance(each, models.LambdaFunction)]
         (self.api,) = [each for each in resources if isinstance(each, models.RestAPI)]
         packaged = SAMTemplateGenerator(built, Mock(service_principal=str)).generate(resources)
-        self.template = template.complete(packaged, DEV, gateway.document(DEV))["Resources"]
+        completed = template.complete(packaged, stage, gateway.document(stage))
+        self.template, self.outputs = completed["Resources"], completed["Outputs"]
         outputs = dict.fromkeys((*FROM_DATABASE, "KeyArn"), "")
         self.parameters = parameters.api(DEV, config, outputs, outputs)
 

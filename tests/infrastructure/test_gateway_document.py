@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import yaml
 import app
 from infrastructure import firewall, gateway
 from infrastructure.gateway_responses import RESPONSES
-from infrastructure.stages import STAGES, Stage
+from infrastructure.stages import CLIENT_SHARE, STAGES, Stage
 from tests.infrastructure.operations import TEMPLATE
 
 DRAFT_4 = {"type", "properties", "required", "items", "additionalProperties"} | {
@@ -162,7 +163,6 @@ def test_usage_plan_allows_several_keys(stage: Stage) -> None:
 
     assert 0 < plan["Throttle"]["RateLimit"] < stage.rate
     assert 0 < plan["Throttle"]["BurstLimit"] < stage.burst
-    assert plan["Quota"]["Limit"] >= plan["Throttle"]["RateLimit"] * 3_600
 
 
 # https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-baseline.html
@@ -178,9 +178,10 @@ COMMON_RULES = set(
 
 
 @every_stage
-def test_firewall_tells_an_address_when_to_retry(stage: Stage) -> None:
+@pytest.mark.parametrize("name", ["rate-of-an-address", "rate-without-token", "rate-of-a-token"])
+def test_firewall_tells_a_client_when_to_retry(stage: Stage, name: str) -> None:
     firewall = gateway.document(stage)["firewall"]
-    (rate,) = [rule for rule in firewall["Rules"] if rule["Name"] == "rate-of-an-address"]
+    (rate,) = [rule for rule in firewall["Rules"] if rule["Name"] == name]
     response = rate["Action"]["Block"]["CustomResponse"]
     headers = {each["Name"]: each["Value"] for each in response["ResponseHeaders"]}
     body = firewall["CustomResponseBodies"][response["CustomResponseBodyKey"]]
@@ -229,13 +230,44 @@ def test_firewall_blocks_addresses_of_bad_reputation_but_no_servers(stage: Stage
 def test_firewall_limits_requests_without_a_token_further(stage: Stage) -> None:
     rules = {rule["Name"]: rule["Statement"] for rule in firewall.properties(stage)["Rules"]}
     limits = [rules[name]["RateBasedStatement"] for name in rules if name.startswith("rate-")]
-    every, tokenless = limits
+    every, tokenless, _ = limits
     present = tokenless["ScopeDownStatement"]["NotStatement"]["Statement"]
 
     assert 10 <= tokenless["Limit"] < every["Limit"] / 10
     assert present["SizeConstraintStatement"]["FieldToMatch"] == {
         "SingleHeader": {"Name": "authorization"}
     }
+
+
+@every_stage
+def test_firewall_limits_each_token_to_the_share_of_a_client(stage: Stage) -> None:
+    rules = {rule["Name"]: rule["Statement"] for rule in firewall.properties(stage)["Rules"]}
+    rate = rules["rate-of-a-token"]["RateBasedStatement"]
+    (key,) = rate["CustomKeys"]
+
+    assert rate["AggregateKeyType"] == "CUSTOM_KEYS"
+    assert key["Header"]["Name"] == "authorization"
+    assert rate["Limit"] / rate["EvaluationWindowSec"] == stage.rate * CLIENT_SHARE
+    assert rate["EvaluationWindowSec"] in {60, 120, 300, 600}  # the windows that WAF accepts
+
+
+def test_stage_that_limits_callers_does_not_limit_tokens_too() -> None:
+    """API Gateway throttles exactly there, and the firewall would block instead."""
+    stage = replace(STAGES["prod"], limit_by="caller")
+    names = [rule["Name"] for rule in firewall.properties(stage)["Rules"]]
+
+    assert "rate-of-a-token" not in names
+    assert {"rate-of-an-address", "rate-without-token"} <= set(names)
+
+
+@every_stage
+def test_every_firewall_response_with_429_says_when_to_retry(stage: Stage) -> None:
+    for rule in firewall.properties(stage)["Rules"]:
+        if "Action" in rule:
+            response = rule["Action"]["Block"]["CustomResponse"]
+            names = {each["Name"] for each in response["ResponseHeaders"]}
+            assert response["ResponseCode"] == 429
+            assert "Retry-After" in names
 
 
 def test_firewall_logs_only_what_it_stops_without_personal_data() -> None:

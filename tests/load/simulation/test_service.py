@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import simpy
 
 from chalicelib.database.retries import (
     FIRST_PAUSE_SECONDS,
@@ -12,10 +13,12 @@ from chalicelib.database.retries import (
     MAX_ATTEMPTS,
     STATEMENT_SECONDS,
 )
+from load.simulation import service
 from load.simulation.assumptions import ASSUMPTIONS, Parameters
 from load.simulation.demand import function_seconds, needs, shares_of_work
 from load.simulation.designs import ASKED, DEPLOYED, STEPS, Design
 from load.simulation.plan import UNLIMITED
+from load.simulation.queues import RateRule
 from load.simulation.runs import Run, run
 from load.simulation.scenario import Outage, Scenario
 from load.simulation.service import backoffs
@@ -134,6 +137,33 @@ def test_usage_plan_protects_other_clients() -> None:
     planned = simulated(replace(tight, plan_rate=RATE * 0.1), greedy=1_000)
     assert without.failed[429] > 0.5
     assert sum(planned.failed.values()) < 0.01
+
+
+def test_firewall_protects_other_clients_once_it_has_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tight = replace(SMALL, rate=RATE * 1.5, burst=50, token_rate=RATE * 0.1)
+    before = simulated(tight, greedy=1_000)
+    monkeypatch.setattr(service, "FIREWALL_DELAY", 0)
+    after = simulated(tight, greedy=1_000)
+    assert before.failed[429] > 0.5
+    assert sum(after.failed.values()) < 0.01
+
+
+def test_firewall_blocks_a_client_until_it_sends_less() -> None:
+    """It blocks every request meanwhile, where a token bucket would let some pass."""
+    env = simpy.Environment()
+    rule = RateRule(env, rate=2, window=10, delay=3)
+
+    def at(seconds: float) -> bool:
+        env.run(until=seconds)
+        return rule.blocks()
+
+    assert not any(at(0.1 + second / 10) for second in range(25))  # 25 requests in 2.5 s
+    assert not at(5.0)  # 20 of them are older than the delay
+    assert at(5.7)
+    assert at(12.0)
+    assert not at(15.0)  # the mean of ten seconds, three seconds ago, is low again
 
 
 def test_capacity_grows_with_load() -> None:
