@@ -28,7 +28,8 @@ from infrastructure.stages import CONFIG, PYTHON, ROOT, RUNTIME, suggest
 HERE = Path(__file__).parent
 OUT = ROOT / "out"
 PIPELINE = "customers-pipeline"
-PARTS = ("network", "database", "api", "operations")
+PROVISIONED = ("network", "database", "operations", "dashboard")
+PARTS = (*PROVISIONED, "api")
 
 
 def check(run: Run) -> None:
@@ -38,7 +39,7 @@ def check(run: Run) -> None:
 
 
 def provision(run: Run) -> None:
-    """Create or update the network, the database and the operations stack.
+    """Create or update the network, the database, the operations stack and the dashboard.
 
     The operations stack precedes the functions that it watches. Their names are known, so the first
     deployment already has its access log, and alarms that can stop its canary.
@@ -52,7 +53,7 @@ def provision(run: Run) -> None:
         f" {run.stage.instances} instances); max_capacity in infrastructure/stages.py limits it"
     )
     client = run.session.client("cloudformation")
-    templates = {part: _template(run, part) for part in ("network", "database", "operations")}
+    templates = {part: _template(run, part) for part in PROVISIONED}
     declared = {part: template.parameters(client) for part, template in templates.items()}
     for name in run.values:
         names = {name for names in declared.values() for name in names}
@@ -66,6 +67,8 @@ def provision(run: Run) -> None:
     update("network", parameters.network(run.stage))
     update("database", parameters.database(run.stage, run.outputs("network")))
     update("operations", parameters.operations(run.stage, run.outputs("database")))
+    outputs = run.outputs("database"), run.outputs("operations")
+    update("dashboard", parameters.dashboard(run.stage, *outputs))
 
 
 def bind(run: Run) -> None:
@@ -199,7 +202,7 @@ def destroy(run: Run) -> None:
         run.say("nothing was deleted")
         return
     _refuse_protected(run)
-    for part in ("operations", "api", "database", "network"):
+    for part in ("dashboard", "operations", "api", "database", "network"):
         run.stack(part).delete()
 
 

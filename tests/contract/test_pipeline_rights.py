@@ -70,7 +70,7 @@ def types(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     out = tmp_path_factory.mktemp("package")
     packaging.build(STAGES["prod"], out)
     made = translate(out / "sam.json")["Resources"].values()
-    names = ("network", "database", "operations")
+    names = ("network", "database", "operations", "dashboard")
     parts = [ROOT / "infrastructure" / f"{name}.yaml" for name in names]
     ours = [
         resource for part in parts for resource in Template(part, {}).document["Resources"].values()

@@ -15,7 +15,7 @@ from tests.infrastructure.cloudformation import Loader
 from tests.infrastructure.cloudformation import Template as Resolved
 
 INFRASTRUCTURE = Path(__file__).parents[2] / "infrastructure"
-PARTS = ("network", "database", "operations")
+PARTS = commands.PROVISIONED
 
 each_part = pytest.mark.parametrize("part", PARTS)
 each_stage = pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from infrastructure import deployment, policies, rotating
+from infrastructure import commands, deployment, policies, rotating
 from infrastructure.policies import Arns
 from infrastructure.stages import STAGES
 from tests.infrastructure import rules
@@ -232,8 +232,7 @@ def test_execution_role_can_create_every_type_of_the_foundation() -> None:
         for action in _listed(statement["Action"])
     }
     text = "".join(
-        (ROOT / "infrastructure" / f"{part}.yaml").read_text()
-        for part in ("network", "database", "operations")
+        (ROOT / "infrastructure" / f"{part}.yaml").read_text() for part in commands.PROVISIONED
     )
     needed = {name.lower() for name in re.findall(r"Type: AWS::(\w+)::\w+\n", text)}
 
