@@ -1,4 +1,7 @@
-"""The deployed stages and their differences."""
+"""The deployed stages and their differences.
+
+To add or remove a stage, change STAGES and run `make stages`: docs/deploying.md.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -61,6 +64,11 @@ class Stage:
         """
         own = "" if function == "api_handler" else f"-{function}"
         return f"customers-{self.name}{own}"
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags of the stage's resources, by which AWS allocates costs: docs/costs.md."""
+        return {"project": "customers", "stage": self.name}
 
     @property
     def lambda_names(self) -> list[str]:

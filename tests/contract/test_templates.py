@@ -13,6 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = sorted((ROOT / "infrastructure").glob("*.yaml"))
+# Checkov has no check for dashboards and saved queries, the only types of the other template.
+CHECKED = [path for path in TEMPLATES if path.name != "dashboard.yaml"]
 TOOLS = Path(sys.executable).parent
 CHECKOV = ROOT / ".venv" / "audit" / "bin" / "checkov"
 REGIONS = ["eu-west-1", "us-east-1"]
@@ -31,10 +33,10 @@ EXCEPTIONS: Mapping[str, Mapping[str, str]] = {
     "pipeline.yaml": {
         "CKV_AWS_18 Artefacts": "only three roles can write to it, and CloudTrail logs what they"
         " do; a second bucket for its log would need a log, too",
-        "CKV_AWS_111 BoundaryDev": "X-Ray supports no resources, and the network interfaces of a"
+    },
+    "pipeline-stage.yaml": {
+        "CKV_AWS_111 Boundary": "X-Ray supports no resources, and the network interfaces of a"
         " function in a VPC have no ARN in advance",
-        "CKV_AWS_111 BoundaryStaging": "same as the boundary of dev",
-        "CKV_AWS_111 BoundaryProd": "same as the boundary of dev",
     },
 }
 
@@ -71,7 +73,7 @@ def _failed_checks(template: Path) -> list[str]:
     return sorted(f"{item['check_id']} {item['resource'].rpartition('.')[2]}" for item in failed)
 
 
-@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+@pytest.mark.parametrize("template", CHECKED, ids=lambda path: path.name)
 def test_checkov_finds_only_exceptions(template: Path) -> None:
     assert _failed_checks(template) == sorted(EXCEPTIONS.get(template.name, {}))
 

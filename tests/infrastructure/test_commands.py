@@ -6,8 +6,10 @@ import sys
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 from unittest.mock import Mock
 
+import boto3
 import pytest
 from botocore.exceptions import (
     BotoCoreError,
@@ -236,6 +238,25 @@ def test_other_account_is_rejected_before_anything_is_changed() -> None:
         __main__._check_account(
             _session("210987654321"), replace(STAGES["prod"], account="123456789012")
         )
+
+
+ONLINE = sorted(__main__.COMMANDS.keys() - __main__.OFFLINE)
+
+
+@pytest.mark.parametrize("command", ONLINE)
+def test_every_command_rejects_another_account(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = replace(STAGES["prod"], account="123456789012")
+    monkeypatch.setitem(cast("dict[str, Any]", STAGES), "prod", own)
+    monkeypatch.setattr(boto3, "Session", lambda: _session("210987654321"))
+    called = Mock()
+    monkeypatch.setitem(cast("dict[str, Any]", __main__.COMMANDS), command, (called, ""))
+    arguments = ["--to", "latest"] if command == "restore" else []
+
+    assert __main__.main([command, "--stage", "prod", *arguments]) == 1
+    assert "Nothing was changed." in capsys.readouterr().err
+    assert not called.called
 
 
 def _session(account: str) -> Mock:

@@ -323,7 +323,7 @@ def _used(value: Any) -> Iterator[str]:
         ("PagerUrl", ["", "https://example.com/x"], ["http://example.com", "example.com"]),
         ("ApiFunctionName", ["customers-prod"], ["", "arn:aws:lambda:eu-west-1:1:function:x"]),
         ("DatabaseClusterIdentifier", ["customers-prod"], ["", "a-", "1a", "arn:aws:rds:x"]),
-        ("ApiName", ["customers"], ["", "Customers", "a" * 17]),
+        ("ApiName", ["customers"], ["", "Customers", "a" * 13]),
         ("RunbookUrl", ["docs/operating.md"], ["", "a#b", "a b"]),
     ],
 )
@@ -336,11 +336,10 @@ def test_parameter_patterns_accept_valid_values_only(
     assert [text for text in bad if re.search(pattern, text)] == []
 
 
-def test_stages_and_retentions_equal_chalices() -> None:
+def test_retentions_equal_chalices() -> None:
     stages = json.loads((ROOT / ".chalice" / "config.json").read_text())["stages"]
     parameters = TEMPLATE.document["Parameters"]
 
-    assert parameters["Stage"]["AllowedValues"] == [name for name in stages if name != "local"]
     deployed = (stage for name, stage in stages.items() if name != "local")
     retentions = {stage["log_retention_in_days"] for stage in deployed}
     assert retentions <= set(parameters["LogRetentionDays"]["AllowedValues"])
@@ -538,7 +537,8 @@ def test_saved_query_uses_existing_log_groups(name: str) -> None:
 
 
 def test_tracing_stays_within_its_limits() -> None:
-    longest = Template(PATH, VALUES | {"Stage": "staging", "ApiName": "a" * 16})
+    longest = Template(PATH, VALUES | {"Stage": "a" * 12, "ApiName": "a" * 12})
+    assert longest.refusals() == []
     rules = [item["SamplingRule"] for item in longest.of_type("AWS::XRay::SamplingRule").values()]
     (group,) = longest.of_type("AWS::XRay::Group").values()
 

@@ -11,66 +11,81 @@ import yaml
 
 from infrastructure import commands, deployment, policies, rotating
 from infrastructure.policies import Arns
-from infrastructure.stages import STAGES
 from tests.infrastructure import rules
 from tests.infrastructure.cloudformation import ACCOUNT, REGION, Template
+from tests.infrastructure.pipeline import EVERY_STAGE, PATH, PATH_OF_STAGE, TEMPLATE, of_stage
 from tests.infrastructure.rds import Rds
 
 ROOT = Path(__file__).parents[2]
-PATH = ROOT / "infrastructure" / "pipeline.yaml"
 ON_CALL = Template(ROOT / "infrastructure" / "on-call.yaml", {})
-VALUES = {"Repository": "example/customers", "OwnerId": "123456", "RepositoryId": "456789"}
 PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"
-TEMPLATE = Template(PATH, VALUES)
-ROLES = TEMPLATE.of_type("AWS::IAM::Role")
+OF_STAGES = {stage: of_stage(stage) for stage in EVERY_STAGE}
 POLICIES = {
     name: policy
     for template in (TEMPLATE, ON_CALL)
     for name, policy in template.of_type("AWS::IAM::ManagedPolicy").items()
+} | {
+    f"Boundary {stage}": template.of_type("AWS::IAM::ManagedPolicy")["Boundary"]
+    for stage, template in OF_STAGES.items()
 }
 BIGGEST_POLICY = 6_144  # characters without white space
 
 SECRET = "secretsmanager:{0}:secret:customers-"
+# Each stage with another one.
+NEIGHBORS = list(zip(EVERY_STAGE, [*list(EVERY_STAGE)[1:], "dev"], strict=True))
 SERVICES = "iam::{3}:role/aws-service-role/"
 
-each_stage = pytest.mark.parametrize("stage", STAGES)
+each_stage = pytest.mark.parametrize("stage", EVERY_STAGE)
 
 
 def test_template_violates_no_rule() -> None:
-    assert TEMPLATE.refusals() == ON_CALL.refusals() == []
-    assert rules.all_of(TEMPLATE) == rules.all_of(ON_CALL) == []
+    for template in (TEMPLATE, ON_CALL, *OF_STAGES.values()):
+        assert template.refusals() == []
+        assert rules.all_of(template) == []
 
 
 @pytest.mark.parametrize("repository", ["example", "example/*", "*/*", "example/a b", "a/b/c"])
 def test_repository_pattern_allows_exactly_one(repository: str) -> None:
-    assert Template(PATH, VALUES | {"Repository": repository}).refusals() == ["Repository"]
+    assert of_stage("dev", Repository=repository).refusals() == ["Repository"]
 
 
 @pytest.mark.parametrize("name", ["OwnerId", "RepositoryId"])
 @pytest.mark.parametrize("number", ["", "0", "*", "example", "12 "])
 def test_ids_are_numbers(name: str, number: str) -> None:
-    assert Template(PATH, VALUES | {name: number}).refusals() == [name]
+    assert of_stage("dev", **{name: number}).refusals() == [name]
 
 
 @each_stage
 def test_roles_are_tagged_with_their_stage(stage: str) -> None:
     """All stages share the policies, so only the tag separates them."""
     for kind in ("Deploy", "Execution"):
-        role = ROLES[f"{kind}{stage.title()}"]
+        role = OF_STAGES[stage].of_type("AWS::IAM::Role")[kind]
         assert role["Tags"] == [{"Key": "stage", "Value": stage}]
         assert role["RoleName"] == f"customers-pipeline-{kind.lower()}-{stage}"
 
 
-def test_existing_oidc_provider_is_reused() -> None:
-    template = Template(PATH, VALUES | {"GitHubProviderArn": PROVIDER})
-    (statement,) = template.resources["DeployDev"]["Properties"]["AssumeRolePolicyDocument"][
-        "Statement"
-    ]
+@each_stage
+def test_roles_have_the_accounts_policies(stage: str) -> None:
+    roles = OF_STAGES[stage].of_type("AWS::IAM::Role")
+    names = {kind: role["ManagedPolicyArns"] for kind, role in roles.items()}
+    arns = {
+        name: f"arn:aws:iam::{ACCOUNT}:policy/{POLICIES[name]['ManagedPolicyName']}"
+        for name in ("Deploy", "Foundation", "Api")
+    }
 
-    assert template.refusals() == []
-    assert not template.of_type("AWS::IAM::OIDCProvider")
+    assert names == {"Deploy": [arns["Deploy"]], "Execution": [arns["Foundation"], arns["Api"]]}
+
+
+@pytest.mark.parametrize(("creates", "count"), [("true", 1), ("false", 0)])
+def test_identity_provider_is_created_unless_it_exists(creates: str, count: int) -> None:
+    template = Template(PATH, {"CreatesGitHubProvider": creates})
+    (provider,) = TEMPLATE.of_type("AWS::IAM::OIDCProvider").values()
+    role = OF_STAGES["dev"].of_type("AWS::IAM::Role")["Deploy"]
+    (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+
+    assert len(template.of_type("AWS::IAM::OIDCProvider")) == count
     assert statement["Principal"] == {"Federated": PROVIDER}
-    assert len(TEMPLATE.of_type("AWS::IAM::OIDCProvider")) == 1
+    assert PROVIDER.endswith(provider["Url"].removeprefix("https:/"))
 
 
 @pytest.mark.parametrize("name", sorted(POLICIES))
@@ -109,7 +124,7 @@ def test_policy_is_within_the_size_limit(name: str) -> None:
     ],
 )
 def test_workflow_role_permissions(action: str, resource: str, expected: bool) -> None:  # noqa: FBT001
-    for stage, other in (("dev", "prod"), ("prod", "staging"), ("staging", "dev")):
+    for stage, other in NEIGHBORS:
         arn = "arn:aws:" + resource.format(f"{REGION}:{ACCOUNT}", stage, other, ACCOUNT)
         assert _may("Deploy", stage, action, arn) == expected
 
@@ -157,7 +172,7 @@ def test_workflow_role_permissions(action: str, resource: str, expected: bool) -
     ],
 )
 def test_execution_role_permissions(action: str, resource: str, expected: bool) -> None:  # noqa: FBT001
-    for stage, other in (("dev", "prod"), ("prod", "staging"), ("staging", "dev")):
+    for stage, other in NEIGHBORS:
         arn = "arn:aws:" + resource.format(f"{REGION}:{ACCOUNT}", stage, other, ACCOUNT)
         assert any(_may(name, stage, action, arn) for name in ("Foundation", "Api")) == expected
 
@@ -195,7 +210,7 @@ RDS = "rds:{0}:"
 )
 def test_on_call_permissions(action: str, resource: str, expected: bool) -> None:  # noqa: FBT001
     """The on-call engineer's role has the policies of the workflows and of a restore."""
-    for stage, other in (("dev", "prod"), ("prod", "staging"), ("staging", "dev")):
+    for stage, other in NEIGHBORS:
         arn = "arn:aws:" + resource.format(f"{REGION}:{ACCOUNT}", stage, other, ACCOUNT)
         assert any(_may(name, stage, action, arn) for name in ("Deploy", "Restore")) == expected
 
@@ -219,7 +234,7 @@ def test_on_call_role_may_make_every_call_of_a_restore() -> None:
 
 def test_template_is_within_the_size_limit() -> None:
     """`aws cloudformation deploy` accepts 51,200 bytes without a bucket, which it creates."""
-    assert PATH.stat().st_size <= 51_200
+    assert max(PATH.stat().st_size, PATH_OF_STAGE.stat().st_size) <= 51_200
 
 
 def test_execution_role_can_create_every_type_of_the_foundation() -> None:
@@ -251,14 +266,14 @@ def test_created_role_requires_its_stages_boundary(stage: str) -> None:
     for statement in makes:
         boundary = _of(stage, statement["Condition"]["StringEquals"]["iam:PermissionsBoundary"])
         assert boundary == f"arn:aws:iam::{ACCOUNT}:policy/customers-pipeline-boundary-{stage}"
-        named = POLICIES[f"Boundary{stage.title()}"]["ManagedPolicyName"]
+        named = POLICIES[f"Boundary {stage}"]["ManagedPolicyName"]
         assert boundary.endswith(f"/{named}")
     assert makes
 
 
 @each_stage
 def test_boundary_excludes_other_stages(stage: str) -> None:
-    document = json.dumps(POLICIES[f"Boundary{stage.title()}"]["PolicyDocument"])
+    document = json.dumps(POLICIES[f"Boundary {stage}"]["PolicyDocument"])
 
     assert set(re.findall(r"customers-(\w+)", document)) == {stage}
     assert not re.search('"(iam|sts|cloudformation|s3):', document)
@@ -273,11 +288,11 @@ def test_boundary_allows_what_functions_need(stage: str) -> None:
         f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd",
         **here,
     )
-    hook = deployment.resources(STAGES[stage], arns)["CheckVersionRole"]["Properties"]
+    hook = deployment.resources(EVERY_STAGE[stage], arns)["CheckVersionRole"]["Properties"]
     (of_hook,) = hook["Policies"]
-    documents = [policies.policy(STAGES[stage], name, arns) for name in policies.DATA_API]
+    documents = [policies.policy(EVERY_STAGE[stage], name, arns) for name in policies.DATA_API]
     master = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:rds!cluster-1234-AbCdEf"
-    documents.append(rotating.policy(STAGES[stage], arns, master))
+    documents.append(rotating.policy(EVERY_STAGE[stage], arns, master))
 
     for document in (*documents, of_hook["PolicyDocument"]):
         for statement in document["Statement"]:
@@ -285,7 +300,7 @@ def test_boundary_allows_what_functions_need(stage: str) -> None:
                 resource = statement["Resource"]
                 arn = resource if isinstance(resource, str) else resource["Fn::Sub"]
                 arn = arn.replace("${ServerlessDeploymentApplication}", f"customers-{stage}-api-A")
-                assert _may(f"Boundary{stage.title()}", stage, action, arn), (action, arn)
+                assert _may(f"Boundary {stage}", stage, action, arn), (action, arn)
 
 
 @each_stage
@@ -298,7 +313,7 @@ def test_boundary_allows_what_the_flow_log_needs(stage: str) -> None:
     actions = [action for statement in statements for action in _listed(statement["Action"])]
     assert "logs:PutLogEvents" in actions
     for action in actions:
-        assert _may(f"Boundary{stage.title()}", stage, action, log), action
+        assert _may(f"Boundary {stage}", stage, action, log), action
 
 
 def test_templates_with_roles_accept_the_boundary() -> None:
@@ -323,7 +338,7 @@ def test_bucket_is_private_encrypted_and_versioned() -> None:
 
 def test_workflow_uses_existing_outputs() -> None:
     said = " ".join(
-        output.get("Description", "") for output in TEMPLATE.document["Outputs"].values()
+        output["Description"] for output in OF_STAGES["dev"].document["Outputs"].values()
     )
     workflow = (ROOT / ".github" / "workflows" / "deploy.yml").read_text()
 
@@ -347,7 +362,7 @@ def test_rules_detect_faults(action: str, resource: str | None, said: str) -> No
         policy = document["Resources"]["Deploy"]["Properties"]["PolicyDocument"]
         policy["Statement"].append(statement)
 
-    assert any(fault.startswith(said) for fault in rules.all_of(Template(PATH, VALUES, break_it)))
+    assert any(fault.startswith(said) for fault in rules.all_of(Template(PATH, {}, break_it)))
 
 
 def _may(policy: str, stage: str, action: str, arn: str) -> bool:
