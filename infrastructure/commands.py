@@ -6,6 +6,7 @@ from pathlib import Path
 
 from infrastructure import (
     applying,
+    audit,
     binding,
     checking,
     costs,
@@ -28,7 +29,7 @@ from infrastructure.stages import CONFIG, PYTHON, ROOT, RUNTIME, suggest
 HERE = Path(__file__).parent
 OUT = ROOT / "out"
 PIPELINE = "customers-pipeline"
-PROVISIONED = ("network", "database", "operations", "dashboard")
+PROVISIONED = ("network", "database", "audit", "operations", "dashboard")
 PARTS = (*PROVISIONED, "api")
 
 
@@ -39,7 +40,7 @@ def check(run: Run) -> None:
 
 
 def provision(run: Run) -> None:
-    """Create or update the network, the database, the operations stack and the dashboard.
+    """Create or update all stacks of the stage except the API.
 
     The operations stack precedes the functions that it watches. Their names are known, so the first
     deployment already has its access log, and alarms that can stop its canary.
@@ -66,6 +67,7 @@ def provision(run: Run) -> None:
 
     update("network", parameters.network(run.stage))
     update("database", parameters.database(run.stage, run.outputs("network")))
+    update("audit", parameters.audit(run.stage))
     update("operations", parameters.operations(run.stage, run.outputs("database")))
     outputs = run.outputs("database"), run.outputs("operations")
     update("dashboard", parameters.dashboard(run.stage, *outputs))
@@ -134,7 +136,7 @@ def deploy(run: Run) -> None:
 
 
 def apply(run: Run) -> None:
-    """Apply the gateway document to the API that `chalice deploy` created."""
+    """Apply the gateway document, and the audit trail, to what `chalice deploy` created."""
     document = json.loads((_packaged(run) / "gateway.json").read_text())
     api = _deployed(run).get("rest_api", {}).get("rest_api_id")
     if not api:
@@ -146,6 +148,7 @@ def apply(run: Run) -> None:
     log = run.outputs("operations")["AccessLogGroupArn"]
     gateway = applying.Gateway(run.session.client("apigateway"), api, run.say)
     applying.apply(gateway, run.stage.name, document, log)
+    audit.subscribe(run.session.client("logs"), run.stage, run.outputs("audit"), run.say)
 
 
 def live(run: Run) -> None:
@@ -193,7 +196,7 @@ def restore(run: Run) -> None:
 
 
 def destroy(run: Run) -> None:
-    """Delete a stage's stacks. A final snapshot of the database remains."""
+    """Delete a stage's stacks except the audit trail. A final snapshot of the database remains."""
     if _deployed(run):
         name = run.stage.name
         raise Failure(f"Chalice manages this API: run `chalice delete --stage {name}` first.")
@@ -204,6 +207,7 @@ def destroy(run: Run) -> None:
     _refuse_protected(run)
     for part in ("dashboard", "operations", "api", "database", "network"):
         run.stack(part).delete()
+    run.say(f"The audit trail remains, in the stack {run.stage.stack('audit')}.")
 
 
 def _bucket(run: Run) -> str:

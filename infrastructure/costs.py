@@ -81,7 +81,7 @@ class Usage:
     log_bytes: float = 1_200.0
     response_bytes: float = 1_000.0
     traced_share: float = 0.05
-    alarms: int = 33
+    alarms: int = 34
     composites: int = 4
     metrics: int = 60
     secrets: int = 4

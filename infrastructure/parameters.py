@@ -55,6 +55,10 @@ def database(stage: Stage, of_network: Mapping[str, str]) -> Values:
     }
 
 
+def audit(stage: Stage) -> Values:
+    return {"Stage": stage.name, "AuditDays": str(stage.audit_days)}
+
+
 def operations(stage: Stage, of_database: Mapping[str, str]) -> Values:
     return {
         **network(stage),

@@ -40,6 +40,8 @@ class Stage:
     concurrency: int | None
     """Reserved for the functions, unless config.json reserves others; None reserves nothing."""
     log_retention_days: int
+    audit_days: int
+    """Retention of the audit trail, which survives the stage: docs/operating.md."""
     monthly_budget: int
     """US dollars. A forecast above it sends an email; nothing limits the costs but the capacity."""
     expects_traffic: bool
@@ -54,7 +56,7 @@ class Stage:
     """Whether the functions that clients wait for use SnapStart: docs/snapstart.md."""
 
     def stack(self, part: str) -> str:
-        """Return the name of a stack; `part` is network, database, api or operations."""
+        """Return the name of a stack; `part` is one of commands.PARTS."""
         return f"customers-{self.name}-{part}"
 
     def lambda_name(self, function: str) -> str:
@@ -90,6 +92,7 @@ STAGES: Mapping[str, Stage] = {
             burst=100,
             concurrency=10,
             log_retention_days=7,
+            audit_days=7,
             monthly_budget=50,
             expects_traffic=False,
             deployment="AllAtOnce",
@@ -109,6 +112,7 @@ STAGES: Mapping[str, Stage] = {
             burst=1_000,
             concurrency=100,
             log_retention_days=30,
+            audit_days=30,
             monthly_budget=150,
             expects_traffic=False,
             deployment="Canary10Percent5Minutes",
@@ -128,6 +132,7 @@ STAGES: Mapping[str, Stage] = {
             burst=4_000,
             concurrency=400,
             log_retention_days=90,
+            audit_days=365,
             monthly_budget=500,
             expects_traffic=True,
             deployment="Canary10Percent5Minutes",

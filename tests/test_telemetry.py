@@ -24,6 +24,7 @@ from chalicelib.observability import logs, telemetry
 from chalicelib.observability.logs import format_timestamp
 from chalicelib.observability.telemetry import UNITS, pseudonym
 from chalicelib.settings import Settings
+from infrastructure.audit import PATTERN
 from local.processes import free_port
 from openapi.problems import kinds
 from tests import tokens
@@ -287,6 +288,18 @@ def test_write_is_audited(api: Api, lines: Lines, send: Any, version: int | None
     assert audit["replayed"] is False
     same = ("request_id", "operation", "route", "caller")
     assert [audit[name] for name in same] == [request[name] for name in same]
+
+
+def test_audit_trail_gets_the_audit_lines_only(api: Api, log: pytest.LogCaptureFixture) -> None:
+    """By the pattern of the subscriptions, with which CloudWatch selects lines."""
+    path = api.post("/customers", ADA).headers["Location"]
+    api.delete(path)
+
+    pattern = re.fullmatch(r'\{ \$\.(\w+) = "(\w+)" \}', PATTERN)
+    assert pattern
+    written = [json.loads(line) for line in log.text.splitlines()]
+    selected = [line for line in written if line[pattern[1]] == pattern[2]]
+    assert [line["operation"] for line in selected] == ["create_customer", "delete_customer"]
 
 
 def test_batch_and_replay_are_audited(api: Api, lines: Lines) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from infrastructure import packaging
+from infrastructure import commands, packaging
 from infrastructure.stages import STAGES
 from tests.contract.translated import translate
 from tests.infrastructure.cloudformation import Template
@@ -25,7 +25,7 @@ SCHEMAS = Path(str(files("cfnlint"))) / "data" / "schemas" / "resources"
 PIPELINE = Template(ROOT / "infrastructure" / "pipeline.yaml", {})
 STATEMENTS = [
     statement
-    for name in ("Foundation", "Api")
+    for name in ("Foundation", "Api", "Audit")
     for statement in PIPELINE.of_type("AWS::IAM::ManagedPolicy")[name]["PolicyDocument"][
         "Statement"
     ]
@@ -50,6 +50,11 @@ UNUSED: Mapping[str, str] = {
     "AWS::RDS::DBCluster": "rds:*Role* rds:*GlobalCluster* rds:Restore*",
     "AWS::RDS::DBInstance": "iam:ListRoles rds:*Role* rds:PromoteReadReplica rds:Restore*"
     " rds:*AutomatedBackupsReplication",
+    "AWS::KinesisFirehose::DeliveryStream": "kms:*Grant",  # only for keys of ours
+    "AWS::S3::Bucket": "iam:PassRole s3:*Abac s3:*Accelerate* s3:*Acl s3:*Cors s3:*CORS"
+    " s3:*Encryption s3:*Lifecycle s3:*Metadata* s3:*Notification s3:*Replication* s3:*Website"
+    " s3:*AnalyticsConfiguration s3:*IntelligentTiering* s3:*InventoryConfiguration"
+    " s3:*MetricsConfiguration s3:*ObjectLock* s3:DeleteObject s3:PutBucketLogging s3tables:*",
     "AWS::SNS::Topic": "sns:PutDataProtectionPolicy",
     "AWS::SecretsManager::Secret": "secretsmanager:*Replicat*",
     "AWS::WAFv2::LoggingConfiguration": "firehose:* iam:DescribeOrganization s3:*",
@@ -67,7 +72,7 @@ def types(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     out = tmp_path_factory.mktemp("package")
     packaging.build(STAGES["prod"], out)
     made = translate(out / "sam.json")["Resources"].values()
-    names = ("network", "database", "operations", "dashboard")
+    names = commands.PROVISIONED
     parts = [ROOT / "infrastructure" / f"{name}.yaml" for name in names]
     ours = [
         resource for part in parts for resource in Template(part, {}).document["Resources"].values()

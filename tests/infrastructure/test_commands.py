@@ -24,6 +24,7 @@ from chalicelib.settings import SettingsError
 from infrastructure import (
     __main__,
     applying,
+    audit,
     checking,
     commands,
     interpreters,
@@ -192,12 +193,13 @@ def test_functions_of_another_python_are_reported(
 ) -> None:
     (tmp_path / "gateway.json").write_text("{}")
     deployed = {"rest_api": {"rest_api_id": "a"}}
-    session, applied = Mock(), Mock()
+    session, applied, subscribed = Mock(), Mock(), Mock()
     session.client("lambda").get_function_configuration.return_value = {"Runtime": runtime}
     monkeypatch.setattr(commands, "_packaged", lambda _: tmp_path)
     monkeypatch.setattr(commands, "_deployed", lambda _: deployed)
     monkeypatch.setattr(Run, "outputs", lambda *_: {"AccessLogGroupArn": ""})
     monkeypatch.setattr(applying, "apply", applied)
+    monkeypatch.setattr(audit, "subscribe", subscribed)
 
     with (
         nullcontext()
@@ -205,7 +207,7 @@ def test_functions_of_another_python_are_reported(
         else pytest.raises(Failure, match=r"on python3\.99, but its layers")
     ):
         commands.apply(Run(session, STAGES["dev"]))
-    assert applied.called is goes_on
+    assert applied.called is subscribed.called is goes_on
 
 
 def test_declined_deployment_keeps_a_rollback(

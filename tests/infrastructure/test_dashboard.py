@@ -10,12 +10,17 @@ from tests.infrastructure.emitted import EMITTED
 from tests.infrastructure.operations import (
     ALARMS,
     NOTIFYING,
+    PATH,
     QUIET,
     TEMPLATE,
     VALUES,
     WINDOWS,
     both,
     dashboard,
+)
+
+AUDIT = Template(PATH.with_name("audit.yaml"), {"Stage": "prod"}).of_type(
+    "AWS::KinesisFirehose::DeliveryStream"
 )
 
 
@@ -78,6 +83,7 @@ def _assert_emitted(metric: Metric) -> None:
         "Stage": {"prod"},
         "FunctionName": {value for name, value in VALUES.items() if name.endswith("FunctionName")},
         "DBClusterIdentifier": {VALUES["DatabaseClusterIdentifier"]},
+        "DeliveryStreamName": {AUDIT["Stream"]["DeliveryStreamName"]},
         "Role": {"WRITER"},
     }
     for dimension, value in metric.dimensions.items():

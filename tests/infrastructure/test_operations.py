@@ -121,6 +121,7 @@ STATISTICS = {
     "Count": "SampleCount",
     "Latency": "p99",
     "ACUUtilization": "Maximum",
+    "DeliveryToS3.DataFreshness": "Maximum",
 }
 
 
@@ -195,6 +196,9 @@ def test_failure_rates_that_page(name: str, periods: Sequence[Share], expected: 
         ("RotationFailing", [1], "ALARM"),
         ("RotationFailing", [0], "OK"),
         ("RotationFailing", [None], "OK"),  # the rotation is monthly
+        ("AuditDelayed", [3600, 3900, 4200], "ALARM"),
+        ("AuditDelayed", [300, 600, 3600], "OK"),
+        ("AuditDelayed", [None] * 3, "OK"),
         ("PurgeFailing", [3, 3, 3], "ALARM"),  # Lambda tries a scheduled run three times
         ("PurgeFailing", [3, 0, 3], "OK"),
         ("PurgeFailing", [None] * 3, "OK"),

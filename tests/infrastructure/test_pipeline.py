@@ -28,9 +28,15 @@ POLICIES = {
     f"Boundary {stage}": template.of_type("AWS::IAM::ManagedPolicy")["Boundary"]
     for stage, template in OF_STAGES.items()
 }
+EXECUTION = ("Foundation", "Api", "Audit")
+"""The policies of the role that CloudFormation uses."""
+SERVICE = {"kinesisfirehose": "firehose"}
+"""The names of services in actions, where types have another name."""
 BIGGEST_POLICY = 6_144  # characters without white space
 
 SECRET = "secretsmanager:{0}:secret:customers-"
+TRAIL = "s3:::customers-{}-audit-trail-1a2b"
+STREAM = "firehose:eu-west-1:123456789012:deliverystream/customers-{}-audit"
 # Each stage with another one.
 NEIGHBORS = list(zip(EVERY_STAGE, [*list(EVERY_STAGE)[1:], "dev"], strict=True))
 SERVICES = "iam::{3}:role/aws-service-role/"
@@ -70,10 +76,13 @@ def test_roles_have_the_accounts_policies(stage: str) -> None:
     names = {kind: role["ManagedPolicyArns"] for kind, role in roles.items()}
     arns = {
         name: f"arn:aws:iam::{ACCOUNT}:policy/{POLICIES[name]['ManagedPolicyName']}"
-        for name in ("Deploy", "Foundation", "Api")
+        for name in ("Deploy", *EXECUTION)
     }
 
-    assert names == {"Deploy": [arns["Deploy"]], "Execution": [arns["Foundation"], arns["Api"]]}
+    assert names == {
+        "Deploy": [arns["Deploy"]],
+        "Execution": [arns[name] for name in EXECUTION],
+    }
 
 
 @pytest.mark.parametrize(("creates", "count"), [("true", 1), ("false", 0)])
@@ -161,6 +170,18 @@ def test_workflow_role_permissions(action: str, resource: str, expected: bool) -
         ("logs:CreateLogGroup", "logs:{0}:log-group:aws-waf-logs-customers-{1}", True),
         ("logs:CreateLogGroup", "logs:{0}:log-group:aws-waf-logs-customers-{2}", False),
         ("wafv2:UpdateWebACL", "wafv2:{0}:regional/webacl/customers-{2}/1234", False),
+        ("s3:CreateBucket", TRAIL.format("{1}"), True),
+        ("s3:PutLifecycleConfiguration", TRAIL.format("{1}"), True),
+        ("s3:PutBucketPolicy", TRAIL.format("{2}"), False),
+        ("s3:DeleteObject", TRAIL.format("{1}") + "/lines/1", False),
+        ("s3:PutObject", TRAIL.format("{1}") + "/lines/1", False),
+        ("s3:GetObject", TRAIL.format("{1}") + "/lines/1", False),
+        ("firehose:CreateDeliveryStream", STREAM.format("{1}"), True),
+        ("firehose:DeleteDeliveryStream", STREAM.format("{2}"), False),
+        ("firehose:PutRecord", STREAM.format("{1}"), False),
+        ("logs:PutSubscriptionFilter", "logs:{0}:log-group:/aws/lambda/customers-{1}", True),
+        ("logs:PutSubscriptionFilter", "logs:{0}:log-group:/aws/lambda/customers-{2}", False),
+        ("iam:PassRole", "iam::{3}:role/customers-{1}-audit-subscription", True),
         ("iam:CreateServiceLinkedRole", SERVICES + "rds.amazonaws.com/AWSServiceRoleForRDS", True),
         ("iam:CreateServiceLinkedRole", "iam::{3}:role/customers-{1}-api-Role", False),
         # CloudWatch wants these of all alarms from whoever makes a composite one
@@ -174,7 +195,7 @@ def test_workflow_role_permissions(action: str, resource: str, expected: bool) -
 def test_execution_role_permissions(action: str, resource: str, expected: bool) -> None:  # noqa: FBT001
     for stage, other in NEIGHBORS:
         arn = "arn:aws:" + resource.format(f"{REGION}:{ACCOUNT}", stage, other, ACCOUNT)
-        assert any(_may(name, stage, action, arn) for name in ("Foundation", "Api")) == expected
+        assert any(_may(name, stage, action, arn) for name in EXECUTION) == expected
 
 
 RDS = "rds:{0}:"
@@ -243,13 +264,14 @@ def test_execution_role_can_create_every_type_of_the_foundation() -> None:
         action.partition(":")[0]
         for name, policy in POLICIES.items()
         for statement in policy["PolicyDocument"]["Statement"]
-        if name in {"Foundation", "Api"}
+        if name in EXECUTION
         for action in _listed(statement["Action"])
     }
     text = "".join(
         (ROOT / "infrastructure" / f"{part}.yaml").read_text() for part in commands.PROVISIONED
     )
     needed = {name.lower() for name in re.findall(r"Type: AWS::(\w+)::\w+\n", text)}
+    needed = {SERVICE.get(name, name) for name in needed}
 
     assert needed <= services
 
@@ -259,7 +281,7 @@ def test_created_role_requires_its_stages_boundary(stage: str) -> None:
     makes = [
         statement
         for name, statement in rules.statements(TEMPLATE)
-        if name in {"Foundation", "Api"}
+        if name in EXECUTION
         and re.search("CreateRole|PutRole|AttachRole", str(statement["Action"]))
     ]
 
@@ -276,7 +298,28 @@ def test_boundary_excludes_other_stages(stage: str) -> None:
     document = json.dumps(POLICIES[f"Boundary {stage}"]["PolicyDocument"])
 
     assert set(re.findall(r"customers-(\w+)", document)) == {stage}
-    assert not re.search('"(iam|sts|cloudformation|s3):', document)
+    assert not re.search('"(iam|sts|cloudformation):', document)
+
+
+@each_stage
+def test_boundary_allows_what_the_audit_trail_needs(stage: str) -> None:
+    """The roles of audit.yaml, and nothing else in S3."""
+    audit = Template(PATH.with_name("audit.yaml"), {"Stage": stage})
+    buckets = f"arn:aws:s3:::customers-{stage}-audit-"
+    found = {
+        "s3": f"{buckets}trail-1a2b/lines/1",
+        "firehose": f"arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/customers-{stage}-audit",
+    }
+    actions = [action for _, statement in rules.statements(audit) for action in statement["Action"]]
+
+    assert {action.partition(":")[0] for action in actions} == found.keys()
+    for action in actions:
+        arn = found[action.partition(":")[0]]
+        assert _may(f"Boundary {stage}", stage, action, arn), action
+    for statement in POLICIES[f"Boundary {stage}"]["PolicyDocument"]["Statement"]:
+        if any(action.startswith("s3:") for action in _listed(statement["Action"])):
+            assert statement["Resource"] == f"{buckets}*"
+            assert not any("Delete" in action for action in statement["Action"])
 
 
 @each_stage
@@ -317,7 +360,7 @@ def test_boundary_allows_what_the_flow_log_needs(stage: str) -> None:
 
 
 def test_templates_with_roles_accept_the_boundary() -> None:
-    for part in ("network", "database"):
+    for part in ("network", "database", "audit"):
         template = (ROOT / "infrastructure" / f"{part}.yaml").read_text()
         assert template.count("Type: AWS::IAM::Role") == template.count(
             "PermissionsBoundary: !If [HasBoundary,"
