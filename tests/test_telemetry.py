@@ -25,6 +25,7 @@ from chalicelib.observability.logs import format_timestamp
 from chalicelib.observability.telemetry import UNITS, pseudonym
 from chalicelib.settings import Settings
 from infrastructure.audit import PATTERN
+from infrastructure.stages import LOCAL, STAGES
 from local.processes import free_port
 from openapi.problems import kinds
 from tests import tokens
@@ -435,7 +436,7 @@ def test_each_stage_has_its_name_in_the_environment() -> None:
     stages = json.loads(Path(".chalice/config.json").read_text())["stages"]
 
     named = {name: stage["environment_variables"]["STAGE"] for name, stage in stages.items()}
-    assert named == {name: name for name in ("local", "dev", "staging", "prod")}
+    assert named == {name: name for name in (LOCAL, *STAGES)}
 
 
 def test_dimensions_are_bounded(lines: Lines) -> None:

@@ -51,5 +51,6 @@ def test_no_name_begins_with_another() -> None:
 def test_misspelt_stage_suggests_the_nearest(word: str, suggestion: str | None) -> None:
     with pytest.raises(Failure) as failure:
         named(word)
-    wanted = f"Did you mean {suggestion!r}?" if suggestion else "Use one of: dev, prod, staging."
+    every = ", ".join(sorted(STAGES))
+    wanted = f"Did you mean {suggestion!r}?" if suggestion else f"Use one of: {every}."
     assert str(failure.value).endswith(wanted)
