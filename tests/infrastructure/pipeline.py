@@ -11,7 +11,7 @@ PATH = Path(__file__).parents[2] / "infrastructure" / "pipeline.yaml"
 PATH_OF_STAGE = PATH.with_name("pipeline-stage.yaml")
 VALUES = {"Repository": "example/customers", "OwnerId": "123456", "RepositoryId": "456789"}
 TEMPLATE = Template(PATH, {})
-ADDED = replace(STAGES["dev"], name="sandbox")
+ADDED = replace(STAGES["dev"], name="added")
 EVERY_STAGE: Mapping[str, Stage] = {**STAGES, ADDED.name: ADDED}
 
 

@@ -30,7 +30,7 @@ from tests.infrastructure.plan import Plan
 INFRASTRUCTURE = Path(commands.__file__).parent
 OUTPUTS: dict[str, dict[str, str]] = {
     "network": dict.fromkeys(parameters.FROM_NETWORK, "vpc-1"),
-    "database": {"ClusterIdentifier": "customers-sandbox"},
+    "database": {"ClusterIdentifier": "customers-added"},
     "operations": {
         "RunbookUrl": "docs",
         "ErrorBudgetPercent": "0.1",
