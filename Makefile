@@ -166,6 +166,10 @@ status rollback restore destroy:
 costs: setup  ## Update the tables of docs/costs.md
 	@$(BIN)/python -m infrastructure.costs
 
+stages: setup  ## Update the files that list the stages of infrastructure/stages.py
+	@$(BIN)/python -m infrastructure.stage_files
+	@$(BIN)/python -m infrastructure.costs
+
 ##@ About
 help:  ## Show this
 	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} \
@@ -186,4 +190,4 @@ $(ENVIRONMENTS): .venv/%: setup
 .PHONY: $(ENVIRONMENTS) contract-tools setup installation run stack seed migrate token reset clean test quick \
 	test-all contract rehearse audit bench budget check docs diagrams screenshots format openapi lock chaos fuzz \
 	sqlmap simulate load soak preflight provision bind migrate-stage rotate finish package deploy apply smoke \
-	admit block status rollback restore destroy costs help
+	admit block status rollback restore destroy costs stages help

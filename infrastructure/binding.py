@@ -51,7 +51,7 @@ def write_bound(
     own = {"layers": [layers["tracing"]], "lambda_functions": added}
     for function, policy in documents(stage, outputs).items():
         write(path.with_name(policy_file(stage, function)), policy)
-    write(path, _merged(config, {"stages": {stage.name: own}}))
+    write(path, merged(config, {"stages": {stage.name: own}}))
 
 
 def cursor_key(secrets: Any, arn: str) -> str:
@@ -123,11 +123,11 @@ def _parts(document: Any) -> list[Any]:
     return document if isinstance(document, list) else []
 
 
-def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+def merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     """Merge the objects recursively. Other values of `new` replace those of `old`."""
-    merged = dict(old)
+    result = dict(old)
     for key, value in new.items():
-        before = merged.get(key)
+        before = result.get(key)
         is_both = isinstance(before, dict) and isinstance(value, dict)
-        merged[key] = _merged(before, value) if is_both else value  # type: ignore[arg-type]
-    return merged
+        result[key] = merged(before, value) if is_both else value  # type: ignore[arg-type]
+    return result

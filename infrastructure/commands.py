@@ -6,6 +6,7 @@ from pathlib import Path
 
 from infrastructure import (
     applying,
+    audit,
     binding,
     checking,
     costs,
@@ -28,7 +29,9 @@ from infrastructure.stages import CONFIG, PYTHON, ROOT, RUNTIME, suggest
 HERE = Path(__file__).parent
 OUT = ROOT / "out"
 PIPELINE = "customers-pipeline"
-PARTS = ("network", "database", "domain", "api", "operations")
+PROVISIONED = ("network", "database", "audit", "operations", "dashboard")
+PARTS = (*PROVISIONED, "domain", "api")
+DELETED = ("dashboard", "operations", "api", "domain", "database", "network")  # in this order
 
 
 def check(run: Run) -> None:
@@ -38,7 +41,7 @@ def check(run: Run) -> None:
 
 
 def provision(run: Run) -> None:
-    """Create or update the network, the database and the operations stack.
+    """Create or update all stacks of the stage except the API.
 
     The operations stack precedes the functions that it watches. Their names are known, so the first
     deployment already has its access log, and alarms that can stop its canary.
@@ -52,7 +55,7 @@ def provision(run: Run) -> None:
         f" {run.stage.instances} instances); max_capacity in infrastructure/stages.py limits it"
     )
     client = run.session.client("cloudformation")
-    parts = ("network", "database", "operations", *(("domain",) if run.stage.domain else ()))
+    parts = (*PROVISIONED, *(("domain",) if run.stage.domain else ()))
     templates = {part: _template(run, part) for part in parts}
     declared = {part: template.parameters(client) for part, template in templates.items()}
     for name in run.values:
@@ -66,7 +69,10 @@ def provision(run: Run) -> None:
 
     update("network", parameters.network(run.stage))
     update("database", parameters.database(run.stage, run.outputs("network")))
+    update("audit", parameters.audit(run.stage))
     update("operations", parameters.operations(run.stage, run.outputs("database")))
+    outputs = run.outputs("database"), run.outputs("operations")
+    update("dashboard", parameters.dashboard(run.stage, *outputs))
     if domain := run.stage.domain:
         update("domain", parameters.domain(domain))
         if not domain.hosted_zone:
@@ -140,7 +146,7 @@ def deploy(run: Run) -> None:
 
 
 def apply(run: Run) -> None:
-    """Apply the gateway document to the API that `chalice deploy` created."""
+    """Apply the gateway document, and the audit trail, to what `chalice deploy` created."""
     document = json.loads((_packaged(run) / "gateway.json").read_text())
     api = _deployed(run).get("rest_api", {}).get("rest_api_id")
     if not api:
@@ -152,6 +158,7 @@ def apply(run: Run) -> None:
     log = run.outputs("operations")["AccessLogGroupArn"]
     gateway = applying.Gateway(run.session.client("apigateway"), api, run.say)
     applying.apply(gateway, run.stage.name, document, log)
+    audit.subscribe(run.session.client("logs"), run.stage, run.outputs("audit"), run.say)
 
 
 def live(run: Run) -> None:
@@ -199,7 +206,7 @@ def restore(run: Run) -> None:
 
 
 def destroy(run: Run) -> None:
-    """Delete a stage's stacks. A final snapshot of the database remains."""
+    """Delete a stage's stacks except the audit trail. A final snapshot of the database remains."""
     if _deployed(run):
         name = run.stage.name
         raise Failure(f"Chalice manages this API: run `chalice delete --stage {name}` first.")
@@ -208,8 +215,10 @@ def destroy(run: Run) -> None:
         run.say("nothing was deleted")
         return
     _refuse_remaining(run)
-    for part in reversed(_parts(run)):
+    parts = _parts(run)
+    for part in (part for part in DELETED if part in parts):
         run.stack(part).delete()
+    run.say(f"The audit trail remains, in the stack {run.stage.stack('audit')}.")
 
 
 def _parts(run: Run) -> list[str]:

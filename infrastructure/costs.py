@@ -43,7 +43,8 @@ PRICES: Mapping[str, Price] = {
     "logs": Price(0.57, "GB ingested", UNCHECKED),
     "waf": Price(0.60, "million requests", UNCHECKED),
     "waf_fixed": Price(12.00, "month, for a web ACL and its rules", UNCHECKED),
-    "alarms": Price(0.10, "alarm per month", UNCHECKED),
+    "alarms": Price(0.10, "metric of an alarm per month", UNCHECKED),
+    "composites": Price(0.50, "composite alarm per month", UNCHECKED),
     "dashboard": Price(3.00, "dashboard per month", UNCHECKED),
     "metric": Price(0.30, "custom metric per month", UNCHECKED),
     "secret": Price(0.40, "secret per month", UNCHECKED),
@@ -80,7 +81,8 @@ class Usage:
     log_bytes: float = 1_200.0
     response_bytes: float = 1_000.0
     traced_share: float = 0.05
-    alarms: int = 17
+    alarms: int = 34
+    composites: int = 4
     metrics: int = 60
     secrets: int = 4
     keys: int = 2
@@ -119,8 +121,8 @@ def _storage(usage: Usage) -> float:
 def _observability(usage: Usage) -> float:
     logs = usage.requests * usage.log_bytes / 1e9 * _price("logs")
     traces = usage.millions * usage.traced_share * _price("trace")
-    fixed = usage.alarms * _price("alarms") + usage.metrics * _price("metric")
-    return logs + traces + fixed + _price("dashboard")
+    alarms = usage.alarms * _price("alarms") + usage.composites * _price("composites")
+    return logs + traces + alarms + usage.metrics * _price("metric") + _price("dashboard")
 
 
 PARTS: Mapping[str, Callable[[Usage], float]] = {

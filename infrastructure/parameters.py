@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.settings import TokenSettings
+from infrastructure import rotating
 from infrastructure.config import variables
 from infrastructure.failures import Failure
 from infrastructure.stages import Domain, Stage
@@ -31,6 +32,8 @@ FROM_DATABASE = {
 }
 FROM_NETWORK = ("VpcId", "PrivateSubnets", "DatabaseSecurityGroup")
 WATCHED = ("ApiFunctionName", "AuthorizerFunctionName", "PurgeFunctionName")
+SHOWN = ("RunbookUrl", "ErrorBudgetPercent", "ServerErrorPercent", "LatencyMilliseconds")
+"""Outputs of the operations stack, which are its parameters."""
 
 
 def network(stage: Stage) -> Values:
@@ -52,10 +55,31 @@ def database(stage: Stage, of_network: Mapping[str, str]) -> Values:
     }
 
 
+def audit(stage: Stage) -> Values:
+    return {"Stage": stage.name, "AuditDays": str(stage.audit_days)}
+
+
 def operations(stage: Stage, of_database: Mapping[str, str]) -> Values:
     return {
         **network(stage),
+        **_watched(stage, of_database),
+        "RotationFunctionName": rotating.name(stage),
         "MonthlyBudget": str(stage.monthly_budget),
+    }
+
+
+def dashboard(
+    stage: Stage, of_database: Mapping[str, str], of_operations: Mapping[str, str]
+) -> Values:
+    return {
+        "Stage": stage.name,
+        **_watched(stage, of_database),
+        **{name: of_operations[name] for name in SHOWN},
+    }
+
+
+def _watched(stage: Stage, of_database: Mapping[str, str]) -> Values:
+    return {
         "ExpectsTraffic": str(stage.expects_traffic).lower(),
         "DatabaseClusterIdentifier": of_database["ClusterIdentifier"],
         **dict(zip(WATCHED, stage.lambda_names, strict=True)),

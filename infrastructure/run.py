@@ -38,8 +38,8 @@ class Run:
         return self.named_stack(self.stage.stack(part))
 
     def named_stack(self, name: str) -> Stack:
-        tags = {"stage": self.stage.name}
-        return Stack(self.session.client("cloudformation"), name, self.say, tags=tags)
+        client = self.session.client("cloudformation")
+        return Stack(client, name, self.say, tags=self.stage.tags)
 
     def outputs(self, part: str) -> dict[str, str]:
         """Return a stack's outputs.

@@ -41,7 +41,7 @@ class Stack:
         self.name = name
         self._say = say
         self._pause = pause
-        self._tags = {"project": "customers", **tags}
+        self._tags = dict(tags)
 
     @property
     def status(self) -> str | None:

@@ -1,4 +1,7 @@
-"""The deployed stages and their differences."""
+"""The deployed stages and their differences.
+
+To add or remove a stage, change STAGES and run `make stages`: docs/deploying.md.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -62,6 +65,8 @@ class Stage:
     concurrency: int | None
     """Reserved for the functions, unless config.json reserves others; None reserves nothing."""
     log_retention_days: int
+    audit_days: int
+    """Retention of the audit trail, which survives the stage: docs/operating.md."""
     monthly_budget: int
     """US dollars. A forecast above it sends an email; nothing limits the costs but the capacity."""
     expects_traffic: bool
@@ -83,7 +88,7 @@ class Stage:
     domain: Domain | None = None
 
     def stack(self, part: str) -> str:
-        """Return the name of a stack; `part` is network, database, domain, api or operations."""
+        """Return the name of a stack; `part` is one of commands.PARTS."""
         return f"customers-{self.name}-{part}"
 
     def lambda_name(self, function: str) -> str:
@@ -93,6 +98,11 @@ class Stage:
         """
         own = "" if function == "api_handler" else f"-{function}"
         return f"customers-{self.name}{own}"
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags of the stage's resources, by which AWS allocates costs: docs/costs.md."""
+        return {"project": "customers", "stage": self.name}
 
     @property
     def lambda_names(self) -> list[str]:
@@ -114,6 +124,7 @@ STAGES: Mapping[str, Stage] = {
             burst=100,
             concurrency=10,
             log_retention_days=7,
+            audit_days=7,
             monthly_budget=50,
             expects_traffic=False,
             deployment="AllAtOnce",
@@ -133,6 +144,7 @@ STAGES: Mapping[str, Stage] = {
             burst=1_000,
             concurrency=100,
             log_retention_days=30,
+            audit_days=30,
             monthly_budget=150,
             expects_traffic=False,
             deployment="Canary10Percent5Minutes",
@@ -152,6 +164,7 @@ STAGES: Mapping[str, Stage] = {
             burst=4_000,
             concurrency=400,
             log_retention_days=90,
+            audit_days=365,
             monthly_budget=500,
             expects_traffic=True,
             deployment="Canary10Percent5Minutes",

@@ -10,7 +10,7 @@ Source: https://docs.aws.amazon.com/serverless-application-model/latest/develope
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from infrastructure import api, deployment, policies, rotating
+from infrastructure import api, audit, deployment, policies, rotating
 from infrastructure.api import if_given
 from infrastructure.deployment import ALIAS, substituted
 from infrastructure.policies import Arns
@@ -116,6 +116,8 @@ def complete(packaged: JSONObject, stage: Stage, document: JSONObject) -> JSONOb
         retention = chalices.get("RetentionInDays", stage.log_retention_days)
         resources[function.log] = _log(stage.lambda_name(name), retention)
     resources |= _layers()
+    logs = {name: function.log for name, function in FUNCTIONS.items()}
+    resources |= audit.resources(logs)
     resources |= deployment.resources(stage, ARNS)
     hook, rotation = deployment.hook_name(stage), rotating.name(stage)
     resources[deployment.HOOK_LOG] = _log(hook, stage.log_retention_days)

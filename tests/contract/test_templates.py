@@ -13,6 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = sorted((ROOT / "infrastructure").glob("*.yaml"))
+# Checkov has no check for dashboards and saved queries, the only types of the other template.
+CHECKED = [path for path in TEMPLATES if path.name != "dashboard.yaml"]
 TOOLS = Path(sys.executable).parent
 CHECKOV = ROOT / ".venv" / "audit" / "bin" / "checkov"
 REGIONS = ["eu-west-1", "us-east-1"]
@@ -28,13 +30,17 @@ EXCEPTIONS: Mapping[str, Mapping[str, str]] = {
         " instance; ACUUtilization and the slow query log show the load",
         "CKV_AWS_118 Reader": "same as the writer, which it replaces",
     },
+    "audit.yaml": {
+        "CKV_AWS_18 Trail": "only one role can write to it, and CloudTrail logs who changes it;"
+        " a second bucket for its log would need a log, too",
+    },
     "pipeline.yaml": {
         "CKV_AWS_18 Artefacts": "only three roles can write to it, and CloudTrail logs what they"
         " do; a second bucket for its log would need a log, too",
-        "CKV_AWS_111 BoundaryDev": "X-Ray supports no resources, and the network interfaces of a"
+    },
+    "pipeline-stage.yaml": {
+        "CKV_AWS_111 Boundary": "X-Ray supports no resources, and the network interfaces of a"
         " function in a VPC have no ARN in advance",
-        "CKV_AWS_111 BoundaryStaging": "same as the boundary of dev",
-        "CKV_AWS_111 BoundaryProd": "same as the boundary of dev",
     },
 }
 
@@ -71,7 +77,7 @@ def _failed_checks(template: Path) -> list[str]:
     return sorted(f"{item['check_id']} {item['resource'].rpartition('.')[2]}" for item in failed)
 
 
-@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+@pytest.mark.parametrize("template", CHECKED, ids=lambda path: path.name)
 def test_checkov_finds_only_exceptions(template: Path) -> None:
     assert _failed_checks(template) == sorted(EXCEPTIONS.get(template.name, {}))
 

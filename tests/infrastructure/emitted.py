@@ -57,8 +57,12 @@ AURORA_INSTANCE = {
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CloudWatch-Logs-Monitoring-CloudWatch-Metrics.html
 LOGS = {"IncomingBytes", "IncomingLogEvents"}
 
+# https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-metrics.html
+FIREHOSE = {"DeliveryToS3.DataFreshness", "DeliveryToS3.Success"}
+
 EMITTED: Mapping[str, Mapping[tuple[str, ...], Collection[str]]] = {
     "AWS/ApiGateway": {("ApiName", "Stage"): API_GATEWAY},
+    "AWS/Firehose": {("DeliveryStreamName",): FIREHOSE},
     "AWS/Lambda": {("FunctionName",): LAMBDA},
     "AWS/RDS": {
         ("DBClusterIdentifier",): AURORA_CLUSTER,

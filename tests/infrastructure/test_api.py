@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from infrastructure.config import read_config
 from infrastructure.stages import STAGES, Domain
-from tests.infrastructure.test_config import Plan
+from tests.infrastructure.plan import Plan
 
 DEV = STAGES["dev"]
 
@@ -22,7 +22,7 @@ def test_operations_with_a_token_require_the_key_of_the_caller() -> None:
 
 
 def test_operations_require_no_key_if_the_stage_limits_tokens() -> None:
-    template = Plan(read_config()).template
+    template = Plan(read_config(), DEV).template
     body = template["RestAPI"]["Properties"]["DefinitionBody"]
 
     assert "api_key" not in str(body["securityDefinitions"])
@@ -48,19 +48,19 @@ def test_mapping_of_the_domain_waits_for_the_stage() -> None:
         "Stage": {"Ref": "RestAPI.Stage"},
     }
     assert plan.template["RestAPI"]["Properties"]["DisableExecuteApiEndpoint"] is True
-    assert plan.outputs["EndpointURL"] == {"Value": "https://api.example.com/crm"}
+    assert plan.document["Outputs"]["EndpointURL"] == {"Value": "https://api.example.com/crm"}
 
 
 def test_domain_without_a_base_path_is_mapped_as_a_whole() -> None:
     plan = Plan(read_config(), replace(DEV, domain=Domain("api.example.com")))
 
     assert "BasePath" not in plan.template["BasePathMapping"]["Properties"]
-    assert plan.outputs["EndpointURL"] == {"Value": "https://api.example.com"}
+    assert plan.document["Outputs"]["EndpointURL"] == {"Value": "https://api.example.com"}
 
 
 def test_default_address_stays_open_without_a_domain() -> None:
-    plan = Plan(read_config())
+    plan = Plan(read_config(), DEV)
 
     assert "BasePathMapping" not in plan.template
     assert "DisableExecuteApiEndpoint" not in plan.template["RestAPI"]["Properties"]
-    assert "execute-api" in str(plan.outputs["EndpointURL"])
+    assert "execute-api" in str(plan.document["Outputs"]["EndpointURL"])

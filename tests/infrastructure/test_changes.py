@@ -13,12 +13,13 @@ from infrastructure.run import Run
 from infrastructure.stages import STAGES, Stage
 from tests.infrastructure.cloudformation import Loader
 from tests.infrastructure.cloudformation import Template as Resolved
+from tests.infrastructure.pipeline import EVERY_STAGE
 
 INFRASTRUCTURE = Path(__file__).parents[2] / "infrastructure"
-PARTS = ("network", "database", "operations")
+PARTS = commands.PROVISIONED
 
 each_part = pytest.mark.parametrize("part", PARTS)
-each_stage = pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
+each_stage = pytest.mark.parametrize("stage", EVERY_STAGE.values(), ids=EVERY_STAGE)
 
 
 def _sent(part: str, stage: Stage) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import sys
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 from unittest.mock import Mock
 
 import boto3
@@ -24,6 +25,7 @@ from chalicelib.settings import SettingsError
 from infrastructure import (
     __main__,
     applying,
+    audit,
     checking,
     commands,
     interpreters,
@@ -192,12 +194,13 @@ def test_functions_of_another_python_are_reported(
 ) -> None:
     (tmp_path / "gateway.json").write_text("{}")
     deployed = {"rest_api": {"rest_api_id": "a"}}
-    session, applied = Mock(), Mock()
+    session, applied, subscribed = Mock(), Mock(), Mock()
     session.client("lambda").get_function_configuration.return_value = {"Runtime": runtime}
     monkeypatch.setattr(commands, "_packaged", lambda _: tmp_path)
     monkeypatch.setattr(commands, "_deployed", lambda _: deployed)
     monkeypatch.setattr(Run, "outputs", lambda *_: {"AccessLogGroupArn": ""})
     monkeypatch.setattr(applying, "apply", applied)
+    monkeypatch.setattr(audit, "subscribe", subscribed)
 
     with (
         nullcontext()
@@ -205,7 +208,7 @@ def test_functions_of_another_python_are_reported(
         else pytest.raises(Failure, match=r"on python3\.99, but its layers")
     ):
         commands.apply(Run(session, STAGES["dev"]))
-    assert applied.called is goes_on
+    assert applied.called is subscribed.called is goes_on
 
 
 def test_declined_deployment_keeps_a_rollback(
@@ -238,6 +241,25 @@ def test_other_account_is_rejected_before_anything_is_changed() -> None:
         __main__._check_account(
             _session("210987654321"), replace(STAGES["prod"], account="123456789012")
         )
+
+
+ONLINE = sorted(__main__.COMMANDS.keys() - __main__.OFFLINE)
+
+
+@pytest.mark.parametrize("command", ONLINE)
+def test_every_command_rejects_another_account(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = replace(STAGES["prod"], account="123456789012")
+    monkeypatch.setitem(cast("dict[str, Any]", STAGES), "prod", own)
+    monkeypatch.setattr(boto3, "Session", lambda: _session("210987654321"))
+    called = Mock()
+    monkeypatch.setitem(cast("dict[str, Any]", __main__.COMMANDS), command, (called, ""))
+    arguments = ["--to", "latest"] if command == "restore" else []
+
+    assert __main__.main([command, "--stage", "prod", *arguments]) == 1
+    assert "Nothing was changed." in capsys.readouterr().err
+    assert not called.called
 
 
 def _session(account: str) -> Mock:

@@ -7,25 +7,15 @@ from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 from chalice import config as chalice_config
-from chalice.config import Config
-from chalice.deploy import models
-from chalice.deploy.appgraph import ApplicationGraphBuilder, DependencyBuilder
-from chalice.deploy.deployer import InjectDefaults, PolicyGenerator, SwaggerBuilder
-from chalice.deploy.swagger import CFNSwaggerGenerator
-from chalice.package import SAMTemplateGenerator
-from chalice.policy import AppPolicyGenerator
-from chalice.utils import OSUtils
 
-import app
-from infrastructure import gateway, parameters, template
+from infrastructure import parameters, template
 from infrastructure.config import FIXED, REJECTED, read_config, variables
 from infrastructure.failures import Failure
-from infrastructure.parameters import FROM_DATABASE
-from infrastructure.stages import FUNCTIONS, ROOT, STAGES, Stage
+from infrastructure.stages import FUNCTIONS, STAGES
+from tests.infrastructure.plan import Plan
 
 DEV = STAGES["dev"]
 # Every name that Chalice looks up in its configuration.
@@ -36,49 +26,6 @@ NOT_OF_THE_FILE = {"chalice_app", "project_dir"}  # Chalice's own arguments
 
 # Keys whose value must name the stage, so that both methods and the templates agree.
 NAMES_THE_STAGE = {"api_gateway_stage", "iam_policy_file"}
-
-
-class Plan:
-    """What both deployment methods would create from a stage's configuration."""
-
-    def __init__(self, config: dict[str, Any], stage: Stage = DEV) -> None:
-        built = Config(
-            "dev", user_provided_params={"chalice_app": app.app}, config_from_disk=config
-        )
-        built._default_params = {"project_dir": str(ROOT)}
-        resources = _resources(built)
-        self.functions = [each for each in resources if isinstance(each, models.LambdaFunction)]
-        (self.api,) = [each for each in resources if isinstance(each, models.RestAPI)]
-        packaged = SAMTemplateGenerator(built, Mock(service_principal=str)).generate(resources)
-        completed = template.complete(packaged, stage, gateway.document(stage))
-        self.template, self.outputs = completed["Resources"], completed["Outputs"]
-        outputs = dict.fromkeys((*FROM_DATABASE, "KeyArn"), "")
-        self.parameters = parameters.api(DEV, config, outputs, outputs)
-
-    def by_chalice(self, name: str) -> set[Any]:
-        return {json.dumps(getattr(each, name)) for each in self.functions}
-
-    def by_deploy(self, name: str) -> set[Any]:
-        ids = [function.id for function in template.FUNCTIONS.values()]
-        return {json.dumps(self.template[each]["Properties"][name]) for each in ids}
-
-
-def _resources(built: Config) -> list[Any]:
-    """Return what Chalice plans, as in its own build, without installing the requirements."""
-    application = ApplicationGraphBuilder().build(built, "dev")
-    builder = DependencyBuilder()
-    steps = [
-        InjectDefaults(),
-        PolicyGenerator(AppPolicyGenerator(OSUtils()), OSUtils()),
-        SwaggerBuilder(CFNSwaggerGenerator()),
-    ]
-    resources = builder.build_dependencies(application)
-    for resource in resources:
-        for step in steps:
-            step.handle(built, resource)
-        if isinstance(resource, models.DeploymentPackage):
-            resource.filename = "deployment.zip"
-    return list(resources)
 
 
 def _with(path: Path, key: str, value: Any) -> dict[str, Any]:
@@ -167,7 +114,7 @@ def test_key_of_chalice_is_respected_by_both_methods_or_rejected(key: str, tmp_p
         if key == "api_gateway_policy_file":
             value = str(tmp_path / value)
             Path(value).write_text(json.dumps(POLICY))
-        check(Plan(_with(path, key, value)))
+        check(Plan(_with(path, key, value), DEV))
         return
     with pytest.raises(Failure, match=rf"would ignore .*stages\.dev\.{key}\b"):
         _with(path, key, "other")
@@ -188,7 +135,7 @@ def test_value_of_one_function_is_respected_by_both_methods(
     config["stages"]["dev"].setdefault("lambda_functions", {})["authorize"] = {key: 777}
     path.write_text(json.dumps(config))
 
-    plan = Plan(read_config(path))
+    plan = Plan(read_config(path), DEV)
 
     (by_chalice,) = [each for each in plan.functions if each.resource_name == "authorize"]
     by_deploy = {name: plan.template[each.id] for name, each in template.FUNCTIONS.items()}
@@ -211,7 +158,7 @@ def test_keys_of_chalice_are_read_only_by_these_functions() -> None:
 def test_logs_expire_without_a_key(tmp_path: Path) -> None:
     config = _with(tmp_path / "config.json", "tags", {})
     del config["stages"]["dev"]["log_retention_in_days"]
-    groups = [Plan(config).template[each.log] for each in template.FUNCTIONS.values()]
+    groups = [Plan(config, DEV).template[each.log] for each in template.FUNCTIONS.values()]
     assert {group["Properties"]["RetentionInDays"] for group in groups} == {7}
 
 

@@ -2,9 +2,11 @@
 
 import pytest
 
-from infrastructure import costs
+from infrastructure import costs, deployment
 from infrastructure.costs import Usage
+from infrastructure.policies import Arns
 from infrastructure.stages import STAGES
+from tests.infrastructure.operations import ALARMS, COMPOSITES
 
 
 def test_page_contains_computed_tables() -> None:
@@ -27,6 +29,20 @@ def test_million_requests_cost_the_sum_of_prices() -> None:
 def test_capacity_stays_within_the_stages_limits() -> None:
     assert Usage(1, min_capacity=0.5, max_capacity=64).capacity == 0.5
     assert Usage(1e12, min_capacity=0.5, max_capacity=64).capacity == 64
+
+
+def test_alarms_cost_by_their_metrics() -> None:
+    canary = deployment.resources(STAGES["prod"], Arns("cluster", "secret", "key"))
+    of_canary = [canary[name]["Properties"] for name in ("ResponsesFailing", "FunctionsFailing")]
+    metrics = [
+        metric
+        for alarm in (*ALARMS.values(), *of_canary)
+        for metric in alarm.get("Metrics", [alarm])
+        if "Expression" not in metric
+    ]
+
+    usage = Usage(1, min_capacity=0.5, max_capacity=64)
+    assert (usage.alarms, usage.composites) == (len(metrics), len(COMPOSITES))
 
 
 def test_every_price_has_a_source() -> None:

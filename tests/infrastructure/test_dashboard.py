@@ -7,7 +7,21 @@ from typing import Any, NamedTuple
 
 from tests.infrastructure.cloudformation import Template
 from tests.infrastructure.emitted import EMITTED
-from tests.infrastructure.operations import ALARMS, TEMPLATE, VALUES, both
+from tests.infrastructure.operations import (
+    ALARMS,
+    NOTIFYING,
+    PATH,
+    QUIET,
+    TEMPLATE,
+    VALUES,
+    WINDOWS,
+    both,
+    dashboard,
+)
+
+AUDIT = Template(PATH.with_name("audit.yaml"), {"Stage": "prod"}).of_type(
+    "AWS::KinesisFirehose::DeliveryStream"
+)
 
 
 class Metric(NamedTuple):
@@ -67,8 +81,9 @@ def _assert_emitted(metric: Metric) -> None:
     things = {
         "ApiName": {"customers"},
         "Stage": {"prod"},
-        "FunctionName": {VALUES[f"{name}FunctionName"] for name in ("Api", "Authorizer", "Purge")},
+        "FunctionName": {value for name, value in VALUES.items() if name.endswith("FunctionName")},
         "DBClusterIdentifier": {VALUES["DatabaseClusterIdentifier"]},
+        "DeliveryStreamName": {AUDIT["Stream"]["DeliveryStreamName"]},
         "Role": {"WRITER"},
     }
     for dimension, value in metric.dimensions.items():
@@ -116,8 +131,8 @@ def _searched(expression: str) -> Iterator[Metric]:
 
 
 def _widgets(template: Template) -> list[dict[str, Any]]:
-    (dashboard,) = template.of_type("AWS::CloudWatch::Dashboard").values()
-    widgets: list[dict[str, Any]] = json.loads(dashboard["DashboardBody"])["widgets"]
+    (shown,) = dashboard(template).of_type("AWS::CloudWatch::Dashboard").values()
+    widgets: list[dict[str, Any]] = json.loads(shown["DashboardBody"])["widgets"]
     return widgets
 
 
@@ -164,9 +179,9 @@ def test_dashboard_shows_every_alarm(template: Template) -> None:
     (shown,) = [widget for widget in _widgets(template) if widget["type"] == "alarm"]
     names = [arn.rpartition(":")[2] for arn in shown["properties"]["alarms"]]
 
-    types = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
-    alarms = [alarm for kind in types for alarm in template.of_type(kind).values()]
-    assert sorted(names) == sorted(alarm["AlarmName"] for alarm in alarms)
+    hidden = {"NoTraffic"} if template is QUIET else set()
+    alarms = [alarm["AlarmName"] for name, alarm in NOTIFYING.items() if name not in hidden]
+    assert sorted(names) == sorted(alarms)
     assert names[0] == "customers-prod-page"
 
 
@@ -177,7 +192,8 @@ def test_dashboard_shows_paging_thresholds() -> None:
         for line in widget["properties"].get("annotations", {}).get("horizontal", ())
     }
 
-    assert lines == {ALARMS["ServerErrors"]["Threshold"], ALARMS["Latency"]["Threshold"]}
+    paging = ("ServerErrors", "Latency", *WINDOWS)
+    assert lines == {ALARMS[name]["Threshold"] for name in paging}
 
 
 def test_dashboard_shows_percentiles() -> None:

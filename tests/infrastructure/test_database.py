@@ -185,7 +185,7 @@ def test_rules_detect_faults(where: tuple[str, ...], value: Any, fault: str) -> 
         ({"BackupDays": "36"}, "BackupDays"),
         ({"CopyVaultArn": "copies"}, "CopyVaultArn"),
         ({"Instances": "3"}, "Instances"),
-        ({"Stage": "production"}, "Stage"),
+        ({"Stage": "prod-eu"}, "Stage"),
         ({"Stage": "prod", "DeletionProtection": "false"}, "DeletionProtection must be true"),
         ({"Stage": "prod", "BackupDays": "13"}, "BackupDays must be at least 14"),
         ({"Stage": "prod", "Instances": "1"}, "Instances must be 2"),
@@ -256,17 +256,21 @@ def test_backups_are_copied_elsewhere_only_if_the_stage_says_so() -> None:
     assert not [name for name in PROD.resources if name.startswith("Backup")]
 
 
-def test_only_dev_pauses_when_idle() -> None:
-    scaling = {
-        name: only(template, "RDS::DBCluster")["ServerlessV2ScalingConfiguration"]
-        for name, template in TEMPLATES.items()
-    }
+@pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
+def test_cluster_scales_and_pauses_as_its_stage_specifies(stage: Stage) -> None:
+    scaling = only(TEMPLATES[stage.name], "RDS::DBCluster")["ServerlessV2ScalingConfiguration"]
+    pause = stage.seconds_until_pause
 
     assert scaling == {
-        "dev": {"MinCapacity": "0", "MaxCapacity": "2", "SecondsUntilAutoPause": "600"},
-        "staging": {"MinCapacity": "0.5", "MaxCapacity": "8"},
-        "prod": {"MinCapacity": "0.5", "MaxCapacity": "64"},
+        "MinCapacity": str(stage.min_capacity),
+        "MaxCapacity": str(stage.max_capacity),
+        **({} if pause is None else {"SecondsUntilAutoPause": str(pause)}),
     }
+
+
+def test_prod_never_pauses() -> None:
+    assert STAGES["dev"].seconds_until_pause
+    assert STAGES["prod"].seconds_until_pause is None
 
 
 @each

@@ -9,7 +9,8 @@ import pytest
 from infrastructure.stages import ROOT
 from tests.infrastructure import rules
 from tests.infrastructure.cloudformation import ACCOUNT, REGION, Template
-from tests.infrastructure.test_pipeline import BIGGEST_POLICY, ROLES
+from tests.infrastructure.pipeline import of_stage
+from tests.infrastructure.test_pipeline import BIGGEST_POLICY
 
 PATH = ROOT / "infrastructure" / "domain-rights.yaml"
 VALUES = {
@@ -49,7 +50,8 @@ def test_parameters_widen_no_permission(name: str, value: str) -> None:
 
 
 def test_policies_extend_roles_of_the_pipeline() -> None:
-    named = {role["RoleName"] for role in ROLES.values()}
+    made = of_stage("prod").of_type("AWS::IAM::Role").values()
+    named = {role["RoleName"] for role in made}
     roles = {name: policy["Roles"] for name, policy in POLICIES.items()}
 
     assert roles == {

@@ -9,68 +9,92 @@ from typing import Any
 import pytest
 import yaml
 
-from infrastructure import deployment, policies, rotating
+from infrastructure import commands, deployment, policies, rotating
 from infrastructure.policies import Arns
-from infrastructure.stages import STAGES
 from tests.infrastructure import rules
 from tests.infrastructure.cloudformation import ACCOUNT, REGION, Template
+from tests.infrastructure.pipeline import EVERY_STAGE, PATH, PATH_OF_STAGE, TEMPLATE, of_stage
 from tests.infrastructure.rds import Rds
 
 ROOT = Path(__file__).parents[2]
-PATH = ROOT / "infrastructure" / "pipeline.yaml"
 ON_CALL = Template(ROOT / "infrastructure" / "on-call.yaml", {})
-VALUES = {"Repository": "example/customers", "OwnerId": "123456", "RepositoryId": "456789"}
 PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"
-TEMPLATE = Template(PATH, VALUES)
-ROLES = TEMPLATE.of_type("AWS::IAM::Role")
+OF_STAGES = {stage: of_stage(stage) for stage in EVERY_STAGE}
 POLICIES = {
     name: policy
     for template in (TEMPLATE, ON_CALL)
     for name, policy in template.of_type("AWS::IAM::ManagedPolicy").items()
+} | {
+    f"Boundary {stage}": template.of_type("AWS::IAM::ManagedPolicy")["Boundary"]
+    for stage, template in OF_STAGES.items()
 }
+EXECUTION = ("Foundation", "Api", "Audit")
+"""The policies of the role that CloudFormation uses."""
+SERVICE = {"kinesisfirehose": "firehose"}
+"""The names of services in actions, where types have another name."""
 BIGGEST_POLICY = 6_144  # characters without white space
 
 SECRET = "secretsmanager:{0}:secret:customers-"
+TRAIL = "s3:::customers-{}-audit-trail-1a2b"
+STREAM = "firehose:eu-west-1:123456789012:deliverystream/customers-{}-audit"
+# Each stage with another one.
+NEIGHBORS = list(zip(EVERY_STAGE, [*list(EVERY_STAGE)[1:], "dev"], strict=True))
 SERVICES = "iam::{3}:role/aws-service-role/"
 
-each_stage = pytest.mark.parametrize("stage", STAGES)
+each_stage = pytest.mark.parametrize("stage", EVERY_STAGE)
 
 
 def test_template_violates_no_rule() -> None:
-    assert TEMPLATE.refusals() == ON_CALL.refusals() == []
-    assert rules.all_of(TEMPLATE) == rules.all_of(ON_CALL) == []
+    for template in (TEMPLATE, ON_CALL, *OF_STAGES.values()):
+        assert template.refusals() == []
+        assert rules.all_of(template) == []
 
 
 @pytest.mark.parametrize("repository", ["example", "example/*", "*/*", "example/a b", "a/b/c"])
 def test_repository_pattern_allows_exactly_one(repository: str) -> None:
-    assert Template(PATH, VALUES | {"Repository": repository}).refusals() == ["Repository"]
+    assert of_stage("dev", Repository=repository).refusals() == ["Repository"]
 
 
 @pytest.mark.parametrize("name", ["OwnerId", "RepositoryId"])
 @pytest.mark.parametrize("number", ["", "0", "*", "example", "12 "])
 def test_ids_are_numbers(name: str, number: str) -> None:
-    assert Template(PATH, VALUES | {name: number}).refusals() == [name]
+    assert of_stage("dev", **{name: number}).refusals() == [name]
 
 
 @each_stage
 def test_roles_are_tagged_with_their_stage(stage: str) -> None:
     """All stages share the policies, so only the tag separates them."""
     for kind in ("Deploy", "Execution"):
-        role = ROLES[f"{kind}{stage.title()}"]
+        role = OF_STAGES[stage].of_type("AWS::IAM::Role")[kind]
         assert role["Tags"] == [{"Key": "stage", "Value": stage}]
         assert role["RoleName"] == f"customers-pipeline-{kind.lower()}-{stage}"
 
 
-def test_existing_oidc_provider_is_reused() -> None:
-    template = Template(PATH, VALUES | {"GitHubProviderArn": PROVIDER})
-    (statement,) = template.resources["DeployDev"]["Properties"]["AssumeRolePolicyDocument"][
-        "Statement"
-    ]
+@each_stage
+def test_roles_have_the_accounts_policies(stage: str) -> None:
+    roles = OF_STAGES[stage].of_type("AWS::IAM::Role")
+    names = {kind: role["ManagedPolicyArns"] for kind, role in roles.items()}
+    arns = {
+        name: f"arn:aws:iam::{ACCOUNT}:policy/{POLICIES[name]['ManagedPolicyName']}"
+        for name in ("Deploy", *EXECUTION)
+    }
 
-    assert template.refusals() == []
-    assert not template.of_type("AWS::IAM::OIDCProvider")
+    assert names == {
+        "Deploy": [arns["Deploy"]],
+        "Execution": [arns[name] for name in EXECUTION],
+    }
+
+
+@pytest.mark.parametrize(("creates", "count"), [("true", 1), ("false", 0)])
+def test_identity_provider_is_created_unless_it_exists(creates: str, count: int) -> None:
+    template = Template(PATH, {"CreatesGitHubProvider": creates})
+    (provider,) = TEMPLATE.of_type("AWS::IAM::OIDCProvider").values()
+    role = OF_STAGES["dev"].of_type("AWS::IAM::Role")["Deploy"]
+    (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+
+    assert len(template.of_type("AWS::IAM::OIDCProvider")) == count
     assert statement["Principal"] == {"Federated": PROVIDER}
-    assert len(TEMPLATE.of_type("AWS::IAM::OIDCProvider")) == 1
+    assert PROVIDER.endswith(provider["Url"].removeprefix("https:/"))
 
 
 @pytest.mark.parametrize("name", sorted(POLICIES))
@@ -109,7 +133,7 @@ def test_policy_is_within_the_size_limit(name: str) -> None:
     ],
 )
 def test_workflow_role_permissions(action: str, resource: str, expected: bool) -> None:  # noqa: FBT001
-    for stage, other in (("dev", "prod"), ("prod", "staging"), ("staging", "dev")):
+    for stage, other in NEIGHBORS:
         arn = "arn:aws:" + resource.format(f"{REGION}:{ACCOUNT}", stage, other, ACCOUNT)
         assert _may("Deploy", stage, action, arn) == expected
 
@@ -146,6 +170,18 @@ def test_workflow_role_permissions(action: str, resource: str, expected: bool) -
         ("logs:CreateLogGroup", "logs:{0}:log-group:aws-waf-logs-customers-{1}", True),
         ("logs:CreateLogGroup", "logs:{0}:log-group:aws-waf-logs-customers-{2}", False),
         ("wafv2:UpdateWebACL", "wafv2:{0}:regional/webacl/customers-{2}/1234", False),
+        ("s3:CreateBucket", TRAIL.format("{1}"), True),
+        ("s3:PutLifecycleConfiguration", TRAIL.format("{1}"), True),
+        ("s3:PutBucketPolicy", TRAIL.format("{2}"), False),
+        ("s3:DeleteObject", TRAIL.format("{1}") + "/lines/1", False),
+        ("s3:PutObject", TRAIL.format("{1}") + "/lines/1", False),
+        ("s3:GetObject", TRAIL.format("{1}") + "/lines/1", False),
+        ("firehose:CreateDeliveryStream", STREAM.format("{1}"), True),
+        ("firehose:DeleteDeliveryStream", STREAM.format("{2}"), False),
+        ("firehose:PutRecord", STREAM.format("{1}"), False),
+        ("logs:PutSubscriptionFilter", "logs:{0}:log-group:/aws/lambda/customers-{1}", True),
+        ("logs:PutSubscriptionFilter", "logs:{0}:log-group:/aws/lambda/customers-{2}", False),
+        ("iam:PassRole", "iam::{3}:role/customers-{1}-audit-subscription", True),
         ("iam:CreateServiceLinkedRole", SERVICES + "rds.amazonaws.com/AWSServiceRoleForRDS", True),
         ("iam:CreateServiceLinkedRole", "iam::{3}:role/customers-{1}-api-Role", False),
         # CloudWatch wants these of all alarms from whoever makes a composite one
@@ -157,9 +193,9 @@ def test_workflow_role_permissions(action: str, resource: str, expected: bool) -
     ],
 )
 def test_execution_role_permissions(action: str, resource: str, expected: bool) -> None:  # noqa: FBT001
-    for stage, other in (("dev", "prod"), ("prod", "staging"), ("staging", "dev")):
+    for stage, other in NEIGHBORS:
         arn = "arn:aws:" + resource.format(f"{REGION}:{ACCOUNT}", stage, other, ACCOUNT)
-        assert any(_may(name, stage, action, arn) for name in ("Foundation", "Api")) == expected
+        assert any(_may(name, stage, action, arn) for name in EXECUTION) == expected
 
 
 RDS = "rds:{0}:"
@@ -195,7 +231,7 @@ RDS = "rds:{0}:"
 )
 def test_on_call_permissions(action: str, resource: str, expected: bool) -> None:  # noqa: FBT001
     """The on-call engineer's role has the policies of the workflows and of a restore."""
-    for stage, other in (("dev", "prod"), ("prod", "staging"), ("staging", "dev")):
+    for stage, other in NEIGHBORS:
         arn = "arn:aws:" + resource.format(f"{REGION}:{ACCOUNT}", stage, other, ACCOUNT)
         assert any(_may(name, stage, action, arn) for name in ("Deploy", "Restore")) == expected
 
@@ -219,7 +255,7 @@ def test_on_call_role_may_make_every_call_of_a_restore() -> None:
 
 def test_template_is_within_the_size_limit() -> None:
     """`aws cloudformation deploy` accepts 51,200 bytes without a bucket, which it creates."""
-    assert PATH.stat().st_size <= 51_200
+    assert max(PATH.stat().st_size, PATH_OF_STAGE.stat().st_size) <= 51_200
 
 
 def test_execution_role_can_create_every_type_of_the_foundation() -> None:
@@ -228,14 +264,14 @@ def test_execution_role_can_create_every_type_of_the_foundation() -> None:
         action.partition(":")[0]
         for name, policy in POLICIES.items()
         for statement in policy["PolicyDocument"]["Statement"]
-        if name in {"Foundation", "Api"}
+        if name in EXECUTION
         for action in _listed(statement["Action"])
     }
     text = "".join(
-        (ROOT / "infrastructure" / f"{part}.yaml").read_text()
-        for part in ("network", "database", "operations")
+        (ROOT / "infrastructure" / f"{part}.yaml").read_text() for part in commands.PROVISIONED
     )
     needed = {name.lower() for name in re.findall(r"Type: AWS::(\w+)::\w+\n", text)}
+    needed = {SERVICE.get(name, name) for name in needed}
 
     assert needed <= services
 
@@ -245,24 +281,45 @@ def test_created_role_requires_its_stages_boundary(stage: str) -> None:
     makes = [
         statement
         for name, statement in rules.statements(TEMPLATE)
-        if name in {"Foundation", "Api"}
+        if name in EXECUTION
         and re.search("CreateRole|PutRole|AttachRole", str(statement["Action"]))
     ]
 
     for statement in makes:
         boundary = _of(stage, statement["Condition"]["StringEquals"]["iam:PermissionsBoundary"])
         assert boundary == f"arn:aws:iam::{ACCOUNT}:policy/customers-pipeline-boundary-{stage}"
-        named = POLICIES[f"Boundary{stage.title()}"]["ManagedPolicyName"]
+        named = POLICIES[f"Boundary {stage}"]["ManagedPolicyName"]
         assert boundary.endswith(f"/{named}")
     assert makes
 
 
 @each_stage
 def test_boundary_excludes_other_stages(stage: str) -> None:
-    document = json.dumps(POLICIES[f"Boundary{stage.title()}"]["PolicyDocument"])
+    document = json.dumps(POLICIES[f"Boundary {stage}"]["PolicyDocument"])
 
     assert set(re.findall(r"customers-(\w+)", document)) == {stage}
-    assert not re.search('"(iam|sts|cloudformation|s3):', document)
+    assert not re.search('"(iam|sts|cloudformation):', document)
+
+
+@each_stage
+def test_boundary_allows_what_the_audit_trail_needs(stage: str) -> None:
+    """The roles of audit.yaml, and nothing else in S3."""
+    audit = Template(PATH.with_name("audit.yaml"), {"Stage": stage})
+    buckets = f"arn:aws:s3:::customers-{stage}-audit-"
+    found = {
+        "s3": f"{buckets}trail-1a2b/lines/1",
+        "firehose": f"arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/customers-{stage}-audit",
+    }
+    actions = [action for _, statement in rules.statements(audit) for action in statement["Action"]]
+
+    assert {action.partition(":")[0] for action in actions} == found.keys()
+    for action in actions:
+        arn = found[action.partition(":")[0]]
+        assert _may(f"Boundary {stage}", stage, action, arn), action
+    for statement in POLICIES[f"Boundary {stage}"]["PolicyDocument"]["Statement"]:
+        if any(action.startswith("s3:") for action in _listed(statement["Action"])):
+            assert statement["Resource"] == f"{buckets}*"
+            assert not any("Delete" in action for action in statement["Action"])
 
 
 @each_stage
@@ -274,11 +331,11 @@ def test_boundary_allows_what_functions_need(stage: str) -> None:
         f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd",
         **here,
     )
-    hook = deployment.resources(STAGES[stage], arns)["CheckVersionRole"]["Properties"]
+    hook = deployment.resources(EVERY_STAGE[stage], arns)["CheckVersionRole"]["Properties"]
     (of_hook,) = hook["Policies"]
-    documents = [policies.policy(STAGES[stage], name, arns) for name in policies.DATA_API]
+    documents = [policies.policy(EVERY_STAGE[stage], name, arns) for name in policies.DATA_API]
     master = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:rds!cluster-1234-AbCdEf"
-    documents.append(rotating.policy(STAGES[stage], arns, master))
+    documents.append(rotating.policy(EVERY_STAGE[stage], arns, master))
 
     for document in (*documents, of_hook["PolicyDocument"]):
         for statement in document["Statement"]:
@@ -286,7 +343,7 @@ def test_boundary_allows_what_functions_need(stage: str) -> None:
                 resource = statement["Resource"]
                 arn = resource if isinstance(resource, str) else resource["Fn::Sub"]
                 arn = arn.replace("${ServerlessDeploymentApplication}", f"customers-{stage}-api-A")
-                assert _may(f"Boundary{stage.title()}", stage, action, arn), (action, arn)
+                assert _may(f"Boundary {stage}", stage, action, arn), (action, arn)
 
 
 @each_stage
@@ -299,11 +356,11 @@ def test_boundary_allows_what_the_flow_log_needs(stage: str) -> None:
     actions = [action for statement in statements for action in _listed(statement["Action"])]
     assert "logs:PutLogEvents" in actions
     for action in actions:
-        assert _may(f"Boundary{stage.title()}", stage, action, log), action
+        assert _may(f"Boundary {stage}", stage, action, log), action
 
 
 def test_templates_with_roles_accept_the_boundary() -> None:
-    for part in ("network", "database"):
+    for part in ("network", "database", "audit"):
         template = (ROOT / "infrastructure" / f"{part}.yaml").read_text()
         assert template.count("Type: AWS::IAM::Role") == template.count(
             "PermissionsBoundary: !If [HasBoundary,"
@@ -324,7 +381,7 @@ def test_bucket_is_private_encrypted_and_versioned() -> None:
 
 def test_workflow_uses_existing_outputs() -> None:
     said = " ".join(
-        output.get("Description", "") for output in TEMPLATE.document["Outputs"].values()
+        output["Description"] for output in OF_STAGES["dev"].document["Outputs"].values()
     )
     workflow = (ROOT / ".github" / "workflows" / "deploy.yml").read_text()
 
@@ -348,7 +405,7 @@ def test_rules_detect_faults(action: str, resource: str | None, said: str) -> No
         policy = document["Resources"]["Deploy"]["Properties"]["PolicyDocument"]
         policy["Statement"].append(statement)
 
-    assert any(fault.startswith(said) for fault in rules.all_of(Template(PATH, VALUES, break_it)))
+    assert any(fault.startswith(said) for fault in rules.all_of(Template(PATH, {}, break_it)))
 
 
 def _may(policy: str, stage: str, action: str, arn: str) -> bool:

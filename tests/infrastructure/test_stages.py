@@ -1,12 +1,14 @@
 """The stages, and their names."""
 
 import re
+from itertools import permutations
 
 import pytest
 
 from infrastructure import template
 from infrastructure.failures import Failure
-from infrastructure.stages import CONFIG, STAGES, named
+from infrastructure.stages import CONFIG, LOCAL, STAGES, named
+from tests.infrastructure.operations import TEMPLATE
 
 
 def test_no_bound_value_is_committed() -> None:
@@ -17,16 +19,30 @@ def test_no_bound_value_is_committed() -> None:
         assert not is_bound, f"don't commit what `bind` wrote into {path}: git checkout .chalice"
 
 
-def test_stages_reserve_at_most_the_accounts_concurrency() -> None:
+@pytest.mark.parametrize("account", {stage.account for stage in STAGES.values()})
+def test_stages_reserve_at_most_the_accounts_concurrency(account: str) -> None:
     """Lambda requires 100 of an account's 1,000 to remain unreserved."""
     shares = [function.concurrency for function in template.FUNCTIONS.values()]
     reserved = [
         max(1, int(stage.concurrency * share))
         for stage in STAGES.values()
-        if stage.concurrency is not None
+        if stage.concurrency is not None and stage.account == account
         for share in (*shares, 0)
     ]
     assert sum(reserved) <= 900
+
+
+def test_names_are_those_that_the_templates_accept() -> None:
+    parameters = TEMPLATE.document["Parameters"]
+    for name, stage in STAGES.items():
+        assert name == stage.name
+        assert re.search(parameters["Stage"]["AllowedPattern"], name)
+
+
+def test_no_name_begins_with_another() -> None:
+    """Permissions end with `*`, so those of `dev` would be valid for a stage `devops`, too."""
+    names = [*STAGES, LOCAL, "pipeline", "artefacts"]
+    assert not [(a, b) for a, b in permutations(names, 2) if a.startswith(b)]
 
 
 @pytest.mark.parametrize(
@@ -35,5 +51,6 @@ def test_stages_reserve_at_most_the_accounts_concurrency() -> None:
 def test_misspelt_stage_suggests_the_nearest(word: str, suggestion: str | None) -> None:
     with pytest.raises(Failure) as failure:
         named(word)
-    wanted = f"Did you mean {suggestion!r}?" if suggestion else "Use one of: dev, prod, staging."
+    every = ", ".join(sorted(STAGES))
+    wanted = f"Did you mean {suggestion!r}?" if suggestion else f"Use one of: {every}."
     assert str(failure.value).endswith(wanted)

@@ -11,20 +11,17 @@ import pytest
 import yaml
 
 from infrastructure.stages import STAGES
-from tests.infrastructure.cloudformation import Template
+from tests.infrastructure.pipeline import EVERY_STAGE, of_stage
 
 ROOT = Path(__file__).parents[2]
 ISSUER = "token.actions.githubusercontent.com"
-IDS = {"OwnerId": "123456", "RepositoryId": "456789"}
-ROLES = Template(
-    ROOT / "infrastructure" / "pipeline.yaml", {"Repository": "example/customers", **IDS}
-).of_type("AWS::IAM::Role")
+ROLES = {stage: of_stage(stage).of_type("AWS::IAM::Role")["Deploy"] for stage in EVERY_STAGE}
 
 NAMED = "repo:example/customers"
 NUMBERED = "repo:example@123456/customers@456789"
 WORKFLOW = "example/customers/.github/workflows/deploy.yml@refs/heads/main"
 
-each_stage = pytest.mark.parametrize("stage", STAGES)
+each_stage = pytest.mark.parametrize("stage", EVERY_STAGE)
 each_form = pytest.mark.parametrize("form", [NAMED, NUMBERED])
 
 
@@ -42,7 +39,7 @@ def claims(stage: str, form: str, **other: str) -> dict[str, str]:
 
 def trusts(stage: str, presented: Mapping[str, str]) -> bool:
     """Evaluate the role's trust policy as IAM does: every key must have one of its values."""
-    (statement,) = ROLES[f"Deploy{stage.title()}"]["AssumeRolePolicyDocument"]["Statement"]
+    (statement,) = ROLES[stage]["AssumeRolePolicyDocument"]["Statement"]
     assert statement["Effect"] == "Allow"
     assert statement["Condition"].keys() == {"StringEquals"}, "implement the other operators"
     return all(
@@ -96,7 +93,7 @@ def test_missing_claim_is_rejected(form: str, name: str) -> None:
 @each_stage
 @each_form
 def test_other_stages_are_rejected(stage: str, form: str) -> None:
-    others = STAGES.keys() - {stage}
+    others = EVERY_STAGE.keys() - {stage}
     assert not any(trusts(stage, claims(other, form)) for other in others)
 
 

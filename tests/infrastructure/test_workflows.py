@@ -31,6 +31,7 @@ PERMISSIONS = {
     ("main.yml", "dev"): DEPLOYS,
     ("main.yml", "staging"): DEPLOYS,
     ("main.yml", "prod"): DEPLOYS,
+    ("stage.yml", "deploy"): DEPLOYS,
     ("weekly.yml", "update"): {"actions": "write", "contents": "write", "pull-requests": "write"},
     ("weekly.yml", "report"): {"contents": "read", "issues": "write"},
 }
@@ -164,8 +165,20 @@ def test_stages_are_deployed_in_order() -> None:
     assert WORKFLOWS["main.yml"][True] == {"push": {"branches": ["main"]}}
 
 
-def test_deployments_run_one_at_a_time() -> None:
-    assert WORKFLOWS["main.yml"]["concurrency"] == {"group": "main", "cancel-in-progress": False}
+def test_any_stage_can_be_deployed_by_hand_after_the_checks() -> None:
+    jobs = _jobs("stage.yml")
+
+    assert WORKFLOWS["stage.yml"][True].keys() == {"workflow_dispatch"}
+    assert jobs["deploy"]["needs"] == "checks"
+    assert jobs["deploy"] | {"needs": "", "with": ""} == (
+        _jobs("main.yml")["dev"] | {"needs": "", "with": ""}
+    )
+    assert jobs["deploy"]["with"] == {"stage": "${{ inputs.stage }}"}
+
+
+@pytest.mark.parametrize("name", ["main.yml", "stage.yml"])
+def test_deployments_run_one_at_a_time(name: str) -> None:
+    assert WORKFLOWS[name]["concurrency"] == {"group": "main", "cancel-in-progress": False}
 
 
 def test_migrations_run_before_the_code() -> None:

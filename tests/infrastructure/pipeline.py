@@ -1,0 +1,19 @@
+"""The pipeline's templates, with parameter values for tests, and a stage that STAGES lacks."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from infrastructure.stages import STAGES, Stage
+from tests.infrastructure.cloudformation import Template
+
+PATH = Path(__file__).parents[2] / "infrastructure" / "pipeline.yaml"
+PATH_OF_STAGE = PATH.with_name("pipeline-stage.yaml")
+VALUES = {"Repository": "example/customers", "OwnerId": "123456", "RepositoryId": "456789"}
+TEMPLATE = Template(PATH, {})
+ADDED = replace(STAGES["dev"], name="added")
+EVERY_STAGE: Mapping[str, Stage] = {**STAGES, ADDED.name: ADDED}
+
+
+def of_stage(stage: str, **values: str) -> Template:
+    return Template(PATH_OF_STAGE, {"Stage": stage, **VALUES, **values})
