@@ -12,6 +12,12 @@ PATH_OF_STAGE = PATH.with_name("pipeline-stage.yaml")
 VALUES = {"Repository": "example/customers", "OwnerId": "123456", "RepositoryId": "456789"}
 TEMPLATE = Template(PATH, {})
 ADDED = replace(STAGES["dev"], name="added")
+REQUIRED = {
+    "restore": ["--to", "latest"],
+    "admit": ["--caller", "client"],
+    "block": ["--caller", "client"],
+}
+"""The arguments that a command requires besides the stage."""
 EVERY_STAGE: Mapping[str, Stage] = {**STAGES, ADDED.name: ADDED}
 
 

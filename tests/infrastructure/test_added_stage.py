@@ -24,7 +24,7 @@ from infrastructure.run import Run
 from infrastructure.stacks import Stack
 from infrastructure.stages import CONFIG, STAGES, policy_file
 from tests.infrastructure.cloudformation import Template
-from tests.infrastructure.pipeline import ADDED
+from tests.infrastructure.pipeline import ADDED, REQUIRED
 from tests.infrastructure.plan import Plan
 
 INFRASTRUCTURE = Path(commands.__file__).parent
@@ -123,9 +123,9 @@ def test_commands_know_the_stage(command: str, monkeypatch: pytest.MonkeyPatch) 
     called = Mock()
     monkeypatch.setitem(cast("dict[str, Any]", __main__.COMMANDS), command, (called, ""))
     monkeypatch.setattr(__main__, "_check_account", Mock())
-    arguments = ["--to", "latest"] if command == "restore" else []
+    arguments = [command, "--stage", ADDED.name, *REQUIRED.get(command, [])]
 
-    assert __main__.main([command, "--stage", ADDED.name, *arguments]) == 0
+    assert __main__.main(arguments) == 0
     (run,) = called.call_args.args
     assert run.stage == ADDED
 

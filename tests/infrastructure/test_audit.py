@@ -68,6 +68,7 @@ def test_trail_outlives_its_stack_and_collides_with_no_other() -> None:
 
 def test_destroy_keeps_the_trail(monkeypatch: pytest.MonkeyPatch) -> None:
     deleted, say = [], Mock()
+    monkeypatch.setattr(Stack, "exists", True)
     monkeypatch.setattr(Stack, "delete", lambda stack: deleted.append(stack.name))
     session = Mock()
     session.client.return_value.describe_db_clusters.return_value = {"DBClusters": []}

@@ -38,6 +38,7 @@ from infrastructure.parameters import FROM_DATABASE
 from infrastructure.run import Run
 from infrastructure.stacks import Stack
 from infrastructure.stages import PYTHON, RUNTIME, STAGES
+from tests.infrastructure.pipeline import REQUIRED
 
 ROOT = Path(__file__).parents[2]
 
@@ -255,9 +256,9 @@ def test_every_command_rejects_another_account(
     monkeypatch.setattr(boto3, "Session", lambda: _session("210987654321"))
     called = Mock()
     monkeypatch.setitem(cast("dict[str, Any]", __main__.COMMANDS), command, (called, ""))
-    arguments = ["--to", "latest"] if command == "restore" else []
+    arguments = [command, "--stage", "prod", *REQUIRED.get(command, [])]
 
-    assert __main__.main([command, "--stage", "prod", *arguments]) == 1
+    assert __main__.main(arguments) == 1
     assert "Nothing was changed." in capsys.readouterr().err
     assert not called.called
 

@@ -9,7 +9,7 @@ import pytest
 from infrastructure import checking, commands, interpreters, smoke
 from infrastructure.changes import Change, Template
 from infrastructure.failures import Failure
-from infrastructure.parameters import FROM_DATABASE, FROM_NETWORK
+from infrastructure.parameters import FROM_DATABASE, FROM_NETWORK, SHOWN
 from infrastructure.run import Run
 from infrastructure.stacks import Stack
 from infrastructure.stages import PYTHON, STAGES, Domain
@@ -17,7 +17,7 @@ from infrastructure.stages import PYTHON, STAGES, Domain
 ARN = "arn:aws:acm:eu-west-1:123456789012:certificate/1"
 DOMAIN = Domain("api.example.com", base_path="crm", certificate=ARN)
 DEV = replace(STAGES["dev"], domain=DOMAIN)
-OUTPUTS = dict.fromkeys((*FROM_DATABASE, *FROM_NETWORK, "ClusterIdentifier"), "x")
+OUTPUTS = dict.fromkeys((*FROM_DATABASE, *FROM_NETWORK, *SHOWN, "ClusterIdentifier"), "x")
 OUTPUTS |= {"Target": "d-1.execute-api.eu-west-1.amazonaws.com", "EndpointURL": DOMAIN.url}
 
 
@@ -92,11 +92,11 @@ def test_domain_is_deleted_after_the_mapping_in_the_apis_stack(
     deleted: list[str] = []
     monkeypatch.setattr(Stack, "exists", exists)
     monkeypatch.setattr(Stack, "delete", lambda stack: deleted.append(stack.name))
-    monkeypatch.setattr(commands, "_refuse_protected", Mock())
+    monkeypatch.setattr(commands, "_refuse_remaining", Mock())
     commands.destroy(Run(Mock(), replace(DEV, domain=domain), is_agreed=True))
 
     parts = [name.removeprefix("customers-dev-") for name in deleted]
-    assert parts == ["operations", "api", "domain", "database", "network"]
+    assert parts == ["dashboard", "operations", "api", "domain", "database", "network"]
 
 
 def test_smoke_test_and_status_use_the_domain(
