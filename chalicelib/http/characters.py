@@ -132,12 +132,10 @@ def _selects_variant(text: str, at: int) -> bool:
             return True
         if base in _KEYCAP_BASES:
             return text.startswith(_KEYCAP, at + 1)
-    kind = name(character, "")
-    if kind.startswith("MONGOLIAN "):
-        return name(base or " ", "").startswith("MONGOLIAN LETTER")
-    if kind.startswith("VARIATION SELECTOR"):
+    if "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef":
         return not base.isascii() and category(base) in _WITH_VARIANTS
-    return False
+    is_mongolian = name(character, "").startswith("MONGOLIAN ")
+    return is_mongolian and name(base or " ", "").startswith("MONGOLIAN LETTER")
 
 
 def _base(text: str, at: int, step: int) -> str:

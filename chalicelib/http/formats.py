@@ -18,13 +18,13 @@ from chalicelib.http.fields import Pasted, Text
 
 MAX_LOCAL_PART = 64  # bytes before the @ (RFC 5321, section 4.5.3.1.1)
 MAX_LABEL = 63  # characters between two dots of a domain (RFC 1035, section 2.3.4)
-MAX_DOMAIN = 253  # bytes of a domain in ASCII (RFC 1035, section 2.3.4)
+MAX_INTERNATIONAL = 100
+"""Characters in labels of a domain that are not ASCII, or encode such characters (`xn--`)."""
 MAX_CONTEXTUAL = 20
 """Characters of a domain that IDNA compares with all others of their label (RFC 5892, appendix A):
 joiners, Arabic digits, and some punctuation."""
 _DOTS = "[.\u3002\uff0e\uff61]"  # all that IDNA takes for one
 _CONTEXTUAL = "[\u200c\u200d\u00b7\u0375\u05f3\u05f4\u30fb\u0660-\u0669\u06f0-\u06f9]"
-_SHORTEST_ENCODING = len("xn--") + 1  # bytes that IDNA adds to a label that is not ASCII
 
 # in use, but not assigned by ISO 3166-1: the code of Kosovo
 _USER_ASSIGNED = frozenset({"XK"})
@@ -75,8 +75,11 @@ def _exceeds_a_limit(email: str) -> str | None:
         return (
             f"Each part between the dots after the @-sign must have at most {MAX_LABEL} characters."
         )
-    if sum(map(_shortest_size, labels)) > MAX_DOMAIN + len("."):
-        return f"The part after the @-sign must have at most {MAX_DOMAIN} bytes in ASCII (IDNA)."
+    if sum(len(label) for label in labels if _is_international(label)) > MAX_INTERNATIONAL:
+        return (
+            f"The part after the @-sign must have at most {MAX_INTERNATIONAL} characters in"
+            " international labels."
+        )
     if len(re.findall(_CONTEXTUAL, domain)) > MAX_CONTEXTUAL:
         return (
             f"The part after the @-sign must have at most {MAX_CONTEXTUAL} Arabic digits, joiners"
@@ -85,9 +88,8 @@ def _exceeds_a_limit(email: str) -> str | None:
     return None
 
 
-def _shortest_size(label: str) -> int:
-    """Return the minimum size of a domain's label in ASCII, with the dot after it."""
-    return len(label) + 1 + (0 if label.isascii() else _SHORTEST_ENCODING - 1)
+def _is_international(label: str) -> bool:
+    return not label.isascii() or label[:4].lower() == "xn--"
 
 
 def _without_details(error: EmailNotValidError) -> str:
