@@ -63,5 +63,18 @@ def test_error_explains_cause_and_place(raw: bytes, message: str) -> None:
         parse(raw)
 
 
+@pytest.mark.parametrize("piece", [",", "[{", '\\"', "\\\\"])
+def test_texts_may_have_many_characters_that_separate_values(piece: str) -> None:
+    raw = f'["{piece * 2_000}", "{piece * 2_000}"]'.encode()
+
+    assert parse(raw) == json.loads(raw)
+
+
+def test_values_are_counted_before_they_are_parsed() -> None:
+    with pytest.raises(MalformedJSON, match="more than 1000 values"):
+        parse(b"{" + b'"a":[],' * 2_000)  # never ends
+    assert len(parse(b"[" + b"0," * 998 + b"0]")) == 999  # type: ignore[arg-type]
+
+
 def test_depth_at_the_limit_is_accepted() -> None:
     assert parse(b"[" * 16 + b"]" * 16)

@@ -134,6 +134,18 @@ def test_keys_fit_into_their_columns(length: int) -> None:
         assert len(search_key(letter * length)) <= MAX_KEY
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("ﷺ" * 300, "a b" * 200, "a" + "\u0301" * 20 + "b" * 400, "¨" * 300 + "ab" * 200),
+        *("山 " * 300, "ß" * 300, "각" * 300, "a \u3000 " * 200, "\u200d" * 250 + "क" * 300),
+    ],
+)
+def test_key_of_a_long_text_is_the_beginning_of_the_folded_text(text: str) -> None:
+    """`fold` ends early, because a character can become 18."""
+    assert search_key(text) == fold(text, 100_000)[:MAX_KEY].rstrip()
+
+
 @pytest.mark.exhaustive
 def test_email_keys_fit_into_their_column() -> None:
     """`email_key` has 512 characters: folding never makes more characters than bytes."""
