@@ -169,9 +169,6 @@ class Metadata(fields.Field[dict[str, str]]):
             raise self.make_error("type")
         if len(value) > MAX_METADATA:
             raise self.make_error("too_many")
-        characters = sum(len(text) for text in value.values() if isinstance(text, str))
-        if characters > MAX_METADATA_BYTES * MAX_DECOMPOSITION:
-            raise self.make_error("too_large")
         metadata = self._load_items(value)
         if json_size(metadata) > MAX_METADATA_BYTES:
             raise self.make_error("too_large")
@@ -179,11 +176,15 @@ class Metadata(fields.Field[dict[str, str]]):
 
     def _load_items(self, value: dict[str, Any]) -> dict[str, str]:
         metadata, errors = {}, {}
+        size = 0
         for name, text in value.items():
+            if size > MAX_METADATA_BYTES:  # checking the rest takes long
+                break
             try:
                 if self.name_of.deserialize(name) != name:
                     raise self.make_error("name")
                 metadata[name] = self.value_of.deserialize(text)
+                size += len(metadata[name].encode())
             except marshmallow.ValidationError as error:
                 errors[Member(name)] = error.messages
         if errors:

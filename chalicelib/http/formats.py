@@ -18,8 +18,8 @@ from chalicelib.http.fields import Pasted, Text
 
 MAX_LOCAL_PART = 64  # bytes before the @ (RFC 5321, section 4.5.3.1.1)
 MAX_LABEL = 63  # characters between two dots of a domain (RFC 1035, section 2.3.4)
-MAX_INTERNATIONAL = 100
-"""Characters in labels of a domain that are not ASCII, or encode such characters (`xn--`)."""
+MAX_INTERNATIONAL, MAX_INTERNATIONAL_LABELS = 100, 10
+"""Characters and labels of a domain with a label that is not ASCII, or is encoded (`xn--`)."""
 MAX_CONTEXTUAL = 20
 """Characters of a domain that IDNA compares with all others of their label (RFC 5892, appendix A):
 joiners, Arabic digits, and some punctuation."""
@@ -75,10 +75,11 @@ def _exceeds_a_limit(email: str) -> str | None:
         return (
             f"Each part between the dots after the @-sign must have at most {MAX_LABEL} characters."
         )
-    if sum(len(label) for label in labels if _is_international(label)) > MAX_INTERNATIONAL:
+    is_long = len(domain) > MAX_INTERNATIONAL or len(labels) > MAX_INTERNATIONAL_LABELS
+    if is_long and any(map(_is_international, labels)):
         return (
-            f"The part after the @-sign must have at most {MAX_INTERNATIONAL} characters in"
-            " international labels."
+            f"An international domain must have at most {MAX_INTERNATIONAL} characters, and"
+            f" {MAX_INTERNATIONAL_LABELS} parts between dots."
         )
     if len(re.findall(_CONTEXTUAL, domain)) > MAX_CONTEXTUAL:
         return (

@@ -6,7 +6,7 @@ docs/security.md states how much more than a plain request any other one may cos
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -31,11 +31,17 @@ def plain_twin(case: Case) -> Case:
     method, route = operation_of(case)
     if not route:
         return Case(method, authorization(f"Bearer {TOKEN}")) if method == "authorize" else case
-    body = plain_body(_in_steps(len(case.event["body"] or "")), is_batch=route == BATCH)
+    body = plain_body(_in_steps(_size(case.event)), is_batch=route == BATCH)
     headers = {"If-Match": '"v1"'} if method == "PUT" else {}
     path = route.replace("{customer_id}", LIVE)
     has_body = (method, route) in WITH_BODIES
     return request(method, path, body if has_body else None, headers)
+
+
+def _size(event: Mapping[str, Any]) -> int:
+    """Return the number of bytes of the request's body."""
+    size = len((event["body"] or "").encode(errors="surrogatepass"))
+    return size * 3 // 4 if event["isBase64Encoded"] else size
 
 
 def _in_steps(size: int) -> int:
