@@ -41,7 +41,7 @@ def plain_twin(case: Case) -> Case:
 def _size(event: Mapping[str, Any]) -> int:
     """Return the number of bytes of the request's body."""
     size = len((event["body"] or "").encode(errors="surrogatepass"))
-    return size * 3 // 4 if event["isBase64Encoded"] else size
+    return size * 3 // 4 if event.get("isBase64Encoded") else size
 
 
 def _in_steps(size: int) -> int:
