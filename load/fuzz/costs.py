@@ -7,6 +7,7 @@ database, so that it is fast. It stores the most expensive request of each opera
 `costs`. `tests/contract/test_costs.py` counts the instructions of those in `load/fuzz/worst`.
 """
 
+import json
 import logging
 import re
 import sys
@@ -33,6 +34,7 @@ from load.fuzz.plain import operation_of, plain_twin
 from load.fuzz.possible import is_possible
 
 CONTEXT = SimpleNamespace(aws_request_id="of-lambda", get_remaining_time_in_millis=lambda: 10**9)
+MAX_HEAD = 12_000  # of an event without its body; API Gateway accepts 10,240 bytes of headers
 MAX_CHARACTERS = 70_000  # of a body: larger ones take long to search
 RUNS = 3  # of a request that seems to be expensive: the fastest counts
 KEPT = 8  # expensive requests of each operation to mutate
@@ -102,8 +104,7 @@ class Search:
         if self._chance.random() < FROM_EXPENSIVE:
             parents = [found.case for found in self.worst[self._chance.choice(SEARCHED)]]
         case = self._mutate(self._chance.choice(parents), self._chance)
-        is_ours = case.function == "app" and is_possible(case)
-        if is_ours and len(case.event["body"] or "") <= MAX_CHARACTERS:
+        if case.function == "app" and is_possible(case) and _fits(case.event):
             self._try(case)
         else:
             self.step()
@@ -127,6 +128,12 @@ class Search:
         if key not in self._plain:
             self._plain[key] = min(seconds(plain) for _ in range(2 * RUNS))
         return self._plain[key]
+
+
+def _fits(event: Mapping[str, Any]) -> bool:
+    """Return whether API Gateway accepts the size of the headers, and the search that of the body."""
+    head = len(json.dumps({**event, "body": None}))
+    return head <= MAX_HEAD and len(event["body"] or "") <= MAX_CHARACTERS
 
 
 class NewLines:
