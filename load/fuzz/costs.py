@@ -131,7 +131,7 @@ class Search:
 
 
 def _fits(event: Mapping[str, Any]) -> bool:
-    """Return whether API Gateway accepts the size of the headers, and the search that of the body."""
+    """Return whether the headers fit into API Gateway, and the body into the search."""
     head = len(json.dumps({**event, "body": None}))
     return head <= MAX_HEAD and len(event["body"] or "") <= MAX_CHARACTERS
 
