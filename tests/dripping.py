@@ -43,7 +43,7 @@ PARTS = {
         b"x",
     ),
 }
-"""What the server sends at once, and then slowly, by the name of the slow part."""
+"""By the name of the slow part: the bytes that are sent at once, and those that are repeated."""
 
 
 @contextmanager
