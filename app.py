@@ -17,7 +17,7 @@ from chalice.app import AuthRequest, CloudWatchEvent
 
 from chalicelib.customers.fields import CUSTOMERS
 from chalicelib.database import Database, connect
-from chalicelib.database.retries import Deadline
+from chalicelib.deadlines import Deadline
 from chalicelib.http import headers, reads, responses
 from chalicelib.http.preconditions import single_version
 from chalicelib.http.requests import Request
@@ -34,6 +34,7 @@ SCOPES = {  # every scope, and what a token with it may do
     ERASE: "erase customers permanently",
 }
 MAX_BATCH_BYTES = 1 << 20
+MAX_BATCH_VALUES = 20_000  # JSON values; a valid customer has at most about a hundred
 PURGE_RESERVE_MS = 10_000  # before the function's timeout
 TOKEN_SECONDS = 300  # how long API Gateway caches the authorizer's result
 
@@ -128,7 +129,7 @@ def create_customers(request: Request) -> Response:
     from chalicelib.http import creates
 
     key = request.idempotency_key("create_customers")
-    batch = schemas.load_batch(request.document(max_bytes=MAX_BATCH_BYTES))
+    batch = schemas.load_batch(request.document(MAX_BATCH_BYTES, MAX_BATCH_VALUES))
     created = creates.create_all(database(), CUSTOMERS, batch, key)
     return responses.all_created(request, CUSTOMERS, created)
 

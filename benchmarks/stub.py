@@ -60,7 +60,7 @@ def columns(selected: str) -> list[str]:
             names.append("")
         else:
             names[-1] += part
-    return names
+    return [name.strip("`") for name in names]
 
 
 def label(name: str) -> str:

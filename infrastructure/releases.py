@@ -11,17 +11,20 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from chalicelib.deadlines import in_time
 from infrastructure.changes import Template
 from infrastructure.failures import Failure, code_of
 from infrastructure.stacks import Stack
 
 ALIAS = "live"
 BEFORE = "before: "
+UPLOAD_SECONDS = 600
 
 Say = Callable[[str], None]
 
@@ -159,9 +162,15 @@ def point(client: Any, function: str, version: str, say: Say) -> None:
 
 def _put(s3: Any, bucket: str, content: bytes, suffix: str, say: Say) -> str:
     key = f"customers/{hashlib.sha256(content).hexdigest()}{suffix}"
+    # all stages share the bucket, and must not replace each other's objects
+    put = partial(s3.put_object, Bucket=bucket, Key=key, Body=content, IfNoneMatch="*")
     try:
-        # all stages share the bucket, and must not replace each other's objects
-        s3.put_object(Bucket=bucket, Key=key, Body=content, IfNoneMatch="*")
+        in_time(put, UPLOAD_SECONDS)
+    except TimeoutError:
+        raise Failure(
+            f"The upload of {len(content) / 1e6:.2f} MB to s3://{bucket}/{key} took more than"
+            f" {UPLOAD_SECONDS} seconds. Check the network, and run the command again."
+        ) from None
     except ClientError as error:
         if code_of(error) != "PreconditionFailed":
             raise

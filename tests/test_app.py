@@ -327,6 +327,7 @@ def test_default_limit_is_20(api: Api) -> None:
         ("fields=id,,email", "fields", "blank"),
         ("fields=id,email_key", "fields", "choice"),
         ("fields=*", "fields", "choice"),
+        ("fields=" + "id," * 50 + "id", "fields", "too-many"),
         ("include_deleted=1", "include_deleted", "choice"),
         ("include_deleted=True", "include_deleted", "choice"),
     ],

@@ -50,7 +50,9 @@ def test_json_is_parsed(raw: bytes) -> None:
         (b'{"a": NaN}', "NaN"),
         (b'{"a": 1, "a": 1}', "two fields of the same name"),
         (b"[" * 17 + b"]" * 17, "16 levels"),
-        (b"[" * 1_000_000, "too deeply"),
+        (b"[" * 1_000_000, "more than 1000 values"),
+        (b'"{' + b'\\",' * 1_000_000, "Unterminated string"),
+        (b"[" + b"0," * 1_000 + b"0]", "more than 1000 values"),
         (b"9" * 4_301, "number that is too long"),
         (b'{"\\ud800": 1}', "unpaired surrogate"),
         (b'{"a": ["\\udc00\\ud800"]}', "unpaired surrogate"),
@@ -59,6 +61,19 @@ def test_json_is_parsed(raw: bytes) -> None:
 def test_error_explains_cause_and_place(raw: bytes, message: str) -> None:
     with pytest.raises(MalformedJSON, match=message):
         parse(raw)
+
+
+@pytest.mark.parametrize("piece", [",", "[{", '\\"', "\\\\"])
+def test_texts_may_have_many_characters_that_separate_values(piece: str) -> None:
+    raw = f'["{piece * 2_000}", "{piece * 2_000}"]'.encode()
+
+    assert parse(raw) == json.loads(raw)
+
+
+def test_values_are_counted_before_they_are_parsed() -> None:
+    with pytest.raises(MalformedJSON, match="more than 1000 values"):
+        parse(b"{" + b'"a":[],' * 2_000)  # never ends
+    assert len(parse(b"[" + b"0," * 998 + b"0]")) == 999  # type: ignore[arg-type]
 
 
 def test_depth_at_the_limit_is_accepted() -> None:

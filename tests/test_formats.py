@@ -77,6 +77,11 @@ def test_email_is_accepted(sent: str, stored: str) -> None:
         ("é" * 33 + "@example.com", "The part before the @-sign must have at most 64 bytes."),
         ("ada@" + "b" * 64 + ".com", "after the @-sign must have at most 63 characters."),
         ("ada@" + "ü" * 64 + ".com", "after the @-sign must have at most 63 characters."),
+        ("ada@" + "あ" * 51 + "." + "あ" * 49, "must have at most 100 characters, and"),
+        ("ada@" + ".".join(["XN--aaaaaaaaaaaaaaaa"] * 6), "An international domain"),
+        ("ada@" + "a." * 10 + "あ", "10 parts between dots."),
+        ("ada@ا" + "٠" * 21 + ".com", "at most 20 Arabic digits, joiners"),
+        ("ada@" + "・" * 21 + "あ.com", "at most 20 Arabic digits, joiners"),
         ("ada@a\u3002" + "ü" * 64 + "\uff0ecom", "after the @-sign must have at most 63"),
         ("ada@" + "ü" * 60 + ".com", "The part after the @-sign is invalid."),
         ("ada@xn--a.com", "The part after the @-sign is not valid IDNA."),
@@ -100,6 +105,11 @@ def test_email_is_rejected_with_the_reason(sent: str, why: str) -> None:
 @pytest.mark.parametrize("sent", ["ad\u200ba@example.com", "ada@exam\u00adple.com"])
 def test_email_has_no_invisible_characters(sent: str) -> None:
     assert reason(Email(), sent).startswith("invisible-character: ")
+
+
+@pytest.mark.parametrize("label", ["あ" * 47 + ".あ", "ا" + "٠" * 20])
+def test_long_international_domain_is_accepted(label: str) -> None:
+    assert Email().deserialize(f"ada@{label}.com") == f"ada@{label}.com"
 
 
 @pytest.mark.parametrize(

@@ -358,7 +358,7 @@ def test_emails_are_compared_the_same_way_everywhere(
     assert [item["email"] for item in found] == [first if are_the_same else second]
 
 
-@pytest.mark.parametrize("count", [101, 200_000])
+@pytest.mark.parametrize("count", [101, 9_000])
 def test_items_are_counted_before_they_are_validated(api: Api, count: int) -> None:
     answer = api.request("POST", "/customers/batch", b'{"items":[%s]}' % b",".join([b"{}"] * count))
 

@@ -26,7 +26,8 @@ from chalicelib.database import (
     connect,
     retries,
 )
-from chalicelib.database.retries import Attempts, Deadline
+from chalicelib.database.retries import Attempts
+from chalicelib.deadlines import Deadline
 from chalicelib.settings import DATA_API_CLIENTS, Settings
 from local.database_server import DatabaseServer
 from tests.api import ADA, Api, assert_problem

@@ -93,8 +93,8 @@ def test_texts_have_different_search_keys(text: str, other: str) -> None:
 def test_ascii_takes_the_same_form_on_both_paths() -> None:
     text = "".join(map(chr, range(0x21, 0x7F)))
 
-    assert search_key(text) == fold(text)
-    assert search_key("a  B") == fold("a  B") == "a b"
+    assert search_key(text) == fold(text, MAX_KEY)
+    assert search_key("a  B") == fold("a  B", MAX_KEY) == "a b"
     assert email_key(text) == email_key(text + "é")[:-1]
 
 
@@ -132,6 +132,18 @@ def test_keys_fit_into_their_columns(length: int) -> None:
     """Some characters become up to 18."""
     for letter in ("ﷺ", "a", "ß", "山", "🍕"):
         assert len(search_key(letter * length)) <= MAX_KEY
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("ﷺ" * 300, "a b" * 200, "a" + "\u0301" * 20 + "b" * 400, "¨" * 300 + "ab" * 200),
+        *("山 " * 300, "ß" * 300, "각" * 300, "a \u3000 " * 200, "\u200d" * 250 + "क" * 300),
+    ],
+)
+def test_key_of_a_long_text_is_the_beginning_of_the_folded_text(text: str) -> None:
+    """`fold` ends early, because a character can become 18."""
+    assert search_key(text) == fold(text, 100_000)[:MAX_KEY].rstrip()
 
 
 @pytest.mark.exhaustive

@@ -29,7 +29,8 @@ from chalicelib.database import (
     mysql,
     retries,
 )
-from chalicelib.database.retries import ANSWER_SECONDS, Deadline
+from chalicelib.database.retries import ANSWER_SECONDS
+from chalicelib.deadlines import Deadline
 from chalicelib.http.requests import Request
 from chalicelib.settings import DATA_API_CLIENTS, Settings
 from local.database_server import DatabaseServer

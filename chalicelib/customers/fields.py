@@ -39,7 +39,7 @@ def search_key(text: str) -> str:
     else:
         from chalicelib.http import folding
 
-        key = folding.fold(text)
+        key = folding.fold(text, MAX_KEY + 1)
     return key if len(key) <= MAX_KEY else key[:MAX_KEY].rstrip()
 
 

@@ -1,10 +1,8 @@
 """boto3's Data API client, with exceptions converted to ours."""
 
 from collections.abc import Callable
-from concurrent.futures import Future
 from functools import partial
-from threading import Thread
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
@@ -29,12 +27,11 @@ from chalicelib.database.errors import (
     StatementTimeout,
 )
 from chalicelib.database.retries import ATTEMPT_SECONDS, attempt_seconds
+from chalicelib.deadlines import in_time
 from chalicelib.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from mypy_boto3_rds_data import RDSDataServiceClient
-
-T = TypeVar("T")
 
 # One attempt, because `retries` decides about retries, and the SDK would repeat lost writes.
 _CONFIG = Config(
@@ -55,7 +52,8 @@ class Client:
 
     def _call(self, operation: Callable[..., Any], **arguments: Any) -> Any:
         try:
-            return _in_time(partial(operation, **arguments), attempt_seconds())
+            # boto3's timeouts apply to a client, and start again with each part of a response
+            return in_time(partial(operation, **arguments), attempt_seconds())
         except ClientError as error:
             raise ErrorAnswer(error.response) from None
         except (ReadTimeoutError, TimeoutError) as error:
@@ -70,24 +68,6 @@ class Client:
     def _unreachable(self, error: Exception) -> str:
         where = self._client.meta.endpoint_url
         return f"the Data API at {where} can't be reached: {type(error).__name__}"
-
-
-def _in_time(call: Callable[[], T], seconds: float) -> T:
-    """Return the call's result. Raises TimeoutError if it takes longer.
-
-    boto3's timeouts apply to a client, not to a call, and start again with each part of a response.
-    After TimeoutError, the call continues in its thread until these timeouts end it.
-    """
-    result: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            result.set_result(call())
-        except BaseException as error:  # noqa: BLE001 (raised in the thread that waits)
-            result.set_exception(error)
-
-    Thread(target=run, daemon=True).start()
-    return result.result(seconds)
 
 
 def connect(settings: Settings) -> Client:

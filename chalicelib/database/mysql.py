@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from io import BufferedReader
 from typing import TYPE_CHECKING, Any
 
 import pymysql
@@ -28,6 +29,7 @@ from chalicelib.database.errors import (
 )
 from chalicelib.database.parameters import to_pyformat
 from chalicelib.database.retries import LOCK_SECONDS, attempt_seconds
+from chalicelib.deadlines import Deadline, SocketReader
 from chalicelib.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -55,7 +57,7 @@ class MySQL(Database, threading.local):
         with _settings_errors():
             Address.parse(url)
         self._url = url
-        self._connection: _Connection | None = None
+        self._connection: Connection | None = None
         self._last_used = 0.0
         self._in_transaction = False
 
@@ -95,7 +97,7 @@ class MySQL(Database, threading.local):
         finally:
             connection.is_patient = False
 
-    def _live_connection(self) -> "_Connection":
+    def _live_connection(self) -> "Connection":
         if self._in_transaction:  # this statement would run in it
             raise RuntimeError("A transaction is open: use what it gave.")
         attempt_seconds()  # raises if no time is left
@@ -124,19 +126,30 @@ class _Transaction(Database):
         return _run_on(self._connection, sql, parameters)
 
 
-class _Connection(pymysql.connections.Connection):
+class Connection(pymysql.connections.Connection):
     """A connection that never waits longer for the server than the request has time.
 
     If it `is_patient`, it has no limit: a server may end a statement whose client has gone.
     """
 
     is_patient = False
+    _reader: BufferedReader | None = None
+
+    def connect(self, sock: Any = None) -> None:
+        self._begin()
+        super().connect(sock)
+
+    def _execute_command(self, command: int, sql: str | bytes) -> None:
+        self._begin()
+        super()._execute_command(command, sql)  # type: ignore[misc]
+
+    def _begin(self) -> None:
+        """Set the deadline of a command and its response."""
+        self._deadline = Deadline(min(retries.ATTEMPT_SECONDS, retries.seconds_left()))
 
     @property
     def _seconds(self) -> float | None:
-        if self.is_patient:
-            return None
-        return max(min(retries.ATTEMPT_SECONDS, retries.seconds_left()), _MIN_TIMEOUT)
+        return None if self.is_patient else max(self._deadline.seconds, _MIN_TIMEOUT)
 
     @_seconds.setter
     def _seconds(self, _: float) -> None:
@@ -144,13 +157,25 @@ class _Connection(pymysql.connections.Connection):
 
     _read_timeout = _write_timeout = _seconds
 
+    @property
+    def _rfile(self) -> BufferedReader | None:
+        return self._reader
 
-def _connected(url: str) -> _Connection:
+    @_rfile.setter
+    def _rfile(self, reader: Any) -> None:
+        """Replace PyMySQL's reader: its timeout starts again with each part of a packet."""
+        if reader is not None:
+            reader.close()
+            reader = BufferedReader(SocketReader(self._sock, lambda: self._seconds))  # type: ignore[attr-defined]
+        self._reader = reader
+
+
+def _connected(url: str) -> Connection:
     seconds = min(CONNECT_SECONDS, attempt_seconds())
     arguments = connection_arguments(url) | {"connect_timeout": seconds}
     try:
         with _translated_errors():
-            return _Connection(**arguments)
+            return Connection(**arguments)
     except (DatabaseUnavailable, StatementTimeout) as error:
         raise StatementNotBegun(str(error), error.code) from None
 

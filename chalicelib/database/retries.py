@@ -21,9 +21,8 @@ https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 
 import os
 import time
-from contextvars import ContextVar, Token
-from typing import Self
 
+from chalicelib import deadlines
 from chalicelib.database.errors import DatabaseError, DatabaseResuming, StatementNotBegun
 
 MAX_ATTEMPTS = 3
@@ -39,26 +38,11 @@ STATEMENT_SECONDS = 27.0
 ANSWER_SECONDS = 1.0
 """Time that a request reserves for its response."""
 
-_end: ContextVar[float | None] = ContextVar("end", default=None)
-
-
-class Deadline:
-    """Limit statements in the block so that a response within `seconds` is possible."""
-
-    def __init__(self, seconds: float) -> None:
-        self._token: Token[float | None] = _end.set(time.monotonic() + seconds - ANSWER_SECONDS)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        _end.reset(self._token)
-
 
 def seconds_left() -> float:
     """Return the seconds left for statements; negative after the deadline."""
-    end = _end.get()
-    return STATEMENT_SECONDS if end is None else end - time.monotonic()
+    deadline = deadlines.current()
+    return STATEMENT_SECONDS if deadline is None else deadline.seconds - ANSWER_SECONDS
 
 
 def attempt_seconds() -> float:

@@ -11,7 +11,6 @@ Sources: https://www.unicode.org/reports/tr44/ (properties)
 
 import json
 import re
-from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from unicodedata import category, combining, name
@@ -78,75 +77,72 @@ def _noncharacter() -> re.Pattern[str]:
 
 
 @cache
-def _pictographic() -> re.Pattern[str]:
-    return re.compile(f"[{_ranges('pictographic')}]")
-
-
-@cache
-def _connecting() -> re.Pattern[str]:
-    return re.compile(f"[{_ranges('connecting')}]")
+def _members(name: str) -> frozenset[str]:
+    """Return the characters of a set of `unicode.json`."""
+    return frozenset(chr(code) for first, last in _sets()[name] for code in range(first, last + 1))
 
 
 def _ranges(name: str) -> str:
     """Return a set of `unicode.json` as a part of a class."""
+    return "".join(f"{chr(first)}-{chr(last)}" for first, last in _sets()[name])
+
+
+def _sets() -> dict[str, list[tuple[int, int]]]:
     text = Path(__file__).with_name("unicode.json").read_text(encoding="utf-8")
-    return "".join(f"{chr(first)}-{chr(last)}" for first, last in json.loads(text)[name])
+    return json.loads(text)  # type: ignore[no-any-return]
 
 
 def _belongs(text: str, at: int) -> bool:
-    character, before, after = text[at], text[:at], text[at + 1 :]
-    if character in {_JOINER, _NON_JOINER}:
-        return (
-            _is_at_virama(character, before, after)
-            or _connects(character, before, after)
-            or (character == _JOINER and _is_between_emoji(before, after))
-        )
-    return _selects_variant(character, before, after)
+    if text[at] in {_JOINER, _NON_JOINER}:
+        return _is_at_virama(text, at) or _joins(text, at)
+    return _selects_variant(text, at)
 
 
-def _is_at_virama(character: str, before: str, after: str) -> bool:
+def _is_at_virama(text: str, at: int) -> bool:
     """Return whether the joiner selects the form of a conjunct in an Indic script."""
-    if before and combining(before[-1]) == _VIRAMA:
+    before, after = text[at - 1 : at], text[at + 1 : at + 2]
+    if before and combining(before) == _VIRAMA:
         return True
     # as in the Bengali ra with ya-phala
-    is_before = character == _JOINER and after != "" and combining(after[0]) == _VIRAMA
-    return is_before and before[-1:].isalpha()
+    is_before = text[at] == _JOINER and after != "" and combining(after) == _VIRAMA
+    return is_before and before.isalpha()
 
 
-def _connects(character: str, before: str, after: str) -> bool:
-    """Return whether the joiner is next to letters of a script that connects letters.
+def _joins(text: str, at: int) -> bool:
+    """Return whether the joiner is between emoji, or next to letters that connect.
 
     RFC 5892 allows fewer non-joiners. In Persian, they also follow letters that never connect.
     """
-    is_connecting = _connecting().fullmatch
-    left, right = is_connecting(_base(reversed(before))), is_connecting(_base(after))
-    return bool((left or right) if character == _JOINER else (left and right))
-
-
-def _is_between_emoji(before: str, after: str) -> bool:
-    is_emoji = _pictographic().fullmatch
-    return bool(is_emoji(_base(reversed(before))) and is_emoji(after[:1]))
-
-
-def _selects_variant(character: str, before: str, after: str) -> bool:
-    """Return whether it selects a variant of the character before it."""
-    kind, base = name(character, ""), before[-1:]
-    if character in _EMOJI_STYLES and _pictographic().fullmatch(_without_tone(before)[-1:]):
+    left, right = _base(text, at, -1), _base(text, at, 1)
+    is_connecting = _members("connecting").__contains__
+    if text[at] == _NON_JOINER:
+        return is_connecting(left) and is_connecting(right)
+    if is_connecting(left) or is_connecting(right):
         return True
-    if character in _EMOJI_STYLES and base and base in _KEYCAP_BASES:
-        return after.startswith(_KEYCAP)
-    if kind.startswith("MONGOLIAN "):
-        return name(base or " ", "").startswith("MONGOLIAN LETTER")
-    if kind.startswith("VARIATION SELECTOR"):
+    emoji = _members("pictographic")
+    return left in emoji and text[at + 1 : at + 2] in emoji
+
+
+def _selects_variant(text: str, at: int) -> bool:
+    """Return whether it selects a variant of the character before it."""
+    character, base = text[at], text[at - 1 : at]
+    if character in _EMOJI_STYLES and base:
+        is_tone = category(base) == "Sk"
+        if text[at - 1 - is_tone : at - is_tone] in _members("pictographic"):
+            return True
+        if base in _KEYCAP_BASES:
+            return text.startswith(_KEYCAP, at + 1)
+    if "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef":
         return not base.isascii() and category(base) in _WITH_VARIANTS
-    return False
+    is_mongolian = name(character, "").startswith("MONGOLIAN ")
+    return is_mongolian and name(base or " ", "").startswith("MONGOLIAN LETTER")
 
 
-def _without_tone(text: str) -> str:
-    """Return the text without the skin tone at its end."""
-    return text[:-1] if text and category(text[-1]) == "Sk" else text
-
-
-def _base(text: Iterable[str]) -> str:
-    """Return the first character that is not a mark on another one; "" without one."""
-    return next((each for each in text if category(each) not in _MARKS), "")
+def _base(text: str, at: int, step: int) -> str:
+    """Return the next character, in this direction, that is not a mark; "" without one."""
+    at += step
+    while 0 <= at < len(text):
+        if category(text[at]) not in _MARKS:
+            return text[at]
+        at += step
+    return ""

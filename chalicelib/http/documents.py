@@ -1,6 +1,7 @@
 """Strict JSON parsing (I-JSON, RFC 7493) and JSON Merge Patch (RFC 7396)."""
 
 import json
+import re
 from codecs import BOM_UTF8
 from collections.abc import Mapping
 from itertools import chain
@@ -9,17 +10,24 @@ from typing import Any, NoReturn
 from chalicelib.http.problems import MalformedJSON
 
 MAX_DEPTH = 16
+MAX_VALUES = 1_000  # of one resource; a valid one has far fewer
+
+# the end is optional, and nothing is tried twice: otherwise, an open text would take quadratic time
+_STRING = rb'"(?:[^"\\]++|\\[\s\S])*+"?'
+_BEFORE_VALUES = (b",", b"[", b"{")  # the first of these precedes each value but one
 
 # json.dumps with arguments creates an encoder for each call
 dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def parse(raw: bytes) -> object:
+def parse(raw: bytes, max_values: int = MAX_VALUES) -> object:
     """Return the JSON document. A byte order mark before it is ignored.
 
     Raises MalformedJSON for bytes that are not UTF-8, syntax errors, NaN and infinities, duplicate
-    names, unpaired surrogates, and more than 16 levels of nesting.
+    names, unpaired surrogates, more than 16 levels of nesting, and more than `max_values` values.
     """
+    if _has_more_values(raw, max_values):
+        raise MalformedJSON(f"The body has more than {max_values} values.")
     try:
         # RFC 8259, section 8.1, allows parsers to ignore a byte order mark
         document = _DECODER.decode(raw.removeprefix(BOM_UTF8).decode())
@@ -70,6 +78,17 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _reject_constant(name: str) -> NoReturn:
     raise MalformedJSON(f"The body is not JSON: {name} is not a JSON number.")
+
+
+def _has_more_values(raw: bytes, most: int) -> bool:
+    """Return whether the JSON has more values, without parsing it: many small values take long."""
+    # texts may contain these characters, too: look at texts only if there are many
+    return _count_values(raw) > most and _count_values(re.sub(_STRING, b"", raw)) > most
+
+
+def _count_values(raw: bytes) -> int:
+    """Return the number of values, or a few more: empty arrays and objects count twice."""
+    return sum(map(raw.count, _BEFORE_VALUES))
 
 
 def _deeper_than(levels: int, document: object) -> bool:

@@ -5,7 +5,6 @@ A message has the form `code: Detail.`; problem details contain the two separate
 
 import re
 import unicodedata
-from itertools import groupby
 from typing import Any
 
 import marshmallow
@@ -16,6 +15,7 @@ from chalicelib.http.values import UUID_TEXT
 
 MAX_METADATA = 50
 MAX_METADATA_BYTES = 4_096
+MAX_COMMA_SEPARATED = 50  # in a query parameter
 MAX_MARKS = 30  # on a letter; from Unicode's Stream-Safe Text Format (UAX 15, section 13)
 MAX_DECOMPOSITION = 4  # characters that become one in normal form C, and outer spaces
 
@@ -57,7 +57,7 @@ class Text(fields.String):
         if len(text) > self.max_length * MAX_DECOMPOSITION:
             raise self.make_error("too_long", max_length=self.max_length)
         # normalization sorts them, which takes quadratic time
-        if not text.isascii() and _longest_run_of_marks(text) > MAX_MARKS:
+        if not text.isascii() and _has_too_many_marks(text):
             raise self.make_error("marks")
         text = self._trim(unicodedata.normalize("NFC", text))
         if len(text) > self.max_length:
@@ -176,11 +176,15 @@ class Metadata(fields.Field[dict[str, str]]):
 
     def _load_items(self, value: dict[str, Any]) -> dict[str, str]:
         metadata, errors = {}, {}
+        size = 0
         for name, text in value.items():
+            if size > MAX_METADATA_BYTES:  # checking the rest takes long
+                break
             try:
                 if self.name_of.deserialize(name) != name:
                     raise self.make_error("name")
                 metadata[name] = self.value_of.deserialize(text)
+                size += len(metadata[name].encode())
             except marshmallow.ValidationError as error:
                 errors[Member(name)] = error.messages
         if errors:
@@ -201,11 +205,17 @@ class ReadOnly(fields.Field[Any]):
 class CommaSeparated(fields.List[str]):
     """Items of one kind, separated by commas, without duplicates."""
 
+    default_error_messages = {
+        "too_many": f"too-many: Must have at most {MAX_COMMA_SEPARATED} items."
+    }
+
     def _deserialize(self, value: Any, *_arguments: Any, **_more: Any) -> list[str | None]:
+        if value.count(",") >= MAX_COMMA_SEPARATED:
+            raise self.make_error("too_many")
         return list(dict.fromkeys(self.inner.deserialize(item) for item in value.split(",")))
 
 
-def _longest_run_of_marks(text: str) -> int:
-    """Return the maximum number of combining characters in a row."""
-    runs = groupby(map(bool, map(unicodedata.combining, text)))
-    return max((len(list(run)) for are_marks, run in runs if are_marks), default=0)
+def _has_too_many_marks(text: str) -> bool:
+    """Return whether more than MAX_MARKS combining characters are in a row."""
+    classes = bytes(map(unicodedata.combining, text))  # 0 if not combining
+    return max(map(len, classes.split(b"\0"))) > MAX_MARKS

@@ -29,14 +29,16 @@ def fold_case(text: str) -> str:
     return normalize("NFC", normalize("NFD", text).casefold())
 
 
-def fold(text: str) -> str:
+def fold(text: str, max_length: int) -> str:
     """Return the text without differences in case, diacritics, width and spaces.
 
+    The result may end after `max_length` characters, because a character of the text can become 18.
     The result for the beginning of a text, without spaces at its end, is the beginning of the
     result for the whole text. Spaces within Chinese, Japanese and Korean are removed, because names
     are written with or without a space.
     """
-    letters = _without_marks(_without_marks(text).casefold()).translate(_LETTERS)
+    letters = _without_marks(text, max_length).casefold()
+    letters = _without_marks(letters, max_length).translate(_LETTERS)
     return _SPACE_BETWEEN_JOINED.sub("", " ".join(letters.split()))
 
 
@@ -45,8 +47,16 @@ def is_wide(text: str) -> bool:
     return text != "" and east_asian_width(text[0]) == "W"
 
 
-def _without_marks(text: str) -> str:
-    return "".join([c for c in normalize("NFKD", text) if not _is_ignored(c)])
+def _without_marks(text: str, max_length: int) -> str:
+    """Return the beginning of the text without marks: `max_length` characters and their spaces."""
+    kept: list[str] = []
+    for character in normalize("NFKD", text):
+        if not _is_ignored(character):
+            kept.append(character)
+            max_length -= not character.isspace()  # spaces may be removed later
+            if max_length == 0:
+                break
+    return "".join(kept)
 
 
 def _is_ignored(character: str) -> bool:

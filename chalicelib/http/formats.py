@@ -18,7 +18,13 @@ from chalicelib.http.fields import Pasted, Text
 
 MAX_LOCAL_PART = 64  # bytes before the @ (RFC 5321, section 4.5.3.1.1)
 MAX_LABEL = 63  # characters between two dots of a domain (RFC 1035, section 2.3.4)
+MAX_INTERNATIONAL, MAX_INTERNATIONAL_LABELS = 100, 10
+"""Characters and labels of a domain with a label that is not ASCII, or is encoded (`xn--`)."""
+MAX_CONTEXTUAL = 20
+"""Characters of a domain that IDNA compares with all others of their label (RFC 5892, appendix A):
+joiners, Arabic digits, and some punctuation."""
 _DOTS = "[.\u3002\uff0e\uff61]"  # all that IDNA takes for one
+_CONTEXTUAL = "[\u200c\u200d\u00b7\u0375\u05f3\u05f4\u30fb\u0660-\u0669\u06f0-\u06f9]"
 
 # in use, but not assigned by ISO 3166-1: the code of Kosovo
 _USER_ASSIGNED = frozenset({"XK"})
@@ -64,11 +70,27 @@ def _exceeds_a_limit(email: str) -> str | None:
     local, _, domain = email.rpartition("@")
     if len(local.encode()) > MAX_LOCAL_PART:
         return f"The part before the @-sign must have at most {MAX_LOCAL_PART} bytes."
-    if any(len(label) > MAX_LABEL for label in re.split(_DOTS, domain)):
+    labels = re.split(_DOTS, domain)
+    if any(len(label) > MAX_LABEL for label in labels):
         return (
             f"Each part between the dots after the @-sign must have at most {MAX_LABEL} characters."
         )
+    is_long = len(domain) > MAX_INTERNATIONAL or len(labels) > MAX_INTERNATIONAL_LABELS
+    if is_long and any(map(_is_international, labels)):
+        return (
+            f"An international domain must have at most {MAX_INTERNATIONAL} characters, and"
+            f" {MAX_INTERNATIONAL_LABELS} parts between dots."
+        )
+    if len(re.findall(_CONTEXTUAL, domain)) > MAX_CONTEXTUAL:
+        return (
+            f"The part after the @-sign must have at most {MAX_CONTEXTUAL} Arabic digits, joiners"
+            " and punctuation marks within words."
+        )
     return None
+
+
+def _is_international(label: str) -> bool:
+    return not label.isascii() or label[:4].lower() == "xn--"
 
 
 def _without_details(error: EmailNotValidError) -> str:

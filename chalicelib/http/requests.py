@@ -162,7 +162,9 @@ class Request:
         header = self.header("idempotency-key")
         return idempotency.derive(header, self.caller.subject, operation)
 
-    def document(self, max_bytes: int = MAX_BODY_BYTES) -> object:
+    def document(
+        self, max_bytes: int = MAX_BODY_BYTES, max_values: int = documents.MAX_VALUES
+    ) -> object:
         """Return the JSON document in the body, which has a media type of the operation.
 
         Raises UnsupportedMediaType, ContentTooLarge, MalformedJSON.
@@ -182,7 +184,7 @@ class Request:
         raw = self._body()
         if len(raw) > max_bytes:
             raise problems.ContentTooLarge(f"The maximum is {max_bytes} bytes.")
-        return documents.parse(raw)
+        return documents.parse(raw, max_values)
 
     def _body(self) -> bytes:
         try:

@@ -18,7 +18,7 @@ from chalice import Chalice, Response
 from chalice.app import ChaliceAuthorizer
 
 from chalicelib.database import DatabaseError
-from chalicelib.database.retries import Deadline
+from chalicelib.deadlines import Deadline
 from chalicelib.http import headers, problems
 from chalicelib.http.problems import Problem
 from chalicelib.http.requests import Request

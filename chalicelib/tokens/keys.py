@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from http import HTTPStatus
+from io import BufferedReader
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
+from chalicelib.deadlines import Deadline, SocketReader
 from chalicelib.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ class Keys:
 
     An unknown key is fetched at once, because the issuer may have rotated its keys, but at most
     every ten seconds. If a fetch fails, the previous keys are used until they are an hour old.
+    Thread-safe: one thread fetches. Only threads that look for an unknown key wait for it.
     """
 
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -58,13 +61,22 @@ class Keys:
 
         Raises KeysUnavailable if the keys can't be fetched.
         """
-        with self._lock:
-            if (kid, algorithm) not in self._keys or self._age() > REFRESH_SECONDS:
-                self._fetch()
-            key = self._keys.get((kid, algorithm))
-            if self._failure and (key is None or self._age() > LIFETIME_SECONDS):
-                raise KeysUnavailable(self._failure)
-            return key
+        name = (kid, algorithm)
+        if self._is_due(name):
+            is_needed = name not in self._keys or self._age() > LIFETIME_SECONDS
+            if self._lock.acquire(blocking=is_needed):
+                try:
+                    if self._is_due(name):  # no other thread has fetched it meanwhile
+                        self._fetch()
+                finally:
+                    self._lock.release()
+        key = self._keys.get(name)
+        if self._failure and (key is None or self._age() > LIFETIME_SECONDS):
+            raise KeysUnavailable(self._failure)
+        return key
+
+    def _is_due(self, name: tuple[str, str]) -> bool:
+        return name not in self._keys or self._age() > REFRESH_SECONDS
 
     def _age(self) -> float:
         return self._clock() - self._fetched_at
@@ -99,32 +111,40 @@ def _download(url: SplitResult) -> bytes:
     """Return the body of the response. Redirects are not followed."""
     from http.client import HTTPException
 
-    deadline = time.monotonic() + TIMEOUT_SECONDS
+    deadline = Deadline(TIMEOUT_SECONDS)
     try:
-        with closing(_connection(url)) as connection:
+        with closing(_connection(url, deadline)) as connection:
             connection.request("GET", f"{url.path or '/'}{'?' * bool(url.query)}{url.query}")
             with connection.getresponse() as response:
-                return _body(response, deadline)
+                return _body(response)
     except (OSError, HTTPException) as error:
         raise KeysUnavailable(type(error).__name__) from error
 
 
-def _body(response: "HTTPResponse", deadline: float) -> bytes:
+def _body(response: "HTTPResponse") -> bytes:
     if response.status != HTTPStatus.OK:
         raise KeysUnavailable(f"the status is {response.status}")
-    body = bytearray()
-    while chunk := response.read1(MAX_KEY_SET_BYTES):
-        body += chunk
-        if len(body) > MAX_KEY_SET_BYTES or time.monotonic() > deadline:
-            raise KeysUnavailable("the response is too large or too slow")
-    return bytes(body)
+    body = response.read(MAX_KEY_SET_BYTES + 1)
+    if len(body) > MAX_KEY_SET_BYTES:
+        raise KeysUnavailable("the response is too large")
+    return body
 
 
-def _connection(url: SplitResult) -> "HTTPConnection":
-    from http.client import HTTPConnection, HTTPSConnection
+def _connection(url: SplitResult, deadline: Deadline) -> "HTTPConnection":
+    """Return a connection whose response ends before the deadline, however slow its parts are."""
+    from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
 
-    connection = HTTPSConnection if url.scheme == "https" else HTTPConnection
-    return connection(str(url.hostname), url.port, timeout=TIMEOUT_SECONDS)
+    def respond(sock: Any, *arguments: Any, **more: Any) -> HTTPResponse:
+        response = HTTPResponse(sock, *arguments, **more)
+        response.fp.close()
+        response.fp = BufferedReader(SocketReader(sock, deadline.left))
+        return response
+
+    kind = HTTPSConnection if url.scheme == "https" else HTTPConnection
+    # the timeout of a TLS handshake includes all of its parts
+    connection = kind(str(url.hostname), url.port, timeout=TIMEOUT_SECONDS)
+    connection.response_class = respond  # type: ignore[assignment]
+    return connection
 
 
 def _usable_keys(document: bytes) -> "dict[tuple[str, str], PyJWK]":

@@ -34,6 +34,7 @@ from tests import tokens
 FOLDER = PROJECT / "artifacts" / "fuzz"
 SECONDS = 300
 MAX_CASE_BYTES = 300_000  # per case: a body may be 65,536 bytes, escaped
+COST_RUNS = 30_000
 STALLED_SECONDS = 30  # after this time, libFuzzer reports that a case hangs
 MAX_MEMORY_MB = 2_048  # MB
 _PULSE = re.compile(r"^#(\d+)\s+\w+\s+cov: (\d+) ft: \d+ corp: (\d+)", re.MULTILINE)
@@ -164,10 +165,23 @@ def replay(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int
     return subprocess.run(command, env={**os.environ, **environment}, check=False).returncode
 
 
+def search_costs(arguments: argparse.Namespace) -> int:
+    """Search for expensive requests, print a report, and return the exit code."""
+    from load.fuzz import costs
+
+    for line in costs.search(
+        arguments.runs or COST_RUNS, arguments.seed, arguments.folder / "costs"
+    ):
+        print(line)
+    return 0
+
+
 def main() -> int:
     """Fuzz or replay. Return the exit code: 1 if an invariant was violated."""
     arguments = _arguments()
     folder: Path = arguments.folder
+    if arguments.costs:
+        return search_costs(arguments)
     try:
         with (
             TemporaryDirectory() as directory,
@@ -191,6 +205,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=_positive, default=SECONDS, help="(%(default)s)")
     parser.add_argument("--runs", type=_positive, help="stop after this number of executions")
     parser.add_argument("--seed", type=_positive, default=1 + secrets.randbelow(2**31 - 1))
+    parser.add_argument(
+        "--costs", action="store_true", help="search for expensive requests, instead of faults"
+    )
     parser.add_argument(
         "--direct", action="store_true", help="run SQL through PyMySQL, which is faster"
     )

@@ -65,6 +65,15 @@ HEADERS = {
 PATCH = {"Content-Type": "application/merge-patch+json"}
 ONE = "/customers/{customer_id}"
 OF_CUSTOMER = re.compile("/customers/(?!batch$)([^/]+)(.*)")
+MARKS = "\u0316\u0301"  # of two classes: normal form C has to sort them
+DOMAINS = (
+    ".".join(["\u3042" * 20] * 8),
+    ".".join(["\u0627" + "\u0660" * 40] * 4),
+    ".".join(["\u30fb" * 55 + "\u3042"] * 4),
+    ".".join(["xn--l8jegikmoqs50rnb"] * 8),
+    "xn--a." * 40 + "com",
+    "a." * 120 + "com",
+)
 PURGE = ("version", "account", "region", "detail-type", "source", "time", "id", "detail")
 
 
@@ -132,6 +141,7 @@ def seeds() -> Iterator[Case]:
     yield from _lists()
     yield from _writes()
     yield from _odd_bodies()
+    yield from _expensive_bodies()
     for method in ("GET", "HEAD", "OPTIONS", "PUT"):
         for resource in ("/health", "/openapi.json", "/problems", "/customers", PATH):
             yield request(method, resource)
@@ -230,3 +240,27 @@ def _odd_bodies() -> Iterator[Case]:
     ):
         yield request("POST", "/customers", body)
         yield request("PATCH", PATH, body, PATCH)
+
+
+def _expensive_bodies() -> Iterator[Case]:
+    """Yield bodies whose texts need the most work for their size."""
+    names = ("given_name", "family_name", "company_name")
+    for text, times in (
+        ("\ufdfa", 300),  # becomes 18 characters
+        ("\U0001f468\u200d", 150),  # joined emoji
+        ("\u0628\u064e\u200c", 100),  # letters that connect
+        ("\u845b\U000e0100", 150),  # variants of ideographs
+        ("\u1112\u1161\u11ab", 300),  # Hangul in parts
+        ("a" + MARKS * 15, 9),
+    ):
+        yield request("POST", "/customers", NEW | dict.fromkeys(names, text * times + "a"))
+        metadata = {f"zqm{n}": text * 30 for n in range(40)}
+        yield request("PATCH", PATH, {"metadata": metadata}, PATCH)
+    for domain in DOMAINS:
+        new = NEW | {"email": f"zqm@{domain}"}
+        yield request("POST", "/customers", new)
+        yield request("POST", "/customers/batch", {"items": [new] * 5})
+        yield request("GET", "/customers", query={"email": [f"zqm@{domain}"]})
+    yield request("POST", "/customers", {f"{n}": n for n in range(900)})
+    yield request("POST", "/customers/batch", {"items": [{f"{n}": n for n in range(90)}] * 9})
+    yield request("GET", "/customers", query={"fields": ["id," * 3_000 + "id"]})

@@ -6,8 +6,10 @@ from typing import Any
 import pymysql
 from pymysql.cursors import DictCursor
 
-from chalicelib.database.mysql import connection_arguments
+from chalicelib.database.mysql import Connection, connection_arguments
 from chalicelib.database.parameters import TOKEN, to_pyformat
+from chalicelib.database.retries import ANSWER_SECONDS
+from chalicelib.deadlines import Deadline
 from chalicelib.observability.tracing import MAX_SQL
 
 PLAN_SECONDS = 3
@@ -39,9 +41,9 @@ def explain(database_url: str, sql: str) -> dict[str, Any]:
     if not _EXPLAINED.match(sql):
         raise PlanError("Only SELECT, INSERT, UPDATE and DELETE have a query plan.")
     # EXPLAIN may execute parts of a statement, and any local program may have sent this one.
-    arguments = connection_arguments(database_url) | {"read_timeout": PLAN_SECONDS}
+    arguments = connection_arguments(database_url)
     try:
-        with pymysql.connect(**arguments) as connection:
+        with Deadline(PLAN_SECONDS + ANSWER_SECONDS), Connection(**arguments) as connection:
             return _explain(connection.cursor(DictCursor), sql)
     except pymysql.MySQLError as error:
         raise PlanError(f"Database error: {error.args[-1]}") from None

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from chalicelib.database.clients import CONNECT_SECONDS
 from chalicelib.database.errors import StatementNotBegun
+from chalicelib.deadlines import Deadline
 
 IDLE_SECONDS = 50
 """Connections that were idle for longer are not reused, because AWS may be about to close them."""
@@ -48,11 +49,11 @@ class Connections:
 
         Raises StatementNotBegun, TimeoutError if it takes longer, OSError, ValueError.
         """
-        deadline = time.monotonic() + seconds
+        deadline = Deadline(seconds)
         connection = self._take() or self._connect(deadline)
         reader, is_usable = _Reader(connection, deadline), False
         try:
-            connection.settimeout(_left(deadline))
+            connection.settimeout(deadline.left())
             connection.sendall(request)
             answer = reader.answer()
             is_usable = not reader.data and answer.headers.get("connection", "").lower() != "close"
@@ -82,11 +83,11 @@ class Connections:
         except IndexError:  # none is left
             return None
 
-    def _connect(self, deadline: float) -> socket.socket:
+    def _connect(self, deadline: Deadline) -> socket.socket:
         parts = urlsplit(self._url)
         host: Any = str(parts.hostname).encode()  # bytes, which need no import of the IDNA codec
         tls = self._tls if parts.scheme == "https" else None
-        _left(deadline)
+        deadline.left()
         try:
             connection = _opened(host, parts.port or (443 if tls else 80), deadline)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -102,7 +103,7 @@ class Connections:
         return ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE"))
 
 
-def _opened(host: bytes, port: int, deadline: float) -> socket.socket:
+def _opened(host: bytes, port: int, deadline: Deadline) -> socket.socket:
     """Connect to the first of the host's addresses that accepts.
 
     Unlike in `socket.create_connection`, the deadline applies to all addresses together.
@@ -111,7 +112,7 @@ def _opened(host: bytes, port: int, deadline: float) -> socket.socket:
     for *kind, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
         connection = socket.socket(*kind)
         try:
-            connection.settimeout(min(_left(deadline), CONNECT_SECONDS))
+            connection.settimeout(min(deadline.left(), CONNECT_SECONDS))
             connection.connect(address)
         except OSError as error:
             connection.close()
@@ -121,16 +122,10 @@ def _opened(host: bytes, port: int, deadline: float) -> socket.socket:
     raise failure
 
 
-def _left(deadline: float) -> float:
-    if (seconds := deadline - time.monotonic()) > 0:
-        return seconds
-    raise TimeoutError
-
-
 class _Reader:
     """Reads one response from a connection."""
 
-    def __init__(self, connection: socket.socket, deadline: float) -> None:
+    def __init__(self, connection: socket.socket, deadline: Deadline) -> None:
         self._connection, self._deadline = connection, deadline
         self.data = b""  # received, but not parsed yet
 
@@ -168,7 +163,7 @@ class _Reader:
         return found
 
     def _receive(self) -> None:
-        self._connection.settimeout(_left(self._deadline))
+        self._connection.settimeout(self._deadline.left())
         data = self._connection.recv(65_536)
         if not data or len(self.data) > MAX_BYTES:
             raise BadAnswer("an answer that ends too early, or not at all")

@@ -1,0 +1,97 @@
+"""Servers that send a response slowly: each part arrives in time, all parts together do not."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+
+PAUSE = 0.02  # seconds between two parts
+MAX_PARTS = 400  # 8 seconds; a client without a deadline receives all
+SECONDS = 0.3
+"""A deadline that many parts do not exceed, and all of them do."""
+
+
+class Drip:
+    """A server: its port, and the number of parts that its last client received."""
+
+    def __init__(self, port: int) -> None:
+        self.port, self.parts = port, 0
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether the client disconnected long before the last part."""
+        return self.parts < MAX_PARTS / 2
+
+    def send(self, connection: socket.socket, part: bytes, ended: threading.Event) -> None:
+        """Send the part again and again, until the client disconnects."""
+        with suppress(OSError):
+            while self.parts < MAX_PARTS and not ended.wait(PAUSE):
+                connection.sendall(part)
+                self.parts += 1
+
+
+PARTS = {
+    "TLS handshake": (b"\x16\x03\x03\x40\x00", b"\x02"),  # a record of 16 KiB
+    "status line": (b"", b"H"),
+    "headers": (b"HTTP/1.1 200 OK\r\nX-Slow: ", b"x"),
+    "body": (b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n", b" "),
+    "size of a chunk": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0"),
+    "chunks": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+    "trailers": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX-Slow: ",
+        b"x",
+    ),
+}
+"""By the name of the slow part: the bytes that are sent at once, and those that are repeated."""
+
+
+@contextmanager
+def dripping(slow_part: str) -> Iterator[Drip]:
+    """Serve one response of which this part is slow, without TLS."""
+    at_once, slowly = PARTS[slow_part]
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+        drip = Drip(listener.getsockname()[1])
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(at_once)
+                drip.send(connection, slowly, ended)
+
+        serving = pool.submit(serve)
+        yield drip
+        ended.set()
+        serving.result(10)
+
+
+@contextmanager
+def dripping_database(port: int, marker: bytes) -> Iterator[Drip]:
+    """Forward connections to a MySQL server, whose response to the marker is slow.
+
+    With an empty marker, the server's first packet is slow.
+    """
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+        drip = Drip(listener.getsockname()[1])
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection, socket.create_connection(("127.0.0.1", port)) as database:
+                data = b""
+                while not marker or marker not in data:
+                    if marker:
+                        connection.sendall(database.recv(65_536))
+                        data = connection.recv(65_536)
+                        database.sendall(data)
+                    else:
+                        break
+                connection.sendall(b"\xff\xff\x00\x00")  # the header of a packet of 64 KiB
+                drip.send(connection, b"\x0a", ended)
+
+        serving = pool.submit(serve)
+        yield drip
+        ended.set()
+        serving.result(10)
