@@ -657,7 +657,7 @@ def test_head_has_the_headers_of_get_and_no_body(api: Api) -> None:
 
 def test_health(api: Api) -> None:
     assert api.get("/health").json_body == {"status": "ok"}
-    assert api.get("/health?deep=true").json_body == {"status": "ok"}
+    assert api.get("/health?deep=true").json_body == {"status": "ok", "database": "ok"}
     assert_problem(api.get("/health?deep=yes"), 400, "validation-error")
 
 

@@ -1,5 +1,6 @@
 """The stages, and their names."""
 
+import json
 import re
 
 import pytest
@@ -27,6 +28,17 @@ def test_stages_reserve_at_most_the_accounts_concurrency() -> None:
         for share in (*shares, 0)
     ]
     assert sum(reserved) <= 900
+
+
+def test_anonymous_clients_keep_no_database_from_pausing() -> None:
+    """`/health?deep=true` needs no token, and each statement restarts the time until the pause."""
+    stages = json.loads(CONFIG.read_text())["stages"]
+    settings = {name: stages[name]["environment_variables"] for name in STAGES}
+
+    is_off = {name: own.get("DEEP_HEALTH", "on") == "off" for name, own in settings.items()}
+
+    assert is_off == {name: stage.min_capacity == 0 for name, stage in STAGES.items()}
+    assert any(is_off.values())
 
 
 @pytest.mark.parametrize(
