@@ -38,6 +38,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from chalicelib.http.values import UUID_TEXT
 from infrastructure.gateway_responses import render
 from local.remapping import remapped
 from local.segments import NAME as TRACE_HEADER
@@ -108,6 +109,7 @@ class Gateway(LocalGateway):
     def __init__(self, app_object: Chalice, config: Config) -> None:
         super().__init__(app_object, config)
         self._authorizer = Authorizer(app_object)
+        self._literals = {part for route in app_object.routes for part in route.split("/")}
 
     def handle_request(
         self, method: str, path: str, headers: dict[str, Any], body: bytes | None
@@ -121,8 +123,20 @@ class Gateway(LocalGateway):
         rest = {name: value for name, value in headers.items() if name.lower() != TRACE_HEADER}
         response = self._respond(method, path, {**rest, TRACE_HEADER: segment.header}, body)
         length = len(response["body"].encode(errors="replace"))
-        segment.end(method, path.partition("?")[0], response["statusCode"], length)
+        segment.end(method, self.to_loggable(path), response["statusCode"], length)
         return response
+
+    def to_loggable(self, target: str) -> str:
+        """Return the path for logs and traces: `*` stands for a part that may be personal data.
+
+        Only parts of routes and UUIDs remain, because a client may send
+        `/customers/ada@example.com`.
+        """
+        parts = target.partition("?")[0].split("/")
+        return "/".join(part if self._is_impersonal(part) else "*" for part in parts)
+
+    def _is_impersonal(self, part: str) -> bool:
+        return part in self._literals or bool(UUID_TEXT.fullmatch(part))
 
     def _respond(
         self, method: str, path: str, headers: dict[str, Any], body: bytes | None
@@ -179,7 +193,8 @@ class Server:
         else:
             response = await run_in_threadpool(self._respond, request, body)
         await response(scope, receive, send)
-        path, milliseconds = _target(scope).partition("?")[0], (time.perf_counter() - start) * 1000
+        path = self._gateway.to_loggable(_target(scope))
+        milliseconds = (time.perf_counter() - start) * 1000
         line = f"{request.method} {path} {response.status_code} {milliseconds:.0f} ms\n"
         sys.stderr.write(line)  # in one write, so that lines of concurrent requests don't mix
 
