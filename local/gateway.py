@@ -6,6 +6,7 @@ ignores chunked bodies, and answers malformed requests with HTML or not at all.
 """
 
 import argparse
+import asyncio
 import base64
 import contextlib
 import logging
@@ -19,6 +20,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, unquote
 
+import h11
 import uvicorn
 from chalice import Chalice
 from chalice.cli.factory import CLIFactory
@@ -40,16 +42,15 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from chalicelib.http.values import UUID_TEXT
 from infrastructure.gateway_responses import render
+from local import serving
 from local.remapping import remapped
 from local.segments import NAME as TRACE_HEADER
 from local.segments import Segment
 from local.throttle import Throttle
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
-# Longer than clients keep idle connections, so that the server never closes one during a request.
-KEEP_ALIVE = 75
-# Seconds that SIGTERM waits for requests in progress.
-GRACE = 1
+INCOMPLETE = {h11.IDLE, h11.SEND_BODY}
+TOO_LARGE = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 BODILESS = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
 # Set by the server, regardless of the handler.
 FRAMING = {"connection", "content-length", "transfer-encoding"}
@@ -211,15 +212,35 @@ class Server:
 class Protocol(H11Protocol):
     """uvicorn's HTTP protocol, with the gateway's response to malformed HTTP.
 
-    Not based on httptools, which loses the body of requests that offer HTTP/2, as Java's client
-    does.
+    It also ends incomplete requests. Not based on httptools, which loses the body of requests that
+    offer HTTP/2, as Java's client does.
     """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._patience = serving.Patience(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._patience.stop()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._patience.start()
+        super().data_received(data)
+        if self.conn.their_state not in INCOMPLETE:
+            self._patience.stop()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.conn.trailing_data[0]:  # the beginning of the next request
+            self._patience.start()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (uvicorn's own words)
         response = _response("GET", own_response("DEFAULT_4XX", "/"), (b"connection", b"close"))
-        lines = [name + b": " + value + b"\r\n" for name, value in response.raw_headers]
-        head = f"HTTP/1.1 {response.status_code} Bad Request\r\n".encode()
-        self.transport.write(head + b"".join(lines) + b"\r\n" + bytes(response.body))
+        error = sys.exception()
+        if isinstance(error, h11.ProtocolError) and error.error_status_hint == TOO_LARGE:
+            response = serving.too_large()
+        self.transport.write(serving.to_bytes(response))
         self.transport.close()
 
 
@@ -316,20 +337,9 @@ def main() -> None:
         listener = _listen(arguments.port)
     except (RuntimeError, ValueError, OSError) as error:
         sys.exit(f"gateway: {error}")
-    config = uvicorn.Config(
-        Server(gateway, throttle),
-        interface="asgi3",
-        http=Protocol,
-        ws="none",
-        loop="uvloop",
-        lifespan="off",
-        log_level="warning",
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_keep_alive=KEEP_ALIVE,
-        timeout_graceful_shutdown=GRACE,
-    )
+    # The API itself decides about origins: see CORS_ORIGINS.
+    app = serving.Guard(Server(gateway, throttle), serving.LOOPBACK, origins=None)
+    config = serving.configure(app, Protocol)
     print(f"The API listens on http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listener])

@@ -85,9 +85,12 @@ class Request:
 
     @property
     def path(self) -> str:
-        """The path that the client requested, including the stage."""
+        """The path that the client requested, including the stage.
+
+        It starts with one slash: a link to `//host/path` would lead to another host.
+        """
         path: str = self._request.context.get("path", "/")
-        return quote(path.rstrip("/"), safe="/:@!$&'()*+,;=~%", errors="replace")
+        return quote(f"/{path.strip('/')}", safe="/:@!$&'()*+,;=~%", errors="replace")
 
     @property
     def query(self) -> dict[str, list[str]]:
