@@ -156,6 +156,8 @@ class Gateway(LocalGateway):
     def _generate_lambda_event(
         self, method: str, path: str, headers: dict[str, Any], body: bytes | None
     ) -> dict[str, Any]:
+        if path.startswith("//"):  # Chalice would ignore the first part, as if it were a host
+            raise Refusal("MISSING_AUTHENTICATION_TOKEN")
         try:
             event = super()._generate_lambda_event(method, path, _last_values(headers), body)
         except ValueError:

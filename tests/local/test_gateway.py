@@ -228,7 +228,9 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 
 @pytest.mark.parametrize("authorization", [{}, {"Authorization": "Bearer é"}])
-@pytest.mark.parametrize("path", ["/", "/nowhere", "/echo/", "/echo/more", "/named/", "//echo"])
+@pytest.mark.parametrize(
+    "path", ["/", "/nowhere", "/echo/", "/echo/more", "/named/", "//echo", "//host/echo"]
+)
 def test_unknown_path_returns_404(
     gateway: Gateway, path: str, authorization: dict[str, str]
 ) -> None:
