@@ -10,7 +10,7 @@ import os
 from collections.abc import Collection
 from datetime import timedelta
 from functools import cache, partial
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from chalice import Chalice, Rate, Response
 from chalice.app import AuthRequest, CloudWatchEvent
@@ -25,6 +25,9 @@ from chalicelib.http.responses import JSON, LINES, MERGE_PATCH
 from chalicelib.http.routing import Operations, settings
 from chalicelib.observability import logs, telemetry
 from chalicelib.settings import Settings
+
+if TYPE_CHECKING:
+    from chalicelib.database.health import Health
 
 HTML = "text/html"
 READ, WRITE, ERASE = "customers:read", "customers:write", "customers:erase"
@@ -46,6 +49,13 @@ logs.configure(app.log)
 @cache
 def database() -> Database:
     return connect(Settings.from_environ(os.environ))
+
+
+@cache
+def health() -> "Health":
+    from chalicelib.database.health import Health
+
+    return Health(database())
 
 
 @app.authorizer(ttl_seconds=TOKEN_SECONDS)
@@ -314,11 +324,16 @@ def get_health(_: Request, *, deep: bool = False) -> Response:
     """Check service health.
 
     With `deep=true`, the service also checks its database, and responds with 503 if the database is
-    not available.
+    not available. The result may be up to one second old. The service does not check a database
+    that pauses when it is not used, because the check would keep it running: the response then is
+    200 with `database: not-checked`.
     """
-    if deep:
-        database().ping()
-    return responses.answer({"status": "ok"})
+    if not deep:
+        return responses.answer({"status": "ok"})
+    if not settings().deep_health:
+        return responses.answer({"status": "ok", "database": "not-checked"})
+    health().check()
+    return responses.answer({"status": "ok", "database": "ok"})
 
 
 @operation(

@@ -88,7 +88,7 @@ def request(number: int) -> bytes:
     """Return the HTTP request that reads a row."""
     parameter = {"name": "id", "value": {"longValue": number}}
     body = json.dumps({**ARNS, "sql": f"{SELECT}:id", "parameters": [parameter]})
-    head = f"POST /Execute HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"POST /Execute HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
     return (head + body).encode()
 
 

@@ -101,12 +101,14 @@ class ApiSettings(NamedTuple):
     """Settings of the request handling.
 
     `cors_origins` are the origins whose pages may use the API, and `cursor_key` signs cursors.
-    A deleted customer can be restored for `retention_days`.
+    A deleted customer can be restored for `retention_days`. `deep_health` is whether the health
+    endpoint may check the database.
     """
 
     cors_origins: tuple[str, ...]
     cursor_key: bytes
     retention_days: int
+    deep_health: bool
 
     def __repr__(self) -> str:
         """Leave out the key."""
@@ -114,7 +116,7 @@ class ApiSettings(NamedTuple):
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
-        """Read CORS_ORIGINS (separated by spaces), CURSOR_KEY and RETENTION_DAYS (30).
+        """Read CORS_ORIGINS (separated by spaces), CURSOR_KEY, RETENTION_DAYS and DEEP_HEALTH.
 
         Outside Lambda, the defaults are the local stack's; its console has its issuer's address.
         Raises SettingsError if a setting is invalid, or a Lambda function lacks the key.
@@ -130,8 +132,11 @@ class ApiSettings(NamedTuple):
         days = environ.get("RETENTION_DAYS") or "30"
         if not (re.fullmatch("[0-9]{1,4}", days) and int(days) in range(1, 3_651)):
             raise SettingsError("The environment variable RETENTION_DAYS must be from 1 to 3650.")
+        deep_health = environ.get("DEEP_HEALTH") or "on"
+        if deep_health not in {"on", "off"}:
+            raise SettingsError("The environment variable DEEP_HEALTH must be on or off.")
         origins = environ.get("CORS_ORIGINS", "" if _is_lambda(environ) else LOCAL_ISSUER)
-        return cls(tuple(origins.split()), key.encode(), int(days))
+        return cls(tuple(origins.split()), key.encode(), int(days), deep_health == "on")
 
 
 def stage(environ: Mapping[str, str]) -> str:

@@ -71,6 +71,7 @@ VARIABLES = frozenset(
         "DATABASE_SECRET_ARN",
         "DATABASE_URL",
         "DATA_API_CLIENT",
+        "DEEP_HEALTH",
         "RETENTION_DAYS",
         "STAGE",
         "TOKEN_AUDIENCE",

@@ -41,6 +41,9 @@ COUNTED = (
 COUNTED_ADDRESSES = ("HostingProviderIPList",)  # clients are servers, which are in such networks
 SECRET_HEADERS = ("authorization", "cookie", "x-api-key", "x-forwarded-for")
 PERSONAL = ("Address", "EmailAddress", "IpAddress", "Name")
+# AWS's own identifiers detect the numbers of six countries only. The regular expression may contain
+# neither parentheses nor percent signs. In a path, + may be %2B.
+PHONE = {"Name": "E164PhoneNumber", "Regex": "[+B][1-9][0-9]{6,14}"}
 LOG_DAYS = 7  # so that erased data disappears after a week
 
 
@@ -151,7 +154,7 @@ def logging() -> dict[str, Any]:
 def masking(partition: str) -> dict[str, Any]:
     """Return the data protection policy that masks personal data in the log."""
     arn = f"arn:{partition}:dataprotection::aws:data-identifier"
-    identifiers = [f"{arn}/{name}" for name in PERSONAL]
+    identifiers = [*(f"{arn}/{name}" for name in PERSONAL), PHONE["Name"]]
     operations: dict[str, Any] = {
         "audit": {"Audit": {"FindingsDestination": {}}},
         "mask": {"Deidentify": {"MaskConfig": {}}},
@@ -159,6 +162,7 @@ def masking(partition: str) -> dict[str, Any]:
     return {
         "Name": "personal-data",
         "Version": "2021-06-01",
+        "Configuration": {"CustomDataIdentifier": [PHONE]},
         "Statement": [
             {"Sid": sid, "DataIdentifier": identifiers, "Operation": operation}
             for sid, operation in operations.items()

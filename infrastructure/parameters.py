@@ -19,6 +19,7 @@ FROM_CONFIG = {
     "TOKEN_SCOPE_PREFIX": "TokenScopePrefix",
     "CORS_ORIGINS": "CorsOrigins",
     "RETENTION_DAYS": "RetentionDays",
+    "DEEP_HEALTH": "DeepHealth",
     "DATA_API_CLIENT": "DataApiClient",
 }
 # Parameter names by outputs of the database's stack.

@@ -48,7 +48,7 @@ FUNCTIONS: Mapping[str, Function] = {
         "ApiHandlerRole",
         "ApiHandlerLogGroup",
         ("TracingLayer",),
-        (*DATABASE, "CURSOR_KEY", "CORS_ORIGINS", "RETENTION_DAYS"),
+        (*DATABASE, "CURSOR_KEY", "CORS_ORIGINS", "RETENTION_DAYS", "DEEP_HEALTH"),
         1,
     ),
     "authorize": Function(
@@ -93,6 +93,7 @@ SETTINGS: Mapping[str, Any] = {
     "CURSOR_KEY": {"Fn::Sub": "{{resolve:secretsmanager:${CursorKeySecretArn}:SecretString}}"},
     "CORS_ORIGINS": {"Ref": "CorsOrigins"},
     "RETENTION_DAYS": {"Ref": "RetentionDays"},
+    "DEEP_HEALTH": {"Ref": "DeepHealth"},
     "TOKEN_ISSUER": {"Ref": "TokenIssuer"},
     "TOKEN_AUDIENCE": {"Ref": "TokenAudience"},
     "TOKEN_JWKS_URL": {"Ref": "TokenJwksUrl"},
@@ -177,6 +178,11 @@ def _parameters(stage: Stage) -> JSONObject:
             "MinValue": 1,
             "MaxValue": 3_650,
         },
+        "DeepHealth": text(
+            "Whether the health check may use the database: off if the database can pause.",
+            Default="on",
+            AllowedValues=["on", "off"],
+        ),
         "LogsKeyArn": text("Output KeyArn of the operations stack; encrypts logs.", Default=""),
         "PermissionsBoundary": text(
             "Maximum permissions of a role; an output of the pipeline's stack.", Default=""

@@ -15,7 +15,7 @@ import pymysql
 
 from local import engines
 from local.engines.engine import Engine, Server, failure, options, run_in
-from local.processes import Child, LocalError
+from local.processes import Child, LocalError, make_private
 
 SETTINGS = {
     "bind-address": "127.0.0.1",
@@ -205,7 +205,7 @@ class DatabaseServer:
     def _check_room(self) -> None:
         # Asked beforehand: on a full disk the server does not end, it waits for space.
         state = self.directory.parent
-        state.mkdir(parents=True, exist_ok=True)
+        make_private(state)
         if shutil.disk_usage(state).free < self.engine.room:
             raise LocalError(
                 f"the disk that holds {state} is full: free {self.engine.room >> 20} MB and start "

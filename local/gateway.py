@@ -6,6 +6,7 @@ ignores chunked bodies, and answers malformed requests with HTML or not at all.
 """
 
 import argparse
+import asyncio
 import base64
 import contextlib
 import logging
@@ -19,6 +20,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, unquote
 
+import h11
 import uvicorn
 from chalice import Chalice
 from chalice.cli.factory import CLIFactory
@@ -38,17 +40,17 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from chalicelib.http.values import UUID_TEXT
 from infrastructure.gateway_responses import render
+from local import serving
 from local.remapping import remapped
 from local.segments import NAME as TRACE_HEADER
 from local.segments import Segment
 from local.throttle import Throttle
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
-# Longer than clients keep idle connections, so that the server never closes one during a request.
-KEEP_ALIVE = 75
-# Seconds that SIGTERM waits for requests in progress.
-GRACE = 1
+INCOMPLETE = {h11.IDLE, h11.SEND_BODY}
+TOO_LARGE = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 BODILESS = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
 # Set by the server, regardless of the handler.
 FRAMING = {"connection", "content-length", "transfer-encoding"}
@@ -108,6 +110,7 @@ class Gateway(LocalGateway):
     def __init__(self, app_object: Chalice, config: Config) -> None:
         super().__init__(app_object, config)
         self._authorizer = Authorizer(app_object)
+        self._literals = {part for route in app_object.routes for part in route.split("/")}
 
     def handle_request(
         self, method: str, path: str, headers: dict[str, Any], body: bytes | None
@@ -121,8 +124,20 @@ class Gateway(LocalGateway):
         rest = {name: value for name, value in headers.items() if name.lower() != TRACE_HEADER}
         response = self._respond(method, path, {**rest, TRACE_HEADER: segment.header}, body)
         length = len(response["body"].encode(errors="replace"))
-        segment.end(method, path.partition("?")[0], response["statusCode"], length)
+        segment.end(method, self.to_loggable(path), response["statusCode"], length)
         return response
+
+    def to_loggable(self, target: str) -> str:
+        """Return the path for logs and traces: `*` stands for a part that may be personal data.
+
+        Only parts of routes and UUIDs remain, because a client may send
+        `/customers/ada@example.com`.
+        """
+        parts = target.partition("?")[0].split("/")
+        return "/".join(part if self._is_impersonal(part) else "*" for part in parts)
+
+    def _is_impersonal(self, part: str) -> bool:
+        return part in self._literals or bool(UUID_TEXT.fullmatch(part))
 
     def _respond(
         self, method: str, path: str, headers: dict[str, Any], body: bytes | None
@@ -141,6 +156,8 @@ class Gateway(LocalGateway):
     def _generate_lambda_event(
         self, method: str, path: str, headers: dict[str, Any], body: bytes | None
     ) -> dict[str, Any]:
+        if path.startswith("//"):  # Chalice would ignore the first part, as if it were a host
+            raise Refusal("MISSING_AUTHENTICATION_TOKEN")
         try:
             event = super()._generate_lambda_event(method, path, _last_values(headers), body)
         except ValueError:
@@ -179,7 +196,8 @@ class Server:
         else:
             response = await run_in_threadpool(self._respond, request, body)
         await response(scope, receive, send)
-        path, milliseconds = _target(scope).partition("?")[0], (time.perf_counter() - start) * 1000
+        path = self._gateway.to_loggable(_target(scope))
+        milliseconds = (time.perf_counter() - start) * 1000
         line = f"{request.method} {path} {response.status_code} {milliseconds:.0f} ms\n"
         sys.stderr.write(line)  # in one write, so that lines of concurrent requests don't mix
 
@@ -196,15 +214,35 @@ class Server:
 class Protocol(H11Protocol):
     """uvicorn's HTTP protocol, with the gateway's response to malformed HTTP.
 
-    Not based on httptools, which loses the body of requests that offer HTTP/2, as Java's client
-    does.
+    It also ends incomplete requests. Not based on httptools, which loses the body of requests that
+    offer HTTP/2, as Java's client does.
     """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._patience = serving.Patience(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._patience.stop()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._patience.start()
+        super().data_received(data)
+        if self.conn.their_state not in INCOMPLETE:
+            self._patience.stop()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.conn.trailing_data[0]:  # the beginning of the next request
+            self._patience.start()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (uvicorn's own words)
         response = _response("GET", own_response("DEFAULT_4XX", "/"), (b"connection", b"close"))
-        lines = [name + b": " + value + b"\r\n" for name, value in response.raw_headers]
-        head = f"HTTP/1.1 {response.status_code} Bad Request\r\n".encode()
-        self.transport.write(head + b"".join(lines) + b"\r\n" + bytes(response.body))
+        error = sys.exception()
+        if isinstance(error, h11.ProtocolError) and error.error_status_hint == TOO_LARGE:
+            response = serving.too_large()
+        self.transport.write(serving.to_bytes(response))
         self.transport.close()
 
 
@@ -301,20 +339,9 @@ def main() -> None:
         listener = _listen(arguments.port)
     except (RuntimeError, ValueError, OSError) as error:
         sys.exit(f"gateway: {error}")
-    config = uvicorn.Config(
-        Server(gateway, throttle),
-        interface="asgi3",
-        http=Protocol,
-        ws="none",
-        loop="uvloop",
-        lifespan="off",
-        log_level="warning",
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_keep_alive=KEEP_ALIVE,
-        timeout_graceful_shutdown=GRACE,
-    )
+    # The API itself decides about origins: see CORS_ORIGINS.
+    app = serving.Guard(Server(gateway, throttle), serving.LOOPBACK, origins=None)
+    config = serving.configure(app, Protocol)
     print(f"The API listens on http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listener])

@@ -35,6 +35,7 @@ class LocalError(Exception):
 class Child:
     """A program that runs from its construction to `stop()`, with its output in a new log file.
 
+    Only the user can read the log, also if another run left it.
     It runs in the project's directory. `inherit` lists file descriptors, beside the standard
     ones, that stay open in it.
     """
@@ -50,7 +51,9 @@ class Child:
         self.name = name
         self.log = log
         self._stopped = False
-        log.parent.mkdir(parents=True, exist_ok=True)
+        make_private(log.parent)
+        log.touch(mode=0o600)
+        log.chmod(0o600)  # if another version left it readable to others
         with log.open("wb") as output:
             self._process = subprocess.Popen(
                 ["/bin/sh", "-c", _REPORT_AND_BECOME, "sh", *command],
@@ -120,6 +123,11 @@ class Child:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+def make_private(directory: Path) -> None:
+    """Make a directory that only the user can read, unless it exists."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def answers(port: int) -> bool:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from local import reaper
-from local.processes import PROJECT, LocalError
+from local.processes import PROJECT, LocalError, make_private
 
 DIRECTORY = PROJECT / ".local"
 CHECKOUT = "checkout"
@@ -61,13 +61,15 @@ def make(state: Path) -> None:
     """
     directory = find(state)
     if not is_default(state) or is_made_by_user():
-        directory.mkdir(parents=True, exist_ok=True)
+        make_private(directory)
         return
     if directory != _own() and directory.parent == home():
         with unused(directory), suppress(FileNotFoundError):  # another process was first
             directory.rename(_own())
         directory = _own()
-    directory.mkdir(parents=True, exist_ok=True)
+    for ours in (home(), directory):
+        make_private(ours)
+        ours.chmod(0o700)  # if a version that left it readable to others made it
     (directory / CHECKOUT).write_bytes(os.fsencode(PROJECT))
     _link(directory)
 

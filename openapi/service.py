@@ -32,7 +32,14 @@ SERVICE = Tag(
     components={
         "Health": {
             "type": "object",
-            "properties": {"status": {"const": "ok", "description": "Always `ok`."}},
+            "properties": {
+                "status": {"const": "ok", "description": "Always `ok`."},
+                "database": {
+                    "enum": ["ok", "not-checked"],
+                    "description": "Only with `deep=true`: `ok` if the database responded within"
+                    " the last second, `not-checked` in a stage whose database pauses.",
+                },
+            },
             "required": ["status"],
         },
         "OpenAPIDocument": {

@@ -144,6 +144,7 @@ def _fresh_settings() -> Iterator[None]:
     """Clear cached settings after each test, because a test may have changed the environment."""
     yield
     routing.settings.cache_clear()
+    app.health.cache_clear()
 
 
 @pytest.fixture

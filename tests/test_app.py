@@ -658,7 +658,7 @@ def test_head_has_the_headers_of_get_and_no_body(api: Api) -> None:
 
 def test_health(api: Api) -> None:
     assert api.get("/health").json_body == {"status": "ok"}
-    assert api.get("/health?deep=true").json_body == {"status": "ok"}
+    assert api.get("/health?deep=true").json_body == {"status": "ok", "database": "ok"}
     assert_problem(api.get("/health?deep=yes"), 400, "validation-error")
 
 
@@ -719,6 +719,22 @@ def test_links_contain_the_stage(event: dict[str, Any]) -> None:
 
     customer_id = json.loads(answer["body"])["id"]
     assert answer["headers"]["Location"] == f"/prod/customers/{customer_id}"
+
+
+def test_links_lead_to_no_other_host(event: dict[str, Any]) -> None:
+    """`//host/path` would be a reference to another host (RFC 3986, section 4.2)."""
+    event["requestContext"]["path"] = "//evil.example/customers/"
+    created = [
+        app.app(event | {"body": json.dumps(ADA | {"email": f"{n}@example.com"})}, None)
+        for n in range(2)
+    ]
+    reader = {"principalId": "ada", "scopes": "customers:read", "expires": "4102444800"}
+    event["requestContext"] |= {"httpMethod": "GET", "authorizer": reader}
+    listed = app.app(event | {"multiValueQueryStringParameters": {"limit": ["1"]}}, None)
+
+    for answer in created:
+        assert answer["headers"]["Location"].startswith("/evil.example/customers/")
+    assert listed["headers"]["Link"].startswith("</evil.example/customers?")
 
 
 def test_instance_and_request_id_come_from_the_gateway(event: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from chalicelib.customers import schemas
 from chalicelib.customers.fields import CUSTOMERS
 from chalicelib.database import Database
 from chalicelib.http import creates, updates
+from chalicelib.http.idempotency import Key
 from chalicelib.http.preconditions import Intent
 from tests import tokens
 from tests.api import ADA, Api, assert_problem
@@ -116,7 +117,7 @@ def test_keys_of_callers_are_independent(api: Api) -> None:
 
 def test_stored_hashes_reveal_neither_key_nor_body(database: Database) -> None:
     """The fingerprint depends on the key, so an attacker without the key can't guess bodies."""
-    keys = [b"a" * 32, b"b" * 32]
+    keys = [Key(b"a" * 32, b"c" * 32), Key(b"b" * 32, b"d" * 32)]
     for key in keys:
         (customer,) = creates.create(database, CUSTOMERS, schemas.load_customer(ADA), key).items
         updates.delete(
@@ -125,7 +126,7 @@ def test_stored_hashes_reveal_neither_key_nor_body(database: Database) -> None:
 
     rows = database.fetch_all("SELECT idempotency_key, idempotency_fingerprint FROM customers")
 
-    assert not {row["idempotency_key"] for row in rows} & {*keys}
+    assert not {row["idempotency_key"] for row in rows} & {key.secret for key in keys}
     assert len({row["idempotency_fingerprint"] for row in rows}) == 2
 
 

@@ -164,7 +164,7 @@ def test_scope_prefix_with_a_space_is_an_error(prefix: str) -> None:
 def test_api_settings_have_local_defaults() -> None:
     """Plain `chalice local` accepts requests from the console that `make stack` starts."""
     assert ApiSettings.from_environ({}) == ApiSettings(
-        ("http://127.0.0.1:8003",), LOCAL_CURSOR_KEY.encode(), 30
+        ("http://127.0.0.1:8003",), LOCAL_CURSOR_KEY.encode(), 30, deep_health=True
     )
 
 
@@ -180,12 +180,13 @@ def test_api_settings_are_read(where: dict[str, str]) -> None:
             "CORS_ORIGINS": "https://a.example.com https://b.example.com",
             "CURSOR_KEY": "k" * 32,
             "RETENTION_DAYS": "3650",
+            "DEEP_HEALTH": "off",
             **where,
         }
     )
 
     assert settings == ApiSettings(
-        ("https://a.example.com", "https://b.example.com"), b"k" * 32, 3650
+        ("https://a.example.com", "https://b.example.com"), b"k" * 32, 3650, deep_health=False
     )
     assert "kkk" not in repr(settings)
 
@@ -207,7 +208,7 @@ def test_minimum_key_length_and_retention_are_accepted() -> None:
 
 def test_empty_variable_is_treated_as_unset() -> None:
     database = {"DATABASE_URL": "", "DATABASE_NAME": "", "DATA_API_CLIENT": ""}
-    api = {"CURSOR_KEY": "", "RETENTION_DAYS": ""}
+    api = {"CURSOR_KEY": "", "RETENTION_DAYS": "", "DEEP_HEALTH": ""}
 
     assert Settings.from_environ(database) == Settings.from_environ({})
     assert TokenSettings.from_environ({"TOKEN_JWKS_URL": ""}) == TokenSettings.from_environ({})
@@ -219,3 +220,9 @@ def test_empty_variable_is_treated_as_unset() -> None:
 def test_invalid_retention_is_an_error(days: str) -> None:
     with pytest.raises(SettingsError, match="RETENTION_DAYS"):
         ApiSettings.from_environ({"RETENTION_DAYS": days})
+
+
+@pytest.mark.parametrize("value", ["true", "0", "OFF", " on"])
+def test_invalid_deep_health_is_an_error(value: str) -> None:
+    with pytest.raises(SettingsError, match="DEEP_HEALTH must be on or off"):
+        ApiSettings.from_environ({"DEEP_HEALTH": value})

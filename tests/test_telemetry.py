@@ -303,6 +303,18 @@ def test_audit_trail_gets_the_audit_lines_only(api: Api, log: pytest.LogCaptureF
     assert [line["operation"] for line in selected] == ["create_customer", "delete_customer"]
 
 
+def test_audit_has_the_gateways_id_besides_the_clients(api: Api, lines: Lines) -> None:
+    """A client can't hide a write behind the id of another request."""
+    api.post("/customers", ADA, request_id="mine-1")
+    api.post("/customers", ADA | {"email": "grace@example.com"})
+
+    for message in ("audit", "request"):
+        named, unnamed = lines(message)
+        assert named["request_id"] == "mine-1"
+        assert re.fullmatch("[0-9a-f-]{36}", named["gateway_request_id"])
+        assert "gateway_request_id" not in unnamed
+
+
 def test_batch_and_replay_are_audited(api: Api, lines: Lines) -> None:
     batch = {"items": [ADA, ADA | {"email": "grace@example.com"}]}
     for _ in range(2):

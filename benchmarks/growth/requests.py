@@ -12,6 +12,7 @@ from chalicelib.customers.fields import CUSTOMERS
 from chalicelib.customers.lists import Query
 from chalicelib.database import Database
 from chalicelib.http import creates, pagination, reads, updates, values
+from chalicelib.http.idempotency import Key
 from chalicelib.http.pagination import Position
 from chalicelib.http.preconditions import Intent
 from local import seed
@@ -73,7 +74,7 @@ def get(customer: Sample) -> Call:
 
 def create(_: Sample) -> Call:
     fields = seed.generate(random.choice(CREATED_LATER))  # noqa: S311 (not a secret)
-    key = secrets.token_bytes(16)
+    key = Key(secrets.token_bytes(32), secrets.token_bytes(32))
     return lambda database: creates.create(database, CUSTOMERS, fields, key)
 
 

@@ -10,7 +10,7 @@ A versioned table has these columns, besides its own:
     changed_at               DATETIME(3): set by the database, ON UPDATE CURRENT_TIMESTAMP(3)
     last_write               BINARY(32), nullable: the fingerprint of the last update's request
     idempotency_key          BINARY(32), nullable, unique
-    idempotency_fingerprint  BINARY(32), nullable
+    idempotency_fingerprint  BINARY(32), nullable: like the two before, keyed hashes
 
 Columns are quoted, because a field may be named like a reserved word of SQL, such as `lines`.
 

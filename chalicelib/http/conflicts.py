@@ -12,11 +12,16 @@ MAX_ROUNDS = 5
 
 
 def find_rows(
-    database: Database, resource: Resource, batch: Collection[Fields], key: bytes | None = None
+    database: Database,
+    resource: Resource,
+    batch: Collection[Fields],
+    key: bytes | None = None,
+    unkeyed: bytes | None = None,
 ) -> list[Row]:
-    """Return the rows that have a unique value of the batch, or the stored idempotency key."""
-    conditions = ["idempotency_key = :idempotency_key"]
-    parameters: dict[str, Value] = {"idempotency_key": key}
+    """Return the rows that have a unique value of the batch, or a stored idempotency key."""
+    is_earlier = "idempotency_key IN (:idempotency_key, :unkeyed)"
+    conditions = [is_earlier]
+    parameters: dict[str, Value] = {"idempotency_key": key, "unkeyed": unkeyed}
     for unique in resource.unique:
         values = [unique.key(fields[unique.field]) for fields in batch if fields.get(unique.field)]
         named = {f"{unique.field}_{n}": value for n, value in enumerate(values)}
@@ -26,8 +31,7 @@ def find_rows(
             parameters |= named
     columns = "".join(f" {unique.column}," for unique in resource.unique)
     return database.fetch_all(
-        f"SELECT id,{columns} idempotency_fingerprint,"
-        " idempotency_key = :idempotency_key AS is_earlier"
+        f"SELECT id,{columns} idempotency_fingerprint, {is_earlier} AS is_earlier"
         f" FROM {resource.table} WHERE {' OR '.join(conditions)}",
         **parameters,
     )

@@ -12,7 +12,7 @@ from uuid import UUID
 from chalicelib.database import Database, DatabaseError, DuplicateKey, Row, Value, tables
 from chalicelib.http import conflicts, idempotency, values
 from chalicelib.http.conflicts import MAX_ROUNDS
-from chalicelib.http.idempotency import Stored
+from chalicelib.http.idempotency import Key, Stored
 from chalicelib.http.resources import Document, Fields, Resource
 
 
@@ -24,7 +24,7 @@ class Created(NamedTuple):
 
 
 def create(
-    database: Database, resource: Resource, fields: Fields, key: bytes | None = None
+    database: Database, resource: Resource, fields: Fields, key: Key | None = None
 ) -> Created:
     """Create a resource, or return the one that an earlier request with the same key created.
 
@@ -34,7 +34,7 @@ def create(
 
 
 def create_all(
-    database: Database, resource: Resource, batch: Sequence[Fields], key: bytes | None = None
+    database: Database, resource: Resource, batch: Sequence[Fields], key: Key | None = None
 ) -> Created:
     """Create all resources of the batch or none, as `create` does."""
     wanted = {f"/items/{n}": fields for n, fields in enumerate(batch)}
@@ -42,21 +42,23 @@ def create_all(
 
 
 def _create(
-    database: Database, resource: Resource, wanted: Mapping[str, Fields], key: bytes | None
+    database: Database, resource: Resource, wanted: Mapping[str, Fields], key: Key | None
 ) -> Created:
     """Create a resource for each of the fields, which are given by JSON pointer."""
     batch = wanted.values()
-    stored = idempotency.to_stored(key, batch)
+    stored = idempotency.to_stored(key and key.secret, batch)
     for _ in range(MAX_ROUNDS):
         new = _build(resource, values.new_id(), batch)
         try:
             _insert(database, resource, new, stored)
         except DuplicateKey:
-            rows = conflicts.find_rows(database, resource, batch, stored.key)
+            unkeyed = idempotency.to_stored(key and key.unkeyed, batch)
+            rows = conflicts.find_rows(database, resource, batch, stored.key, unkeyed.key)
         else:
             return Created(new, replayed=False)
         if earlier := next((row for row in rows if row["is_earlier"]), None):
-            return _replay(resource, earlier, stored, batch)
+            idempotency.check_body(earlier["idempotency_fingerprint"], stored, unkeyed)
+            return _replay(resource, earlier, batch)
         if problem := conflicts.find_conflict(resource, rows, wanted):
             raise problem
     raise conflicts.overtaken()
@@ -97,8 +99,7 @@ def insertion(
     return tables.insertion(resource.table, rows)
 
 
-def _replay(resource: Resource, earlier: Row, stored: Stored, batch: Collection[Fields]) -> Created:
+def _replay(resource: Resource, earlier: Row, batch: Collection[Fields]) -> Created:
     """Return the response to the earlier request, which had the same body."""
-    stored.check(earlier["idempotency_fingerprint"])
     first = UUID(bytes=earlier["id"])  # type: ignore[arg-type]
     return Created(_build(resource, first, batch), replayed=True)

@@ -1,8 +1,9 @@
 """The Idempotency-Key of a request: its syntax, its hash and its stored form.
 
 Keys belong to a caller and an operation: another caller may use the same key. The database stores
-a hash of the key, and a fingerprint of the request body that only someone with the key can compute.
-A reader of the database learns neither, and cannot try out bodies (docs/decisions/0008).
+a hash of the key, and a fingerprint of the request body. Computing either requires the service's
+own key. A reader of the database learns neither, and cannot try out callers, keys or bodies
+(docs/decisions/0008).
 
 Source: draft-ietf-httpapi-idempotency-key-header.
 """
@@ -22,6 +23,17 @@ _to_canonical = json.JSONEncoder(sort_keys=True).encode
 _KEY = re.compile(r'"([\x20\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
 
 
+class Key(NamedTuple):
+    """A secret built from the caller, the operation and the key; only the service can build it.
+
+    `unkeyed` is the secret that the first versions used, which anyone could build. Rows that they
+    created can only be found by it.
+    """
+
+    secret: bytes
+    unkeyed: bytes
+
+
 class Stored(NamedTuple):
     """The stored hash of a key, and fingerprint of a body; None if the request has no key."""
 
@@ -34,13 +46,6 @@ class Stored(NamedTuple):
         if self.key is None:
             return {}
         return {"idempotency_key": self.key, "idempotency_fingerprint": self.fingerprint}
-
-    def check(self, earlier_fingerprint: object) -> None:
-        """Raise IdempotencyKeyReused if the earlier request with this key had another body."""
-        if earlier_fingerprint != self.fingerprint:
-            raise IdempotencyKeyReused(
-                "This key was used with a different body. Send the same body, or use a new key."
-            )
 
 
 def parse(header: str | None) -> str | None:
@@ -57,12 +62,13 @@ def parse(header: str | None) -> str | None:
     return key[1] or key[2]
 
 
-def derive(header: str | None, caller: str, operation: str) -> bytes | None:
-    """Return a secret built from the caller, the operation and the key. Raises ValidationError."""
+def derive(header: str | None, caller: str, operation: str, service_key: bytes) -> Key | None:
+    """Return the key of the caller for the operation. Raises ValidationError."""
     key = parse(header)
     if key is None:
         return None
-    return hashlib.sha256(json.dumps([caller, operation, key]).encode()).digest()
+    unkeyed = hashlib.sha256(json.dumps([caller, operation, key]).encode()).digest()
+    return Key(hmac.digest(service_key, b"create:" + unkeyed, "sha256"), unkeyed)
 
 
 def to_stored(secret: bytes | None, body: Iterable[object]) -> Stored:
@@ -71,3 +77,11 @@ def to_stored(secret: bytes | None, body: Iterable[object]) -> Stored:
         return Stored()
     canonical = _to_canonical(list(body)).encode()
     return Stored(hashlib.sha256(secret).digest(), hmac.digest(secret, canonical, "sha256"))
+
+
+def check_body(earlier_fingerprint: object, *possible: Stored) -> None:
+    """Raise IdempotencyKeyReused if the earlier request with this key had another body."""
+    if earlier_fingerprint not in {stored.fingerprint for stored in possible}:
+        raise IdempotencyKeyReused(
+            "This key was used with a different body. Send the same body, or use a new key."
+        )

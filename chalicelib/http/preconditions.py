@@ -18,11 +18,13 @@ class Intent(NamedTuple):
 
     `versions` is None if the client accepts any version. The fingerprint is stored with the write.
     If the response is lost and the client retries, the fingerprint shows that the write was already
-    applied. `has_weak_tag` is true if `If-Match` names a weak ETag, which never matches.
+    applied. `unkeyed` is the fingerprint that the service stored before fingerprints had a key.
+    `has_weak_tag` is true if `If-Match` names a weak ETag, which never matches.
     """
 
     versions: Collection[int] | None
     fingerprint: bytes
+    unkeyed: bytes = b""
     has_weak_tag: bool = False
 
     def admits(self, version: int) -> bool:
@@ -31,7 +33,7 @@ class Intent(NamedTuple):
 
     def has_made(self, version: int, last_write: object) -> bool:
         """Return whether this request made the version; `last_write` is the stored fingerprint."""
-        is_ours = last_write == self.fingerprint
+        is_ours = last_write in {self.fingerprint, self.unkeyed}
         return is_ours and self.versions is not None and version - 1 in self.versions
 
 

@@ -51,7 +51,9 @@ class TrueOrFalse(Boolean):
 
 
 class GetHealth(Query):
-    deep = TrueOrFalse(metadata={"description": "Whether to check the database, too."})
+    deep = TrueOrFalse(
+        metadata={"description": "Whether to check the database, too. No effect if it pauses."}
+    )
 
 
 def load(schema: type[Schema], query: Mapping[str, list[str]]) -> dict[str, Any]:

@@ -5,17 +5,22 @@ preconditions and idempotency key. Invalid input raises a `Problem`.
 """
 
 import hashlib
+import hmac
 import json
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 from urllib.parse import quote, urlencode
 
 import chalice.app
 
 from chalicelib.http import documents, headers, preconditions, problems
 from chalicelib.http.preconditions import Intent
+
+if TYPE_CHECKING:
+    from chalicelib.http.idempotency import Key
+    from chalicelib.settings import ApiSettings
 
 LAMBDA_MS = 28_000
 MAX_BODY_BYTES = 65_536
@@ -41,8 +46,9 @@ class Written(NamedTuple):
 class Request:
     """One request from API Gateway, or from the local gateway."""
 
-    def __init__(self, request: chalice.app.Request) -> None:
+    def __init__(self, request: chalice.app.Request, settings: "Callable[[], ApiSettings]") -> None:
         self._request = request
+        self._settings = settings
         self.method: str = request.method
         self.route: str = request.path
         self.consumes: Sequence[str] = ()  # the media types that the operation declares
@@ -63,9 +69,13 @@ class Request:
     @cached_property
     def id(self) -> str:
         """The client's id of the request if it is well-formed, else the gateway's."""
+        return headers.request_id(self.header("request-id"), self.gateway_id)
+
+    @cached_property
+    def gateway_id(self) -> str:
+        """The gateway's id of the request, which no client can choose."""
         fallback = getattr(self._request.lambda_context, "aws_request_id", "unknown")
-        own = self._request.context.get("requestId", fallback)
-        return headers.request_id(self.header("request-id"), own)
+        return cast("str", self._request.context.get("requestId", fallback))
 
     @property
     def seconds_left(self) -> float:
@@ -76,9 +86,12 @@ class Request:
 
     @property
     def path(self) -> str:
-        """The path that the client requested, including the stage."""
+        """The path that the client requested, including the stage.
+
+        It starts with one slash: a link to `//host/path` would lead to another host.
+        """
         path: str = self._request.context.get("path", "/")
-        return quote(path.rstrip("/"), safe="/:@!$&'()*+,;=~%", errors="replace")
+        return quote(f"/{path.strip('/')}", safe="/:@!$&'()*+,;=~%", errors="replace")
 
     @property
     def query(self) -> dict[str, list[str]]:
@@ -140,11 +153,16 @@ class Request:
         """The preconditions of a write. Raises ValidationError, PreconditionFailed."""
         if unwanted := self.header("if-none-match"):
             preconditions.reject_if_none_match(unwanted)
-        return Intent(self.versions, self._fingerprint, has_weak_tag=self.has_weak_tag)
+        unkeyed = self._fingerprint
+        fingerprint = hmac.digest(self._settings().cursor_key, b"write:" + unkeyed, "sha256")
+        return Intent(self.versions, fingerprint, unkeyed, has_weak_tag=self.has_weak_tag)
 
     @property
     def _fingerprint(self) -> bytes:
-        """A hash that only a retry of this request shares."""
+        """A hash that only a retry of this request shares.
+
+        Guessing reverses it: it must not be stored.
+        """
         parts = [self.caller.subject, self.method, self.path, self.header("if-match")]
         return hashlib.sha256(json.dumps(parts).encode() + self._body()).digest()
 
@@ -155,12 +173,13 @@ class Request:
     def is_unchanged(self, tag: str) -> bool:
         return preconditions.is_unchanged(self.header("if-none-match"), tag)
 
-    def idempotency_key(self, operation: str) -> bytes | None:
-        """Return the secret of the caller's key for the operation. Raises ValidationError."""
+    def idempotency_key(self, operation: str) -> "Key | None":
+        """Return the caller's key for the operation. Raises ValidationError."""
         from chalicelib.http import idempotency
 
         header = self.header("idempotency-key")
-        return idempotency.derive(header, self.caller.subject, operation)
+        service_key = self._settings().cursor_key
+        return idempotency.derive(header, self.caller.subject, operation, service_key)
 
     def document(
         self, max_bytes: int = MAX_BODY_BYTES, max_values: int = documents.MAX_VALUES

@@ -161,7 +161,7 @@ class Operations:
         self, name: str, path: str, methods: Collection[str], respond: Respond, *, is_public: bool
     ) -> None:
         def view(**path_parameters: str) -> Response:
-            request = Request(cast("chalice.app.Request", self._app.current_request))
+            request = Request(cast("chalice.app.Request", self._app.current_request), settings)
             with (
                 telemetry.RequestTelemetry(
                     self._app.log, name, request, _caller(request)

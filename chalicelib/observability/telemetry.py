@@ -45,6 +45,8 @@ if TYPE_CHECKING:
         @property
         def id(self) -> str: ...
         @property
+        def gateway_id(self) -> str: ...
+        @property
         def written(self) -> Written | None: ...
         def header(self, name: str) -> str | None: ...
 
@@ -85,7 +87,12 @@ class RequestTelemetry:
         self._start = time.perf_counter()
         self._trace = tracing.Trace(operation, request.header("x-amzn-trace-id"))
         self._stage = stage(os.environ)
-        self._ids = {"request_id": request.id, "trace_id": self._trace.id, "caller": caller}
+        self._ids = {
+            "request_id": request.id,
+            "gateway_request_id": None if request.id == request.gateway_id else request.gateway_id,
+            "trace_id": self._trace.id,
+            "caller": caller,
+        }
         names = {"operation": operation, "method": request.method, "route": request.route}
         self._token = logs.common.set({**self._ids, **names})
 

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 
 from chalicelib.database import Database
 from chalicelib.http import creates
-from chalicelib.http.idempotency import Stored
+from chalicelib.http.idempotency import Key, Stored
 from chalicelib.http.requests import Request
 from chalicelib.http.resources import Document, Resource
 from local import gateway
 
 
-def no_key(self: Request, operation: str) -> bytes | None:  # noqa: ARG001
+def no_key(self: Request, operation: str) -> Key | None:  # noqa: ARG001
     """Replace `Request.idempotency_key`: behave as if no client had sent a key."""
     return None
 

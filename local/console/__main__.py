@@ -3,11 +3,12 @@
 import argparse
 import os
 import sys
+from contextlib import suppress
 from dataclasses import replace
 
 import uvicorn
 
-from local import state
+from local import serving, state
 from local.console.collector import Collector
 from local.console.history import History
 from local.console.lines import Lines
@@ -16,9 +17,6 @@ from local.console.traces import Traces
 from local.issuer import Issuer
 from local.processes import LocalError
 from local.stack import CONSOLE_PORT, DATABASE_VARIABLE, Settings
-
-# Seconds that SIGTERM waits for clients that are still reading.
-GRACE = 1
 
 
 def main() -> None:
@@ -35,16 +33,10 @@ def main() -> None:
     lines = Lines(settings.state / "logs" / "api.log")
     history = History(traces, collector, lines, os.environ.get(DATABASE_VARIABLE))
     print(f"console on {settings.console_url}", flush=True)
-    uvicorn.run(
-        create_app(issuer, settings, history),
-        host="127.0.0.1",
-        port=port,
-        log_level="warning",
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=GRACE,
-    )
+    config = serving.configure(create_app(issuer, settings, history), serving.Protocol)
+    config.port = port
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run()
 
 
 def _port() -> int:

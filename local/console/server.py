@@ -8,7 +8,6 @@ from string import Template
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
@@ -18,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app import SCOPES
 from local.console.history import History
 from local.issuer import LIFETIME_SECONDS, Issuer
+from local.serving import LOOPBACK, Guard
 from local.stack import Settings
 
 PAGES = Path(__file__).with_name("pages")
@@ -76,8 +76,7 @@ def create_app(issuer: Issuer, settings: Settings, history: History) -> Starlett
         ],
         middleware=[
             Middleware(SecurityHeaders),
-            # Otherwise another site could resolve its own name to this address, and read the pages.
-            Middleware(TrustedHostMiddleware, ["127.0.0.1", "localhost"], www_redirect=False),
+            Middleware(Guard, LOOPBACK, {issuer.url}),
         ],
     )
 

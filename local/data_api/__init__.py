@@ -43,7 +43,8 @@ Where AWS does not document a behavior, this server does what is most likely:
   calls, except through stored functions, views and triggers.
 - `||` is OR, as in MySQL's default mode. A body with several statements is not supported, so
   a procedure or trigger with BEGIN and END is rejected as several statements.
-- Without a key, a request with an Origin (from a browser) is a ForbiddenException.
+- A request with an Origin (from a browser), with a Host of another machine, or with more than
+  64 KiB before its body is rejected with a problem (RFC 9457), not with an error of AWS.
 - A missing or wrong signature is 403. Only headers may contain it, not the query string.
   It must be for the region of a known cluster; if every cluster is accepted, for any region.
   An unknown cluster is HttpEndpointNotEnabledException, an unknown secret SecretsErrorException.

@@ -21,15 +21,13 @@ from .access import Access, AccessError
 from .address import Address, AddressError
 from .database_errors import is_connection_lost
 from .faults import FaultsError, read_file
-from .faulty import Protocol, create_faulty_app
+from .faulty import Protocol as Faulty
+from .faulty import create_faulty_app
 from .results import ROW_LIMIT
-from .server import create_app
+from .server import App, create_app
 from .service import Limits, Service
+from .serving import LOOPBACK, Guard, Protocol, configure
 
-# Longer than clients keep idle connections, so that the server never closes one during a request.
-KEEP_ALIVE = 75
-# Seconds that SIGTERM waits for clients that are still sending.
-GRACE = 1
 # The package's name differs between a checkout and an installation.
 PROGRAM = f"python -m {__package__}"
 EPILOG = """\
@@ -93,19 +91,8 @@ def main() -> None:
         print(f"data-api: {error}", file=sys.stderr)
         sys.exit(2)
     is_faulty = arguments.faults is not None
-    config = uvicorn.Config(
-        create_faulty_app(service, plan, access) if is_faulty else create_app(service, access),
-        http=Protocol if is_faulty else "httptools",
-        loop="uvloop",
-        ws="none",  # even if a library for WebSockets is installed
-        lifespan="off",
-        log_level="warning",
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_keep_alive=KEEP_ALIVE,
-        timeout_graceful_shutdown=GRACE,
-    )
+    app = create_faulty_app(service, plan, access) if is_faulty else create_app(service, access)
+    config = configure(_guarded(app, arguments.host), Faulty if is_faulty else Protocol)
     host, port = listener.getsockname()[:2]
     location = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     print(
@@ -115,6 +102,12 @@ def main() -> None:
     )
     with suppress(KeyboardInterrupt):  # uvicorn raises it after everything has ended
         Server(config, service).run(sockets=[listener])
+
+
+def _guarded(app: App, host: str) -> Guard:
+    """Return the app without web pages. A server that others reach may have any name."""
+    is_local = host in {"127.0.0.1", "::1", "localhost"}
+    return Guard(app, LOOPBACK if is_local else None, origins=())
 
 
 def _arguments() -> argparse.Namespace:

@@ -12,11 +12,7 @@ from typing import Self
 
 from starlette.requests import Request
 
-from .errors import (
-    ForbiddenException,
-    HttpEndpointNotEnabledException,
-    SecretsErrorException,
-)
+from .errors import HttpEndpointNotEnabledException, SecretsErrorException
 from .requests import Fields
 from .signatures import Key, verify
 
@@ -47,14 +43,9 @@ class Access:
         return cls(key if key.id else None, frozenset(resource_arns), frozenset(secret_arns))
 
     def check_signature(self, request: Request, body: bytes) -> None:
-        """Raise AWS's error if the request is not signed with the key.
-
-        Without a key, every client on the machine may call, except web pages.
-        """
+        """Raise AWS's error if the request is not signed with the key, if there is one."""
         if self.key:
             verify(request, body, self.key, self._regions)
-        elif "origin" in request.headers:
-            raise ForbiddenException("A web page may call only where signatures are checked")
 
     @property
     def _regions(self) -> frozenset[str]:

@@ -16,21 +16,21 @@ from contextlib import suppress
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from .access import Access
 from .errors import BadRequestException, DataApiError
 from .faults import ANSWERS, OTHERS, FaultsError, Planned, read
 from .server import App, Endpoint, create_app, error_response
 from .service import Service
+from .serving import Protocol as Base
 from .transactions import ABORTED, EXPIRED
 
 PIECES = 20
 """Number of pieces in which a slow response is sent."""
 
 
-class Protocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol, which also adds the connection to each request."""
+class Protocol(Base):
+    """The server's HTTP protocol, which also adds the connection to each request."""
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

@@ -195,7 +195,7 @@ class Client:
 
     def post(self, path: str, body: bytes) -> tuple[int, str, bytes]:
         """Return status, error type and body."""
-        head = f"POST /{path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = f"POST /{path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
         self._socket.sendall(head.encode() + body)
         status = int(self._file.readline().split()[1])
         headers = {}
@@ -283,7 +283,7 @@ def test_malformed_http_leaks_nothing(api: DataApi) -> None:
     """Garbage and truncated HTTP requests don't affect later requests."""
     dice = random.Random(SEED)  # noqa: S311 (must be reproducible)
     address = urlsplit(api.url)
-    call = b"POST /BeginTransaction HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{"
+    call = b"POST /BeginTransaction HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\n{"
     for _ in range(300):
         noise = bytearray(call[: dice.randrange(len(call))] + dice.randbytes(dice.randrange(60)))
         with socket.create_connection((address.hostname, address.port), timeout=5) as client:

@@ -316,13 +316,21 @@ def test_key_encrypts_only_this_stages_logs() -> None:
     assert pattern == f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/rds/cluster/customers-prod/*"
 
 
-def test_slow_query_log_is_masked_and_expires_early() -> None:
-    log = PROD.of_type("AWS::Logs::LogGroup")["SlowQueryLog"]
-    audited, masked = log["DataProtectionPolicy"]["Statement"]
+def test_slow_query_log_expires_early() -> None:
+    assert PROD.of_type("AWS::Logs::LogGroup")["SlowQueryLog"]["RetentionInDays"] == 7
 
-    assert log["RetentionInDays"] == 7
+
+@pytest.mark.parametrize("name", ["SlowQueryLog", "ErrorLog"])
+def test_logs_that_may_contain_statements_are_masked(name: str) -> None:
+    policy = PROD.of_type("AWS::Logs::LogGroup")[name]["DataProtectionPolicy"]
+    audited, masked = policy["Statement"]
+    (phone,) = policy["Configuration"]["CustomDataIdentifier"]
+
     assert audited["DataIdentifier"] == masked["DataIdentifier"]
     assert any(item.endswith("/EmailAddress") for item in masked["DataIdentifier"])
+    assert phone["Name"] in masked["DataIdentifier"]
+    line = "UPDATE customers SET `phone` = '+442079460000' WHERE version = 2079460000"
+    assert re.findall(phone["Regex"], line) == ["+442079460000"]
 
 
 @each

@@ -1,6 +1,7 @@
 """API Gateway's settings agree with the code, the OpenAPI document and the operators' queries."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -166,6 +167,8 @@ def test_usage_plan_allows_several_keys(stage: Stage) -> None:
 
 
 # https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-baseline.html
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL-custom-data-identifiers.html
+CUSTOM_REGEX = r"[a-zA-Z0-9_#=@/;,\- ^$?\[\]{}|\\*+.]{1,200}"
 COMMON_RULES = set(
     "NoUserAgent_HEADER UserAgent_BadBots_HEADER SizeRestrictions_QUERYSTRING"
     " SizeRestrictions_Cookie_HEADER SizeRestrictions_BODY SizeRestrictions_URIPATH"
@@ -286,3 +289,8 @@ def test_firewall_logs_only_what_it_stops_without_personal_data() -> None:
         "IpAddress",
     }
     assert masked["Operation"] == {"Deidentify": {"MaskConfig": {}}}
+    (phone,) = masking["Configuration"]["CustomDataIdentifier"]
+    assert phone["Name"] in masked["DataIdentifier"]
+    for path in ("/customers/+442079460000", "/customers/%2B442079460000"):
+        assert re.sub(phone["Regex"], "", path) in {"/customers/", "/customers/%2"}
+    assert re.fullmatch(CUSTOM_REGEX, phone["Regex"])

@@ -1,5 +1,6 @@
 """The stages, and their names."""
 
+import json
 import re
 from itertools import permutations
 
@@ -43,6 +44,17 @@ def test_no_name_begins_with_another() -> None:
     """Permissions end with `*`, so those of `dev` would be valid for a stage `devops`, too."""
     names = [*STAGES, LOCAL, "pipeline", "artefacts"]
     assert not [(a, b) for a, b in permutations(names, 2) if a.startswith(b)]
+
+
+def test_anonymous_clients_keep_no_database_from_pausing() -> None:
+    """`/health?deep=true` needs no token, and each statement restarts the time until the pause."""
+    stages = json.loads(CONFIG.read_text())["stages"]
+    settings = {name: stages[name]["environment_variables"] for name in STAGES}
+
+    is_off = {name: own.get("DEEP_HEALTH", "on") == "off" for name, own in settings.items()}
+
+    assert is_off == {name: stage.min_capacity == 0 for name, stage in STAGES.items()}
+    assert any(is_off.values())
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def fails(api: DataApi) -> bool:
 def raw(api: DataApi, sql: str = "SELECT 1") -> list[tuple[float, bytes]]:
     """Send a call on a bare socket. Returns the received bytes, and the duration in seconds."""
     body = json.dumps({**ARNS, "sql": sql, "database": "customers"}).encode()
-    head = f"POST /Execute HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"POST /Execute HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
     address = urlsplit(api.url)
     received = []
     with socket.create_connection((address.hostname, address.port), timeout=5) as client:

@@ -22,6 +22,8 @@ from local.database_server import DatabaseServer
 from local.processes import free_port
 from tests.local.data_api import ARNS, DataApi, connect, numbers, serving, wait_until
 
+HEAD = b"POST /Execute HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
+
 
 @pytest.fixture(scope="module")
 def private(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseServer]:
@@ -211,7 +213,7 @@ def test_disconnected_clients_leak_no_connection(
 ) -> None:
     """Clients that disconnect at any time leave no connection in use."""
     body = json.dumps({**ARNS, "sql": "SELECT SLEEP(0.5), 'deserted'"}).encode()
-    head = f"POST /Execute HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    head = HEAD % len(body)
     with serving(database_server.url, tmp_path) as (url, server):
         api = connect(url)
         address = (urlsplit(url).hostname, urlsplit(url).port)
@@ -244,10 +246,7 @@ def test_signal_rolls_back_and_ends(
         api.execute("INSERT INTO farewell VALUES (1)", transactionId=api.begin())
         address = (urlsplit(url).hostname, urlsplit(url).port)
         with socket.create_connection(address) as client:
-            client.sendall(
-                f"POST /Execute HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-                + body
-            )
+            client.sendall(HEAD % len(body) + body)
             wait_until(lambda: other.sessions("info LIKE '%farewell%'"))
             os.kill(server.pid, signal_)
             wait_until(lambda: server.has_ended)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 import textwrap
@@ -28,6 +29,27 @@ def test_output_is_logged(log: Path) -> None:
     Child("echo", ["sh", "-c", "echo out; echo err >&2"], log).finish()
 
     assert log.read_text() == "out\nerr\n"
+
+
+def test_only_the_user_can_read_the_log(log: Path) -> None:
+    before = os.umask(0)
+    try:
+        Child("echo", ["true"], log).finish()
+    finally:
+        os.umask(before)
+
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
+    assert stat.S_IMODE(log.parent.stat().st_mode) == 0o700
+
+
+def test_only_the_user_can_read_a_log_that_existed(log: Path) -> None:
+    log.parent.mkdir()
+    log.touch()
+    log.chmod(0o644)
+
+    Child("echo", ["true"], log).finish()
+
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
 
 
 def test_failure_reports_exit_code_and_last_lines(log: Path) -> None:

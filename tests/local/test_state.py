@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -49,6 +50,15 @@ def project(tmp_path: Path) -> Path:
 def test_state_is_in_the_users_state_folder(project: Path, home: Path) -> None:
     assert place(project).parent == home
     assert place(project).name.startswith("project-")
+
+
+def test_only_the_user_can_read_the_state(project: Path, home: Path) -> None:
+    for directory in (place(project), home):
+        assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+        directory.chmod(0o755)  # as earlier versions did
+
+    for directory in (place(project), home):
+        assert stat.S_IMODE(directory.stat().st_mode) == 0o700
 
 
 def test_new_checkout_in_the_same_folder_finds_the_state(project: Path) -> None:
