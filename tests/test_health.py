@@ -10,7 +10,8 @@ import app
 from chalicelib.database import Database
 from chalicelib.database.errors import DatabaseUnavailable, StatementNotBegun
 from chalicelib.database.health import RESULT_SECONDS, Health
-from chalicelib.database.retries import ANSWER_SECONDS, Deadline
+from chalicelib.database.retries import ANSWER_SECONDS
+from chalicelib.deadlines import Deadline
 from chalicelib.http import routing
 from tests.api import Api, assert_problem
 from tests.recorded import Recorded
