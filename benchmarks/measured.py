@@ -42,7 +42,7 @@ def main() -> None:
 def handle(handler: Any, request: dict[str, Any]) -> None:
     """Call the handler as the runtime client does."""
     response = handler(request, CONTEXT)
-    if response["statusCode"] not in {200, 201}:
+    if response["statusCode"] not in {200, 201, 204}:
         sys.exit(f"{request['path']}: {response}")
 
 

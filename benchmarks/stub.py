@@ -22,8 +22,10 @@ DOCUMENTS = {"addresses": "[]", "metadata": "{}"}
 HEX_ID = CUSTOMER_ID.replace("-", "").upper()
 TEXTS = {"hex_id": HEX_ID, "email": "ada@example.com", **CUSTOMER, **DOCUMENTS}
 VARCHAR, BINARY, INTEGER, TIMESTAMP = (12, "VARCHAR"), (-2, "BINARY"), (4, "INT"), (93, "DATETIME")
-COLUMNS = re.compile(r"SELECT (.+?) FROM ")
+COLUMNS = re.compile(r"SELECT (?:/\*.*?\*/ )?(?:STRAIGHT_JOIN )?(.+?)(?: FROM |$)")
 FIELD = re.compile(r"'\"(\w+)\":'")  # in JSON that the database builds
+RESTORABLE = "erased_at IS NULL AND"  # only a restore has this condition
+DELETION_TIMES = ("deleted_at", "purge_at")
 SIZE = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 
@@ -34,7 +36,7 @@ def respond(sql: str, rows: int, *, wants_columns: bool, as_json: bool) -> bytes
     result: dict[str, Any] = {"numberOfRecordsUpdated": 0 if selected else 1}
     if selected:
         names = columns(selected[1])
-        result |= records(names, rows, as_json=as_json)
+        result |= records(names, rows, as_json=as_json, is_deleted=RESTORABLE in sql)
         if wants_columns:
             result["columnMetadata"] = [metadata_of(name) for name in names]
     else:
@@ -43,8 +45,12 @@ def respond(sql: str, rows: int, *, wants_columns: bool, as_json: bool) -> bytes
     return http(text.encode())  # AWS escapes only what JSON requires
 
 
-def records(names: list[str], rows: int, *, as_json: bool) -> dict[str, Any]:
+def records(
+    names: list[str], rows: int, *, as_json: bool, is_deleted: bool = False
+) -> dict[str, Any]:
     row = [field(name) for name in names]
+    if is_deleted:
+        row = [{"stringValue": MOMENT} if name in DELETION_TIMES else field(name) for name in names]
     if not as_json:
         return {"records": [row] * rows}
     values = {label(name): plain(value) for name, value in zip(names, row, strict=True)}
@@ -60,7 +66,7 @@ def columns(selected: str) -> list[str]:
             names.append("")
         else:
             names[-1] += part
-    return names
+    return [name.strip("`") for name in names]
 
 
 def label(name: str) -> str:
@@ -75,7 +81,7 @@ def field(name: str) -> dict[str, Any]:
         return {"stringValue": to_json(FIELD.findall(name))}
     if label(name) == "id":  # BIN_TO_UUID(id) AS id
         return {"stringValue": CUSTOMER_ID}
-    if name == "version":
+    if label(name) in {"version", "seconds"}:  # the health check reads a limit in seconds
         return {"longValue": 1}
     if name in {"created_at", "updated_at"}:
         return {"stringValue": MOMENT}
@@ -133,7 +139,9 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 def respond_to(request: dict[str, Any]) -> bytes:
-    numbers = {item["name"]: item["value"].get("longValue") for item in request["parameters"]}
+    numbers = {
+        item["name"]: item["value"].get("longValue") for item in request.get("parameters", ())
+    }
     return respond(
         request["sql"],
         numbers.get("rows") or 1,

@@ -1,35 +1,19 @@
 """Schemas of the query parameters.
 
-Imported by the first request that has a query string.
+Imported by the first request with a query string about which `rules` is unsure. `lists.combine`
+checks which parameters can be combined.
 """
 
-from typing import Any
+from marshmallow import validate
 
-import marshmallow
-from marshmallow import post_load, validate, validates_schema
-
-from chalicelib.customers.fields import CUSTOMERS, search_key
+from chalicelib.customers.fields import CUSTOMERS, MIN_LETTERS, is_selective
 from chalicelib.customers.schemas import STATUSES
-from chalicelib.http.fields import CommaSeparated, Pasted, Text
+from chalicelib.http.fields import CommaSeparated, Holds, Pasted, Text
 from chalicelib.http.formats import EmailInQuery, Moment, PhoneInQuery
 from chalicelib.http.queries import Page, Query, TrueOrFalse
 from chalicelib.http.schemas import CHOICE
 
-MIN_LETTERS = 2
-_CREATED_SORTS = ("-created_at", "created_at")
-_UPDATED_SORTS = ("-updated_at", "updated_at")
-
-
-def _is_selective(text: str) -> None:
-    """Reject a letter: too many names begin with it. Few begin with an ideograph."""
-    from chalicelib.http.folding import is_wide  # only a search needs its tables of Unicode
-
-    key = search_key(text)
-    if len(key) < MIN_LETTERS and not is_wide(key):
-        raise marshmallow.ValidationError(
-            f"too-short: Must have at least {MIN_LETTERS} characters, or one ideograph, syllable or"
-            " emoji."
-        )
+SORTS = ("-created_at", "created_at", "-updated_at", "updated_at")
 
 
 class GetCustomer(Query):
@@ -52,7 +36,7 @@ class GetCustomer(Query):
 class GetCustomers(Page, GetCustomer):
     sort = Text(
         20,
-        validate=validate.OneOf(_CREATED_SORTS + _UPDATED_SORTS, error=CHOICE),
+        validate=validate.OneOf(SORTS, error=CHOICE),
         metadata={
             "description": "Sort order; a minus sorts the newest first. Default: `-created_at`, or"
             " `updated_at` if `updated_after` is set."
@@ -76,7 +60,11 @@ class GetCustomers(Page, GetCustomer):
     )
     q = Pasted(  # a prefix may end with a joiner
         100,
-        validate=_is_selective,
+        validate=Holds(
+            is_selective,
+            error=f"too-short: Must have at least {MIN_LETTERS} characters, or one ideograph,"
+            " syllable or emoji.",
+        ),
         metadata={
             "description": "Search for customers whose full name, in either order, company name or"
             " email address starts with this text: at least two characters, or one ideograph,"
@@ -90,22 +78,3 @@ class GetCustomers(Page, GetCustomer):
             " requires the scope `customers:write`."
         },
     )
-
-    @validates_schema
-    def _can_be_combined(self, query: dict[str, Any], **_: Any) -> None:
-        sort = query.get("sort")
-        if "updated_after" in query and sort in _CREATED_SORTS:
-            _reject_combination("sort", "updated_after requires sorting by updated_at.")
-        if "q" in query and sort in _UPDATED_SORTS:
-            _reject_combination("sort", "q requires sorting by created_at.")
-        if "q" in query and "updated_after" in query:
-            _reject_combination("q", "Must not be combined with updated_after.")
-
-    @post_load
-    def _sorted(self, query: dict[str, Any], **_: Any) -> dict[str, Any]:
-        default = "updated_at" if "updated_after" in query else "-created_at"
-        return {"sort": default, **query}
-
-
-def _reject_combination(parameter: str, detail: str) -> None:
-    raise marshmallow.ValidationError(f"combination: {detail}", parameter)

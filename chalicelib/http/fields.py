@@ -5,6 +5,7 @@ A message has the form `code: Detail.`; problem details contain the two separate
 
 import re
 import unicodedata
+from collections.abc import Callable
 from itertools import groupby
 from typing import Any
 
@@ -82,6 +83,18 @@ class Text(fields.String):
             raise self.make_error("noncharacter", code=ord(found))
         if found := characters.find_misplaced(text):
             raise self.make_error("invisible", code=ord(found))
+
+
+class Holds(validate.Validator):
+    """Validates that a function of a module returns true; the fast path (`rules`) calls it, too."""
+
+    def __init__(self, predicate: Callable[[str], bool], error: str) -> None:
+        self.reference = f"{predicate.__module__}:{predicate.__name__}"
+        self._predicate, self._error = predicate, error
+
+    def __call__(self, value: str) -> None:
+        if not self._predicate(value):
+            raise marshmallow.ValidationError(self._error)
 
 
 class Pasted(Text):

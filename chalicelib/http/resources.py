@@ -39,6 +39,7 @@ Document = dict[str, Any]
 Fields = Mapping[str, Any]
 """The fields of a resource that a client may set, or some of them."""
 
+MAX_BATCH = 100
 DELETION_TIMES = ("deleted_at", "purge_at")
 TIMES = ("updated_at", *DELETION_TIMES)
 DELETE_CHARACTER = "\x7f"
