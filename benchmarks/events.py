@@ -85,6 +85,17 @@ KINDS = {
 }
 
 
+TOKEN = "BENCHMARK_TOKEN"  # noqa: S105 (a name)
+"""The environment variable that contains a token of the stub's issuer."""
+
+
+def token_event() -> dict[str, Any]:
+    """Return what API Gateway passes to the authorizer."""
+    arn = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/dev/GET/customers"
+    token = f"Bearer {os.environ[TOKEN]}"
+    return {"type": "TOKEN", "methodArn": arn, "authorizationToken": token}
+
+
 def event(kind: str, number: int) -> dict[str, Any]:
     """Return a request of a kind. Creates with another number create other customers."""
     method, resource, query, body, more, creates = KINDS[kind]

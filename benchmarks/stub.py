@@ -1,4 +1,6 @@
-"""A stub of the Data API without a database. Every row is the same customer.
+"""A stub of the Data API without a database, and of the token issuer's key set.
+
+Every row is the same customer.
 
 Reads the selected columns from the SQL, and the number of rows from the parameters. Responses come
 from a cache, so benchmarks measure only the client.
@@ -15,6 +17,10 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
+import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from jwt.algorithms import RSAAlgorithm
+
 from benchmarks.events import CUSTOMER, CUSTOMER_ID
 
 MOMENT = "2026-01-31 12:00:00.123"
@@ -26,6 +32,9 @@ COLUMNS = re.compile(r"SELECT (?:/\*.*?\*/ )?(?:STRAIGHT_JOIN )?(.+?)(?: FROM |$
 FIELD = re.compile(r"'\"(\w+)\":'")  # in JSON that the database builds
 RESTORABLE = "erased_at IS NULL AND"  # only a restore has this condition
 DELETION_TIMES = ("deleted_at", "purge_at")
+ISSUER_KEY = generate_private_key(public_exponent=65_537, key_size=2_048)
+PUBLIC_KEY = {"kid": "benchmark", **RSAAlgorithm.to_jwk(ISSUER_KEY.public_key(), as_dict=True)}
+KEYS = json.dumps({"keys": [PUBLIC_KEY]})
 SIZE = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 
@@ -132,10 +141,18 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
             size = SIZE.search(head)
-            request = json.loads(await reader.readexactly(int(size[1]) if size else 0))
-            writer.write(respond_to(request))
+            body = await reader.readexactly(int(size[1]) if size else 0)
+            is_key_fetch = head.startswith(b"GET ")
+            writer.write(http(KEYS.encode()) if is_key_fetch else respond_to(json.loads(body)))
     except (asyncio.IncompleteReadError, ConnectionError):
         writer.close()
+
+
+def token(issuer: str, audience: str) -> str:
+    """Return a valid access token of the stub's issuer."""
+    claims = {"iss": issuer, "aud": audience, "sub": "ada", "exp": 4_102_444_800}
+    scopes = {"scope": "customers:read customers:write"}
+    return jwt.encode(claims | scopes, ISSUER_KEY, "RS256", headers={"kid": PUBLIC_KEY["kid"]})
 
 
 def respond_to(request: dict[str, Any]) -> bytes:
