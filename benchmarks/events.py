@@ -89,6 +89,20 @@ TOKEN = "BENCHMARK_TOKEN"  # noqa: S105 (a name)
 """The environment variable that contains a token of the stub's issuer."""
 
 
+SCHEDULED = {
+    "version": "0",
+    "id": "5d2d4f9c-7f4e-4f0b-9a3a-7f1c2f3c4d5e",
+    "detail-type": "Scheduled Event",
+    "source": "aws.events",
+    "account": "123456789012",
+    "time": "2026-01-31T12:00:00Z",
+    "region": "eu-central-1",
+    "resources": [],
+    "detail": {},
+}
+"""What EventBridge passes to the purge."""
+
+
 def token_event() -> dict[str, Any]:
     """Return what API Gateway passes to the authorizer."""
     arn = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/dev/GET/customers"

@@ -66,7 +66,7 @@ class Statistics(NamedTuple):
 
 
 OURS = Program("app", "app")
-AUTHORIZER = Program("app", "authorize")
+AUTHORIZER, PURGE = Program("app", "authorize"), Program("app", "purge_customers")
 Costs = dict[str, float]
 """The costs of a cold start, and of a further request of each kind."""
 

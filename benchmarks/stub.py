@@ -18,7 +18,7 @@ from typing import Any
 from uuid import UUID
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from jwt.algorithms import RSAAlgorithm
 
 from benchmarks.events import CUSTOMER, CUSTOMER_ID
@@ -32,9 +32,6 @@ COLUMNS = re.compile(r"SELECT (?:/\*.*?\*/ )?(?:STRAIGHT_JOIN )?(.+?)(?: FROM |$
 FIELD = re.compile(r"'\"(\w+)\":'")  # in JSON that the database builds
 RESTORABLE = "erased_at IS NULL AND"  # only a restore has this condition
 DELETION_TIMES = ("deleted_at", "purge_at")
-ISSUER_KEY = generate_private_key(public_exponent=65_537, key_size=2_048)
-PUBLIC_KEY = {"kid": "benchmark", **RSAAlgorithm.to_jwk(ISSUER_KEY.public_key(), as_dict=True)}
-KEYS = json.dumps({"keys": [PUBLIC_KEY]})
 SIZE = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 
@@ -143,16 +140,27 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             size = SIZE.search(head)
             body = await reader.readexactly(int(size[1]) if size else 0)
             is_key_fetch = head.startswith(b"GET ")
-            writer.write(http(KEYS.encode()) if is_key_fetch else respond_to(json.loads(body)))
+            writer.write(key_set() if is_key_fetch else respond_to(json.loads(body)))
     except (asyncio.IncompleteReadError, ConnectionError):
         writer.close()
+
+
+@cache
+def issuer_key() -> RSAPrivateKey:
+    return generate_private_key(public_exponent=65_537, key_size=2_048)
+
+
+def key_set() -> bytes:
+    """Return the HTTP response with the issuer's public key."""
+    public = RSAAlgorithm.to_jwk(issuer_key().public_key(), as_dict=True)
+    return http(json.dumps({"keys": [{"kid": "benchmark", **public}]}).encode())
 
 
 def token(issuer: str, audience: str) -> str:
     """Return a valid access token of the stub's issuer."""
     claims = {"iss": issuer, "aud": audience, "sub": "ada", "exp": 4_102_444_800}
     scopes = {"scope": "customers:read customers:write"}
-    return jwt.encode(claims | scopes, ISSUER_KEY, "RS256", headers={"kid": PUBLIC_KEY["kid"]})
+    return jwt.encode(claims | scopes, issuer_key(), "RS256", headers={"kid": "benchmark"})
 
 
 def respond_to(request: dict[str, Any]) -> bytes:
