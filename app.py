@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, cast
 from chalice import Chalice, Rate, Response
 from chalice.app import AuthRequest, CloudWatchEvent
 
+import chalicelib
 from chalicelib.customers.fields import CUSTOMERS
 from chalicelib.database import Database, connect
 from chalicelib.deadlines import Deadline
 from chalicelib.http import headers, reads, responses
+from chalicelib.http.packaged import read_text
 from chalicelib.http.preconditions import single_version
 from chalicelib.http.requests import Request
 from chalicelib.http.responses import JSON, LINES, MERGE_PATCH
@@ -77,7 +79,7 @@ operation = Operations(app, authorize, SCOPES)
     query="chalicelib.customers.queries:GetCustomers",
     documentation="openapi.customers:LIST",
 )
-def get_customers(request: Request, ids: Collection[str] = (), **query: Any) -> Response:
+def get_customers(request: Request, **query: Any) -> Response:
     """List customers.
 
     Returns one page. `next` is the path of the next page: request it unchanged. Creating or
@@ -85,13 +87,13 @@ def get_customers(request: Request, ids: Collection[str] = (), **query: Any) -> 
 
     `include_deleted=true` also requires the scope `customers:write`.
     """
-    if ids:
-        from chalicelib.http.lists import with_ids
-
-        return responses.page(request, with_ids(database(), CUSTOMERS, ids, **query))
     from chalicelib.customers import lists
 
-    wanted = lists.Query(**query)
+    wanted = lists.combine(**query)
+    if wanted.ids:
+        from chalicelib.http.lists import with_ids
+
+        return responses.page(request, with_ids(database(), CUSTOMERS, wanted.ids, wanted.fields))
     if wanted.include_deleted:
         request.require(WRITE)
     return responses.page(request, lists.page(database(), wanted, settings().cursor_key))
@@ -135,11 +137,11 @@ def create_customers(request: Request) -> Response:
     and 1 MiB. In a problem, `errors` names each invalid value by its place, such as
     `/items/3/email`.
     """
-    from chalicelib.customers import schemas
+    from chalicelib.customers import acceptance
     from chalicelib.http import creates
 
     key = request.idempotency_key("create_customers")
-    batch = schemas.load_batch(request.document(MAX_BATCH_BYTES, MAX_BATCH_VALUES))
+    batch = acceptance.load_batch(request.document(MAX_BATCH_BYTES, MAX_BATCH_VALUES))
     created = creates.create_all(database(), CUSTOMERS, batch, key)
     return responses.all_created(request, CUSTOMERS, created)
 
@@ -205,10 +207,10 @@ def replace_customer(request: Request, customer_id: str) -> Response:
     Replaces all writable fields. Fields that are not sent get their defaults. `If-Match` is
     required, so that concurrent updates are not lost. Read-only fields may be sent unchanged.
     """
-    from chalicelib.customers import schemas
+    from chalicelib.customers import acceptance
     from chalicelib.http import updates
 
-    load = partial(schemas.load_customer, request.document())
+    load = partial(acceptance.load_customer, request.document())
     parsed_id = CUSTOMERS.parse_id(customer_id)
     request.require_if_match()
     replaced = updates.replace(database(), CUSTOMERS, parsed_id, load, request.intent)
@@ -231,18 +233,18 @@ def patch_customer(request: Request, customer_id: str) -> Response:
     keep their value, and null removes an optional value. A patch that changes nothing does not
     create a version.
     """
-    from chalicelib.customers import schemas
-    from chalicelib.http import updates
+    from chalicelib.customers import acceptance
+    from chalicelib.http import edits, updates
 
     patch, parsed_id = request.document(), CUSTOMERS.parse_id(customer_id)
     intent = request.intent
     version = single_version(intent.versions)
-    if version and request.wants_minimal and schemas.is_of_details(patch):
+    if version and request.wants_minimal and edits.is_of_details(CUSTOMERS.details, patch):
         known = CUSTOMERS.build_known(parsed_id, version)
-        fields = schemas.load_details(patch)
+        fields = acceptance.load_details(patch)
         patched = updates.write(database(), CUSTOMERS, known, fields, intent)
     else:
-        edit = partial(schemas.load_patch, patch)
+        edit = partial(acceptance.load_patch, patch)
         patched = updates.change(database(), CUSTOMERS, parsed_id, edit, intent)
     return responses.written(request, CUSTOMERS, patched)
 
@@ -344,7 +346,7 @@ def get_openapi(request: Request) -> Response:
 
     The API description is this document, in OpenAPI 3.1.
     """
-    described = json.loads(packaged("openapi.json"))
+    described = json.loads(read_text(chalicelib, "openapi.json"))
     described["servers"] = [{"url": request.path.removesuffix("/openapi.json") or "/"}]
     return responses.answer(described, 200, headers.PUBLIC)
 
@@ -364,7 +366,9 @@ def get_problems(_: Request) -> Response:
     A page for people. The `type` of a problem refers to its section.
     """
     return Response(
-        packaged("problems.html"), {"Content-Type": f"{HTML}; charset=utf-8", **headers.PUBLIC}, 200
+        read_text(chalicelib, "problems.html"),
+        {"Content-Type": f"{HTML}; charset=utf-8", **headers.PUBLIC},
+        200,
     )
 
 
@@ -385,10 +389,3 @@ def purge_customers(event: CloudWatchEvent) -> None:
 
 
 operation.answer_other_methods()
-
-
-def packaged(name: str) -> str:
-    """Return the text of a file of the package."""
-    from importlib.resources import files
-
-    return files("chalicelib").joinpath(name).read_text(encoding="utf-8")

@@ -2,10 +2,10 @@
 
 The unpacked package runs on the functions' version of Python, whichever version runs this program.
 The budget always compares the modules and the bytes of source that a cold start loads, and the
-package's bytes. It compares the instructions of a cold start and of a further get, list and create
-if valgrind is installed and the build of Python is the one that the file names, because each build
-needs another number of instructions. `--update` writes the current costs. Commit them with the
-reason.
+bytes of the packages. It compares the instructions of a cold start with each operation, of the
+other functions, and of further requests, if valgrind is installed and the build of Python is the
+one that the file names, because each build needs another number of instructions. `--update` writes
+the current costs. Commit them with the reason.
 """
 
 import argparse
@@ -16,7 +16,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.meter import OURS, ROOT, MeasuringError, has_valgrind, package_meter, unpack
+from benchmarks.meter import (
+    AUTHORIZER,
+    KINDS,
+    OURS,
+    PURGE,
+    ROOT,
+    MeasuringError,
+    Meter,
+    has_valgrind,
+    package_meter,
+    unpack,
+)
 from infrastructure import interpreters, packaging, stages
 
 FILE = Path(__file__).with_name("budget.json")
@@ -25,6 +36,11 @@ BUILD = """
 from platform import machine, python_compiler, python_version
 print(python_version(), python_compiler(), machine(), sep=", ")
 """
+
+OPERATIONS = ("list", "create", "patch", "put", "batch", "delete", "restore", "erase")
+"""The kinds of a cold start's request, besides the get."""
+FURTHER = (*KINDS, "patch", "put")
+OTHERS = {"token": AUTHORIZER, "purge": PURGE}
 
 Costs = Mapping[str, float]
 
@@ -70,14 +86,23 @@ def measure(python: Path, *, counts: bool) -> dict[str, float]:
         unpack(out, package, python)
         with package_meter(python, package) as meter:
             statistics = meter.statistics(OURS)
-            instructions = meter.costs(OURS) if counts else {}
-        size = (out / "deployment.zip").stat().st_size
+            instructions = count_all(meter) if counts else {}
+        sizes = [(out / name).stat().st_size for name in ("deployment.zip", "authorizer.zip")]
     return {
         **{f"{name} instructions": round(count) for name, count in instructions.items()},
         "modules loaded": statistics.modules,
         "bytes of source loaded": statistics.sources,
-        "bytes of the package": size,
+        "bytes of the package": sizes[0],
+        "bytes of the authorizer's layer": sizes[1],
     }
+
+
+def count_all(meter: Meter) -> dict[str, float]:
+    """Return the instructions of cold starts and of further requests."""
+    cold = meter.colds(OURS, OPERATIONS)
+    for kind, program in OTHERS.items():
+        cold |= meter.colds(program, [kind])
+    return meter.costs(OURS, FURTHER) | {f"cold {kind}": count for kind, count in cold.items()}
 
 
 def package_size() -> int:
@@ -96,11 +121,11 @@ def write(python: str, costs: Costs) -> int:
 
 def compare(budget: Mapping[str, float], costs: Costs) -> int:
     """Print each cost with its budget. Return 1 if a cost exceeds its budget by 5%."""
-    print(f"{'':26}{'budget':>14}{'now':>14}{'ratio':>8}")
+    print(f"{'':32}{'budget':>14}{'now':>14}{'ratio':>8}")
     ratios = {name: cost / budget[name] for name, cost in costs.items()}
     for name, ratio in ratios.items():
         verdict = "  too much" if ratio > ALLOWED else ""
-        print(f"{name:26}{budget[name]:14,}{costs[name]:14,}{ratio:8.3f}{verdict}")
+        print(f"{name:32}{budget[name]:14,}{costs[name]:14,}{ratio:8.3f}{verdict}")
     if max(ratios.values()) <= ALLOWED:
         return 0
     print(

@@ -2,7 +2,9 @@
 
 import json
 import os
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 CUSTOMER_ID = "019a0b4c-7a10-7cc3-98c4-dc0c0c07398f"
 SAMPLED = "BENCHMARK_SAMPLED"
@@ -30,32 +32,104 @@ CUSTOMER = {
     "phone": "+442079460000",
     "status": "active",
 }
+ADDRESS = {"type": "work", "line1": "1 Main Street", "city": "London", "country": "GB"}
 AUTHORIZER = {
     "principalId": "benchmark",
-    "scopes": "customers:read customers:write",
+    "scopes": "customers:read customers:write customers:erase",
     "expires": "4102444800",
 }
 
 
+class Kind(NamedTuple):
+    """A kind of request. Each request of `creates` has another customer as its body."""
+
+    method: str
+    resource: str
+    query: Mapping[str, str] = MappingProxyType({})
+    body: Any = None
+    headers: Mapping[str, str] = MappingProxyType({})
+    creates: int = 0
+
+
+ALL, ONE = "/customers", "/customers/{customer_id}"
+SET = {"email": "ada@example.com", **CUSTOMER, "addresses": [ADDRESS], "metadata": {"tier": "gold"}}
+QUERIES = {
+    "limit": "50",
+    "sort": "created_at",
+    "fields": "id,email",
+    "email": "ada@example.com",
+    "phone": "+442079460000",
+    "external_id": "A-1",
+    "status": "active",
+    "created_after": "2026-01-31T12:00:00Z",
+    "created_before": "2026-01-31T12:00:00.123+01:00",
+    "updated_after": "2026-01-31T12:00:00Z",
+    "q": "ada",
+    "include_deleted": "true",
+}
+"""An example of each query parameter of the list, except `cursor`, which is signed."""
+KINDS = {
+    "health": Kind("GET", "/health"),
+    "get": Kind("GET", ONE),
+    "list": Kind("GET", ALL, {"limit": "50"}),
+    "create": Kind("POST", ALL, creates=1),
+    "patch": Kind("PATCH", ONE, body={"company_name": "Engines Ltd", "metadata": {"tier": None}}),
+    "put": Kind("PUT", ONE, body=SET, headers={"If-Match": '"v1"'}),
+    "batch": Kind("POST", "/customers/batch", creates=100),
+    "delete": Kind("DELETE", ONE),
+    "restore": Kind("POST", f"{ONE}/restore"),
+    "erase": Kind("POST", f"{ONE}/erase"),
+    "health with deep": Kind("GET", "/health", {"deep": "true"}),
+    "get with fields": Kind("GET", ONE, {"fields": "id,email"}),
+    **{f"list with {name}": Kind("GET", ALL, {name: value}) for name, value in QUERIES.items()},
+}
+
+
+TOKEN = "BENCHMARK_TOKEN"  # noqa: S105 (a name)
+"""The environment variable that contains a token of the stub's issuer."""
+
+
+SCHEDULED = {
+    "version": "0",
+    "id": "5d2d4f9c-7f4e-4f0b-9a3a-7f1c2f3c4d5e",
+    "detail-type": "Scheduled Event",
+    "source": "aws.events",
+    "account": "123456789012",
+    "time": "2026-01-31T12:00:00Z",
+    "region": "eu-central-1",
+    "resources": [],
+    "detail": {},
+}
+"""What EventBridge passes to the purge."""
+
+
+def token_event() -> dict[str, Any]:
+    """Return what API Gateway passes to the authorizer."""
+    arn = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/dev/GET/customers"
+    token = f"Bearer {os.environ[TOKEN]}"
+    return {"type": "TOKEN", "methodArn": arn, "authorizationToken": token}
+
+
 def event(kind: str, number: int) -> dict[str, Any]:
-    """Return a request of a kind: `health`, `get`, `list`, or `create` with another customer."""
-    resource = {"health": "/health", "get": "/customers/{customer_id}"}.get(kind, "/customers")
+    """Return a request of a kind. Creates with another number create other customers."""
+    method, resource, query, body, more, creates = KINDS[kind]
     path = resource.replace("{customer_id}", CUSTOMER_ID)
-    method = "POST" if kind == "create" else "GET"
-    query = {"limit": "50"} if kind == "list" else {}
-    customer = {"email": f"ada.{number}@example.com", **CUSTOMER}
+    if creates:
+        new = [{"email": f"ada.{number}.{n}@example.com", **CUSTOMER} for n in range(creates)]
+        body = new[0] if creates == 1 else {"items": new}
+    headers = {**HEADERS, **more}
     return {
         "resource": resource,
         "path": path,
         "httpMethod": method,
-        "headers": HEADERS,
-        "multiValueHeaders": {name: [value] for name, value in HEADERS.items()},
-        "queryStringParameters": query or None,
+        "headers": headers,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+        "queryStringParameters": dict(query) or None,
         "multiValueQueryStringParameters": {k: [v] for k, v in query.items()} or None,
-        "pathParameters": {"customer_id": CUSTOMER_ID} if kind == "get" else None,
+        "pathParameters": {"customer_id": CUSTOMER_ID} if "{" in resource else None,
         "stageVariables": None,
         "requestContext": _context(resource, path, method),
-        "body": json.dumps(customer) if kind == "create" else None,
+        "body": json.dumps(body) if body else None,
         "isBase64Encoded": False,
     }
 

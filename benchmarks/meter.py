@@ -17,6 +17,7 @@ from typing import NamedTuple
 from zipfile import ZipFile
 
 from benchmarks import stub
+from benchmarks.events import TOKEN
 
 ROOT = Path(__file__).parent.parent
 KINDS = ("get", "list", "create")
@@ -65,6 +66,7 @@ class Statistics(NamedTuple):
 
 
 OURS = Program("app", "app")
+AUTHORIZER, PURGE = Program("app", "authorize"), Program("app", "purge_customers")
 Costs = dict[str, float]
 """The costs of a cold start, and of a further request of each kind."""
 
@@ -115,8 +117,15 @@ class Meter:
         }
 
     def cold(self, program: Program) -> float:
-        """Return the instructions of a cold start."""
-        return self._instructions(program, "get", 1) - self._instructions(program, "get", 0)
+        """Return the instructions of a cold start with a get."""
+        return self.colds(program, ["get"])["get"]
+
+    def colds(self, program: Program, kinds: Sequence[str]) -> Costs:
+        """Return the instructions of a cold start with each kind of request."""
+        runs = [(kinds[0], 0), *((kind, 1) for kind in kinds)]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            base, *counts = pool.map(lambda run: self._instructions(program, *run), runs)
+        return {kind: count - base for kind, count in zip(kinds, counts, strict=True)}
 
     def statistics(self, program: Program) -> Statistics:
         """Return the statistics of a process after its first request."""
@@ -170,6 +179,8 @@ def package_meter(python: Path, package: Path, first: str = FIRST) -> Iterator[M
     with stub.running() as address:
         variables = {
             "AWS_ENDPOINT_URL_RDS_DATA": address,
+            "TOKEN_JWKS_URL": f"{address}/keys",
+            TOKEN: stub.token(LAMBDA["TOKEN_ISSUER"], LAMBDA["TOKEN_AUDIENCE"]),
             "HOME": str(package),
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONPATH": str(package / "python"),
@@ -183,7 +194,7 @@ def unpack(build: Path, target: Path, python: Path) -> None:
     Also compiles the measuring programs. A process that compiles them itself does some work that
     the cold start would do otherwise, and the measured cold start would be a tenth too low.
     """
-    for name in ("deployment.zip", "tracing.zip"):
+    for name in ("deployment.zip", "tracing.zip", "authorizer.zip"):
         with ZipFile(build / name) as archive:
             archive.extractall(target)
     folder = target / "benchmarks"

@@ -1,4 +1,6 @@
-"""A stub of the Data API without a database. Every row is the same customer.
+"""A stub of the Data API without a database, and of the token issuer's key set.
+
+Every row is the same customer.
 
 Reads the selected columns from the SQL, and the number of rows from the parameters. Responses come
 from a cache, so benchmarks measure only the client.
@@ -15,6 +17,10 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
+import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from jwt.algorithms import RSAAlgorithm
+
 from benchmarks.events import CUSTOMER, CUSTOMER_ID
 
 MOMENT = "2026-01-31 12:00:00.123"
@@ -22,8 +28,10 @@ DOCUMENTS = {"addresses": "[]", "metadata": "{}"}
 HEX_ID = CUSTOMER_ID.replace("-", "").upper()
 TEXTS = {"hex_id": HEX_ID, "email": "ada@example.com", **CUSTOMER, **DOCUMENTS}
 VARCHAR, BINARY, INTEGER, TIMESTAMP = (12, "VARCHAR"), (-2, "BINARY"), (4, "INT"), (93, "DATETIME")
-COLUMNS = re.compile(r"SELECT (.+?) FROM ")
+COLUMNS = re.compile(r"SELECT (?:/\*.*?\*/ )?(?:STRAIGHT_JOIN )?(.+?)(?: FROM |$)")
 FIELD = re.compile(r"'\"(\w+)\":'")  # in JSON that the database builds
+RESTORABLE = "erased_at IS NULL AND"  # only a restore has this condition
+DELETION_TIMES = ("deleted_at", "purge_at")
 SIZE = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 
@@ -34,7 +42,7 @@ def respond(sql: str, rows: int, *, wants_columns: bool, as_json: bool) -> bytes
     result: dict[str, Any] = {"numberOfRecordsUpdated": 0 if selected else 1}
     if selected:
         names = columns(selected[1])
-        result |= records(names, rows, as_json=as_json)
+        result |= records(names, rows, as_json=as_json, is_deleted=RESTORABLE in sql)
         if wants_columns:
             result["columnMetadata"] = [metadata_of(name) for name in names]
     else:
@@ -43,8 +51,12 @@ def respond(sql: str, rows: int, *, wants_columns: bool, as_json: bool) -> bytes
     return http(text.encode())  # AWS escapes only what JSON requires
 
 
-def records(names: list[str], rows: int, *, as_json: bool) -> dict[str, Any]:
+def records(
+    names: list[str], rows: int, *, as_json: bool, is_deleted: bool = False
+) -> dict[str, Any]:
     row = [field(name) for name in names]
+    if is_deleted:
+        row = [{"stringValue": MOMENT} if name in DELETION_TIMES else field(name) for name in names]
     if not as_json:
         return {"records": [row] * rows}
     values = {label(name): plain(value) for name, value in zip(names, row, strict=True)}
@@ -75,7 +87,7 @@ def field(name: str) -> dict[str, Any]:
         return {"stringValue": to_json(FIELD.findall(name))}
     if label(name) == "id":  # BIN_TO_UUID(id) AS id
         return {"stringValue": CUSTOMER_ID}
-    if name == "version":
+    if label(name) in {"version", "seconds"}:  # the health check reads a limit in seconds
         return {"longValue": 1}
     if name in {"created_at", "updated_at"}:
         return {"stringValue": MOMENT}
@@ -126,14 +138,35 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
             size = SIZE.search(head)
-            request = json.loads(await reader.readexactly(int(size[1]) if size else 0))
-            writer.write(respond_to(request))
+            body = await reader.readexactly(int(size[1]) if size else 0)
+            is_key_fetch = head.startswith(b"GET ")
+            writer.write(key_set() if is_key_fetch else respond_to(json.loads(body)))
     except (asyncio.IncompleteReadError, ConnectionError):
         writer.close()
 
 
+@cache
+def issuer_key() -> RSAPrivateKey:
+    return generate_private_key(public_exponent=65_537, key_size=2_048)
+
+
+def key_set() -> bytes:
+    """Return the HTTP response with the issuer's public key."""
+    public = RSAAlgorithm.to_jwk(issuer_key().public_key(), as_dict=True)
+    return http(json.dumps({"keys": [{"kid": "benchmark", **public}]}).encode())
+
+
+def token(issuer: str, audience: str) -> str:
+    """Return a valid access token of the stub's issuer."""
+    claims = {"iss": issuer, "aud": audience, "sub": "ada", "exp": 4_102_444_800}
+    scopes = {"scope": "customers:read customers:write"}
+    return jwt.encode(claims | scopes, issuer_key(), "RS256", headers={"kid": "benchmark"})
+
+
 def respond_to(request: dict[str, Any]) -> bytes:
-    numbers = {item["name"]: item["value"].get("longValue") for item in request["parameters"]}
+    numbers = {
+        item["name"]: item["value"].get("longValue") for item in request.get("parameters", ())
+    }
     return respond(
         request["sql"],
         numbers.get("rows") or 1,

@@ -31,12 +31,15 @@ LAYERS: Mapping[str, str] = {
 PLATFORM = ("--platform", "manylinux2014_x86_64", "--only-binary", ":all:")
 INTERPRETER = ("--implementation", "cp", "--python-version", PYTHON)
 # Never imported: the app makes no DNS queries, needs only the names of time zones and countries,
-# and parses no short phone numbers. A layer's scripts contain the path of the Python that installed
-# them, so layers would differ by machine.
+# and of phone numbers neither short ones, nor places, carriers and time zones. cryptography needs
+# only the compiled part of cffi, and no certificates to verify signatures. A layer's scripts have
+# the path of the Python that installed them: layers would differ by machine.
 OMITTED = (
     *("dns/", "email_validator/__main__.", "email_validator/deliverability."),
     *(f"idna/{module}." for module in ("__main__", "cli", "codec", "compat")),
     *("marshmallow/experimental/", "python/bin/", "tzdata/zoneinfo/"),
+    *("python/cffi/", "python/pycparser/", "python/cryptography/x509/"),
+    *(f"phonenumbers/{module}." for module in ("carrier", "geocoder", "prefix", "timezone")),
     "phonenumbers/shortdata/region_",
 )
 # Of 245 countries, a function loads the data of few, and it is compiled quickly.

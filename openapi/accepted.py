@@ -1,20 +1,20 @@
-"""Rules for input that is certainly valid and already normalized, from a marshmallow schema.
-
-The fast path of a resource (`chalicelib.customers.acceptance`) reads these rules from a JSON file,
-without marshmallow. The schema decides about all other input.
+"""The rules of the fast path, from marshmallow schemas: `accepted.json`.
 
 `chalicelib.http.rules` describes the rules.
 """
 
+import json
 from typing import Any
 
 from email_validator import SPECIAL_USE_DOMAIN_NAMES
 from marshmallow import Schema, missing
-from marshmallow.fields import Field, Nested
-from marshmallow.validate import OneOf, Regexp
+from marshmallow.fields import Field, Nested, String
+from marshmallow.validate import OneOf, Range, Regexp
 
-from chalicelib.http import fields, formats
+from chalicelib.http import fields, formats, queries
 from chalicelib.http.routing import DeclarationError
+from openapi import references
+from openapi.references import Table
 
 Rules = dict[str, Any]
 
@@ -24,40 +24,58 @@ LABEL = "[a-z0-9]+(?:-[a-z0-9]+)*"
 EMAIL = rf"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*@(?:{LABEL}\.)+(?!(?:{SPECIAL})$)[a-z]{{2,}}"
 # the usual tags, in canonical case
 LANGUAGE = "[a-z]{2,3}(?:-[A-Z][a-z]{3})?(?:-[A-Z]{2})?"
+IDENTIFIER = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 MAX_EMAIL = 64  # characters: the maximum of a local part, and one more than that of a label
 
 
+def text(table: Table) -> str:
+    """Return the file: the rules of all query strings, and of the bodies that have a fast path."""
+    bodies = [tag.schema for tag in references.tags(table) if tag.schema and tag.has_fast_path]
+    parameters = [references.query_schema(operation) for operation in table.values()]
+    schemas = {reference(schema): rules(schema) for schema in (*bodies, *filter(None, parameters))}
+    return json.dumps(schemas, indent=1) + "\n"
+
+
+def reference(schema: type[Schema]) -> str:
+    """Return the schema's name in the file."""
+    return f"{schema.__module__}:{schema.__name__}"
+
+
 def rules(schema: type[Schema]) -> Rules:
-    """Return the rule of each writable field. Raises DeclarationError for an unknown kind."""
-    return _members(schema())
+    """Return the rule of each field. Raises DeclarationError for an unknown kind."""
+    declared = schema().fields.items()
+    return {field.data_key or name: _rule(field) | _default(field) for name, field in declared}
 
 
-def _members(schema: Schema) -> Rules:
-    writable = {
-        name: field
-        for name, field in schema.fields.items()
-        if not isinstance(field, fields.ReadOnly)
-    }
-    return {name: _rule(field) | _default(field) for name, field in writable.items()}
-
-
-def _rule(field: Field[Any]) -> Rules:
+def _rule(field: Field[Any]) -> Rules:  # noqa: PLR0911 (a table)
     match field:
+        case fields.ReadOnly():
+            return {"is_read_only": True}
         case fields.Metadata():
             names, values = _text(field.name_of), _text(field.value_of)
             limits = {"max_items": fields.MAX_METADATA, "max_bytes": fields.MAX_METADATA_BYTES}
             return {"names": names, "values": values, **limits}
         case fields.Items(inner=Nested() as item):
-            return {"items": _members(item.schema), "max_items": field.max_items}
+            return {"items": rules(type(item.schema)), "max_items": field.max_items}
+        case fields.CommaSeparated(validators=[]):
+            return {"separated": _rule(field.inner), "max_items": field.max_items}
         case fields.Text():
             return _text(field)
+        case queries.WholeNumber(validators=[Range(min=int(minimum), max=int(maximum))]):
+            return {"minimum": minimum, "maximum": maximum}
+        case queries.TrueOrFalse(validators=[]):
+            return {"is_boolean": True}
+        case formats.Moment(validators=[]):
+            return {"is_moment": True}
+        case String(validators=[]) if type(field) is String:
+            return {"is_any": True}
     raise DeclarationError(
         f"{field.name}: no rule for a field of the class {type(field).__name__}: add one to"
         " _rule in openapi/accepted.py"
     )
 
 
-def _text(field: fields.Text) -> Rules:  # noqa: PLR0911 (a table)
+def _text(field: fields.Text) -> Rules:  # noqa: C901, PLR0911 (a table)
     null = {"nullable": True} if field.allow_none else {}
     match field, field.validators:
         case formats.Email(), []:
@@ -69,13 +87,19 @@ def _text(field: fields.Text) -> Rules:  # noqa: PLR0911 (a table)
             return {"max_length": field.max_length, "choices": countries, **null}
         case formats.Language(), []:
             return {"max_length": field.max_length, "pattern": LANGUAGE, **null}
+        case fields.Identifier(), []:
+            return {"max_length": field.max_length, "pattern": IDENTIFIER, **null}
+        case _ if type(field) not in {fields.Text, fields.Pasted}:
+            return {"max_length": 0, **null}  # an unknown class: only the schema can decide
         case _, []:
             return {"max_length": field.max_length, **null}
         case _, [OneOf(choices=choices)]:
             return {"max_length": field.max_length, "choices": list(choices), **null}
         case _, [Regexp(regex=regex)]:
             return {"max_length": field.max_length, "pattern": regex.pattern, **null}
-    return {"max_length": 0, **null}  # only the schema can decide
+        case _, [fields.Holds(reference=function)]:
+            return {"max_length": field.max_length, "holds": function, **null}
+    return {"max_length": 0, **null}  # an unknown validator
 
 
 def _default(field: Field[Any]) -> Rules:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import app
+from chalicelib.http import rules
 from chalicelib.http.routing import DeclarationError, Operations
 from openapi import (
     CALLING_CODES,
@@ -31,7 +32,6 @@ from openapi import (
     validation,
 )
 from openapi.operations import Paths
-from openapi.references import Table
 from openapi.service import INFO, bearer
 
 JSONObject = dict[str, Any]
@@ -81,7 +81,7 @@ def texts(declared: Operations = app.operation) -> dict[Path, str]:
         REFERENCE: reference.page(REFERENCE.read_text(encoding="utf-8"), described),
         CHARACTERS: unicode.text(),
         CALLING_CODES: calling_codes.text(),
-        **_accepted(declared.table),
+        ROOT / "chalicelib" / rules.FILE: accepted.text(declared.table),
     }
 
 
@@ -102,14 +102,6 @@ def problem_pages() -> str:
     """Return docs/problems.md, and after it docs/problems-<resource>.md of each resource."""
     own = sorted(PROBLEMS.parent.glob("problems-*.md"))
     return "\n".join(path.read_text(encoding="utf-8") for path in (PROBLEMS, *own))
-
-
-def _accepted(table: Table) -> dict[Path, str]:
-    return {
-        ROOT / tag.accepted: json.dumps(accepted.rules(tag.schema), indent=1) + "\n"
-        for tag in references.tags(table)
-        if tag.accepted and tag.schema
-    }
 
 
 def _version() -> str:

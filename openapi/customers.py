@@ -113,7 +113,7 @@ CUSTOMERS = Tag(
             ],
         ),
     ),
-    accepted="chalicelib/customers/accepted.json",
+    has_fast_path=True,
 )
 
 MINIMAL = Response("With `Prefer: return=minimal`.", headers=("ETag", "Preference-Applied"))

@@ -24,7 +24,7 @@ class Tag(NamedTuple):
     rules: JSON Schema of rules between the fields of a new resource.
     problems: an example of each problem that only this resource has.
     components: additional schemas by name.
-    accepted: path of the file for the rules from `openapi.accepted`; None without a fast path.
+    has_fast_path: whether request bodies are validated by `chalicelib.http.rules` first.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Tag(NamedTuple):
     rules: Mapping[str, Any] = MappingProxyType({})
     problems: Sequence[Problem] = ()
     components: Mapping[str, JSONSchema] = MappingProxyType({})
-    accepted: str | None = None
+    has_fast_path: bool = False
 
 
 class Body(NamedTuple):

@@ -137,7 +137,7 @@ def _rules(  # noqa: C901, PLR0911, PLR0912 (a table)
         case Integer():
             return {"format": "int32"}
         case fields.CommaSeparated():
-            return _comma_separated(ret.pop("items"), ret.pop("maxItems", None))
+            return _comma_separated(ret.pop("items"), field.max_items)
     return {}
 
 
@@ -150,11 +150,10 @@ def _text(maximum: int, pattern: str) -> JSONSchema:
     return {"minLength": 1, "maxLength": maximum, "pattern": pattern}
 
 
-def _comma_separated(item: JSONSchema, max_items: int | None) -> JSONSchema:
+def _comma_separated(item: JSONSchema, max_items: int) -> JSONSchema:
     """Return a text: client generators don't support arrays with commas."""
     each = f"({'|'.join(item['enum'])})" if "enum" in item else UUID
-    others = f"{{0,{max_items - 1}}}" if max_items else "*"
-    return {"type": "string", "pattern": f"^{each}(,{each}){others}$"}
+    return {"type": "string", "pattern": f"^{each}(,{each}){{0,{max_items - 1}}}$"}
 
 
 def _metadata(field: fields.Metadata) -> JSONSchema:

@@ -5,7 +5,8 @@ from typing import Any
 
 from marshmallow import Schema
 
-from chalicelib.http.routing import DeclarationError, Operation, resolve
+from chalicelib.http.references import resolve
+from chalicelib.http.routing import DeclarationError, Operation
 from openapi import fields
 from openapi.declarations import Documentation, Tag
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -30,7 +31,7 @@ WHOLE: dict[str, Any] = {
     "external_id": "A-1",
     "addresses": [ADDRESS | {"type": "home", "line2": None}, ADDRESS | {"city": "Łódź"}],
     "locale": "zh-Hant-TW",
-    "time_zone": None,
+    "time_zone": "Europe/London",
     "metadata": {"b": "2", "a": "1"},
 }
 
@@ -56,7 +57,7 @@ SOME: dict[str, st.SearchStrategy[Any]] = {
     "email": EMAILS,
     "phone": st.from_regex(r"\+[0-9 ()-]{1,17}|[0-9]{3}", fullmatch=True),
     "locale": st.from_regex(r"[a-zA-Z0-9-]{1,10}", fullmatch=True),
-    "time_zone": st.sampled_from(["Europe/London", "UTC", "utc"]),
+    "time_zone": st.sampled_from(["Europe/London", "UTC", "utc", "Factory"]),
     "country": st.from_regex(r"[A-Za-z]{1,3}", fullmatch=True),
     "type": st.sampled_from(["billing", "other", "Home"]),
     "metadata": st.dictionaries(TEXTS | LONG, TEXTS | LONG, max_size=3)
@@ -85,19 +86,64 @@ def almost_valid(names: list[str], likely: dict[str, Any]) -> st.SearchStrategy[
 ADDRESSES = almost_valid([*schemas.Address().fields, "unknown"], ADDRESS)
 SOME["addresses"] = st.lists(ADDRESSES | st.just(ADDRESS | {"line1": "é" * 200}), max_size=6)
 DOCUMENTS = almost_valid([*schemas.Customer().fields, "unknown"], WHOLE)
+SOME_NAMES = list(WHOLE)
 
 
-def both(document: object) -> tuple[Any, Any]:
-    """Return the results of the fast path and of the schemas; None for a rejected document."""
+CURRENT: dict[str, Any] = {
+    "id": "01a2043a-b5d2-7386-b484-33764a732a70",
+    "version": 3,
+    **schemas.load_customer(WHOLE),
+    "created_at": "2026-03-02T09:30:00.000Z",
+    "updated_at": "2026-03-02T09:30:00.123Z",
+    "deleted_at": None,
+    "purge_at": None,
+}
+KNOWN = CURRENT.keys() - WHOLE.keys() - {"updated_at"}
+TIMES = st.sampled_from([*(CURRENT[name] for name in ("created_at", "updated_at")), "yesterday"])
+READ_ONLY = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": st.sampled_from([CURRENT["id"], CURRENT["id"].upper(), 7]),
+        "version": st.sampled_from([3, 3.0, 4, "3"]),
+        "created_at": TIMES | st.just("2026-03-02T10:30:00+01:00"),
+        "updated_at": TIMES | OTHERS,
+        "deleted_at": TIMES | st.none(),
+        "purge_at": st.none(),
+    },
+)
+PATCHES = st.builds(
+    lambda document, names, read_only: {
+        **{name: value for name, value in document.items() if name in names},
+        **read_only,
+    },
+    almost_valid([*SOME_NAMES, "unknown"], dict.fromkeys(SOME_NAMES) | WHOLE),
+    st.sets(st.sampled_from([*SOME_NAMES, "unknown"]), max_size=3),
+    READ_ONLY | st.just({}),
+)
+BATCHES = st.lists(DOCUMENTS | st.just(ADA) | st.just(ADA | {"email": "b@example.com"}), max_size=3)
+
+
+def results(fast: Callable[..., Any], slow: Callable[..., Any], *arguments: Any) -> tuple[Any, Any]:
+    """Return the results of the fast path and of the schemas; None for rejected input."""
     try:
-        accepted = acceptance.accept(document)
+        accepted = fast(*arguments)
     except Unsure:
         accepted = None
     try:
-        loaded = schemas.load_customer(document)
+        loaded = slow(*arguments)
     except ValidationError:
         loaded = None
     return accepted, loaded
+
+
+def both(document: object) -> tuple[Any, Any]:
+    return results(acceptance.accept, schemas.load_customer, document)
+
+
+def assert_agreement(accepted: Any, loaded: Any) -> None:
+    if accepted is not None:
+        assert loaded is not None
+        assert json.dumps(accepted) == json.dumps(loaded)  # in the same order, too
 
 
 @given(DOCUMENTS)
@@ -108,11 +154,59 @@ def both(document: object) -> tuple[Any, Any]:
 @example(ADA | {"phone": "+44 20"})
 @example(ADA | {"addresses": [dict.fromkeys(ADDRESS, "é" * 200) | {"country": "GB"}] * 5})
 def test_fast_path_accepts_only_what_the_schemas_accept(document: object) -> None:
-    accepted, loaded = both(document)
+    assert_agreement(*both(document))
 
-    if accepted is not None:
-        assert loaded is not None
-        assert json.dumps(accepted) == json.dumps(loaded)  # in the same order, too
+
+@given(DOCUMENTS, READ_ONLY, st.sampled_from([CURRENT, {name: CURRENT[name] for name in KNOWN}]))
+@settings(max_examples=500, deadline=None)
+@example(CURRENT, {}, CURRENT)
+@example(WHOLE, {"created_at": "2026-03-02T09:30:00.001Z"}, CURRENT)
+def test_fast_path_agrees_about_replacements(
+    document: dict[str, Any], read_only: dict[str, Any], current: dict[str, Any]
+) -> None:
+    sent = document | read_only
+
+    assert_agreement(*results(acceptance.accept, schemas.load_customer, sent, current))
+
+
+@given(PATCHES)
+@settings(max_examples=500, deadline=None)
+@example({"email": None})
+@example({"status": None, "unknown": None})
+@example({"phone": None, "addresses": None, "deleted_at": None})
+@example({"given_name": None, "family_name": None, "company_name": None})
+@example({"metadata": {"a": None, "b": 7}})
+@example([])
+@example(None)
+def test_fast_path_agrees_about_patches(patch: object) -> None:
+    assert_agreement(*results(acceptance.accept_patch, schemas.load_patch, patch, CURRENT))
+    details, loaded = results(acceptance.accept_details, schemas.load_details, patch)
+    assert details in (None, loaded)
+
+
+@given(BATCHES.map(lambda items: {"items": items}) | BATCHES | st.just({"items": [ADA], "more": 1}))
+@settings(max_examples=200, deadline=None)
+@example({"items": [ADA, ADA]})
+@example({"items": [ADA, {**ADA, "email": ADA["email"].upper()}]})
+@example({"items": [WHOLE, WHOLE | {"email": "other@example.com"}]})
+@example({"items": [{**ADA, "email": f"{n}@example.com"} for n in range(101)]})
+@example({"items": {"0": ADA}})
+def test_fast_path_agrees_about_batches(document: object) -> None:
+    assert_agreement(*results(acceptance.accept_batch, schemas.load_batch, document))
+
+
+def test_fast_path_accepts_usual_edits_and_batches() -> None:
+    details = {"email": "new@example.com", "phone": None}
+
+    whole = acceptance.accept(WHOLE)
+    assert acceptance.accept(CURRENT, CURRENT) == whole
+    assert acceptance.accept_patch(details, CURRENT) == whole | details
+    assert acceptance.accept_patch({"metadata": {"a": None}}, CURRENT)["metadata"] == {"b": "2"}
+    assert acceptance.accept_details(details) == details
+    assert acceptance.accept_batch({"items": [ADA, WHOLE]}) == [
+        acceptance.accept(ADA),
+        whole,
+    ]
 
 
 @given(EMAILS)
@@ -224,7 +318,11 @@ def test_customer_without_documents_always_fits() -> None:
 def test_fast_path_imports_no_marshmallow() -> None:
     program = (
         "import sys; from chalicelib.customers import acceptance;"
-        f"acceptance.load_customer({WHOLE!r});"
+        "from chalicelib.http import rules;"
+        "query = {'q': ['ad'], 'limit': ['7'], 'created_after': ['2026-01-31T12:00:00Z']};"
+        "rules.load_query('chalicelib.customers.queries:GetCustomers', query);"
+        f"acceptance.load_patch({{'time_zone': 'Europe/London'}}, {CURRENT!r});"
+        f"acceptance.load_batch({{'items': [{WHOLE!r}]}});"
         "assert not {'marshmallow', 'email_validator', 'importlib.resources'} & sys.modules.keys()"
     )
 

@@ -221,8 +221,8 @@ def test_small_clock_difference_is_tolerated(verifier: Verifier, claim: str) -> 
         ({"exp": 1_700_000_000}, "The token has expired."),
         ({"nbf": 4_000_000_000}, "The token is not valid yet."),
         ({"iat": 4_000_000_000}, "The token is not valid yet."),
-        ({"iss": "https://elsewhere.example.com"}, authorizer.REASONS["InvalidIssuerError"]),
-        ({"iss": ISSUER + "/"}, authorizer.REASONS["InvalidIssuerError"]),
+        ({"iss": "https://elsewhere.example.com"}, authorizer.UNTRUSTED),
+        ({"iss": ISSUER + "/"}, authorizer.UNTRUSTED),
         ({"aud": "other"}, "The token is for a different audience."),
         ({"aud": ["other", "another"]}, "The token is for a different audience."),
         ({"aud": []}, "The token is for a different audience."),
@@ -756,7 +756,7 @@ def test_keys_with_the_same_kid_are_distinguished_by_type(server: KeyServer) -> 
     for algorithm in ("ES256", "RS256"):
         found = keys.find("same", algorithm)
         assert found
-        assert found.algorithm_name == algorithm
+        assert found.algorithm == algorithm
 
 
 @given(json_values, st.lists(st.dictionaries(st.sampled_from(["kty", "alg", "kid"]), json_values)))
@@ -906,7 +906,3 @@ def test_chalice_calls_the_authorizer_before_a_view() -> None:
     assert (good.status_code, bad.status_code) == (200, 403)
     assert good.json_body["principalId"] == "ada"
     assert good.json_body["scopes"] == "customers:read"
-
-
-def test_reasons_belong_to_existing_pyjwt_errors() -> None:
-    assert all(issubclass(getattr(jwt, name), jwt.InvalidTokenError) for name in authorizer.REASONS)

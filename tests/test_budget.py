@@ -5,10 +5,14 @@ from typing import Any
 
 import pytest
 
-from benchmarks import budget, stub
+import app
+from benchmarks import budget, events, stub
 from chalicelib.customers import lists
 from chalicelib.customers.fields import CUSTOMERS
 
+MEASURED = ("get", *budget.OPERATIONS)
+ALL = (*budget.OPERATIONS, *budget.OTHERS)
+FUNCTIONS = {"authorize", "purge_customers"}
 BUDGET = {"cold instructions": 1_000_000, "modules loaded": 100}
 
 
@@ -27,7 +31,23 @@ def test_budget_contains_every_cost() -> None:
     names = json.loads(budget.FILE.read_text())
 
     assert {"python", "bytes of the package", "modules loaded"} <= names.keys()
-    assert {f"{kind} instructions" for kind in ("cold", "get", "list", "create")} <= names.keys()
+    kinds = ("cold", *budget.FURTHER, *(f"cold {kind}" for kind in ALL))
+    assert {f"{kind} instructions" for kind in kinds} <= names.keys()
+
+
+def test_budget_covers_every_operation_and_function() -> None:
+    """Except reads that need no database: health and the documents."""
+    requests = {(kind.method, kind.resource) for kind in (events.KINDS[name] for name in MEASURED)}
+    operations = {
+        (method, each.path)
+        for each in app.operation.table.values()
+        if each.scope
+        for method in each.methods
+        if method != "HEAD"
+    }
+
+    assert requests == operations
+    assert {program.handler for program in budget.OTHERS.values()} == FUNCTIONS
 
 
 class Asked:

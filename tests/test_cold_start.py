@@ -40,7 +40,7 @@ def test_app_imports_nothing_heavy() -> None:
 
 def test_authorizer_starts_without_its_libraries() -> None:
     assert imported_by("import app, chalicelib.tokens.authorizer").isdisjoint(
-        {"jwt", "cryptography", "ssl"}
+        {"cryptography", "http.client", "ssl"}
     )
 
 
@@ -64,7 +64,7 @@ def test_measurement_detects_heavy_imports() -> None:
     assert {"marshmallow", "email_validator"} <= imported_by(
         "import app, chalicelib.customers.schemas"
     )
-    assert {"jwt", "cryptography"} <= imported_by("import chalicelib.tokens.authorizer, jwt")
+    assert "cryptography" in imported_by("import chalicelib.tokens.authorizer, cryptography")
 
 
 def test_slim_client_imports_no_http_library() -> None:

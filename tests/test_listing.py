@@ -213,7 +213,7 @@ def as_sent(value: str | bool | int) -> str:  # noqa: FBT001
 
 def load(query: Mapping[str, str]) -> Query:
     values = {name: [value] for name, value in query.items()}
-    return Query(**http_queries.load(GetCustomers, values))
+    return lists.combine(**http_queries.load(GetCustomers, values))
 
 
 def pages(database: Database, query: Query, limits: Iterator[int]) -> list[list[str]]:

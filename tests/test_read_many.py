@@ -65,4 +65,4 @@ def test_too_many_ids_are_rejected(api: Api) -> None:
 
     answer = api.get(f"/customers?id={ids}")
 
-    assert_problem(answer, 400, "validation-error", ("id", "range"))
+    assert_problem(answer, 400, "validation-error", ("id", "too-many"))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.customers import queries, schemas
+from chalicelib.customers import lists, queries, schemas
 from chalicelib.http import queries as http_queries
 from chalicelib.http.problems import ValidationError
 from tests.api import ADA
@@ -234,15 +234,11 @@ def test_time_is_rounded_to_microseconds(sent: str, microsecond: int) -> None:
 
 
 def test_default_order_depends_on_the_filters() -> None:
-    moment = ["2026-01-31T12:00:00Z"]
+    moment = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
-    assert http_queries.load(queries.GetCustomers, {"limit": ["7"]})["sort"] == "-created_at"
-    assert (
-        http_queries.load(queries.GetCustomers, {"updated_after": moment})["sort"] == "updated_at"
-    )
-    assert (
-        http_queries.load(queries.GetCustomers, {"created_after": moment})["sort"] == "-created_at"
-    )
+    assert lists.combine(limit=7).sort == "-created_at"
+    assert lists.combine(updated_after=moment).sort == "updated_at"
+    assert lists.combine(created_after=moment).sort == "-created_at"
 
 
 def test_every_parameter_is_described() -> None:

@@ -160,7 +160,7 @@ def test_email_keys_fit_into_their_column() -> None:
 
 def load(**parameters: str) -> Query:
     given_values = {name: [value] for name, value in parameters.items()}
-    return Query(**http_queries.load(GetCustomers, given_values))
+    return lists.combine(**http_queries.load(GetCustomers, given_values))
 
 
 def search(database: Database, **parameters: str) -> list[Customer]:

@@ -1,32 +1,56 @@
-"""Validate common new customers without importing marshmallow.
+"""Validate customers in request bodies, by the fast path where possible.
 
-This fast path uses the rules in `accepted.json`, which `make openapi` generates from `schemas`
-(`chalicelib.http.rules` describes them). It accepts only input that is certainly valid and already
-normalized. Everything else falls back to `schemas`, which is the only module that rejects.
+`chalicelib.http.rules` describes the fast path. Each `load` function returns what the function of
+the same name in `schemas` returns, and raises ValidationError. Each `accept` function is the fast
+path alone: it raises Unsure for input that is not certainly valid and already normalized.
 """
 
-import json
-from functools import cache
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.customers.fields import MAX_SIZE, has_a_name, size
-from chalicelib.http.rules import Check, Unsure, compile_object
+from chalicelib.customers.fields import CUSTOMERS, MAX_SIZE, has_a_name, size
+from chalicelib.http import edits
+from chalicelib.http.resources import MAX_BATCH
+from chalicelib.http.rules import ObjectRules, Unsure, rules_of
 
 
-def load_customer(document: object) -> dict[str, Any]:
-    """Return what `schemas.load_customer` returns for a new customer. Raises ValidationError."""
+def load_customer(document: object, current: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return all writable fields of a new customer, or of a replacement of `current`."""
     try:
-        return accept(document)
+        return accept(document, current)
     except Unsure:
-        from chalicelib.customers import schemas
-
-        return schemas.load_customer(document)
+        return _schemas().load_customer(document, current)  # type: ignore[no-any-return]
 
 
-def accept(document: object) -> dict[str, Any]:
-    """Return what `schemas.load_customer` would return. Raises Unsure if that is not certain."""
-    customer: dict[str, Any] = _check()(document)
+def load_batch(document: object) -> list[dict[str, Any]]:
+    """Return all writable fields of each customer of a batch."""
+    try:
+        return accept_batch(document)
+    except Unsure:
+        return _schemas().load_batch(document)  # type: ignore[no-any-return]
+
+
+def load_patch(patch: object, current: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all writable fields of `current` with the merge patch applied."""
+    try:
+        return accept_patch(patch, current)
+    except Unsure:
+        return _schemas().load_patch(patch, current)  # type: ignore[no-any-return]
+
+
+def load_details(patch: object) -> dict[str, Any]:
+    """Return the details that the merge patch sets."""
+    try:
+        return accept_details(patch)
+    except Unsure:
+        return _schemas().load_details(patch)  # type: ignore[no-any-return]
+
+
+def accept(document: object, current: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    rules = _rules()
+    if current:
+        document = edits.without_unchanged(document, current, rules.read_only)
+    customer = rules.check(document)
     # without addresses and metadata, every customer is small enough
     has_documents = customer["addresses"] or customer["metadata"]
     if not has_a_name(customer) or (has_documents and size(customer) > MAX_SIZE):
@@ -34,7 +58,35 @@ def accept(document: object) -> dict[str, Any]:
     return customer
 
 
-@cache
-def _check() -> Check:
-    text = Path(__file__).with_name("accepted.json").read_text(encoding="utf-8")
-    return compile_object(json.loads(text))
+def accept_batch(document: object) -> list[dict[str, Any]]:
+    if not isinstance(document, dict) or document.keys() != {"items"}:
+        raise Unsure
+    items = document["items"]
+    if not isinstance(items, list) or not 0 < len(items) <= MAX_BATCH:
+        raise Unsure
+    batch = [accept(item) for item in items]
+    for unique in CUSTOMERS.unique:
+        keys = [key for item in batch if (key := unique.to_column(item[unique.field])) is not None]
+        if len(set(keys)) < len(keys):
+            raise Unsure
+    return batch
+
+
+def accept_patch(patch: object, current: Mapping[str, Any]) -> dict[str, Any]:
+    return accept(edits.patched(patch, current, _rules().optional), current)
+
+
+def accept_details(patch: object) -> dict[str, Any]:
+    if not edits.is_of_details(CUSTOMERS.details, patch):
+        raise Unsure
+    return _rules().check_some(patch)
+
+
+def _rules() -> ObjectRules:
+    return rules_of("chalicelib.customers.schemas:Customer")
+
+
+def _schemas() -> Any:
+    from chalicelib.customers import schemas
+
+    return schemas

@@ -4,7 +4,10 @@
 schemas, the table, the documentation and the examples, and names what is missing.
 """
 
+from functools import cache
+
 from chalicelib.customers.problems import CustomerNotFound, EmailTaken, ExternalIdTaken
+from chalicelib.http import packaged
 from chalicelib.http.documents import dumps, json_size
 from chalicelib.http.resources import Derived, Field, Fields, Resource, Unique
 from chalicelib.http.values import DOCUMENT
@@ -12,6 +15,7 @@ from chalicelib.http.values import DOCUMENT
 NAME_FIELDS = ("given_name", "family_name", "company_name")
 MAX_SIZE = 8_000
 """Bytes of JSON without details: 100 customers then fit into a Data API response of 1 MiB."""
+MIN_LETTERS = 2
 MAX_KEY = 255
 """Characters of a search key: a text of `q` has at most 100."""
 
@@ -41,6 +45,16 @@ def search_key(text: str) -> str:
 
         key = folding.fold(text, MAX_KEY + 1)
     return key if len(key) <= MAX_KEY else key[:MAX_KEY].rstrip()
+
+
+def is_selective(text: str) -> bool:
+    """Return whether few names begin with the text of `q`: two letters, or an ideograph."""
+    key = search_key(text)
+    if len(key) >= MIN_LETTERS:
+        return True
+    from chalicelib.http.folding import is_wide  # only short texts need its tables of Unicode
+
+    return is_wide(key)
 
 
 def _name_key(customer: Fields) -> str | None:
@@ -88,6 +102,18 @@ CUSTOMERS = Resource(
         Derived("company_name_key", ("company_name",), _company_name_key),
     ],
 )
+
+
+def is_time_zone(name: str) -> bool:
+    return name in _time_zones()
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    # not zoneinfo's, which adds the machine's own time zones
+    import tzdata  # type: ignore[import-untyped]
+
+    return frozenset(packaged.read_text(tzdata, "zones").split()) - {"Factory"}
 
 
 def has_a_name(fields: Fields) -> bool:

@@ -18,6 +18,7 @@ from chalicelib.customers.fields import CUSTOMERS, MAX_KEY, email_key, search_ke
 from chalicelib.database import Database, Row, Value
 from chalicelib.http import pagination
 from chalicelib.http.pagination import Page, Position
+from chalicelib.http.problems import invalid
 from chalicelib.http.values import EPOCH, MILLISECOND, lowest_id
 
 _FILTERS = {
@@ -56,10 +57,10 @@ _HINT = "/*+ NO_SKIP_SCAN(customers) */"
 class Query(NamedTuple):
     """The filters, sorting and page of a list.
 
-    `queries.GetCustomers` guarantees that `q` requires sorting by creation, and `updated_after`
-    sorting by update.
+    `q` requires sorting by creation, and `updated_after` sorting by update: `combine` checks this.
     """
 
+    ids: Collection[str] = ()
     email: str | None = None
     phone: str | None = None
     external_id: str | None = None
@@ -90,6 +91,31 @@ class Query(NamedTuple):
         """What determines the list and its order, but not the page; cursors are signed for it."""
         more = {"q": self.q or "", "deleted": self.include_deleted, "sort": self.sort}
         return {name: str(value) for name, value in (self.filters | more).items()}
+
+
+def combine(**parameters: Any) -> Query:
+    """Return the query with these parameters, each of which is valid.
+
+    Raises ValidationError if they can't be combined.
+    """
+    if conflict := _find_conflict(parameters):
+        name, detail = conflict
+        raise invalid("parameter", [(name, f"combination: {detail}")])
+    default = "updated_at" if "updated_after" in parameters else "-created_at"
+    return Query(**{"sort": default, **parameters})
+
+
+def _find_conflict(parameters: Mapping[str, Any]) -> tuple[str, str] | None:
+    if "ids" in parameters and parameters.keys() - {"ids", "fields"}:
+        return "id", "id must not be combined with other parameters than fields."
+    is_by_update = parameters["sort"].endswith("updated_at") if "sort" in parameters else None
+    if "updated_after" in parameters and is_by_update is False:
+        return "sort", "updated_after requires sorting by updated_at."
+    if "q" in parameters and is_by_update:
+        return "sort", "q requires sorting by created_at."
+    if "q" in parameters and "updated_after" in parameters:
+        return "q", "Must not be combined with updated_after."
+    return None
 
 
 def page(database: Database, query: Query, key: bytes) -> Page:

@@ -1,36 +1,20 @@
 """Schemas of the query parameters.
 
-Imported by the first request that has a query string.
+Imported by the first request with a query string about which `rules` is unsure. `lists.combine`
+checks which parameters can be combined.
 """
 
-from typing import Any
+from marshmallow import validate
 
-import marshmallow
-from marshmallow import post_load, validate, validates_schema
-
-from chalicelib.customers.fields import CUSTOMERS, search_key
+from chalicelib.customers.fields import CUSTOMERS, MIN_LETTERS, is_selective
 from chalicelib.customers.schemas import STATUSES
-from chalicelib.http.fields import CommaSeparated, Identifier, Pasted, Text
+from chalicelib.http.fields import CommaSeparated, Holds, Identifier, Pasted, Text
 from chalicelib.http.formats import EmailInQuery, Moment, PhoneInQuery
 from chalicelib.http.queries import Page, Query, TrueOrFalse
 from chalicelib.http.schemas import CHOICE
 
 MAX_IDS = 100
-MIN_LETTERS = 2
-_CREATED_SORTS = ("-created_at", "created_at")
-_UPDATED_SORTS = ("-updated_at", "updated_at")
-
-
-def _is_selective(text: str) -> None:
-    """Reject a letter: too many names begin with it. Few begin with an ideograph."""
-    from chalicelib.http.folding import is_wide  # only a search needs its tables of Unicode
-
-    key = search_key(text)
-    if len(key) < MIN_LETTERS and not is_wide(key):
-        raise marshmallow.ValidationError(
-            f"too-short: Must have at least {MIN_LETTERS} characters, or one ideograph, syllable or"
-            " emoji."
-        )
+SORTS = ("-created_at", "created_at", "-updated_at", "updated_at")
 
 
 class GetCustomer(Query):
@@ -57,8 +41,8 @@ class GetChanges(Page, GetCustomer):
 class GetCustomers(Page, GetCustomer):
     ids = CommaSeparated(
         Identifier(),
+        max_items=MAX_IDS,
         data_key="id",
-        validate=validate.Length(max=MAX_IDS, error="range: Must have at most {max} ids."),
         metadata={
             "description": f"Read up to {MAX_IDS} customers by their ids, separated by commas, in"
             " the order of creation. Unknown ids are ignored. Only `fields` may be added."
@@ -66,7 +50,7 @@ class GetCustomers(Page, GetCustomer):
     )
     sort = Text(
         20,
-        validate=validate.OneOf(_CREATED_SORTS + _UPDATED_SORTS, error=CHOICE),
+        validate=validate.OneOf(SORTS, error=CHOICE),
         metadata={
             "description": "Sort order; a minus sorts the newest first. Default: `-created_at`, or"
             " `updated_at` if `updated_after` is set."
@@ -90,7 +74,11 @@ class GetCustomers(Page, GetCustomer):
     )
     q = Pasted(  # a prefix may end with a joiner
         100,
-        validate=_is_selective,
+        validate=Holds(
+            is_selective,
+            error=f"too-short: Must have at least {MIN_LETTERS} characters, or one ideograph,"
+            " syllable or emoji.",
+        ),
         metadata={
             "description": "Search for customers whose full name, in either order, company name or"
             " email address starts with this text: at least two characters, or one ideograph,"
@@ -104,26 +92,3 @@ class GetCustomers(Page, GetCustomer):
             " requires the scope `customers:write`."
         },
     )
-
-    @validates_schema
-    def _can_be_combined(self, query: dict[str, Any], **_: Any) -> None:
-        if "ids" in query and query.keys() - {"ids", "fields"}:
-            _reject_combination("id", "id must not be combined with other parameters than fields.")
-        sort = query.get("sort")
-        if "updated_after" in query and sort in _CREATED_SORTS:
-            _reject_combination("sort", "updated_after requires sorting by updated_at.")
-        if "q" in query and sort in _UPDATED_SORTS:
-            _reject_combination("sort", "q requires sorting by created_at.")
-        if "q" in query and "updated_after" in query:
-            _reject_combination("q", "Must not be combined with updated_after.")
-
-    @post_load
-    def _sorted(self, query: dict[str, Any], **_: Any) -> dict[str, Any]:
-        if "ids" in query:
-            return query
-        default = "updated_at" if "updated_after" in query else "-created_at"
-        return {"sort": default, **query}
-
-
-def _reject_combination(parameter: str, detail: str) -> None:
-    raise marshmallow.ValidationError(f"combination: {detail}", parameter)

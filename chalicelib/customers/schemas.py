@@ -1,24 +1,23 @@
 """Validate customers in request bodies.
 
-This module imports marshmallow, so it is imported when a request first needs it: most cold starts
-are reads.
+This module imports marshmallow, so it is imported by the first request about whose body `rules` is
+unsure.
 """
 
-import importlib.resources
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 import marshmallow
 from marshmallow import validate, validates_schema
 from marshmallow.fields import Nested
 
-from chalicelib.customers.fields import CUSTOMERS, MAX_SIZE, has_a_name, size
+from chalicelib.customers.fields import CUSTOMERS, MAX_SIZE, has_a_name, is_time_zone, size
 from chalicelib.http import schemas
 from chalicelib.http.fields import (
     MAX_METADATA,
     MAX_METADATA_BYTES,
     MESSAGES,
+    Holds,
     Items,
     Metadata,
     Text,
@@ -27,20 +26,6 @@ from chalicelib.http.formats import Country, Email, Language, Phone
 from chalicelib.http.schemas import CHOICE, JSONObject, Versioned
 
 STATUSES = ("active", "inactive")
-
-
-@cache
-def _time_zones() -> frozenset[str]:
-    # not zoneinfo's, which adds the machine's own time zones
-    names = importlib.resources.files("tzdata").joinpath("zones").read_text()
-    return frozenset(names.split()) - {"Factory"}
-
-
-def _is_time_zone(name: str) -> None:
-    if name not in _time_zones():
-        raise marshmallow.ValidationError(
-            "time-zone: Must be an IANA time zone, such as Europe/London."
-        )
 
 
 class Address(JSONObject):
@@ -155,7 +140,9 @@ class Customer(Versioned):
         64,
         allow_none=True,
         load_default=None,
-        validate=_is_time_zone,
+        validate=Holds(
+            is_time_zone, error="time-zone: Must be an IANA time zone, such as Europe/London."
+        ),
         metadata={
             "description": "Name of a time zone in the IANA database, such as Europe/London.",
             "format": "time-zone",
@@ -207,8 +194,3 @@ def load_patch(patch: object, current: Mapping[str, Any]) -> dict[str, Any]:
 def load_details(patch: object) -> dict[str, Any]:
     """Return the details that the merge patch sets. Raises ValidationError."""
     return schemas.load_details(Customer, CUSTOMERS.details, patch)
-
-
-def is_of_details(patch: object) -> bool:
-    """Return whether the merge patch can be validated without the current customer."""
-    return schemas.is_of_details(CUSTOMERS.details, patch)

@@ -5,6 +5,7 @@ A message has the form `code: Detail.`; problem details contain the two separate
 
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import Any
 
 import marshmallow
@@ -82,6 +83,18 @@ class Text(fields.String):
             raise self.make_error("noncharacter", code=ord(found))
         if found := characters.find_misplaced(text):
             raise self.make_error("invisible", code=ord(found))
+
+
+class Holds(validate.Validator):
+    """Validates that a function of a module returns true; the fast path (`rules`) calls it, too."""
+
+    def __init__(self, predicate: Callable[[str], bool], error: str) -> None:
+        self.reference = f"{predicate.__module__}:{predicate.__name__}"
+        self._predicate, self._error = predicate, error
+
+    def __call__(self, value: str) -> None:
+        if not self._predicate(value):
+            raise marshmallow.ValidationError(self._error)
 
 
 class Pasted(Text):
@@ -206,12 +219,18 @@ class CommaSeparated(fields.List[str]):
     """Items of one kind, separated by commas, without duplicates."""
 
     default_error_messages = {
-        "too_many": f"too-many: Must have at most {MAX_COMMA_SEPARATED} items."
+        "too_many": "too-many: Must have at most {max_items} items.",
     }
 
+    def __init__(
+        self, inner: fields.Field[str], max_items: int = MAX_COMMA_SEPARATED, **arguments: Any
+    ) -> None:
+        self.max_items = max_items
+        super().__init__(inner, **arguments)
+
     def _deserialize(self, value: Any, *_arguments: Any, **_more: Any) -> list[str | None]:
-        if value.count(",") >= MAX_COMMA_SEPARATED:
-            raise self.make_error("too_many")
+        if value.count(",") >= self.max_items:
+            raise self.make_error("too_many", max_items=self.max_items)
         return list(dict.fromkeys(self.inner.deserialize(item) for item in value.split(",")))
 
 

@@ -8,8 +8,10 @@ docs/decisions/0025 explains the rules.
 import json
 import re
 from functools import cache
-from pathlib import Path
 from unicodedata import category, decimal
+
+from chalicelib import http
+from chalicelib.http import packaged
 
 E164 = r"\+[1-9][0-9]{1,14}"
 _SEPARATORS = {"Zs", "Pd", "Ps", "Pe"}  # categories: spaces, dashes, opening and closing brackets
@@ -94,5 +96,5 @@ def _calling_codes() -> dict[str, str]:
     It is the size of the code with its plus, the first digits after the code, and the lengths of
     the whole number. As text, it costs the garbage collector nothing.
     """
-    path = Path(__file__).with_name("calling_codes.json")
-    return json.loads(path.read_text(encoding="utf-8"))["codes"]  # type: ignore[no-any-return]
+    text = packaged.read_text(http, "calling_codes.json")
+    return json.loads(text)["codes"]  # type: ignore[no-any-return]

@@ -1,6 +1,6 @@
 """Load the query parameters of a request with the operation's marshmallow schema.
 
-Imported by the first request that has a query string.
+Imported by the first request with a query string about which `rules` is unsure.
 """
 
 from collections.abc import Mapping

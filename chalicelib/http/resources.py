@@ -39,6 +39,7 @@ Document = dict[str, Any]
 Fields = Mapping[str, Any]
 """The fields of a resource that a client may set, or some of them."""
 
+MAX_BATCH = 100
 DELETION_TIMES = ("deleted_at", "purge_at")
 ERASED_AT = "erased_at"  # a column of which only the feed of changes has the value
 TIMES = ("updated_at", *DELETION_TIMES)

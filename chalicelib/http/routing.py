@@ -9,7 +9,6 @@ methods.
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache, partial
-from importlib import import_module
 from logging import ERROR, WARNING
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -21,6 +20,7 @@ from chalicelib.database import DatabaseError
 from chalicelib.deadlines import Deadline
 from chalicelib.http import headers, problems
 from chalicelib.http.problems import Problem
+from chalicelib.http.references import resolve
 from chalicelib.http.requests import Request
 from chalicelib.http.responses import JSON, answer, no_content
 from chalicelib.observability import logs, telemetry
@@ -42,7 +42,7 @@ class Operation(NamedTuple):
 
     `query` and `documentation` are references, `module:name`, to a marshmallow schema and to an
     `openapi.declarations.Documentation`. Nothing imports these before they are needed: the first
-    by a request with a query string, the second by `make openapi`.
+    by a query string about which `rules` is unsure, the second by `make openapi`.
     """
 
     name: str
@@ -236,16 +236,15 @@ def _negotiate(operation: Operation, request: Request) -> None:
 def _query(operation: Operation, request: Request) -> dict[str, Any]:
     if not request.query:
         return {}
-    from chalicelib.http import queries
+    from chalicelib.http import rules
 
-    schema = resolve(operation.query) if operation.query else queries.Query
-    return queries.load(schema, request.query)
+    try:
+        return rules.load_query(operation.query, request.query)
+    except rules.Unsure:
+        from chalicelib.http import queries
 
-
-def resolve(reference: str) -> Any:
-    """Return the object that `module:name` refers to. Raises ImportError, AttributeError."""
-    module, _, name = reference.partition(":")
-    return getattr(import_module(module), name)
+        schema = resolve(operation.query) if operation.query else queries.Query
+        return queries.load(schema, request.query)
 
 
 def _problem_answer(request: Request, problem: Problem) -> Response:

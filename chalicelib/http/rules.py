@@ -1,66 +1,144 @@
-"""Check JSON values by rules, without importing marshmallow.
+"""The fast path: validate common input by rules, without importing marshmallow.
 
-Importing marshmallow takes most of a cold start. `make openapi` generates rules from marshmallow
-schemas, and `compile_object` makes a function of them. The function accepts only values that are
-certainly valid and already normalized. For all other values it raises Unsure, and the schemas
-decide.
+Importing marshmallow, email-validator and the schemas costs six times as much as everything else in
+a cold start. Most requests do not need them:
 
-An object's rules are a JSON object. It has one rule per field, in the order of the result:
+1. `make openapi` generates `accepted.json` from the marshmallow schemas. For each schema of a
+   request body or a query string, it has a rule per field.
+2. `rules_of` returns the rules of a schema as an `ObjectRules`. Its methods return what the schema
+   would return, if the input is certainly valid and already normalized. Otherwise they raise
+   Unsure.
+3. The caller then loads the same input with the schema. Only schemas normalize input and reject it,
+   so the fast path changes the cost of a request, and never its result.
+
+`tests/test_acceptance.py` and `tests/test_accepted_queries.py` compare both with generated input.
+
+The rules of an object are a JSON object. It has one rule per field, in the order of the result:
 
     {"max_length": 300, "nullable": true,             text of 1 to 300 characters, or null
      "default": null}
     {"max_length": 8, "choices": ["a", "b"]}          one of these texts
     {"max_length": 40, "pattern": "[0-9]+"}           text that the whole pattern matches
+    {"max_length": 64, "holds": "module:function"}    text for which the function returns true
     {"is_phone": true}                                phone number in E.164
     {"items": {...}, "max_items": 5}                  array of at most 5 objects with these rules
     {"names": {...}, "values": {...},                 object of at most 50 texts, whose names and
      "max_items": 50, "max_bytes": 4096}              values have these rules, and its size as JSON
+    {"is_read_only": true}                            field that only the service sets
+
+and in query strings, where all values are text:
+
+    {"minimum": 1, "maximum": 100}                    whole number in this range
+    {"is_boolean": true}                              true or false
+    {"is_moment": true}                               time with its offset
+    {"separated": {...}, "max_items": 50}             at most 50 values with this rule, separated by
+                                                      commas
+    {"is_any": true}                                  any text
 
 Text is a line without control and invisible characters and without outer whitespace, in normal form
-C. `default` is the value of a missing field. A field without a default is required. A rule for text
-with `"max_length": 0` accepts no text.
+C. `default` is the value of a missing field. A field without a default is required in a new
+resource. A rule for text with `"max_length": 0` accepts no text.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 from unicodedata import combining, is_normalized
 
-from chalicelib.http import phones
+import chalicelib
+from chalicelib.http import packaged, phones
 from chalicelib.http.documents import json_size
+from chalicelib.http.references import resolve
 
 Rule = Mapping[str, Any]
 Check = Callable[[Any], Any]
 """Return the value as the schemas would. Raises Unsure."""
+
+FILE = "accepted.json"
+_BOOLEANS = {"true": True, "false": False}
 
 
 class Unsure(Exception):
     """Only the schemas can decide."""
 
 
-def compile_object(rules: Mapping[str, Rule]) -> Check:
-    """Return a check for JSON objects with these rules."""
-    fields = [(name, rule.get("default"), _compile(rule)) for name, rule in rules.items()]
+class ObjectRules:
+    """The rules of an object's fields.
 
-    def check(value: Any) -> dict[str, Any]:
-        if not isinstance(value, dict) or not value.keys() <= rules.keys():
-            raise Unsure
-        return {
-            name: check_field(value.get(name, default)) for name, default, check_field in fields
+    `read_only` are the names of the fields that only the service sets. `optional` fields have no
+    value by default: null, [] or {}.
+    """
+
+    def __init__(self, rules: Mapping[str, Rule]) -> None:
+        self.read_only = frozenset(name for name in rules if "is_read_only" in rules[name])
+        self.optional = frozenset(
+            name for name, rule in rules.items() if "default" in rule and not rule["default"]
+        )
+        self._fields = {
+            name: (rule.get("default"), _compile(rule))
+            for name, rule in rules.items()
+            if name not in self.read_only
         }
 
-    return check
+    def check(self, value: Any) -> dict[str, Any]:
+        """Return all writable fields, with defaults for missing ones. Raises Unsure."""
+        self._check_names(value)
+        return {
+            name: check(value.get(name, default)) for name, (default, check) in self._fields.items()
+        }
+
+    def check_some(self, value: Any) -> dict[str, Any]:
+        """Return only the fields that the object has. Raises Unsure."""
+        self._check_names(value)
+        return {
+            name: check(value[name]) for name, (_, check) in self._fields.items() if name in value
+        }
+
+    def _check_names(self, value: Any) -> None:
+        if not isinstance(value, dict) or not value.keys() <= self._fields.keys():
+            raise Unsure
 
 
-def _compile(rule: Rule) -> Check:
-    if "items" in rule:
-        return _array(compile_object(rule["items"]), rule["max_items"])
-    if "names" in rule:
-        name, value = _text(**rule["names"]), _text(**rule["values"])
-        return _texts(name, value, rule["max_items"], rule["max_bytes"])
-    if "is_phone" in rule:
-        return _phone(nullable=rule.get("nullable", False))
+@cache
+def rules_of(schema: str) -> ObjectRules:
+    """Return the rules of the schema `module:name`. Raises Unsure if it has none."""
+    if rules := _all_rules().get(schema):
+        return ObjectRules(rules)
+    raise Unsure
+
+
+def load_query(schema: str | None, query: Mapping[str, list[str]]) -> dict[str, Any]:
+    """Return what `queries.load` would return. Raises Unsure if that is not certain."""
+    if schema is None or any(len(values) != 1 for values in query.values()):
+        raise Unsure
+    return rules_of(schema).check_some({name: values[0] for name, values in query.items()})
+
+
+@cache
+def _all_rules() -> Mapping[str, Mapping[str, Rule]]:
+    return json.loads(packaged.read_text(chalicelib, FILE))  # type: ignore[no-any-return]
+
+
+def _compile(rule: Rule) -> Check:  # noqa: PLR0911 (a table)
+    match rule:
+        case {"items": item, "max_items": max_items}:
+            return _array(ObjectRules(item).check, max_items)
+        case {"names": names, "values": values}:
+            return _texts(_text(**names), _text(**values), rule["max_items"], rule["max_bytes"])
+        case {"is_phone": _}:
+            return _phone(nullable=rule.get("nullable", False))
+        case {"minimum": minimum, "maximum": maximum}:
+            return _whole_number(minimum, maximum)
+        case {"separated": item, "max_items": max_items}:
+            return _separated(_compile(item), max_items)
+        case {"is_boolean": _}:
+            return _parsed(_BOOLEANS.__getitem__)
+        case {"is_moment": _}:
+            return _moment
+        case {"is_any": _}:
+            return _parsed(str)
     return _text(**{name: value for name, value in rule.items() if name != "default"})
 
 
@@ -70,6 +148,7 @@ def _text(
     nullable: bool = False,
     choices: list[str] | None = None,
     pattern: str | None = None,
+    holds: str | None = None,
 ) -> Check:
     among = None if choices is None else frozenset(choices)
 
@@ -84,6 +163,7 @@ def _text(
             and (value.isascii() or _is_composed(value))
             and (among is None or value in among)
             and (pattern is None or _compiled(pattern).fullmatch(value))
+            and (holds is None or resolve(holds)(value))
         ):
             return value
         raise Unsure
@@ -134,3 +214,46 @@ def _texts(check_name: Check, check_value: Check, max_items: int, max_bytes: int
         return texts
 
     return check
+
+
+def _parsed(parse: Callable[[str], Any]) -> Check:
+    """Return a check that returns the result of `parse`, which raises ValueError or KeyError."""
+
+    def check(value: Any) -> Any:
+        if not isinstance(value, str):
+            raise Unsure
+        try:
+            return parse(value)
+        except (ValueError, KeyError):
+            raise Unsure from None
+
+    return check
+
+
+def _whole_number(minimum: int, maximum: int) -> Check:
+    digits = len(str(maximum))
+
+    def parse(value: str) -> int:
+        if not (len(value) <= digits and value.isascii() and value.isdigit()):
+            raise Unsure
+        number = int(value)
+        if not minimum <= number <= maximum:
+            raise Unsure
+        return number
+
+    return _parsed(parse)
+
+
+def _moment(value: Any) -> Any:
+    from chalicelib.http import moments  # its expression would delay a cold start
+
+    return _parsed(moments.parse)(value)
+
+
+def _separated(check_item: Check, max_items: int) -> Check:
+    def parse(value: str) -> list[Any]:
+        if value.count(",") >= max_items:
+            raise Unsure
+        return list(dict.fromkeys(map(check_item, value.split(","))))
+
+    return _parsed(parse)

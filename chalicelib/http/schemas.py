@@ -1,12 +1,11 @@
 """Load request bodies with marshmallow schemas: new resources, replacements, patches, batches.
 
-This module imports marshmallow, so it is imported when a request first needs it: most cold starts
-are reads.
+This module imports marshmallow, so it is imported by the first request about whose body `rules` is
+unsure.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from datetime import datetime
 from functools import cache
 from typing import Any, ClassVar
 
@@ -14,13 +13,12 @@ import marshmallow
 from marshmallow import Schema, missing, validate, validates_schema
 from marshmallow.fields import Nested
 
-from chalicelib.http.documents import merge_patch
+from chalicelib.http import edits
 from chalicelib.http.fields import MESSAGES, Items, Member, ReadOnly
 from chalicelib.http.problems import invalid
-from chalicelib.http.resources import Unique
+from chalicelib.http.resources import MAX_BATCH, Unique
 
 CHOICE = "choice: Must be one of {choices}."
-MAX_BATCH = 100
 
 
 class JSONObject(Schema):
@@ -82,13 +80,8 @@ def load(
     Read-only fields that equal those of `current`, as far as it is known, may be sent. Raises
     problems.ValidationError.
     """
-    if current and isinstance(document, Mapping):
-        read_only = _read_only(schema)
-        document = {
-            name: value
-            for name, value in document.items()
-            if name not in read_only or not _is_same(value, current.get(name, value))
-        }
+    if current:
+        document = edits.without_unchanged(document, current, _read_only(schema))
     return _load(_instance(schema), document)
 
 
@@ -104,10 +97,7 @@ def load_patch(schema: type[Schema], patch: object, current: Mapping[str, Any]) 
     Null removes the value of an optional field; it is invalid for the others. Raises
     problems.ValidationError.
     """
-    merged = merge_patch(current, patch)
-    if isinstance(merged, dict) and isinstance(patch, Mapping):
-        nulls = {name for name, value in patch.items() if value is None}
-        merged |= dict.fromkeys(nulls - _optional(schema))
+    merged = edits.patched(patch, current, _optional(schema))
     return load(schema, merged, current)
 
 
@@ -117,11 +107,6 @@ def load_details(schema: type[Schema], details: AbstractSet[str], patch: object)
     Raises problems.ValidationError.
     """
     return _load(schema(only=details, partial=True), patch)
-
-
-def is_of_details(details: AbstractSet[str], patch: object) -> bool:
-    """Return whether the merge patch can be validated without the current resource."""
-    return isinstance(patch, dict) and bool(patch) and patch.keys() <= details
 
 
 def _load(schema: Schema, document: object) -> dict[str, Any]:
@@ -142,16 +127,6 @@ def _find_duplicates(values: Iterable[str | None]) -> Iterator[tuple[int, int]]:
 @cache
 def _instance(schema: type[Schema]) -> Schema:
     return schema()
-
-
-def _is_same(value: object, current: object) -> bool:
-    """Return whether a read-only field is unchanged; times may be written in another way."""
-    if value == current or not (isinstance(value, str) and isinstance(current, str)):
-        return value == current
-    try:
-        return datetime.fromisoformat(value) == datetime.fromisoformat(current)
-    except (ValueError, TypeError):
-        return False
 
 
 @cache

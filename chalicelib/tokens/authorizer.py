@@ -2,8 +2,7 @@
 
 A valid token is a JWT signed with RS256 or ES256 by the configured issuer, for one of the
 configured audiences. `Verifier` validates it with the issuer's `Keys`; `authorize` returns the
-result to API Gateway. PyJWT and cryptography are imported on first use because only the
-authorizer's package contains them.
+result to API Gateway. `jws` parses tokens and verifies their signatures.
 
 Sources: RFC 6750 (bearer tokens), 7519 (JWT), 8725 (JWT best practices), 9068 (access tokens).
 """
@@ -11,29 +10,26 @@ Sources: RFC 6750 (bearer tokens), 7519 (JWT), 8725 (JWT best practices), 9068 (
 import hashlib
 import os
 import re
+import time
+from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chalice.app import AuthRequest, AuthResponse
 
 from chalicelib.http.requests import LEEWAY_SECONDS, Caller
 from chalicelib.settings import TokenSettings, stage
-from chalicelib.tokens.keys import ALGORITHMS, Keys
-
-if TYPE_CHECKING:
-    from jwt import PyJWK
+from chalicelib.tokens import jws
+from chalicelib.tokens.jws import ALGORITHMS, Key
+from chalicelib.tokens.keys import Keys
 
 MAX_HEADER_LENGTH = 8_192  # characters; API Gateway accepts 10,240 for all headers together
 TYPES = {"jwt", "at+jwt", "application/at+jwt"}
 
 BEARER = re.compile(r"bearer +([\w-]+\.[\w-]+\.[\w-]+)", re.ASCII | re.IGNORECASE)
-REASONS = {
-    "ExpiredSignatureError": "The token has expired.",
-    "ImmatureSignatureError": "The token is not valid yet.",
-    "InvalidIssuerError": "The token is from an issuer that is not trusted.",
-    "InvalidSignatureError": "The token's signature is invalid.",
-    "MissingRequiredClaimError": "The token lacks a required claim: exp, iss or sub.",
-}
+MALFORMED = "The token is malformed."
+UNTRUSTED = "The token is from an issuer that is not trusted."
+REQUIRED = ("exp", "iss", "sub")
 
 
 class InvalidToken(Exception):
@@ -53,18 +49,20 @@ class Verifier:
 
         Raises InvalidToken, KeysUnavailable.
         """
-        token = _bearer_token(authorization)
-        claims = self._claims(token, self._key(token))
+        token = _parse(_bearer_token(authorization))
+        if not jws.verify(token, self._key(token.header)):
+            raise InvalidToken("The token's signature is invalid.")
+        claims = token.claims
+        _check_claims(claims, self._settings.issuer)
         self._check_audience(claims)
         if not claims["sub"]:
             raise InvalidToken("The token's sub claim is empty.")
         scopes = _scopes(claims, self._settings.scope_prefix)
         return Caller(claims["sub"], scopes, int(claims["exp"]))
 
-    def _key(self, token: str) -> "PyJWK":
-        header = _header(token)
+    def _key(self, header: Mapping[str, Any]) -> Key:
         algorithm, kid = header.get("alg"), header.get("kid")
-        if algorithm not in ALGORITHMS:
+        if not isinstance(algorithm, str) or algorithm not in ALGORITHMS.values():
             raise InvalidToken("The token is not signed with RS256 or ES256.")
         if str(header.get("typ", "JWT")).lower() not in TYPES:
             raise InvalidToken("This is not an access token.")
@@ -73,22 +71,6 @@ class Verifier:
         if key := self._keys.find(kid, algorithm):
             return key
         raise InvalidToken("The token's signing key is not one of the issuer's keys.")
-
-    def _claims(self, token: str, key: "PyJWK") -> dict[str, Any]:
-        import jwt
-
-        try:
-            return jwt.decode(
-                token,
-                key,
-                ALGORITHMS,
-                options={"require": ["exp", "iss", "sub"], "verify_aud": False},
-                issuer=self._settings.issuer,
-                leeway=LEEWAY_SECONDS,
-            )
-        except jwt.InvalidTokenError as error:
-            reason = REASONS.get(type(error).__name__, "The token is malformed.")
-            raise InvalidToken(reason) from None
 
     def _check_audience(self, claims: dict[str, Any]) -> None:
         # Cognito: https://docs.aws.amazon.com/cognito/latest/developerguide/
@@ -151,13 +133,36 @@ def _bearer_token(authorization: str) -> str:
     raise InvalidToken("Send `Authorization: Bearer <token>`, with a JSON Web Token.")
 
 
-def _header(token: str) -> dict[str, Any]:
-    import jwt
-
+def _parse(token: str) -> jws.Token:
     try:
-        return jwt.get_unverified_header(token)
-    except jwt.InvalidTokenError:
-        raise InvalidToken("The token is malformed.") from None
+        parsed = jws.parse(token)
+    except ValueError:
+        raise InvalidToken(MALFORMED) from None
+    if not isinstance(parsed.header.get("kid", ""), str):
+        raise InvalidToken(MALFORMED)
+    return parsed
+
+
+def _check_claims(claims: Mapping[str, Any], issuer: str) -> None:
+    """Check the claims of a verified token (RFC 7519, section 4.1). Raises InvalidToken."""
+    if any(claims.get(name) is None for name in REQUIRED):
+        raise InvalidToken("The token lacks a required claim: exp, iss or sub.")
+    now = time.time()
+    if any(_seconds(claims, name) > now + LEEWAY_SECONDS for name in ("iat", "nbf")):
+        raise InvalidToken("The token is not valid yet.")
+    if _seconds(claims, "exp") <= now - LEEWAY_SECONDS:
+        raise InvalidToken("The token has expired.")
+    if claims["iss"] != issuer:
+        raise InvalidToken(UNTRUSTED)
+    if not isinstance(claims["sub"], str) or not isinstance(claims.get("jti", ""), str):
+        raise InvalidToken(MALFORMED)
+
+
+def _seconds(claims: Mapping[str, Any], name: str) -> int:
+    try:
+        return int(claims.get(name, 0))
+    except (ValueError, TypeError, OverflowError):
+        raise InvalidToken(MALFORMED) from None
 
 
 def _scopes(claims: dict[str, Any], prefix: str) -> frozenset[str]:

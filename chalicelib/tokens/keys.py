@@ -1,6 +1,6 @@
 """Fetch and cache the token issuer's signing keys (JWKS, RFC 7517).
 
-PyJWT, cryptography and the HTTP client are imported on first use.
+cryptography and the HTTP client are imported on first use.
 """
 
 import json
@@ -17,14 +17,11 @@ from urllib.parse import SplitResult, urlsplit
 
 from chalicelib.deadlines import Deadline, SocketReader
 from chalicelib.settings import SettingsError
+from chalicelib.tokens import jws
+from chalicelib.tokens.jws import Key
 
 if TYPE_CHECKING:
     from http.client import HTTPConnection, HTTPResponse
-
-    from jwt import PyJWK
-
-MIN_BITS = {"RS256": 2_048, "ES256": 256}
-ALGORITHMS = tuple(MIN_BITS)
 
 REFRESH_SECONDS = 300  # the age at which keys are fetched again
 LIFETIME_SECONDS = 3_600  # the age up to which keys are used if fetching fails
@@ -52,11 +49,11 @@ class Keys:
         self._url = _address(url)
         self._clock = clock
         self._lock = threading.Lock()
-        self._keys: dict[tuple[str, str], PyJWK] = {}
+        self._keys: dict[tuple[str, str], Key] = {}
         self._fetched_at = self._tried_at = -math.inf
         self._failure = ""
 
-    def find(self, kid: str, algorithm: str) -> "PyJWK | None":
+    def find(self, kid: str, algorithm: str) -> Key | None:
         """Return the key with this id for this algorithm; None if the issuer has no such key.
 
         Raises KeysUnavailable if the keys can't be fetched.
@@ -147,30 +144,25 @@ def _connection(url: SplitResult, deadline: Deadline) -> "HTTPConnection":
     return connection
 
 
-def _usable_keys(document: bytes) -> "dict[tuple[str, str], PyJWK]":
+def _usable_keys(document: bytes) -> dict[tuple[str, str], Key]:
     try:
         items = json.loads(document)["keys"]
     except (ValueError, TypeError, KeyError, RecursionError):
         raise KeysUnavailable("the response is not a JSON Web Key Set") from None
     keys = filter(None, map(_usable_key, items if isinstance(items, list) else []))
-    usable = {(str(key.key_id), key.algorithm_name): key for key in keys}
+    usable = {(key.kid, key.algorithm): key for key in keys}
     if not usable:
         raise KeysUnavailable("the key set has no key for RS256 or ES256")
     return usable
 
 
-def _usable_key(item: Any) -> "PyJWK | None":
+def _usable_key(item: Any) -> Key | None:
     """Return a key that may sign tokens; ignore others, as RFC 7517, section 5, requires."""
-    from jwt import PyJWK, PyJWTError
-
     if not isinstance(item, dict) or item.get("use", "sig") != "sig" or not item.get("kid"):
         return None
     if "verify" not in (item.get("key_ops") or ["verify"]):
         return None
     try:
-        key = PyJWK(item)
-        key.Algorithm.prepare_key(key.key)  # checks the curve, which PyJWK does not
-    except (PyJWTError, TypeError, ValueError, AttributeError):
+        return jws.public_key(item)
+    except ValueError:
         return None
-    minimum = MIN_BITS.get(key.algorithm_name)
-    return key if minimum and key.key.key_size >= minimum else None

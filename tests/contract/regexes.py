@@ -22,7 +22,7 @@ FUNCTIONS = {
 # functions that take a pattern as an argument, and the argument's index
 HANDED_OVER = {"local/data_api/parameters.py": {"_temporal": 1}}
 # modules that compile patterns of a JSON file
-READ = {"chalicelib/http/rules.py": "chalicelib/customers/accepted.json"}
+READ = {"chalicelib/http/rules.py": "chalicelib/accepted.json"}
 MAX_UNIT = 0xFFFF  # of UTF-16; JavaScript needs the flag u for characters beyond
 parser: Any = re._parser  # type: ignore[attr-defined]
 
