@@ -1,4 +1,4 @@
-"""Check a database at most once per second, however often the health endpoint is called."""
+"""Check a database at most once per second, regardless of the number of requests."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What a run of the stack leaves on the disk contains personal data only where it must be.
+"""Personal data in the files that a run of the stack leaves is only where it must be.
 
 The test plants markers in every place that a client controls, on the whole stack as `make run`
 starts it. Then it searches every file of the state directory, the console's store, and every column

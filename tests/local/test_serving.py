@@ -65,7 +65,7 @@ class Server:
         return socket.create_connection(("127.0.0.1", self.port), timeout=30)
 
     def exchange(self, *parts: bytes) -> bytes:
-        """Send bytes; return all that the server sends before it closes the connection."""
+        """Send bytes; return everything that the server sends before it closes the connection."""
         with closing(self.connect()) as connection:
             try:
                 for part in parts:
