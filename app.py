@@ -90,10 +90,10 @@ def get_customers(request: Request, **query: Any) -> Response:
     from chalicelib.customers import lists
 
     wanted = lists.combine(**query)
-    if wanted.ids:
+    if wanted.id:
         from chalicelib.http.lists import with_ids
 
-        return responses.page(request, with_ids(database(), CUSTOMERS, wanted.ids, wanted.fields))
+        return responses.page(request, with_ids(database(), CUSTOMERS, wanted.id, wanted.fields))
     if wanted.include_deleted:
         request.require(WRITE)
     return responses.page(request, lists.page(database(), wanted, settings().cursor_key))

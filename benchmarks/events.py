@@ -72,6 +72,7 @@ KINDS = {
     "health": Kind("GET", "/health"),
     "get": Kind("GET", ONE),
     "list": Kind("GET", ALL, {"limit": "50"}),
+    "changes": Kind("GET", "/customers/changes", {"limit": "50"}),
     "create": Kind("POST", ALL, creates=1),
     "patch": Kind("PATCH", ONE, body={"company_name": "Engines Ltd", "metadata": {"tier": None}}),
     "put": Kind("PUT", ONE, body=SET, headers={"If-Match": '"v1"'}),

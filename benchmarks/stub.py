@@ -89,7 +89,9 @@ def field(name: str) -> dict[str, Any]:
         return {"stringValue": CUSTOMER_ID}
     if label(name) in {"version", "seconds"}:  # the health check reads a limit in seconds
         return {"longValue": 1}
-    if name in {"created_at", "updated_at"}:
+    if label(name) == "minutes":  # and the time zone, in minutes from UTC
+        return {"longValue": 0}
+    if name in {"created_at", "updated_at", "changed_at"}:
         return {"stringValue": MOMENT}
     text = TEXTS.get(label(name))
     return {"isNull": True} if text is None else {"stringValue": text}

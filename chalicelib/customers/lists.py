@@ -60,7 +60,7 @@ class Query(NamedTuple):
     `q` requires sorting by creation, and `updated_after` sorting by update: `combine` checks this.
     """
 
-    ids: Collection[str] = ()
+    id: Collection[str] = ()
     email: str | None = None
     phone: str | None = None
     external_id: str | None = None
@@ -106,7 +106,7 @@ def combine(**parameters: Any) -> Query:
 
 
 def _find_conflict(parameters: Mapping[str, Any]) -> tuple[str, str] | None:
-    if "ids" in parameters and parameters.keys() - {"ids", "fields"}:
+    if "id" in parameters and parameters.keys() - {"id", "fields"}:
         return "id", "id must not be combined with other parameters than fields."
     is_by_update = parameters["sort"].endswith("updated_at") if "sort" in parameters else None
     if "updated_after" in parameters and is_by_update is False:

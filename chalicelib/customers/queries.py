@@ -39,10 +39,9 @@ class GetChanges(Page, GetCustomer):
 
 
 class GetCustomers(Page, GetCustomer):
-    ids = CommaSeparated(
+    id = CommaSeparated(
         Identifier(),
         max_items=MAX_IDS,
-        data_key="id",
         metadata={
             "description": f"Read up to {MAX_IDS} customers by their ids, separated by commas, in"
             " the order of creation. Unknown ids are ignored. Only `fields` may be added."
