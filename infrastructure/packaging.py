@@ -34,7 +34,8 @@ INTERPRETER = ("--implementation", "cp", "--python-version", PYTHON)
 # and parses no short phone numbers. A layer's scripts contain the path of the Python that installed
 # them, so layers would differ by machine.
 OMITTED = (
-    *("dns/", "email_validator/__main__.", "email_validator/deliverability."),
+    *("dns/", "dnspython-"),
+    *("email_validator/__main__.", "email_validator/deliverability."),
     *(f"idna/{module}." for module in ("__main__", "cli", "codec", "compat")),
     *("marshmallow/experimental/", "python/bin/", "tzdata/zoneinfo/"),
     "phonenumbers/shortdata/region_",
