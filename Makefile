@@ -150,6 +150,9 @@ migrate-stage: setup  ## Create a stage's database users, and apply pending migr
 rotate: setup  ## Change the application's database password, without an outage
 finish: setup  ## Complete the data steps of migrations, when only the new code is running
 package: setup  ## Build the package in out/
+sbom: package .venv/audit  ## Build the package, and list its third-party code in out/ (CycloneDX)
+	@.venv/audit/bin/python -m infrastructure.sbom out/$(STAGE)
+
 deploy: setup  ## Package, upload, and update the API's stack
 apply: setup  ## Apply the gateway's settings to what `chalice deploy` created
 smoke: setup  ## Run the smoke test against a stage (TOKEN=...)
@@ -189,5 +192,5 @@ $(ENVIRONMENTS): .venv/%: setup
 .DEFAULT_GOAL := help
 .PHONY: $(ENVIRONMENTS) contract-tools setup installation run stack seed migrate token reset clean test quick \
 	test-all contract rehearse audit bench budget check docs diagrams screenshots format openapi lock chaos fuzz \
-	sqlmap simulate load soak preflight provision bind migrate-stage rotate finish package deploy apply smoke \
-	admit block status rollback restore destroy costs stages help
+	sqlmap simulate load soak preflight provision bind migrate-stage rotate finish package sbom deploy apply \
+	smoke admit block status rollback restore destroy costs stages help

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Reports a failed weekly run: comments on the open issue, or opens one. Needs RUN_URL.
+# Reports a failed scheduled run: comments on the open issue of that title, or opens one. Needs TITLE, BODY
+# and RUN_URL.
 set -euo pipefail
 
-title="The weekly run failed"
-body="A fresh installation, or a test with this week's releases, failed: $RUN_URL"
+body="$BODY $RUN_URL"
 
-number=$(gh issue list --app github-actions --state open --search "in:title \"$title\"" \
+number=$(gh issue list --app github-actions --state open --search "in:title \"$TITLE\"" \
   --json number --jq '.[0].number // empty')
 if [ -n "$number" ]; then
   gh issue comment "$number" --body "$body"
 else
-  gh issue create --title "$title" --body "$body"
+  gh issue create --title "$TITLE" --body "$body"
 fi

@@ -28,6 +28,8 @@ DOCUMENTS = {"addresses": "[]", "metadata": "{}"}
 HEX_ID = CUSTOMER_ID.replace("-", "").upper()
 TEXTS = {"hex_id": HEX_ID, "email": "ada@example.com", **CUSTOMER, **DOCUMENTS}
 VARCHAR, BINARY, INTEGER, TIMESTAMP = (12, "VARCHAR"), (-2, "BINARY"), (4, "INT"), (93, "DATETIME")
+# The health check reads a limit in seconds, and minutes from UTC.
+NUMBERS = {"version": 1, "seconds": 1, "minutes": 0}
 COLUMNS = re.compile(r"SELECT (?:/\*.*?\*/ )?(?:STRAIGHT_JOIN )?(.+?)(?: FROM |$)")
 FIELD = re.compile(r"'\"(\w+)\":'")  # in JSON that the database builds
 RESTORABLE = "erased_at IS NULL AND"  # only a restore has this condition
@@ -87,10 +89,8 @@ def field(name: str) -> dict[str, Any]:
         return {"stringValue": to_json(FIELD.findall(name))}
     if label(name) == "id":  # BIN_TO_UUID(id) AS id
         return {"stringValue": CUSTOMER_ID}
-    if label(name) in {"version", "seconds"}:  # the health check reads a limit in seconds
-        return {"longValue": 1}
-    if label(name) == "minutes":  # and the time zone, in minutes from UTC
-        return {"longValue": 0}
+    if label(name) in NUMBERS:
+        return {"longValue": NUMBERS[label(name)]}
     if name in {"created_at", "updated_at", "changed_at"}:
         return {"stringValue": MOMENT}
     text = TEXTS.get(label(name))

@@ -35,7 +35,8 @@ INTERPRETER = ("--implementation", "cp", "--python-version", PYTHON)
 # only the compiled part of cffi, and no certificates to verify signatures. A layer's scripts have
 # the path of the Python that installed them: layers would differ by machine.
 OMITTED = (
-    *("dns/", "email_validator/__main__.", "email_validator/deliverability."),
+    *("dns/", "dnspython-"),
+    *("email_validator/__main__.", "email_validator/deliverability."),
     *(f"idna/{module}." for module in ("__main__", "cli", "codec", "compat")),
     *("marshmallow/experimental/", "python/bin/", "tzdata/zoneinfo/"),
     *("python/cffi/", "python/pycparser/", "python/cryptography/x509/"),

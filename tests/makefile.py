@@ -51,6 +51,7 @@ LAST = ["clean"]
 NOT_TRIED = {
     "audit": "it asks PyPI about each locked package",
     "installation": "it downloads every locked package",
+    "sbom": "it installs the audit's tools, to describe what `package` builds",
     "lock": "it asks PyPI, and changes the lock files",
     "test-all": "it installs an environment for every Python of the machine",
     "diagrams": "it needs Graphviz",

@@ -2,20 +2,26 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import deepcopy
+from hashlib import sha256
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from infrastructure import interpreters, packaging
+from infrastructure.sbom import NAME
 from infrastructure.stages import PYTHON, RUNTIME, STAGES
 from tests.contract import rules
 from tests.contract.translated import JSONObject, translate
 
+AUDIT = packaging.ROOT / ".venv" / "audit" / "bin"  # has CycloneDX's library
 MAX_CODE_BYTES = 1_400_000  # zipped; a third are the rules of phone numbers (decision 0025)
 
 # Imports what a request imports, with only the package and Python's standard library
@@ -127,12 +133,73 @@ def test_package_is_reproducible(
     finally:
         os.umask(previous)
 
-    expected = {path.name: path.read_bytes() for path in package.iterdir()}
+    expected = {path.name: path.read_bytes() for path in package.iterdir() if path.name != NAME}
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == expected
     assert expected.keys() == {
         *("sam.json", "gateway.json"),
         *("deployment.zip", "authorizer.zip", "rotation.zip", "tracing.zip"),
     }
+
+
+@pytest.fixture(scope="module")
+def sbom(package: Path) -> JSONObject:
+    """Run `make sbom` on the package, without building it again."""
+    return _describe(package)
+
+
+def _describe(package: Path, seed: str = "1") -> JSONObject:
+    command = [str(AUDIT / "python"), "-m", "infrastructure.sbom", str(package)]
+    subprocess.run(command, cwd=packaging.ROOT, env={"PYTHONHASHSEED": seed}, check=True)
+    document: JSONObject = json.loads((package / NAME).read_text())
+    return document
+
+
+def _modules(names: Iterable[str]) -> set[str]:
+    """Return the top-level modules of others in an archive."""
+    tops = {name.removeprefix("python/").split("/")[0] for name in names}
+    modules = {top.partition(".")[0] for top in tops if not top.endswith(".dist-info")}
+    return modules - {"__pycache__", "app", "chalicelib", "rotation"}
+
+
+def test_sbom_lists_exactly_what_the_archives_contain(package: Path, sbom: JSONObject) -> None:
+    """The installed distributions tell which modules belong to which distribution."""
+    owners = packages_distributions()
+    listed = {each["ref"]: each.get("dependsOn", []) for each in sbom["dependencies"]}
+    for archive in package.glob("*.zip"):
+        modules = _modules(ZipFile(archive).namelist())
+        expected = {canonicalize_name(owner) for module in modules for owner in owners[module]}
+        urls = [re.fullmatch(r"pkg:pypi/(.+)@(.+)", url) for url in listed[archive.name]]
+
+        assert {url[1] for url in urls if url} == expected, archive.name
+        assert {url[2] for url in urls if url} == {version(url[1]) for url in urls if url}
+    assert listed["deployment.zip"]
+    assert listed["authorizer.zip"]
+
+
+def test_sbom_is_connected_to_the_archives_by_their_hashes(package: Path, sbom: JSONObject) -> None:
+    hashes = {
+        each["name"]: each["hashes"][0]["content"]
+        for each in sbom["components"]
+        if each["type"] == "file"
+    }
+    archives = {path.name: path.read_bytes() for path in package.glob("*.zip")}
+
+    assert hashes == {name: sha256(content).hexdigest() for name, content in archives.items()}
+
+
+def test_sbom_is_valid_and_reproducible(package: Path, sbom: JSONObject) -> None:
+    program = (
+        "import sys; from cyclonedx.schema import SchemaVersion;"
+        "from cyclonedx.validation.json import JsonStrictValidator as Validator;"
+        "print(Validator(SchemaVersion.V1_6).validate_str(sys.stdin.read()))"
+    )
+    written = (package / NAME).read_text()
+    command = [str(AUDIT / "python"), "-c", program]
+    done = subprocess.run(command, input=written, capture_output=True, text=True, check=True)
+
+    assert done.stdout == "None\n"  # no error
+    assert _describe(package, seed="2") == sbom
+    assert (package / NAME).read_text() == written
 
 
 def test_code_is_small_and_contains_only_runtime_packages(package: Path) -> None:

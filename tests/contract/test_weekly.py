@@ -117,8 +117,9 @@ def test_next_week_updates_the_open_pull_request(github: GitHub) -> None:
 def test_failure_is_reported_in_one_issue(github: GitHub, number: str, command: list[str]) -> None:
     github.open(number)
 
-    github.run(SCRIPTS / "report.sh", RUN_URL="https://github.example/runs/5")
+    url = "https://github.example/runs/5"
+    github.run(SCRIPTS / "report.sh", TITLE="The weekly run failed", BODY="Look:", RUN_URL=url)
 
     [call] = github.calls()
     assert call[: 1 + len(command)] == ["issue", *command]
-    assert "https://github.example/runs/5" in call[-1]
+    assert call[-1] == f"Look: {url}"

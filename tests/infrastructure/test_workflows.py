@@ -20,7 +20,9 @@ ROOT = Path(__file__).parents[2]
 PATHS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 # YAML 1.1 reads the key `on` as true.
 WORKFLOWS = {path.name: yaml.safe_load(path.read_text()) for path in PATHS}
-PINNED = re.compile(r"uses: (?P<action>[\w-]+/[\w-]+)@(?P<digest>[0-9a-f]{40}) # v\d+\.\d+\.\d+$")
+PINNED = re.compile(
+    r"uses: (?P<action>[\w-]+/[\w-]+)(?:/[\w-]+)?@(?P<digest>[0-9a-f]{40}) # v\d+\.\d+\.\d+$"
+)
 FROM_FILE = {"python-version-file": ".python-version"}
 FROM_MATRIX = {"python-version": "${{ matrix.python }}"}
 READS = {"contents": "read"}
@@ -28,13 +30,31 @@ DEPLOYS = {"contents": "read", "id-token": "write"}
 # Jobs that may do more than to read the repository.
 PERMISSIONS = {
     ("deploy.yml", "deploy"): DEPLOYS,
+    ("audit.yml", "report"): {"contents": "read", "issues": "write"},
+    ("codeql.yml", "analyze"): {
+        "actions": "read",
+        "contents": "read",
+        "security-events": "write",
+    },
     ("main.yml", "dev"): DEPLOYS,
     ("main.yml", "staging"): DEPLOYS,
     ("main.yml", "prod"): DEPLOYS,
     ("stage.yml", "deploy"): DEPLOYS,
+    ("release.yml", "release"): {
+        "attestations": "write",
+        "contents": "write",
+        "id-token": "write",
+    },
+    ("scorecard.yml", "scorecard"): {
+        "actions": "read",
+        "contents": "read",
+        "id-token": "write",
+        "security-events": "write",
+    },
     ("weekly.yml", "update"): {"actions": "write", "contents": "write", "pull-requests": "write"},
     ("weekly.yml", "report"): {"contents": "read", "issues": "write"},
 }
+ATTEST = "actions/attest-build-provenance"
 each_workflow = pytest.mark.parametrize("name", WORKFLOWS)
 
 
@@ -64,7 +84,7 @@ def test_an_action_has_one_digest() -> None:
         (each["action"], each["digest"]) for each in re.finditer(f"(?m){PINNED.pattern}", text)
     }
 
-    assert len(found) == len({action for action, _ in found}) == 3
+    assert len(found) == len({action for action, _ in found}) == 6
 
 
 @each_workflow
@@ -134,11 +154,13 @@ def test_commands_are_targets_of_the_makefile() -> None:
     assert set(_jobs("weekly.yml")["newest"]["strategy"]["matrix"]["target"]) <= targets
 
 
-def test_weekly_failures_are_reported() -> None:
-    jobs = _jobs("weekly.yml")
+@pytest.mark.parametrize("name", ["audit.yml", "weekly.yml"])
+def test_scheduled_failures_are_reported(name: str) -> None:
+    jobs = dict(_jobs(name))
     report = jobs.pop("report")
 
-    assert "schedule" in WORKFLOWS["weekly.yml"][True]
+    assert "schedule" in WORKFLOWS[name][True]
+    assert {"TITLE", "BODY", "RUN_URL"} <= report["steps"][-1]["env"].keys()
     assert report["needs"] == list(jobs)
     assert report["if"].startswith("always()")
     assert re.findall(r"needs\.\*\.result, '(\w+)'", report["if"]) == ["failure", "cancelled"]
@@ -149,6 +171,29 @@ def test_weekly_releases_are_tested_without_a_token() -> None:
     assert "token" not in str(_jobs("weekly.yml")["newest"])
     update = [step for step in _jobs("weekly.yml")["update"]["steps"] if "run" in step]
     assert [step["run"] for step in update if "token" in str(step)] == [".github/propose.sh"]
+
+
+def test_locked_releases_are_audited_daily() -> None:
+    """A vulnerability may become known long after the pull request that locked the release."""
+    [schedule] = WORKFLOWS["audit.yml"][True]["schedule"]
+
+    assert re.fullmatch(r"\d+ \d+ \* \* \*", schedule["cron"])
+    assert [step["run"] for step in _jobs("audit.yml")["audit"]["steps"] if "run" in step] == [
+        "make audit"
+    ]
+
+
+def test_release_has_an_attested_sbom_of_the_deployed_package() -> None:
+    steps = _jobs("release.yml")["release"]["steps"]
+    order = [step.get("run") or step["uses"].partition("@")[0] for step in steps]
+    [attested] = [step["with"] for step in steps if "attest-build-provenance" in str(step)]
+
+    build, attest = order.index("make sbom STAGE=prod"), order.index(ATTEST)
+    assert build < attest < len(order) - 1
+    assert attested["subject-path"] == "out/prod/*"
+    assert order[-1].startswith("gh release create")
+    assert order[-1].endswith("out/prod/*")
+    assert WORKFLOWS["release.yml"][True] == {"push": {"tags": ["v*"]}}
 
 
 def test_stages_are_deployed_in_order() -> None:
