@@ -218,6 +218,30 @@ def check_names(run: Run) -> Findings:
                 return
 
 
+def check_proxy(run: Run) -> Findings:
+    """Look for RDS Proxy, if the stage's backend needs it, and for its way to the database."""
+    if not (run.stage.has_proxy and run.stack("database").exists):
+        return
+    name, backend = f"customers-{run.stage.name}", run.stage.backend
+    if "DatabaseUrl" not in run.outputs("database"):
+        yield Finding(
+            f"The backend of {run.stage.name} is {backend}, and its database has no RDS Proxy.",
+            "`deploy` would create functions that can't reach the database.",
+            f"Run `provision --stage {run.stage.name}`, then `migrate`, then `deploy`.",
+        )
+        return
+    targets = run.session.client("rds").describe_db_proxy_targets(DBProxyName=name)["Targets"]
+    states = [target.get("TargetHealth", {}) for target in targets]
+    if not any(state.get("State") == "AVAILABLE" for state in states):
+        why = ", ".join(sorted({state.get("Reason") or "no target" for state in states}))
+        yield Finding(
+            f"RDS Proxy {name} can't reach its database: {why or 'no target'}.",
+            "Every request would fail with 503.",
+            "If it was just created, wait until it is available. AUTH_FAILURE: run `migrate`,"
+            " which creates the database's users.",
+        )
+
+
 def check_bound(run: Run) -> Findings:
     """Compare what `bind` wrote with the stage's stack in this account and region."""
     bound = variables(read_config(), run.stage).get("DATABASE_RESOURCE_ARN")
@@ -263,5 +287,5 @@ def _cluster(client: Any, name: str) -> dict[str, Any] | None:
 
 
 BEFORE_PROVISION: tuple[Check, ...] = (check_engine, check_names, check_key)
-BEFORE_DEPLOY: tuple[Check, ...] = (check_concurrency, check_log_role, check_issuer)
+BEFORE_DEPLOY: tuple[Check, ...] = (check_concurrency, check_log_role, check_issuer, check_proxy)
 ALL: tuple[Check, ...] = (*BEFORE_PROVISION, *BEFORE_DEPLOY, check_bound)

@@ -73,7 +73,7 @@ def bind(run: Run) -> None:
     _refuse_both(run, is_chalice=True)
     _refuse_other_python()
     parameters.check_tokens(variables(read_config(), run.stage))
-    out, outputs = _packaged(run), run.outputs("database")
+    out, outputs = _packaged(run), _outputs(run)
     secrets, client = run.session.client("secretsmanager"), run.session.client("lambda")
     key = binding.cursor_key(secrets, outputs["CursorKeySecretArn"])
     layers = {
@@ -115,7 +115,7 @@ def deploy(run: Run) -> None:
     _refuse_both(run, is_chalice=False)
     checking.require(run, checking.BEFORE_DEPLOY)
     bucket = run.bucket or _bucket(run)
-    outputs = run.outputs("database"), run.outputs("operations")
+    outputs = _outputs(run), run.outputs("operations")
     values = {**parameters.api(run.stage, read_config(), *outputs), **run.values}
     parameters.check_tokens(parameters.environ(values))
     out = _packaged(run)
@@ -212,6 +212,11 @@ def _bucket(run: Run) -> str:
             " docs/deploying.md explains, or name your own bucket with --bucket."
         )
     return pipeline.outputs()["ArtefactBucket"]
+
+
+def _outputs(run: Run) -> dict[str, str]:
+    """Return the outputs of the network's and the database's stack."""
+    return {**run.outputs("network"), **run.outputs("database")}
 
 
 def _template(run: Run, part: str) -> Template:

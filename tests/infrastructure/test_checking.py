@@ -237,6 +237,43 @@ def test_unusable_key_is_found(aws: Aws, run: Run, state: str) -> None:
     )
 
 
+WITH_PROXY = replace(DEV, backend="mysql")
+HEALTHY = {"TargetHealth": {"State": "AVAILABLE"}}
+REJECTING = {"TargetHealth": {"State": "UNAVAILABLE", "Reason": "AUTH_FAILURE"}}
+
+
+def test_stage_without_proxy_needs_none(run: Run) -> None:
+    assert found(checking.check_proxy, run) == []
+
+
+def test_missing_proxy_is_found(run: Run) -> None:
+    (finding,) = found(checking.check_proxy, replace(run, stage=WITH_PROXY))
+    assert finding.what == "The backend of dev is mysql, and its database has no RDS Proxy."
+
+
+@pytest.mark.parametrize(
+    ("targets", "reason"),
+    [
+        ([HEALTHY, REJECTING], None),
+        ([REJECTING], "AUTH_FAILURE"),
+        ([{}], "no target"),
+        ([], "no target"),
+    ],
+)
+def test_proxy_without_its_database_is_found(
+    aws: Aws,
+    run: Run,
+    targets: list[Any],
+    reason: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Run, "outputs", lambda *_: OUTPUTS | {"DatabaseUrl": "mysql://p/c"})
+    aws.says("rds", "describe_db_proxy_targets", {"Targets": targets})
+    findings = found(checking.check_proxy, replace(run, stage=WITH_PROXY))
+    said = f"RDS Proxy customers-dev can't reach its database: {reason}."
+    assert [finding.what for finding in findings] == ([said] if reason else [])
+
+
 @pytest.mark.parametrize("bound", [ARN, ARN.replace("eu-west-1", "eu-central-1")])
 def test_binding_to_another_cluster_is_found(
     run: Run, bound: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,12 +1,14 @@
 """The stages, and their names."""
 
 import re
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 
 from infrastructure import template
 from infrastructure.failures import Failure
-from infrastructure.stages import CONFIG, STAGES, named
+from infrastructure.stages import BACKENDS, CONFIG, STAGES, Stage, check_backend, named
 
 
 def test_no_bound_value_is_committed() -> None:
@@ -27,6 +29,28 @@ def test_stages_reserve_at_most_the_accounts_concurrency() -> None:
         for share in (*shares, 0)
     ]
     assert sum(reserved) <= 900
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"backend": "mysqll"}, "unknown backend 'mysqll'. Did you mean 'mysql'?"),
+        ({"backend": "mysql"}, "the database never pauses. Set min_capacity=0.5"),
+        ({"backend": "mysql_password"}, "the database never pauses. Set min_capacity=0.5"),
+    ],
+)
+def test_contradictory_backend_is_rejected(
+    change: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(cast("dict[str, Stage]", STAGES), "dev", replace(STAGES["dev"], **change))
+    with pytest.raises(Failure, match=r"^infrastructure/stages\.py, dev: ") as failure:
+        named("dev")
+    assert said in str(failure.value)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_stage_that_never_pauses_may_have_any_backend(backend: str) -> None:
+    check_backend(replace(STAGES["prod"], backend=backend))
 
 
 @pytest.mark.parametrize(
