@@ -1,27 +1,34 @@
 """Logins of AWS: the token equals botocore's, and the secret is read for each connection."""
 
 import json
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from time import gmtime
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import parse_qsl
 
 import boto3
+import pymysql
 import pytest
+import trustme
 from botocore.credentials import Credentials
 from botocore.exceptions import ConnectTimeoutError
 from botocore.stub import Stubber
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.database import StatementFailed, logins, mysql
+from chalicelib.database import DatabaseError, StatementFailed, connect, logins, mysql
+from chalicelib.database.address import Address
 from chalicelib.database.errors import StatementNotBegun
 from chalicelib.database.slim.credentials import Key
 from chalicelib.database.slim.signatures import login_token
-from chalicelib.settings import SettingsError
+from chalicelib.settings import Settings, SettingsError
+from local.database_server import DatabaseServer
+from tests.rds_proxy import Proxy, listening
 from tests.slim.requests import KEYS, TIMES
 
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:customers-prod/application-AbCdEf"
@@ -128,3 +135,74 @@ def test_client_of_secrets_gives_up_in_time() -> None:
 
     assert config.connect_timeout == config.read_timeout == 3
     assert config.retries["total_max_attempts"] == 1
+
+
+KEY = Credentials("AKIDEXAMPLE", "secret", "session")  # of `function`
+
+
+@pytest.fixture(scope="module")
+def proxy(
+    database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Proxy]:
+    login = Address.parse(database_server.url).login
+    directory = tmp_path_factory.mktemp("proxy")
+    with listening(directory, "functions", KEY, "eu-west-1", login) as proxy:
+        yield proxy
+
+
+@pytest.mark.usefixtures("function")
+def test_function_logs_in_to_a_proxy_once_per_connection(proxy: Proxy) -> None:
+    before = proxy.accepted
+    database = connect(Settings(database_url=proxy.url))
+
+    for _ in range(2):
+        assert database.fetch_one("SELECT 1 AS one, :text AS text", text="é") == {
+            "one": 1,
+            "text": "é",
+        }
+    assert proxy.accepted == before + 1
+
+
+@pytest.mark.usefixtures("function")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AWS_SECRET_ACCESS_KEY", "other"),
+        ("AWS_SESSION_TOKEN", "other"),
+        ("AWS_REGION", "eu-central-1"),
+    ],
+)
+def test_proxy_rejects_the_token_of_another_key_or_region(
+    proxy: Proxy, name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(DatabaseError) as rejected:
+        connect(Settings(database_url=proxy.url)).ping()
+    assert rejected.value.code == 1045
+
+
+@pytest.mark.usefixtures("function")
+def test_proxy_rejects_another_user_an_old_token_and_a_password(proxy: Proxy) -> None:
+    other = proxy.url.replace("functions@", "migrations@")
+    with patch("chalicelib.database.slim.signatures.gmtime", lambda: gmtime(time.time() - 901)):
+        old = mysql.connection_arguments(proxy.url)
+    password = old | {"password": "application"}
+    for arguments in (mysql.connection_arguments(other), old, password):
+        with pytest.raises(pymysql.err.OperationalError, match="Access denied"):
+            pymysql.connect(**arguments)
+
+
+@pytest.mark.usefixtures("function")
+def test_token_is_not_sent_to_a_server_with_another_certificate(
+    proxy: Proxy, tmp_path: Path
+) -> None:
+    before, stranger = proxy.accepted, tmp_path / "stranger.pem"
+    trustme.CA().cert_pem.write_to_path(stranger)
+    urls = [
+        proxy.url.replace(str(proxy.authority), str(stranger)),
+        proxy.url.replace("localhost", "127.0.0.1"),
+    ]
+    for url in urls:
+        with pytest.raises(DatabaseError):
+            connect(Settings(database_url=url)).ping()
+    assert proxy.accepted == before
