@@ -1,14 +1,17 @@
 """IAM policies: the least privileges of each function.
 
 Both deployment methods use them: `documents` returns the files of `.chalice` for `chalice deploy`,
-and `infrastructure/template.py` inserts `policy` into the template.
+and `infrastructure/template.py` inserts `policy` into the template. After a change here or of a
+stage's backend, `python -m infrastructure.policies` writes the files.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from infrastructure import stages
-from infrastructure.stages import Stage
+from infrastructure.stages import CONFIG, STAGES, Stage, policy_file
 
 Policy = dict[str, Any]
 
@@ -134,3 +137,15 @@ def _join_network(lambda_name: str, arns: Arns) -> Iterator[Policy]:
     code = {"ArnLike": {"lambda:SourceFunctionArn": own}}
     yield joining
     yield joining | {"Sid": "OnlyByLambda", "Effect": "Deny", "Condition": code}
+
+
+def write_unbound(directory: Path) -> None:
+    """Write the policy files of all stages, for any account."""
+    for stage in STAGES.values():
+        for function, document in documents(stage).items():
+            text = json.dumps(document, indent=2) + "\n"
+            (directory / policy_file(stage, function)).write_text(text)
+
+
+if __name__ == "__main__":
+    write_unbound(CONFIG.parent)

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from chalice.config import Config
@@ -169,6 +169,20 @@ def test_each_function_has_its_own_policy_file(stage: Stage, function: str) -> N
 
     assert config.autogen_policy is False
     assert policy == policies.documents(stage)[function]
+
+
+def test_policy_files_are_written_for_the_stages_backend(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policies.write_unbound(tmp_path)
+    for path in sorted(tmp_path.iterdir()):
+        assert path.read_text() == (DIRECTORY / path.name).read_text()
+    assert len(list(tmp_path.iterdir())) == len(STAGES) * len(policies.DATA_API)
+
+    monkeypatch.setitem(cast("dict[str, Stage]", STAGES), "prod", MYSQL)
+    policies.write_unbound(tmp_path)
+    assert "rds-db:connect" in (tmp_path / "policy-prod.json").read_text()
+    assert "rds-db:connect" not in (tmp_path / "policy-dev.json").read_text()
 
 
 @every_stage
