@@ -72,6 +72,8 @@ def rehearse(python: Path, directory: Path) -> None:
             play.finish,
             play.deploy_next_version,
             play.roll_back,
+            play.use_iam,
+            play.use_password,
             play.destroy,
             play.provision_again,
             play.destroy_again,

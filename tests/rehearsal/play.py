@@ -11,16 +11,14 @@ from types import TracebackType
 from typing import Self
 
 import boto3
-import pymysql
 
 from app import SCOPES
 from infrastructure import applying, checking, commands
 from infrastructure.run import Run
 from infrastructure.stages import STAGES
-from local.database_server import DatabaseServer
 from local.processes import Child, answers, free_port
 from tests import tokens
-from tests.rehearsal import checks, emulator, front
+from tests.rehearsal import backends, checks, emulator, front
 from tests.rehearsal.filters import Filter
 from tests.rehearsal.traffic import Traffic
 
@@ -41,6 +39,8 @@ class Play:
         self._filter = Filter()
         self._data_api = free_port()
         self._token = tokens.token(*SCOPES)
+        self._packages = backends.Packages()
+        self._exit.enter_context(self._packages.recorded())
         commands.OUT = directory / "out"
 
     def __enter__(self) -> Self:
@@ -88,10 +88,12 @@ class Play:
 
     def start_database(self) -> None:
         """Start the database and the Data API server for that cluster and its secrets."""
-        database_server = DatabaseServer(self._directory / "database", free_port())
+        self._database = database_server = backends.Database(self._directory)
         self._exit.callback(database_server.stop)
         database_server.start()
-        _allow_creating_users(database_server)
+        with database_server.administrator() as cursor:  # like Aurora's master user
+            grant = "GRANT ALL PRIVILEGES ON *.* TO 'customers'@'127.0.0.1' WITH GRANT OPTION"
+            cursor.execute(grant)
         outputs = self._run.outputs("database")
         known = ["--resource-arn", outputs["ClusterArn"]]
         for name in SECRETS:
@@ -139,7 +141,7 @@ class Play:
 
     def smoke(self) -> None:
         """`smoke`: a customer's lifecycle."""
-        commands.live(replace(self._run, url=self._url, token=lambda: self._token))
+        self._smoke(self._run)
 
     def deploy_next_version(self) -> str:
         """`deploy` of the next version, while clients send requests."""
@@ -151,6 +153,25 @@ class Play:
     def roll_back(self) -> str:
         """`rollback` to the first version, while clients send requests."""
         return self._change(self._roll_back, self._first + checks.MARK, self._first, -1)
+
+    def use_iam(self) -> str:
+        """Change the backend to mysql: `provision`, `migrate`, `deploy`, `smoke`."""
+        proxy = self._exit.enter_context(backends.proxy(self._directory, self._database))
+        with backends.with_password_for_iam():
+            self._change_backend("mysql", proxy.url)
+        checks.expect("logins with a token", proxy.accepted > 0, wanted=True)
+        return f"{proxy.accepted} logins with a token"
+
+    def use_password(self) -> str:
+        """Repeat this with mysql_password: no IAM; then `rotate`."""
+        secret = self._run.outputs("database")["ApplicationSecretArn"]
+        run = self._change_backend("mysql_password", self._database.url_with(secret))
+        before = self._database.disconnect("application")
+        commands.rotate(run)
+        self._smoke(run)
+        after = self._database.disconnect("application_clone")
+        checks.expect("the users before and after", (before > 0, after > 0), (True, True))
+        return f"{before} connections of application, then {after} of application_clone"
 
     def destroy(self) -> None:
         """`destroy`: every stack."""
@@ -191,16 +212,31 @@ class Play:
         checks.expect("the live versions", checks.live_versions(self._run), wanted)
         return f"{traffic.count} requests, none failed; {old} until {new}"
 
+    def _change_backend(self, backend: str, url: str) -> Run:
+        """Change the backend of the stage as an operator does; return the stage's commands."""
+        self._filter.stand_ins |= {"DatabaseUrl": url, "DatabaseUserArn": backends.USER_ARN}
+        run = replace(self._run, stage=replace(STAGE, backend=backend))
+        commands.provision(run)
+        commands.migrate(run)
+        with self._packages.reused():
+            self._deploy(run)
+        checks.check_roles(run)
+        self._smoke(run)
+        return run
+
+    def _smoke(self, run: Run) -> None:
+        commands.live(replace(run, url=self._url, token=lambda: self._token))
+
     def _roll_back(self) -> None:
         commands.rollback(self._run)
 
-    def _deploy(self) -> None:
+    def _deploy(self, run: Run | None = None) -> None:
         values = {
             "TokenIssuer": tokens.issuer().url,
             "TokenAudience": "customers",
             "DataApiEndpoint": self._data_api_url,
         }
-        commands.deploy(replace(self._run, values=values))
+        commands.deploy(replace(run or self._run, values=values))
         self._apply()
 
     def _apply(self) -> None:
@@ -231,13 +267,3 @@ RETAINED = [
     f"/customers/{STAGE.name}/access",
 ]
 GONE = {None, "DELETE_COMPLETE"}
-
-
-def _allow_creating_users(database_server: DatabaseServer) -> None:
-    """Allow the Data API server's user to create users, like Aurora's master user."""
-    socket = str(database_server.directory / "data" / "server.sock")
-    with pymysql.connect(
-        unix_socket=socket, user=database_server.engine.administrator
-    ) as connection:
-        grant = "GRANT ALL PRIVILEGES ON *.* TO 'customers'@'127.0.0.1' WITH GRANT OPTION"
-        connection.cursor().execute(grant)
