@@ -19,11 +19,13 @@ from infrastructure.clusters import ENGINE
 from infrastructure.config import read_config, variables
 from infrastructure.failures import Failure, code_of, explain
 from infrastructure.run import Run
-from infrastructure.stages import ROOT
+from infrastructure.stages import MYSQL, ROOT
 
 UNRESERVED = 100
 """Concurrent executions that Lambda keeps for functions without a reservation."""
 FETCH_SECONDS = 10
+BOUND = {"DATABASE_RESOURCE_ARN": "ClusterArn", "DATABASE_URL": "DatabaseUrl"}
+"""Outputs of the database's stack, by the variables to which `bind` writes them."""
 VERSION = re.compile(r"EngineVersion: (\S+)")
 
 
@@ -223,9 +225,12 @@ def check_proxy(run: Run) -> Findings:
     if not (run.stage.has_proxy and run.stack("database").exists):
         return
     name, backend = f"customers-{run.stage.name}", run.stage.backend
-    if "DatabaseUrl" not in run.outputs("database"):
+    outputs = run.outputs("database")
+    has_iam_login = "DatabaseUserArn" in outputs
+    if "DatabaseUrl" not in outputs or has_iam_login != (backend == MYSQL):
         yield Finding(
-            f"The backend of {run.stage.name} is {backend}, and its database has no RDS Proxy.",
+            f"The backend of {run.stage.name} is {backend}, and its database has no RDS Proxy for"
+            " this backend.",
             "`deploy` would create functions that can't reach the database.",
             f"Run `provision --stage {run.stage.name}`, then `migrate`, then `deploy`.",
         )
@@ -244,16 +249,20 @@ def check_proxy(run: Run) -> Findings:
 
 def check_bound(run: Run) -> Findings:
     """Compare what `bind` wrote with the stage's stack in this account and region."""
-    bound = variables(read_config(), run.stage).get("DATABASE_RESOURCE_ARN")
-    if not bound or not run.stack("database").exists:
+    bound = variables(read_config(), run.stage)
+    names = BOUND.keys() & bound.keys()
+    if not names or not run.stack("database").exists:
         return
-    if bound != (cluster := run.outputs("database")["ClusterArn"]):
-        yield Finding(
-            f".chalice/config.json is bound to {bound}, and this stage's cluster is {cluster}.",
-            "`chalice deploy` would create functions that may not use this cluster.",
-            f"Run `bind --stage {run.stage.name}` again, or use the account and region that you"
-            " bound.",
-        )
+    outputs = run.outputs("database")
+    for name in names:
+        ours, stacks = bound[name], outputs.get(BOUND[name])
+        if ours != stacks:
+            yield Finding(
+                f".chalice/config.json is bound to {ours}, and this stage's database is {stacks}.",
+                "`chalice deploy` would create functions that may not use this database.",
+                f"Run `bind --stage {run.stage.name}` again, or use the account and region that you"
+                " bound.",
+            )
 
 
 def check_key(run: Run) -> Findings:

@@ -73,6 +73,7 @@ def bind(run: Run) -> None:
     _refuse_both(run, is_chalice=True)
     _refuse_other_python()
     parameters.check_tokens(variables(read_config(), run.stage))
+    checking.require(run, (checking.check_proxy,))
     out, outputs = _packaged(run), _outputs(run)
     secrets, client = run.session.client("secretsmanager"), run.session.client("lambda")
     key = binding.cursor_key(secrets, outputs["CursorKeySecretArn"])

@@ -10,7 +10,7 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, cast
 
 import boto3
 import pytest
@@ -21,7 +21,7 @@ from infrastructure.checking import Finding
 from infrastructure.failures import Failure
 from infrastructure.run import Run
 from infrastructure.stacks import Stack
-from infrastructure.stages import CONFIG, STAGES
+from infrastructure.stages import CONFIG, STAGES, Stage
 from local.processes import free_port
 
 DEV = STAGES["dev"]
@@ -238,6 +238,7 @@ def test_unusable_key_is_found(aws: Aws, run: Run, state: str) -> None:
 
 
 WITH_PROXY = replace(DEV, backend="mysql")
+USER = {"DatabaseUserArn": "arn:aws:rds-db:eu-west-1:123456789012:dbuser:prx-1/functions"}
 HEALTHY = {"TargetHealth": {"State": "AVAILABLE"}}
 REJECTING = {"TargetHealth": {"State": "UNAVAILABLE", "Reason": "AUTH_FAILURE"}}
 
@@ -248,7 +249,20 @@ def test_stage_without_proxy_needs_none(run: Run) -> None:
 
 def test_missing_proxy_is_found(run: Run) -> None:
     (finding,) = found(checking.check_proxy, replace(run, stage=WITH_PROXY))
-    assert finding.what == "The backend of dev is mysql, and its database has no RDS Proxy."
+    said = "The backend of dev is mysql, and its database has no RDS Proxy for this backend."
+    assert finding.what == said
+
+
+@pytest.mark.parametrize(
+    ("backend", "outputs"),
+    [("mysql", {"DatabaseUrl": "u"}), ("mysql_password", {"DatabaseUrl": "u", **USER})],
+)
+def test_proxy_with_another_login_is_found(
+    run: Run, backend: str, outputs: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Run, "outputs", lambda *_: OUTPUTS | outputs)
+    (finding,) = found(checking.check_proxy, replace(run, stage=replace(DEV, backend=backend)))
+    assert finding.remedy == "Run `provision --stage dev`, then `migrate`, then `deploy`."
 
 
 @pytest.mark.parametrize(
@@ -267,7 +281,7 @@ def test_proxy_without_its_database_is_found(
     reason: str | None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(Run, "outputs", lambda *_: OUTPUTS | {"DatabaseUrl": "mysql://p/c"})
+    monkeypatch.setattr(Run, "outputs", lambda *_: OUTPUTS | {"DatabaseUrl": "u"} | USER)
     aws.says("rds", "describe_db_proxy_targets", {"Targets": targets})
     findings = found(checking.check_proxy, replace(run, stage=WITH_PROXY))
     said = f"RDS Proxy customers-dev can't reach its database: {reason}."
@@ -286,6 +300,23 @@ def test_binding_to_another_cluster_is_found(
     findings = [finding.what for finding in found(checking.check_bound, run)]
     assert len(findings) == (bound != ARN)
     assert all("is bound to arn:aws:rds:eu-central-1:" in each for each in findings)
+
+
+@pytest.mark.parametrize("bound", ["mysql://functions@p/customers?auth=iam", "mysql://other/c"])
+def test_binding_to_another_proxy_is_found(
+    run: Run, bound: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = replace(DEV, backend="mysql", min_capacity=0.5, seconds_until_pause=None)
+    monkeypatch.setitem(cast("dict[str, Stage]", STAGES), "dev", stage)
+    url = "mysql://functions@p/customers?auth=iam"
+    monkeypatch.setattr(Run, "outputs", lambda *_: OUTPUTS | {"DatabaseUrl": url})
+    content = json.loads(CONFIG.read_text())
+    content["stages"]["dev"]["environment_variables"]["DATABASE_URL"] = bound
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(content))
+    monkeypatch.setattr(checking, "read_config", lambda: config.read_config(path))
+    findings = [finding.what for finding in found(checking.check_bound, replace(run, stage=stage))]
+    assert len(findings) == (bound != url)
 
 
 def test_denied_check_stops_nothing(aws: Aws, run: Run, heard: list[str]) -> None:
