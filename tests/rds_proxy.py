@@ -1,7 +1,7 @@
 """A stand-in for RDS Proxy with IAM: accepts tokens over TLS, and forwards to a real database.
 
 It checks what AWS's documentation says: TLS, and the token's signature, server, user and age. It
-pools nothing. No emulator has RDS Proxy.
+pools nothing, and the emulators of AWS have no proxy that a client can log in to.
 
 Sources: https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/rds-proxy-connecting.html
          https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connection_phase.html
