@@ -45,9 +45,15 @@ class Settings(NamedTuple):
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
         """Read the settings. Outside Lambda, the default is the local stack.
 
-        Raises SettingsError if a setting is invalid, or missing in a Lambda function.
+        Raises SettingsError if a setting is invalid, missing in a Lambda function, or contradicts
+        another one.
         """
         if database_url := environ.get("DATABASE_URL"):
+            if environ.get("DATABASE_RESOURCE_ARN"):
+                raise SettingsError(
+                    "The environment variables DATABASE_URL and DATABASE_RESOURCE_ARN select two"
+                    " backends: remove one of them."
+                )
             return cls(database_url=database_url)
         if "DATABASE_RESOURCE_ARN" not in environ and not _is_lambda(environ):
             return cls(

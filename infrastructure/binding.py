@@ -32,19 +32,15 @@ def write_bound(
 ) -> None:
     """Write a stage's values into config.json at `path`, and its policies into the same folder.
 
-    `outputs` are the database stack's. `key` signs cursors. `layers` has the ARN of each layer's
-    version. Raises Failure, before any write, if config.json is invalid.
+    `outputs` are those of the network's and the database's stack. `key` signs cursors. `layers` has
+    the ARN of each layer's version. Raises Failure, before any write, if config.json is invalid.
     """
     config = read_config(path)
-    database = {
-        "DATABASE_RESOURCE_ARN": outputs["ClusterArn"],
-        "DATABASE_SECRET_ARN": outputs["ApplicationSecretArn"],
-        "DATABASE_NAME": outputs["DatabaseName"],
-    }
+    database, network = _database(stage, outputs), _network(stage, outputs)
     added: dict[str, dict[str, Any]] = {
-        "api_handler": {"environment_variables": {**database, "CURSOR_KEY": key}},
+        "api_handler": {"environment_variables": {**database, "CURSOR_KEY": key}, **network},
         "authorize": {"layers": [layers["tracing"], layers["authorizer"]]},
-        "purge_customers": {"environment_variables": database},
+        "purge_customers": {"environment_variables": database, **network},
     }
     for function, properties in added.items():
         properties["iam_policy_file"] = policy_file(stage, function)
@@ -52,6 +48,25 @@ def write_bound(
     for function, policy in documents(stage, outputs).items():
         write(path.with_name(policy_file(stage, function)), policy)
     write(path, merged(config, {"stages": {stage.name: own}}))
+
+
+def _database(stage: Stage, outputs: Mapping[str, str]) -> dict[str, str]:
+    """Return the functions' settings of the database, without a password."""
+    if stage.has_proxy:
+        return {"DATABASE_URL": outputs["DatabaseUrl"]}
+    return {
+        "DATABASE_RESOURCE_ARN": outputs["ClusterArn"],
+        "DATABASE_SECRET_ARN": outputs["ApplicationSecretArn"],
+        "DATABASE_NAME": outputs["DatabaseName"],
+    }
+
+
+def _network(stage: Stage, outputs: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return Chalice's keys of the network, for the functions that use the database."""
+    if not stage.has_proxy:
+        return {}
+    subnets, group = outputs["PrivateSubnets"], outputs["FunctionSecurityGroup"]
+    return {"subnet_ids": subnets.split(","), "security_group_ids": [group]}
 
 
 def cursor_key(secrets: Any, arn: str) -> str:

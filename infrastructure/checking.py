@@ -20,11 +20,13 @@ from infrastructure.domains import check_domain
 from infrastructure.failures import Failure, code_of, explain
 from infrastructure.findings import Check, Finding, Findings
 from infrastructure.run import Run
-from infrastructure.stages import ROOT
+from infrastructure.stages import MYSQL, ROOT
 
 UNRESERVED = 100
 """Concurrent executions that Lambda keeps for functions without a reservation."""
 FETCH_SECONDS = 10
+BOUND = {"DATABASE_RESOURCE_ARN": "ClusterArn", "DATABASE_URL": "DatabaseUrl"}
+"""Outputs of the database's stack, by the variables to which `bind` writes them."""
 VERSION = re.compile(r"EngineVersion: (\S+)")
 
 
@@ -201,18 +203,49 @@ def check_names(run: Run) -> Findings:
                 return
 
 
+def check_proxy(run: Run) -> Findings:
+    """Look for RDS Proxy, if the stage's backend needs it, and for its way to the database."""
+    if not (run.stage.has_proxy and run.stack("database").exists):
+        return
+    name, backend = f"customers-{run.stage.name}", run.stage.backend
+    outputs = run.outputs("database")
+    has_iam_login = "DatabaseUserArn" in outputs
+    if "DatabaseUrl" not in outputs or has_iam_login != (backend == MYSQL):
+        yield Finding(
+            f"The backend of {run.stage.name} is {backend}, and its database has no RDS Proxy for"
+            " this backend.",
+            "`deploy` would create functions that can't reach the database.",
+            f"Run `provision --stage {run.stage.name}`, then `migrate`, then `deploy`.",
+        )
+        return
+    targets = run.session.client("rds").describe_db_proxy_targets(DBProxyName=name)["Targets"]
+    states = [target.get("TargetHealth", {}) for target in targets]
+    if not any(state.get("State") == "AVAILABLE" for state in states):
+        why = ", ".join(sorted({state.get("Reason") or "no target" for state in states}))
+        yield Finding(
+            f"RDS Proxy {name} can't reach its database: {why or 'no target'}.",
+            "Every request would fail with 503.",
+            "If it was just created, wait until it is available. AUTH_FAILURE: run `migrate`,"
+            " which creates the database's users.",
+        )
+
+
 def check_bound(run: Run) -> Findings:
     """Compare what `bind` wrote with the stage's stack in this account and region."""
-    bound = variables(read_config(), run.stage).get("DATABASE_RESOURCE_ARN")
-    if not bound or not run.stack("database").exists:
+    bound = variables(read_config(), run.stage)
+    names = BOUND.keys() & bound.keys()
+    if not names or not run.stack("database").exists:
         return
-    if bound != (cluster := run.outputs("database")["ClusterArn"]):
-        yield Finding(
-            f".chalice/config.json is bound to {bound}, and this stage's cluster is {cluster}.",
-            "`chalice deploy` would create functions that may not use this cluster.",
-            f"Run `bind --stage {run.stage.name}` again, or use the account and region that you"
-            " bound.",
-        )
+    outputs = run.outputs("database")
+    for name in names:
+        ours, stacks = bound[name], outputs.get(BOUND[name])
+        if ours != stacks:
+            yield Finding(
+                f".chalice/config.json is bound to {ours}, and this stage's database is {stacks}.",
+                "`chalice deploy` would create functions that may not use this database.",
+                f"Run `bind --stage {run.stage.name}` again, or use the account and region that you"
+                " bound.",
+            )
 
 
 def check_key(run: Run) -> Findings:
@@ -246,5 +279,5 @@ def _cluster(client: Any, name: str) -> dict[str, Any] | None:
 
 
 BEFORE_PROVISION: tuple[Check, ...] = (check_engine, check_names, check_key, check_domain)
-BEFORE_DEPLOY: tuple[Check, ...] = (check_concurrency, check_log_role, check_issuer)
+BEFORE_DEPLOY: tuple[Check, ...] = (check_concurrency, check_log_role, check_issuer, check_proxy)
 ALL: tuple[Check, ...] = (*BEFORE_PROVISION, *BEFORE_DEPLOY, check_bound)

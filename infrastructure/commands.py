@@ -86,7 +86,8 @@ def bind(run: Run) -> None:
     _refuse_limits(run)
     _refuse_other_python()
     parameters.check_tokens(variables(read_config(), run.stage))
-    out, outputs = _packaged(run), run.outputs("database")
+    checking.require(run, (checking.check_proxy,))
+    out, outputs = _packaged(run), _outputs(run)
     secrets, client = run.session.client("secretsmanager"), run.session.client("lambda")
     key = binding.cursor_key(secrets, outputs["CursorKeySecretArn"])
     layers = {
@@ -130,7 +131,7 @@ def deploy(run: Run) -> None:
     if run.stage.domain:
         run.outputs("domain")  # fails if the domain, to which the API belongs, does not exist
     bucket = run.bucket or _bucket(run)
-    outputs = run.outputs("database"), run.outputs("operations")
+    outputs = _outputs(run), run.outputs("operations")
     values = {**parameters.api(run.stage, read_config(), *outputs), **run.values}
     parameters.check_tokens(parameters.environ(values))
     out = _packaged(run)
@@ -236,6 +237,11 @@ def _bucket(run: Run) -> str:
             " docs/deploying.md explains, or name your own bucket with --bucket."
         )
     return pipeline.outputs()["ArtefactBucket"]
+
+
+def _outputs(run: Run) -> dict[str, str]:
+    """Return the outputs of the network's and the database's stack."""
+    return {**run.outputs("network"), **run.outputs("database")}
 
 
 def _template(run: Run, part: str) -> Template:

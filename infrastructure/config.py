@@ -23,6 +23,8 @@ FUNCTION_KEYS = frozenset(
         "layers",
         "log_retention_in_days",
         "reserved_concurrency",
+        "security_group_ids",
+        "subnet_ids",
         "tags",
         "xray",
     }
@@ -36,8 +38,8 @@ STAGE_KEYS = FUNCTION_KEYS | {
 }
 FILE_KEYS = STAGE_KEYS | {"app_name", "stages", "version"}
 
-_OWN_NETWORK = "the functions use the Data API, and their roles may not join a network"
 _OWN_ROLES = "each function has its own role with the least privileges"
+_UNDO = "remove it, or undo an earlier `bind` with `git checkout .chalice`"
 # The keys that Chalice respects, but at least one deployment method would not, and why.
 REJECTED: Mapping[str, str] = {
     "api_gateway_custom_domain": "set `domain` of the stage in infrastructure/stages.py, which both"
@@ -48,8 +50,6 @@ REJECTED: Mapping[str, str] = {
     "lambda_architecture": "the layers are built for x86_64",
     "manage_iam_role": _OWN_ROLES,
     "profile": "set AWS_PROFILE, which all commands respect",
-    "security_group_ids": _OWN_NETWORK,
-    "subnet_ids": _OWN_NETWORK,
     "websocket_api_custom_domain": "the API has no websockets",
 }
 # The only value that a key may have, and why.
@@ -80,10 +80,14 @@ VARIABLES = frozenset(
         "TOKEN_SCOPE_PREFIX",
     }
 )
+# What `bind` writes for the functions that use the database; the stage's backend decides which.
+NETWORK_KEYS = frozenset({"security_group_ids", "subnet_ids"})
+BOUND_FUNCTIONS = ("api_handler", "purge_customers")
+PROXY_VARIABLES = frozenset({"DATABASE_URL"})
+DATA_API_VARIABLES = frozenset({"DATABASE_NAME", "DATABASE_RESOURCE_ARN", "DATABASE_SECRET_ARN"})
 # Variables that a deployed stage can't have, and why.
 LOCAL_VARIABLES: Mapping[str, str] = {
     "AWS_ENDPOINT_URL_RDS_DATA": "functions use AWS's own address",
-    "DATABASE_URL": "a deployed stage has no network for a direct connection: docs/backends.md",
 }
 
 
@@ -146,9 +150,23 @@ def _check_deployed(path: Path, stage: Stage, config: Mapping[str, Any]) -> None
         for name in values.keys() & LOCAL_VARIABLES.keys():
             reason = f"{LOCAL_VARIABLES[name]}; remove it"
             _reject(path, f"{place}environment_variables.{name}", reason)
+        _check_backend(path, stage, place, content)
         for layer in content.get("layers", ()):
             if f":layer:customers-{stage.name}-" not in layer:
                 _reject(path, f"{place}layers", "a stage has only the layers that `bind` writes")
+
+
+def _check_backend(path: Path, stage: Stage, place: str, content: Mapping[str, Any]) -> None:
+    """Raise Failure if a part belongs to another backend than the stage's, or to no function."""
+    foreign = DATA_API_VARIABLES | {"DATA_API_CLIENT"} if stage.has_proxy else PROXY_VARIABLES
+    for name in sorted(content.get("environment_variables", {}).keys() & foreign):
+        reason = f"the backend of {stage.name} is {stage.backend} (infrastructure/stages.py)"
+        _reject(path, f"{place}environment_variables.{name}", f"{reason}; {_UNDO}")
+    bound = [f"stages.{stage.name}.lambda_functions.{function}." for function in BOUND_FUNCTIONS]
+    for name in sorted(content.keys() & NETWORK_KEYS):
+        if not (stage.has_proxy and place in bound):
+            reason = "only `bind` writes it, for the functions that connect to RDS Proxy"
+            _reject(path, place + name, f"{reason}; {_UNDO}")
 
 
 def _check_functions(path: Path, where: str, part: Mapping[str, Any]) -> None:

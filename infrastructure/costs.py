@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from infrastructure.stages import STAGES, Stage
+from infrastructure.stages import DATA_API, MYSQL, MYSQL_PASSWORD, STAGES, Stage
 
 PAGE = Path(__file__).parents[1] / "docs" / "costs.md"
 MARK = re.compile("(?<=<!-- computed -->\n).*?(?=<!-- end -->)", re.DOTALL)
@@ -19,6 +19,10 @@ SECONDS = HOURS * 3_600
 MILLION = 1e6
 PEAK = 3.0
 """Ratio of peak to mean traffic. The database is sized for the peak."""
+PROXY_ACU = 8
+"""RDS Proxy bills at least this capacity."""
+ZONES = 2
+"""Zones of the network, each with an interface of an endpoint."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Price:
     source: str
 
 
+_VOLUMES = "| 10 thousand | 10 million | 1 billion |"
 UNCHECKED = "unchecked"
 AWS_PAGE = "AWS's price page"
 BLOG = "third-party pages"
@@ -38,6 +43,8 @@ PRICES: Mapping[str, Price] = {
     "lambda_duration": Price(0.0000166667, "GB-second", BLOG),
     "acu": Price(0.12, "ACU-hour", BLOG),
     "data_api": Price(0.35, "million calls", UNCHECKED),
+    "proxy": Price(0.015, "ACU-hour of RDS Proxy, of at least 8 ACU", UNCHECKED),
+    "endpoint": Price(0.01, "hour of an interface endpoint, per zone", UNCHECKED),
     "storage": Price(0.10, "GB-month", UNCHECKED),
     "io": Price(0.20, "million I/O", UNCHECKED),
     "logs": Price(0.57, "GB ingested", UNCHECKED),
@@ -118,6 +125,19 @@ def _storage(usage: Usage) -> float:
     return usage.rows_gb * _price("storage") + reads * _price("io")
 
 
+def _data_api(usage: Usage) -> float:
+    return usage.millions * usage.statements * _price("data_api")
+
+
+def _proxy(usage: Usage) -> float:
+    billed = max(PROXY_ACU, usage.capacity * usage.instances)
+    return billed * HOURS * _price("proxy")
+
+
+def _proxy_and_endpoint(usage: Usage) -> float:
+    return _proxy(usage) + ZONES * HOURS * _price("endpoint")
+
+
 def _observability(usage: Usage) -> float:
     logs = usage.requests * usage.log_bytes / 1e9 * _price("logs")
     traces = usage.millions * usage.traced_share * _price("trace")
@@ -128,13 +148,21 @@ def _observability(usage: Usage) -> float:
 PARTS: Mapping[str, Callable[[Usage], float]] = {
     "API Gateway": lambda usage: gateway(usage.millions),
     "Lambda": _compute,
-    "Data API": lambda usage: usage.millions * usage.statements * _price("data_api"),
+    "Data API": _data_api,
     "Aurora: capacity": lambda usage: usage.capacity * usage.instances * HOURS * _price("acu"),
     "Aurora: storage and I/O": _storage,
     "Logs, metrics, alarms, traces": _observability,
     "WAF": lambda usage: _price("waf_fixed") + usage.millions * _price("waf"),
     "Secrets and keys": lambda usage: usage.secrets * _price("secret") + usage.keys * _price("key"),
     "Data sent": lambda usage: usage.requests * usage.response_bytes / 1e9 * _price("transfer"),
+}
+
+
+# What each backend of infrastructure/stages.py adds to the database.
+WAYS: Mapping[str, Callable[[Usage], float]] = {
+    DATA_API: _data_api,
+    MYSQL: _proxy,
+    MYSQL_PASSWORD: _proxy_and_endpoint,
 }
 
 
@@ -149,7 +177,7 @@ def month(usage: Usage) -> dict[str, float]:
 
 def tables() -> str:
     """Return the page's text between its markers."""
-    return "\n".join(["", *_months(), "", *_ceilings(), "", *_prices(), ""])
+    return "\n".join(["", *_months(), "", *_ways(), "", *_ceilings(), "", *_prices(), ""])
 
 
 def ceiling(stage: Stage) -> float:
@@ -168,14 +196,23 @@ def _ceilings() -> list[str]:
     return lines
 
 
-def _months() -> list[str]:
+def _usages() -> list[Usage]:
     prod = STAGES["prod"]
-    usages = [
+    return [
         Usage(requests, prod.min_capacity, prod.max_capacity, prod.instances)
         for requests in (1e4, 1e7, 1e9)
     ]
+
+
+def _ways() -> list[str]:
+    lines = [f"| backend {_VOLUMES}", "|---|--:|--:|--:|"]
+    return [*lines, *(_row(f"`{name}`", list(map(way, _usages()))) for name, way in WAYS.items())]
+
+
+def _months() -> list[str]:
+    usages = _usages()
     months = [month(usage) for usage in usages]
-    lines = ["| requests per month | 10 thousand | 10 million | 1 billion |", "|---|--:|--:|--:|"]
+    lines = [f"| requests per month {_VOLUMES}", "|---|--:|--:|--:|"]
     lines += [_row(part, [month[part] for month in months]) for part in PARTS]
     totals = [sum(month.values()) for month in months]
     lines.append(_row("**total**", totals))

@@ -1,8 +1,9 @@
 """The users of a stage's database, and its schema.
 
 The master only creates the other users. `migrations` changes the schema. `application` reads and
-writes rows; `rotation` alternates it with `application_clone`. Each has its own secret, and all but
-the master must use TLS.
+writes rows; `rotation` alternates it with `application_clone`. Each has its own secret. With the
+backend `mysql`, another user logs in with IAM, without a password. All but the master must use
+TLS.
 
 Source: https://dev.mysql.com/doc/refman/8.0/en/create-user.html
         https://dev.mysql.com/doc/refman/8.0/en/privileges-provided.html
@@ -78,6 +79,8 @@ def migrate(session: Any, outputs: Mapping[str, str], say: Say) -> None:
     master = _database(outputs, "MasterSecretArn")
     resume(master, say)
     create_users(master, outputs["DatabaseName"], {application: ROWS, migrator: SCHEMA}, say)
+    if user := outputs.get("DatabaseUserArn"):
+        create_iam_user(master, outputs["DatabaseName"], user.rpartition("/")[2], say)
     apply_migrations(lambda: _database(outputs, "MigrationsSecretArn"), say, finish=False)
 
 
@@ -140,8 +143,19 @@ def create_users(
     for login, privileges in users.items():
         for sql in accounts.statements(login.name, login.password, privileges, schema, plugin):
             master.execute(sql)
-        _check_privileges(master, schema, login, privileges)
+        _check_privileges(master, schema, login.name, privileges)
         say(f"user {login.name}: {', '.join(sorted(privileges))}")
+
+
+def create_iam_user(master: Database, schema: str, name: str, say: Say) -> None:
+    """Create the user of functions that connect to RDS Proxy. It logs in with IAM only.
+
+    Raises Failure if the user has other privileges than on rows.
+    """
+    for sql in accounts.identified_statements(name, accounts.IAM, ROWS, schema):
+        master.execute(sql)
+    _check_privileges(master, schema, name, ROWS)
+    say(f"user {name}: {', '.join(sorted(ROWS))}, with IAM")
 
 
 def apply_migrations(connection: Callable[[], Database], say: Say, *, finish: bool) -> None:
@@ -168,10 +182,8 @@ def _plugin(master: Database) -> str:
     return plugin
 
 
-def _check_privileges(
-    master: Database, schema: str, login: Login, privileges: frozenset[str]
-) -> None:
-    rows = master.fetch_all(accounts.PRIVILEGES, account=accounts.account(login.name))
+def _check_privileges(master: Database, schema: str, name: str, privileges: frozenset[str]) -> None:
+    rows = master.fetch_all(accounts.PRIVILEGES, account=accounts.account(name))
     granted_privileges = {(str(row["place"]), str(row["privilege"])) for row in rows} - {
         ("*", "USAGE")
     }
@@ -181,13 +193,13 @@ def _check_privileges(
             sorted(f"{privilege} on {scope}" for scope, privilege in granted_privileges - expected)
         )
         raise Failure(
-            f"The database user {login.name} has more privileges than it should: {extra}."
+            f"The database user {name} has more privileges than it should: {extra}."
             " Revoke them as the master user, and run the command again."
         )
     if expected - granted_privileges:
         raise Failure(
-            f"The database user {login.name} lacks privileges that were just granted: log in as the"
-            f" master user and check SHOW GRANTS FOR {accounts.account(login.name)}."
+            f"The database user {name} lacks privileges that were just granted: log in as the"
+            f" master user and check SHOW GRANTS FOR {accounts.account(name)}."
         )
 
 

@@ -31,6 +31,13 @@ FROM_DATABASE = {
     "KeyArn": "DatabaseKeyArn",
     "CursorKeySecretArn": "CursorKeySecretArn",
 }
+# The same for functions that connect to RDS Proxy, by outputs of the network's stack, too.
+FROM_PROXY = {
+    "DatabaseUrl": "DatabaseUrl",
+    "DatabaseUserArn": "DatabaseUserArn",
+    "PrivateSubnets": "FunctionSubnets",
+    "FunctionSecurityGroup": "FunctionSecurityGroup",
+}
 FROM_NETWORK = ("VpcId", "PrivateSubnets", "DatabaseSecurityGroup")
 WATCHED = ("ApiFunctionName", "AuthorizerFunctionName", "PurgeFunctionName")
 SHOWN = ("RunbookUrl", "ErrorBudgetPercent", "ServerErrorPercent", "LatencyMilliseconds")
@@ -38,6 +45,10 @@ SHOWN = ("RunbookUrl", "ErrorBudgetPercent", "ServerErrorPercent", "LatencyMilli
 
 
 def network(stage: Stage) -> Values:
+    return {**_common(stage), "Backend": stage.backend}
+
+
+def _common(stage: Stage) -> Values:
     return {"Stage": stage.name, "LogRetentionDays": str(stage.log_retention_days)}
 
 
@@ -62,7 +73,7 @@ def audit(stage: Stage) -> Values:
 
 def operations(stage: Stage, of_database: Mapping[str, str]) -> Values:
     return {
-        **network(stage),
+        **_common(stage),
         **_watched(stage, of_database),
         "RotationFunctionName": rotating.name(stage),
         "MonthlyBudget": str(stage.monthly_budget),
@@ -100,12 +111,13 @@ def domain(of_stage: Domain) -> Values:
 def api(
     stage: Stage,
     config: Mapping[str, Any],
-    of_database: Mapping[str, str],
+    outputs: Mapping[str, str],
     of_operations: Mapping[str, str],
 ) -> Values:
     """Return all parameters except Release, which depends on the package.
 
-    Raises Failure if config.json has a variable whose value comes from a stack.
+    `outputs` are those of the network's and the database's stack. Raises Failure if config.json has
+    a variable whose value comes from a stack.
     """
     own = variables(config, stage)
     if bound := sorted(own.keys() - FROM_CONFIG.keys() - {"STAGE"}):
@@ -117,9 +129,17 @@ def api(
     return {
         "Stage": stage.name,
         **{parameter: own[name] for name, parameter in FROM_CONFIG.items() if name in own},
-        **{parameter: of_database[output] for output, parameter in FROM_DATABASE.items()},
+        **{parameter: outputs[output] for output, parameter in FROM_DATABASE.items()},
+        **_of_proxy(stage, outputs),
         "LogsKeyArn": of_operations["KeyArn"],
     }
+
+
+def _of_proxy(stage: Stage, outputs: Mapping[str, str]) -> Values:
+    """Return the parameters of functions in the network. Only IAM's login has a DatabaseUserArn."""
+    if not stage.has_proxy:
+        return {}
+    return {name: outputs[output] for output, name in FROM_PROXY.items() if output in outputs}
 
 
 def check_tokens(environ: Mapping[str, str]) -> None:

@@ -1,12 +1,14 @@
 """IAM policies: the least privileges of each function.
 
 Both deployment methods use them: `documents` returns the files of `.chalice` for `chalice deploy`,
-and `infrastructure/template.py` inserts `policy` into the template.
+and `infrastructure/template.py` inserts `policy` into the template. After a change here or of a
+stage's backend, `make stages` writes the files.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from infrastructure import stages
 from infrastructure.stages import Stage
 
 Policy = dict[str, Any]
@@ -20,6 +22,16 @@ DATA_API: Mapping[str, Sequence[str]] = {
     "purge_customers": ("rds-data:ExecuteStatement",),
 }
 
+# With these actions, Lambda creates the network interfaces of functions in a network.
+INTERFACES = (
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+)
+
 
 class Arns(NamedTuple):
     """The ARNs in the policies. `*` replaces what is unknown before a stage has its database."""
@@ -30,6 +42,8 @@ class Arns(NamedTuple):
     partition: str = "aws"
     region: str = "*"
     account: str = "*"
+    user: str = ""
+    """The functions' database user at RDS Proxy, if they log in with IAM."""
 
     @classmethod
     def unbound(cls, stage: str) -> "Arns":
@@ -38,15 +52,17 @@ class Arns(NamedTuple):
             cluster=f"arn:aws:rds:*:*:cluster:customers-{stage}",
             secret=f"arn:aws:secretsmanager:*:*:secret:customers-{stage}/application-??????",
             key="arn:aws:kms:*:*:key/*",
+            user="arn:aws:rds-db:*:*:dbuser:prx-*/functions",
         )
 
     @classmethod
     def bound(cls, outputs: Mapping[str, str]) -> "Arns":
         """Return the ARNs from the database stack's outputs; the functions are in its region."""
+        user = outputs.get("DatabaseUserArn", "")
         cluster = outputs["ClusterArn"]
         _, partition, _, region, account, *_ = cluster.split(":")
         secret, key = outputs["ApplicationSecretArn"], outputs["KeyArn"]
-        return cls(cluster, secret, key, partition, region, account)
+        return cls(cluster, secret, key, partition, region, account, user)
 
 
 def documents(stage: Stage, outputs: Mapping[str, str] | None = None) -> dict[str, Policy]:
@@ -60,7 +76,16 @@ def documents(stage: Stage, outputs: Mapping[str, str] | None = None) -> dict[st
 
 def policy(stage: Stage, function: str, arns: Arns) -> Policy:
     """Return the policy of a function."""
-    statements = [*_database(function, arns), *basics(stage.lambda_name(function), arns)]
+    lambda_name = stage.lambda_name(function)
+    statements = [*basics(lambda_name, arns)]
+    if DATA_API[function]:
+        database = {
+            stages.DATA_API: _data_api(function, arns),
+            stages.MYSQL: _log_in(arns),
+            stages.MYSQL_PASSWORD: _read_secret(arns),
+        }[stage.backend]
+        network = _join_network(lambda_name, arns) if stage.has_proxy else ()
+        statements = [*database, *network, *statements]
     return {"Version": VERSION, "Statement": statements}
 
 
@@ -77,11 +102,18 @@ def allow(sid: str, actions: Sequence[str], resource: str | Sequence[str]) -> Po
     return {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": resource}
 
 
-def _database(function: str, arns: Arns) -> Iterator[Policy]:
+def _data_api(function: str, arns: Arns) -> Iterator[Policy]:
     """Yield the permission to run statements. The Data API reads the secret as the caller."""
-    if not (actions := DATA_API[function]):
-        return
-    yield allow("RunStatements", actions, arns.cluster)
+    yield allow("RunStatements", DATA_API[function], arns.cluster)
+    yield from _read_secret(arns)
+
+
+def _log_in(arns: Arns) -> Iterator[Policy]:
+    """Yield the permission to log in to RDS Proxy as one user."""
+    yield allow("LogIn", ["rds-db:connect"], arns.user)
+
+
+def _read_secret(arns: Arns) -> Iterator[Policy]:
     yield allow("ReadItsSecret", ["secretsmanager:GetSecretValue"], arns.secret)
     yield allow("DecryptItsSecret", ["kms:Decrypt"], arns.key) | {
         "Condition": {
@@ -91,3 +123,15 @@ def _database(function: str, arns: Arns) -> Iterator[Policy]:
             }
         }
     }
+
+
+def _join_network(lambda_name: str, arns: Arns) -> Iterator[Policy]:
+    """Yield what Lambda needs to connect a function to a network, and deny it to the code.
+
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+    """
+    own = f"arn:{arns.partition}:lambda:{arns.region}:{arns.account}:function:{lambda_name}"
+    joining = allow("JoinNetwork", INTERFACES, "*")  # the interfaces have no names
+    code = {"ArnLike": {"lambda:SourceFunctionArn": own}}
+    yield joining
+    yield joining | {"Sid": "OnlyByLambda", "Effect": "Deny", "Condition": code}

@@ -14,6 +14,8 @@ from infrastructure.failures import Failure
 ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / ".chalice" / "config.json"
 LOCAL = "local"
+DATA_API, MYSQL, MYSQL_PASSWORD = BACKENDS = ("data_api", "mysql", "mysql_password")
+"""How functions reach the database: docs/backends.md. Only `mysql` logs in without a password."""
 FUNCTIONS = ("api_handler", "authorize", "purge_customers")
 """Chalice's names of the functions in app.py."""
 PYTHON = "3.13"
@@ -79,6 +81,8 @@ class Stage:
     """The only AWS account that the stage may be in, or "" for any."""
     snap_start: bool
     """Whether the functions that clients wait for use SnapStart: docs/snapstart.md."""
+    backend: str
+    """One of BACKENDS."""
     limit_by: Literal["token", "caller"] = "token"
     """The unit that has a limit of CLIENT_SHARE: docs/deploying.md, Limits per client.
 
@@ -103,6 +107,11 @@ class Stage:
     def tags(self) -> dict[str, str]:
         """The tags of the stage's resources, by which AWS allocates costs: docs/costs.md."""
         return {"project": "customers", "stage": self.name}
+
+    @property
+    def has_proxy(self) -> bool:
+        """Whether the functions that use the database run in its network, and use RDS Proxy."""
+        return self.backend != DATA_API
 
     @property
     def lambda_names(self) -> list[str]:
@@ -131,6 +140,7 @@ STAGES: Mapping[str, Stage] = {
             copy_vault="",
             account="",
             snap_start=False,
+            backend=DATA_API,
         ),
         Stage(
             name="staging",
@@ -151,6 +161,7 @@ STAGES: Mapping[str, Stage] = {
             copy_vault="",
             account="",
             snap_start=False,
+            backend=DATA_API,
         ),
         Stage(
             name="prod",
@@ -171,6 +182,7 @@ STAGES: Mapping[str, Stage] = {
             copy_vault="",
             account="",
             snap_start=False,
+            backend=DATA_API,
         ),
     )
 }
@@ -178,9 +190,25 @@ STAGES: Mapping[str, Stage] = {
 
 def named(name: str) -> Stage:
     """Return the stage of that name. Raises Failure, which suggests the closest name."""
-    if name in STAGES:
-        return STAGES[name]
-    raise Failure(f"Unknown stage {name!r}. {suggest(name, STAGES)}")
+    if name not in STAGES:
+        raise Failure(f"Unknown stage {name!r}. {suggest(name, STAGES)}")
+    check_backend(STAGES[name])
+    return STAGES[name]
+
+
+def check_backend(stage: Stage) -> None:
+    """Raise Failure if the stage's backend is unknown, or contradicts its other settings."""
+    where = f"infrastructure/stages.py, {stage.name}"
+    if stage.backend not in BACKENDS:
+        raise Failure(
+            f"{where}: unknown backend {stage.backend!r}. {suggest(stage.backend, BACKENDS)}"
+        )
+    if stage.has_proxy and stage.seconds_until_pause is not None:
+        raise Failure(
+            f"{where}: with backend={stage.backend!r}, RDS Proxy keeps connections open, so the"
+            f" database never pauses. Set min_capacity=0.5 and seconds_until_pause=None, or"
+            f" backend={DATA_API!r}."
+        )
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

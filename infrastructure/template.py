@@ -14,7 +14,7 @@ from infrastructure import api, audit, deployment, policies, rotating
 from infrastructure.api import if_given
 from infrastructure.deployment import ALIAS, substituted
 from infrastructure.policies import Arns
-from infrastructure.stages import RUNTIME, Stage
+from infrastructure.stages import MYSQL, RUNTIME, Stage
 
 JSONObject = dict[str, Any]
 
@@ -29,27 +29,30 @@ class Function(NamedTuple):
     settings: tuple[str, ...]
     concurrency: float
     """Share of the stage's concurrency; every function has a concurrency of at least one."""
+    uses_database: bool
 
 
 def _is_given(parameter: str) -> JSONObject:
     return {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, ""]}]}
 
 
-DATABASE = (
+DATA_API = (
     "DATABASE_RESOURCE_ARN",
     "DATABASE_SECRET_ARN",
     "DATABASE_NAME",
     "AWS_ENDPOINT_URL_RDS_DATA",
     "DATA_API_CLIENT",
 )
+PROXY = ("DATABASE_URL",)
 FUNCTIONS: Mapping[str, Function] = {
     "api_handler": Function(
         "APIHandler",
         "ApiHandlerRole",
         "ApiHandlerLogGroup",
         ("TracingLayer",),
-        (*DATABASE, "CURSOR_KEY", "CORS_ORIGINS", "RETENTION_DAYS", "DEEP_HEALTH"),
+        ("CURSOR_KEY", "CORS_ORIGINS", "RETENTION_DAYS", "DEEP_HEALTH"),
         1,
+        uses_database=True,
     ),
     "authorize": Function(
         "Authorize",
@@ -58,14 +61,16 @@ FUNCTIONS: Mapping[str, Function] = {
         ("AuthorizerLayer", "TracingLayer"),
         ("TOKEN_ISSUER", "TOKEN_AUDIENCE", "TOKEN_JWKS_URL", "TOKEN_SCOPE_PREFIX"),
         0.5,  # API Gateway caches the result for most tokens
+        uses_database=False,
     ),
     "purge_customers": Function(
         "PurgeCustomers",
         "PurgeCustomersRole",
         "PurgeCustomersLogGroup",
         ("TracingLayer",),
-        DATABASE,
+        (),
         0,
+        uses_database=True,
     ),
 }
 ROTATION = (
@@ -81,6 +86,7 @@ ARNS = Arns(
     partition="${AWS::Partition}",
     region="${AWS::Region}",
     account="${AWS::AccountId}",
+    user="${DatabaseUserArn}",
 )
 MASTER_SECRET = "${DatabaseMasterSecretArn}"  # noqa: S105 (its name)
 SETTINGS: Mapping[str, Any] = {
@@ -88,6 +94,7 @@ SETTINGS: Mapping[str, Any] = {
     "DATABASE_SECRET_ARN": {"Ref": "DatabaseSecretArn"},
     "DATABASE_MASTER_SECRET_ARN": {"Ref": "DatabaseMasterSecretArn"},
     "DATABASE_NAME": {"Ref": "DatabaseName"},
+    "DATABASE_URL": {"Ref": "DatabaseUrl"},
     "AWS_ENDPOINT_URL_RDS_DATA": if_given("DataApiEndpoint"),
     "DATA_API_CLIENT": {"Ref": "DataApiClient"},
     "CURSOR_KEY": {"Fn::Sub": "{{resolve:secretsmanager:${CursorKeySecretArn}:SecretString}}"},
@@ -144,9 +151,7 @@ def complete(packaged: JSONObject, stage: Stage, document: JSONObject) -> JSONOb
 
 
 def _parameters(stage: Stage) -> JSONObject:
-    def text(description: str, **more: Any) -> JSONObject:
-        return {"Type": "String", "Description": description, **more}
-
+    text = _text
     return {
         "Stage": text("The stage.", Default=stage.name, AllowedValues=[stage.name]),
         "Release": text(
@@ -188,16 +193,43 @@ def _parameters(stage: Stage) -> JSONObject:
             "Maximum permissions of a role; an output of the pipeline's stack.", Default=""
         ),
         "DataApiEndpoint": text("URL of the Data API, unless it is AWS's.", Default=""),
-        "DataApiClient": text(
-            "The functions' client for the Data API.",
-            Default="slim",
-            AllowedValues=["boto3", "slim"],
-        ),
+        **(_proxy_parameters(stage) if stage.has_proxy else _data_api_parameters()),
     }
 
 
+def _data_api_parameters() -> JSONObject:
+    client = "The functions' client for the Data API."
+    return {"DataApiClient": _text(client, Default="slim", AllowedValues=["boto3", "slim"])}
+
+
+def _proxy_parameters(stage: Stage) -> JSONObject:
+    user = "Output DatabaseUserArn of the database's stack."
+    return {
+        "DatabaseUrl": _text(
+            "Output DatabaseUrl of the database's stack.",
+            AllowedPattern="^mysql://([^:@/ ]+@)?[^@ ]+$",
+            ConstraintDescription="An address without a password, which anyone could read here.",
+        ),
+        "FunctionSubnets": {
+            "Type": "List<AWS::EC2::Subnet::Id>",
+            "Description": "Output PrivateSubnets of the network's stack.",
+        },
+        "FunctionSecurityGroup": {
+            "Type": "AWS::EC2::SecurityGroup::Id",
+            "Description": "Output of that name of the network's stack.",
+        },
+        **({"DatabaseUserArn": _text(user)} if stage.backend == MYSQL else {}),
+    }
+
+
+def _text(description: str, **more: Any) -> JSONObject:
+    return {"Type": "String", "Description": description, **more}
+
+
 def _function(stage: Stage, name: str, function: Function) -> JSONObject:
-    settings = {each: SETTINGS[each] for each in function.settings}
+    database = PROXY if stage.has_proxy else DATA_API
+    names = (*database, *function.settings) if function.uses_database else function.settings
+    settings = {each: SETTINGS[each] for each in names}
     return {
         "FunctionName": stage.lambda_name(name),
         # Lambda publishes a new version only if the function has changed
@@ -211,7 +243,16 @@ def _function(stage: Stage, name: str, function: Function) -> JSONObject:
         "AutoPublishCodeSha256": {"Ref": "Release"},
         "DeploymentPreference": deployment.preference(stage, name),
         **_snap_start(stage, name),
+        **_network(stage, function),
     }
+
+
+def _network(stage: Stage, function: Function) -> JSONObject:
+    """Return the property, except for the authorizer, which needs the internet."""
+    if not (stage.has_proxy and function.uses_database):
+        return {}
+    group = {"Ref": "FunctionSecurityGroup"}
+    return {"VpcConfig": {"SubnetIds": {"Ref": "FunctionSubnets"}, "SecurityGroupIds": [group]}}
 
 
 def _reservation(stage: Stage, function: Function) -> JSONObject:

@@ -144,6 +144,48 @@ def test_authority_requires_a_mode_that_verifies(tls: str) -> None:
         Address.parse(f"mysql://a:b@h/d?tls={tls}&tls_ca=x")
 
 
+SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:customers-prod/application-AbCdEf"
+
+
+def test_login_of_aws_needs_no_password() -> None:
+    token = Address.parse("mysql://app@h/d?auth=iam")
+    secret = Address.parse(f"mysql://h/d?secret={SECRET}")
+
+    assert (token.user, token.uses_iam, token.needs_aws, token.tls) == (
+        "app",
+        True,
+        True,
+        "verified",
+    )
+    assert (secret.user, secret.secret_arn, secret.needs_aws) == ("", SECRET, True)
+    assert not Address.parse("mysql://a:b@h/d").needs_aws
+
+
+def test_token_is_sent_only_to_a_verified_server() -> None:
+    """Whoever receives the token can log in with it."""
+    assert Address.parse("mysql://app@127.0.0.1/d?auth=iam").tls == "verified"
+    for tls in ("required", "preferred", "off"):
+        with pytest.raises(AddressError, match="only tls=verified is safe"):
+            Address.parse(f"mysql://app@h/d?auth=iam&tls={tls}")
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        (f"mysql://a@h/d?secret={SECRET}", "the address must have neither"),
+        (f"mysql://:b@h/d?secret={SECRET}", "the address must have neither"),
+        (f"mysql://h/d?auth=iam&secret={SECRET}", "two logins: remove one"),
+        ("mysql://a:b@h/d?auth=iam", "replaces the password: remove it"),
+        ("mysql://h/d?secret=", "must be the ARN of a secret"),
+        ("mysql://h/d?secret=customers-prod/application", "must be the ARN of a secret"),
+        ("mysql://h/d?auth=iam", "is of the form"),
+    ],
+)
+def test_contradictory_logins_are_rejected(url: str, said: str) -> None:
+    with pytest.raises(AddressError, match=said):
+        Address.parse(url)
+
+
 @pytest.mark.parametrize("file", ["/nowhere", __file__])
 def test_unreadable_authority_is_explained(file: str) -> None:
     with pytest.raises(AddressError, match="tls_ca has no certificates"):

@@ -75,6 +75,13 @@ def test_missing_setting_in_lambda_is_an_error_that_names_it(missing: str) -> No
             Settings.from_environ(lacking)
 
 
+@pytest.mark.parametrize("where", [{}, IN_LAMBDA])
+def test_two_backends_are_rejected_by_name(where: dict[str, str]) -> None:
+    both = CLUSTER | where | {"DATABASE_URL": "mysql://a@h/d?auth=iam"}
+    with pytest.raises(SettingsError, match="DATABASE_URL and DATABASE_RESOURCE_ARN select two"):
+        Settings.from_environ(both)
+
+
 def test_local_database_name_can_be_set() -> None:
     assert Settings.from_environ({"DATABASE_NAME": "shop"}).database_name == "shop"
 

@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeAlias
 
-import boto3
 import pymysql
 import pytest
 from chalice.test import HTTPResponse
@@ -255,7 +254,6 @@ def test_session_of_rds_proxy_sets_only_what_the_proxy_tracks(
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "secret")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # may remember another region
 
     arguments = mysql.connection_arguments("mysql://app@db.example.com/customers?auth=iam")
 

@@ -10,14 +10,16 @@ User, password and database may be percent-encoded. The default port is 3306. Th
     tls=off        don't encrypt
     tls_ca=FILE    trust only the certificate authorities in this PEM file
     auth=iam       log in with a token of RDS's IAM authentication instead of a password
+    secret=ARN     log in with the user and password of this secret in Secrets Manager
 
-The default is `tls=verified`, except on this machine (127.0.0.1, ::1, localhost) without `tls_ca`:
-there it is `tls=off`.
+The default is `tls=verified`, except on this machine (127.0.0.1, ::1, localhost) without `tls_ca`
+and `auth=iam`: there it is `tls=off`.
 
 Errors never contain the URL, because it contains a password. This module needs nothing else of the
 service, because the package of the Data API server includes it.
 """
 
+import re
 import ssl
 from functools import lru_cache
 from typing import Any, NamedTuple, Self
@@ -33,9 +35,10 @@ _FORM = (
     "Percent-encode special characters in the user and password: / is %2F, @ is %40."
 )
 _OPTIONS = (
-    f"A database's address has only the options tls ({', '.join(TLS_MODES)}), tls_ca=FILE and "
-    "auth=iam, each at most once."
+    f"A database's address has only the options tls ({', '.join(TLS_MODES)}), tls_ca=FILE, "
+    "auth=iam and secret=ARN, each at most once."
 )
+_SECRET_ARN = re.compile(r"arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:[\w/+=.@-]+", re.ASCII)
 
 
 class AddressError(ValueError):
@@ -53,6 +56,7 @@ class Address(NamedTuple):
     tls: str
     tls_ca: str | None = None
     uses_iam: bool = False
+    secret_arn: str | None = None
 
     @classmethod
     def parse(cls, url: str) -> Self:
@@ -63,13 +67,20 @@ class Address(NamedTuple):
             user, password, database = map(_decode, _login(parts))
         except ValueError:  # its text repeats a part of the URL
             raise AddressError(_FORM) from None
-        if not (parts.scheme == "mysql" and host and user and database) or parts.fragment:
+        if not (parts.scheme == "mysql" and host and database) or parts.fragment:
             raise AddressError(_FORM)
-        return cls(host, port, user, password, database, **_options(parts.query, host))
+        address = cls(host, port, user, password, database, **_options(parts.query, host))
+        address._check_login()
+        return address
 
     def __repr__(self) -> str:
         """Return the URL without the password and the options."""
         return f"mysql://{self.user}@{self.location}/{self.database}"
+
+    @property
+    def needs_aws(self) -> bool:
+        """Whether the login is a token or a secret of AWS. RDS Proxy is then the usual server."""
+        return self.uses_iam or self.secret_arn is not None
 
     @property
     def location(self) -> str:
@@ -88,6 +99,23 @@ class Address(NamedTuple):
             **_tls(self.tls, self.tls_ca),
         }
 
+    def _check_login(self) -> None:
+        """Raise AddressError if user, password, token and secret contradict each other."""
+        secret, iam = self.secret_arn is not None, self.uses_iam
+        faults = {
+            "auth=iam and secret are two logins: remove one of them.": secret and iam,
+            "secret has the user and the password: the address must have neither.": secret
+            and bool(self.user or self.password),
+            "auth=iam replaces the password: remove it from the address.": iam
+            and bool(self.password),
+            "auth=iam sends a token that its receiver could use: only tls=verified is safe.": iam
+            and self.tls != VERIFIED,
+            _FORM: not (secret or self.user),
+        }
+        for said, is_there in faults.items():
+            if is_there:
+                raise AddressError(said)
+
 
 def _login(parts: SplitResult) -> tuple[str, str, str]:
     database = parts.path.removeprefix("/").removesuffix("/")
@@ -104,14 +132,18 @@ def _options(query: str, host: str) -> dict[str, Any]:
     pairs = parse_qsl(query, keep_blank_values=True)
     options = dict(pairs)
     authority, is_iam = options.pop("tls_ca", None), options.pop("auth", None)
-    tls = options.pop("tls", OFF if host in _LOOPBACK and not authority else VERIFIED)
+    secret = options.pop("secret", None)
+    is_plain = host in _LOOPBACK and not authority and not is_iam
+    tls = options.pop("tls", OFF if is_plain else VERIFIED)
     if options or len(pairs) != len(dict(pairs)) or tls not in TLS_MODES:
         raise AddressError(_OPTIONS)
     if authority == "" or is_iam not in {None, "iam"}:
         raise AddressError(_OPTIONS)
+    if secret is not None and not _SECRET_ARN.fullmatch(secret):
+        raise AddressError("secret must be the ARN of a secret in Secrets Manager.")
     if authority and tls in {PREFERRED, OFF}:
         raise AddressError(f"tls_ca has no effect with tls={tls}: use tls=verified or required.")
-    return {"tls": tls, "tls_ca": authority, "uses_iam": is_iam is not None}
+    return {"tls": tls, "tls_ca": authority, "uses_iam": is_iam is not None, "secret_arn": secret}
 
 
 @lru_cache(maxsize=8)

@@ -1,8 +1,8 @@
 """The database through PyMySQL: Aurora behind RDS Proxy, or any MySQL server.
 
 `chalicelib.database.address` describes the URL and its options. Each session limits its wait for
-locks. With `auth=iam`, the database's parameter group does this, because RDS Proxy would pin every
-session that sets the variable:
+locks. If AWS provides the login, the database's parameter group does this, because RDS Proxy would
+pin every session that sets the variable:
 https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/rds-proxy-pinning.html
 """
 
@@ -181,22 +181,24 @@ def _connected(url: str) -> Connection:
 
 
 def connection_arguments(url: str) -> dict[str, Any]:
-    """Return PyMySQL's arguments for the URL.
+    """Return PyMySQL's arguments for the URL, each time with a new token or the secret's password.
 
-    Raises SettingsError, without the URL, because it contains a password.
+    Raises SettingsError, without the URL, because it contains a password, and DatabaseError.
     """
     with _settings_errors():
         address = Address.parse(url)
         login = address.login
-    if address.uses_iam:
-        login["password"] = _iam_token(address)
+    if address.needs_aws:
+        from chalicelib.database import logins
+
+        login |= logins.login(address)
     return {
         **login,
         "charset": "utf8mb4",
         "autocommit": True,
         # As the Data API counts: rows matched, changed or not.
         "client_flag": CLIENT.FOUND_ROWS,
-        "init_command": _UTC if address.uses_iam else f"{_UTC}, {_LOCK_LIMIT}",
+        "init_command": _UTC if address.needs_aws else f"{_UTC}, {_LOCK_LIMIT}",
         "connect_timeout": CONNECT_SECONDS,
         "read_timeout": retries.ATTEMPT_SECONDS,
         "write_timeout": retries.ATTEMPT_SECONDS,
@@ -209,23 +211,6 @@ def _settings_errors() -> Iterator[None]:
         yield
     except AddressError as error:
         raise SettingsError(str(error)) from None
-
-
-def _iam_token(address: Address) -> str:
-    """Sign a token that is valid for one login within 15 minutes.
-
-    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html
-    """
-    import boto3
-    from botocore.exceptions import BotoCoreError
-
-    try:
-        token: str = boto3.client("rds").generate_db_auth_token(
-            DBHostname=address.host, Port=address.port, DBUsername=address.user
-        )
-    except BotoCoreError as error:
-        raise SettingsError(f"auth=iam can't sign a token: {error}") from None
-    return token
 
 
 def _run_on(

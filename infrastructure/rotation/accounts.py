@@ -29,6 +29,9 @@ PRIVILEGES = (
 )
 """Query for an account's privileges and where they apply."""
 
+IAM = "AWSAuthenticationPlugin AS 'RDS'"
+"""How an account of RDS identifies itself: with a token of IAM, instead of a password."""
+
 _SALT_BYTES = 20
 _ROUNDS = 5_000
 _SHA2_PREFIX = f"$A${_ROUNDS // 1_000:03X}$"
@@ -51,7 +54,14 @@ def statements(
     The name must be safe in SQL. Raises UnknownPlugin.
     """
     hashed = hash_for(plugin, password)
-    identified = f"{account(name)} IDENTIFIED WITH {plugin} AS '{hashed}' REQUIRE SSL"
+    yield from identified_statements(name, f"{plugin} AS '{hashed}'", privileges, schema)
+
+
+def identified_statements(
+    name: str, identity: str, privileges: Iterable[str], schema: str
+) -> Iterator[str]:
+    """Yield the same SQL for another way to identify, such as IAM."""
+    identified = f"{account(name)} IDENTIFIED WITH {identity} REQUIRE SSL"
     yield f"CREATE USER IF NOT EXISTS {identified}"
     yield f"ALTER USER {identified}"
     yield f"GRANT {', '.join(sorted(privileges))} ON `{schema}`.* TO {account(name)}"

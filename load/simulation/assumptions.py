@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from chalicelib.database.retries import MAX_ATTEMPTS
-from infrastructure.costs import Price, Usage
+from infrastructure.costs import PRICES, Price, Usage
 
 RETRY_AFTER: Mapping[int, float] = {429: 1.0, 500: 1.0, 503: 2.0}
 """Seconds in Retry-After: infrastructure/gateway_responses.py, chalicelib/database/errors.py.
@@ -30,7 +30,7 @@ ACCOUNT_CONCURRENCY = 1_000
 HIGHEST_ACU = 256.0
 """Maximum of one instance. https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.html"""
 
-PROXY = Price(0.015, "ACU-hour of RDS Proxy", "unchecked")
+PROXY = PRICES["proxy"]
 CACHE = Price(3.80, "hour of API Gateway's largest cache", "unchecked")
 
 

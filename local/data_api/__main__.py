@@ -168,8 +168,8 @@ def _arguments() -> argparse.Namespace:
 
 def _address(url: str) -> Address:
     address = Address.parse(url)
-    if address.uses_iam:  # a token is valid for 15 minutes
-        raise AddressError("auth=iam is not supported: use a user with a password.")
+    if address.needs_aws:  # a token is valid for 15 minutes, and a secret changes
+        raise AddressError("auth=iam and secret are not supported: use a user with a password.")
     return address
 
 

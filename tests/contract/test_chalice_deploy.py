@@ -6,9 +6,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import boto3
 import pytest
@@ -16,7 +17,7 @@ import pytest
 import app
 from infrastructure import applying, binding, gateway, policies
 from infrastructure.config import read_config
-from infrastructure.stages import STAGES, Domain
+from infrastructure.stages import STAGES, Domain, Stage
 from tests.contract.aws import ACCOUNT, REGION, moto
 
 ROOT = Path(__file__).parents[2]
@@ -246,9 +247,57 @@ def test_manual_changes_are_reverted(api: str) -> None:
     assert not any(line.startswith("gateway response") for line in lines)
 
 
+@contextmanager
+def bound_to_proxy(project: Path) -> Iterator[tuple[str, str]]:
+    """Bind the stage with the backend mysql, in a network of moto; yield its subnet and group."""
+    client: Any = boto3.client("ec2")
+    vpc = client.create_vpc(CidrBlock="10.0.0.0/24")["Vpc"]["VpcId"]
+    subnet = client.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/25")["Subnet"]["SubnetId"]
+    group = client.create_security_group(GroupName="g", Description="g", VpcId=vpc)["GroupId"]
+    folder = project / ".chalice"
+    before = {path: path.read_text() for path in folder.glob("*.json")}
+    shutil.copy(ROOT / ".chalice" / "config.json", folder)
+    layers = json.loads(before[folder / "config.json"])["stages"]["prod"]["lambda_functions"]
+    tracing, authorizer = layers["authorize"]["layers"]
+    outputs = {
+        **OUTPUTS,
+        "DatabaseUrl": "mysql://functions@p.example.com/customers?auth=iam",
+        "DatabaseUserArn": f"arn:aws:rds-db:{REGION}:{ACCOUNT}:dbuser:prx-1/functions",
+        "PrivateSubnets": subnet,
+        "FunctionSecurityGroup": group,
+    }
+    stage = replace(PROD, backend="mysql")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(cast("dict[str, Stage]", STAGES), "prod", stage)
+        named = {"tracing": tracing, "authorizer": authorizer}
+        binding.write_bound(folder / "config.json", stage, outputs, KEY, named)
+    yield subnet, group
+    for path, content in before.items():
+        path.write_text(content)
+
+
 @pytest.mark.usefixtures("said")
 def test_redeploy_apply_and_delete_succeed(project: Path, api: str) -> None:
-    chalice(project, "deploy", "--stage", "prod")
+    """The redeployment changes the backend, and so the network of two functions."""
+    with bound_to_proxy(project) as (subnet, group):
+        chalice(project, "deploy", "--stage", "prod")
+    functions = boto3.client("lambda").list_functions()["Functions"]
+    networks = {
+        each["FunctionName"]: (
+            each.get("VpcConfig", {}).get("SubnetIds", []),
+            each.get("VpcConfig", {}).get("SecurityGroupIds", []),
+        )
+        for each in functions
+    }
+    assert networks == {
+        "customers-prod": ([subnet], [group]),
+        "customers-prod-authorize": ([], []),
+        "customers-prod-purge_customers": ([subnet], [group]),
+    }
+    for each in functions:
+        settings = each["Environment"]["Variables"].keys()
+        assert ("DATABASE_URL" in settings) == (each["FunctionName"] != "customers-prod-authorize")
+        assert "DATABASE_RESOURCE_ARN" not in settings
     assert deployed(project)["rest_api"]["rest_api_id"] == api
     lines: list[str] = []
     assert apply(api, lines)

@@ -46,6 +46,7 @@ UNUSED: Mapping[str, str] = {
     "AWS::EC2::FlowLog": "autoscaling:* s3:* iam:CreateServiceLinkedRole",
     "AWS::EC2::Subnet": "ec2:AssociateSubnetCidrBlock ec2:DisassociateSubnetCidrBlock",
     "AWS::EC2::VPC": "ec2:CreateVpcEncryptionControl ec2:ModifyVpcTenancy",
+    "AWS::EC2::VPCEndpoint": "vpc-lattice:* vpce:AllowMultiRegion",
     "AWS::IAM::Role": "iam:DeleteRolePermissionsBoundary",  # never: the boundary limits the roles
     "AWS::KMS::Key": "kms:DisableKey* kms:EnableKey",
     "AWS::Lambda::Function": "elasticfilesystem:* kms:Encrypt lambda:PassCapacityProvider"

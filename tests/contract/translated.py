@@ -18,6 +18,10 @@ PARAMETERS = {
     "DatabaseMasterSecretArn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:rds!cluster-1",
     "DatabaseKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd",
     "CursorKeySecretArn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:cursor-key-AbCdEf",
+    "DatabaseUrl": "mysql://functions@proxy.example.com/customers?auth=iam",
+    "DatabaseUserArn": f"arn:aws:rds-db:{REGION}:{ACCOUNT}:dbuser:prx-1/functions",
+    "FunctionSubnets": "subnet-1,subnet-2",
+    "FunctionSecurityGroup": "sg-1",
     "TokenIssuer": "https://issuer.example.com",
     "TokenAudience": "customers",
 }

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
@@ -48,11 +48,22 @@ class Template:
         values: Mapping[str, str],
         change: Callable[[dict[str, Any]], object] = lambda _: None,
     ) -> None:
-        self.document: dict[str, Any] = yaml.load(path.read_text(), Loader)  # noqa: S506 (is safe)
-        change(self.document)
+        document: dict[str, Any] = yaml.load(path.read_text(), Loader)  # noqa: S506 (is safe)
+        change(document)
+        self._read(document, values)
+
+    @classmethod
+    def of(cls, document: dict[str, Any], values: Mapping[str, str]) -> Self:
+        """Return a template that was already parsed."""
+        template = cls.__new__(cls)
+        template._read(document, values)
+        return template
+
+    def _read(self, document: dict[str, Any], values: Mapping[str, str]) -> None:
+        self.document = document
         self.values = {
             name: values.get(name, parameter.get("Default"))
-            for name, parameter in self.document.get("Parameters", {}).items()
+            for name, parameter in document.get("Parameters", {}).items()
         }
 
     @cached_property
@@ -61,7 +72,7 @@ class Template:
         return {
             name: self.resolve(resource)
             for name, resource in self.document["Resources"].items()
-            if self._holds(resource.get("Condition"))
+            if self.holds(resource.get("Condition"))
         }
 
     def of_type(self, resource_type: str) -> dict[str, Any]:
@@ -102,7 +113,7 @@ class Template:
         """Return a function's result. `If` must evaluate only the selected branch."""
         if function == "If":
             condition, this, that = argument
-            return self.resolve(this if self._holds(condition) else that)
+            return self.resolve(this if self.holds(condition) else that)
         functions: dict[str, Callable[[Any], Any]] = {
             "Ref": self._reference,
             "GetAtt": lambda path: self._arn(path[0]),
@@ -119,7 +130,8 @@ class Template:
         }
         return functions[function](self.resolve(argument))
 
-    def _holds(self, condition: str | None) -> bool:
+    def holds(self, condition: str | None) -> bool:
+        """Return whether a condition is true; None always is."""
         return condition is None or bool(self.resolve(self.document["Conditions"][condition]))
 
     def _substitute(self, text: str, variables: Mapping[str, str]) -> str:
@@ -136,7 +148,7 @@ class Template:
             if name in known:
                 return known[name]
         resource = self.document["Resources"][name]
-        assert self._holds(resource.get("Condition")), f"{name} is not there"
+        assert self.holds(resource.get("Condition")), f"{name} is not there"
         named = {
             "AWS::CloudWatch::Alarm": "AlarmName",
             "AWS::CloudWatch::CompositeAlarm": "AlarmName",
@@ -146,7 +158,7 @@ class Template:
 
     def _arn(self, name: str) -> str:
         resource = self.document["Resources"][name]
-        assert self._holds(resource.get("Condition")), f"{name} is not there"
+        assert self.holds(resource.get("Condition")), f"{name} is not there"
         if resource["Type"].startswith("AWS::CloudWatch::"):
             kind = f"cloudwatch:{REGION}:{ACCOUNT}:alarm:{self._reference(name)}"
         else:

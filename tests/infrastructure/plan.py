@@ -1,6 +1,7 @@
 """What both deployment methods would create, without installing packages."""
 
 import json
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -16,7 +17,8 @@ from chalice.utils import OSUtils
 
 import app
 from infrastructure import gateway, parameters, template
-from infrastructure.parameters import FROM_DATABASE
+from infrastructure.config import DATA_API_VARIABLES, PROXY_VARIABLES
+from infrastructure.parameters import FROM_DATABASE, FROM_PROXY
 from infrastructure.stages import ROOT, Stage
 
 
@@ -34,8 +36,8 @@ class Plan:
         packaged = SAMTemplateGenerator(built, Mock(service_principal=str)).generate(resources)
         self.document = template.complete(packaged, stage, gateway.document(stage))
         self.template = self.document["Resources"]
-        outputs = dict.fromkeys((*FROM_DATABASE, "KeyArn"), "")
-        self.parameters = parameters.api(stage, config, outputs, outputs)
+        outputs = dict.fromkeys((*FROM_DATABASE, *FROM_PROXY, "KeyArn"), "")
+        self.parameters = parameters.api(stage, _without_bound(config, stage), outputs, outputs)
 
     def by_chalice(self, name: str) -> set[Any]:
         return {json.dumps(getattr(each, name)) for each in self.functions}
@@ -43,6 +45,15 @@ class Plan:
     def by_deploy(self, name: str) -> set[Any]:
         ids = [function.id for function in template.FUNCTIONS.values()]
         return {json.dumps(self.template[each]["Properties"][name]) for each in ids}
+
+
+def _without_bound(config: dict[str, Any], stage: Stage) -> dict[str, Any]:
+    """Return the configuration before `bind`, with which `deploy` works."""
+    own = deepcopy(config)
+    for function in own["stages"][stage.name].get("lambda_functions", {}).values():
+        for name in (*DATA_API_VARIABLES, *PROXY_VARIABLES, "CURSOR_KEY"):
+            function.get("environment_variables", {}).pop(name, None)
+    return own
 
 
 def _resources(built: Config, stage: Stage) -> list[Any]:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from infrastructure.policies import INTERFACES
 from tests.infrastructure.cloudformation import VARIABLE, Template
 
 EVERYWHERE = {"0.0.0.0/0", "::/0"}
@@ -68,12 +69,8 @@ def _is_anywhere(action: str, statement: Mapping[str, Any]) -> bool:
         return False
     reads = ("Describe", "Get", "List")
     verb = action.partition(":")[2]
-    return action not in UNNAMED and not verb.startswith(reads) and not _is_of_network(action)
-
-
-def _is_of_network(action: str) -> bool:
-    """Return whether an action is for network interfaces, which Lambda creates without names."""
-    return action.startswith("ec2:") and action.endswith("NetworkInterface")
+    # Lambda creates network interfaces without names
+    return action not in UNNAMED and not verb.startswith(reads) and action not in INTERFACES
 
 
 def statements(template: Template) -> Iterator[tuple[str, Mapping[str, Any]]]:

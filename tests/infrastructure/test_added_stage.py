@@ -1,4 +1,4 @@
-"""A stage works everywhere after its entry in STAGES and `make stages`."""
+"""A stage works everywhere, with each backend, after its entry in STAGES and `make stages`."""
 
 import json
 from pathlib import Path
@@ -22,11 +22,21 @@ from infrastructure.config import read_config
 from infrastructure.policies import documents
 from infrastructure.run import Run
 from infrastructure.stacks import Stack
-from infrastructure.stages import CONFIG, STAGES, policy_file
+from infrastructure.stages import BACKENDS, CONFIG, STAGES, Stage, policy_file
 from tests.infrastructure.cloudformation import Template
-from tests.infrastructure.pipeline import ADDED, REQUIRED
+from tests.infrastructure.pipeline import ADDED, REQUIRED, with_backend
 from tests.infrastructure.plan import Plan
 
+BOUND = {
+    "ClusterArn": f"arn:aws:rds:eu-west-1:123456789012:cluster:customers-{ADDED.name}",
+    "ApplicationSecretArn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:a",
+    "KeyArn": "arn:aws:kms:eu-west-1:123456789012:key/1",
+    "DatabaseName": "customers",
+    "DatabaseUrl": "mysql://functions@proxy.example.com/customers?auth=iam",
+    "PrivateSubnets": "subnet-1,subnet-2",
+    "FunctionSecurityGroup": "sg-1",
+}
+"""Outputs of the stacks that `bind` reads."""
 INFRASTRUCTURE = Path(commands.__file__).parent
 OUTPUTS: dict[str, dict[str, str]] = {
     "network": dict.fromkeys(parameters.FROM_NETWORK, "vpc-1"),
@@ -41,10 +51,19 @@ OUTPUTS: dict[str, dict[str, str]] = {
 
 
 @pytest.fixture
-def path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+def added(request: pytest.FixtureRequest) -> Stage:
+    """Return the stage, with the backend of `each_backend`."""
+    return with_backend(ADDED, getattr(request, "param", ADDED.backend))
+
+
+each_backend = pytest.mark.parametrize("added", BACKENDS, indirect=True)
+
+
+@pytest.fixture
+def path(added: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Add the stage, run `make stages` on a copy of .chalice, and return the copy's config.json."""
     copied = copytree(CONFIG.parent, tmp_path / ".chalice") / CONFIG.name
-    monkeypatch.setitem(cast("dict[str, Any]", STAGES), ADDED.name, ADDED)
+    monkeypatch.setitem(cast("dict[str, Any]", STAGES), added.name, added)
     monkeypatch.setattr(stage_files, "CONFIG", copied)
     stage_files.main()
     return copied
@@ -57,8 +76,9 @@ def test_files_have_every_stage() -> None:
     assert names == stage_files.policy_files().keys()
 
 
-def test_configuration_is_accepted_and_both_methods_use_it(path: Path) -> None:
-    plan = Plan(read_config(path), ADDED, path.parents[1])
+@each_backend
+def test_configuration_is_accepted_and_both_methods_use_it(added: Stage, path: Path) -> None:
+    plan = Plan(read_config(path), added, path.parents[1])
 
     assert {f"customers-{ADDED.name}"} < {each.function_name for each in plan.functions}
     assert plan.by_chalice("tags") == plan.by_deploy("Tags")
@@ -70,9 +90,10 @@ def test_configuration_is_accepted_and_both_methods_use_it(path: Path) -> None:
         assert f"customers-{name}" not in json.dumps(plan.document)
 
 
-def test_functions_get_policies_of_their_stage(path: Path) -> None:
-    for function, policy in documents(ADDED).items():
-        assert json.loads(path.with_name(policy_file(ADDED, function)).read_text()) == policy
+@each_backend
+def test_functions_get_policies_of_their_stage_and_backend(added: Stage, path: Path) -> None:
+    for function, policy in documents(added).items():
+        assert json.loads(path.with_name(policy_file(added, function)).read_text()) == policy
 
 
 def test_settings_of_other_stages_stay(path: Path) -> None:
@@ -92,9 +113,10 @@ def test_files_of_a_removed_stage_are_deleted(path: Path, monkeypatch: pytest.Mo
     assert not list(path.parent.glob(f"*{ADDED.name}*"))
 
 
+@each_backend
 @pytest.mark.usefixtures("path")
 def test_provision_passes_values_that_every_template_accepts(
-    monkeypatch: pytest.MonkeyPatch,
+    added: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent = {}
 
@@ -107,7 +129,7 @@ def test_provision_passes_values_that_every_template_accepts(
     monkeypatch.setattr(checking, "require", Mock())
     monkeypatch.setattr(checking, "find", lambda *_: [])
     monkeypatch.setattr(changes.Template, "parameters", lambda *_: {})
-    commands.provision(Run(Mock(), ADDED, say=Mock()))
+    commands.provision(Run(Mock(), added, say=Mock()))
 
     assert list(sent) == [f"customers-{ADDED.name}-{part}" for part in commands.PROVISIONED]
     for part, values in zip(commands.PROVISIONED, sent.values(), strict=True):
@@ -130,17 +152,14 @@ def test_commands_know_the_stage(command: str, monkeypatch: pytest.MonkeyPatch) 
     assert run.stage == ADDED
 
 
-def test_bound_files_are_those_of_the_stage(path: Path) -> None:
-    arns = {
-        "ClusterArn": f"arn:aws:rds:eu-west-1:123456789012:cluster:customers-{ADDED.name}",
-        "ApplicationSecretArn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:a",
-        "KeyArn": "arn:aws:kms:eu-west-1:123456789012:key/1",
-        "DatabaseName": "customers",
-    }
-    layer = f"arn:aws:lambda:eu-west-1:123456789012:layer:customers-{ADDED.name}-"
+@each_backend
+def test_bound_files_are_those_of_the_stage(added: Stage, path: Path) -> None:
+    layer = f"arn:aws:lambda:eu-west-1:123456789012:layer:customers-{added.name}-"
     layers = {name: f"{layer}{name}:1" for name in binding.LAYERS}
-    binding.write_bound(path, ADDED, arns, "k" * 64, layers)
+    binding.write_bound(path, added, BOUND, "k" * 64, layers)
 
-    own = read_config(path)["stages"][ADDED.name]
+    own = read_config(path)["stages"][added.name]
     assert own["layers"] == [layers["tracing"]]
-    assert own["environment_variables"] == {"STAGE": ADDED.name}
+    assert own["environment_variables"] == {"STAGE": added.name}
+    database = own["lambda_functions"]["purge_customers"]["environment_variables"]
+    assert ("DATABASE_URL" in database) == added.has_proxy

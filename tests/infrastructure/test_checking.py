@@ -10,6 +10,7 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any, cast
 
 import pytest
 
@@ -18,7 +19,7 @@ from infrastructure.failures import Failure
 from infrastructure.findings import Check, Finding, Findings
 from infrastructure.run import Run
 from infrastructure.stacks import Stack
-from infrastructure.stages import CONFIG, STAGES
+from infrastructure.stages import CONFIG, STAGES, Stage
 from local.processes import free_port
 from tests.infrastructure.stubbed import Aws
 
@@ -197,6 +198,57 @@ def test_unusable_key_is_found(aws: Aws, run: Run, state: str) -> None:
     )
 
 
+WITH_PROXY = replace(DEV, backend="mysql")
+USER = {"DatabaseUserArn": "arn:aws:rds-db:eu-west-1:123456789012:dbuser:prx-1/functions"}
+HEALTHY = {"TargetHealth": {"State": "AVAILABLE"}}
+REJECTING = {"TargetHealth": {"State": "UNAVAILABLE", "Reason": "AUTH_FAILURE"}}
+
+
+def test_stage_without_proxy_needs_none(run: Run) -> None:
+    assert found(checking.check_proxy, run) == []
+
+
+def test_missing_proxy_is_found(run: Run) -> None:
+    (finding,) = found(checking.check_proxy, replace(run, stage=WITH_PROXY))
+    said = "The backend of dev is mysql, and its database has no RDS Proxy for this backend."
+    assert finding.what == said
+
+
+@pytest.mark.parametrize(
+    ("backend", "outputs"),
+    [("mysql", {"DatabaseUrl": "u"}), ("mysql_password", {"DatabaseUrl": "u", **USER})],
+)
+def test_proxy_with_another_login_is_found(
+    run: Run, backend: str, outputs: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Run, "outputs", lambda *_: OUTPUTS | outputs)
+    (finding,) = found(checking.check_proxy, replace(run, stage=replace(DEV, backend=backend)))
+    assert finding.remedy == "Run `provision --stage dev`, then `migrate`, then `deploy`."
+
+
+@pytest.mark.parametrize(
+    ("targets", "reason"),
+    [
+        ([HEALTHY, REJECTING], None),
+        ([REJECTING], "AUTH_FAILURE"),
+        ([{}], "no target"),
+        ([], "no target"),
+    ],
+)
+def test_proxy_without_its_database_is_found(
+    aws: Aws,
+    run: Run,
+    targets: list[Any],
+    reason: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Run, "outputs", lambda *_: OUTPUTS | {"DatabaseUrl": "u"} | USER)
+    aws.says("rds", "describe_db_proxy_targets", {"Targets": targets})
+    findings = found(checking.check_proxy, replace(run, stage=WITH_PROXY))
+    said = f"RDS Proxy customers-dev can't reach its database: {reason}."
+    assert [finding.what for finding in findings] == ([said] if reason else [])
+
+
 @pytest.mark.parametrize("bound", [ARN, ARN.replace("eu-west-1", "eu-central-1")])
 def test_binding_to_another_cluster_is_found(
     run: Run, bound: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -209,6 +261,23 @@ def test_binding_to_another_cluster_is_found(
     findings = [finding.what for finding in found(checking.check_bound, run)]
     assert len(findings) == (bound != ARN)
     assert all("is bound to arn:aws:rds:eu-central-1:" in each for each in findings)
+
+
+@pytest.mark.parametrize("bound", ["mysql://functions@p/customers?auth=iam", "mysql://other/c"])
+def test_binding_to_another_proxy_is_found(
+    run: Run, bound: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = replace(DEV, backend="mysql", min_capacity=0.5, seconds_until_pause=None)
+    monkeypatch.setitem(cast("dict[str, Stage]", STAGES), "dev", stage)
+    url = "mysql://functions@p/customers?auth=iam"
+    monkeypatch.setattr(Run, "outputs", lambda *_: OUTPUTS | {"DatabaseUrl": url})
+    content = json.loads(CONFIG.read_text())
+    content["stages"]["dev"]["environment_variables"]["DATABASE_URL"] = bound
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(content))
+    monkeypatch.setattr(checking, "read_config", lambda: config.read_config(path))
+    findings = [finding.what for finding in found(checking.check_bound, replace(run, stage=stage))]
+    assert len(findings) == (bound != url)
 
 
 def test_denied_check_stops_nothing(aws: Aws, run: Run, heard: list[str]) -> None:

@@ -5,16 +5,17 @@ import json
 import re
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from chalice import config as chalice_config
 
-from infrastructure import parameters, template
-from infrastructure.config import FIXED, REJECTED, read_config, variables
+from infrastructure import binding, parameters, template
+from infrastructure.config import FIXED, NETWORK_KEYS, REJECTED, read_config, variables
 from infrastructure.failures import Failure
-from infrastructure.stages import FUNCTIONS, STAGES
+from infrastructure.stages import FUNCTIONS, STAGES, Stage
 from tests.infrastructure.plan import Plan
 
 DEV = STAGES["dev"]
@@ -100,7 +101,7 @@ EXAMPLES: dict[str, tuple[Any, Callable[[Plan], None]]] = {
 
 
 def test_every_key_of_chalice_is_respected_or_rejected() -> None:
-    treated = {*EXAMPLES, *REJECTED, *FIXED, *NAMES_THE_STAGE} - {"version"}
+    treated = {*EXAMPLES, *REJECTED, *FIXED, *NAMES_THE_STAGE, *NETWORK_KEYS} - {"version"}
 
     assert treated == CHALICES_KEYS - NOT_OF_THE_FILE
     assert len(treated) > 20
@@ -176,7 +177,11 @@ def test_key_is_rejected_everywhere(key: str, tmp_path: Path) -> None:
     [
         (
             {"environment_variables": {"DATABASE_URL": "mysql://a"}},
-            "DATABASE_URL: a deployed stage",
+            "DATABASE_URL: the backend of dev is data_api (infrastructure/stages.py)",
+        ),
+        (
+            {"lambda_functions": {"api_handler": {"subnet_ids": ["subnet-1"]}}},
+            "subnet_ids: only `bind` writes it",
         ),
         ({"environment_variables": {"STAGE": "prod"}}, "STAGE: it must be 'dev'"),
         ({"layers": ["arn:aws:lambda:eu-west-1:1:layer:mine:1"]}, "only the layers that `bind`"),
@@ -188,6 +193,88 @@ def test_key_is_rejected_everywhere(key: str, tmp_path: Path) -> None:
     ],
 )
 def test_values_that_a_deployment_would_ignore_are_rejected(
+    stage: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"stages": {"dev": stage}}))
+    with pytest.raises(Failure, match=re.escape(words)):
+        read_config(path)
+
+
+SUBNETS, GROUPS = ["subnet-1", "subnet-2"], ["sg-1"]
+OUTPUTS = {
+    "ClusterArn": "arn:aws:rds:eu-west-1:123456789012:cluster:customers-dev",
+    "ApplicationSecretArn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:a",
+    "DatabaseName": "customers",
+    "KeyArn": "arn:aws:kms:eu-west-1:123456789012:key/k",
+    "DatabaseUrl": "mysql://functions@p.example.com/customers?auth=iam",
+    "DatabaseUserArn": "arn:aws:rds-db:eu-west-1:123456789012:dbuser:prx-1/functions",
+    "PrivateSubnets": ",".join(SUBNETS),
+    "FunctionSecurityGroup": "sg-1",
+}
+MYSQL = replace(DEV, backend="mysql", min_capacity=0.5, seconds_until_pause=None)
+
+
+@pytest.fixture
+def with_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(cast("dict[str, Stage]", STAGES), "dev", MYSQL)
+
+
+def _bound(path: Path, stage: Stage) -> dict[str, Any]:
+    """Return the configuration as `bind` writes it."""
+    if not path.exists():
+        path.write_text(json.dumps(read_config()))
+    layers = {name: LAYER.replace("tracing", name) for name in binding.LAYERS}
+    binding.write_bound(path, stage, OUTPUTS, "k" * 64, layers)
+    return read_config(path)
+
+
+@pytest.mark.usefixtures("with_proxy")
+def test_both_methods_put_the_same_functions_into_the_network(tmp_path: Path) -> None:
+    plan = Plan(_bound(tmp_path / "config.json", MYSQL), MYSQL)
+    by_chalice = {each.resource_name: each for each in plan.functions}
+
+    for name, function in template.FUNCTIONS.items():
+        found, is_inside = by_chalice[name], function.uses_database
+        expected = (SUBNETS, GROUPS) if is_inside else ([], [])
+        assert (found.subnet_ids, found.security_group_ids) == expected
+        assert ("VpcConfig" in plan.template[function.id]["Properties"]) == is_inside
+        url = found.environment_variables.get("DATABASE_URL")
+        assert url == (OUTPUTS["DatabaseUrl"] if is_inside else None)
+    assert {"FunctionSubnets", "FunctionSecurityGroup"} <= plan.parameters.keys()
+
+
+@pytest.mark.usefixtures("with_proxy")
+def test_binding_for_another_backend_is_rejected_with_its_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "config.json"
+    _bound(path, MYSQL)
+    monkeypatch.setitem(cast("dict[str, Stage]", STAGES), "dev", DEV)
+    with pytest.raises(Failure, match="undo an earlier `bind` with `git checkout"):
+        read_config(path)
+
+
+@pytest.mark.usefixtures("with_proxy")
+@pytest.mark.parametrize(
+    ("stage", "words"),
+    [
+        (
+            {"environment_variables": {"DATABASE_RESOURCE_ARN": "arn:aws:rds:a"}},
+            "DATABASE_RESOURCE_ARN: the backend of dev is mysql",
+        ),
+        (
+            {"environment_variables": {"DATA_API_CLIENT": "slim"}},
+            "DATA_API_CLIENT: the backend of dev is mysql",
+        ),
+        ({"subnet_ids": SUBNETS}, "subnet_ids: only `bind` writes it"),
+        (
+            {"lambda_functions": {"authorize": {"security_group_ids": GROUPS}}},
+            "security_group_ids: only `bind` writes it",
+        ),
+    ],
+)
+def test_values_of_another_backend_are_rejected(
     stage: dict[str, Any], words: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "config.json"

@@ -5,7 +5,7 @@ import pytest
 from infrastructure import costs, deployment
 from infrastructure.costs import Usage
 from infrastructure.policies import Arns
-from infrastructure.stages import STAGES
+from infrastructure.stages import BACKENDS, STAGES
 from tests.infrastructure.operations import ALARMS, COMPOSITES
 
 
@@ -24,6 +24,18 @@ def test_million_requests_cost_the_sum_of_prices() -> None:
     month = costs.month(Usage(1e6, min_capacity=0.5, max_capacity=64, authorized_share=0))
     assert month["Lambda"] == pytest.approx(0.20 + 0.8333, abs=0.001)
     assert month["Aurora: capacity"] == pytest.approx(2 * 0.5 * 730 * 0.12)
+
+
+def test_each_backend_has_its_price() -> None:
+    small = Usage(1e6, min_capacity=0.5, max_capacity=64)
+    large = Usage(1e9, min_capacity=64, max_capacity=64)
+
+    assert costs.WAYS.keys() == set(BACKENDS)
+    assert costs.WAYS["data_api"](small) == pytest.approx(1.1 * 0.35)
+    assert costs.WAYS["mysql"](small) == pytest.approx(8 * 730 * 0.015)
+    assert costs.WAYS["mysql"](large) == pytest.approx(64 * 2 * 730 * 0.015)
+    added = costs.WAYS["mysql_password"](small) - costs.WAYS["mysql"](small)
+    assert added == pytest.approx(2 * 730 * 0.01)
 
 
 def test_capacity_stays_within_the_stages_limits() -> None:

@@ -1,5 +1,6 @@
 """The database template: no data loss, no leaks, and the same settings as the tests' MariaDB."""
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.database.address import Address
 from infrastructure import parameters
 from infrastructure.stages import STAGES, Stage
 from local.database_server import SETTINGS, SQL_MODES
@@ -27,12 +29,17 @@ def dimensions(stage: Stage) -> dict[str, str]:
     return parameters.database(stage, NETWORK)
 
 
-PROXY = {"UsesProxy": "true", "PermissionsBoundary": BOUNDARY}
+PROXY = {"Backend": "mysql", "PermissionsBoundary": BOUNDARY}
 TEMPLATES = {stage.name: Template(PATH, dimensions(stage)) for stage in STAGES.values()}
 PROD = TEMPLATES["prod"]
 PROXIED = Template(PATH, dimensions(STAGES["prod"]) | PROXY)
+WITH_SECRET = Template(PATH, dimensions(STAGES["prod"]) | {"Backend": "mysql_password"})
 DEFAULT = Template(PATH, NETWORK | {"Stage": "prod"})
-ALL = TEMPLATES | {"prod with a proxy": PROXIED, "prod by default": DEFAULT}
+ALL = TEMPLATES | {
+    "prod with a proxy": PROXIED,
+    "prod with a proxy and a secret": WITH_SECRET,
+    "prod by default": DEFAULT,
+}
 
 each = pytest.mark.parametrize("template", ALL.values(), ids=ALL)
 
@@ -73,9 +80,8 @@ def find_leak_risks(template: Template) -> list[str]:
         "not encrypted": not (cluster.get("StorageEncrypted") and cluster["KmsKeyId"] == key),
         "no TLS": parameters.get("require_secure_transport") != "ON",
         "no TLS to the proxy": not all(proxy["RequireTLS"] for proxy in proxies),
-        "a password for the proxy": any(
-            auth["IAMAuth"] != "REQUIRED" for proxy in proxies for auth in proxy["Auth"]
-        ),
+        "a password for the proxy": template.values["Backend"] == "mysql"
+        and any("Auth" in proxy or proxy["DefaultAuthScheme"] != "IAM_AUTH" for proxy in proxies),
         "statements in the proxy's log": any(proxy["DebugLogging"] for proxy in proxies),
         "public": any(instance.get("PubliclyAccessible", True) for instance in instances),
         "a master password in the template": "MasterUserPassword" in cluster
@@ -130,6 +136,7 @@ def test_defaults_equal_prods_parameters() -> None:
         (("Proxy", "Properties", "RequireTLS"), False, "no TLS to the proxy"),
         (("Proxy", "Properties", "DebugLogging"), True, "statements in the proxy's log"),
         (("Proxy", "Properties", "Auth"), [{"IAMAuth": "DISABLED"}], "a password for the proxy"),
+        (("Proxy", "Properties", "DefaultAuthScheme"), "NONE", "a password for the proxy"),
         (("CursorKeySecret", "Properties", "KmsKeyId"), None, "a secret without our key"),
         (("AuditLog", "Properties", "KmsKeyId"), None, "a log without our key"),
         (("Key", "Properties", "EnableKeyRotation"), False, "a key for ever"),
@@ -153,7 +160,7 @@ def test_rules_detect_faults(where: tuple[str, ...], value: Any, fault: str) -> 
             part = part[name]
         part[last] = value
 
-    values = dimensions(STAGES["prod"]) | {"UsesProxy": "true"}
+    values = dimensions(STAGES["prod"]) | {"Backend": "mysql"}
     broken = Template(PATH, values, break_it)
 
     assert any(
@@ -168,7 +175,9 @@ def test_rules_detect_faults(where: tuple[str, ...], value: Any, fault: str) -> 
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"MinCapacity": "0", "UsesProxy": "true"}, "RDS Proxy keeps connections open"),
+        ({"MinCapacity": "0", "Backend": "mysql"}, "RDS Proxy keeps connections open"),
+        ({"MinCapacity": "0", "Backend": "mysql_password"}, "RDS Proxy keeps connections open"),
+        ({"Backend": "postgres"}, "Backend"),
         (
             {"MinCapacity": "0", "SecondsUntilAutoPause": "0"},
             "SecondsUntilAutoPause must be at least 300",
@@ -365,17 +374,59 @@ def test_proxy_exists_only_if_requested() -> None:
     assert only(PROXIED, "RDS::DBProxyTargetGroup")["TargetGroupName"] == "default"
 
 
-def test_proxy_reads_one_secret() -> None:
-    allowed = {
-        action: statement["Resource"]
-        for _, statement in rules.statements(PROXIED)
-        for action in [statement["Action"]]
+def allowed(template: Template) -> dict[str, str]:
+    """Return the resource of each allowed action, of which every role has one."""
+    return {
+        statement["Action"]: statement["Resource"] for _, statement in rules.statements(template)
     }
 
-    assert allowed == {
-        "secretsmanager:GetSecretValue": PROXIED.resolve({"Ref": "ApplicationSecret"}),
-        "kms:Decrypt": PROXIED.resolve({"Fn::GetAtt": ["Key", "Arn"]}),
+
+def test_proxy_logs_in_as_one_user_of_this_networks_cluster() -> None:
+    user = f"arn:aws:rds-db:{REGION}:{ACCOUNT}:dbuser:cluster-*/functions"
+    assert allowed(PROXIED) == {"rds-db:connect": user}
+
+
+def test_proxy_with_a_secret_reads_only_this_one() -> None:
+    (proxy,) = WITH_SECRET.of_type("AWS::RDS::DBProxy").values()
+    secret = WITH_SECRET.resolve({"Ref": "ApplicationSecret"})
+
+    assert proxy["DefaultAuthScheme"] == "NONE"
+    assert proxy["Auth"] == [{"AuthScheme": "SECRETS", "SecretArn": secret, "IAMAuth": "DISABLED"}]
+    assert allowed(WITH_SECRET) == {
+        "secretsmanager:GetSecretValue": secret,
+        "kms:Decrypt": WITH_SECRET.resolve({"Fn::GetAtt": ["Key", "Arn"]}),
     }
+
+
+def test_functions_get_an_address_without_a_password() -> None:
+    with_token = Address.parse(output(PROXIED, "DatabaseUrl"))
+    url = output(WITH_SECRET, "DatabaseUrl")
+    secret = WITH_SECRET.resolve({"Ref": "ApplicationSecret"})
+
+    assert (with_token.user, with_token.uses_iam, with_token.tls) == ("functions", True, "verified")
+    assert with_token.database == output(PROXIED, "DatabaseName")
+    assert url.endswith(f"/customers?secret={secret}")
+    assert "@" not in url
+    for name in ("DatabaseUrl", "DatabaseUserArn"):
+        assert PROD.document["Outputs"][name]["Condition"] in {"HasProxy", "HasIamLogin"}
+
+
+def test_functions_may_log_in_as_the_user_in_their_address() -> None:
+    arn = output(PROXIED, "DatabaseUserArn")
+
+    assert arn == f"arn:aws:rds-db:{REGION}:{ACCOUNT}:dbuser:prx-1/functions"
+    assert allowed(PROXIED)["rds-db:connect"].endswith("/functions")
+
+
+def output(template: Template, name: str) -> str:
+    """Return an output. AWS chooses the proxy's endpoint and id."""
+    arn = f"arn:aws:rds:{REGION}:{ACCOUNT}:db-proxy:prx-1"
+    attributes = {"${Proxy.Endpoint}": "p.proxy-1.rds.amazonaws.com"}
+    text = json.dumps(template.document["Outputs"][name]["Value"])
+    for variable, value in attributes.items():
+        text = text.replace(variable, value)
+    text = text.replace(json.dumps({"Fn::GetAtt": ["Proxy", "DBProxyArn"]}), json.dumps(arn))
+    return str(template.resolve(json.loads(text)))
 
 
 def test_outputs_contain_what_other_stacks_need() -> None:
@@ -390,6 +441,6 @@ def test_outputs_contain_what_other_stacks_need() -> None:
         "MasterSecretArn",
         "CursorKeySecretArn",
         "KeyArn",
-        "ProxyEndpoint",
+        "DatabaseUrl",
+        "DatabaseUserArn",
     }
-    assert outputs["ProxyEndpoint"]["Condition"] == "HasProxy"

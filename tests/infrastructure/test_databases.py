@@ -16,6 +16,7 @@ from chalicelib.settings import Settings
 from infrastructure import databases
 from infrastructure.databases import SCHEMA, Login
 from infrastructure.failures import Failure
+from infrastructure.rotation import accounts
 from infrastructure.rotation.accounts import ROWS
 from local.database_server import DatabaseServer
 from local.processes import free_port
@@ -23,6 +24,7 @@ from tests.local.data_api import serving
 
 APPLICATION = Login("application", "a" * 32)
 MIGRATIONS = Login("migrations", "m" * 32)
+NATIVE = "mysql_native_password"
 USERS = {APPLICATION: ROWS, MIGRATIONS: SCHEMA}
 pytestmark = pytest.mark.slow
 
@@ -112,6 +114,32 @@ def test_users_have_their_privileges(
         assert denied.value.args[0] in {1142, 1044}, statement
     with pytest.raises(pymysql.err.OperationalError):
         run(server, MIGRATIONS, "CREATE USER another")
+
+
+def test_user_with_iam_has_the_privileges_of_the_application(
+    server: tuple[DatabaseServer, Path, str], master: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MariaDB has no plugin of AWS, so the user gets a password here."""
+    functions = Login("functions", "f" * 32)
+    identity = f"{NATIVE} AS '{accounts.hash_for(NATIVE, functions.password)}'"
+    said: list[str] = []
+    monkeypatch.setattr(accounts, "IAM", identity)
+    databases.create_iam_user(master, "customers", functions.name, said.append)
+    databases.create_iam_user(master, "customers", functions.name, said.append)
+
+    assert said[-1] == "user functions: DELETE, INSERT, SELECT, UPDATE, with IAM"
+    run(server, functions, "SELECT 1")
+    for tls, statement in ((True, "CREATE TABLE other (id INT)"), (False, "SELECT 1")):
+        with pytest.raises(pymysql.err.OperationalError):
+            run(server, functions, statement, tls=tls)
+
+
+def test_user_with_iam_has_no_password() -> None:
+    create, alter, _ = accounts.identified_statements("functions", accounts.IAM, ROWS, "customers")
+
+    identity = "'functions'@'%' IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL"
+    assert create == f"CREATE USER IF NOT EXISTS {identity}"
+    assert alter == f"ALTER USER {identity}"
 
 
 def test_connection_without_tls_is_rejected(

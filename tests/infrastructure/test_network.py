@@ -14,17 +14,21 @@ PATH = Path(__file__).parents[2] / "infrastructure" / "network.yaml"
 VALUES = {"Stage": "prod"}
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 TEMPLATE = Template(PATH, VALUES)
-PROXIED = Template(PATH, VALUES | {"UsesProxy": "true", "PermissionsBoundary": BOUNDARY})
+PROXIED = Template(PATH, VALUES | {"Backend": "mysql", "PermissionsBoundary": BOUNDARY})
+WITH_SECRET = Template(PATH, VALUES | {"Backend": "mysql_password"})
 
-both = pytest.mark.parametrize("template", [TEMPLATE, PROXIED], ids=["Data API", "proxy"])
+each = pytest.mark.parametrize(
+    "template", [TEMPLATE, PROXIED, WITH_SECRET], ids=["Data API", "proxy", "proxy and secret"]
+)
+MYSQL, HTTPS = 3306, 443
 
 
-@both
+@each
 def test_template_violates_no_rule(template: Template) -> None:
     assert rules.all_of(template) == []
 
 
-@both
+@each
 def test_network_has_no_internet_access(template: Template) -> None:
     kinds = {resource["Type"] for resource in template.resources.values()}
 
@@ -47,24 +51,44 @@ def test_subnets_are_in_two_zones_and_do_not_overlap() -> None:
 @pytest.mark.parametrize(
     ("template", "expected"),
     [
-        (TEMPLATE, {("Function", "Database")}),
-        (PROXIED, {("Function", "Database"), ("Database", "Database")}),
+        (TEMPLATE, {("Function", "Database", MYSQL)}),
+        (PROXIED, {("Function", "Database", MYSQL), ("Database", "Database", MYSQL)}),
+        (
+            WITH_SECRET,
+            {
+                ("Function", "Database", MYSQL),
+                ("Database", "Database", MYSQL),
+                ("Function", "Endpoint", HTTPS),
+            },
+        ),
     ],
-    ids=["Data API", "proxy"],
+    ids=["Data API", "proxy", "proxy and secret"],
 )
-def test_security_groups_allow_only_mysql(
-    template: Template, expected: set[tuple[str, str]]
+def test_security_groups_allow_only_the_needed_ways(
+    template: Template, expected: set[tuple[str, str, int]]
 ) -> None:
     assert _ways_in(template) == _ways_out(template) == expected
 
 
-def test_functions_need_no_vpc_endpoint() -> None:
+def test_functions_with_tokens_need_no_endpoint() -> None:
     """The Data API is outside the VPC, and functions sign the tokens for RDS Proxy themselves."""
     for template in (TEMPLATE, PROXIED):
         assert not template.of_type("AWS::EC2::VPCEndpoint")
 
 
-@both
+def test_endpoint_allows_only_to_read_the_applications_secret() -> None:
+    (endpoint,) = WITH_SECRET.of_type("AWS::EC2::VPCEndpoint").values()
+    (statement,) = endpoint["PolicyDocument"]["Statement"]
+
+    assert endpoint["ServiceName"] == "com.amazonaws.eu-west-1.secretsmanager"
+    assert endpoint["PrivateDnsEnabled"]
+    assert len(endpoint["SubnetIds"]) == 2
+    assert statement["Action"] == "secretsmanager:GetSecretValue"
+    assert statement["Resource"].endswith(":123456789012:secret:customers-prod/application-*")
+    assert statement["Condition"] == {"StringEquals": {"aws:PrincipalAccount": "123456789012"}}
+
+
+@each
 def test_flow_log_records_all_traffic(template: Template) -> None:
     (log,) = template.of_type("AWS::EC2::FlowLog").values()
     (group,) = template.of_type("AWS::Logs::LogGroup").values()
@@ -143,7 +167,7 @@ def test_rules_detect_faults(change: Callable[[dict[str, Any]], None], said: str
     assert any(fault.startswith(said) for fault in rules.all_of(broken))
 
 
-def _ways_in(template: Template) -> set[tuple[str, str]]:
+def _ways_in(template: Template) -> set[tuple[str, str, int]]:
     groups = template.of_type("AWS::EC2::SecurityGroup").items()
     ways = [
         (rule["SourceSecurityGroupId"], name, rule)
@@ -156,12 +180,15 @@ def _ways_in(template: Template) -> set[tuple[str, str]]:
     return {_way(*way) for way in ways}
 
 
-def _ways_out(template: Template) -> set[tuple[str, str]]:
+def _ways_out(template: Template) -> set[tuple[str, str, int]]:
     rules = template.of_type("AWS::EC2::SecurityGroupEgress").values()
     return {_way(rule["GroupId"], rule["DestinationSecurityGroupId"], rule) for rule in rules}
 
 
-def _way(source: str, target: str, rule: dict[str, Any]) -> tuple[str, str]:
-    assert (rule["IpProtocol"], rule["FromPort"], rule["ToPort"]) == ("tcp", 3306, 3306)
-    source, target = (name.rpartition(":")[2] for name in (source, target))
-    return source.removesuffix("SecurityGroup"), target.removesuffix("SecurityGroup")
+def _way(source: str, target: str, rule: dict[str, Any]) -> tuple[str, str, int]:
+    assert rule["IpProtocol"] == "tcp"
+    assert rule["FromPort"] == rule["ToPort"]
+    source, target = (
+        name.rpartition(":")[2].removesuffix("SecurityGroup") for name in (source, target)
+    )
+    return source, target, rule["ToPort"]

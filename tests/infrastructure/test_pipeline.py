@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import yaml
 
 from infrastructure import commands, deployment, policies, rotating
 from infrastructure.policies import Arns
+from infrastructure.stages import BACKENDS
 from tests.infrastructure import rules
 from tests.infrastructure.cloudformation import ACCOUNT, REGION, Template
 from tests.infrastructure.pipeline import EVERY_STAGE, PATH, PATH_OF_STAGE, TEMPLATE, of_stage
@@ -114,6 +116,9 @@ def test_policy_is_within_the_size_limit(name: str) -> None:
         ("lambda:GetFunctionConcurrency", "lambda:{0}:function:customers-{1}-authorize", True),
         ("lambda:GetFunctionConcurrency", "lambda:{0}:function:customers-{2}", False),
         ("lambda:GetAccountSettings", "*", True),
+        ("rds:DescribeDBProxyTargets", "rds:{0}:target-group:prx-tg-1", True),
+        ("rds:RegisterDBProxyTargets", "rds:{0}:target-group:prx-tg-1", False),
+        ("rds-db:connect", "rds-db:{0}:dbuser:prx-1/functions", False),
         ("apigateway:GET", "apigateway:eu-west-1::/account", True),
         ("apigateway:PATCH", "apigateway:eu-west-1::/account", False),
         ("secretsmanager:GetSecretValue", SECRET + "{1}/migrations-AbC123", True),
@@ -141,6 +146,13 @@ def test_workflow_role_permissions(action: str, resource: str, expected: bool) -
 @pytest.mark.parametrize(
     ("action", "resource", "expected"),
     [
+        ("rds:CreateDBProxy", "rds:{0}:db-proxy:prx-1", True),
+        ("rds:RegisterDBProxyTargets", "rds:{0}:target-group:prx-tg-1", True),
+        ("rds:CreateBlueGreenDeployment", "rds:{0}:cluster:customers-{1}", False),
+        ("ec2:CreateVpcEndpoint", "ec2:{0}:vpc-endpoint/*", True),
+        ("ec2:CreateNatGateway", "ec2:{0}:natgateway/*", False),
+        ("ec2:CreateInternetGateway", "ec2:{0}:internet-gateway/*", False),
+        ("rds-db:connect", "rds-db:{0}:dbuser:prx-1/functions", False),
         ("rds:CreateDBCluster", "rds:{0}:cluster:customers-{1}", True),
         ("rds:DeleteDBCluster", "rds:{0}:cluster:customers-{2}", False),
         ("secretsmanager:CreateSecret", SECRET + "{1}/application-AbC123", True),
@@ -216,6 +228,11 @@ RDS = "rds:{0}:"
         ("rds:ModifyDBInstance", RDS + "db:customers-{1}-database-writer-1a", True),
         ("rds:ModifyDBInstance", RDS + "db:customers-{2}-database-writer-1a", False),
         ("rds:CreateDBInstance", RDS + "subgrp:customers-{1}", True),
+        ("rds:RegisterDBProxyTargets", RDS + "target-group:prx-tg-1", True),
+        ("rds:RegisterDBProxyTargets", RDS + "cluster:customers-{1}", True),
+        ("rds:DeregisterDBProxyTargets", RDS + "cluster:customers-{1}-replaced", True),
+        ("rds:RegisterDBProxyTargets", RDS + "cluster:customers-{2}", False),
+        ("rds:DeleteDBProxy", RDS + "db-proxy:prx-1", False),
         ("rds:DeleteDBCluster", RDS + "cluster:customers-{1}-replaced", False),
         ("rds-data:ExecuteStatement", RDS + "cluster:customers-{1}-restored", True),
         ("rds-data:ExecuteStatement", RDS + "cluster:customers-{2}-restored", False),
@@ -322,18 +339,21 @@ def test_boundary_allows_what_the_audit_trail_needs(stage: str) -> None:
             assert not any("Delete" in action for action in statement["Action"])
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 @each_stage
-def test_boundary_allows_what_functions_need(stage: str) -> None:
+def test_boundary_allows_what_functions_need(stage: str, backend: str) -> None:
     here = {"region": REGION, "account": ACCOUNT}
+    chosen = replace(EVERY_STAGE[stage], backend=backend)
     arns = Arns(
         f"arn:aws:rds:{REGION}:{ACCOUNT}:cluster:customers-{stage}",
         f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:customers-{stage}/application-AbCdEf",
         f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd",
+        user=f"arn:aws:rds-db:{REGION}:{ACCOUNT}:dbuser:prx-0123/functions",
         **here,
     )
     hook = deployment.resources(EVERY_STAGE[stage], arns)["CheckVersionRole"]["Properties"]
     (of_hook,) = hook["Policies"]
-    documents = [policies.policy(EVERY_STAGE[stage], name, arns) for name in policies.DATA_API]
+    documents = [policies.policy(chosen, name, arns) for name in policies.DATA_API]
     master = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:rds!cluster-1234-AbCdEf"
     documents.append(rotating.policy(EVERY_STAGE[stage], arns, master))
 
@@ -344,6 +364,40 @@ def test_boundary_allows_what_functions_need(stage: str) -> None:
                 arn = resource if isinstance(resource, str) else resource["Fn::Sub"]
                 arn = arn.replace("${ServerlessDeploymentApplication}", f"customers-{stage}-api-A")
                 assert _may(f"Boundary {stage}", stage, action, arn), (action, arn)
+
+
+@pytest.mark.parametrize("backend", ["mysql", "mysql_password"])
+@each_stage
+def test_boundary_allows_what_the_proxy_needs(stage: str, backend: str) -> None:
+    values = {"Stage": stage, "Backend": backend, "PrivateSubnets": "subnet-1"}
+    database = Template(PATH.with_name("database.yaml"), values)
+    (document,) = database.of_type("AWS::IAM::Role")["ProxyRole"]["Policies"]
+    here = f"{REGION}:{ACCOUNT}"
+    arns = {
+        "secretsmanager:GetSecretValue": f"{SECRET}{stage}/application-AbCdEf".format(here),
+        "kms:Decrypt": f"kms:{here}:key/1234abcd",
+        "rds-db:connect": f"rds-db:{here}:dbuser:cluster-ABC/functions",
+    }
+
+    for statement in document["PolicyDocument"]["Statement"]:
+        action = statement["Action"]
+        arn = f"arn:aws:{arns[action]}"
+        assert _may(f"Boundary {stage}", stage, action, arn), action
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("rds-db:connect", "rds-db:{0}:dbuser:cluster-ABC/administrator"),
+        ("rds-db:connect", "rds-db:{0}:dbuser:prx-0123/migrations"),
+        ("rds-data:BeginTransaction", "rds:{0}:cluster:customers-{1}"),
+        ("ec2:AttachNetworkInterface", "ec2:{0}:network-interface/eni-1"),
+    ],
+)
+@each_stage
+def test_boundary_denies_what_no_function_needs(stage: str, action: str, resource: str) -> None:
+    arn = "arn:aws:" + resource.format(f"{REGION}:{ACCOUNT}", stage)
+    assert not _may(f"Boundary {stage}", stage, action, arn)
 
 
 @each_stage

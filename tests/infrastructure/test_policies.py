@@ -3,13 +3,14 @@
 import ast
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from chalice.config import Config
 
-from infrastructure import policies, template
+from infrastructure import policies
 from infrastructure.stages import STAGES, Stage
 
 ROOT = Path(__file__).parents[2]
@@ -93,17 +94,19 @@ def test_only_the_authorizer_has_no_database_access() -> None:
 
 
 def test_code_creates_only_data_api_clients() -> None:
-    """PyMySQL's backend creates one, but only with a DATABASE_URL, which no function has."""
+    """Other clients' permissions would be missing. logins.py reads the secret of its address."""
     services = {
         text_of(arguments[0])
         for source in SOURCES
-        if source != CLIENT.with_name("mysql.py")
+        if source != CLIENT.with_name("logins.py")
         for name, arguments in calls(ast.parse(source.read_text()))
         if name in {"client", "resource", "create_client"}
     }
 
     assert services == {"rds-data"}
-    assert "DATABASE_URL" not in template.SETTINGS
+    of_logins = ast.parse(CLIENT.with_name("logins.py").read_text())
+    called = {name for name, _ in calls(of_logins) if name.startswith(("get_", "put_", "list_"))}
+    assert called == {"get_secret_value"}
 
 
 def test_transaction_calls_are_detected() -> None:
@@ -177,3 +180,56 @@ def test_unbound_policy_is_limited_to_the_stage(stage: Stage, function: str) -> 
         named = json.dumps([statement["Resource"], statement.get("Condition")])
         assert f"customers-{stage.name}" in named or statement["Sid"] == "SendTraces"
         assert all("*" not in action for action in statement["Action"])
+
+
+USER = "arn:aws:rds-db:eu-west-1:123456789012:dbuser:prx-0123/functions"
+MYSQL, WITH_PASSWORD = (
+    replace(STAGES["prod"], backend=backend) for backend in ("mysql", "mysql_password")
+)
+
+
+@pytest.mark.parametrize("function", ["api_handler", "purge_customers"])
+def test_function_with_tokens_may_only_log_in_as_its_user(function: str) -> None:
+    policy = policies.documents(MYSQL, OUTPUTS | {"DatabaseUserArn": USER})[function]
+    (login,) = [each for each in policy["Statement"] if "rds-db:connect" in each["Action"]]
+
+    assert login == policies.allow("LogIn", ["rds-db:connect"], USER)
+    basic = actions({"Statement": policies.basics("", policies.Arns.unbound("prod"))})
+    assert actions(policy) == {"rds-db:connect", *policies.INTERFACES, *basic}
+
+
+@pytest.mark.parametrize("function", ["api_handler", "purge_customers"])
+def test_function_with_a_password_may_only_read_its_secret(function: str) -> None:
+    policy = policies.documents(WITH_PASSWORD, OUTPUTS)[function]
+    basic = actions({"Statement": policies.basics("", policies.Arns.unbound("prod"))})
+    reading = {"secretsmanager:GetSecretValue", "kms:Decrypt"}
+
+    assert actions(policy) == {*reading, *policies.INTERFACES, *basic}
+
+
+@pytest.mark.parametrize("stage", [MYSQL, WITH_PASSWORD], ids=["mysql", "mysql_password"])
+def test_only_lambda_may_use_the_permissions_for_the_network(stage: Stage) -> None:
+    """Lambda joins the network with the function's role, and the code would share its rights."""
+    outputs = OUTPUTS | {"DatabaseUserArn": USER}
+    statements = policies.documents(stage, outputs)["api_handler"]["Statement"]
+    allowed, denied = (
+        [each for each in statements if each["Effect"] == effect and "ec2:" in str(each["Action"])]
+        for effect in ("Allow", "Deny")
+    )
+
+    assert [each["Action"] for each in allowed] == [each["Action"] for each in denied]
+    function = "arn:aws:lambda:eu-west-1:123456789012:function:customers-prod"
+    assert denied[0]["Condition"] == {"ArnLike": {"lambda:SourceFunctionArn": function}}
+
+
+@pytest.mark.parametrize("stage", [MYSQL, WITH_PASSWORD], ids=["mysql", "mysql_password"])
+def test_authorizer_is_the_same_with_every_backend(stage: Stage) -> None:
+    outputs = OUTPUTS | {"DatabaseUserArn": USER}
+    expected = policies.documents(STAGES["prod"], OUTPUTS)["authorize"]
+    assert policies.documents(stage, outputs)["authorize"] == expected
+
+
+def test_unbound_login_is_limited_to_the_functions_user() -> None:
+    policy = policies.documents(MYSQL)["api_handler"]
+    (login,) = [each for each in policy["Statement"] if "rds-db:connect" in each["Action"]]
+    assert login["Resource"] == "arn:aws:rds-db:*:*:dbuser:prx-*/functions"

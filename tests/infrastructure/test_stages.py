@@ -2,13 +2,23 @@
 
 import json
 import re
+from dataclasses import replace
 from itertools import permutations
+from typing import Any, cast
 
 import pytest
 
 from infrastructure import template
 from infrastructure.failures import Failure
-from infrastructure.stages import CONFIG, LOCAL, STAGES, named
+from infrastructure.stages import (
+    BACKENDS,
+    CONFIG,
+    LOCAL,
+    STAGES,
+    Stage,
+    check_backend,
+    named,
+)
 from tests.infrastructure.operations import TEMPLATE
 
 
@@ -55,6 +65,28 @@ def test_anonymous_clients_keep_no_database_from_pausing() -> None:
 
     assert is_off == {name: stage.min_capacity == 0 for name, stage in STAGES.items()}
     assert any(is_off.values())
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"backend": "mysqll"}, "unknown backend 'mysqll'. Did you mean 'mysql'?"),
+        ({"backend": "mysql"}, "the database never pauses. Set min_capacity=0.5"),
+        ({"backend": "mysql_password"}, "the database never pauses. Set min_capacity=0.5"),
+    ],
+)
+def test_contradictory_backend_is_rejected(
+    change: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(cast("dict[str, Stage]", STAGES), "dev", replace(STAGES["dev"], **change))
+    with pytest.raises(Failure, match=r"^infrastructure/stages\.py, dev: ") as failure:
+        named("dev")
+    assert said in str(failure.value)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_stage_that_never_pauses_may_have_any_backend(backend: str) -> None:
+    check_backend(replace(STAGES["prod"], backend=backend))
 
 
 @pytest.mark.parametrize(

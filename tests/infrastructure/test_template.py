@@ -1,11 +1,12 @@
 """Properties of the functions that depend on a stage's settings."""
 
+import re
 from dataclasses import replace
 
 import pytest
 
 from infrastructure import template
-from infrastructure.stages import STAGES, Stage
+from infrastructure.stages import BACKENDS, STAGES, Stage
 
 
 def functions(*, snap_start: bool) -> dict[str, template.JSONObject]:
@@ -38,3 +39,62 @@ def test_functions_are_compatible_with_snapstart(stage: Stage) -> None:
         unwanted = {"ProvisionedConcurrencyConfig", "FileSystemConfigs", "EphemeralStorage"}
         assert not made.keys() & unwanted
         assert made["Runtime"] not in {"python3.10", "python3.11"}
+
+
+@pytest.mark.parametrize("backend", ["mysql", "mysql_password"])
+def test_only_functions_that_use_the_database_are_in_its_network(backend: str) -> None:
+    stage = replace(STAGES["prod"], backend=backend)
+    made = {
+        name: template._function(stage, name, function)
+        for name, function in template.FUNCTIONS.items()
+    }
+    network = {
+        "SubnetIds": {"Ref": "FunctionSubnets"},
+        "SecurityGroupIds": [{"Ref": "FunctionSecurityGroup"}],
+    }
+
+    assert {name: made[name].get("VpcConfig") for name in made} == {
+        "api_handler": network,
+        "authorize": None,  # it fetches the issuer's keys from the internet
+        "purge_customers": network,
+    }
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_functions_know_exactly_one_backend(backend: str) -> None:
+    stage = replace(STAGES["prod"], backend=backend)
+    for name, function in template.FUNCTIONS.items():
+        settings = template._function(stage, name, function)["Environment"]["Variables"].keys()
+        if not function.uses_database:
+            assert not [each for each in settings if each.startswith("DATABASE_")]
+        elif backend == "data_api":
+            assert settings >= set(template.DATA_API)
+            assert "DATABASE_URL" not in settings
+        else:
+            assert "DATABASE_URL" in settings
+            assert not settings & set(template.DATA_API)
+
+
+def test_every_setting_of_a_function_has_a_parameter() -> None:
+    for backend in BACKENDS:
+        declared = template._parameters(replace(STAGES["prod"], backend=backend))
+        proxied = {"DatabaseUrl", "FunctionSubnets", "FunctionSecurityGroup"}
+        assert (proxied <= declared.keys()) == (backend != "data_api")
+        assert ("DatabaseUserArn" in declared) == (backend == "mysql")
+        assert ("DataApiClient" in declared) == (backend == "data_api")
+
+
+@pytest.mark.parametrize(
+    ("url", "is_accepted"),
+    [
+        ("mysql://functions@p.example.com/customers?auth=iam", True),
+        ("mysql://p.example.com:3307/customers?secret=arn:aws:secretsmanager:r:1:secret:a", True),
+        ("mysql://application:password@p.example.com/customers", False),
+        ("postgres://p.example.com/customers", False),
+        ("", False),
+    ],
+)
+def test_address_with_a_password_is_rejected(url: str, *, is_accepted: bool) -> None:
+    """Parameters and variables are readable for everyone who may describe stacks or functions."""
+    parameters = template._parameters(replace(STAGES["prod"], backend="mysql"))
+    assert bool(re.search(parameters["DatabaseUrl"]["AllowedPattern"], url)) == is_accepted

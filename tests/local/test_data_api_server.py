@@ -103,7 +103,7 @@ def test_invalid_timeout_is_rejected(seconds: str) -> None:
         (r"$", "?tls=verified", "SSL"),
         (r"$", "?tls=hidden", "options tls"),
         (r"$", "?tls_ca=hidden", "tls_ca has no certificates"),
-        (r"$", "?auth=iam", "auth=iam is not supported"),
+        (r":[^:/@]+@(.*)$", r"@\1?auth=iam", "auth=iam and secret are not supported"),
     ],
 )
 def test_failed_login_ends_the_start_in_one_line(

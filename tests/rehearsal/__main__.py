@@ -80,6 +80,8 @@ def rehearse(python: Path, directory: Path) -> None:
             play.switch,
             play.switch_back,
             play.clean_up,
+            play.use_iam,
+            play.use_password,
             play.destroy,
             play.provision_again,
             play.destroy_again,

@@ -15,12 +15,16 @@ MARK = "+rehearsed"
 # Permissions: an action, and the output of the database's stack that names the resource.
 READS_SECRET = ("secretsmanager:GetSecretValue", "ApplicationSecretArn")
 RUNS_STATEMENTS = ("rds-data:ExecuteStatement", "ClusterArn")
+LOGS_IN = ("rds-db:connect", "DatabaseUserArn")
+# By backend, what the functions that use the database may do. The authorizer may do none of this.
 ALLOWED: Mapping[str, set[tuple[str, str]]] = {
-    "ApiHandlerRole": {READS_SECRET, RUNS_STATEMENTS},
-    "AuthorizeRole": set(),
-    "PurgeCustomersRole": {READS_SECRET, RUNS_STATEMENTS},
+    "data_api": {READS_SECRET, RUNS_STATEMENTS},
+    "mysql": {LOGS_IN},
+    "mysql_password": {READS_SECRET},
 }
+USES_DATABASE = {"ApiHandlerRole": True, "AuthorizeRole": False, "PurgeCustomersRole": True}
 CHECKED = [
+    LOGS_IN,
     READS_SECRET,
     RUNS_STATEMENTS,
     ("secretsmanager:GetSecretValue", "MigrationsSecretArn"),
@@ -33,10 +37,13 @@ CHECKED = [
 def check_roles(run: Run) -> None:
     """Raise Failure if the deployed role of a function allows more or less than it should."""
     iam, database = run.session.client("iam"), run.outputs("database")
-    names = {name: role for _, name, role in run.stack("api").resources() if name in ALLOWED}
-    for name, allowed in ALLOWED.items():
-        role = iam.get_role(RoleName=names[name])["Role"]["Arn"]
+    roles = {name: role for _, name, role in run.stack("api").resources()}
+    for name, uses_database in USES_DATABASE.items():
+        role = iam.get_role(RoleName=roles[name])["Role"]["Arn"]
+        allowed = ALLOWED[run.stage.backend] if uses_database else set()
         for action, output in CHECKED:
+            if output not in database:
+                continue
             decision = iam.simulate_principal_policy(
                 PolicySourceArn=role, ActionNames=[action], ResourceArns=[database[output]]
             )["EvaluationResults"][0]["EvalDecision"]

@@ -7,7 +7,8 @@ restored cluster has the rows, the users and the passwords of its backup, as in 
 import json
 import secrets
 import shutil
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -63,9 +64,38 @@ class Databases(Rds):
         where = ("127.0.0.1", server.port, login.name, login.password, DATABASE)
         return Address(*where, tls=VERIFIED, tls_ca=self._authority)
 
+    def login(self, login: Login) -> Item:
+        """Return PyMySQL's arguments for a user of the current cluster."""
+        return self.address(self._current, login).login
+
     def log_in(self, login: Login) -> None:
         """Log in to the current cluster once. Raises pymysql.Error if it rejects the user."""
-        pymysql.connect(**self.address(self._current, login).login).close()
+        pymysql.connect(**self.login(login)).close()
+
+    def url(self, secret: str) -> str:
+        """Return the DATABASE_URL of functions that read the secret."""
+        location = f"127.0.0.1:{self._current.port}/{DATABASE}"
+        return f"mysql://{location}?secret={secret}&tls_ca={self._authority}"
+
+    def disconnect(self, user: str) -> int:
+        """Close the connections of a user to the current cluster; return their number."""
+        ids = "SELECT id FROM information_schema.processlist WHERE user = %s"
+        with closing(self._administrator(self._current)) as session:
+            cursor = session.cursor()
+            cursor.execute(ids, user)
+            found = [int(row[0]) for row in cursor.fetchall()]
+            for number in found:
+                cursor.execute(f"KILL {number}")
+        return len(found)
+
+    @contextmanager
+    def attached(self, events: Any) -> Iterator[None]:
+        """Respond to the calls of clients that a session creates until `with` ends."""
+        self.attach(events)
+        try:
+            yield
+        finally:
+            self.detach(events)
 
     def hold(self, table: str) -> "pymysql.Connection[Any]":
         """Return a transaction that has read a table: changes of the table wait for its end."""

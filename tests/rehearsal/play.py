@@ -20,7 +20,7 @@ from infrastructure.smoke import Client
 from infrastructure.stages import STAGES
 from local.processes import Child, free_port
 from tests import tokens
-from tests.rehearsal import checks, emulator, front
+from tests.rehearsal import backends, checks, emulator, front
 from tests.rehearsal.data_api import DataApi, serving
 from tests.rehearsal.databases import Databases
 from tests.rehearsal.drill import Drill
@@ -44,6 +44,8 @@ class Play:
         self._filter = Filter()
         self._port = free_port()
         self._token = tokens.token(*SCOPES)
+        self._packages = backends.Packages()
+        self._exit.enter_context(self._packages.recorded())
         commands.OUT = directory / "out"
         clusters.PAUSE_SECONDS = 0
 
@@ -142,7 +144,7 @@ class Play:
 
     def smoke(self) -> None:
         """`smoke`: a customer's lifecycle."""
-        commands.live(replace(self._run, url=self._url, token=lambda: self._token))
+        self._smoke(self._run)
 
     def deploy_next_version(self) -> str:
         """`deploy` of the next version, while clients send requests."""
@@ -194,6 +196,28 @@ class Play:
         self._databases.detach(self._run.session.events)
         return deleted
 
+    def use_iam(self) -> str:
+        """Change the backend to mysql: `provision`, `migrate`, `deploy`, `smoke`."""
+        proxy = self._exit.enter_context(backends.proxy(self._directory, self._databases))
+        with backends.with_password_for_iam():
+            self._change_backend("mysql", proxy.url)
+        checks.expect("logins with a token", proxy.accepted > 0, wanted=True)
+        return f"{proxy.accepted} logins with a token"
+
+    def use_password(self) -> str:
+        """Repeat this with mysql_password: no IAM; then `rotate`."""
+        secret = self._run.outputs("database")["ApplicationSecretArn"]
+        run = self._change_backend("mysql_password", self._databases.url(secret))
+        before = self._data_api.login(secret).name
+        connections = [self._databases.disconnect(before)]
+        with self._databases.attached(run.session.events):
+            commands.rotate(run)
+        self._smoke(run)
+        (after,) = APPLICATION_USERS - {before}
+        connections.append(self._databases.disconnect(after))
+        checks.expect("users without a connection", connections.count(0), 0)
+        return f"{connections[0]} connections of {before}, then {connections[1]} of {after}"
+
     def destroy(self) -> str:
         """`destroy`: every stack except the audit trail."""
         commands.destroy(self._run)
@@ -242,13 +266,29 @@ class Play:
         traffic.check(versions)
         return f"{traffic.count} requests, none failed"
 
-    def _deploy(self) -> None:
+    def _change_backend(self, backend: str, url: str) -> Run:
+        """Change the backend of the stage as an operator does; return the stage's commands."""
+        self._filter.stand_ins |= {"DatabaseUrl": url, "DatabaseUserArn": backends.USER_ARN}
+        run = replace(self._run, stage=replace(STAGE, backend=backend))
+        commands.provision(run)
+        with self._databases.attached(run.session.events):
+            commands.migrate(run)
+        with self._packages.reused():
+            self._deploy(run)
+        checks.check_roles(run)
+        self._smoke(run)
+        return run
+
+    def _smoke(self, run: Run) -> None:
+        commands.live(replace(run, url=self._url, token=lambda: self._token))
+
+    def _deploy(self, run: Run | None = None) -> None:
         values = {
             "TokenIssuer": tokens.issuer().url,
             "TokenAudience": "customers",
             "DataApiEndpoint": self._data_api_url,
         }
-        commands.deploy(replace(self._run, values=values))
+        commands.deploy(replace(run or self._run, values=values))
         self._apply()
 
     def _apply(self) -> None:
@@ -279,3 +319,5 @@ RETAINED = [
     f"/customers/{STAGE.name}/access",
 ]
 GONE = {None, "DELETE_COMPLETE"}
+APPLICATION_USERS = {"application", "application_clone"}
+"""The users that `rotate` alternates."""

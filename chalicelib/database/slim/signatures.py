@@ -1,4 +1,4 @@
-"""Signature Version 4 for a POST of JSON to the Data API.
+"""Signature Version 4, for a POST of JSON to the Data API and for a login to RDS.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
@@ -7,8 +7,12 @@ import hmac
 from functools import lru_cache, reduce
 from hashlib import sha256
 from time import gmtime, strftime
+from urllib.parse import quote, urlencode
 
 from chalicelib.database.slim.credentials import Key
+
+TOKEN_SECONDS = 900
+"""RDS accepts a token for 15 minutes. A connection that it has opened stays open."""
 
 
 def signed(host: str, region: str, path: str, body: bytes, key: Key) -> bytes:
@@ -30,6 +34,30 @@ def signed(host: str, region: str, path: str, body: bytes, key: Key) -> bytes:
         f"Credential={key.id}/{scope}, SignedHeaders={names}, Signature={signature}\r\n"
         f"content-length:{len(body)}\r\n\r\n"
     ).encode() + body
+
+
+def login_token(location: str, region: str, user: str, key: Key) -> str:
+    """Return a token that replaces a database user's password, at a server's `host:port`.
+
+    https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/UsingWithRDS.IAMDBAuth.html
+    """
+    date = strftime("%Y%m%dT%H%M%SZ", gmtime())
+    scope = f"{date[:8]}/{region}/rds-db/aws4_request"
+    query = {
+        "Action": "connect",
+        "DBUser": user,
+        "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+        "X-Amz-Credential": f"{key.id}/{scope}",
+        "X-Amz-Date": date,
+        "X-Amz-Expires": TOKEN_SECONDS,
+        **({"X-Amz-Security-Token": key.token} if key.token else {}),
+        "X-Amz-SignedHeaders": "host",
+    }
+    encoded = urlencode(query, quote_via=quote, safe="")
+    canonical = f"GET\n/\n{encoded}\nhost:{location}\n\nhost\n{sha256().hexdigest()}"
+    text = f"AWS4-HMAC-SHA256\n{date}\n{scope}\n{sha256(canonical.encode()).hexdigest()}"
+    signature = _hmac(_signing_key(key.secret, scope), text).hex()
+    return f"{location}/?{encoded}&X-Amz-Signature={signature}"
 
 
 @lru_cache(maxsize=1)
