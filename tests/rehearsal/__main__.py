@@ -1,7 +1,8 @@
 """The rehearsal: `make rehearse`, or `python -m tests.rehearsal <ministack's Python>`.
 
 Runs the operators' commands unchanged, for staging, in an emulated AWS: a first release with
-tests/e2e, another version, another password, a restore drill, and the end of the stage.
+tests/e2e, another version, another password, a restore drill, other backends, and the end of the
+stage.
 """
 
 import signal

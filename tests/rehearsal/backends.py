@@ -28,7 +28,6 @@ PASSWORD = "f" * 32  # only the proxy knows it; in AWS, the proxy has a token, t
 USER_ARN = f"arn:aws:rds-db:{emulator.REGION}:{emulator.ACCOUNT}:dbuser:prx-rehearsal/{USER}"
 KEY = Credentials(emulator.ACCOUNT, "test")
 """The emulator gives all functions this key."""
-NATIVE = "mysql_native_password"
 
 
 class Packages:
@@ -65,7 +64,8 @@ def proxy(directory: Path, databases: Databases) -> AbstractContextManager[rds_p
     return rds_proxy.listening(directory, USER, KEY, emulator.REGION, login)
 
 
-def with_password_for_iam() -> AbstractContextManager[Any]:
-    """Let `migrate` create the functions' user with a password: MariaDB has no plugin of AWS."""
-    identity = f"{NATIVE} AS '{accounts.hash_for(NATIVE, PASSWORD)}'"
+def with_password_for_iam(databases: Databases) -> AbstractContextManager[Any]:
+    """Let `migrate` create the functions' user with a password: the server has no plugin of AWS."""
+    plugin = databases.plugin
+    identity = f"{plugin} AS '{accounts.hash_for(plugin, PASSWORD)}'"
     return patch.object(accounts, "IAM", identity)

@@ -114,6 +114,14 @@ class Databases(Rds):
         return Backup(time=self._backups[-1][0])
 
     @property
+    def plugin(self) -> str:
+        """The plugin that identifies the current cluster's master by its password."""
+        with closing(self._administrator(self._current)) as session:
+            cursor = session.cursor()
+            cursor.execute("SELECT plugin FROM mysql.user WHERE user = %s", MASTER)
+            return str(cursor.fetchone()[0])
+
+    @property
     def _current(self) -> DatabaseServer:
         return self._server(self.clusters[self._name])
 

@@ -62,8 +62,8 @@ NOT_IMPLEMENTED: Mapping[str, str] = {
         " misspelt action"
     ),
     "RDS Proxy": (
-        "with IAM, tests/rds_proxy.py checks tokens and forwards; with a password, MariaDB itself"
-        " checks the secret's. No pooling, pinning or failover, and no IAM to the database"
+        "with IAM, tests/rds_proxy.py checks tokens and forwards; with a password, the server"
+        " itself checks the secret's. No pooling, pinning or failover, and no IAM to the database"
     ),
     "networks": "functions don't join their subnets, and no traffic is filtered",
     "the Data API": "ours, in front of MariaDB or MySQL; signatures are not checked",

@@ -199,7 +199,7 @@ class Play:
     def use_iam(self) -> str:
         """Change the backend to mysql: `provision`, `migrate`, `deploy`, `smoke`."""
         proxy = self._exit.enter_context(backends.proxy(self._directory, self._databases))
-        with backends.with_password_for_iam():
+        with backends.with_password_for_iam(self._databases):
             self._change_backend("mysql", proxy.url)
         checks.expect("logins with a token", proxy.accepted > 0, wanted=True)
         return f"{proxy.accepted} logins with a token"
