@@ -39,7 +39,7 @@ OMITTED = (
     *("email_validator/__main__.", "email_validator/deliverability."),
     *(f"idna/{module}." for module in ("__main__", "cli", "codec", "compat")),
     *("marshmallow/experimental/", "python/bin/", "tzdata/zoneinfo/"),
-    *("python/cffi/", "python/pycparser/", "python/cryptography/x509/"),
+    *("python/cffi/", "python/pycparser", "python/cryptography/x509/"),
     *(f"phonenumbers/{module}." for module in ("carrier", "geocoder", "prefix", "timezone")),
     "phonenumbers/shortdata/region_",
 )

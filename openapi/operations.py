@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 JSONObject = dict[str, Any]
 
+MAX_BYTES = 6_291_456  # of a function's response: AWS's limit
 EVERY_RESPONSE = ("Request-Id", "Cache-Control", "Vary")
 
 
@@ -183,7 +184,12 @@ def _with_charset(media_type: str) -> str:
 def _lines(response: Response) -> JSONObject:
     """Return the content of a page as lines. JSON Schema can't describe the lines of a text."""
     return {
-        "schema": {"type": "string", "description": "A line of JSON for each of `items`."},
+        "schema": {
+            "type": "string",
+            "description": "A line of JSON for each of `items`.",
+            "pattern": r"^(\{.*\}\n)*$",
+            "maxLength": MAX_BYTES,
+        },
         "example": "".join(f"{documents.dumps(item)}\n" for item in response.example["items"]),
     }
 

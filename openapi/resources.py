@@ -54,7 +54,8 @@ def components(tag: Tag, page_size: int) -> Iterator[Named]:
     yield noun, whole
     yield f"Partial{noun}", _partial(whole, noun)
     yield from _lists(tag, noun, page_size)
-    yield from _changes(noun, page_size)
+    changed = whole | {"properties": READ_ONLY | whole["properties"]}
+    yield from _changes(noun, changed, page_size)
 
 
 def _request_schemas(schema: type[Schema]) -> Iterator[Named]:
@@ -177,19 +178,22 @@ def _lists(tag: Tag, noun: str, page_size: int) -> Iterator[Named]:
     yield f"{noun}Page", _object({"items": described, "next": NEXT_PAGE, "has_more": HAS_MORE})
 
 
-def _changes(noun: str, page_size: int) -> Iterator[Named]:
-    """Yield the schemas of the feed of changes."""
-    removed = []
-    for verb in ("deleted", "erased"):
-        shown = {
-            "id": READ_ONLY["id"] | {"description": "Unique identifier."},
-            "version": READ_ONLY["version"] | {"description": "The current version."},
-            f"{verb}_at": READ_ONLY["updated_at"] | {"description": f"When it was {verb}, in UTC."},
-        }
-        removed.append(f"{verb.title()}{noun}")
-        yield removed[-1], {"type": "object", "properties": shown, "required": sorted(shown)}
-    kinds = [ref(noun), *map(ref, removed)]
-    yield f"{noun}Change", {"oneOf": kinds, "description": "A live, deleted or erased one."}
+def _changes(noun: str, whole: JSONSchema, page_size: int) -> Iterator[Named]:
+    """Yield the schemas of the feed of changes.
+
+    A union would be exact, but some client generators don't support it.
+    """
+    erased_at = READ_ONLY["updated_at"] | {"description": "Time of erasure, in UTC."}
+    yield (
+        f"{noun}Change",
+        {
+            "type": "object",
+            "description": f"A whole {noun}, or only the id, the version and `deleted_at` or"
+            " `erased_at` of one that was deleted or erased.",
+            "properties": whole["properties"] | {"erased_at": erased_at},
+            "required": ["id", "version"],
+        },
+    )
     page = {"type": "array", "items": ref(f"{noun}Change"), "minItems": 0, "maxItems": page_size}
     items = page | {"description": "In the order of the changes."}
     yield f"{noun}ChangePage", _object({"items": items, "next": AFTER, "has_more": MORE})

@@ -39,14 +39,6 @@ class GetChanges(Page, GetCustomer):
 
 
 class GetCustomers(Page, GetCustomer):
-    id = CommaSeparated(
-        Identifier(),
-        max_items=MAX_IDS,
-        metadata={
-            "description": f"Read up to {MAX_IDS} customers by their ids, separated by commas, in"
-            " the order of creation. Unknown ids are ignored. Only `fields` may be added."
-        },
-    )
     sort = Text(
         20,
         validate=validate.OneOf(SORTS, error=CHOICE),
@@ -89,5 +81,13 @@ class GetCustomers(Page, GetCustomer):
         metadata={
             "description": "Whether to include deleted customers that are not erased. `true`"
             " requires the scope `customers:write`."
+        },
+    )
+    id = CommaSeparated(
+        Identifier(),
+        max_items=MAX_IDS,
+        metadata={
+            "description": f"Read up to {MAX_IDS} customers by their ids, separated by commas, in"
+            " the order of creation. Unknown ids are ignored. Only `fields` may be added."
         },
     )

@@ -204,7 +204,7 @@ def test_truststore_of_valid_certificates_is_no_finding(aws: Aws) -> None:
     assert found(aws, MUTUAL) == []
 
 
-@pytest.mark.parametrize("content", [b"", b"-----BEGIN PRIVATE KEY-----"])
+@pytest.mark.parametrize("content", [b"", b"-----BEGIN PUBLIC KEY-----"])
 def test_truststore_without_certificates_is_found(aws: Aws, content: bytes) -> None:
     aws.says("acm", "describe_certificate", certificate())
     aws.says("s3", "get_object", {"Body": body(content)})
