@@ -98,6 +98,7 @@ def test_failed_migration_is_reported_and_applied_by_the_next_run(
     assert apply(new_database, [MAKE_A, FILL_A]) == ["applied 0002_fill_a"]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("files", [[MAKE_A], [MAKE_A, FILL_A], [MAKE_A, ADD_B]])
 def test_run_killed_before_the_record_is_completed_by_the_next(
     new_database: Callable[[], Database], files: list[Migration]
@@ -147,6 +148,7 @@ def test_failed_file_may_be_corrected(new_database: Callable[[], Database]) -> N
     assert apply(new_database, [MAKE_A]) == ["applied 0001_make_a"]
 
 
+@pytest.mark.exhaustive
 def test_concurrent_runs_apply_each_migration_once(new_database: Callable[[], Database]) -> None:
     slow = [MAKE_A] + [
         Migration(f"{n:04}_slow", f"INSERT INTO a (id) SELECT {n} + SLEEP(0.1)")
@@ -171,6 +173,7 @@ def test_concurrent_runs_apply_each_migration_once(new_database: Callable[[], Da
     assert len(new_database().fetch_all("SELECT id FROM a")) == 4
 
 
+@pytest.mark.exhaustive
 def test_run_that_missed_a_new_lock_waits_for_it(
     new_database: Callable[[], Database],
 ) -> None:
@@ -187,6 +190,7 @@ def test_run_that_missed_a_new_lock_waits_for_it(
         migrations._create_tables(Late(new_database()))
 
 
+@pytest.mark.exhaustive
 def test_waiting_run_reports_and_times_out(
     new_database: Callable[[], Database], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -132,6 +132,7 @@ def test_unapplied_create_returns_503(api: Api, plan: Plan) -> None:
     assert api.get("/customers").json_body["items"] == []
 
 
+@pytest.mark.exhaustive
 @FAULTS
 @pytest.mark.parametrize("headers", [{}, {"if_match": '"v1"'}], ids=["any", "v1"])
 def test_retried_change_is_applied_once(

@@ -490,6 +490,7 @@ def test_sdk_in_lambda_uses_our_configuration(daemon: Daemon, tmp_path: Path) ->
     assert (operation["trace_id"], operation["parent_id"]) == (ROOT, PARENT)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("address", "is_logged"), [("nonsense", True), (":", True), ("nowhere.invalid:2000", False)]
 )

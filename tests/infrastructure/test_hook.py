@@ -24,6 +24,7 @@ def invoke(request: dict[str, Any]) -> Any:
     return app.app(request, CONTEXT)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("api")
 def test_working_version_passes(capsys: pytest.CaptureFixture[str]) -> None:
     assert handler.works(invoke, pause=0)

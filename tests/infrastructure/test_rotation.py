@@ -169,6 +169,7 @@ def _named(value: dict[str, str]) -> dict[str, str]:
     return {"name": value["username"], "password": value["password"]}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("_schema")
 def test_rotation_under_traffic_fails_no_request(
     server: Server, secrets: SecretsManager, data: Recording

@@ -286,6 +286,7 @@ def _hide_all_but(pinned: set[NormalizedName]) -> subprocess.CompletedProcess[st
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.exhaustive
 def test_deployments_lock_file_has_everything_that_its_commands_import() -> None:
     pinned = {canonicalize_name(pin.name) for pin in pins(ROOT / "requirements" / "deploy.txt")}
 

@@ -241,6 +241,7 @@ MEMBERS = st.sampled_from(
 )
 
 
+@pytest.mark.exhaustive
 @settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(MEMBERS, JSON))
 def test_any_json_datagram_is_tolerated(members: Json) -> None:
@@ -251,6 +252,7 @@ def test_any_json_datagram_is_tolerated(members: Json) -> None:
     json.dumps([traces.since(0), traces.segments(TRACE_ID)])
 
 
+@pytest.mark.exhaustive
 def test_too_deeply_nested_trace_is_explained(sender: Sender, tmp_path: Path) -> None:
     """At some depth the collector can still parse the trace, but the page's JSON can't hold it.
 

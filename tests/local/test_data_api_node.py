@@ -44,6 +44,7 @@ def run(
     )
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_javascript_sdk_works(sdk: Path, database_server: DatabaseServer, tmp_path: Path) -> None:
     """Types, null, blobs, big integers, parameters, errors, transactions and signatures work."""

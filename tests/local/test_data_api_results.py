@@ -163,6 +163,7 @@ def test_too_large_response_is_rejected(api: DataApi, text: str, size: int) -> N
         api.execute(sql, [*text_and, parameter("times", longValue=times + 1)])
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("value", ["NULL", "''", "1"])
 def test_small_values_count_with_their_overhead(strict: DataApi, value: str) -> None:
     """The database's overhead counts for each value, even for NULL."""

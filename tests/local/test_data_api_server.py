@@ -177,6 +177,7 @@ def test_database_killed_during_a_result_is_unavailable(
         assert "Traceback" not in server.log.read_text()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_hanging_database_costs_only_the_timeout(private: DatabaseServer, tmp_path: Path) -> None:
     """A hanging database costs a call its timeout, and may recover."""

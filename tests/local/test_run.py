@@ -66,6 +66,7 @@ def with_token(command: str, service: Run) -> str:
     return command.replace(found[0], token)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_run_starts_and_stops_the_whole_service(tmp_path: Path) -> None:
     with Run(tmp_path, "run") as service:
@@ -274,6 +275,7 @@ def tables(cursor: Cursor) -> set[tuple[Any, ...]]:
     return set(cursor.fetchall())
 
 
+@pytest.mark.exhaustive
 def test_database_url_names_the_only_database_that_is_changed(
     tmp_path: Path, database_server: DatabaseServer
 ) -> None:

@@ -15,6 +15,7 @@ from tests.api import ADA
 KEY = b"signs cursors"
 
 
+@pytest.mark.exhaustive
 def test_generated_customers_are_normalized() -> None:
     """The loader skips the schema, which would take most of the time."""
     for number in range(2_000):

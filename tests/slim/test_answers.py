@@ -65,6 +65,7 @@ def answered(status: int, headers: dict[str, str], body: bytes) -> Any:
         return client.execute_statement(sql="SELECT 1")
 
 
+@pytest.mark.exhaustive
 @settings(max_examples=200, deadline=None)
 @given(MEMBERS, st.booleans())
 def test_response_is_parsed_as_by_botocore(members: Any, escaped: bool) -> None:  # noqa: FBT001
