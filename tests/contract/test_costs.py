@@ -15,6 +15,8 @@ from load.fuzz.cases import CUSTOMER, PATCH, PATH, Case, read, request
 from load.fuzz.instructions import count
 from load.fuzz.plain import BATCH, plain_twin
 
+pytestmark = pytest.mark.exhaustive
+
 MAX_RATIO = 10
 WORST = Path(__file__).parents[2] / "load" / "fuzz" / "worst"
 NAMES = ("given_name", "family_name", "company_name")

@@ -141,6 +141,7 @@ def excessive(database: Database) -> dict[str, tuple[int, int]]:
     return {name: (count, most[name]) for name, count in read.items() if count > most[name]}
 
 
+@pytest.mark.exhaustive
 def test_lists_read_as_few_entries_at_both_sizes(database: Database) -> None:
     grow(database, 0, 100_000)
     assert excessive(database) == {}

@@ -142,6 +142,7 @@ def test_example_is_small_and_changes_only_the_app() -> None:
     assert not re.search(r"^-(?!--)", patch, re.MULTILINE)
 
 
+@pytest.mark.exhaustive
 def test_each_step_has_the_output_that_the_page_shows(tmp_path: Path) -> None:
     project = copy_project(tmp_path)
     for block in BLOCKS:
