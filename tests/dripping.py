@@ -1,5 +1,6 @@
 """Servers that send a response slowly: each part arrives in time, all parts together do not."""
 
+import select
 import socket
 import threading
 from collections.abc import Iterator
@@ -80,14 +81,8 @@ def dripping_database(port: int, marker: bytes) -> Iterator[Drip]:
         def serve() -> None:
             connection, _ = listener.accept()
             with connection, socket.create_connection(("127.0.0.1", port)) as database:
-                data = b""
-                while not marker or marker not in data:
-                    if marker:
-                        connection.sendall(database.recv(65_536))
-                        data = connection.recv(65_536)
-                        database.sendall(data)
-                    else:
-                        break
+                if marker:
+                    _forward(connection, database, marker)
                 connection.sendall(b"\xff\xff\x00\x00")  # the header of a packet of 64 KiB
                 drip.send(connection, b"\x0a", ended)
 
@@ -95,3 +90,13 @@ def dripping_database(port: int, marker: bytes) -> Iterator[Drip]:
         yield drip
         ended.set()
         serving.result(10)
+
+
+def _forward(client: socket.socket, server: socket.socket, marker: bytes) -> None:
+    """Pass on what both send, until the client has sent the marker or one of them has closed."""
+    while ready := select.select([client, server], [], [], 10)[0]:
+        for source in ready:
+            data = source.recv(65_536)
+            (server if source is client else client).sendall(data)
+            if not data or (source is client and marker in data):
+                return
