@@ -24,7 +24,6 @@ from tests.local.data_api import serving
 
 APPLICATION = Login("application", "a" * 32)
 MIGRATIONS = Login("migrations", "m" * 32)
-NATIVE = "mysql_native_password"
 USERS = {APPLICATION: ROWS, MIGRATIONS: SCHEMA}
 pytestmark = pytest.mark.slow
 
@@ -119,9 +118,10 @@ def test_users_have_their_privileges(
 def test_user_with_iam_has_the_privileges_of_the_application(
     server: tuple[DatabaseServer, Path, str], master: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """MariaDB has no plugin of AWS, so the user gets a password here."""
+    """The server has no plugin of AWS, so the user gets a password here."""
     functions = Login("functions", "f" * 32)
-    identity = f"{NATIVE} AS '{accounts.hash_for(NATIVE, functions.password)}'"
+    plugin = databases._plugin(master)
+    identity = f"{plugin} AS '{accounts.hash_for(plugin, functions.password)}'"
     said: list[str] = []
     monkeypatch.setattr(accounts, "IAM", identity)
     databases.create_iam_user(master, "customers", functions.name, said.append)
