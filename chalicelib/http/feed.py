@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 DELAY_SECONDS = 60
+"""The age of a change when it appears. The Data API ends each call after 45 seconds:
+https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/data-api-timeouts.html
+"""
 POLL_SECONDS = 10
 """After how many seconds a client should ask for further changes."""
 LIMIT = 100
