@@ -45,12 +45,21 @@ def test_server_installs_into_the_image(
     for line in service["build"]["dockerfile_inline"].splitlines():
         match line.replace("/src", str(tmp_path / "src")).split():
             case ["COPY", source, target]:
-                shutil.copytree(PROJECT / source, target, symlinks=True)
+                _copy(PROJECT / source, Path(target))
             case ["RUN", "pip", *arguments]:
                 subprocess.run([environment / "pip", *arguments], check=True)
 
     command = shlex.split(re.sub(r"--host \S+", "--host 127.0.0.1", service["command"]))
     _check_serving(environment, command, database_server.url, tmp_path)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file or a folder, with its links as they are, like COPY in a Dockerfile."""
+    if source.is_dir():
+        shutil.copytree(source, target, symlinks=True)
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, target)
 
 
 def _block(language: str, part: str) -> str:
