@@ -118,7 +118,7 @@ def create_customer(request: Request) -> Response:
 
     key = request.idempotency_key("create_customer")
     fields = acceptance.load_customer(request.document())
-    created = creates.create(database(), CUSTOMERS, fields, key)
+    created = creates.create(database(), CUSTOMERS, fields, key, request.pseudonym)
     return responses.created(request, CUSTOMERS, created)
 
 
@@ -142,7 +142,7 @@ def create_customers(request: Request) -> Response:
 
     key = request.idempotency_key("create_customers")
     batch = acceptance.load_batch(request.document(MAX_BATCH_BYTES, MAX_BATCH_VALUES))
-    created = creates.create_all(database(), CUSTOMERS, batch, key)
+    created = creates.create_all(database(), CUSTOMERS, batch, key, request.pseudonym)
     return responses.all_created(request, CUSTOMERS, created)
 
 

@@ -1,6 +1,7 @@
 """Erase customers permanently: on request, and after the purge date of a deleted customer.
 
-Erasure keeps the id and the timestamps. `fields` declares what remains of each field.
+Erasure keeps the id, the timestamps and the erasure's line of the history. `fields` declares what
+remains of each field.
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from chalicelib.database import Database, DatabaseError, Value, tables
 from chalicelib.http import values
 from chalicelib.http.preconditions import Intent
 from chalicelib.http.updates import raise_unless_applied
+from chalicelib.observability import telemetry
 
 PURGE_BATCH = 500
 """The maximum number of customers that one call of `purge` erases."""
@@ -21,9 +23,10 @@ _EMPTIED = {
     **{field.name: field.erased for field in CUSTOMERS.fields},
     **dict.fromkeys((*CUSTOMERS.derived, *tables.IDEMPOTENCY, "purge_at"), "NULL"),
 }
-# MySQL assigns from left to right, so erased_at is last
+# MySQL assigns from left to right, so history is first, and erased_at is last
 _ERASURE = ", ".join(
     (
+        f"history = IF(erased_at IS NULL, {tables.history_line('erased')}, history)",
         "version = version + (erased_at IS NULL)",
         "last_write = IF(erased_at IS NULL, :fingerprint, last_write)",
         "updated_at = IF(erased_at IS NULL, :updated_at, updated_at)",
@@ -42,7 +45,7 @@ def erase(database: Database, customer_id: UUID, intent: Intent) -> None:
     guard, parameters = tables.version_guard(intent.versions)
     sql = f"UPDATE customers SET {_ERASURE} WHERE id = :id{guard}"
     parameters |= {"id": customer_id.bytes, "updated_at": values.now()}
-    parameters["fingerprint"] = intent.fingerprint
+    parameters |= {"fingerprint": intent.fingerprint, "history_caller": intent.caller}
     if not tables.run_write(database, "customers", sql, parameters):
         raise_unless_applied(database, CUSTOMERS, customer_id, intent, "erased_at")
 
@@ -73,7 +76,9 @@ def _erase_due(
     # a concurrent restore may have won
     sql = f"UPDATE customers SET {_ERASURE} WHERE {condition} AND purge_at < :updated_at"
     try:
-        database.execute_guarded(sql, updated_at=now, fingerprint=None, **named)
+        database.execute_guarded(
+            sql, updated_at=now, fingerprint=None, history_caller=telemetry.SCHEDULE, **named
+        )
     except DatabaseError as error:
         if error.is_outcome_unknown:
             return error
