@@ -151,9 +151,10 @@ def _set(
         for column, one in resource.derived.items()
         if not fields.keys().isdisjoint(one.fields)
     ]
-    columns = ("id", "version", "updated_at", *fields, *derived)
+    named = tuple(name for name in resource.writable if name in fields)  # as in the history
+    columns = ("id", "version", "updated_at", *named, *derived)
     row = resource.to_row(current | changed, columns)
-    sql = tables.update_sql(resource.table, tuple(fields), tuple(derived))
+    sql = tables.update_sql(resource.table, named, tuple(derived))
     is_applied = _run(database, resource, sql, row | _author(intent), fields)
     return changed if is_applied else None
 
