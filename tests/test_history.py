@@ -86,7 +86,7 @@ def test_write_adds_its_version(api: Api, database: Recorded, path: str, kind: s
     row = database.fetch_one("SELECT version, changed_at FROM customers")
     assert row
     assert row["version"] == 2
-    assert stored(database)[0] == Version(2, changed_at(row), operation, pseudonym(), fields)
+    assert stored(database)[0] == Version(2, operation, changed_at(row), pseudonym(), fields)
     writes = [sql for sql in database.statements if sql.startswith("UPDATE")]
     assert len(writes) == 1
 
@@ -111,7 +111,7 @@ def test_batch_has_a_history_for_each_customer(api: Api, database: Database) -> 
 
     rows = database.fetch_all("SELECT history, changed_at FROM customers")
     assert [history.parse(row["history"]) for row in rows] == [
-        [Version(1, changed_at(row), "created", pseudonym(), [])] for row in rows
+        [Version(1, "created", changed_at(row), pseudonym(), [])] for row in rows
     ]
     assert len(rows) == 3
 
@@ -192,3 +192,15 @@ def test_history_of_live_and_deleted_customers(api: Api, database: Database, pat
     api.post(f"{path}/erase")
     with pytest.raises(CUSTOMERS.not_found):
         history.get(database, CUSTOMERS, customer_id)
+
+
+def test_history_is_read_with_one_statement(api: Api, database: Recorded, path: str) -> None:
+    api.patch(path, {"locale": "en"})
+    database.statements.clear()
+
+    answer = api.get(f"{path}/history")
+
+    assert answer.status_code == 200
+    assert len(database.statements) == 1
+    assert answer.json_body == {"items": [one._asdict() for one in stored(database)]}
+    assert api.request("HEAD", f"{path}/history").body == b""

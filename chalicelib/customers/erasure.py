@@ -10,6 +10,7 @@ from typing import cast
 from uuid import UUID
 
 from chalicelib.customers.fields import CUSTOMERS
+from chalicelib.customers.problems import CustomerNotErased
 from chalicelib.database import Database, DatabaseError, Value, tables
 from chalicelib.http import values
 from chalicelib.http.preconditions import Intent
@@ -48,6 +49,16 @@ def erase(database: Database, customer_id: UUID, intent: Intent) -> None:
     parameters |= {"fingerprint": intent.fingerprint, "history_caller": intent.caller}
     if not tables.run_write(database, "customers", sql, parameters):
         raise_unless_applied(database, CUSTOMERS, customer_id, intent, "erased_at")
+
+
+def find(database: Database, customer_id: UUID) -> datetime:
+    """Return when the customer was erased. Raises CustomerNotFound, CustomerNotErased."""
+    row = database.fetch_one("SELECT erased_at FROM customers WHERE id = :id", id=customer_id.bytes)
+    if row is None:
+        raise CUSTOMERS.not_found("No customer has this id, or ever had it.")
+    if row["erased_at"] is None:
+        raise CustomerNotErased("The customer was not erased. Erase it first.")
+    return cast("datetime", row["erased_at"])
 
 
 def purge(database: Database) -> list[UUID]:

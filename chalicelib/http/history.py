@@ -3,7 +3,6 @@
 The statement that writes a version also writes its line: `chalicelib.database.tables` describes it.
 """
 
-from collections.abc import Iterable
 from typing import NamedTuple, cast
 from uuid import UUID
 
@@ -19,8 +18,8 @@ class Version(NamedTuple):
     """
 
     version: int
-    changed_at: str
     operation: str
+    changed_at: str
     caller: str
     changed_fields: list[str]
 
@@ -28,6 +27,11 @@ class Version(NamedTuple):
 def parse(lines: object) -> list[Version]:
     """Return the versions in a column `history`, the newest first; none if it is NULL."""
     return [_parse(line) for line in reversed(cast("str", lines or "").splitlines())]
+
+
+def to_documents(lines: object) -> list[Document]:
+    """Return the versions in a column `history` as JSON objects, the newest first."""
+    return [version._asdict() for version in parse(lines)]
 
 
 def get(database: Database, resource: Resource, resource_id: UUID) -> list[Document]:
@@ -40,15 +44,10 @@ def get(database: Database, resource: Resource, resource_id: UUID) -> list[Docum
         id=resource_id.bytes,
     )
     if row is None:
-        raise resource.not_found(f"No {resource.name} has this id, or it was erased.")
-    return to_documents(parse(row["history"]))
-
-
-def to_documents(versions: Iterable[Version]) -> list[Document]:
-    """Return the versions as JSON objects."""
-    return [version._asdict() for version in versions]
+        raise resource.erased()
+    return to_documents(row["history"])
 
 
 def _parse(line: str) -> Version:
     version, date, time, operation, caller, *changed_fields = line.split(" ")
-    return Version(int(version), f"{date}T{time}Z", operation, caller, changed_fields)
+    return Version(int(version), operation, f"{date}T{time}Z", caller, changed_fields)
