@@ -33,10 +33,13 @@ if TYPE_CHECKING:
 
 HTML = "text/html"
 READ, WRITE, ERASE = "customers:read", "customers:write", "customers:erase"
+HISTORY, EXPORT = "customers:history", "customers:export"
 SCOPES = {  # every scope, and what a token with it may do
     READ: "find and read customers",
     WRITE: "create, update, delete and restore customers",
-    ERASE: "erase customers permanently",
+    ERASE: "erase customers permanently, and prove erasures",
+    HISTORY: "read who changed customers, and when",
+    EXPORT: "export all data about a customer",
 }
 MAX_BATCH_BYTES = 1 << 20
 MAX_BATCH_VALUES = 20_000  # JSON values; a valid customer has at most about a hundred
@@ -118,7 +121,7 @@ def create_customer(request: Request) -> Response:
 
     key = request.idempotency_key("create_customer")
     fields = acceptance.load_customer(request.document())
-    created = creates.create(database(), CUSTOMERS, fields, key)
+    created = creates.create(database(), CUSTOMERS, fields, key, request.pseudonym)
     return responses.created(request, CUSTOMERS, created)
 
 
@@ -142,7 +145,7 @@ def create_customers(request: Request) -> Response:
 
     key = request.idempotency_key("create_customers")
     batch = acceptance.load_batch(request.document(MAX_BATCH_BYTES, MAX_BATCH_VALUES))
-    created = creates.create_all(database(), CUSTOMERS, batch, key)
+    created = creates.create_all(database(), CUSTOMERS, batch, key, request.pseudonym)
     return responses.all_created(request, CUSTOMERS, created)
 
 
@@ -311,6 +314,71 @@ def erase_customer(request: Request, customer_id: str) -> Response:
     parsed_id = CUSTOMERS.parse_id(customer_id)
     erasure.erase(database(), parsed_id, request.intent)
     return responses.removed(request, CUSTOMERS, parsed_id)
+
+
+@operation(
+    "/customers/{customer_id}/erasure",
+    "GET",
+    "HEAD",
+    scope=ERASE,
+    share=0.1,
+    documentation="openapi.customers:ERASURE",
+)
+def get_erasure(_: Request, customer_id: str) -> Response:
+    """Prove an erasure.
+
+    Returns the time of the erasure, and a signed receipt that can be verified without the service.
+    The receipt is the same each time. A customer that was not erased, and an id that no customer
+    ever had, have different problems.
+    """
+    from chalicelib.customers import erasure
+    from chalicelib.http import receipts
+
+    parsed_id = CUSTOMERS.parse_id(customer_id)
+    erased_at = erasure.find(database(), parsed_id)
+    key = receipts.derive_key(settings().cursor_key)
+    return responses.answer(receipts.erasure(key, parsed_id, erased_at))
+
+
+@operation(
+    "/customers/{customer_id}/history",
+    "GET",
+    "HEAD",
+    scope=HISTORY,
+    documentation="openapi.customers:HISTORY",
+)
+def get_history(_: Request, customer_id: str) -> Response:
+    """Read a customer's history.
+
+    Returns the last 20 versions, the newest first: when and how the customer changed, a pseudonym
+    of the caller, and the names of the changed fields. The values of fields are not kept. The
+    history of a deleted customer can be read until it is erased.
+    """
+    from chalicelib.http import history
+
+    parsed_id = CUSTOMERS.parse_id(customer_id)
+    return responses.answer({"items": history.get(database(), CUSTOMERS, parsed_id)})
+
+
+@operation(
+    "/customers/{customer_id}/export",
+    "GET",
+    "HEAD",
+    scope=EXPORT,
+    share=0.1,
+    documentation="openapi.customers:EXPORT",
+)
+def export_customer(_: Request, customer_id: str) -> Response:
+    """Export all data about a customer.
+
+    Returns everything that the service keeps about one person, in one document (GDPR, articles 15
+    and 20): the customer, its history, and the texts by which the service finds it. A deleted
+    customer can be exported until it is erased.
+    """
+    from chalicelib.http import exports
+
+    parsed_id = CUSTOMERS.parse_id(customer_id)
+    return responses.answer(exports.get(database(), CUSTOMERS, parsed_id))
 
 
 @operation(

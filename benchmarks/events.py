@@ -35,7 +35,7 @@ CUSTOMER = {
 ADDRESS = {"type": "work", "line1": "1 Main Street", "city": "London", "country": "GB"}
 AUTHORIZER = {
     "principalId": "benchmark",
-    "scopes": "customers:read customers:write customers:erase",
+    "scopes": "customers:read customers:write customers:erase customers:history customers:export",
     "expires": "4102444800",
 }
 
@@ -80,6 +80,9 @@ KINDS = {
     "delete": Kind("DELETE", ONE),
     "restore": Kind("POST", f"{ONE}/restore"),
     "erase": Kind("POST", f"{ONE}/erase"),
+    "erasure": Kind("GET", f"{ONE}/erasure"),
+    "history": Kind("GET", f"{ONE}/history"),
+    "export": Kind("GET", f"{ONE}/export"),
     "health with deep": Kind("GET", "/health", {"deep": "true"}),
     "get with fields": Kind("GET", ONE, {"fields": "id,email"}),
     **{f"list with {name}": Kind("GET", ALL, {name: value}) for name, value in QUERIES.items()},

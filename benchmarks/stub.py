@@ -26,7 +26,16 @@ from benchmarks.events import CUSTOMER, CUSTOMER_ID
 MOMENT = "2026-01-31 12:00:00.123"
 DOCUMENTS = {"addresses": "[]", "metadata": "{}"}
 HEX_ID = CUSTOMER_ID.replace("-", "").upper()
-TEXTS = {"hex_id": HEX_ID, "email": "ada@example.com", **CUSTOMER, **DOCUMENTS}
+HISTORY = "\n".join(
+    f"{version} {MOMENT} updated 8f14e45fceea167a company_name metadata" for version in range(1, 21)
+)
+TEXTS = {
+    "hex_id": HEX_ID,
+    "email": "ada@example.com",
+    "history": HISTORY,
+    **CUSTOMER,
+    **DOCUMENTS,
+}
 VARCHAR, BINARY, INTEGER, TIMESTAMP = (12, "VARCHAR"), (-2, "BINARY"), (4, "INT"), (93, "DATETIME")
 # The health check reads a limit in seconds, and minutes from UTC.
 NUMBERS = {"version": 1, "seconds": 1, "minutes": 0}
@@ -91,7 +100,7 @@ def field(name: str) -> dict[str, Any]:
         return {"stringValue": CUSTOMER_ID}
     if label(name) in NUMBERS:
         return {"longValue": NUMBERS[label(name)]}
-    if name in {"created_at", "updated_at", "changed_at"}:
+    if name in {"created_at", "updated_at", "changed_at", "erased_at"}:
         return {"stringValue": MOMENT}
     text = TEXTS.get(label(name))
     return {"isNull": True} if text is None else {"stringValue": text}

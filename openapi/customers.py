@@ -1,10 +1,15 @@
 """Documentation of the customers' operations: examples, responses and problems."""
 
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from chalicelib.customers import fields, lists, problems, schemas
-from chalicelib.http import feed
-from openapi.declarations import Body, Documentation, Response, Tag
+from chalicelib.database import tables
+from chalicelib.http import feed, receipts
+from chalicelib.settings import LOCAL_CURSOR_KEY
+from openapi.declarations import Body, Documentation, JSONSchema, Response, Tag, ref
+from openapi.fields import READ_ONLY
 
 Example = dict[str, Any]
 
@@ -89,6 +94,103 @@ HAS_A_NAME = {
     "then": {"required": [NAMES[-1]], "properties": {NAMES[-1]: {"type": "string"}}},
 }
 
+KEPT: Example = {
+    "items": [
+        {
+            "version": 2,
+            "operation": "updated",
+            "changed_at": "2026-03-02T10:15:00.000Z",
+            "caller": "8f14e45fceea167a",
+            "changed_fields": ["phone", "metadata"],
+        },
+        {
+            "version": 1,
+            "operation": "created",
+            "changed_at": "2026-03-02T09:30:00.000Z",
+            "caller": "8f14e45fceea167a",
+            "changed_fields": [],
+        },
+    ]
+}
+ERASED_AT = "2026-03-02T10:25:00.000Z"
+RECEIPT = receipts.erasure(
+    receipts.derive_key(LOCAL_CURSOR_KEY.encode()), UUID(ERASED), datetime.fromisoformat(ERASED_AT)
+)
+
+TIME = {"type": "string", "format": "date-time"}
+PARTS: dict[str, JSONSchema] = {
+    "CustomerVersion": {
+        "type": "object",
+        "description": "A version of a customer, without the values of its fields.",
+        "properties": {
+            "version": READ_ONLY["version"] | {"description": "The version."},
+            "operation": {
+                "type": "string",
+                "enum": ["created", "updated", "deleted", "restored", "erased"],
+                "x-extensible": True,
+                "description": "How the customer changed.",
+            },
+            "changed_at": TIME | {"description": "Time of the change, by the database's clock."},
+            "caller": {
+                "type": "string",
+                "description": "A pseudonym of the caller, as in the service's logs; `schedule` for"
+                " the job that erases deleted customers.",
+            },
+            "changed_fields": {
+                "type": "array",
+                "items": {"type": "string"},
+                "maxItems": len(fields.CUSTOMERS.writable),
+                "description": "The names of the fields that an update changed.",
+            },
+        },
+        "required": ["version", "operation", "changed_at", "caller", "changed_fields"],
+    },
+    "CustomerHistory": {
+        "type": "object",
+        "properties": {
+            "items": {
+                "type": "array",
+                "items": ref("CustomerVersion"),
+                "maxItems": tables.MAX_VERSIONS,
+                "description": "The last versions, the newest first. Versions that an earlier"
+                " release of the service wrote are absent.",
+            }
+        },
+        "required": ["items"],
+    },
+    "CustomerErasure": {
+        "type": "object",
+        "properties": {
+            "id": READ_ONLY["id"] | {"description": "The id of the erased customer."},
+            "erased_at": TIME | {"description": "Time of erasure, in UTC."},
+            "receipt": {
+                "type": "string",
+                "description": "A signed statement of both: a JSON Web Token (HS256). The operator"
+                " of the service verifies it, also years later.",
+            },
+        },
+        "required": ["id", "erased_at", "receipt"],
+    },
+    "CustomerExport": {
+        "type": "object",
+        "properties": {
+            "customer": ref("Customer") | {"description": "The customer."},
+            "history": {
+                "type": "array",
+                "items": ref("CustomerVersion"),
+                "maxItems": tables.MAX_VERSIONS,
+                "description": "The last versions, the newest first.",
+            },
+            "search_keys": {
+                "type": "object",
+                "additionalProperties": {"type": ["string", "null"]},
+                "description": "The texts by which the service compares and finds the customer.",
+            },
+        },
+        "required": ["customer", "history", "search_keys"],
+    },
+}
+
 CUSTOMERS = Tag(
     "customers",
     "Customers.",
@@ -98,6 +200,7 @@ CUSTOMERS = Tag(
     rules=HAS_A_NAME,
     problems=(
         fields.CUSTOMERS.missing(),
+        problems.CustomerNotErased("The customer was not erased. Erase it first."),
         problems.EmailTaken(
             "Use another email address, or update the customer that has it.",
             [{"pointer": "/email", "code": "taken", "detail": "Already used by another customer."}],
@@ -113,6 +216,7 @@ CUSTOMERS = Tag(
             ],
         ),
     ),
+    components=PARTS,
     has_fast_path=True,
 )
 
@@ -255,4 +359,37 @@ ERASE = Documentation(
     responses={204: Response("The customer is erased.")},
     problems=CHANGE,
     headers=("If-Match",),
+)
+
+ERASURE = Documentation(
+    CUSTOMERS,
+    responses={200: Response("The proof of the erasure.", "CustomerErasure", RECEIPT)},
+    problems=("validation-error", "customer-not-found", "customer-not-erased"),
+)
+
+HISTORY = Documentation(
+    CUSTOMERS,
+    responses={200: Response("The history.", "CustomerHistory", KEPT)},
+    problems=("validation-error", "customer-not-found"),
+)
+
+EXPORT = Documentation(
+    CUSTOMERS,
+    responses={
+        200: Response(
+            "All data about the customer.",
+            "CustomerExport",
+            {
+                "customer": PATCHED,
+                "history": KEPT["items"],
+                "search_keys": {
+                    "email_key": "ada@example.com",
+                    "name_key": "ada lovelace",
+                    "family_name_key": "lovelace ada",
+                    "company_name_key": None,
+                },
+            },
+        )
+    },
+    problems=("validation-error", "customer-not-found"),
 )

@@ -12,7 +12,7 @@ from chalice.test import Client
 import app
 from chalicelib.customers import erasure
 from chalicelib.database import Database, retries
-from chalicelib.http import routing
+from chalicelib.http import history, routing
 from tests.api import ADA, Api, assert_problem
 from tests.conftest import Lines
 from tests.recorded import Recorded
@@ -202,6 +202,8 @@ def test_erased_customer_keeps_only_its_id_and_times(
     assert left.pop("version") == before["version"] + 1
     assert left.pop("updated_at") == left["erased_at"] >= left["deleted_at"]
     assert left.pop("deleted_at") == (before["deleted_at"] or left["erased_at"])
+    (erasure,) = history.parse(left.pop("history"))
+    assert (erasure.version, erasure.operation) == (before["version"] + 1, "erased")
     del left["erased_at"], left["last_write"], left["changed_at"]
     derived = {"state": "erased", "name": ""}
     rest = {"status": "inactive", "addresses": "[]", "metadata": "{}"}

@@ -23,7 +23,7 @@ COMPONENTS = document()["components"]["schemas"]
 READ_ONLY = [name for name in CUSTOMERS.names if name not in CUSTOMERS.writable]
 # columns that the service sets, or the database generates for indexes
 OTHER_COLUMNS = (
-    *("erased_at", "changed_at", "last_write", *tables.IDEMPOTENCY),
+    *("erased_at", "changed_at", "history", "last_write", *tables.IDEMPOTENCY),
     *("state", "name", *(f"{unique.field}_live" for unique in CUSTOMERS.unique)),
 )
 

@@ -147,7 +147,10 @@ def test_operations_reveal_no_personal_data(api: Api, output: Output) -> None:
         output.send("PATCH", path, {"metadata": {"zqm-other": "zqm"}}, MERGE_PATCH),
         output.send("DELETE", path),
         output.send("POST", f"{path}/restore"),
+        history := output.send("GET", f"{path}/history"),
+        exported := output.send("GET", f"{path}/export"),
         output.send("POST", f"{path}/erase"),
+        erasure := output.send("GET", f"{path}/erasure"),
         output.send("OPTIONS", path),
         output.send("GET", "/health?deep=true"),
         output.send("GET", "/openapi.json"),
@@ -155,8 +158,11 @@ def test_operations_reveal_no_personal_data(api: Api, output: Output) -> None:
     ]
 
     statuses = [answer.status_code for answer in answers]
-    assert statuses == [201, 201, 201, 200, 200, 304, *[200] * 6, 204, 200, 204, 204, *[200] * 3]
+    reads, removals = [200] * 6, [204, *[200] * 3, 204, 200]
+    assert statuses == [201, 201, 201, 200, 200, 304, *reads, *removals, 204, *[200] * 3]
     assert MARKER.search(created.body.decode())
+    assert MARKER.search(exported.body.decode())
+    assert not MARKER.search(f"{history.body.decode()} {erasure.body.decode()}")
     assert output.logged.count('"message":"request"') == len(answers)
     assert {document["name"] for document in output.documents} >= {
         "customers/local",

@@ -57,6 +57,7 @@ CREATE TABLE orders (
     deleted_at DATETIME(3) NULL,
     purge_at DATETIME(3) NULL,
     erased_at DATETIME(3) NULL,
+    history TEXT NULL,
     last_write BINARY(32) NULL,
     idempotency_key BINARY(32) NULL UNIQUE,
     idempotency_fingerprint BINARY(32) NULL,
@@ -416,11 +417,12 @@ def test_lost_response_of_an_update_is_read_back(orders: Recorded) -> None:
 def test_inserted_rows_share_columns_but_not_parameters() -> None:
     rows = [{"street": "a", "street_1": "b"}, {"street": "c", "city": "d"}]
 
-    sql, parameters = tables.insertion("places", rows)
+    sql, parameters = tables.insertion("places", rows, "Ada")
 
+    line = "CONCAT_WS(' ', 1, CURRENT_TIMESTAMP(3), 'created', :history_caller)"
     assert sql == (
-        "INSERT INTO places (`street`, `street_1`, `city`) VALUES"
-        " (:street_0, :street_1_0, :city_0), (:street_1, :street_1_1, :city_1)"
+        "INSERT INTO places (`street`, `street_1`, `city`, `history`) VALUES"
+        f" (:street_0, :street_1_0, :city_0, {line}), (:street_1, :street_1_1, :city_1, {line})"
     )
     assert parameters == {
         "street_0": "a",
@@ -429,8 +431,9 @@ def test_inserted_rows_share_columns_but_not_parameters() -> None:
         "street_1": "c",
         "street_1_1": None,
         "city_1": "d",
+        "history_caller": "Ada",
     }
-    assert tables.insertion("places", [{"id": 1}]) == (
-        "INSERT INTO places (`id`) VALUES (:id)",
-        {"id": 1},
+    assert tables.insertion("places", [{"id": 1}], "Ada") == (
+        f"INSERT INTO places (`id`, `history`) VALUES (:id, {line})",
+        {"id": 1, "history_caller": "Ada"},
     )

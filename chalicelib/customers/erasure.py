@@ -1,6 +1,7 @@
 """Erase customers permanently: on request, and after the purge date of a deleted customer.
 
-Erasure keeps the id and the timestamps. `fields` declares what remains of each field.
+Erasure keeps the id, the timestamps and the erasure's line of the history. `fields` declares what
+remains of each field.
 """
 
 from collections.abc import Mapping
@@ -9,10 +10,12 @@ from typing import cast
 from uuid import UUID
 
 from chalicelib.customers.fields import CUSTOMERS
+from chalicelib.customers.problems import CustomerNotErased
 from chalicelib.database import Database, DatabaseError, Value, tables
 from chalicelib.http import values
 from chalicelib.http.preconditions import Intent
 from chalicelib.http.updates import raise_unless_applied
+from chalicelib.observability import telemetry
 
 PURGE_BATCH = 500
 """The maximum number of customers that one call of `purge` erases."""
@@ -21,9 +24,10 @@ _EMPTIED = {
     **{field.name: field.erased for field in CUSTOMERS.fields},
     **dict.fromkeys((*CUSTOMERS.derived, *tables.IDEMPOTENCY, "purge_at"), "NULL"),
 }
-# MySQL assigns from left to right, so erased_at is last
+# MySQL assigns from left to right, so history is first, and erased_at is last
 _ERASURE = ", ".join(
     (
+        f"history = IF(erased_at IS NULL, {tables.history_line('erased')}, history)",
         "version = version + (erased_at IS NULL)",
         "last_write = IF(erased_at IS NULL, :fingerprint, last_write)",
         "updated_at = IF(erased_at IS NULL, :updated_at, updated_at)",
@@ -42,9 +46,19 @@ def erase(database: Database, customer_id: UUID, intent: Intent) -> None:
     guard, parameters = tables.version_guard(intent.versions)
     sql = f"UPDATE customers SET {_ERASURE} WHERE id = :id{guard}"
     parameters |= {"id": customer_id.bytes, "updated_at": values.now()}
-    parameters["fingerprint"] = intent.fingerprint
+    parameters |= {"fingerprint": intent.fingerprint, "history_caller": intent.caller}
     if not tables.run_write(database, "customers", sql, parameters):
         raise_unless_applied(database, CUSTOMERS, customer_id, intent, "erased_at")
+
+
+def find(database: Database, customer_id: UUID) -> datetime:
+    """Return when the customer was erased. Raises CustomerNotFound, CustomerNotErased."""
+    row = database.fetch_one("SELECT erased_at FROM customers WHERE id = :id", id=customer_id.bytes)
+    if row is None:
+        raise CUSTOMERS.not_found("No customer has this id, or ever had it.")
+    if row["erased_at"] is None:
+        raise CustomerNotErased("The customer was not erased. Erase it first.")
+    return cast("datetime", row["erased_at"])
 
 
 def purge(database: Database) -> list[UUID]:
@@ -73,7 +87,9 @@ def _erase_due(
     # a concurrent restore may have won
     sql = f"UPDATE customers SET {_ERASURE} WHERE {condition} AND purge_at < :updated_at"
     try:
-        database.execute_guarded(sql, updated_at=now, fingerprint=None, **named)
+        database.execute_guarded(
+            sql, updated_at=now, fingerprint=None, history_caller=telemetry.SCHEDULE, **named
+        )
     except DatabaseError as error:
         if error.is_outcome_unknown:
             return error

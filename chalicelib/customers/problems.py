@@ -9,6 +9,12 @@ class CustomerNotFound(Problem):
     title = "Customer not found"
 
 
+class CustomerNotErased(Problem):
+    status = 404
+    type = "customer-not-erased"
+    title = "Customer not erased"
+
+
 class EmailTaken(Problem):
     status = 409
     type = "email-taken"

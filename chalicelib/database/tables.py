@@ -8,6 +8,7 @@ A versioned table has these columns, besides its own:
     deleted_at, purge_at     DATETIME(3), nullable: set by a soft deletion
     erased_at                DATETIME(3), nullable: set by an erasure, which keeps id and times
     changed_at               DATETIME(3): set by the database, ON UPDATE CURRENT_TIMESTAMP(3)
+    history                  TEXT, nullable: a line for each of the last versions (below)
     last_write               BINARY(32), nullable: the fingerprint of the last update's request
     idempotency_key          BINARY(32), nullable, unique
     idempotency_fingerprint  BINARY(32), nullable: like the two before, keyed hashes
@@ -16,6 +17,14 @@ Columns are quoted, because a field may be named like a reserved word of SQL, su
 
 `deleted_at` is NULL in rows that are not deleted. A guarded update names the version that it
 updates, so executing it twice has no further effect.
+
+The statement that writes a version also writes its line of the history:
+
+    <version> <changed_at> <operation> <caller> <names of the fields that the update changed>
+
+The operation is created, updated, deleted, restored or erased. `:history_caller` is the caller's
+pseudonym. Versions that were written before the table had this column have no line, nor have those
+that the previous code writes during a deployment: so a line has its version.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -26,6 +35,8 @@ from chalicelib.database.contract import Database, Value
 from chalicelib.database.errors import DatabaseError
 
 IDEMPOTENCY = ("idempotency_key", "idempotency_fingerprint")
+MAX_VERSIONS = 20
+"""The number of versions that the history has."""
 _WRITE = ("id", "updated_at", "fingerprint")  # identify one write
 
 
@@ -34,13 +45,17 @@ def quoted(columns: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in columns)
 
 
-def insertion(table: str, rows: Sequence[Mapping[str, Value]]) -> tuple[str, Mapping[str, Value]]:
+def insertion(
+    table: str, rows: Sequence[Mapping[str, Value]], caller: str
+) -> tuple[str, Mapping[str, Value]]:
     """Return an INSERT and its parameters. Columns that a row lacks are null."""
+    columns: Sequence[str]
     if len(rows) == 1:
-        return insert_sql(table, 1, tuple(rows[0])), rows[0]
-    columns = tuple(dict.fromkeys(chain(*rows)))
-    values = {f"{name}_{n}": row.get(name) for n, row in enumerate(rows) for name in columns}
-    return insert_sql(table, len(rows), columns), values
+        columns, values = tuple(rows[0]), dict(rows[0])
+    else:
+        columns = tuple(dict.fromkeys(chain(*rows)))
+        values = {f"{name}_{n}": row.get(name) for n, row in enumerate(rows) for name in columns}
+    return insert_sql(table, len(rows), columns), {**values, "history_caller": caller}
 
 
 @lru_cache(maxsize=256)
@@ -50,8 +65,10 @@ def insert_sql(table: str, size: int, columns: Sequence[str]) -> str:
     All rows have a number: else `street_2` of the first row would be `street` of the third one.
     """
     suffixes = [f"_{n}" for n in range(size)] if size > 1 else [""]
-    rows = (", ".join(f":{name}{suffix}" for name in columns) for suffix in suffixes)
-    return f"INSERT INTO {table} ({quoted(columns)}) VALUES {', '.join(f'({row})' for row in rows)}"
+    line = history_line("created", "1")
+    rows = (", ".join((*(f":{name}{end}" for name in columns), line)) for end in suffixes)
+    names = quoted((*columns, "history"))
+    return f"INSERT INTO {table} ({names}) VALUES {', '.join(f'({row})' for row in rows)}"
 
 
 @cache
@@ -63,20 +80,20 @@ def update_sql(table: str, columns: tuple[str, ...], derived: tuple[str, ...] = 
     """
     names = ("version", "updated_at", *columns, *derived)
     settings = ", ".join(f"`{name}` = :{name}" for name in names)
-    unchanged = " AND ".join(
-        f"CAST(`{name}` AS BINARY) <=> CAST(:{name} AS BINARY)" for name in columns
-    )
+    unchanged = {name: f"CAST(`{name}` AS BINARY) <=> CAST(:{name} AS BINARY)" for name in columns}
+    changed = [f"IF({condition}, NULL, '{name}')" for name, condition in unchanged.items()]
     return (
-        f"UPDATE {table} SET {settings}, last_write = :fingerprint"
-        " WHERE id = :id AND version = :version - 1"
-        f" AND deleted_at IS NULL AND NOT ({unchanged})"
+        f"UPDATE {table} SET {_added(history_line('updated', fields=changed))}, {settings},"
+        " last_write = :fingerprint WHERE id = :id AND version = :version - 1"
+        f" AND deleted_at IS NULL AND NOT ({' AND '.join(unchanged.values())})"
     )
 
 
 def delete_sql(table: str, guard: str) -> str:
     """Return the soft deletion of a row that is not deleted, with a condition on its version."""
     return (
-        f"UPDATE {table} SET deleted_at = :updated_at, updated_at = :updated_at,"
+        f"UPDATE {table} SET {_added(history_line('deleted'))},"
+        " deleted_at = :updated_at, updated_at = :updated_at,"
         " purge_at = :purge_at, version = version + 1, last_write = :fingerprint"
         f" WHERE id = :id AND deleted_at IS NULL{guard}"
     )
@@ -85,10 +102,27 @@ def delete_sql(table: str, guard: str) -> str:
 def restore_sql(table: str) -> str:
     """Return the UPDATE that undoes a soft deletion."""
     return (
-        f"UPDATE {table} SET version = :version, updated_at = :updated_at,"
+        f"UPDATE {table} SET {_added(history_line('restored'))},"
+        " version = :version, updated_at = :updated_at,"
         " deleted_at = :deleted_at, purge_at = :purge_at, last_write = :fingerprint"
         " WHERE id = :id AND version = :version - 1"
     )
+
+
+def history_line(operation: str, version: str = "version + 1", fields: Iterable[str] = ()) -> str:
+    """Return the SQL of a version's line in the history. SQL of `fields` may be NULL.
+
+    MySQL assigns from left to right. The history comes first, and so has the old values of columns.
+    The time is that of `changed_at`: both are of the statement's beginning.
+    """
+    parts = (version, "CURRENT_TIMESTAMP(3)", f"'{operation}'", ":history_caller", *fields)
+    return f"CONCAT_WS(' ', {', '.join(parts)})"
+
+
+def _added(line: str) -> str:
+    """Return the assignment that adds the line to the history, and removes the oldest."""
+    kept = f"SUBSTRING_INDEX(history, '\n', {1 - MAX_VERSIONS})"
+    return f"history = CONCAT_WS('\n', {kept}, {line})"
 
 
 def version_guard(versions: Collection[int] | None) -> tuple[str, dict[str, Value]]:

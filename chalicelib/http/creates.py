@@ -13,6 +13,7 @@ from chalicelib.database import Database, DatabaseError, DuplicateKey, Row, Valu
 from chalicelib.http import conflicts, idempotency, values
 from chalicelib.http.conflicts import MAX_ROUNDS
 from chalicelib.http.idempotency import Key, Stored
+from chalicelib.http.preconditions import NOBODY
 from chalicelib.http.resources import Document, Fields, Resource
 
 
@@ -24,25 +25,39 @@ class Created(NamedTuple):
 
 
 def create(
-    database: Database, resource: Resource, fields: Fields, key: Key | None = None
+    database: Database,
+    resource: Resource,
+    fields: Fields,
+    key: Key | None = None,
+    caller: str = NOBODY,
 ) -> Created:
     """Create a resource, or return the one that an earlier request with the same key created.
 
+    `caller` is the caller's pseudonym, for the history.
+
     Raises IdempotencyKeyReused, ServiceUnavailable, and the problems of the unique fields.
     """
-    return _create(database, resource, {"": fields}, key)
+    return _create(database, resource, {"": fields}, key, caller)
 
 
 def create_all(
-    database: Database, resource: Resource, batch: Sequence[Fields], key: Key | None = None
+    database: Database,
+    resource: Resource,
+    batch: Sequence[Fields],
+    key: Key | None = None,
+    caller: str = NOBODY,
 ) -> Created:
     """Create all resources of the batch or none, as `create` does."""
     wanted = {f"/items/{n}": fields for n, fields in enumerate(batch)}
-    return _create(database, resource, wanted, key)
+    return _create(database, resource, wanted, key, caller)
 
 
 def _create(
-    database: Database, resource: Resource, wanted: Mapping[str, Fields], key: Key | None
+    database: Database,
+    resource: Resource,
+    wanted: Mapping[str, Fields],
+    key: Key | None,
+    caller: str,
 ) -> Created:
     """Create a resource for each of the fields, which are given by JSON pointer."""
     batch = wanted.values()
@@ -50,7 +65,7 @@ def _create(
     for _ in range(MAX_ROUNDS):
         new = _build(resource, values.new_id(), batch)
         try:
-            _insert(database, resource, new, stored)
+            _insert(database, resource, new, stored, caller)
         except DuplicateKey:
             unkeyed = idempotency.to_stored(key and key.unkeyed, batch)
             rows = conflicts.find_rows(database, resource, batch, stored.key, unkeyed.key)
@@ -74,10 +89,10 @@ def _build(resource: Resource, first: UUID, batch: Collection[Fields]) -> list[D
 
 
 def _insert(
-    database: Database, resource: Resource, new: Sequence[Document], stored: Stored
+    database: Database, resource: Resource, new: Sequence[Document], stored: Stored, caller: str
 ) -> None:
     """Insert all or none. If the outcome is unknown, read back: the ids are random."""
-    sql, parameters = insertion(resource, new, stored)
+    sql, parameters = insertion(resource, new, stored, caller)
     try:
         database.execute_guarded(sql, **parameters)
     except DatabaseError as error:
@@ -88,7 +103,7 @@ def _insert(
 
 
 def insertion(
-    resource: Resource, new: Sequence[Document], stored: Stored
+    resource: Resource, new: Sequence[Document], stored: Stored, caller: str
 ) -> tuple[str, Mapping[str, Value]]:
     """Return the INSERT and its parameters.
 
@@ -96,7 +111,7 @@ def insertion(
     """
     rows = [resource.to_new_row(document) for document in new]
     rows[0] |= stored.columns
-    return tables.insertion(resource.table, rows)
+    return tables.insertion(resource.table, rows, caller)
 
 
 def _replay(resource: Resource, earlier: Row, batch: Collection[Fields]) -> Created:

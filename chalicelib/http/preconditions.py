@@ -7,6 +7,8 @@ from typing import NamedTuple
 from chalicelib.http.problems import PreconditionFailed, invalid
 
 MAX_ETAGS = 20
+NOBODY = "service"
+"""The caller in the history of writes without a request, such as example data."""
 
 # compiled on first use, because a cold start seldom needs them
 _ENTITY_TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
@@ -19,13 +21,15 @@ class Intent(NamedTuple):
     `versions` is None if the client accepts any version. The fingerprint is stored with the write.
     If the response is lost and the client retries, the fingerprint shows that the write was already
     applied. `unkeyed` is the fingerprint that the service stored before fingerprints had a key.
-    `has_weak_tag` is true if `If-Match` names a weak ETag, which never matches.
+    `has_weak_tag` is true if `If-Match` names a weak ETag, which never matches. `caller` is the
+    caller's pseudonym, which the history has.
     """
 
     versions: Collection[int] | None
     fingerprint: bytes
     unkeyed: bytes = b""
     has_weak_tag: bool = False
+    caller: str = NOBODY
 
     def admits(self, version: int) -> bool:
         """Return whether the client expects this version."""

@@ -17,6 +17,7 @@ import chalice.app
 
 from chalicelib.http import documents, headers, preconditions, problems
 from chalicelib.http.preconditions import Intent
+from chalicelib.observability import telemetry
 
 if TYPE_CHECKING:
     from chalicelib.http.idempotency import Key
@@ -122,6 +123,11 @@ class Request:
         """The subject of the token, even if the token has expired."""
         return (self._request.context.get("authorizer") or {}).get("principalId")
 
+    @property
+    def pseudonym(self) -> str:
+        """The caller's pseudonym, which the logs and the history have. Raises Unauthenticated."""
+        return telemetry.pseudonym(self.caller.subject, self._settings().cursor_key)
+
     def wrote(self, resource: str, ids: Iterable[str], version: int | None) -> None:
         """Record for the audit which resources were written; `resource` is their plural."""
         self.written = Written(resource, list(ids), version)
@@ -155,7 +161,13 @@ class Request:
             preconditions.reject_if_none_match(unwanted)
         unkeyed = self._fingerprint
         fingerprint = hmac.digest(self._settings().cursor_key, b"write:" + unkeyed, "sha256")
-        return Intent(self.versions, fingerprint, unkeyed, has_weak_tag=self.has_weak_tag)
+        return Intent(
+            self.versions,
+            fingerprint,
+            unkeyed,
+            has_weak_tag=self.has_weak_tag,
+            caller=self.pseudonym,
+        )
 
     @property
     def _fingerprint(self) -> bytes:

@@ -212,6 +212,10 @@ class Resource:
         """Return the problem for an id that no resource has."""
         return self.not_found(f"No {self.name} has this id, or it was deleted.")
 
+    def erased(self) -> Problem:
+        """Return the problem for an id that no resource has, not even a deleted one."""
+        return self.not_found(f"No {self.name} has this id, or it was erased.")
+
     def changed(self, *, has_weak_tag: bool = False) -> Problem:
         """Return the problem for an `If-Match` that does not name the current version."""
         if has_weak_tag:

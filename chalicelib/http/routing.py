@@ -273,8 +273,10 @@ def _origins() -> Collection[str]:
 
 
 def _caller(request: Request) -> str | None:
+    if (subject := request.subject) is None:
+        return None
     try:
-        return telemetry.pseudonym(request.subject, settings().cursor_key)
+        return telemetry.pseudonym(subject, settings().cursor_key)
     except SettingsError:  # the view reports this
         return None
 

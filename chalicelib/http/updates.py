@@ -38,7 +38,7 @@ def change(
         changes = {name: value for name, value in edited.items() if value != current[name]}
         if not changes:
             return current
-        if changed := _set(database, resource, current, changes, intent.fingerprint):
+        if changed := _set(database, resource, current, changes, intent):
             return current | changed
     raise conflicts.overtaken()
 
@@ -66,7 +66,7 @@ def write(
     ones. Without a change, no version is created. Raises what `change` raises.
     """
     for _ in range(MAX_ROUNDS):
-        if changed := _set(database, resource, known, fields, intent.fingerprint):
+        if changed := _set(database, resource, known, fields, intent):
             return changed
         current, last_write = reads.fetch(database, resource, UUID(known["id"]))
         if current["version"] != known["version"]:
@@ -89,8 +89,8 @@ def delete(
     """
     now = values.now()
     guard, parameters = tables.version_guard(intent.versions)
-    parameters |= {"id": resource_id.bytes, "updated_at": now, "fingerprint": intent.fingerprint}
-    parameters["purge_at"] = now + retention
+    parameters |= {"id": resource_id.bytes, "updated_at": now, "purge_at": now + retention}
+    parameters |= _author(intent)
     sql = tables.delete_sql(resource.table, guard)
     is_guarded = bool(guard)
     if not tables.run_write(database, resource.table, sql, parameters, is_idempotent=is_guarded):
@@ -108,7 +108,7 @@ def restore(database: Database, resource: Resource, resource_id: UUID, intent: I
             return _unless_outdated(resource, current, intent, last_write)
         if current["deleted_at"] is None:
             return current
-        if restored := _restore(database, resource, current, intent.fingerprint):
+        if restored := _restore(database, resource, current, intent):
             return restored
     raise conflicts.overtaken()
 
@@ -139,7 +139,7 @@ def raise_unless_applied(
 
 
 def _set(
-    database: Database, resource: Resource, current: Document, fields: Fields, fingerprint: bytes
+    database: Database, resource: Resource, current: Document, fields: Fields, intent: Intent
 ) -> Document | None:
     """Create the version after the current one. Return None if another write was first.
 
@@ -151,23 +151,29 @@ def _set(
         for column, one in resource.derived.items()
         if not fields.keys().isdisjoint(one.fields)
     ]
-    columns = ("id", "version", "updated_at", *fields, *derived)
+    named = tuple(name for name in resource.writable if name in fields)  # as in the history
+    columns = ("id", "version", "updated_at", *named, *derived)
     row = resource.to_row(current | changed, columns)
-    sql = tables.update_sql(resource.table, tuple(fields), tuple(derived))
-    is_applied = _run(database, resource, sql, {**row, "fingerprint": fingerprint}, fields)
+    sql = tables.update_sql(resource.table, named, tuple(derived))
+    is_applied = _run(database, resource, sql, row | _author(intent), fields)
     return changed if is_applied else None
 
 
 def _restore(
-    database: Database, resource: Resource, deleted: Document, fingerprint: bytes
+    database: Database, resource: Resource, deleted: Document, intent: Intent
 ) -> Document | None:
     """Create a version that is not deleted. Return None as `_set` does."""
     resource_id, version = UUID(deleted["id"]), deleted["version"] + 1
     restored = deleted | resource.build(resource_id, version, {}, values.now())
     row = resource.to_row(restored, ("id", "version", "updated_at", "deleted_at", "purge_at"))
     sql = tables.restore_sql(resource.table)
-    is_applied = _run(database, resource, sql, {**row, "fingerprint": fingerprint}, deleted)
+    is_applied = _run(database, resource, sql, row | _author(intent), deleted)
     return restored if is_applied else None
+
+
+def _author(intent: Intent) -> dict[str, Value]:
+    """Return the parameters that identify the request and its caller."""
+    return {"fingerprint": intent.fingerprint, "history_caller": intent.caller}
 
 
 def _run(

@@ -54,6 +54,8 @@ if TYPE_CHECKING:
 NAMESPACE = "Customers"
 INTERNAL_ERROR = "internal-error"  # the type of the problem in a response to a fault
 PSEUDONYM_BYTES = 8
+SCHEDULE = "schedule"
+"""The caller in the audit and in the history of what scheduled operations write."""
 UNITS = {
     "Requests": "Count",
     "Latency": "Milliseconds",
@@ -255,7 +257,7 @@ def scheduled(
         def audit(erased: Iterable[UUID]) -> None:
             log.info("audit", extra={"fields": {resource: list(map(str, erased))}})
 
-        names = {"trace_id": trace.id, "operation": operation, "caller": "schedule"}
+        names = {"trace_id": trace.id, "operation": operation, "caller": SCHEDULE}
         token = logs.common.set(names)
         try:
             yield audit
@@ -264,13 +266,11 @@ def scheduled(
 
 
 @lru_cache(maxsize=1_000)
-def pseudonym(subject: str | None, key: bytes) -> str | None:
+def pseudonym(subject: str, key: bytes) -> str:
     """Return 16 hexadecimal digits for a caller, whose subject may be an email address.
 
     They are the beginning of the HMAC-SHA-256 of `caller:` and the subject, so trying out
     subjects requires the key.
     """
-    if subject is None:
-        return None
     text = f"caller:{subject}".encode(errors="backslashreplace")
     return hmac.digest(key, text, "sha256")[:PSEUDONYM_BYTES].hex()

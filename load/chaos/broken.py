@@ -20,9 +20,11 @@ def no_key(self: Request, operation: str) -> Key | None:  # noqa: ARG001
     return None
 
 
-def insert(database: Database, resource: Resource, new: Sequence[Document], stored: Stored) -> None:
+def insert(
+    database: Database, resource: Resource, new: Sequence[Document], stored: Stored, caller: str
+) -> None:
     """Replace `creates._insert`, which would retry and verify the outcome."""
-    sql, parameters = creates.insertion(resource, new, stored)
+    sql, parameters = creates.insertion(resource, new, stored, caller)
     database.execute(sql, **parameters)
 
 

@@ -20,7 +20,7 @@ JSONValue = Any
 TOKEN = "{token}"  # noqa: S105
 MARKER = "zqm"  # marks personal data
 FUNCTIONS = ("app", "authorize", "purge_customers")
-SCOPES = "customers:read customers:write customers:erase"
+SCOPES = "customers:read customers:write customers:erase customers:history customers:export"
 LIVE, OTHER, DELETED, ERASED, OVERDUE = (
     f"019a0b4c-7a1{n}-7cc3-98c4-dc0c0c07398f" for n in range(5)
 )
@@ -166,6 +166,8 @@ def authorization(token: str) -> dict[str, str]:
 def _reads() -> Iterator[Case]:
     for customer_id in (LIVE, DELETED, ERASED, LIVE.upper(), "x"):
         yield request("GET", f"/customers/{customer_id}")
+        for end in ("erasure", "history", "export"):
+            yield request("GET", f"/customers/{customer_id}/{end}")
     yield request("HEAD", PATH)
     yield request("GET", PATH, query={"fields": ["id,email,created_at"]})
     for name in ("If-None-Match", "If-Match"):

@@ -11,7 +11,7 @@ import pymysql
 
 import app
 from chalicelib.customers.fields import CUSTOMERS
-from chalicelib.database import Value
+from chalicelib.database import Value, tables
 from chalicelib.database.mysql import connection_arguments
 from chalicelib.observability import logs
 from load.fuzz.cases import (
@@ -27,9 +27,7 @@ from load.fuzz.cases import (
 )
 
 HOUR_MS = 3_600_000
-_STORED = ", ".join(
-    (*CUSTOMERS.stored, "idempotency_key", "idempotency_fingerprint", "last_write", "erased_at")
-)
+_STORED = ", ".join((*CUSTOMERS.stored, *tables.IDEMPOTENCY, "last_write", "erased_at", "history"))
 
 
 class Outcome(NamedTuple):

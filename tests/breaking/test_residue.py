@@ -100,6 +100,9 @@ def plant(client: Client) -> str:
     erased = new.headers["Location"]
     assert client.send("DELETE", erased).status_code == 204
     assert client.send("POST", f"{erased}/erase").status_code == 204
+    for end in ("history", "export"):
+        assert client.send("GET", f"{kept}/{end}").status_code == 200
+    assert client.send("GET", f"{erased}/erasure").status_code == 200
     assert client.send("GET", "/customers?q=zqmzqm&phone=%2B447700900123").status_code == 200
     for path in PATHS:
         assert client.send("GET", path).status_code >= 400, path

@@ -36,8 +36,11 @@ STATEMENTS = {
     "delete_customer": ["UPDATE customers"],
     "restore_customer": ["SELECT customers", "UPDATE customers"],
     "erase_customer": ["UPDATE customers"],
+    "get_erasure": ["SELECT customers"],
+    "get_history": ["SELECT customers"],
+    "export_customer": ["SELECT customers"],
 }
-WRITES = {name for name in STATEMENTS if not name.startswith("get_")}
+WRITES = {name for name in STATEMENTS if not name.startswith(("get_", "export_"))}
 
 Json = dict[str, Any]
 
@@ -100,9 +103,12 @@ def send_each(stack: Stack) -> dict[str, requests.Response]:
         "get_customer": stack.send("GET", path),
         "get_customers": stack.send("GET", "/customers?status=active"),
         "get_changes": stack.send("GET", "/customers/changes"),
+        "get_history": stack.send("GET", f"{path}/history"),
+        "export_customer": stack.send("GET", f"{path}/export"),
         "delete_customer": stack.send("DELETE", path),
         "restore_customer": stack.send("POST", f"{path}/restore"),
         "erase_customer": stack.send("POST", f"{path}/erase"),
+        "get_erasure": stack.send("GET", f"{path}/erasure"),
         "get_health": stack.send("GET", "/health?deep=true"),
         "get_openapi": stack.send("GET", "/openapi.json"),
         "get_problems": stack.send("GET", "/problems"),

@@ -1,5 +1,7 @@
 """The lifecycle of customers from a client's point of view."""
 
+import base64
+import json
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -42,6 +44,33 @@ def test_customer_lifecycle(api: Client, ada: dict[str, Any]) -> None:
     assert api.post(path + "/erase").status_code == 204
     assert_problem(api.get(path), 404, "customer-not-found")
     assert_problem(api.post(path + "/restore"), 404, "customer-not-found")
+
+
+def test_history_export_and_proof_of_erasure(api: Client, ada: dict[str, Any]) -> None:
+    path = api.post("/customers", ada).headers["Location"]
+    api.patch(path, {"locale": "en-GB", "phone": "+44 20 7946 0000"})
+    assert api.delete(path).status_code == 204
+
+    history = api.get(f"{path}/history").json()["items"]
+    assert [(item["version"], item["operation"]) for item in history] == [
+        (3, "deleted"),
+        (2, "updated"),
+        (1, "created"),
+    ]
+    assert history[1]["changed_fields"] == ["phone", "locale"]
+    exported = api.get(f"{path}/export").json()
+    assert exported["customer"]["email"] == ada["email"]
+    assert exported["history"] == history
+    assert_problem(api.get(f"{path}/erasure"), 404, "customer-not-erased")
+
+    assert api.post(f"{path}/erase").status_code == 204
+    proof = api.get(f"{path}/erasure").json()
+    assert proof["id"] == path.rpartition("/")[2]
+    claims = proof["receipt"].split(".")[1]
+    stated = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+    assert (stated["sub"], stated["erased_at"]) == (proof["id"], proof["erased_at"])
+    for end in ("history", "export"):
+        assert_problem(api.get(f"{path}/{end}"), 404, "customer-not-found")
 
 
 def test_conditional_get_of_current_version_returns_304(api: Client, ada: dict[str, Any]) -> None:

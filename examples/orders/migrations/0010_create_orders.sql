@@ -12,6 +12,7 @@ CREATE TABLE orders (
     deleted_at              DATETIME(3)  NULL,
     purge_at                DATETIME(3)  NULL,
     erased_at               DATETIME(3)  NULL,
+    history                 TEXT CHARACTER SET ascii COLLATE ascii_bin NULL,
     last_write              BINARY(32)   NULL,
     idempotency_key         BINARY(32)   NULL,
     idempotency_fingerprint BINARY(32)   NULL,
