@@ -106,6 +106,9 @@ diagrams:  ## Draw docs/diagrams/*.svg from their text sources (needs Graphviz)
 openapi: setup  ## Generate the OpenAPI document from schemas and routes
 	@$(BIN)/python -m openapi
 
+client: contract-tools  ## Generate the Python client's models and operations from the OpenAPI document
+	@$(BIN)/python -m openapi.client
+
 lock: .venv/audit  ## Update the lock files from pyproject.toml
 	@$(COMPILE) pyproject.toml --output-file requirements.txt
 	@$(COMPILE) --group authorizer $(LOCKED) --output-file requirements/authorizer.txt
@@ -191,6 +194,6 @@ $(ENVIRONMENTS): .venv/%: setup
 
 .DEFAULT_GOAL := help
 .PHONY: $(ENVIRONMENTS) contract-tools setup installation run stack seed migrate token reset clean test quick \
-	test-all contract rehearse audit bench budget check docs diagrams screenshots format openapi lock chaos fuzz \
+	test-all contract rehearse audit bench budget check docs diagrams screenshots format openapi client lock chaos fuzz \
 	sqlmap simulate load soak preflight provision bind migrate-stage rotate finish package sbom deploy apply \
 	smoke admit block status rollback restore destroy costs stages help

@@ -15,6 +15,7 @@ ALONE = {
     "bind": ["STAGE=dev", "ARGS=--help"],
     "block": ["STAGE=dev", "ARGS=--help"],
     "budget": ["ARGS=--help"],
+    "client": [],
     "chaos": ["ARGS=--seconds 5"],
     "check": [],
     "contract": ["ARGS=--version"],

@@ -13,7 +13,7 @@ import pytest
 from openapi import SHOWN
 from tests.service import Service
 
-PACKAGE = "customers_client"
+PACKAGE = "generated_client"
 
 
 class Generated:

@@ -1,0 +1,57 @@
+"""Contains all the data models used in inputs/outputs"""
+
+from .address import Address
+from .address_type import AddressType
+from .customer import Customer
+from .customer_address import CustomerAddress
+from .customer_change import CustomerChange
+from .customer_change_page import CustomerChangePage
+from .customer_creation import CustomerCreation
+from .customer_creation_list import CustomerCreationList
+from .customer_list import CustomerList
+from .customer_page import CustomerPage
+from .customer_patch import CustomerPatch
+from .customer_replacement import CustomerReplacement
+from .customer_status import CustomerStatus
+from .get_customers_sort import GetCustomersSort
+from .get_customers_status import GetCustomersStatus
+from .health import Health
+from .health_database import HealthDatabase
+from .input_error import InputError
+from .metadata import Metadata
+from .metadata_patch import MetadataPatch
+from .open_api_document import OpenAPIDocument
+from .open_api_document_info import OpenAPIDocumentInfo
+from .open_api_document_paths import OpenAPIDocumentPaths
+from .partial_customer import PartialCustomer
+from .problem import Problem
+from .problem_outcome import ProblemOutcome
+
+__all__ = (
+    "Address",
+    "AddressType",
+    "Customer",
+    "CustomerAddress",
+    "CustomerChange",
+    "CustomerChangePage",
+    "CustomerCreation",
+    "CustomerCreationList",
+    "CustomerList",
+    "CustomerPage",
+    "CustomerPatch",
+    "CustomerReplacement",
+    "CustomerStatus",
+    "GetCustomersSort",
+    "GetCustomersStatus",
+    "Health",
+    "HealthDatabase",
+    "InputError",
+    "Metadata",
+    "MetadataPatch",
+    "OpenAPIDocument",
+    "OpenAPIDocumentInfo",
+    "OpenAPIDocumentPaths",
+    "PartialCustomer",
+    "Problem",
+    "ProblemOutcome",
+)
