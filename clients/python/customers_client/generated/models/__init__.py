@@ -8,11 +8,17 @@ from .customer_change import CustomerChange
 from .customer_change_page import CustomerChangePage
 from .customer_creation import CustomerCreation
 from .customer_creation_list import CustomerCreationList
+from .customer_erasure import CustomerErasure
+from .customer_export import CustomerExport
+from .customer_export_search_keys import CustomerExportSearchKeys
+from .customer_history import CustomerHistory
 from .customer_list import CustomerList
 from .customer_page import CustomerPage
 from .customer_patch import CustomerPatch
 from .customer_replacement import CustomerReplacement
 from .customer_status import CustomerStatus
+from .customer_version import CustomerVersion
+from .customer_version_operation import CustomerVersionOperation
 from .get_customers_sort import GetCustomersSort
 from .get_customers_status import GetCustomersStatus
 from .health import Health
@@ -36,11 +42,17 @@ __all__ = (
     "CustomerChangePage",
     "CustomerCreation",
     "CustomerCreationList",
+    "CustomerErasure",
+    "CustomerExport",
+    "CustomerExportSearchKeys",
+    "CustomerHistory",
     "CustomerList",
     "CustomerPage",
     "CustomerPatch",
     "CustomerReplacement",
     "CustomerStatus",
+    "CustomerVersion",
+    "CustomerVersionOperation",
     "GetCustomersSort",
     "GetCustomersStatus",
     "Health",

@@ -1,0 +1,12 @@
+from enum import StrEnum
+
+
+class CustomerVersionOperation(StrEnum):
+    CREATED = "created"
+    DELETED = "deleted"
+    ERASED = "erased"
+    RESTORED = "restored"
+    UPDATED = "updated"
+
+    def __str__(self) -> str:
+        return str(self.value)
