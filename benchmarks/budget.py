@@ -37,7 +37,11 @@ from platform import machine, python_compiler, python_version
 print(python_version(), python_compiler(), machine(), sep=", ")
 """
 
-OPERATIONS = ("list", "changes", "create", "patch", "put", "batch", "delete", "restore", "erase")
+OPERATIONS = (
+    *("list", "changes", "create", "patch", "put", "batch", "delete", "restore", "erase"),
+    *("get by external id", "put by external id", "patch by external id"),
+    "delete by external id",
+)
 """The kinds of a cold start's request, besides the get."""
 FURTHER = (*KINDS, "patch", "put")
 OTHERS = {"token": AUTHORIZER, "purge": PURGE}

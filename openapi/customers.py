@@ -238,6 +238,67 @@ DELETE = Documentation(
     headers=("If-Match",),
 )
 
+BY_EXTERNAL_ID = ("ETag", "Content-Location")
+MINIMAL_BY_EXTERNAL_ID = Response(
+    MINIMAL.description, headers=(*BY_EXTERNAL_ID, "Preference-Applied")
+)
+IMPORTED = CUSTOMER | {"external_id": "crm-4711"}
+
+GET_BY_EXTERNAL_ID = Documentation(
+    CUSTOMERS,
+    responses={
+        200: Response(
+            "The customer.", "Customer", IMPORTED, headers=BY_EXTERNAL_ID, links=READ_OR_UPDATE
+        ),
+        304: Response("The customer has not changed.", headers=BY_EXTERNAL_ID),
+    },
+    problems=CHANGE,
+    headers=("If-Match", "If-None-Match"),
+)
+
+PUT_BY_EXTERNAL_ID = Documentation(
+    CUSTOMERS,
+    responses={
+        200: Response(
+            "The updated customer.", "Customer", IMPORTED | {"version": 2}, headers=BY_EXTERNAL_ID
+        ),
+        201: Response(
+            "The new customer.",
+            "Customer",
+            IMPORTED,
+            headers=(*BY_EXTERNAL_ID, "Location"),
+            links=READ_OR_UPDATE,
+        ),
+        204: MINIMAL_BY_EXTERNAL_ID,
+    },
+    problems=(*BODY, "precondition-failed"),
+    headers=("If-Match", "If-None-Match: *", "Prefer"),
+    body=Body("CustomerReplacement", ADA),
+)
+
+PATCH_BY_EXTERNAL_ID = Documentation(
+    CUSTOMERS,
+    responses={
+        200: Response(
+            "The updated customer.",
+            "Customer",
+            PATCHED | {"external_id": "crm-4711"},
+            headers=BY_EXTERNAL_ID,
+        ),
+        204: MINIMAL_BY_EXTERNAL_ID,
+    },
+    problems=(*BODY, "customer-not-found", "precondition-failed"),
+    headers=("If-Match", "Prefer"),
+    body=Body("CustomerPatch", PATCH),
+)
+
+DELETE_BY_EXTERNAL_ID = Documentation(
+    CUSTOMERS,
+    responses={204: Response("The customer is deleted.")},
+    problems=CHANGE,
+    headers=("If-Match",),
+)
+
 RESTORE = Documentation(
     CUSTOMERS,
     responses={

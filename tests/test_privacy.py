@@ -132,6 +132,8 @@ def test_operations_reveal_no_personal_data(api: Api, output: Output) -> None:
     path = created.headers["Location"]
     items = [{"email": f"zqm.{n}@example.com", "given_name": "Zqm"} for n in range(3)]
     change = CUSTOMER | {"given_name": "Zqm Changed"}
+    other = CUSTOMER | {"email": "zqm.other@example.com", "external_id": "crm-1"}
+    by_external_id = "/customers/by-external-id/crm-1"
     answers = [
         created,
         again,
@@ -145,6 +147,10 @@ def test_operations_reveal_no_personal_data(api: Api, output: Output) -> None:
         output.send("GET", "/customers/changes"),
         output.send("PUT", path, change, {"If-Match": '"zqm", "v1"'}),
         output.send("PATCH", path, {"metadata": {"zqm-other": "zqm"}}, MERGE_PATCH),
+        output.send("PUT", by_external_id, other),
+        output.send("GET", by_external_id),
+        output.send("PATCH", by_external_id, {"metadata": {"zqm-other": "zqm"}}, MERGE_PATCH),
+        output.send("DELETE", by_external_id),
         output.send("DELETE", path),
         output.send("POST", f"{path}/restore"),
         output.send("POST", f"{path}/erase"),
@@ -155,7 +161,24 @@ def test_operations_reveal_no_personal_data(api: Api, output: Output) -> None:
     ]
 
     statuses = [answer.status_code for answer in answers]
-    assert statuses == [201, 201, 201, 200, 200, 304, *[200] * 6, 204, 200, 204, 204, *[200] * 3]
+    assert statuses == [
+        201,
+        201,
+        201,
+        200,
+        200,
+        304,
+        *[200] * 6,
+        201,
+        200,
+        200,
+        204,
+        204,
+        200,
+        204,
+        204,
+        *[200] * 3,
+    ]
     assert MARKER.search(created.body.decode())
     assert output.logged.count('"message":"request"') == len(answers)
     assert {document["name"] for document in output.documents} >= {
@@ -290,11 +313,12 @@ def send_requests_that_fail(output: Output, status: int) -> None:
         ("DELETE", UNKNOWN, None, {}),
         ("POST", f"{UNKNOWN}/restore", None, {}),
         ("POST", f"{UNKNOWN}/erase", None, {}),
+        ("PUT", "/customers/by-external-id/crm-1", CUSTOMER | {"external_id": "crm-1"}, {}),
         ("GET", "/health?deep=true", None, {}),
     ):
         answer = output.send(method, path, body, headers)
         assert answer.status_code == status, path
-    assert output.logged.count('"where":') == 10
+    assert output.logged.count('"where":') == 11
 
 
 def test_unreachable_database_reveals_no_personal_data(broken_api: Api, output: Output) -> None:

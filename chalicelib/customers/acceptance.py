@@ -10,6 +10,7 @@ from typing import Any
 
 from chalicelib.customers.fields import CUSTOMERS, MAX_SIZE, has_a_name, size
 from chalicelib.http import edits
+from chalicelib.http.problems import invalid
 from chalicelib.http.resources import MAX_BATCH
 from chalicelib.http.rules import ObjectRules, Unsure, rules_of
 
@@ -46,6 +47,30 @@ def load_details(patch: object) -> dict[str, Any]:
         return _schemas().load_details(patch)  # type: ignore[no-any-return]
 
 
+def load_external_id(text: str) -> str:
+    """Return the external id in a path, normalized as in a body."""
+    try:
+        return accept_external_id(text)
+    except Unsure:
+        return _schemas().load_external_id(text)  # type: ignore[no-any-return]
+
+
+def load_put(
+    document: object, external_id: str, current: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return what `load_customer` returns, for a path with the external id.
+
+    The body may repeat the external id. Raises ValidationError if it has another one.
+    """
+    if isinstance(document, Mapping):
+        document = {"external_id": external_id, **document}
+    customer = load_customer(document, current)
+    if customer["external_id"] != external_id:
+        detail = "mismatch: Must be the external id in the path. Leave it out, or correct the path."
+        raise invalid("pointer", [("/external_id", detail)])
+    return customer
+
+
 def accept(document: object, current: Mapping[str, Any] | None = None) -> dict[str, Any]:
     rules = _rules()
     if current:
@@ -74,6 +99,10 @@ def accept_batch(document: object) -> list[dict[str, Any]]:
 
 def accept_patch(patch: object, current: Mapping[str, Any]) -> dict[str, Any]:
     return accept(edits.patched(patch, current, _rules().optional), current)
+
+
+def accept_external_id(text: str) -> str:
+    return str(_rules().check_some({"external_id": text})["external_id"])
 
 
 def accept_details(patch: object) -> dict[str, Any]:

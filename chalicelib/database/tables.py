@@ -25,6 +25,8 @@ from itertools import chain
 from chalicelib.database.contract import Database, Value
 from chalicelib.database.errors import DatabaseError
 
+NEXT_VERSION = "version = :version - 1"
+"""The guard of an update to `:version` from the version before it."""
 IDEMPOTENCY = ("idempotency_key", "idempotency_fingerprint")
 _WRITE = ("id", "updated_at", "fingerprint")  # identify one write
 
@@ -55,20 +57,21 @@ def insert_sql(table: str, size: int, columns: Sequence[str]) -> str:
 
 
 @cache
-def update_sql(table: str, columns: tuple[str, ...], derived: tuple[str, ...] = ()) -> str:
-    """Return the UPDATE to `:version` from the version before it, if any of `columns` changes.
+def update_sql(
+    table: str, columns: tuple[str, ...], derived: tuple[str, ...] = (), guard: str = NEXT_VERSION
+) -> str:
+    """Return the UPDATE to the next version, if the guard holds and any of `columns` changes.
 
     Values are compared byte by byte, because collations ignore differences. `derived` columns are
     only set: they depend on the others.
     """
-    names = ("version", "updated_at", *columns, *derived)
-    settings = ", ".join(f"`{name}` = :{name}" for name in names)
+    settings = ", ".join(f"`{name}` = :{name}" for name in ("updated_at", *columns, *derived))
     unchanged = " AND ".join(
         f"CAST(`{name}` AS BINARY) <=> CAST(:{name} AS BINARY)" for name in columns
     )
     return (
-        f"UPDATE {table} SET {settings}, last_write = :fingerprint"
-        " WHERE id = :id AND version = :version - 1"
+        f"UPDATE {table} SET version = version + 1, {settings}, last_write = :fingerprint"
+        f" WHERE id = :id AND {guard}"
         f" AND deleted_at IS NULL AND NOT ({unchanged})"
     )
 

@@ -27,7 +27,7 @@ def find_rows(
         named = {f"{unique.field}_{n}": value for n, value in enumerate(values)}
         if named:
             places = ", ".join(f":{name}" for name in named)
-            conditions.append(f"{unique.field}_live IN ({places})")
+            conditions.append(f"{unique.live_column} IN ({places})")
             parameters |= named
     columns = "".join(f" {unique.column}," for unique in resource.unique)
     return database.fetch_all(

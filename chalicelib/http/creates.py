@@ -50,7 +50,7 @@ def _create(
     for _ in range(MAX_ROUNDS):
         new = _build(resource, values.new_id(), batch)
         try:
-            _insert(database, resource, new, stored)
+            insert(database, resource, new, stored)
         except DuplicateKey:
             unkeyed = idempotency.to_stored(key and key.unkeyed, batch)
             rows = conflicts.find_rows(database, resource, batch, stored.key, unkeyed.key)
@@ -73,10 +73,11 @@ def _build(resource: Resource, first: UUID, batch: Collection[Fields]) -> list[D
     ]
 
 
-def _insert(
-    database: Database, resource: Resource, new: Sequence[Document], stored: Stored
-) -> None:
-    """Insert all or none. If the outcome is unknown, read back: the ids are random."""
+def insert(database: Database, resource: Resource, new: Sequence[Document], stored: Stored) -> None:
+    """Insert all or none. Raises DuplicateKey.
+
+    If the outcome is unknown, read back: the ids are random.
+    """
     sql, parameters = insertion(resource, new, stored)
     try:
         database.execute_guarded(sql, **parameters)

@@ -21,8 +21,8 @@ REVALIDATED = {"Cache-Control": "private, no-cache"}
 PUBLIC = {"Cache-Control": "public, max-age=300"}
 
 _EXPOSED = (
-    "Allow, ETag, Idempotency-Replayed, Link, Location, Preference-Applied, Request-Id,"
-    " Retry-After, WWW-Authenticate, x-amzn-Remapped-WWW-Authenticate"
+    "Allow, Content-Location, ETag, Idempotency-Replayed, Link, Location, Preference-Applied,"
+    " Request-Id, Retry-After, WWW-Authenticate, x-amzn-Remapped-WWW-Authenticate"
 )
 _ALLOWED = (
     "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer, Request-Id,"

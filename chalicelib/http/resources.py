@@ -71,12 +71,35 @@ class Unique(NamedTuple):
     column: str
     key: Callable[[str], str] = str
 
+    @property
+    def live_column(self) -> str:
+        return f"{self.field}_live"
+
     def to_column(self, value: str | None) -> str | None:
         return None if value is None else self.key(value)
+
+    def place(self, value: str) -> "Place":
+        """Return the place of the resource that has the value."""
+        return Place(self, self.key(value))
 
     def derive(self) -> "Derived":
         """Return the column of keys, which is derived from the field."""
         return Derived(self.column, (self.field,), _column_of(self.field, self.to_column))
+
+
+class Place(NamedTuple):
+    """Where to find the one resource that is not deleted and has a unique value, by its key."""
+
+    unique: Unique
+    key: str
+
+    @property
+    def field(self) -> str:
+        return self.unique.field
+
+    @property
+    def column(self) -> str:
+        return self.unique.live_column
 
 
 class Derived(NamedTuple):
@@ -208,9 +231,9 @@ class Resource:
     def _document(json_sql: str) -> str:
         return f"""REPLACE({json_sql}, '"', CHAR(127 USING utf8mb4)) AS document"""
 
-    def missing(self) -> Problem:
-        """Return the problem for an id that no resource has."""
-        return self.not_found(f"No {self.name} has this id, or it was deleted.")
+    def missing(self, field: str = "id") -> Problem:
+        """Return the problem for an id, or a value of a unique field, that no resource has."""
+        return self.not_found(f"No {self.name} has this {field}, or it was deleted.")
 
     def changed(self, *, has_weak_tag: bool = False) -> Problem:
         """Return the problem for an `If-Match` that does not name the current version."""

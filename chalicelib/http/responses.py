@@ -91,9 +91,12 @@ def found(
 
     Raises PreconditionFailed if `If-Match` names other versions.
     """
-    if (versions := request.versions) is not None and result.version not in versions:
+    versions = request.versions_of(result.id) if result.id else request.versions
+    if versions is not None and result.version not in versions:
         raise resource.changed(has_weak_tag=request.has_weak_tag)
-    extra = {**headers.REVALIDATED, "ETag": etag(result.version, fields)}
+    extra = {**headers.REVALIDATED, "ETag": etag(result.version, fields, result.id)}
+    if result.id:
+        extra["Content-Location"] = _own_path(request, result.id)
     if request.is_unchanged(extra["ETag"]):
         return no_content(304, extra)
     return document(result.text, 200, extra)
@@ -101,11 +104,23 @@ def found(
 
 def written(request: Request, resource: Resource, current: Document) -> Response:
     """Return the resource after a write, or 204 if the client prefers a minimal response."""
+    return _written(request, resource, current, {"ETag": etag(current["version"])})
+
+
+def written_at(
+    request: Request, resource: Resource, current: Document, *, is_new: bool = False
+) -> Response:
+    """Return what `written` does for a path that names the resource by a unique value.
+
+    Return 201 if the request created it.
+    """
+    own_path = _own_path(request, current["id"])
+    tag = etag(current["version"], resource_id=current["id"])
+    extra = {"ETag": tag, "Content-Location": own_path}
+    if not is_new:
+        return _written(request, resource, current, extra)
     request.wrote(resource.plural, [current["id"]], current["version"])
-    extra = {"ETag": etag(current["version"])}
-    if request.wants_minimal:
-        return no_content(204, {**extra, "Preference-Applied": "return=minimal"})
-    return answer(current, 200, extra)
+    return answer(current, 201, {**extra, "Location": own_path})
 
 
 def removed(request: Request, resource: Resource, resource_id: UUID) -> Response:
@@ -113,6 +128,23 @@ def removed(request: Request, resource: Resource, resource_id: UUID) -> Response
     version = single_version(request.versions)
     request.wrote(resource.plural, [str(resource_id)], version and version + 1)
     return no_content()
+
+
+def _written(
+    request: Request,
+    resource: Resource,
+    current: Document,
+    extra: Mapping[str, str],
+) -> Response:
+    request.wrote(resource.plural, [current["id"]], current["version"])
+    if request.wants_minimal:
+        return no_content(204, {**extra, "Preference-Applied": "return=minimal"})
+    return answer(current, 200, extra)
+
+
+def _own_path(request: Request, resource_id: UUID | str) -> str:
+    """Return the path of the resource by its id, from `/<resources>/by-<field>/<value>`."""
+    return f"{request.path.rsplit('/', 2)[0]}/{resource_id}"
 
 
 def _page(

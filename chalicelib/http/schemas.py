@@ -109,6 +109,16 @@ def load_details(schema: type[Schema], details: AbstractSet[str], patch: object)
     return _load(schema(only=details, partial=True), patch)
 
 
+def load_parameter(schema: type[Schema], name: str, text: str) -> str:
+    """Return the value of the field, given in a path. Raises problems.ValidationError."""
+    try:
+        value: str = schema(only=[name], partial=True).load({name: text})[name]
+    except marshmallow.ValidationError as error:
+        messages = (message for _, message in _flatten(error.messages))
+        raise invalid("parameter", [(name, message) for message in messages]) from None
+    return value
+
+
 def _load(schema: Schema, document: object) -> dict[str, Any]:
     try:
         return schema.load(document)  # type: ignore[arg-type, no-any-return]

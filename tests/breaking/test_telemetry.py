@@ -30,6 +30,10 @@ STATEMENTS = {
     "get_changes": ["SELECT customers"],
     "create_customer": ["INSERT customers"],
     "create_customers": ["INSERT customers"],
+    "get_customer_by_external_id": ["SELECT customers"],
+    "put_customer_by_external_id": ["SELECT customers", "INSERT customers"],
+    "patch_customer_by_external_id": ["SELECT customers", "UPDATE customers"],
+    "delete_customer_by_external_id": ["SELECT customers", "UPDATE customers"],
     "get_customer": ["SELECT customers"],
     "replace_customer": ["UPDATE customers"],
     "patch_customer": ["SELECT customers", "UPDATE customers"],
@@ -90,6 +94,7 @@ def send_each(stack: Stack) -> dict[str, requests.Response]:
     ada = {"email": "ada.of.traces@example.com", "given_name": "Ada"}
     created = stack.send("POST", "/customers", json=ada)
     path, tag = created.headers["Location"], {"If-Match": created.headers["ETag"]}
+    external, grace = "/customers/by-external-id/crm-1", ada | {"email": "grace@example.com"}
     return {
         "create_customer": created,
         "create_customers": stack.send("POST", "/customers/batch", json=batch),
@@ -97,6 +102,10 @@ def send_each(stack: Stack) -> dict[str, requests.Response]:
             "PUT", path, json=ada | {"phone": "+442079460000"}, headers=tag
         ),
         "patch_customer": stack.send("PATCH", path, json={"given_name": "Augusta"}),
+        "put_customer_by_external_id": stack.send("PUT", external, json=grace),
+        "get_customer_by_external_id": stack.send("GET", external),
+        "patch_customer_by_external_id": stack.send("PATCH", external, json={"locale": "en"}),
+        "delete_customer_by_external_id": stack.send("DELETE", external),
         "get_customer": stack.send("GET", path),
         "get_customers": stack.send("GET", "/customers?status=active"),
         "get_changes": stack.send("GET", "/customers/changes"),

@@ -22,6 +22,8 @@ DOCUMENT = gateway.document(STAGES["prod"])
 WITH_BODIES = {
     ("/customers", "POST"): "CustomerCreation",
     ("/customers/batch", "POST"): "CustomerCreationList",
+    ("/customers/by-external-id/{external_id}", "PUT"): "CustomerReplacement",
+    ("/customers/by-external-id/{external_id}", "PATCH"): "CustomerPatch",
     ("/customers/{customer_id}", "PUT"): "CustomerReplacement",
     ("/customers/{customer_id}", "PATCH"): "CustomerPatch",
 }
