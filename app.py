@@ -124,6 +124,54 @@ def create_customer(request: Request) -> Response:
 
 
 @operation(
+    "/customers",
+    "PATCH",
+    scope=WRITE,
+    consumes=[JSON],
+    share=0.02,  # each request updates up to 100 customers
+    documentation="openapi.customers:PATCH_ALL",
+)
+def patch_customers(request: Request) -> Response:
+    """Update several customers.
+
+    Each item has the `id` and the `version` of a customer that you have read, and the fields of a
+    merge patch. Updates all customers, or none if one of them is invalid, has changed or conflicts.
+    Maximum: 100 customers and 1 MiB. Repeat the same request if its response was lost.
+    """
+    from chalicelib.customers import acceptance
+    from chalicelib.http import bulk, items
+
+    wanted = items.load_changes(request.document(MAX_BATCH_BYTES, MAX_BATCH_VALUES))
+    edit = acceptance.load_patch
+    patched = bulk.change_all(database(), CUSTOMERS, wanted, edit, request.intent)
+    return responses.all_written(request, CUSTOMERS, patched)
+
+
+@operation(
+    "/customers/delete",
+    "POST",
+    scope=WRITE,
+    consumes=[JSON],
+    share=0.02,
+    produces=[],
+    documentation="openapi.customers:DELETE_ALL",
+)
+def delete_customers(request: Request) -> Response:
+    """Delete several customers.
+
+    Each item has the `id` and the `version` of a customer that you have read. Deletes all
+    customers, or none if one of them has changed. Maximum: 100 customers. Repeat the same request
+    if its response was lost.
+    """
+    from chalicelib.http import bulk, items
+
+    wanted = items.load_references(request.document())
+    retention = timedelta(days=settings().retention_days)
+    bulk.delete_all(database(), CUSTOMERS, wanted, retention, request.intent)
+    return responses.all_removed(request, CUSTOMERS, [item.id for item in wanted])
+
+
+@operation(
     "/customers/batch",
     "POST",
     scope=WRITE,

@@ -53,6 +53,7 @@ class Kind(NamedTuple):
     creates: int = 0
 
 
+REFERENCE = {"id": CUSTOMER_ID, "version": 1}
 ALL, ONE = "/customers", "/customers/{customer_id}"
 EXTERNAL = "/customers/by-external-id/{external_id}"
 SET = {"email": "ada@example.com", **CUSTOMER, "addresses": [ADDRESS], "metadata": {"tier": "gold"}}
@@ -84,6 +85,8 @@ KINDS = {
     "patch by external id": Kind("PATCH", EXTERNAL, body={"company_name": "Engines Ltd"}),
     "delete by external id": Kind("DELETE", EXTERNAL),
     "batch": Kind("POST", "/customers/batch", creates=100),
+    "patch batch": Kind("PATCH", ALL, body={"items": [REFERENCE | {"company_name": "Ltd"}]}),
+    "delete batch": Kind("POST", "/customers/delete", body={"items": [REFERENCE]}),
     "delete": Kind("DELETE", ONE),
     "restore": Kind("POST", f"{ONE}/restore"),
     "erase": Kind("POST", f"{ONE}/erase"),

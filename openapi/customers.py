@@ -119,10 +119,10 @@ CUSTOMERS = Tag(
 MINIMAL = Response("With `Prefer: return=minimal`.", headers=("ETag", "Preference-Applied"))
 CONFLICTS = ("email-taken", "external-id-taken")
 CHANGE = ("validation-error", "customer-not-found", "precondition-failed")
-BODY = (
+NO_CONFLICTS = (
     *("malformed-json", "validation-error", "content-too-large", "unsupported-media-type"),
-    *CONFLICTS,
 )
+BODY = (*NO_CONFLICTS, *CONFLICTS)
 READ_OR_UPDATE = ("get_customer", "replace_customer", "patch_customer", "delete_customer")
 
 LIST = Documentation(
@@ -190,6 +190,32 @@ CREATE_BATCH = Documentation(
     problems=(*BODY, "idempotency-key-reused"),
     headers=("Idempotency-Key",),
     body=Body("CustomerCreationList", {"items": [BARBARA, GRACE]}),
+)
+
+PATCH_ALL = Documentation(
+    CUSTOMERS,
+    responses={
+        200: Response(
+            "The customers after the update, in the order of the request.",
+            "CustomerList",
+            {"items": [each | {"version": 2, "locale": "en-GB"} for each in CREATED]},
+        )
+    },
+    problems=(*BODY, "customer-not-found", "version-conflict"),
+    body=Body(
+        "CustomerPatchList",
+        {"items": [{"id": each["id"], "version": 1, "locale": "en-GB"} for each in CREATED]},
+    ),
+)
+
+DELETE_ALL = Documentation(
+    CUSTOMERS,
+    responses={204: Response("The customers are deleted.")},
+    problems=(*NO_CONFLICTS, "customer-not-found", "version-conflict"),
+    body=Body(
+        "CustomerReferenceList",
+        {"items": [{"id": each["id"], "version": 2} for each in CREATED]},
+    ),
 )
 
 GET = Documentation(

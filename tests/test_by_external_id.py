@@ -5,7 +5,6 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from chalice.local import LocalChalice
 from chalice.test import Client, HTTPResponse
 
 import app
@@ -47,13 +46,6 @@ UNUSUAL = [
 
 def path_of(external_id: str) -> str:
     return f"/customers/by-external-id/{quote(external_id, safe='')}"
-
-
-@pytest.fixture
-def parallel(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give each thread its own request, as the laptop's gateway does."""
-    local = type("LocalApp", (LocalChalice, type(app.app)), {})
-    monkeypatch.setattr(app.app, "__class__", local)
 
 
 @pytest.fixture

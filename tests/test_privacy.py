@@ -134,10 +134,13 @@ def test_operations_reveal_no_personal_data(api: Api, output: Output) -> None:
     change = CUSTOMER | {"given_name": "Zqm Changed"}
     other = CUSTOMER | {"email": "zqm.other@example.com", "external_id": "crm-1"}
     by_external_id = "/customers/by-external-id/crm-1"
+    batch = output.send("POST", "/customers/batch", {"items": items}, {"Idempotency-Key": "zqm-2"})
+    references = [{"id": each["id"], "version": 2} for each in batch.json_body["items"]]
+    patches = [each | {"version": 1, "company_name": "Zqm Company"} for each in references]
     answers = [
         created,
         again,
-        output.send("POST", "/customers/batch", {"items": items}, {"Idempotency-Key": "zqm-2"}),
+        batch,
         output.send("GET", path),
         output.send("HEAD", path),
         output.send("GET", path, headers={"If-None-Match": '"zqm", "v1"'}),
@@ -154,6 +157,8 @@ def test_operations_reveal_no_personal_data(api: Api, output: Output) -> None:
         output.send("DELETE", path),
         output.send("POST", f"{path}/restore"),
         output.send("POST", f"{path}/erase"),
+        output.send("PATCH", "/customers", {"items": patches}),
+        output.send("POST", "/customers/delete", {"items": references}),
         output.send("OPTIONS", path),
         output.send("GET", "/health?deep=true"),
         output.send("GET", "/openapi.json"),
@@ -161,23 +166,10 @@ def test_operations_reveal_no_personal_data(api: Api, output: Output) -> None:
     ]
 
     statuses = [answer.status_code for answer in answers]
-    assert statuses == [
-        201,
-        201,
-        201,
-        200,
-        200,
-        304,
-        *[200] * 6,
-        201,
-        200,
-        200,
-        204,
-        204,
-        200,
-        204,
-        204,
-        *[200] * 3,
+    by_id = [200, 200, 304, *[200] * 6]
+    assert statuses == [201] * 3 + by_id + [201, 200, 200, 204] + [204, 200, 204] + [
+        *(200, 204),
+        *(204, 200, 200, 200),
     ]
     assert MARKER.search(created.body.decode())
     assert output.logged.count('"message":"request"') == len(answers)
@@ -252,6 +244,16 @@ REJECTED: dict[str, tuple[int, Callable[[Output, str], Any]]] = {
     ),
     "id": (404, lambda output, _: output.send("GET", UNKNOWN)),
     "method": (405, lambda output, _: output.send("DELETE", "/customers")),
+    "several": (
+        400,
+        lambda output, _: output.send("PATCH", "/customers", {"items": [{"id": "zqm", "zqm": 1}]}),
+    ),
+    "other versions": (
+        409,
+        lambda output, path: output.send(
+            "POST", "/customers/delete", {"items": [{"id": path[-36:], "version": 9}]}
+        ),
+    ),
     "accept": (406, lambda output, path: output.send("GET", path, headers={"Accept": "text/zqm"})),
     "conflict": (409, lambda output, _: output.send("POST", "/customers", CUSTOMER)),
     "other version": (
@@ -314,11 +316,13 @@ def send_requests_that_fail(output: Output, status: int) -> None:
         ("POST", f"{UNKNOWN}/restore", None, {}),
         ("POST", f"{UNKNOWN}/erase", None, {}),
         ("PUT", "/customers/by-external-id/crm-1", CUSTOMER | {"external_id": "crm-1"}, {}),
+        ("PATCH", "/customers", {"items": [{"id": UNKNOWN[-36:], "version": 1}]}, {}),
+        ("POST", "/customers/delete", {"items": [{"id": UNKNOWN[-36:], "version": 1}]}, {}),
         ("GET", "/health?deep=true", None, {}),
     ):
         answer = output.send(method, path, body, headers)
         assert answer.status_code == status, path
-    assert output.logged.count('"where":') == 11
+    assert output.logged.count('"where":') == 13
 
 
 def test_unreachable_database_reveals_no_personal_data(broken_api: Api, output: Output) -> None:

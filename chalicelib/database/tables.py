@@ -29,6 +29,10 @@ NEXT_VERSION = "version = :version - 1"
 """The guard of an update to `:version` from the version before it."""
 IDEMPOTENCY = ("idempotency_key", "idempotency_fingerprint")
 _WRITE = ("id", "updated_at", "fingerprint")  # identify one write
+_DELETION = (
+    "deleted_at = :updated_at, updated_at = :updated_at,"
+    " purge_at = :purge_at, version = version + 1, last_write = :fingerprint"
+)
 
 
 def quoted(columns: Iterable[str]) -> str:
@@ -78,11 +82,70 @@ def update_sql(
 
 def delete_sql(table: str, guard: str) -> str:
     """Return the soft deletion of a row that is not deleted, with a condition on its version."""
-    return (
-        f"UPDATE {table} SET deleted_at = :updated_at, updated_at = :updated_at,"
-        " purge_at = :purge_at, version = version + 1, last_write = :fingerprint"
-        f" WHERE id = :id AND deleted_at IS NULL{guard}"
+    return f"UPDATE {table} SET {_DELETION} WHERE id = :id AND deleted_at IS NULL{guard}"
+
+
+def numbered(name: str, row: int) -> str:
+    """Return the name of a parameter of a statement for several rows; the first has no number."""
+    return f"{name}_{row}" if row else name
+
+
+def update_all_sql(
+    table: str, size: int, changed: int, columns: Mapping[str, Iterable[int]]
+) -> str:
+    """Return the UPDATE of the first `changed` of `size` rows, if all have their `:version`.
+
+    `columns` has the numbers of the rows that set each column. The parameters have short names
+    (`column_parameter`), because the statement would be too long.
+    """
+    settings = "".join(
+        f", `{name}` = {_by_row(rows, column_parameter(number), f'`{name}`')}"
+        for number, (name, rows) in enumerate(columns.items())
     )
+    return (
+        f"{_guarded(table, size)} SET version = version + 1, updated_at = :updated_at,"
+        f" last_write = :fingerprint{settings} WHERE id IN ({_ids(changed)})"
+    )
+
+
+def column_parameter(number: int) -> str:
+    """Return the name of the parameter for the column of that number in `update_all_sql`."""
+    return f"c{number}"
+
+
+@cache
+def delete_all_sql(table: str, size: int) -> str:
+    """Return the soft deletion of `size` rows, if all have their `:version`."""
+    return f"{_guarded(table, size)} SET {_DELETION} WHERE id IN ({_ids(size)})"
+
+
+def select_all_sql(table: str, size: int, columns: Iterable[str]) -> str:
+    """Return the SELECT of rows by their ids, deleted ones too."""
+    return f"SELECT {quoted(columns)} FROM {table} WHERE id IN ({_ids(size)})"
+
+
+def _guarded(table: str, size: int) -> str:
+    """Return the beginning of an UPDATE that matches rows only if all of them match.
+
+    The subquery locks all rows in the order of the ids, so that they still match afterwards. The
+    index is forced, because the scan of a small table would lock all of its rows.
+    """
+    versions = _by_row(range(size), "version", "0")
+    return (
+        f"UPDATE {table} FORCE INDEX (PRIMARY) JOIN (SELECT COUNT(*) AS matched FROM {table}"
+        f" FORCE INDEX (PRIMARY) WHERE id IN ({_ids(size)}) AND deleted_at IS NULL"
+        f" AND version = {versions} FOR UPDATE) AS guard ON guard.matched = {size}"
+    )
+
+
+def _ids(size: int) -> str:
+    return ", ".join(f":{numbered('id', row)}" for row in range(size))
+
+
+def _by_row(rows: Iterable[int], name: str, otherwise: str) -> str:
+    """Return the SQL of a value that depends on the row."""
+    cases = " ".join(f"WHEN :{numbered('id', row)} THEN :{numbered(name, row)}" for row in rows)
+    return f"CASE id {cases} ELSE {otherwise} END"
 
 
 def restore_sql(table: str) -> str:

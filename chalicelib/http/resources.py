@@ -40,6 +40,7 @@ Fields = Mapping[str, Any]
 """The fields of a resource that a client may set, or some of them."""
 
 MAX_BATCH = 100
+MAX_VERSION = 2**32 - 1
 DELETION_TIMES = ("deleted_at", "purge_at")
 ERASED_AT = "erased_at"  # a column of which only the feed of changes has the value
 TIMES = ("updated_at", *DELETION_TIMES)
@@ -190,6 +191,11 @@ class Resource:
     def to_row(self, document: Fields, columns: Iterable[str]) -> dict[str, Value]:
         """Return the values of the columns, from a document that has the fields for them."""
         return {column: self._to_column[column](document) for column in columns}
+
+    def derived_from(self, fields: Collection[str]) -> list[str]:
+        """Return the derived columns that depend on any of the fields."""
+        derived = self.derived.items()
+        return [column for column, one in derived if not set(one.fields).isdisjoint(fields)]
 
     def to_new_row(self, document: Document) -> dict[str, Value]:
         """Return the values of the columns of a new row, without those that are null."""

@@ -1,6 +1,6 @@
 """Build the responses of a resource's operations."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -82,6 +82,18 @@ def all_created(request: Request, resource: Resource, result: "Created") -> Resp
     items = result.items
     request.wrote(resource.plural, [item["id"] for item in items], items[0]["version"])
     return answer({"items": items}, 201, _replayed(result))
+
+
+def all_written(request: Request, resource: Resource, current: Sequence[Document]) -> Response:
+    """Return the resources after a write of several."""
+    request.wrote(resource.plural, [item["id"] for item in current], None)
+    return answer({"items": current})
+
+
+def all_removed(request: Request, resource: Resource, ids: Iterable[UUID]) -> Response:
+    """Return 204 after a removal of several."""
+    request.wrote(resource.plural, map(str, ids), None)
+    return no_content()
 
 
 def found(

@@ -199,11 +199,7 @@ def _set(  # noqa: PLR0913, PLR0917 (the parts of an update)
     create the version after any, while the resource has the unique value.
     """
     changed = resource.build(UUID(current["id"]), current["version"] + 1, fields, values.now())
-    derived = [
-        column
-        for column, one in resource.derived.items()
-        if not fields.keys().isdisjoint(one.fields)
-    ]
+    derived = resource.derived_from(fields)
     columns = ("id", "updated_at", *fields, *derived)
     row = resource.to_row(current | changed, columns) | {"fingerprint": fingerprint}
     if place:
@@ -245,7 +241,7 @@ def _run(
     except DuplicateKey:
         rows = conflicts.find_rows(database, resource, [fields])
         own_id = UUID(bytes=parameters["id"])  # type: ignore[arg-type]
-        if problem := conflicts.find_conflict(resource, rows, {"": fields}, own_id):
+        if problem := conflicts.find_conflict(resource, rows, {"": fields}, {"": own_id}):
             raise problem from None
         return False
 

@@ -30,6 +30,8 @@ STATEMENTS = {
     "get_changes": ["SELECT customers"],
     "create_customer": ["INSERT customers"],
     "create_customers": ["INSERT customers"],
+    "patch_customers": ["SELECT customers", "UPDATE customers"],
+    "delete_customers": ["UPDATE customers"],
     "get_customer_by_external_id": ["SELECT customers"],
     "put_customer_by_external_id": ["SELECT customers", "INSERT customers"],
     "patch_customer_by_external_id": ["SELECT customers", "UPDATE customers"],
@@ -93,11 +95,17 @@ def send_each(stack: Stack) -> dict[str, requests.Response]:
     batch = {"items": [{"email": f"{n}@example.com", "given_name": "Ada"} for n in range(2)]}
     ada = {"email": "ada.of.traces@example.com", "given_name": "Ada"}
     created = stack.send("POST", "/customers", json=ada)
+    several = stack.send("POST", "/customers/batch", json=batch)
+    items = [{"id": each["id"], "version": 1} for each in several.json()["items"]]
+    patches = {"items": [item | {"locale": "de"} for item in items]}
+    gone = {"items": [item | {"version": 2} for item in items]}
     path, tag = created.headers["Location"], {"If-Match": created.headers["ETag"]}
     external, grace = "/customers/by-external-id/crm-1", ada | {"email": "grace@example.com"}
     return {
         "create_customer": created,
-        "create_customers": stack.send("POST", "/customers/batch", json=batch),
+        "create_customers": several,
+        "patch_customers": stack.send("PATCH", "/customers", json=patches),
+        "delete_customers": stack.send("POST", "/customers/delete", json=gone),
         "replace_customer": stack.send(
             "PUT", path, json=ada | {"phone": "+442079460000"}, headers=tag
         ),

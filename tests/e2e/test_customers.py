@@ -80,6 +80,28 @@ def test_parallel_puts_to_an_external_id_create_one_customer(
     assert len({answer.json()["id"] for answer in answers}) == 1
 
 
+def test_several_customers_are_updated_and_deleted_together(
+    api: Client, ada: dict[str, Any]
+) -> None:
+    names = [f"{n}-{ada['external_id']}" for n in range(3)]
+    new = [ada | {"email": f"{name}@example.com", "external_id": name} for name in names]
+    created = api.post("/customers/batch", {"items": new}).json()["items"]
+    items = [{"id": each["id"], "version": 1, "locale": "en"} for each in created]
+    json = {"content_type": "application/json"}
+
+    stale = [*items[:2], items[2] | {"version": 2}]
+    assert_problem(api.patch("/customers", {"items": stale}, **json), 409, "version-conflict")
+    patched, again = (api.patch("/customers", {"items": items}, **json) for _ in range(2))
+    assert patched.status_code == again.status_code == 200
+    assert patched.json() == again.json()
+    references = [
+        {"id": each["id"], "version": each["version"]} for each in patched.json()["items"]
+    ]
+    deleted = [api.post("/customers/delete", {"items": references}) for _ in range(2)]
+    assert [answer.status_code for answer in deleted] == [204, 204]
+    assert_problem(api.get(f"/customers/{created[0]['id']}"), 404, "customer-not-found")
+
+
 def test_conditional_get_of_current_version_returns_304(api: Client, ada: dict[str, Any]) -> None:
     path = api.post("/customers", ada).headers["Location"]
 
