@@ -185,12 +185,22 @@ def create_customers(request: Request) -> Response:
     Creates all customers, or none if one of them is invalid or conflicts. Maximum: 100 customers
     and 1 MiB. In a problem, `errors` names each invalid value by its place, such as
     `/items/3/email`.
+
+    With `Prefer: handling=lenient`, creates every customer that it can. The response is 207, with
+    a status for each item.
     """
     from chalicelib.customers import acceptance
     from chalicelib.http import creates
 
     key = request.idempotency_key("create_customers")
-    batch = acceptance.load_batch(request.document(MAX_BATCH_BYTES, MAX_BATCH_VALUES))
+    document = request.document(MAX_BATCH_BYTES, MAX_BATCH_VALUES)
+    if request.is_lenient:
+        from chalicelib.http import lenient
+
+        each = acceptance.load_each(document)
+        outcomes = lenient.create_each(database(), CUSTOMERS, each, document, key)
+        return responses.each_created(request, CUSTOMERS, outcomes)
+    batch = acceptance.load_batch(document)
     created = creates.create_all(database(), CUSTOMERS, batch, key)
     return responses.all_created(request, CUSTOMERS, created)
 

@@ -82,6 +82,25 @@ CREATED: tuple[Example, ...] = tuple(
     )
 )
 
+REFUSED: Example = {
+    "status": 409,
+    "problem": {
+        "type": "/problems#email-taken",
+        "title": "Email address already in use",
+        "status": 409,
+        "detail": "Choose another value, or update the customer that uses it.",
+        "instance": "/customers/batch",
+        "request_id": "6f1d2c9e-0d3b-4a57-9a63-3c7f4f0b8a11",
+        "errors": [
+            {
+                "pointer": "/items/1/email",
+                "code": "taken",
+                "detail": "Already used by another customer.",
+            }
+        ],
+    },
+}
+
 NAMES = ("given_name", "family_name", "company_name")
 # At least one of them. Client generators don't support `anyOf` beside `properties`.
 HAS_A_NAME = {
@@ -185,11 +204,18 @@ CREATE_BATCH = Documentation(
             "CustomerList",
             {"items": list(CREATED)},
             headers=("Idempotency-Replayed",),
-        )
+        ),
+        207: Response(
+            "With `Prefer: handling=lenient`: what became of each item, in the order of the"
+            " request.",
+            "CustomerOutcomeList",
+            {"items": [{"status": 201, "customer": CREATED[0]}, REFUSED]},
+            headers=("Idempotency-Replayed", "Preference-Applied"),
+        ),
     },
     problems=(*BODY, "idempotency-key-reused"),
-    headers=("Idempotency-Key",),
-    body=Body("CustomerCreationList", {"items": [BARBARA, GRACE]}),
+    headers=("Idempotency-Key", "Prefer: handling"),
+    body=Body("CustomerCreationList", {"items": [BARBARA, GRACE]}, are_items_separate=True),
 )
 
 PATCH_ALL = Documentation(

@@ -51,6 +51,12 @@ REQUEST: Mapping[str, Component] = {
         "schema": TEXT,
         "example": "return=minimal",
     },
+    "Prefer: handling": {
+        "description": "Send `handling=lenient` to create every customer that can be created, and"
+        " get 207 with a status for each (RFC 7240). Default: all or none.",
+        "schema": TEXT,
+        "example": "handling=lenient",
+    },
 }
 
 RESPONSE: Mapping[str, Component] = {

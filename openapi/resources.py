@@ -175,10 +175,28 @@ def _lists(tag: Tag, noun: str, page_size: int, patch: JSONSchema) -> Iterator[N
         items = rules["properties"]["items"]
         yield f"{noun}CreationList", _object({"items": items | {"items": ref(f"{noun}Creation")}})
         yield f"{noun}List", _object({"items": items | {"items": ref(noun)}})
+        outcomes = items | {"items": ref(f"{noun}Outcome"), "description": "One for each item."}
+        yield f"{noun}Outcome", _outcome(noun)
+        yield f"{noun}OutcomeList", _object({"items": outcomes})
         yield from _bulk(noun, patch)
     page = {"type": "array", "items": ref(noun), "minItems": 0, "maxItems": page_size}
     described = page | {"description": "The page, in the requested order."}
     yield f"{noun}Page", _object({"items": described, "next": NEXT_PAGE, "has_more": HAS_MORE})
+
+
+def _outcome(noun: str) -> JSONSchema:
+    """Return the schema of what became of an item; a union would be exact."""
+    status = {"type": "integer", "format": "int32", "minimum": 200, "maximum": 599}
+    return {
+        "type": "object",
+        "description": f"The new {noun} if the status is 201, and otherwise the problem.",
+        "properties": {
+            "status": status | {"description": "The status that the item alone would have had."},
+            noun.lower(): ref(noun),
+            "problem": ref("Problem"),
+        },
+        "required": ["status"],
+    }
 
 
 def _bulk(noun: str, patch: JSONSchema) -> Iterator[Named]:

@@ -10,7 +10,8 @@ from typing import Any
 
 from chalicelib.customers.fields import CUSTOMERS, MAX_SIZE, has_a_name, size
 from chalicelib.http import edits
-from chalicelib.http.problems import invalid
+from chalicelib.http.items import separate
+from chalicelib.http.problems import Problem, invalid
 from chalicelib.http.resources import MAX_BATCH
 from chalicelib.http.rules import ObjectRules, Unsure, rules_of
 
@@ -29,6 +30,17 @@ def load_batch(document: object) -> list[dict[str, Any]]:
         return accept_batch(document)
     except Unsure:
         return _schemas().load_batch(document)  # type: ignore[no-any-return]
+
+
+def load_each(document: object) -> list[dict[str, Any] | Problem]:
+    """Return for each customer of a batch its writable fields, or why it is invalid.
+
+    Raises ValidationError if the document is no batch.
+    """
+    items = document.get("items") if isinstance(document, dict) else None
+    if not isinstance(items, list) or len(document) > 1 or not 0 < len(items) <= MAX_BATCH:  # type: ignore[arg-type]
+        return _schemas().load_batch(document)  # type: ignore[no-any-return]
+    return separate(CUSTOMERS, items, load_customer)
 
 
 def load_patch(patch: object, current: Mapping[str, Any]) -> dict[str, Any]:

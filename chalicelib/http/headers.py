@@ -48,12 +48,12 @@ def preferred(accept: str | None, media_types: Sequence[str]) -> str | None:
     return best if _quality_of(best, qualities) > 0 else None
 
 
-def wants_minimal(prefer: str | None) -> bool:
-    """Return whether `Prefer` asks for a response without the resource."""
+def prefers(prefer: str | None, preference: str, wanted: str) -> bool:
+    """Return whether `Prefer` has the preference with this value."""
     for item in (prefer or "").split(","):
         name, _, value = item.partition(";")[0].partition("=")
-        if name.strip().lower() == "return":  # the first one counts
-            return value.strip().strip('"').lower() == "minimal"
+        if name.strip().lower() == preference:  # the first one counts
+            return value.strip().strip('"').lower() == wanted
     return False
 
 

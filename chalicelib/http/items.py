@@ -1,11 +1,11 @@
 """The items of a request for several resources, and their places in its body."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from chalicelib.http.problems import InputError, Problem
-from chalicelib.http.resources import MAX_BATCH, MAX_VERSION
+from chalicelib.http.problems import InputError, Problem, ValidationError, invalid
+from chalicelib.http.resources import MAX_BATCH, MAX_VERSION, Fields, Resource
 from chalicelib.http.rules import Unsure
 from chalicelib.http.values import UUID_TEXT
 
@@ -51,6 +51,41 @@ def placed(problem: Problem, number: int) -> list[InputError]:
         {**error, "pointer": f"{pointer(number)}{error.get('pointer', '')}"}
         for error in problem.errors
     ]
+
+
+def separate(
+    resource: Resource, items: Sequence[object], load: Callable[[object], dict[str, Any]]
+) -> list[dict[str, Any] | Problem]:
+    """Return what `load` returns for each item, or the problem of an item that is invalid.
+
+    An item is also invalid if an earlier valid one has its value of a unique field.
+    """
+    first: dict[tuple[str, str], int] = {}
+    separated: list[dict[str, Any] | Problem] = []
+    for n, item in enumerate(items):
+        try:
+            fields = load(item)
+            _claim(resource, fields, first, n)
+        except ValidationError as problem:
+            separated.append(ValidationError(problem.detail, placed(problem, n)))
+        else:
+            separated.append(fields)
+    return separated
+
+
+def _claim(
+    resource: Resource, fields: Fields, first: dict[tuple[str, str], int], number: int
+) -> None:
+    """Note that the item has its unique values. Raises ValidationError if an earlier one does."""
+    keys = {
+        (unique.field, key): number
+        for unique in resource.unique
+        if (key := unique.to_column(fields[unique.field])) is not None
+    }
+    if repeated := keys.keys() & first.keys():
+        details = [(f"/{key[0]}", f"repeated: Duplicates item {first[key]}.") for key in repeated]
+        raise invalid("pointer", sorted(details))
+    first |= keys
 
 
 def _accept(document: object, *, has_patches: bool) -> list[Item]:

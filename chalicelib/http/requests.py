@@ -210,7 +210,12 @@ class Request:
 
     @property
     def wants_minimal(self) -> bool:
-        return headers.wants_minimal(self.header("prefer"))
+        return headers.prefers(self.header("prefer"), "return", "minimal")
+
+    @property
+    def is_lenient(self) -> bool:
+        """Whether the client wants every valid part of the request to be applied."""
+        return headers.prefers(self.header("prefer"), "handling", "lenient")
 
     def is_unchanged(self, tag: str) -> bool:
         return preconditions.is_unchanged(self.header("if-none-match"), tag)

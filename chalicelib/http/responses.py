@@ -6,14 +6,16 @@ from uuid import UUID
 
 from chalice import Response
 
-from chalicelib.http import documents, headers
+from chalicelib.http import documents, headers, problems
 from chalicelib.http.preconditions import etag, single_version
+from chalicelib.http.problems import Problem
 from chalicelib.http.requests import Request
 from chalicelib.http.resources import Document, Resource, read_texts
 
 if TYPE_CHECKING:
     from chalicelib.http.creates import Created
     from chalicelib.http.feed import Changes
+    from chalicelib.http.lenient import Outcomes
     from chalicelib.http.pagination import Page
     from chalicelib.http.reads import Found
 
@@ -82,6 +84,21 @@ def all_created(request: Request, resource: Resource, result: "Created") -> Resp
     items = result.items
     request.wrote(resource.plural, [item["id"] for item in items], items[0]["version"])
     return answer({"items": items}, 201, _replayed(result))
+
+
+def each_created(request: Request, resource: Resource, result: "Outcomes") -> Response:
+    """Return 207: the status of each item, with the new resource or the problem."""
+    new = [item for item in result.items if not isinstance(item, Problem)]
+    if new:
+        request.wrote(resource.plural, [item["id"] for item in new], 1)
+    items = [
+        {"status": item.status, "problem": problems.body(item, request.path, request.id)}
+        if isinstance(item, Problem)
+        else {"status": 201, resource.name: item}
+        for item in result.items
+    ]
+    extra = {"Preference-Applied": "handling=lenient"} | _replayed(result)
+    return answer({"items": items}, 207, extra)
 
 
 def all_written(request: Request, resource: Resource, current: Sequence[Document]) -> Response:
@@ -168,5 +185,5 @@ def _page(
     return document(text, 200, extra)
 
 
-def _replayed(result: "Created") -> dict[str, str]:
+def _replayed(result: "Created | Outcomes") -> dict[str, str]:
     return {"Idempotency-Replayed": "true"} if result.replayed else {}
