@@ -16,13 +16,14 @@ from chalice import Chalice, Rate, Response
 from chalice.app import AuthRequest, CloudWatchEvent
 
 import chalicelib
-from chalicelib.customers.fields import CUSTOMERS
+from chalicelib.customers.fields import CUSTOMERS, EXTERNAL_ID
 from chalicelib.database import Database, connect
 from chalicelib.deadlines import Deadline
 from chalicelib.http import headers, reads, responses
 from chalicelib.http.packaged import read_text
 from chalicelib.http.preconditions import single_version
 from chalicelib.http.requests import Request
+from chalicelib.http.resources import Place
 from chalicelib.http.responses import JSON, LINES, MERGE_PATCH
 from chalicelib.http.routing import Operations, settings
 from chalicelib.observability import logs, telemetry
@@ -126,6 +127,54 @@ def create_customer(request: Request) -> Response:
 
 
 @operation(
+    "/customers",
+    "PATCH",
+    scope=WRITE,
+    consumes=[JSON],
+    share=0.02,  # each request updates up to 100 customers
+    documentation="openapi.customers:PATCH_ALL",
+)
+def patch_customers(request: Request) -> Response:
+    """Update several customers.
+
+    Each item has the `id` and the `version` of a customer that you have read, and the fields of a
+    merge patch. Updates all customers, or none if one of them is invalid, has changed or conflicts.
+    Maximum: 100 customers and 1 MiB. Repeat the same request if its response was lost.
+    """
+    from chalicelib.customers import acceptance
+    from chalicelib.http import bulk, items
+
+    wanted = items.load_changes(request.document(MAX_BATCH_BYTES, MAX_BATCH_VALUES))
+    edit = acceptance.load_patch
+    patched = bulk.change_all(database(), CUSTOMERS, wanted, edit, request.intent)
+    return responses.all_written(request, CUSTOMERS, patched)
+
+
+@operation(
+    "/customers/delete",
+    "POST",
+    scope=WRITE,
+    consumes=[JSON],
+    share=0.02,
+    produces=[],
+    documentation="openapi.customers:DELETE_ALL",
+)
+def delete_customers(request: Request) -> Response:
+    """Delete several customers.
+
+    Each item has the `id` and the `version` of a customer that you have read. Deletes all
+    customers, or none if one of them has changed. Maximum: 100 customers. Repeat the same request
+    if its response was lost.
+    """
+    from chalicelib.http import bulk, items
+
+    wanted = items.load_references(request.document())
+    retention = timedelta(days=settings().retention_days)
+    bulk.delete_all(database(), CUSTOMERS, wanted, retention, request.intent)
+    return responses.all_removed(request, CUSTOMERS, [item.id for item in wanted])
+
+
+@operation(
     "/customers/batch",
     "POST",
     scope=WRITE,
@@ -139,13 +188,24 @@ def create_customers(request: Request) -> Response:
     Creates all customers, or none if one of them is invalid or conflicts. Maximum: 100 customers
     and 1 MiB. In a problem, `errors` names each invalid value by its place, such as
     `/items/3/email`.
+
+    With `Prefer: handling=lenient`, creates every customer that it can. The response is 207, with
+    a status for each item.
     """
     from chalicelib.customers import acceptance
     from chalicelib.http import creates
 
     key = request.idempotency_key("create_customers")
-    batch = acceptance.load_batch(request.document(MAX_BATCH_BYTES, MAX_BATCH_VALUES))
-    created = creates.create_all(database(), CUSTOMERS, batch, key, request.pseudonym)
+    document = request.document(MAX_BATCH_BYTES, MAX_BATCH_VALUES)
+    caller = request.pseudonym
+    if request.is_lenient:
+        from chalicelib.http import lenient
+
+        each = acceptance.load_each(document)
+        outcomes = lenient.create_each(database(), CUSTOMERS, each, document, key, caller)
+        return responses.each_created(request, CUSTOMERS, outcomes)
+    batch = acceptance.load_batch(document)
+    created = creates.create_all(database(), CUSTOMERS, batch, key, caller)
     return responses.all_created(request, CUSTOMERS, created)
 
 
@@ -173,6 +233,103 @@ def get_changes(request: Request, **query: Any) -> Response:
 
     found = feed.page(database(), CUSTOMERS, settings().cursor_key, **query)
     return responses.changes(request, found)
+
+
+@operation(
+    "/customers/by-external-id/{external_id}",
+    "GET",
+    "HEAD",
+    scope=READ,
+    query="chalicelib.customers.queries:GetCustomer",
+    documentation="openapi.customers:GET_BY_EXTERNAL_ID",
+)
+def get_customer_by_external_id(
+    request: Request, external_id: str, fields: Collection[str] | None = None
+) -> Response:
+    """Read the customer with an external id.
+
+    `Content-Location` is the customer's own path. `ETag` also names the customer, because another
+    one may get the external id.
+    """
+    found = reads.get_at(database(), CUSTOMERS, _place(external_id), fields or ())
+    return responses.found(request, CUSTOMERS, found, fields or ())
+
+
+@operation(
+    "/customers/by-external-id/{external_id}",
+    "PUT",
+    scope=WRITE,
+    consumes=[JSON],
+    share=0.5,
+    can_be_minimal=True,
+    documentation="openapi.customers:PUT_BY_EXTERNAL_ID",
+)
+def put_customer_by_external_id(request: Request, external_id: str) -> Response:
+    """Create or replace the customer with an external id.
+
+    Creates the customer if no customer has the external id, and otherwise replaces all writable
+    fields. `If-None-Match: *` only creates, and `If-Match` only replaces. The request may be
+    repeated, for example if its response was lost.
+    """
+    from chalicelib.customers import acceptance
+    from chalicelib.http import unique
+
+    document, place = request.document(), _place(external_id)
+    load = partial(acceptance.load_put, document, place.key)
+    put = unique.put(database(), CUSTOMERS, place, load, request.conditions_of_put)
+    return responses.written_at(request, CUSTOMERS, put.document, is_new=put.is_new)
+
+
+@operation(
+    "/customers/by-external-id/{external_id}",
+    "PATCH",
+    scope=WRITE,
+    consumes=[MERGE_PATCH, JSON],
+    share=0.5,
+    can_be_minimal=True,
+    documentation="openapi.customers:PATCH_BY_EXTERNAL_ID",
+)
+def patch_customer_by_external_id(request: Request, external_id: str) -> Response:
+    """Update the customer with an external id.
+
+    The body is a [merge patch](https://www.rfc-editor.org/rfc/rfc7396), as by id. A patch may
+    change the external id.
+    """
+    from chalicelib.customers import acceptance
+    from chalicelib.http import unique
+
+    edit = partial(acceptance.load_patch, request.document())
+    place, conditions = _place(external_id), request.conditions
+    patched = unique.change(database(), CUSTOMERS, place, edit, conditions)
+    return responses.written_at(request, CUSTOMERS, patched)
+
+
+@operation(
+    "/customers/by-external-id/{external_id}",
+    "DELETE",
+    scope=WRITE,
+    share=0.5,
+    produces=[],
+    documentation="openapi.customers:DELETE_BY_EXTERNAL_ID",
+)
+def delete_customer_by_external_id(request: Request, external_id: str) -> Response:
+    """Delete the customer with an external id.
+
+    The external id is then free, and a later PUT creates another customer. Restore and erase the
+    deleted customer by its id.
+    """
+    from chalicelib.http import unique
+
+    place, conditions = _place(external_id), request.conditions
+    retention = timedelta(days=settings().retention_days)
+    deleted = unique.delete(database(), CUSTOMERS, place, retention, conditions)
+    return responses.removed(request, CUSTOMERS, deleted)
+
+
+def _place(external_id: str) -> Place:
+    from chalicelib.customers import acceptance
+
+    return EXTERNAL_ID.place(acceptance.load_external_id(external_id))
 
 
 @operation(

@@ -40,6 +40,8 @@ print(python_version(), python_compiler(), machine(), sep=", ")
 OPERATIONS = (
     *("list", "changes", "create", "patch", "put", "batch", "delete", "restore", "erase"),
     *("erasure", "history", "export"),
+    *("get by external id", "put by external id", "patch by external id"),
+    *("delete by external id", "patch batch", "delete batch"),
 )
 """The kinds of a cold start's request, besides the get."""
 FURTHER = (*KINDS, "patch", "put")

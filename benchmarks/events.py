@@ -7,6 +7,8 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 CUSTOMER_ID = "019a0b4c-7a10-7cc3-98c4-dc0c0c07398f"
+EXTERNAL_ID = "crm-4711"
+IN_PATH = {"customer_id": CUSTOMER_ID, "external_id": EXTERNAL_ID}
 SAMPLED = "BENCHMARK_SAMPLED"
 """The environment variable that states whether requests are sampled: "1" or "0", the default."""
 TRACE = (
@@ -51,7 +53,9 @@ class Kind(NamedTuple):
     creates: int = 0
 
 
+REFERENCE = {"id": CUSTOMER_ID, "version": 1}
 ALL, ONE = "/customers", "/customers/{customer_id}"
+EXTERNAL = "/customers/by-external-id/{external_id}"
 SET = {"email": "ada@example.com", **CUSTOMER, "addresses": [ADDRESS], "metadata": {"tier": "gold"}}
 QUERIES = {
     "limit": "50",
@@ -76,7 +80,13 @@ KINDS = {
     "create": Kind("POST", ALL, creates=1),
     "patch": Kind("PATCH", ONE, body={"company_name": "Engines Ltd", "metadata": {"tier": None}}),
     "put": Kind("PUT", ONE, body=SET, headers={"If-Match": '"v1"'}),
+    "get by external id": Kind("GET", EXTERNAL),
+    "put by external id": Kind("PUT", EXTERNAL, body=SET),
+    "patch by external id": Kind("PATCH", EXTERNAL, body={"company_name": "Engines Ltd"}),
+    "delete by external id": Kind("DELETE", EXTERNAL),
     "batch": Kind("POST", "/customers/batch", creates=100),
+    "patch batch": Kind("PATCH", ALL, body={"items": [REFERENCE | {"company_name": "Ltd"}]}),
+    "delete batch": Kind("POST", "/customers/delete", body={"items": [REFERENCE]}),
     "delete": Kind("DELETE", ONE),
     "restore": Kind("POST", f"{ONE}/restore"),
     "erase": Kind("POST", f"{ONE}/erase"),
@@ -117,7 +127,7 @@ def token_event() -> dict[str, Any]:
 def event(kind: str, number: int) -> dict[str, Any]:
     """Return a request of a kind. Creates with another number create other customers."""
     method, resource, query, body, more, creates = KINDS[kind]
-    path = resource.replace("{customer_id}", CUSTOMER_ID)
+    path = resource.replace("{customer_id}", CUSTOMER_ID).replace("{external_id}", EXTERNAL_ID)
     if creates:
         new = [{"email": f"ada.{number}.{n}@example.com", **CUSTOMER} for n in range(creates)]
         body = new[0] if creates == 1 else {"items": new}
@@ -130,7 +140,7 @@ def event(kind: str, number: int) -> dict[str, Any]:
         "multiValueHeaders": {name: [value] for name, value in headers.items()},
         "queryStringParameters": dict(query) or None,
         "multiValueQueryStringParameters": {k: [v] for k, v in query.items()} or None,
-        "pathParameters": {"customer_id": CUSTOMER_ID} if "{" in resource else None,
+        "pathParameters": {name: value for name, value in IN_PATH.items() if name in resource},
         "stageVariables": None,
         "requestContext": _context(resource, path, method),
         "body": json.dumps(body) if body else None,

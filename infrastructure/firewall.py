@@ -1,8 +1,9 @@
 """The web application firewall of a stage.
 
 WAF inspects the first 16 KiB of a body. A body may have 64 KiB, a batch 1 MiB, and both may contain
-free text. So AWS's rules about sizes and about text in bodies only count and don't block. This is
-safe because the app parses only JSON, and passes values to SQL only as parameters.
+free text. A path may contain an external id, which may be any text. So AWS's rules about sizes and
+about text in bodies and paths only count and don't block. This is safe because the app parses only
+JSON, serves no files, and passes values to SQL only as parameters.
 
 Rate rules are approximate: usually, WAF notices within 30 seconds that a rate rises or falls. It
 blocks all requests of the client in between, not only those above the limit. WAF reads no tokens,
@@ -36,6 +37,11 @@ COUNTED = (
     "GenericRFI_BODY",  # metadata may contain URLs
     "GenericLFI_BODY",  # and paths
     "EC2MetaDataSSRF_BODY",  # nothing here follows URLs
+    "CrossSiteScripting_URIPATH",  # external ids in a path may be any text
+    "GenericRFI_URIPATH",
+    "GenericLFI_URIPATH",
+    "EC2MetaDataSSRF_URIPATH",
+    "RestrictedExtensions_URIPATH",
     "NoUserAgent_HEADER",  # clients are programs without a required User-Agent
 )
 COUNTED_ADDRESSES = ("HostingProviderIPList",)  # clients are servers, which are in such networks

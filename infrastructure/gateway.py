@@ -87,8 +87,13 @@ def models() -> dict[str, JSONSchema]:
     rules that no correct client breaks. The app validates the rest, and responds with pointers.
     """
     components = build.document()["components"]["schemas"]
-    names = {schema for operation in app.operation.table.values() if (schema := _body(operation))}
-    return {name: _model(components[name], components) for name in sorted(names)}
+    bodies = [documentation(operation).body for operation in app.operation.table.values()]
+    named = {body.schema: body for body in bodies if body}
+    found = {name: _model(components[name], components) for name in sorted(named)}
+    for name, body in named.items():
+        if body.are_items_separate:
+            del found[name]["properties"]["items"]["items"]
+    return found
 
 
 def bodies() -> dict[str, dict[str, dict[str, str]]]:

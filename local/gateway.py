@@ -18,7 +18,7 @@ import time
 import uuid
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 import h11
 import uvicorn
@@ -166,8 +166,6 @@ class Gateway(LocalGateway):
             raise Refusal("MISSING_AUTHENTICATION_TOKEN")
         event["multiValueHeaders"] = {name.lower(): _values(v) for name, v in headers.items()}
         event["requestContext"]["requestId"] = str(uuid.uuid4())
-        parameters = event["pathParameters"]
-        event["pathParameters"] = {name: unquote(value) for name, value in parameters.items()}
         return event
 
     def _has_method(self, route: str, method: str) -> bool:

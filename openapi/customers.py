@@ -87,6 +87,25 @@ CREATED: tuple[Example, ...] = tuple(
     )
 )
 
+REFUSED: Example = {
+    "status": 409,
+    "problem": {
+        "type": "/problems#email-taken",
+        "title": "Email address already in use",
+        "status": 409,
+        "detail": "Choose another value, or update the customer that uses it.",
+        "instance": "/customers/batch",
+        "request_id": "6f1d2c9e-0d3b-4a57-9a63-3c7f4f0b8a11",
+        "errors": [
+            {
+                "pointer": "/items/1/email",
+                "code": "taken",
+                "detail": "Already used by another customer.",
+            }
+        ],
+    },
+}
+
 NAMES = ("given_name", "family_name", "company_name")
 # At least one of them. Client generators don't support `anyOf` beside `properties`.
 HAS_A_NAME = {
@@ -223,10 +242,10 @@ CUSTOMERS = Tag(
 MINIMAL = Response("With `Prefer: return=minimal`.", headers=("ETag", "Preference-Applied"))
 CONFLICTS = ("email-taken", "external-id-taken")
 CHANGE = ("validation-error", "customer-not-found", "precondition-failed")
-BODY = (
+NO_CONFLICTS = (
     *("malformed-json", "validation-error", "content-too-large", "unsupported-media-type"),
-    *CONFLICTS,
 )
+BODY = (*NO_CONFLICTS, *CONFLICTS)
 READ_OR_UPDATE = ("get_customer", "replace_customer", "patch_customer", "delete_customer")
 
 LIST = Documentation(
@@ -289,11 +308,44 @@ CREATE_BATCH = Documentation(
             "CustomerList",
             {"items": list(CREATED)},
             headers=("Idempotency-Replayed",),
-        )
+        ),
+        207: Response(
+            "With `Prefer: handling=lenient`: what became of each item, in the order of the"
+            " request.",
+            "CustomerOutcomeList",
+            {"items": [{"status": 201, "customer": CREATED[0]}, REFUSED]},
+            headers=("Idempotency-Replayed", "Preference-Applied"),
+        ),
     },
     problems=(*BODY, "idempotency-key-reused"),
-    headers=("Idempotency-Key",),
-    body=Body("CustomerCreationList", {"items": [BARBARA, GRACE]}),
+    headers=("Idempotency-Key", "Prefer: handling"),
+    body=Body("CustomerCreationList", {"items": [BARBARA, GRACE]}, are_items_separate=True),
+)
+
+PATCH_ALL = Documentation(
+    CUSTOMERS,
+    responses={
+        200: Response(
+            "The customers after the update, in the order of the request.",
+            "CustomerList",
+            {"items": [each | {"version": 2, "locale": "en-GB"} for each in CREATED]},
+        )
+    },
+    problems=(*BODY, "customer-not-found", "version-conflict"),
+    body=Body(
+        "CustomerPatchList",
+        {"items": [{"id": each["id"], "version": 1, "locale": "en-GB"} for each in CREATED]},
+    ),
+)
+
+DELETE_ALL = Documentation(
+    CUSTOMERS,
+    responses={204: Response("The customers are deleted.")},
+    problems=(*NO_CONFLICTS, "customer-not-found", "version-conflict"),
+    body=Body(
+        "CustomerReferenceList",
+        {"items": [{"id": each["id"], "version": 2} for each in CREATED]},
+    ),
 )
 
 GET = Documentation(
@@ -338,6 +390,67 @@ DELETE = Documentation(
     responses={
         204: Response("The customer is deleted.", links=("restore_customer", "erase_customer"))
     },
+    problems=CHANGE,
+    headers=("If-Match",),
+)
+
+BY_EXTERNAL_ID = ("ETag", "Content-Location")
+MINIMAL_BY_EXTERNAL_ID = Response(
+    MINIMAL.description, headers=(*BY_EXTERNAL_ID, "Preference-Applied")
+)
+IMPORTED = CUSTOMER | {"external_id": "crm-4711"}
+
+GET_BY_EXTERNAL_ID = Documentation(
+    CUSTOMERS,
+    responses={
+        200: Response(
+            "The customer.", "Customer", IMPORTED, headers=BY_EXTERNAL_ID, links=READ_OR_UPDATE
+        ),
+        304: Response("The customer has not changed.", headers=BY_EXTERNAL_ID),
+    },
+    problems=CHANGE,
+    headers=("If-Match", "If-None-Match"),
+)
+
+PUT_BY_EXTERNAL_ID = Documentation(
+    CUSTOMERS,
+    responses={
+        200: Response(
+            "The updated customer.", "Customer", IMPORTED | {"version": 2}, headers=BY_EXTERNAL_ID
+        ),
+        201: Response(
+            "The new customer.",
+            "Customer",
+            IMPORTED,
+            headers=(*BY_EXTERNAL_ID, "Location"),
+            links=READ_OR_UPDATE,
+        ),
+        204: MINIMAL_BY_EXTERNAL_ID,
+    },
+    problems=(*BODY, "precondition-failed"),
+    headers=("If-Match", "If-None-Match: *", "Prefer"),
+    body=Body("CustomerReplacement", ADA),
+)
+
+PATCH_BY_EXTERNAL_ID = Documentation(
+    CUSTOMERS,
+    responses={
+        200: Response(
+            "The updated customer.",
+            "Customer",
+            PATCHED | {"external_id": "crm-4711"},
+            headers=BY_EXTERNAL_ID,
+        ),
+        204: MINIMAL_BY_EXTERNAL_ID,
+    },
+    problems=(*BODY, "customer-not-found", "precondition-failed"),
+    headers=("If-Match", "Prefer"),
+    body=Body("CustomerPatch", PATCH),
+)
+
+DELETE_BY_EXTERNAL_ID = Documentation(
+    CUSTOMERS,
+    responses={204: Response("The customer is deleted.")},
     problems=CHANGE,
     headers=("If-Match",),
 )

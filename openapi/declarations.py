@@ -39,10 +39,15 @@ class Tag(NamedTuple):
 
 
 class Body(NamedTuple):
-    """A request body; its media types are the decorator's `consumes`."""
+    """A request body; its media types are the decorator's `consumes`.
+
+    are_items_separate: whether one invalid item may leave the others valid. The gateway then must
+    not reject the body because of an item.
+    """
 
     schema: str
     example: Any = None
+    are_items_separate: bool = False
 
 
 class Response(NamedTuple):

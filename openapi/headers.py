@@ -41,10 +41,21 @@ REQUEST: Mapping[str, Component] = {
         "schema": TEXT | {"pattern": ENTITY_TAGS},
         "example": ETAG,
     },
+    "If-None-Match: *": {
+        "description": "Send `*` to only create: if the resource exists, the response is 412.",
+        "schema": TEXT | {"enum": ["*"]},
+        "example": "*",
+    },
     "Prefer": {
         "description": "Send `return=minimal` to get 204 without a body (RFC 7240).",
         "schema": TEXT,
         "example": "return=minimal",
+    },
+    "Prefer: handling": {
+        "description": "Send `handling=lenient` to create every customer that can be created, and"
+        " get 207 with a status for each (RFC 7240). Default: all or none.",
+        "schema": TEXT,
+        "example": "handling=lenient",
     },
 }
 
@@ -71,8 +82,14 @@ RESPONSE: Mapping[str, Component] = {
     "ETag": {
         "description": "Identifies the version. Send it in `If-Match` and `If-None-Match`.",
         "required": True,
-        "schema": TEXT | {"pattern": r'^"v[1-9][0-9]*(\.[a-z0-9_.]+)?"$'},
+        "schema": TEXT | {"pattern": r'^"v[1-9][0-9]*(-[0-9a-f-]{36})?(\.[a-z0-9_.]+)?"$'},
         "example": ETAG,
+    },
+    "Content-Location": {
+        "description": "The path of the resource by its id.",
+        "required": True,
+        "schema": TEXT | {"format": "uri-reference"},
+        "example": "/customers/01a2043a-b5d2-7386-b484-33764a732a70",
     },
     "Location": {
         "description": "The path of the new resource.",

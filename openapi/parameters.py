@@ -11,6 +11,8 @@ from openapi.references import documentation, query_schema
 
 JSONObject = dict[str, Any]
 
+TEXT_RULES = ("minLength", "maxLength", "pattern")
+
 
 def describe(operation: Operation, tags: Iterable[Tag]) -> Iterator[JSONObject]:
     """Yield the parameters; ids in the path are those of the resources of the tags."""
@@ -21,7 +23,7 @@ def describe(operation: Operation, tags: Iterable[Tag]) -> Iterator[JSONObject]:
     for name in (*documented.headers, "Request-Id"):
         required = {"required": True} if name in documented.required else {}
         header = headers.request(operation.name, name)
-        yield {"name": name, "in": "header", **required, **header}
+        yield {"name": name.partition(":")[0], "in": "header", **required, **header}
 
 
 def in_path(path: str) -> list[str]:
@@ -41,10 +43,31 @@ def _path_parameter(operation: Operation, name: str, tags: Iterable[Tag]) -> JSO
                 "schema": fields.READ_ONLY["id"],
                 "example": _example_id(tag),
             }
+    if unique := _unique_field(documentation(operation).tag, name):
+        return {"name": name, "in": "path", "required": True, **unique}
     raise DeclarationError(
-        f"{operation.name}: the path parameter {name} is not the id of a resource: call it"
-        " <resource>_id, where <Resource> is the schema of the Tag that an operation has"
+        f"{operation.name}: the path parameter {name} is neither the id of a resource nor a field"
+        " of one: call it <resource>_id, where <Resource> is the schema of the Tag that an"
+        " operation has, or like the field"
     )
+
+
+def _unique_field(tag: Tag, name: str) -> JSONObject | None:
+    """Return the description of a field as a path has it; None if the resource has no such field.
+
+    Required and without null, as the path always has it.
+    """
+    properties = fields.object_schema(tag.schema)["properties"] if tag.schema else {}
+    if name not in properties:
+        return None
+    rules = {key: properties[name][key] for key in TEXT_RULES if key in properties[name]}
+    return {
+        "description": f"{properties[name]['description']} Encode every character except letters,"
+        " digits and `-._~`: a slash is `%2F`, a percent sign `%25`. Clients remove the segments"
+        " `.` and `..` from a path, so use the id for these two values.",
+        "schema": {"type": "string", **rules},
+        "example": "crm-4711",
+    }
 
 
 def _example_id(tag: Tag) -> str:

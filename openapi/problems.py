@@ -38,6 +38,16 @@ SHARED: Sequence[Problem] = (
     problems.InsufficientScope("customers:write"),
     problems.Forbidden("The gateway rejects requests from this client."),
     problems.NotAcceptable("Only application/json is available. Add it to Accept."),
+    problems.VersionConflict(
+        "Nothing was changed. `errors` lists the customers to fetch again or to leave out.",
+        [
+            {
+                "pointer": "/items/0/version",
+                "code": "version",
+                "detail": "The customer has changed: it has another version.",
+            }
+        ],
+    ),
     problems.PreconditionFailed(
         "The version doesn't match If-Match. Fetch the current version and reapply your change."
     ),

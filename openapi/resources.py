@@ -16,6 +16,7 @@ from marshmallow.fields import Field, List
 from marshmallow.validate import OneOf
 
 from chalicelib.http import fields, formats, phones
+from chalicelib.http.schemas import Reference, References
 from openapi.declarations import JSONSchema, Tag, ref
 from openapi.fields import LINE, READ_ONLY, named_fields, nested_schema, object_schema
 
@@ -48,12 +49,13 @@ def components(tag: Tag, page_size: int) -> Iterator[Named]:
     yield f"{noun}Creation", _without_defaults(new | rules)
     both = {"properties": {**writable, **read_only}}
     yield f"{noun}Replacement", _without_defaults(new | rules | both)
-    yield f"{noun}Patch", _patch(writable, read_only)
+    patch = _patch(writable, read_only)
+    yield f"{noun}Patch", patch
     yield from _response_parts(tag.schema, noun, dict(parts))
     whole = _in_response(tag.schema, noun, both["properties"])
     yield noun, whole
     yield f"Partial{noun}", _partial(whole, noun)
-    yield from _lists(tag, noun, page_size)
+    yield from _lists(tag, noun, page_size, patch)
     changed = whole | {"properties": READ_ONLY | whole["properties"]}
     yield from _changes(noun, changed, page_size)
 
@@ -167,15 +169,45 @@ def _partial(whole: JSONSchema, noun: str) -> JSONSchema:
     return optional | {"description": f"The fields of {noun} that `fields` names."}
 
 
-def _lists(tag: Tag, noun: str, page_size: int) -> Iterator[Named]:
+def _lists(tag: Tag, noun: str, page_size: int, patch: JSONSchema) -> Iterator[Named]:
     if tag.batch is not None:
         rules = object_schema(tag.batch)
         items = rules["properties"]["items"]
         yield f"{noun}CreationList", _object({"items": items | {"items": ref(f"{noun}Creation")}})
         yield f"{noun}List", _object({"items": items | {"items": ref(noun)}})
+        outcomes = items | {"items": ref(f"{noun}Outcome"), "description": "One for each item."}
+        yield f"{noun}Outcome", _outcome(noun)
+        yield f"{noun}OutcomeList", _object({"items": outcomes})
+        yield from _bulk(noun, patch)
     page = {"type": "array", "items": ref(noun), "minItems": 0, "maxItems": page_size}
     described = page | {"description": "The page, in the requested order."}
     yield f"{noun}Page", _object({"items": described, "next": NEXT_PAGE, "has_more": HAS_MORE})
+
+
+def _outcome(noun: str) -> JSONSchema:
+    """Return the schema of what became of an item; a union would be exact."""
+    status = {"type": "integer", "format": "int32", "minimum": 200, "maximum": 599}
+    return {
+        "type": "object",
+        "description": f"The new {noun} if the status is 201, and otherwise the problem.",
+        "properties": {
+            "status": status | {"description": "The status that the item alone would have had."},
+            noun.lower(): ref(noun),
+            "problem": ref("Problem"),
+        },
+        "required": ["status"],
+    }
+
+
+def _bulk(noun: str, patch: JSONSchema) -> Iterator[Named]:
+    """Yield the schemas of requests that update and delete several resources."""
+    reference = object_schema(Reference)
+    changed = {"properties": patch["properties"] | reference["properties"]}
+    yield f"{noun}Reference", reference
+    yield f"{noun}PatchItem", reference | changed
+    items = object_schema(References)["properties"]["items"]
+    yield f"{noun}ReferenceList", _object({"items": items | {"items": ref(f"{noun}Reference")}})
+    yield f"{noun}PatchList", _object({"items": items | {"items": ref(f"{noun}PatchItem")}})
 
 
 def _changes(noun: str, whole: JSONSchema, page_size: int) -> Iterator[Named]:

@@ -8,6 +8,8 @@ from chalice.test import Client, HTTPResponse
 
 import app
 from app import SCOPES
+from chalicelib.customers.fields import MAX_SIZE, size
+from chalicelib.customers.schemas import load_customer
 from chalicelib.http.problems import TYPE_BASE
 from local.gateway import Gateway
 from tests import tokens
@@ -59,6 +61,28 @@ class Api:
     ) -> HTTPResponse:
         sent = {"content_type": "application/json", **headers}
         return self.request(method, path, json.dumps(document).encode(), _named(sent))
+
+
+def largest_customers(count: int) -> list[dict[str, Any]]:
+    """Return different customers that need as many bytes as possible in the database."""
+    quotes = '"' * 200
+    details = {"phone": "+442079460000", "time_zone": "America/Argentina/ComodRivadavia"}
+    address = {"line1": quotes, "line2": quotes, "city": quotes, "region": quotes, "country": "GB"}
+    second = {"line1": "x", "country": "GB"}
+    customer = {**ADA, **details, "addresses": [address, second]}
+    unused = MAX_SIZE - size(load_customer(customer))
+    for field in ("line1", "line2", "city", "region", "postal_code"):
+        second[field] = '"' * max(1, min(200, unused // 4 - 2))
+        unused = MAX_SIZE - size(load_customer(customer))
+    assert unused < 500
+    return [
+        {
+            **customer,
+            "email": f"{'a' * 60}{n}@{'example.' * 23}com",
+            "external_id": f"{n:02}{quotes[:98]}",
+        }
+        for n in range(count)
+    ]
 
 
 def _named(headers: Mapping[str, str]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import botocore.session
 import pytest
+from chalice.local import LocalChalice
 from hypothesis import is_hypothesis_test
 
 import app
@@ -129,6 +130,13 @@ def api(database: Database, monkeypatch: pytest.MonkeyPatch) -> Api:
     """Return a client of the app, which uses the test database."""
     monkeypatch.setattr(app, "database", lambda: database)
     return Api()
+
+
+@pytest.fixture
+def parallel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give each thread its own request, as the laptop's gateway does."""
+    local = type("LocalApp", (LocalChalice, type(app.app)), {})
+    monkeypatch.setattr(app.app, "__class__", local)
 
 
 @pytest.fixture

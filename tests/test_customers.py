@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from chalicelib.customers import lists, schemas
-from chalicelib.customers.fields import CUSTOMERS, MAX_SIZE, size
+from chalicelib.customers.fields import CUSTOMERS
 from chalicelib.customers.lists import Query
 from chalicelib.customers.problems import CustomerNotFound, EmailTaken
 from chalicelib.database import Database, Row, Value
@@ -20,7 +20,7 @@ from chalicelib.http import creates, reads, updates, values
 from chalicelib.http.preconditions import Intent
 from chalicelib.http.problems import ServiceUnavailable
 from chalicelib.http.resources import Document as Customer
-from tests.api import ADA
+from tests.api import ADA, largest_customers
 from tests.recorded import Recorded
 
 KEY = b"signs cursors"
@@ -278,20 +278,8 @@ def test_page_of_the_largest_customers_fits_the_data_apis_limit(
     database: Database,
 ) -> None:
     """The Data API fails beyond 1 MiB; large customers must not break the list."""
-    quotes = '"' * 200
-    details = {"phone": "+442079460000", "time_zone": "America/Argentina/ComodRivadavia"}
-    address = {"line1": quotes, "line2": quotes, "city": quotes, "region": quotes, "country": "GB"}
-    second = {"line1": "x", "country": "GB"}
-    unused = MAX_SIZE - size(new(addresses=[address, second]))
-    for field in ("line1", "line2", "city", "region", "postal_code"):
-        second[field] = '"' * max(1, min(200, unused // 4 - 2))
-        unused = MAX_SIZE - size(new(addresses=[address, second]))
-    largest = new(addresses=[address, second])
-    assert unused < 500
-    for n in range(100):
-        details["email"] = f"{'a' * 60}{n}@{'example.' * 23}com"
-        details["external_id"] = f"{n:02}{quotes[:98]}"
-        creates.create(database, CUSTOMERS, largest | details)
+    for customer in largest_customers(100):
+        creates.create(database, CUSTOMERS, new(**customer))
 
     assert len(json.loads(lists.page(database, Query(limit=100), KEY).items)) == 100
 

@@ -159,7 +159,7 @@ def test_share_out_of_range_is_reported(share: float) -> None:
         ({"view": print}, "create_order has no description: write a"),
         (
             {"path": "/orders/{number}"},
-            "create_order: the path parameter number is not the id of a",
+            "create_order: the path parameter number is neither the id",
         ),
     ],
 )

@@ -204,3 +204,26 @@ def test_history_is_read_with_one_statement(api: Api, database: Recorded, path: 
     assert len(database.statements) == 1
     assert answer.json_body == {"items": [one._asdict() for one in stored(database)]}
     assert api.request("HEAD", f"{path}/history").body == b""
+
+
+def test_writes_of_several_customers_add_lines(api: Api, database: Database) -> None:
+    items = [ADA | {"email": f"{n}@example.com"} for n in range(2)]
+    created = api.post("/customers/batch", {"items": items}).json_body["items"]
+    changes: list[dict[str, Any]] = [{"locale": "en", "family_name": "King"}, {"phone": None}]
+    both = [{"id": each["id"], "version": 1} for each in created]
+    patched = [one | change for one, change in zip(both, changes, strict=True)]
+    versions = [2, 1]  # the second one has no phone already
+
+    api.patch("/customers", {"items": patched}, content_type="application/json")
+    for one, version in zip(both, versions, strict=True):
+        one["version"] = version
+    assert api.post("/customers/delete", {"items": both}).status_code == 204
+
+    rows = database.fetch_all("SELECT history, changed_at FROM customers ORDER BY email_key, id")
+    lines = sorted((history.parse(row["history"]) for row in rows), key=len)
+    assert [summary(one) for one in lines] == [
+        [(2, "deleted", []), (1, "created", [])],
+        [(3, "deleted", []), (2, "updated", ["family_name", "locale"]), (1, "created", [])],
+    ]
+    assert {one.caller for one in lines[0]} == {pseudonym()}
+    assert {one[0].changed_at for one in lines} == {changed_at(row) for row in rows}

@@ -132,10 +132,15 @@ def test_operations_reveal_no_personal_data(api: Api, output: Output) -> None:
     path = created.headers["Location"]
     items = [{"email": f"zqm.{n}@example.com", "given_name": "Zqm"} for n in range(3)]
     change = CUSTOMER | {"given_name": "Zqm Changed"}
+    other = CUSTOMER | {"email": "zqm.other@example.com", "external_id": "crm-1"}
+    by_external_id = "/customers/by-external-id/crm-1"
+    batch = output.send("POST", "/customers/batch", {"items": items}, {"Idempotency-Key": "zqm-2"})
+    references = [{"id": each["id"], "version": 2} for each in batch.json_body["items"]]
+    patches = [each | {"version": 1, "company_name": "Zqm Company"} for each in references]
     answers = [
         created,
         again,
-        output.send("POST", "/customers/batch", {"items": items}, {"Idempotency-Key": "zqm-2"}),
+        batch,
         output.send("GET", path),
         output.send("HEAD", path),
         output.send("GET", path, headers={"If-None-Match": '"zqm", "v1"'}),
@@ -145,12 +150,18 @@ def test_operations_reveal_no_personal_data(api: Api, output: Output) -> None:
         output.send("GET", "/customers/changes"),
         output.send("PUT", path, change, {"If-Match": '"zqm", "v1"'}),
         output.send("PATCH", path, {"metadata": {"zqm-other": "zqm"}}, MERGE_PATCH),
+        output.send("PUT", by_external_id, other),
+        output.send("GET", by_external_id),
+        output.send("PATCH", by_external_id, {"metadata": {"zqm-other": "zqm"}}, MERGE_PATCH),
+        output.send("DELETE", by_external_id),
         output.send("DELETE", path),
         output.send("POST", f"{path}/restore"),
         history := output.send("GET", f"{path}/history"),
         exported := output.send("GET", f"{path}/export"),
         output.send("POST", f"{path}/erase"),
         erasure := output.send("GET", f"{path}/erasure"),
+        output.send("PATCH", "/customers", {"items": patches}),
+        output.send("POST", "/customers/delete", {"items": references}),
         output.send("OPTIONS", path),
         output.send("GET", "/health?deep=true"),
         output.send("GET", "/openapi.json"),
@@ -158,8 +169,10 @@ def test_operations_reveal_no_personal_data(api: Api, output: Output) -> None:
     ]
 
     statuses = [answer.status_code for answer in answers]
-    reads, removals = [200] * 6, [204, *[200] * 3, 204, 200]
-    assert statuses == [201, 201, 201, 200, 200, 304, *reads, *removals, 204, *[200] * 3]
+    reads, removals = [200, 200, 304, *[200] * 6], [204, *[200] * 3, 204, 200]
+    by_place, together = [201, 200, 200, 204], [200, 204]
+    expected = [*[201] * 3, *reads, *by_place, *removals, *together, 204, *[200] * 3]
+    assert statuses == expected
     assert MARKER.search(created.body.decode())
     assert MARKER.search(exported.body.decode())
     assert not MARKER.search(f"{history.body.decode()} {erasure.body.decode()}")
@@ -219,6 +232,15 @@ REJECTED: dict[str, tuple[int, Callable[[Output, str], Any]]] = {
             "POST", "/customers", CUSTOMER, {"Idempotency-Key": "zqm \u00e9"}
         ),
     ),
+    "several with outcomes": (
+        207,
+        lambda output, _: output.send(
+            "POST",
+            "/customers/batch",
+            {"items": [CUSTOMER, {"email": "zqm@zqm@zqm"}]},
+            {"Prefer": "handling=lenient"},
+        ),
+    ),
     "no token": (401, lambda output, path: output.send("GET", path, api=Api(""))),
     "token of another issuer": (
         401,
@@ -235,6 +257,16 @@ REJECTED: dict[str, tuple[int, Callable[[Output, str], Any]]] = {
     ),
     "id": (404, lambda output, _: output.send("GET", UNKNOWN)),
     "method": (405, lambda output, _: output.send("DELETE", "/customers")),
+    "several": (
+        400,
+        lambda output, _: output.send("PATCH", "/customers", {"items": [{"id": "zqm", "zqm": 1}]}),
+    ),
+    "other versions": (
+        409,
+        lambda output, path: output.send(
+            "POST", "/customers/delete", {"items": [{"id": path[-36:], "version": 9}]}
+        ),
+    ),
     "accept": (406, lambda output, path: output.send("GET", path, headers={"Accept": "text/zqm"})),
     "conflict": (409, lambda output, _: output.send("POST", "/customers", CUSTOMER)),
     "other version": (
@@ -268,7 +300,7 @@ def test_rejections_reveal_no_personal_data(
 
     assert send(output, created.headers["Location"]).status_code == status
 
-    assert len(output.problems) == 1
+    assert len(output.problems) == (status >= 400)
     assert output.found == []
 
 
@@ -296,11 +328,14 @@ def send_requests_that_fail(output: Output, status: int) -> None:
         ("DELETE", UNKNOWN, None, {}),
         ("POST", f"{UNKNOWN}/restore", None, {}),
         ("POST", f"{UNKNOWN}/erase", None, {}),
+        ("PUT", "/customers/by-external-id/crm-1", CUSTOMER | {"external_id": "crm-1"}, {}),
+        ("PATCH", "/customers", {"items": [{"id": UNKNOWN[-36:], "version": 1}]}, {}),
+        ("POST", "/customers/delete", {"items": [{"id": UNKNOWN[-36:], "version": 1}]}, {}),
         ("GET", "/health?deep=true", None, {}),
     ):
         answer = output.send(method, path, body, headers)
         assert answer.status_code == status, path
-    assert output.logged.count('"where":') == 10
+    assert output.logged.count('"where":') == 13
 
 
 def test_unreachable_database_reveals_no_personal_data(broken_api: Api, output: Output) -> None:

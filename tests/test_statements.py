@@ -6,11 +6,14 @@ from typing import Any
 import pytest
 from chalice.test import HTTPResponse
 
-from tests.api import ADA, Api
+from tests.api import ADA as PLAIN
+from tests.api import Api
 from tests.recorded import Recorded
 
 UNKNOWN = "/customers/0190a5f0-1c2d-7e3f-8a4b-5c6d7e8f9a0b"
+ADA = {**PLAIN, "external_id": "crm-1"}
 GRACE = {"email": "grace@example.com", "given_name": "Grace"}
+EXTERNAL, OTHER = "/customers/by-external-id/crm-1", "/customers/by-external-id/crm-2"
 MINIMAL = {"prefer": "return=minimal"}
 
 Send = Callable[[Api, str], HTTPResponse]
@@ -33,6 +36,13 @@ TABLE: dict[str, tuple[Send, int, int]] = {
         200,
         1,
     ),
+    "read by external id": (lambda api, _: api.get(EXTERNAL), 200, 1),
+    "put a new external id": (lambda api, _: api.put(OTHER, GRACE), 201, 2),
+    "create an external id": (lambda api, _: api.put(OTHER, GRACE, if_none_match="*"), 201, 1),
+    "put by external id": (lambda api, _: api.put(EXTERNAL, GRACE), 200, 2),
+    "put without changes": (lambda api, _: api.put(EXTERNAL, ADA), 200, 1),
+    "patch by external id": (lambda api, _: api.patch(EXTERNAL, {"locale": "en"}), 200, 2),
+    "delete by external id": (lambda api, _: api.delete(EXTERNAL), 204, 2),
     "replace": (lambda api, path: api.put(path, GRACE, if_match='"v1"'), 200, 1),
     "replace minimally": (
         lambda api, path: api.put(path, GRACE, if_match='"v1"', **MINIMAL),

@@ -195,7 +195,7 @@ def test_plus_in_a_query_is_accepted_in_phones_and_emails(api: Api) -> None:
 
 
 def test_path_parameter_is_decoded(api: Api) -> None:
-    """API Gateway decodes path parameters; Chalice's local gateway does not."""
+    """REST APIs and Chalice's local gateway leave path parameters encoded."""
     created = api.post("/customers", ADA)
     escaped = "".join(f"%{ord(character):02X}" for character in created.json_body["id"])
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from chalicelib.customers.fields import CUSTOMERS, MAX_SIZE, has_a_name, size
 from chalicelib.http import edits
+from chalicelib.http.items import separate
+from chalicelib.http.problems import Problem, invalid
 from chalicelib.http.resources import MAX_BATCH
 from chalicelib.http.rules import ObjectRules, Unsure, rules_of
 
@@ -30,6 +32,17 @@ def load_batch(document: object) -> list[dict[str, Any]]:
         return _schemas().load_batch(document)  # type: ignore[no-any-return]
 
 
+def load_each(document: object) -> list[dict[str, Any] | Problem]:
+    """Return for each customer of a batch its writable fields, or why it is invalid.
+
+    Raises ValidationError if the document is no batch.
+    """
+    items = document.get("items") if isinstance(document, dict) else None
+    if not isinstance(items, list) or len(document) > 1 or not 0 < len(items) <= MAX_BATCH:  # type: ignore[arg-type]
+        return _schemas().load_batch(document)  # type: ignore[no-any-return]
+    return separate(CUSTOMERS, items, load_customer)
+
+
 def load_patch(patch: object, current: Mapping[str, Any]) -> dict[str, Any]:
     """Return all writable fields of `current` with the merge patch applied."""
     try:
@@ -44,6 +57,30 @@ def load_details(patch: object) -> dict[str, Any]:
         return accept_details(patch)
     except Unsure:
         return _schemas().load_details(patch)  # type: ignore[no-any-return]
+
+
+def load_external_id(text: str) -> str:
+    """Return the external id in a path, normalized as in a body."""
+    try:
+        return accept_external_id(text)
+    except Unsure:
+        return _schemas().load_external_id(text)  # type: ignore[no-any-return]
+
+
+def load_put(
+    document: object, external_id: str, current: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return what `load_customer` returns, for a path with the external id.
+
+    The body may repeat the external id. Raises ValidationError if it has another one.
+    """
+    if isinstance(document, Mapping):
+        document = {"external_id": external_id, **document}
+    customer = load_customer(document, current)
+    if customer["external_id"] != external_id:
+        detail = "mismatch: Must be the external id in the path. Leave it out, or correct the path."
+        raise invalid("pointer", [("/external_id", detail)])
+    return customer
 
 
 def accept(document: object, current: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -74,6 +111,10 @@ def accept_batch(document: object) -> list[dict[str, Any]]:
 
 def accept_patch(patch: object, current: Mapping[str, Any]) -> dict[str, Any]:
     return accept(edits.patched(patch, current, _rules().optional), current)
+
+
+def accept_external_id(text: str) -> str:
+    return str(_rules().check_some({"external_id": text})["external_id"])
 
 
 def accept_details(patch: object) -> dict[str, Any]:

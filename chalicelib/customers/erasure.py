@@ -46,7 +46,7 @@ def erase(database: Database, customer_id: UUID, intent: Intent) -> None:
     guard, parameters = tables.version_guard(intent.versions)
     sql = f"UPDATE customers SET {_ERASURE} WHERE id = :id{guard}"
     parameters |= {"id": customer_id.bytes, "updated_at": values.now()}
-    parameters |= {"fingerprint": intent.fingerprint, "history_caller": intent.caller}
+    parameters |= intent.author
     if not tables.run_write(database, "customers", sql, parameters):
         raise_unless_applied(database, CUSTOMERS, customer_id, intent, "erased_at")
 

@@ -75,6 +75,8 @@ def _company_name_key(customer: Fields) -> str | None:
     return search_key(company_name) if company_name else None
 
 
+EXTERNAL_ID = Unique("external_id", ExternalIdTaken, column="external_id")
+
 CUSTOMERS = Resource(
     "customer",
     "customers",
@@ -94,7 +96,7 @@ CUSTOMERS = Resource(
     ],
     unique=[
         Unique("email", EmailTaken, column="email_key", key=email_key),
-        Unique("external_id", ExternalIdTaken, column="external_id"),
+        EXTERNAL_ID,
     ],
     derived=[
         Derived("name_key", ("given_name", "family_name"), _name_key),

@@ -191,6 +191,11 @@ def load_patch(patch: object, current: Mapping[str, Any]) -> dict[str, Any]:
     return schemas.load_patch(Customer, patch, current)
 
 
+def load_external_id(text: str) -> str:
+    """Return the external id in a path. Raises ValidationError."""
+    return schemas.load_parameter(Customer, "external_id", text)
+
+
 def load_details(patch: object) -> dict[str, Any]:
     """Return the details that the merge patch sets. Raises ValidationError."""
     return schemas.load_details(Customer, CUSTOMERS.details, patch)

@@ -34,10 +34,16 @@ from itertools import chain
 from chalicelib.database.contract import Database, Value
 from chalicelib.database.errors import DatabaseError
 
+NEXT_VERSION = "version = :version - 1"
+"""The guard of an update to `:version` from the version before it."""
 IDEMPOTENCY = ("idempotency_key", "idempotency_fingerprint")
 MAX_VERSIONS = 20
 """The number of versions that the history has."""
 _WRITE = ("id", "updated_at", "fingerprint")  # identify one write
+_DELETION = (
+    "deleted_at = :updated_at, updated_at = :updated_at,"
+    " purge_at = :purge_at, version = version + 1, last_write = :fingerprint"
+)
 
 
 def quoted(columns: Iterable[str]) -> str:
@@ -72,19 +78,20 @@ def insert_sql(table: str, size: int, columns: Sequence[str]) -> str:
 
 
 @cache
-def update_sql(table: str, columns: tuple[str, ...], derived: tuple[str, ...] = ()) -> str:
-    """Return the UPDATE to `:version` from the version before it, if any of `columns` changes.
+def update_sql(
+    table: str, columns: tuple[str, ...], derived: tuple[str, ...] = (), guard: str = NEXT_VERSION
+) -> str:
+    """Return the UPDATE to the next version, if the guard holds and any of `columns` changes.
 
     Values are compared byte by byte, because collations ignore differences. `derived` columns are
     only set: they depend on the others.
     """
-    names = ("version", "updated_at", *columns, *derived)
-    settings = ", ".join(f"`{name}` = :{name}" for name in names)
+    settings = ", ".join(f"`{name}` = :{name}" for name in ("updated_at", *columns, *derived))
     unchanged = {name: f"CAST(`{name}` AS BINARY) <=> CAST(:{name} AS BINARY)" for name in columns}
     changed = [f"IF({condition}, NULL, '{name}')" for name, condition in unchanged.items()]
     return (
-        f"UPDATE {table} SET {_added(history_line('updated', fields=changed))}, {settings},"
-        " last_write = :fingerprint WHERE id = :id AND version = :version - 1"
+        f"UPDATE {table} SET {_added(history_line('updated', fields=changed))},"
+        f" version = version + 1, {settings}, last_write = :fingerprint WHERE id = :id AND {guard}"
         f" AND deleted_at IS NULL AND NOT ({' AND '.join(unchanged.values())})"
     )
 
@@ -92,11 +99,78 @@ def update_sql(table: str, columns: tuple[str, ...], derived: tuple[str, ...] = 
 def delete_sql(table: str, guard: str) -> str:
     """Return the soft deletion of a row that is not deleted, with a condition on its version."""
     return (
-        f"UPDATE {table} SET {_added(history_line('deleted'))},"
-        " deleted_at = :updated_at, updated_at = :updated_at,"
-        " purge_at = :purge_at, version = version + 1, last_write = :fingerprint"
+        f"UPDATE {table} SET {_added(history_line('deleted'))}, {_DELETION}"
         f" WHERE id = :id AND deleted_at IS NULL{guard}"
     )
+
+
+def numbered(name: str, row: int) -> str:
+    """Return the name of a parameter of a statement for several rows; the first has no number."""
+    return f"{name}_{row}" if row else name
+
+
+def update_all_sql(
+    table: str, size: int, changed: int, columns: Mapping[str, Iterable[int]]
+) -> str:
+    """Return the UPDATE of the first `changed` of `size` rows, if all have their `:version`.
+
+    `columns` has the numbers of the rows that set each column. The parameters have short names
+    (`column_parameter`), because the statement would be too long. `:f` has the names of the fields
+    that a row changes.
+    """
+    settings = "".join(
+        f", `{name}` = {_by_row(rows, column_parameter(number), f'`{name}`')}"
+        for number, (name, rows) in enumerate(columns.items())
+    )
+    fields = _by_row(range(changed), "f", "NULL")
+    return (
+        f"{_guarded(table, size)} SET {_added_to_all('updated', changed, fields)},"
+        " version = version + 1, updated_at = :updated_at,"
+        f" last_write = :fingerprint{settings} WHERE id IN ({_ids(changed)})"
+    )
+
+
+def column_parameter(number: int) -> str:
+    """Return the name of the parameter for the column of that number in `update_all_sql`."""
+    return f"c{number}"
+
+
+@cache
+def delete_all_sql(table: str, size: int) -> str:
+    """Return the soft deletion of `size` rows, if all have their `:version`."""
+    return (
+        f"{_guarded(table, size)} SET {_added_to_all('deleted', size)}, {_DELETION}"
+        f" WHERE id IN ({_ids(size)})"
+    )
+
+
+def select_all_sql(table: str, size: int, columns: Iterable[str]) -> str:
+    """Return the SELECT of rows by their ids, deleted ones too."""
+    return f"SELECT {quoted(columns)} FROM {table} WHERE id IN ({_ids(size)})"
+
+
+def _guarded(table: str, size: int) -> str:
+    """Return the beginning of an UPDATE that matches rows only if all of them match.
+
+    The subquery locks all rows in the order of the ids, so that they still match afterwards. The
+    index is forced, because the scan of a small table would lock all of its rows.
+    """
+    versions = _by_row(range(size), "version", "0")
+    return (
+        f"UPDATE {table} FORCE INDEX (PRIMARY) JOIN (SELECT COUNT(*) AS matched FROM {table}"
+        f" FORCE INDEX (PRIMARY) WHERE id IN ({_ids(size)}) AND deleted_at IS NULL"
+        f" AND version = {versions} FOR UPDATE) AS guard ON guard.matched = {size}"
+    )
+
+
+def _ids(size: int) -> str:
+    return ", ".join(f":{numbered('id', row)}" for row in range(size))
+
+
+def _by_row(rows: Iterable[int], name: str, otherwise: str) -> str:
+    """Return the SQL of a value that depends on the row."""
+    cases = " ".join(f"WHEN :{numbered('id', row)} THEN :{numbered(name, row)}" for row in rows)
+    return f"CASE id {cases} ELSE {otherwise} END"
 
 
 def restore_sql(table: str) -> str:
@@ -123,6 +197,12 @@ def _added(line: str) -> str:
     """Return the assignment that adds the line to the history, and removes the oldest."""
     kept = f"SUBSTRING_INDEX(history, '\n', {1 - MAX_VERSIONS})"
     return f"history = CONCAT_WS('\n', {kept}, {line})"
+
+
+def _added_to_all(operation: str, size: int, *fields: str) -> str:
+    """Return what `_added` does, for an UPDATE with a join, which assigns in no certain order."""
+    version = f"{_by_row(range(size), 'version', '0')} + 1"
+    return _added(history_line(operation, version, fields))
 
 
 def version_guard(versions: Collection[int] | None) -> tuple[str, dict[str, Value]]:

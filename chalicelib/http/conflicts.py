@@ -1,6 +1,7 @@
 """Find out why a write failed: a value that is already in use, or a concurrent update."""
 
 from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 from uuid import UUID
 
 from chalicelib.database import Database, Row, Value
@@ -27,7 +28,7 @@ def find_rows(
         named = {f"{unique.field}_{n}": value for n, value in enumerate(values)}
         if named:
             places = ", ".join(f":{name}" for name in named)
-            conditions.append(f"{unique.field}_live IN ({places})")
+            conditions.append(f"{unique.live_column} IN ({places})")
             parameters |= named
     columns = "".join(f" {unique.column}," for unique in resource.unique)
     return database.fetch_all(
@@ -41,19 +42,19 @@ def find_conflict(
     resource: Resource,
     rows: Iterable[Row],
     wanted: Mapping[str, Fields],
-    own_id: UUID | None = None,
+    own_ids: Mapping[str, UUID] = MappingProxyType({}),
 ) -> Problem | None:
     """Return the problem that a duplicate key stands for, or None if the conflict is gone.
 
-    `wanted` has the fields by JSON pointer. The name of the key in the database's message is not
-    reliable, so the values are compared.
+    `wanted` has the fields by JSON pointer, and `own_ids` the ids of those that exist. The name of
+    the key in the database's message is not reliable, so the values are compared.
     """
-    others = [row for row in rows if own_id is None or row["id"] != own_id.bytes]
+    found = list(rows)
     conflicts = [
         (unique, pointer)
         for pointer, fields in wanted.items()
         for unique in resource.unique
-        if _is_in_use(unique, fields.get(unique.field), others)
+        if _is_in_use(unique, fields.get(unique.field), found, own_ids.get(pointer))
     ]
     if not conflicts:
         return None
@@ -70,8 +71,11 @@ def overtaken() -> Problem:
     return ServiceUnavailable("Too many concurrent updates. Try again.", retry_after=1)
 
 
-def _is_in_use(unique: Unique, value: str | None, others: Iterable[Row]) -> bool:
-    return value is not None and unique.key(value) in {row[unique.column] for row in others}
+def _is_in_use(unique: Unique, value: str | None, rows: Iterable[Row], own_id: UUID | None) -> bool:
+    if value is None:
+        return False
+    others = (row for row in rows if own_id is None or row["id"] != own_id.bytes)
+    return unique.key(value) in {row[unique.column] for row in others}
 
 
 def _describe(resource: Resource, unique: Unique, pointer: str) -> InputError:

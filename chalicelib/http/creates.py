@@ -65,7 +65,7 @@ def _create(
     for _ in range(MAX_ROUNDS):
         new = _build(resource, values.new_id(), batch)
         try:
-            _insert(database, resource, new, stored, caller)
+            insert(database, resource, new, stored, caller)
         except DuplicateKey:
             unkeyed = idempotency.to_stored(key and key.unkeyed, batch)
             rows = conflicts.find_rows(database, resource, batch, stored.key, unkeyed.key)
@@ -88,10 +88,13 @@ def _build(resource: Resource, first: UUID, batch: Collection[Fields]) -> list[D
     ]
 
 
-def _insert(
+def insert(
     database: Database, resource: Resource, new: Sequence[Document], stored: Stored, caller: str
 ) -> None:
-    """Insert all or none. If the outcome is unknown, read back: the ids are random."""
+    """Insert all or none. Raises DuplicateKey.
+
+    If the outcome is unknown, read back: the ids are random.
+    """
     sql, parameters = insertion(resource, new, stored, caller)
     try:
         database.execute_guarded(sql, **parameters)

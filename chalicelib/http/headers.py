@@ -21,8 +21,8 @@ REVALIDATED = {"Cache-Control": "private, no-cache"}
 PUBLIC = {"Cache-Control": "public, max-age=300"}
 
 _EXPOSED = (
-    "Allow, ETag, Idempotency-Replayed, Link, Location, Preference-Applied, Request-Id,"
-    " Retry-After, WWW-Authenticate, x-amzn-Remapped-WWW-Authenticate"
+    "Allow, Content-Location, ETag, Idempotency-Replayed, Link, Location, Preference-Applied,"
+    " Request-Id, Retry-After, WWW-Authenticate, x-amzn-Remapped-WWW-Authenticate"
 )
 _ALLOWED = (
     "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer, Request-Id,"
@@ -48,12 +48,12 @@ def preferred(accept: str | None, media_types: Sequence[str]) -> str | None:
     return best if _quality_of(best, qualities) > 0 else None
 
 
-def wants_minimal(prefer: str | None) -> bool:
-    """Return whether `Prefer` asks for a response without the resource."""
+def prefers(prefer: str | None, preference: str, wanted: str) -> bool:
+    """Return whether `Prefer` has the preference with this value."""
     for item in (prefer or "").split(","):
         name, _, value = item.partition(";")[0].partition("=")
-        if name.strip().lower() == "return":  # the first one counts
-            return value.strip().strip('"').lower() == "minimal"
+        if name.strip().lower() == preference:  # the first one counts
+            return value.strip().strip('"').lower() == wanted
     return False
 
 

@@ -35,17 +35,22 @@ class Key(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """The stored hash of a key, and fingerprint of a body; None if the request has no key."""
+    """What a row stores so that a retry of the request that created it is recognized.
+
+    The hash of a key and the fingerprint of a body; None if the request has no key. `last_write` is
+    the fingerprint of the whole request, if its path names the resource.
+    """
 
     key: bytes | None = None
     fingerprint: bytes | None = None
+    last_write: bytes | None = None
 
     @property
     def columns(self) -> dict[str, Value]:
         """The columns of the first row that a request creates, without those that are null."""
-        if self.key is None:
-            return {}
-        return {"idempotency_key": self.key, "idempotency_fingerprint": self.fingerprint}
+        if self.key is not None:
+            return {"idempotency_key": self.key, "idempotency_fingerprint": self.fingerprint}
+        return {"last_write": self.last_write} if self.last_write else {}
 
 
 def parse(header: str | None) -> str | None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection
 from typing import NamedTuple
+from uuid import UUID
 
 from chalicelib.http.problems import PreconditionFailed, invalid
 
@@ -12,7 +13,7 @@ NOBODY = "service"
 
 # compiled on first use, because a cold start seldom needs them
 _ENTITY_TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
-_OUR_TAG = r'"v([1-9][0-9]{0,9})(?:\.[a-z_.]+)?"'
+_OUR_TAG = r'"v([1-9][0-9]{0,9})(?:-([0-9a-f-]{36}))?(?:\.[a-z_.]+)?"'
 
 
 class Intent(NamedTuple):
@@ -31,6 +32,11 @@ class Intent(NamedTuple):
     has_weak_tag: bool = False
     caller: str = NOBODY
 
+    @property
+    def author(self) -> dict[str, bytes | str]:
+        """The parameters of a write that identify the request and its caller."""
+        return {"fingerprint": self.fingerprint, "history_caller": self.caller}
+
     def admits(self, version: int) -> bool:
         """Return whether the client expects this version."""
         return self.versions is None or version in self.versions
@@ -41,22 +47,48 @@ class Intent(NamedTuple):
         return is_ours and self.versions is not None and version - 1 in self.versions
 
 
-def etag(version: int, fields: Collection[str] = ()) -> str:
-    """Return the strong entity tag of a version, or of some of its fields."""
-    if not fields:
-        return f'"v{version}"'
-    return f'"{".".join((f"v{version}", *sorted(fields)))}"'
+class Conditions(NamedTuple):
+    """The preconditions of a write to a path that names another resource from time to time.
+
+    ETags of such a path name the resource, too: two resources may have the same version.
+    `intent` has the request's fingerprint. `is_creation` is true for `If-None-Match: *`.
+    """
+
+    if_match: str | None
+    intent: Intent
+    is_creation: bool = False
+
+    def of(self, resource_id: UUID | str) -> Intent:
+        """Return the preconditions for this resource."""
+        versions = parse_if_match(self.if_match, str(resource_id))
+        return self.intent._replace(versions=versions)
+
+    @property
+    def named(self) -> UUID | None:
+        """The resource that `If-Match` names, if it names exactly one."""
+        named = {ours[2] for ours in _our_tags(self.if_match) or () if ours[2]}
+        return UUID(named.pop()) if len(named) == 1 else None
 
 
-def parse_if_match(value: str | None) -> Collection[int] | None:
+def etag(version: int, fields: Collection[str] = (), resource_id: UUID | str | None = None) -> str:
+    """Return the strong entity tag of a version, or of some of its fields.
+
+    With `resource_id`, it is that of a path that may name another resource later.
+    """
+    whole = f"v{version}-{resource_id}" if resource_id else f"v{version}"
+    return f'"{".".join((whole, *sorted(fields)))}"' if fields else f'"{whole}"'
+
+
+def parse_if_match(value: str | None, resource_id: str | None = None) -> Collection[int] | None:
     """Return the versions that `If-Match` names; None if the header is missing or `*`.
 
-    Weak tags and the tags of other services never match. Raises ValidationError.
+    Weak tags and the tags of other services never match. With `resource_id`, only tags that name
+    this resource match. Raises ValidationError.
     """
-    if value is None or value.strip() == "*":
+    tags = _our_tags(value)
+    if tags is None:
         return None
-    tags = _parse_tags("If-Match", value)
-    return {int(ours[1]) for tag in tags if (ours := re.fullmatch(_OUR_TAG, tag, re.ASCII))}
+    return {int(ours[1]) for ours in tags if resource_id is None or ours[2] == resource_id}
 
 
 def has_weak_tag(value: str | None) -> bool:
@@ -88,6 +120,14 @@ def reject_if_none_match(value: str) -> None:
         raise PreconditionFailed("If-None-Match: * requires that the resource doesn't exist yet.")
     message = "method: If-None-Match is for GET and HEAD only. Use If-Match for a write."
     raise invalid("header", [("If-None-Match", message)])
+
+
+def _our_tags(if_match: str | None) -> list[re.Match[str]] | None:
+    """Return the tags of `If-Match` that this service made; None if any version will do."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    tags = _parse_tags("If-Match", if_match)
+    return [ours for tag in tags if (ours := re.fullmatch(_OUR_TAG, tag, re.ASCII))]
 
 
 def _parse_tags(header: str, value: str) -> list[str]:

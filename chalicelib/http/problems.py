@@ -11,6 +11,7 @@
     ├── NotFound                404  no such path
     ├── MethodNotAllowed        405  `Allow`
     ├── NotAcceptable           406
+    ├── VersionConflict         409  an item of the body names another version
     ├── PreconditionFailed      412  `If-Match` names another version
     ├── ContentTooLarge         413
     ├── UnsupportedMediaType    415  `Accept-Post` or `Accept-Patch`
@@ -144,6 +145,12 @@ class NotAcceptable(Problem):
     status = 406
     type = "not-acceptable"
     title = "Not acceptable"
+
+
+class VersionConflict(Problem):
+    status = 409
+    type = "version-conflict"
+    title = "Version conflict"
 
 
 class PreconditionFailed(Problem):

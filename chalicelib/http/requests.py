@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, cast
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
+from uuid import UUID
 
 import chalice.app
 
 from chalicelib.http import documents, headers, preconditions, problems
-from chalicelib.http.preconditions import Intent
+from chalicelib.http.preconditions import Conditions, Intent
 from chalicelib.observability import telemetry
 
 if TYPE_CHECKING:
@@ -91,8 +92,26 @@ class Request:
 
         It starts with one slash: a link to `//host/path` would lead to another host.
         """
-        path: str = self._request.context.get("path", "/")
-        return quote(f"/{path.strip('/')}", safe="/:@!$&'()*+,;=~%", errors="replace")
+        return quote(f"/{self._path.strip('/')}", safe="/:@!$&'()*+,;=~%", errors="replace")
+
+    @property
+    def _path(self) -> str:
+        return cast("str", self._request.context.get("path", "/"))
+
+    @property
+    def path_parameters(self) -> dict[str, str]:
+        """The parameters in the path, decoded once; bytes that are not UTF-8 as lone surrogates.
+
+        Taken from the path, which every gateway leaves encoded. REST APIs also leave
+        `pathParameters` encoded, according to recorded events, but other gateways decode them.
+        """
+        names = self.route.split("/")
+        parts = self._path.rstrip("/").split("/")[-len(names) :]
+        return {
+            name[1:-1]: unquote(part, errors="surrogateescape")
+            for name, part in zip(names, parts, strict=False)
+            if name.startswith("{")
+        }
 
     @property
     def query(self) -> dict[str, list[str]]:
@@ -159,8 +178,11 @@ class Request:
         """The preconditions of a write. Raises ValidationError, PreconditionFailed."""
         if unwanted := self.header("if-none-match"):
             preconditions.reject_if_none_match(unwanted)
+        return self._intent(b"write:")
+
+    def _intent(self, kind: bytes) -> Intent:
         unkeyed = self._fingerprint
-        fingerprint = hmac.digest(self._settings().cursor_key, b"write:" + unkeyed, "sha256")
+        fingerprint = hmac.digest(self._settings().cursor_key, kind + unkeyed, "sha256")
         return Intent(
             self.versions,
             fingerprint,
@@ -168,6 +190,26 @@ class Request:
             has_weak_tag=self.has_weak_tag,
             caller=self.pseudonym,
         )
+
+    @property
+    def conditions(self) -> Conditions:
+        """The preconditions of a write whose resource is yet to be found, as `intent` has them."""
+        return Conditions(self.header("if-match"), self.intent)
+
+    @property
+    def conditions_of_put(self) -> Conditions:
+        """The preconditions of a write that creates or replaces: `If-None-Match` may be `*`.
+
+        Raises ValidationError.
+        """
+        wanted = self.header("if-none-match")
+        if wanted is None or wanted.strip() != "*":
+            return self.conditions
+        return Conditions(self.header("if-match"), self._intent(b"create:"), is_creation=True)
+
+    def versions_of(self, resource_id: UUID) -> Collection[int] | None:
+        """Return those of `versions` whose ETags name the resource."""
+        return preconditions.parse_if_match(self.header("if-match"), str(resource_id))
 
     @property
     def _fingerprint(self) -> bytes:
@@ -180,7 +222,12 @@ class Request:
 
     @property
     def wants_minimal(self) -> bool:
-        return headers.wants_minimal(self.header("prefer"))
+        return headers.prefers(self.header("prefer"), "return", "minimal")
+
+    @property
+    def is_lenient(self) -> bool:
+        """Whether the client wants every valid part of the request to be applied."""
+        return headers.prefers(self.header("prefer"), "handling", "lenient")
 
     def is_unchanged(self, tag: str) -> bool:
         return preconditions.is_unchanged(self.header("if-none-match"), tag)

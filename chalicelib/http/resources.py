@@ -40,6 +40,7 @@ Fields = Mapping[str, Any]
 """The fields of a resource that a client may set, or some of them."""
 
 MAX_BATCH = 100
+MAX_VERSION = 2**32 - 1
 DELETION_TIMES = ("deleted_at", "purge_at")
 ERASED_AT = "erased_at"  # a column of which only the feed of changes has the value
 TIMES = ("updated_at", *DELETION_TIMES)
@@ -71,12 +72,35 @@ class Unique(NamedTuple):
     column: str
     key: Callable[[str], str] = str
 
+    @property
+    def live_column(self) -> str:
+        return f"{self.field}_live"
+
     def to_column(self, value: str | None) -> str | None:
         return None if value is None else self.key(value)
+
+    def place(self, value: str) -> "Place":
+        """Return the place of the resource that has the value."""
+        return Place(self, self.key(value))
 
     def derive(self) -> "Derived":
         """Return the column of keys, which is derived from the field."""
         return Derived(self.column, (self.field,), _column_of(self.field, self.to_column))
+
+
+class Place(NamedTuple):
+    """Where to find the one resource that is not deleted and has a unique value, by its key."""
+
+    unique: Unique
+    key: str
+
+    @property
+    def field(self) -> str:
+        return self.unique.field
+
+    @property
+    def column(self) -> str:
+        return self.unique.live_column
 
 
 class Derived(NamedTuple):
@@ -168,6 +192,11 @@ class Resource:
         """Return the values of the columns, from a document that has the fields for them."""
         return {column: self._to_column[column](document) for column in columns}
 
+    def derived_from(self, fields: Collection[str]) -> list[str]:
+        """Return the derived columns that depend on any of the fields."""
+        derived = self.derived.items()
+        return [column for column, one in derived if not set(one.fields).isdisjoint(fields)]
+
     def to_new_row(self, document: Document) -> dict[str, Value]:
         """Return the values of the columns of a new row, without those that are null."""
         to_column = self._to_column
@@ -208,9 +237,9 @@ class Resource:
     def _document(json_sql: str) -> str:
         return f"""REPLACE({json_sql}, '"', CHAR(127 USING utf8mb4)) AS document"""
 
-    def missing(self) -> Problem:
-        """Return the problem for an id that no resource has."""
-        return self.not_found(f"No {self.name} has this id, or it was deleted.")
+    def missing(self, field: str = "id") -> Problem:
+        """Return the problem for an id, or a value of a unique field, that no resource has."""
+        return self.not_found(f"No {self.name} has this {field}, or it was deleted.")
 
     def erased(self) -> Problem:
         """Return the problem for an id that no resource has, not even a deleted one."""

@@ -1,19 +1,21 @@
 """Build the responses of a resource's operations."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from chalice import Response
 
-from chalicelib.http import documents, headers
+from chalicelib.http import documents, headers, problems
 from chalicelib.http.preconditions import etag, single_version
+from chalicelib.http.problems import Problem
 from chalicelib.http.requests import Request
 from chalicelib.http.resources import Document, Resource, read_texts
 
 if TYPE_CHECKING:
     from chalicelib.http.creates import Created
     from chalicelib.http.feed import Changes
+    from chalicelib.http.lenient import Outcomes
     from chalicelib.http.pagination import Page
     from chalicelib.http.reads import Found
 
@@ -84,6 +86,33 @@ def all_created(request: Request, resource: Resource, result: "Created") -> Resp
     return answer({"items": items}, 201, _replayed(result))
 
 
+def each_created(request: Request, resource: Resource, result: "Outcomes") -> Response:
+    """Return 207: the status of each item, with the new resource or the problem."""
+    new = [item for item in result.items if not isinstance(item, Problem)]
+    if new:
+        request.wrote(resource.plural, [item["id"] for item in new], 1)
+    items = [
+        {"status": item.status, "problem": problems.body(item, request.path, request.id)}
+        if isinstance(item, Problem)
+        else {"status": 201, resource.name: item}
+        for item in result.items
+    ]
+    extra = {"Preference-Applied": "handling=lenient"} | _replayed(result)
+    return answer({"items": items}, 207, extra)
+
+
+def all_written(request: Request, resource: Resource, current: Sequence[Document]) -> Response:
+    """Return the resources after a write of several."""
+    request.wrote(resource.plural, [item["id"] for item in current], None)
+    return answer({"items": current})
+
+
+def all_removed(request: Request, resource: Resource, ids: Iterable[UUID]) -> Response:
+    """Return 204 after a removal of several."""
+    request.wrote(resource.plural, map(str, ids), None)
+    return no_content()
+
+
 def found(
     request: Request, resource: Resource, result: "Found", fields: Collection[str] = ()
 ) -> Response:
@@ -91,9 +120,12 @@ def found(
 
     Raises PreconditionFailed if `If-Match` names other versions.
     """
-    if (versions := request.versions) is not None and result.version not in versions:
+    versions = request.versions_of(result.id) if result.id else request.versions
+    if versions is not None and result.version not in versions:
         raise resource.changed(has_weak_tag=request.has_weak_tag)
-    extra = {**headers.REVALIDATED, "ETag": etag(result.version, fields)}
+    extra = {**headers.REVALIDATED, "ETag": etag(result.version, fields, result.id)}
+    if result.id:
+        extra["Content-Location"] = _own_path(request, result.id)
     if request.is_unchanged(extra["ETag"]):
         return no_content(304, extra)
     return document(result.text, 200, extra)
@@ -101,11 +133,23 @@ def found(
 
 def written(request: Request, resource: Resource, current: Document) -> Response:
     """Return the resource after a write, or 204 if the client prefers a minimal response."""
+    return _written(request, resource, current, {"ETag": etag(current["version"])})
+
+
+def written_at(
+    request: Request, resource: Resource, current: Document, *, is_new: bool = False
+) -> Response:
+    """Return what `written` does for a path that names the resource by a unique value.
+
+    Return 201 if the request created it.
+    """
+    own_path = _own_path(request, current["id"])
+    tag = etag(current["version"], resource_id=current["id"])
+    extra = {"ETag": tag, "Content-Location": own_path}
+    if not is_new:
+        return _written(request, resource, current, extra)
     request.wrote(resource.plural, [current["id"]], current["version"])
-    extra = {"ETag": etag(current["version"])}
-    if request.wants_minimal:
-        return no_content(204, {**extra, "Preference-Applied": "return=minimal"})
-    return answer(current, 200, extra)
+    return answer(current, 201, {**extra, "Location": own_path})
 
 
 def removed(request: Request, resource: Resource, resource_id: UUID) -> Response:
@@ -113,6 +157,23 @@ def removed(request: Request, resource: Resource, resource_id: UUID) -> Response
     version = single_version(request.versions)
     request.wrote(resource.plural, [str(resource_id)], version and version + 1)
     return no_content()
+
+
+def _written(
+    request: Request,
+    resource: Resource,
+    current: Document,
+    extra: Mapping[str, str],
+) -> Response:
+    request.wrote(resource.plural, [current["id"]], current["version"])
+    if request.wants_minimal:
+        return no_content(204, {**extra, "Preference-Applied": "return=minimal"})
+    return answer(current, 200, extra)
+
+
+def _own_path(request: Request, resource_id: UUID | str) -> str:
+    """Return the path of the resource by its id, from `/<resources>/by-<field>/<value>`."""
+    return f"{request.path.rsplit('/', 2)[0]}/{resource_id}"
 
 
 def _page(
@@ -124,5 +185,5 @@ def _page(
     return document(text, 200, extra)
 
 
-def _replayed(result: "Created") -> dict[str, str]:
+def _replayed(result: "Created | Outcomes") -> dict[str, str]:
     return {"Idempotency-Replayed": "true"} if result.replayed else {}

@@ -10,15 +10,16 @@ from functools import cache
 from typing import Any, ClassVar
 
 import marshmallow
-from marshmallow import Schema, missing, validate, validates_schema
+from marshmallow import INCLUDE, Schema, missing, validate, validates_schema
 from marshmallow.fields import Nested
 
 from chalicelib.http import edits
-from chalicelib.http.fields import MESSAGES, Items, Member, ReadOnly
+from chalicelib.http.fields import MESSAGES, Identifier, Integer, Items, Member, ReadOnly
 from chalicelib.http.problems import invalid
-from chalicelib.http.resources import MAX_BATCH, Unique
+from chalicelib.http.resources import MAX_BATCH, MAX_VERSION, Unique
 
 CHOICE = "choice: Must be one of {choices}."
+AT_LEAST_ONE = validate.Length(min=1, error="too-few: Must have at least {min} item.")
 
 
 class JSONObject(Schema):
@@ -67,9 +68,44 @@ def items_of(schema: type[Schema], description: str) -> Items:
         Nested(schema, error_messages=MESSAGES),
         max_items=MAX_BATCH,
         required=True,
-        validate=validate.Length(min=1, error="too-few: Must have at least {min} item."),
+        validate=AT_LEAST_ONE,
         metadata={"description": description},
     )
+
+
+class Reference(JSONObject):
+    """A resource that a client has read."""
+
+    id = Identifier(required=True, metadata={"description": "The id."})
+    version = Integer(
+        1,
+        MAX_VERSION,
+        required=True,
+        metadata={"description": "The version that you have read. If it has changed: 409."},
+    )
+
+
+class Change(Reference):
+    """A reference, and beside it the fields of a merge patch."""
+
+    class Meta:
+        unknown = INCLUDE
+
+
+class References(JSONObject):
+    """Several resources, each named once."""
+
+    items = items_of(Reference, "The resources, each named once.")
+
+    @validates_schema
+    def _has_no_duplicates(self, batch: dict[str, Any], **_: Any) -> None:
+        found = _find_duplicates(item["id"] for item in batch["items"])
+        if errors := {n: {"id": [f"repeated: Duplicates item {first}."]} for n, first in found}:
+            raise marshmallow.ValidationError({"items": errors})
+
+
+class Changes(References):
+    items = items_of(Change, "The changed resources, each named once.")
 
 
 def load(
@@ -91,6 +127,18 @@ def load_batch(schema: type[Batch], document: object) -> list[dict[str, Any]]:
     return batch
 
 
+def load_references(document: object) -> list[dict[str, Any]]:
+    """Return id and version of each item. Raises problems.ValidationError."""
+    items: list[dict[str, Any]] = _load(_instance(References), document)["items"]
+    return items
+
+
+def load_changes(document: object) -> list[dict[str, Any]]:
+    """Return each item, of which only id and version are valid. Raises ValidationError."""
+    items: list[dict[str, Any]] = _load(_instance(Changes), document)["items"]
+    return items
+
+
 def load_patch(schema: type[Schema], patch: object, current: Mapping[str, Any]) -> dict[str, Any]:
     """Return all writable fields of `current` with the merge patch applied.
 
@@ -107,6 +155,16 @@ def load_details(schema: type[Schema], details: AbstractSet[str], patch: object)
     Raises problems.ValidationError.
     """
     return _load(schema(only=details, partial=True), patch)
+
+
+def load_parameter(schema: type[Schema], name: str, text: str) -> str:
+    """Return the value of the field, given in a path. Raises problems.ValidationError."""
+    try:
+        value: str = schema(only=[name], partial=True).load({name: text})[name]
+    except marshmallow.ValidationError as error:
+        messages = (message for _, message in _flatten(error.messages))
+        raise invalid("parameter", [(name, message) for message in messages]) from None
+    return value
 
 
 def _load(schema: Schema, document: object) -> dict[str, Any]:

@@ -8,6 +8,7 @@ attempt, unless another update followed.
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Literal
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from chalicelib.database import Database, DuplicateKey, Value, tables
 from chalicelib.http import conflicts, reads, values
 from chalicelib.http.conflicts import MAX_ROUNDS
 from chalicelib.http.preconditions import Intent, single_version
-from chalicelib.http.resources import Document, Fields, Resource
+from chalicelib.http.resources import Document, Fields, Place, Resource
 
 Edit = Callable[[Document], Fields]
 """Return all writable fields, given the current document or its known fields."""
@@ -31,16 +32,51 @@ def change(
     unique fields, and ServiceUnavailable after too many concurrent updates.
     """
     for _ in range(MAX_ROUNDS):
-        current, last_write = reads.fetch(database, resource, resource_id)
-        edited = edit(current)
-        if not intent.admits(current["version"]):
-            return _unless_outdated(resource, current, intent, last_write)
-        changes = {name: value for name, value in edited.items() if value != current[name]}
-        if not changes:
-            return current
-        if changed := _set(database, resource, current, changes, intent):
-            return current | changed
+        found = reads.fetch(database, resource, resource_id)
+        if changed := apply(database, resource, found, edit, intent):
+            return changed
     raise conflicts.overtaken()
+
+
+def apply(
+    database: Database,
+    resource: Resource,
+    found: tuple[Document, object],
+    edit: Edit,
+    intent: Intent,
+) -> Document | None:
+    """Do what `change` does to a resource that was read. Return None if another write was first."""
+    current, last_write = found
+    edited = edit(current)
+    if not intent.admits(current["version"]):
+        return _unless_outdated(resource, current, intent, last_write)
+    changes = {name: value for name, value in edited.items() if value != current[name]}
+    if not changes:
+        return current
+    changed = _set(database, resource, current, changes, intent)
+    return changed and current | changed
+
+
+def overwrite(  # noqa: PLR0913, PLR0917 (as `apply`)
+    database: Database,
+    resource: Resource,
+    place: Place,
+    found: tuple[Document, object],
+    edit: Edit,
+    intent: Intent,
+) -> Document | None:
+    """Replace the writable fields of the resource that still has a unique value, at any version.
+
+    For requests that have lost to concurrent updates, which would be first again. The result may
+    contain a later update. Return None as `apply` does. Raises what `change` raises.
+    """
+    current, _ = found
+    fields = edit(current)
+    if all(current[name] == value for name, value in fields.items()):
+        return current
+    if not _set(database, resource, current, fields, intent, place):
+        return None
+    return reads.fetch(database, resource, UUID(current["id"]))[0]
 
 
 def replace(
@@ -87,14 +123,25 @@ def delete(
 
     Raises the resource's `not_found`, PreconditionFailed.
     """
+    if not try_delete(database, resource, resource_id, retention, intent):
+        raise_unless_applied(database, resource, resource_id, intent, "deleted_at")
+
+
+def try_delete(
+    database: Database,
+    resource: Resource,
+    resource_id: UUID,
+    retention: timedelta,
+    intent: Intent,
+) -> bool:
+    """Soft-delete the resource, and return whether it had a version that `intent` expects."""
     now = values.now()
     guard, parameters = tables.version_guard(intent.versions)
     parameters |= {"id": resource_id.bytes, "updated_at": now, "purge_at": now + retention}
-    parameters |= _author(intent)
+    parameters |= intent.author
     sql = tables.delete_sql(resource.table, guard)
     is_guarded = bool(guard)
-    if not tables.run_write(database, resource.table, sql, parameters, is_idempotent=is_guarded):
-        raise_unless_applied(database, resource, resource_id, intent, "deleted_at")
+    return tables.run_write(database, resource.table, sql, parameters, is_idempotent=is_guarded) > 0
 
 
 def restore(database: Database, resource: Resource, resource_id: UUID, intent: Intent) -> Document:
@@ -138,24 +185,30 @@ def raise_unless_applied(
         raise resource.missing()
 
 
-def _set(
-    database: Database, resource: Resource, current: Document, fields: Fields, intent: Intent
+def _set(  # noqa: PLR0913, PLR0917 (the parts of an update)
+    database: Database,
+    resource: Resource,
+    current: Document,
+    fields: Fields,
+    intent: Intent,
+    place: Place | None = None,
 ) -> Document | None:
     """Create the version after the current one. Return None if another write was first.
 
-    Also returns None if the fields have these values already, or a conflict is gone.
+    Also returns None if the fields have these values already, or a conflict is gone. With `place`,
+    create the version after any, while the resource has the unique value.
     """
     changed = resource.build(UUID(current["id"]), current["version"] + 1, fields, values.now())
-    derived = [
-        column
-        for column, one in resource.derived.items()
-        if not fields.keys().isdisjoint(one.fields)
-    ]
+    derived = resource.derived_from(fields)
     named = tuple(name for name in resource.writable if name in fields)  # as in the history
-    columns = ("id", "version", "updated_at", *named, *derived)
-    row = resource.to_row(current | changed, columns)
-    sql = tables.update_sql(resource.table, named, tuple(derived))
-    is_applied = _run(database, resource, sql, row | _author(intent), fields)
+    row = resource.to_row(current | changed, ("id", "updated_at", *named, *derived))
+    row |= intent.author
+    if place:
+        guard, row["place"] = f"{place.column} = :place", place.key
+    else:
+        guard, row["version"] = tables.NEXT_VERSION, changed["version"]
+    sql = tables.update_sql(resource.table, named, tuple(derived), guard)
+    is_applied = _run(database, resource, sql, row, fields)
     return changed if is_applied else None
 
 
@@ -167,13 +220,8 @@ def _restore(
     restored = deleted | resource.build(resource_id, version, {}, values.now())
     row = resource.to_row(restored, ("id", "version", "updated_at", "deleted_at", "purge_at"))
     sql = tables.restore_sql(resource.table)
-    is_applied = _run(database, resource, sql, row | _author(intent), deleted)
+    is_applied = _run(database, resource, sql, row | intent.author, deleted)
     return restored if is_applied else None
-
-
-def _author(intent: Intent) -> dict[str, Value]:
-    """Return the parameters that identify the request and its caller."""
-    return {"fingerprint": intent.fingerprint, "history_caller": intent.caller}
 
 
 def _run(
@@ -183,16 +231,18 @@ def _run(
     parameters: Mapping[str, Value],
     fields: Fields,
 ) -> bool:
-    """Run a guarded update that sets the fields; return whether it was applied.
+    """Run an update that sets the fields; return whether it was applied.
 
     Raises the problem of a unique field whose value is in use.
     """
     try:
-        return tables.run_write(database, resource.table, sql, parameters) > 0
+        is_guarded = "version" in parameters
+        run = partial(tables.run_write, is_idempotent=is_guarded)
+        return run(database, resource.table, sql, parameters) > 0
     except DuplicateKey:
         rows = conflicts.find_rows(database, resource, [fields])
         own_id = UUID(bytes=parameters["id"])  # type: ignore[arg-type]
-        if problem := conflicts.find_conflict(resource, rows, {"": fields}, own_id):
+        if problem := conflicts.find_conflict(resource, rows, {"": fields}, {"": own_id}):
             raise problem from None
         return False
 

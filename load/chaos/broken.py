@@ -23,12 +23,12 @@ def no_key(self: Request, operation: str) -> Key | None:  # noqa: ARG001
 def insert(
     database: Database, resource: Resource, new: Sequence[Document], stored: Stored, caller: str
 ) -> None:
-    """Replace `creates._insert`, which would retry and verify the outcome."""
+    """Replace `creates.insert`, which would retry and verify the outcome."""
     sql, parameters = creates.insertion(resource, new, stored, caller)
     database.execute(sql, **parameters)
 
 
 if __name__ == "__main__":
     Request.idempotency_key = no_key  # type: ignore[method-assign]
-    creates._insert = insert  # noqa: SLF001
+    creates.insert = insert
     gateway.main()

@@ -30,6 +30,12 @@ STATEMENTS = {
     "get_changes": ["SELECT customers"],
     "create_customer": ["INSERT customers"],
     "create_customers": ["INSERT customers"],
+    "patch_customers": ["SELECT customers", "UPDATE customers"],
+    "delete_customers": ["UPDATE customers"],
+    "get_customer_by_external_id": ["SELECT customers"],
+    "put_customer_by_external_id": ["SELECT customers", "INSERT customers"],
+    "patch_customer_by_external_id": ["SELECT customers", "UPDATE customers"],
+    "delete_customer_by_external_id": ["SELECT customers", "UPDATE customers"],
     "get_customer": ["SELECT customers"],
     "replace_customer": ["UPDATE customers"],
     "patch_customer": ["SELECT customers", "UPDATE customers"],
@@ -92,14 +98,25 @@ def send_each(stack: Stack) -> dict[str, requests.Response]:
     batch = {"items": [{"email": f"{n}@example.com", "given_name": "Ada"} for n in range(2)]}
     ada = {"email": "ada.of.traces@example.com", "given_name": "Ada"}
     created = stack.send("POST", "/customers", json=ada)
+    several = stack.send("POST", "/customers/batch", json=batch)
+    items = [{"id": each["id"], "version": 1} for each in several.json()["items"]]
+    patches = {"items": [item | {"locale": "de"} for item in items]}
+    gone = {"items": [item | {"version": 2} for item in items]}
     path, tag = created.headers["Location"], {"If-Match": created.headers["ETag"]}
+    external, grace = "/customers/by-external-id/crm-1", ada | {"email": "grace@example.com"}
     return {
         "create_customer": created,
-        "create_customers": stack.send("POST", "/customers/batch", json=batch),
+        "create_customers": several,
+        "patch_customers": stack.send("PATCH", "/customers", json=patches),
+        "delete_customers": stack.send("POST", "/customers/delete", json=gone),
         "replace_customer": stack.send(
             "PUT", path, json=ada | {"phone": "+442079460000"}, headers=tag
         ),
         "patch_customer": stack.send("PATCH", path, json={"given_name": "Augusta"}),
+        "put_customer_by_external_id": stack.send("PUT", external, json=grace),
+        "get_customer_by_external_id": stack.send("GET", external),
+        "patch_customer_by_external_id": stack.send("PATCH", external, json={"locale": "en"}),
+        "delete_customer_by_external_id": stack.send("DELETE", external),
         "get_customer": stack.send("GET", path),
         "get_customers": stack.send("GET", "/customers?status=active"),
         "get_changes": stack.send("GET", "/customers/changes"),

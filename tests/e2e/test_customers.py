@@ -6,6 +6,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -71,6 +72,63 @@ def test_history_export_and_proof_of_erasure(api: Client, ada: dict[str, Any]) -
     assert (stated["sub"], stated["erased_at"]) == (proof["id"], proof["erased_at"])
     for end in ("history", "export"):
         assert_problem(api.get(f"{path}/{end}"), 404, "customer-not-found")
+
+
+def test_lifecycle_by_external_id(api: Client, ada: dict[str, Any]) -> None:
+    """The external id has every character that a path or a gateway could misread."""
+    ada["external_id"] = external_id = f"{uuid.uuid4()}/../a%2Fb c+d?é;\u65e5"
+    path = f"/customers/by-external-id/{quote(external_id, safe='')}"
+
+    created = api.put(path, ada, if_none_match="*")
+    assert (created.status_code, created.json()["external_id"]) == (201, external_id)
+    own_path, tag = created.headers["Location"], created.headers["ETag"]
+    assert api.get(own_path).json() == api.get(path).json() == created.json()
+    assert_problem(
+        api.put(path, ada | {"locale": "de"}, if_none_match="*"), 412, "precondition-failed"
+    )
+
+    replaced, repeated = (api.put(path, ada | {"locale": "en"}, if_match=tag) for _ in range(2))
+    assert (replaced.status_code, replaced.json()["version"]) == (200, 2)
+    assert replaced.json() == repeated.json()
+    assert replaced.headers["Content-Location"] == own_path
+    assert api.patch(path, {"locale": None}).json()["version"] == 3
+    assert api.delete(path).status_code == 204
+    assert_problem(api.get(path), 404, "customer-not-found")
+    assert api.post(own_path + "/restore").json()["external_id"] == external_id
+
+
+def test_parallel_puts_to_an_external_id_create_one_customer(
+    api: Client, ada: dict[str, Any]
+) -> None:
+    path = f"/customers/by-external-id/{ada['external_id']}"
+
+    with ThreadPoolExecutor(50) as clients:
+        answers = list(clients.map(lambda _: api.put(path, ada), range(50)))
+
+    assert sorted(answer.status_code for answer in answers) == [200] * 49 + [201]
+    assert len({answer.json()["id"] for answer in answers}) == 1
+
+
+def test_several_customers_are_updated_and_deleted_together(
+    api: Client, ada: dict[str, Any]
+) -> None:
+    names = [f"{n}-{ada['external_id']}" for n in range(3)]
+    new = [ada | {"email": f"{name}@example.com", "external_id": name} for name in names]
+    created = api.post("/customers/batch", {"items": new}).json()["items"]
+    items = [{"id": each["id"], "version": 1, "locale": "en"} for each in created]
+    json = {"content_type": "application/json"}
+
+    stale = [*items[:2], items[2] | {"version": 2}]
+    assert_problem(api.patch("/customers", {"items": stale}, **json), 409, "version-conflict")
+    patched, again = (api.patch("/customers", {"items": items}, **json) for _ in range(2))
+    assert patched.status_code == again.status_code == 200
+    assert patched.json() == again.json()
+    references = [
+        {"id": each["id"], "version": each["version"]} for each in patched.json()["items"]
+    ]
+    deleted = [api.post("/customers/delete", {"items": references}) for _ in range(2)]
+    assert [answer.status_code for answer in deleted] == [204, 204]
+    assert_problem(api.get(f"/customers/{created[0]['id']}"), 404, "customer-not-found")
 
 
 def test_conditional_get_of_current_version_returns_304(api: Client, ada: dict[str, Any]) -> None:

@@ -21,7 +21,11 @@ DRAFT_4 = {"type", "properties", "required", "items", "additionalProperties"} | 
 DOCUMENT = gateway.document(STAGES["prod"])
 WITH_BODIES = {
     ("/customers", "POST"): "CustomerCreation",
+    ("/customers", "PATCH"): "CustomerPatchList",
+    ("/customers/delete", "POST"): "CustomerReferenceList",
     ("/customers/batch", "POST"): "CustomerCreationList",
+    ("/customers/by-external-id/{external_id}", "PUT"): "CustomerReplacement",
+    ("/customers/by-external-id/{external_id}", "PATCH"): "CustomerPatch",
     ("/customers/{customer_id}", "PUT"): "CustomerReplacement",
     ("/customers/{customer_id}", "PATCH"): "CustomerPatch",
 }

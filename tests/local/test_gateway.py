@@ -331,20 +331,11 @@ def test_failing_handler_returns_500(gateway: Gateway, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "name"),
-    [
-        ("a%2Bb", "a+b"),
-        ("a+b", "a+b"),
-        ("ada%40example.com", "ada@example.com"),
-        ("%C3%A9", "é"),
-        ("a%20b", "a b"),
-        ("%2525", "%25"),
-        ("a;b", "a;b"),
-        ("a%3Fb", "a?b"),
-    ],
+    "sent", ["a%2Bb", "a+b", "ada%40example.com", "%C3%A9", "a%20b", "%2525", "a%2Fb", "a%3Fb"]
 )
-def test_escapes_in_a_path_are_decoded_once(gateway: Gateway, sent: str, name: str) -> None:
-    assert gateway.get(f"/named/{sent}").json == {"name": name}
+def test_escapes_in_a_path_remain(gateway: Gateway, sent: str) -> None:
+    """As in recorded events of REST APIs."""
+    assert gateway.get(f"/named/{sent}").json == {"name": sent}
 
 
 def test_query_and_path_of_the_event(gateway: Gateway) -> None:

@@ -13,8 +13,14 @@ from .customer_export import CustomerExport
 from .customer_export_search_keys import CustomerExportSearchKeys
 from .customer_history import CustomerHistory
 from .customer_list import CustomerList
+from .customer_outcome import CustomerOutcome
+from .customer_outcome_list import CustomerOutcomeList
 from .customer_page import CustomerPage
 from .customer_patch import CustomerPatch
+from .customer_patch_item import CustomerPatchItem
+from .customer_patch_list import CustomerPatchList
+from .customer_reference import CustomerReference
+from .customer_reference_list import CustomerReferenceList
 from .customer_replacement import CustomerReplacement
 from .customer_status import CustomerStatus
 from .customer_version import CustomerVersion
@@ -32,6 +38,7 @@ from .open_api_document_paths import OpenAPIDocumentPaths
 from .partial_customer import PartialCustomer
 from .problem import Problem
 from .problem_outcome import ProblemOutcome
+from .put_customer_by_external_id_if_none_match import PutCustomerByExternalIdIfNoneMatch
 
 __all__ = (
     "Address",
@@ -47,8 +54,14 @@ __all__ = (
     "CustomerExportSearchKeys",
     "CustomerHistory",
     "CustomerList",
+    "CustomerOutcome",
+    "CustomerOutcomeList",
     "CustomerPage",
     "CustomerPatch",
+    "CustomerPatchItem",
+    "CustomerPatchList",
+    "CustomerReference",
+    "CustomerReferenceList",
     "CustomerReplacement",
     "CustomerStatus",
     "CustomerVersion",
@@ -66,4 +79,5 @@ __all__ = (
     "PartialCustomer",
     "Problem",
     "ProblemOutcome",
+    "PutCustomerByExternalIdIfNoneMatch",
 )
