@@ -32,7 +32,7 @@ Progress = Callable[[int], object]
 
 
 class State:
-    """What is known about an import: batches that are done, and rejected rows. An SQLite file."""
+    """The progress of an import, in an SQLite file: finished batches, and rejected rows."""
 
     def __init__(self, path: Path, digest: str) -> None:
         """Open the state, or begin it again if it belongs to another import.

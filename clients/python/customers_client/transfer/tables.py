@@ -36,6 +36,10 @@ EXPORTED = [field.name for field in attrs.fields(Customer) if field.init]
 IGNORED = {"", REASON, *EXPORTED} - set(WRITABLE)
 JSON_COLUMNS = {"addresses", "metadata"}
 
+Place = tuple[str, ...]
+"""Where a value of a customer is; empty if it is ignored."""
+
+_DANGEROUS = set("'=+-@\t\r")
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _ESCAPED = re.compile(r"'+[=+\-@\t\r]")
 _PHONE = re.compile(r"\+[0-9]+")
@@ -113,10 +117,10 @@ class Csv(Table):
     def _rows(self, file: TextIO) -> Iterator[Row]:
         reader = csv.reader(file, delimiter=self._delimiter, strict=True)
         header = next(reader, [])
-        fields = self._fields(header)
+        places = [_to_place(field) for field in self._fields(header)]
         records = (cells for cells in reader if cells)
         for number, cells in enumerate(records, 1):
-            yield _to_row(number, cells, fields)
+            yield _to_row(number, cells, places)
 
     def _fields(self, header: Sequence[str]) -> Sequence[str]:
         """Return the field of each column. Raises TransferError."""
@@ -168,8 +172,7 @@ class Lines(Table):
     def _customer(self, found: Mapping[str, Any]) -> dict[str, Any]:
         customer: dict[str, Any] = {}
         for name, value in found.items():
-            if (field := self._field(name)) not in IGNORED:
-                _put(customer, field, value)
+            _put(customer, _to_place(self._field(name)), value)
         return customer
 
     def write_rejected(self, target: TextIO, rejected: Iterable[tuple[Row, str]]) -> None:
@@ -215,43 +218,49 @@ def _to_cell(value: object) -> str:
     if isinstance(value, (dict, list)):
         return json.dumps(value, ensure_ascii=False)
     text = str(value)
-    is_formula = _FORMULA.match(text) and not _PHONE.fullmatch(text)
+    is_formula = text[:1] in _DANGEROUS and _FORMULA.match(text) and not _PHONE.fullmatch(text)
     return f"'{text}" if is_formula else text
 
 
-def _to_row(number: int, cells: Sequence[str], fields: Sequence[str]) -> Row:
-    if len(cells) != len(fields):
-        reason = f"Has {len(cells)} cells, but the header has {len(fields)}."
+def _to_row(number: int, cells: Sequence[str], places: Sequence[Place]) -> Row:
+    if len(cells) != len(places):
+        reason = f"Has {len(cells)} cells, but the header has {len(places)}."
         return Row(number, cells, {}, reason)
     customer: dict[str, Any] = {}
-    for field, cell in zip(fields, cells, strict=True):
-        if not cell or field in IGNORED:
+    for place, cell in zip(places, cells, strict=True):
+        if not cell or not place:
             continue
         try:
-            _put(customer, field, _from_cell(field, cell))
+            _put(customer, place, _from_cell(place, cell))
         except (ValueError, RecursionError) as error:
-            return Row(number, cells, {}, f"{field}: Must be JSON: {error}")
+            return Row(number, cells, {}, f"{place[0]}: Must be JSON: {error}")
     return Row(number, cells, customer)
 
 
-def _from_cell(field: str, cell: str) -> Any:
-    if field in JSON_COLUMNS:
+def _from_cell(place: Place, cell: str) -> Any:
+    if len(place) == 1 and place[0] in JSON_COLUMNS:
         return json.loads(cell)
-    return cell[1:] if _ESCAPED.match(cell) else cell
+    return cell[1:] if cell[0] == "'" and _ESCAPED.match(cell) else cell
 
 
-def _put(customer: dict[str, Any], field: str, value: object) -> None:
-    """Set a field, or a part of one: `metadata.plan`, `addresses.0.city`."""
+def _to_place(field: str) -> Place:
+    """Return where a field is: `metadata.plan` and `addresses.0.city` are parts of fields."""
+    if field in IGNORED:
+        return ()
     name, *parts = field.split(".", 2 if field.startswith("addresses.") else 1)
-    if not parts:
-        customer[name] = value
-    elif name == "addresses":
-        addresses = customer.setdefault(name, [])
-        index = int(parts[0])
-        addresses.extend({} for _ in range(index + 1 - len(addresses)))
-        addresses[index][parts[1]] = value
-    else:
-        customer.setdefault(name, {})[parts[0]] = value
+    return (name, *parts)
+
+
+def _put(customer: dict[str, Any], place: Place, value: object) -> None:
+    match place:
+        case (name,):
+            customer[name] = value
+        case (name, key):
+            customer.setdefault(name, {})[key] = value
+        case (name, index, key):
+            addresses = customer.setdefault(name, [])
+            addresses.extend({} for _ in range(int(index) + 1 - len(addresses)))
+            addresses[int(index)][key] = value
 
 
 def _is_known(field: str) -> bool:
