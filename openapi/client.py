@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).parents[1] / "clients" / "python"
 GENERATED = PACKAGE / "customers_client" / "generated"
 TAG = "customers"
 UNUSED = ("client.py", "errors.py")
-"""What the generator always writes, and no template uses."""
+"""Files that the generator always writes, and that no template uses."""
 
 
 def generate(target: Path) -> None:

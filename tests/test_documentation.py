@@ -134,7 +134,8 @@ def _programs() -> set[str]:
         if not IGNORED.intersection(path.relative_to(ROOT).parts)
         and (path.name == "__main__.py" or "parse_args(" in path.read_text(encoding="utf-8"))
     }
-    names = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in found}
+    paths = {str(path.relative_to(ROOT)).removeprefix("clients/python/") for path in found}
+    names = {path.removesuffix(".py").replace("/", ".") for path in paths}
     return {name.removesuffix(".__main__") for name in names if not name.startswith("tests.")}
 
 

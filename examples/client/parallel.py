@@ -14,7 +14,7 @@ async def create(client: AsyncCustomers, company: str, number: int) -> None:
     email = f"{number}.{company}@example.com"
     try:
         await client.create(CustomerCreation(email=email, company_name=company))
-    except Conflict as error:  # somebody else has the email address
+    except Conflict as error:  # another customer has the email address
         print(error.errors[0].pointer, error.request_id)
 
 

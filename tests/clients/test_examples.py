@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from customers_client import Customers
+from customers_client import CustomerCreation, Customers
 
 from chalicelib.database import Database
 from tests.clients.server import LOST, Server, problem
@@ -41,7 +41,8 @@ def test_parallel_creates_are_listed(server: Server, token: str) -> None:
 def test_mirror_continues_and_forgets_erased_customers(
     server: Server, client: Customers, token: str, database: Database, tmp_path: Path
 ) -> None:
-    run("parallel.py", server, token)
+    new = [CustomerCreation(email=f"{number}@example.com", given_name="A") for number in range(10)]
+    client.create_all(new)
     age(database, minutes=3)
     assert run("mirror.py", server, token, tmp_path / "copy.db") == "10\n"
     client.erase(next(client.list()).id)

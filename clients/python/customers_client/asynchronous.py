@@ -57,7 +57,7 @@ class AsyncCustomers:
         return await self.send(operations.get_customer(customer_id))
 
     async def update(self, customer_id: UUID, edit: Edit) -> Customer:
-        """Read the customer, and write what `edit` returns for it, if nobody else wrote meanwhile.
+        """Read the customer, and write what `edit` returns, if no other client wrote meanwhile.
 
         Otherwise both steps are repeated, so `edit` may be called several times.
         """

@@ -101,7 +101,7 @@ class Attempts:
 
 
 def retry_after(response: httpx.Response) -> float:
-    """Return the seconds of `Retry-After`; 0 without it. The API never sends a date."""
+    """Return the seconds of `Retry-After`, by default 0. The API never sends a date."""
     value = response.headers.get("Retry-After", "")
     return float(value) if value.isdecimal() else 0
 
