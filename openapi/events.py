@@ -13,6 +13,7 @@ from openapi.service import INFO
 JSONObject = dict[str, Any]
 
 UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+LICENSE_URL = "https://www.apache.org/licenses/LICENSE-2.0"
 EXAMPLE = ("01a2043a-b5d2-7386-b484-33764a732a70", 7, "2026-01-31T12:00:00.123Z")
 SUMMARIES = {
     "created": "A customer was created.",
@@ -68,7 +69,16 @@ def asyncapi(version: str) -> JSONObject:
             "title": f"{INFO['title']}: events",
             "version": version,
             "description": "Thin CloudEvents 1.0, at least once and without personal data.",
-            "license": INFO["license"],
+            "license": {"name": "Apache 2.0", "url": LICENSE_URL},
+            "tags": [{"name": "customers", "description": "Changes of customers."}],
+        },
+        "servers": {
+            "eventbridge": {
+                "host": "events.{region}.amazonaws.com",
+                "protocol": "https",
+                "description": "Amazon EventBridge in the stage's account.",
+                "variables": {"region": {"description": "The region, such as eu-west-1."}},
+            }
         },
         "defaultContentType": "application/cloudevents+json",
         "channels": {
@@ -89,6 +99,7 @@ def asyncapi(version: str) -> JSONObject:
                 "action": "send",
                 "channel": channel,
                 "summary": "The relay sends an event for each version of a customer.",
+                "description": "One to two minutes after the change: docs/events.md.",
             }
         },
         "components": {

@@ -7,13 +7,16 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from benchmarks.events import SCHEDULED
+from chalicelib.customers.fields import CUSTOMERS
+from chalicelib.events.cloudevents import OPERATIONS
 from infrastructure.failures import Failure
 from infrastructure.run import Run
 from openapi import EVENT_SCHEMA
 from tests.rehearsal.checks import expect
 
 NAME = "rehearsal"
-TYPES = {f"customer.{name}" for name in ("created", "updated", "deleted", "restored", "erased")}
+TYPES = {f"{CUSTOMERS.name}.{operation}" for operation in OPERATIONS}
 
 
 class Consumer:
@@ -29,7 +32,7 @@ class Consumer:
         """Invoke the relay. Raises Failure if the function fails."""
         function = self._run.outputs("api")["RelayFunctionName"]
         client = self._run.session.client("lambda")
-        result = client.invoke(FunctionName=f"{function}:live", Payload=b"{}")
+        result = client.invoke(FunctionName=f"{function}:live", Payload=json.dumps(SCHEDULED))
         if "FunctionError" in result:
             raise Failure(f"The relay failed: {result['Payload'].read().decode()}")
 
