@@ -39,7 +39,7 @@ def schema() -> JSONObject:
         "source": {"const": SOURCE},
         "type": {"enum": [_type(operation) for operation in OPERATIONS]},
         "subject": identifier | {"description": "The customer's id."},
-        "time": time | {"description": "When the change was made, by the database's clock."},
+        "time": time | {"description": "The time of the change, by the database's clock."},
         "datacontenttype": {"const": "application/json"},
         "data": {
             "type": "object",
@@ -47,7 +47,7 @@ def schema() -> JSONObject:
             "properties": {
                 "id": identifier | {"description": "The customer's id."},
                 "version": version | {"description": "The customer's version, as in its ETag."},
-                "time": time | {"description": "When the change was made."},
+                "time": time | {"description": "The time of the change."},
             },
         },
     }
@@ -55,7 +55,7 @@ def schema() -> JSONObject:
 
 
 def json_schema() -> JSONObject:
-    """Return the schema as a document of its own."""
+    """Return the schema as a separate document."""
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Customer event"}
     return {**head, **schema()}
 

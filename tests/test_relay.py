@@ -44,7 +44,7 @@ class Bus:
 
     @property
     def first_ids(self) -> list[str]:
-        """What a consumer keeps that removes duplicates."""
+        """The ids that a consumer keeps if it removes duplicates."""
         return list(dict.fromkeys(self.ids))
 
 

@@ -11,7 +11,7 @@ from chalicelib.settings import SERVICE
 SPECVERSION = "1.0"
 SOURCE = SERVICE
 OPERATIONS = ("created", "updated", "deleted", "restored", "erased")
-"""What can happen to a resource. The type of an event is such as `customer.created`."""
+"""The operations that create a version. The type of an event is such as `customer.created`."""
 
 
 class Event(NamedTuple):

@@ -136,7 +136,7 @@ def _create(database: Database, resource: Resource) -> None:
         "INSERT IGNORE INTO relay_positions"
         " (name, revision, sent_until, pass_until, page_time, page_id)"
         " SELECT :name, 1, moment, moment, moment, :id"
-        " FROM (SELECT NOW(3) - INTERVAL :delay SECOND AS moment) AS begun",
+        " FROM (SELECT NOW(3) - INTERVAL :delay SECOND AS moment) AS start",
         name=resource.plural,
         id=FIRST_ID,
         delay=DELAY_SECONDS,
