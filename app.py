@@ -27,7 +27,7 @@ from chalicelib.http.resources import Place
 from chalicelib.http.responses import JSON, LINES, MERGE_PATCH
 from chalicelib.http.routing import Operations, settings
 from chalicelib.observability import logs, telemetry
-from chalicelib.settings import Settings
+from chalicelib.settings import Settings, event_bus
 
 if TYPE_CHECKING:
     from chalicelib.database.health import Health
@@ -45,6 +45,7 @@ SCOPES = {  # every scope, and what a token with it may do
 MAX_BATCH_BYTES = 1 << 20
 MAX_BATCH_VALUES = 20_000  # JSON values; a valid customer has at most about a hundred
 PURGE_RESERVE_MS = 10_000  # before the function's timeout
+RELAY_RESERVE_MS = 20_000  # the same; a page of events takes less
 TOKEN_SECONDS = 300  # how long API Gateway caches the authorizer's result
 
 app = Chalice(app_name="customers")
@@ -610,6 +611,26 @@ def purge_customers(event: CloudWatchEvent) -> None:
         while erased := erasure.purge(database()):
             audit(erased)
             if milliseconds_left() < PURGE_RESERVE_MS:
+                break
+
+
+@app.schedule(Rate(1, unit=Rate.MINUTES))
+def relay_events(event: CloudWatchEvent) -> None:
+    """Put the events of the customers on the event bus, unless the stage has none."""
+    bus_name = event_bus(os.environ)
+    if not bus_name:
+        return
+    from chalicelib.events import relay
+    from chalicelib.events.bus import EventBridge
+
+    milliseconds_left = cast("Any", event.context).get_remaining_time_in_millis
+    with (
+        telemetry.scheduled(app.log, "relay_events", CUSTOMERS.plural),
+        Deadline(milliseconds_left() / 1000),
+    ):
+        for progress in relay.run(database(), CUSTOMERS, EventBridge(bus_name)):
+            telemetry.relayed(app.log, progress.events, progress.lag_seconds)
+            if milliseconds_left() < RELAY_RESERVE_MS:
                 break
 
 

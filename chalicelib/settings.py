@@ -145,6 +145,11 @@ class ApiSettings(NamedTuple):
         return cls(tuple(origins.split()), key.encode(), int(days), deep_health == "on")
 
 
+def event_bus(environ: Mapping[str, str]) -> str | None:
+    """Return the name of the event bus, or None: the stage then has no events."""
+    return environ.get("EVENT_BUS") or None
+
+
 def stage(environ: Mapping[str, str]) -> str:
     """Return the stage's name, which metrics and traces contain."""
     return environ.get("STAGE") or "local"

@@ -37,10 +37,12 @@ def write_bound(
     """
     config = read_config(path)
     database, network = _database(stage, outputs), _network(stage, outputs)
+    events = {"EVENT_BUS": stage.event_bus} if stage.has_events else {}
     added: dict[str, dict[str, Any]] = {
         "api_handler": {"environment_variables": {**database, "CURSOR_KEY": key}, **network},
         "authorize": {"layers": [layers["tracing"], layers["authorizer"]]},
         "purge_customers": {"environment_variables": database, **network},
+        "relay_events": {"environment_variables": {**database, **events}, **network},
     }
     for function, properties in added.items():
         properties["iam_policy_file"] = policy_file(stage, function)

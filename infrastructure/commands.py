@@ -29,9 +29,10 @@ from infrastructure.stages import CONFIG, PYTHON, ROOT, RUNTIME, suggest
 HERE = Path(__file__).parent
 OUT = ROOT / "out"
 PIPELINE = "customers-pipeline"
-PROVISIONED = ("network", "database", "audit", "operations", "dashboard")
+PROVISIONED = ("network", "database", "audit", "bus", "operations", "dashboard")
 PARTS = (*PROVISIONED, "domain", "api")
-DELETED = ("dashboard", "operations", "api", "domain", "database", "network")  # in this order
+# in this order
+DELETED = ("dashboard", "operations", "api", "bus", "domain", "database", "network")
 
 
 def check(run: Run) -> None:
@@ -55,7 +56,7 @@ def provision(run: Run) -> None:
         f" {run.stage.instances} instances); max_capacity in infrastructure/stages.py limits it"
     )
     client = run.session.client("cloudformation")
-    parts = (*PROVISIONED, *(("domain",) if run.stage.domain else ()))
+    parts = [part for part in PARTS if part not in {"api", *_unused(run)}]
     templates = {part: _template(run, part) for part in parts}
     declared = {part: template.parameters(client) for part, template in templates.items()}
     for name in run.values:
@@ -70,6 +71,8 @@ def provision(run: Run) -> None:
     update("network", parameters.network(run.stage))
     update("database", parameters.database(run.stage, run.outputs("network")))
     update("audit", parameters.audit(run.stage))
+    if run.stage.has_events:
+        update("bus", parameters.bus(run.stage))
     update("operations", parameters.operations(run.stage, run.outputs("database")))
     outputs = run.outputs("database"), run.outputs("operations")
     update("dashboard", parameters.dashboard(run.stage, *outputs))
@@ -223,9 +226,14 @@ def destroy(run: Run) -> None:
 
 
 def _parts(run: Run) -> list[str]:
-    """Return the parts of the stage. Without a domain, it may still have the stack of one."""
-    optional = {"domain"} if not (run.stage.domain or run.stack("domain").exists) else set()
-    return [part for part in PARTS if part not in optional]
+    """Return the parts of the stage. It may still have stacks of parts that it uses no more."""
+    return [part for part in PARTS if part not in _unused(run) or run.stack(part).exists]
+
+
+def _unused(run: Run) -> set[str]:
+    """Return the parts that the stage does not use."""
+    used = {"domain": bool(run.stage.domain), "bus": run.stage.has_events}
+    return {part for part, is_used in used.items() if not is_used}
 
 
 def _bucket(run: Run) -> str:

@@ -72,6 +72,7 @@ VARIABLES = frozenset(
         "DATABASE_URL",
         "DATA_API_CLIENT",
         "DEEP_HEALTH",
+        "EVENT_BUS",
         "RETENTION_DAYS",
         "STAGE",
         "TOKEN_AUDIENCE",
@@ -82,7 +83,7 @@ VARIABLES = frozenset(
 )
 # What `bind` writes for the functions that use the database; the stage's backend decides which.
 NETWORK_KEYS = frozenset({"security_group_ids", "subnet_ids"})
-BOUND_FUNCTIONS = ("api_handler", "purge_customers")
+BOUND_FUNCTIONS = ("api_handler", "purge_customers", "relay_events")
 PROXY_VARIABLES = frozenset({"DATABASE_URL"})
 DATA_API_VARIABLES = frozenset({"DATABASE_NAME", "DATABASE_RESOURCE_ARN", "DATABASE_SECRET_ARN"})
 # Variables that a deployed stage can't have, and why.

@@ -54,6 +54,8 @@ PRICES: Mapping[str, Price] = {
     "composites": Price(0.50, "composite alarm per month", UNCHECKED),
     "dashboard": Price(3.00, "dashboard per month", UNCHECKED),
     "metric": Price(0.30, "custom metric per month", UNCHECKED),
+    "event": Price(1.00, "million events put on a bus", UNCHECKED),
+    "archive": Price(0.10, "GB of events archived", UNCHECKED),
     "secret": Price(0.40, "secret per month", UNCHECKED),
     "key": Price(1.00, "KMS key per month", UNCHECKED),
     "trace": Price(5.00, "million traces", UNCHECKED),
@@ -87,10 +89,15 @@ class Usage:
     io_per_statement: float = 0.5
     log_bytes: float = 1_200.0
     response_bytes: float = 1_000.0
+    writing_share: float = 0.2
+    """Requests that write a version, of which the relay sends an event."""
+    event_bytes: float = 600.0
+    relay_statements: float = 5.0
+    """Statements of a run of the relay, each minute."""
     traced_share: float = 0.05
-    alarms: int = 34
+    alarms: int = 36
     composites: int = 4
-    metrics: int = 60
+    metrics: int = 61
     secrets: int = 4
     keys: int = 2
 
@@ -130,12 +137,25 @@ def _data_api(usage: Usage) -> float:
 
 
 def _proxy(usage: Usage) -> float:
+    """Return the price of the proxy, and of the endpoint through which the relay sends events."""
     billed = max(PROXY_ACU, usage.capacity * usage.instances)
-    return billed * HOURS * _price("proxy")
+    return billed * HOURS * _price("proxy") + _endpoint()
 
 
-def _proxy_and_endpoint(usage: Usage) -> float:
-    return _proxy(usage) + ZONES * HOURS * _price("endpoint")
+def _proxy_and_secrets(usage: Usage) -> float:
+    return _proxy(usage) + _endpoint()
+
+
+def _endpoint() -> float:
+    return ZONES * HOURS * _price("endpoint")
+
+
+def _events(usage: Usage) -> float:
+    events = usage.millions * usage.writing_share
+    archived = events * usage.event_bytes / 1_000 * _price("archive")
+    runs = HOURS * 60 / MILLION
+    statements = runs * usage.relay_statements * _price("data_api")
+    return events * _price("event") + archived + statements + runs * _price("lambda_request")
 
 
 def _observability(usage: Usage) -> float:
@@ -152,6 +172,7 @@ PARTS: Mapping[str, Callable[[Usage], float]] = {
     "Aurora: capacity": lambda usage: usage.capacity * usage.instances * HOURS * _price("acu"),
     "Aurora: storage and I/O": _storage,
     "Logs, metrics, alarms, traces": _observability,
+    "Events": _events,
     "WAF": lambda usage: _price("waf_fixed") + usage.millions * _price("waf"),
     "Secrets and keys": lambda usage: usage.secrets * _price("secret") + usage.keys * _price("key"),
     "Data sent": lambda usage: usage.requests * usage.response_bytes / 1e9 * _price("transfer"),
@@ -162,7 +183,7 @@ PARTS: Mapping[str, Callable[[Usage], float]] = {
 WAYS: Mapping[str, Callable[[Usage], float]] = {
     DATA_API: _data_api,
     MYSQL: _proxy,
-    MYSQL_PASSWORD: _proxy_and_endpoint,
+    MYSQL_PASSWORD: _proxy_and_secrets,
 }
 
 

@@ -39,7 +39,12 @@ FROM_PROXY = {
     "FunctionSecurityGroup": "FunctionSecurityGroup",
 }
 FROM_NETWORK = ("VpcId", "PrivateSubnets", "DatabaseSecurityGroup")
-WATCHED = ("ApiFunctionName", "AuthorizerFunctionName", "PurgeFunctionName")
+WATCHED = (
+    "ApiFunctionName",
+    "AuthorizerFunctionName",
+    "PurgeFunctionName",
+    "RelayFunctionName",
+)
 SHOWN = ("RunbookUrl", "ErrorBudgetPercent", "ServerErrorPercent", "LatencyMilliseconds")
 """Outputs of the operations stack, which are its parameters."""
 
@@ -71,6 +76,10 @@ def audit(stage: Stage) -> Values:
     return {"Stage": stage.name, "AuditDays": str(stage.audit_days)}
 
 
+def bus(stage: Stage) -> Values:
+    return {"Stage": stage.name, "ArchiveDays": str(stage.log_retention_days)}
+
+
 def operations(stage: Stage, of_database: Mapping[str, str]) -> Values:
     return {
         **_common(stage),
@@ -93,6 +102,7 @@ def dashboard(
 def _watched(stage: Stage, of_database: Mapping[str, str]) -> Values:
     return {
         "ExpectsTraffic": str(stage.expects_traffic).lower(),
+        "HasEvents": str(stage.has_events).lower(),
         "DatabaseClusterIdentifier": of_database["ClusterIdentifier"],
         **dict(zip(WATCHED, stage.lambda_names, strict=True)),
     }

@@ -20,6 +20,7 @@ DATA_API: Mapping[str, Sequence[str]] = {
     "api_handler": ("rds-data:ExecuteStatement",),
     "authorize": (),
     "purge_customers": ("rds-data:ExecuteStatement",),
+    "relay_events": ("rds-data:ExecuteStatement",),
 }
 
 # With these actions, Lambda creates the network interfaces of functions in a network.
@@ -86,6 +87,8 @@ def policy(stage: Stage, function: str, arns: Arns) -> Policy:
         }[stage.backend]
         network = _join_network(lambda_name, arns) if stage.has_proxy else ()
         statements = [*database, *network, *statements]
+    if function == "relay_events" and stage.has_events:
+        statements = [_put_events(stage, arns), *statements]
     return {"Version": VERSION, "Statement": statements}
 
 
@@ -111,6 +114,12 @@ def _data_api(function: str, arns: Arns) -> Iterator[Policy]:
 def _log_in(arns: Arns) -> Iterator[Policy]:
     """Yield the permission to log in to RDS Proxy as one user."""
     yield allow("LogIn", ["rds-db:connect"], arns.user)
+
+
+def _put_events(stage: Stage, arns: Arns) -> Policy:
+    """Return the permission to put events on the stage's own bus."""
+    bus = f"arn:{arns.partition}:events:{arns.region}:{arns.account}:event-bus/{stage.event_bus}"
+    return allow("PutEvents", ["events:PutEvents"], bus)
 
 
 def _read_secret(arns: Arns) -> Iterator[Policy]:

@@ -16,7 +16,7 @@ CONFIG = ROOT / ".chalice" / "config.json"
 LOCAL = "local"
 DATA_API, MYSQL, MYSQL_PASSWORD = BACKENDS = ("data_api", "mysql", "mysql_password")
 """How functions reach the database: docs/backends.md. Only `mysql` logs in without a password."""
-FUNCTIONS = ("api_handler", "authorize", "purge_customers")
+FUNCTIONS = ("api_handler", "authorize", "purge_customers", "relay_events")
 """Chalice's names of the functions in app.py."""
 PYTHON = "3.13"
 """The functions' Python version, regardless of this process's version: decision 0020."""
@@ -112,6 +112,16 @@ class Stage:
     def has_proxy(self) -> bool:
         """Whether the functions that use the database run in its network, and use RDS Proxy."""
         return self.backend != DATA_API
+
+    @property
+    def has_events(self) -> bool:
+        """Whether the stage has an event bus. The relay would keep a database from pausing."""
+        return self.seconds_until_pause is None
+
+    @property
+    def event_bus(self) -> str:
+        """The name of the event bus."""
+        return f"customers-{self.name}"
 
     @property
     def lambda_names(self) -> list[str]:

@@ -72,6 +72,15 @@ FUNCTIONS: Mapping[str, Function] = {
         0,
         uses_database=True,
     ),
+    "relay_events": Function(
+        "RelayEvents",
+        "RelayEventsRole",
+        "RelayEventsLogGroup",
+        ("TracingLayer",),
+        ("EVENT_BUS",),
+        0,
+        uses_database=True,
+    ),
 }
 ROTATION = (
     "DATABASE_RESOURCE_ARN",
@@ -101,6 +110,7 @@ SETTINGS: Mapping[str, Any] = {
     "CORS_ORIGINS": {"Ref": "CorsOrigins"},
     "RETENTION_DAYS": {"Ref": "RetentionDays"},
     "DEEP_HEALTH": {"Ref": "DeepHealth"},
+    "EVENT_BUS": {"Ref": "EventBus"},
     "TOKEN_ISSUER": {"Ref": "TokenIssuer"},
     "TOKEN_AUDIENCE": {"Ref": "TokenAudience"},
     "TOKEN_JWKS_URL": {"Ref": "TokenJwksUrl"},
@@ -152,6 +162,7 @@ def complete(packaged: JSONObject, stage: Stage, document: JSONObject) -> JSONOb
 
 def _parameters(stage: Stage) -> JSONObject:
     text = _text
+    bus = stage.event_bus if stage.has_events else ""
     return {
         "Stage": text("The stage.", Default=stage.name, AllowedValues=[stage.name]),
         "Release": text(
@@ -188,6 +199,7 @@ def _parameters(stage: Stage) -> JSONObject:
             Default="on",
             AllowedValues=["on", "off"],
         ),
+        "EventBus": text("Name of the event bus. Nothing: no events.", Default=bus),
         "LogsKeyArn": text("Output KeyArn of the operations stack; encrypts logs.", Default=""),
         "PermissionsBoundary": text(
             "Maximum permissions of a role; an output of the pipeline's stack.", Default=""
@@ -264,7 +276,7 @@ def _reservation(stage: Stage, function: Function) -> JSONObject:
 
 
 def _snap_start(stage: Stage, name: str) -> JSONObject:
-    """Return the property, except for the purge function, for which no client waits."""
+    """Return the property, except for scheduled functions, for which no client waits."""
     if stage.snap_start and name in deployment.SHIFTED:
         return {"SnapStart": {"ApplyOn": "PublishedVersions"}}
     return {}
@@ -310,6 +322,7 @@ def _outputs(stage: Stage) -> JSONObject:
         "ApiFunctionName": {"Ref": "APIHandler"},
         "AuthorizerFunctionName": {"Ref": "Authorize"},
         "PurgeFunctionName": {"Ref": "PurgeCustomers"},
+        "RelayFunctionName": {"Ref": "RelayEvents"},
         "Alias": ALIAS,
         "WebAclArn": {"Fn::GetAtt": ["Firewall", "Arn"]},
         "UsagePlanId": {"Ref": "UsagePlan"},

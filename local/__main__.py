@@ -81,7 +81,8 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Environment: PORT (8000), DATA_API_PORT (8001), DATABASE_PORT (8002), CONSOLE_PORT "
         "(8003), XRAY_PORT (2000, UDP), ENGINE (mariadb or mysql), DATABASE_URL "
         "(mysql://user:password@host:port/database, instead of a private database), LOCAL_STATE "
-        "(.local, the folder with data, logs and the keys of tokens).",
+        "(.local, the folder with data, logs and the keys of tokens), EVENTS_URL (a consumer of "
+        "the events), EVENTS_SECRET (which signs them).",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="start everything, and stop it on Ctrl-C")

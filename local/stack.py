@@ -1,5 +1,6 @@
 """The whole service on a laptop: database, Data API, schema, sample customers, console, API."""
 
+import base64
 import http.client
 import os
 import shlex
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import NoReturn, Self
+from urllib.parse import urlsplit
 
 import pymysql
 
@@ -32,6 +34,7 @@ CONSOLE_PORT = 8003
 XRAY_PORT = 2000  # of UDP; it is that of X-Ray's daemon
 # Beside DATABASE_URL, which is only there where a developer has set it.
 DATABASE_VARIABLE = "CONSOLE_DATABASE_URL"
+EVENTS_SECRET = "whsec_" + base64.b64encode(b"not a secret: for a laptop only").decode()
 SAMPLE_SIZE = 200
 READY_SECONDS = 30.0
 
@@ -48,13 +51,15 @@ class Settings:
     xray_port: int
     engine: Engine
     database_url: str | None = field(repr=False)
+    events_url: str | None = None
+    events_secret: str = field(default=EVENTS_SECRET, repr=False)
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
-        """Read PORT, the other ports, ENGINE, DATABASE_URL and LOCAL_STATE, as `--help` names them.
+        """Read PORT and the other variables that `--help` names.
 
         Raises LocalError if a port is not a number from 1024 to 65535, the engine is unknown, or
-        the URL is malformed.
+        a URL or the secret is malformed.
         """
         return cls(
             state=state.from_environ(environ),
@@ -65,6 +70,8 @@ class Settings:
             xray_port=_port(environ, "XRAY_PORT", XRAY_PORT),
             engine=engines.selected(environ),
             database_url=_database_url(environ),
+            events_url=_events_url(environ),
+            events_secret=_events_secret(environ),
         )
 
     @property
@@ -79,6 +86,8 @@ class Settings:
             "XRAY_PORT": str(self.xray_port),
             "ENGINE": self.engine.name,
             "DATABASE_URL": self.database_url or "",
+            "EVENTS_URL": self.events_url or "",
+            "EVENTS_SECRET": self.events_secret,
         }
 
     @property
@@ -331,6 +340,33 @@ def _database_url(environ: Mapping[str, str]) -> str | None:
     except AddressError as error:
         raise LocalError(f"DATABASE_URL is wrong: {error}") from None
     return url
+
+
+def _events_url(environ: Mapping[str, str]) -> str | None:
+    url = environ.get("EVENTS_URL") or None
+    try:
+        parts = urlsplit(url or "http://127.0.0.1")
+        is_complete = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:
+        is_complete = False
+    if not is_complete:
+        raise LocalError("EVENTS_URL must be a URL such as http://127.0.0.1:9000/hook")
+    return url
+
+
+def _events_secret(environ: Mapping[str, str]) -> str:
+    """Return the secret: 24 to 64 bytes, as Standard Webhooks demands."""
+    secret = environ.get("EVENTS_SECRET") or EVENTS_SECRET
+    try:
+        size = len(base64.b64decode(secret.removeprefix("whsec_"), validate=True))
+    except ValueError:
+        size = 0
+    if not (secret.startswith("whsec_") and size in range(24, 65)):
+        raise LocalError(
+            "EVENTS_SECRET must be `whsec_` and the base64 of 24 to 64 bytes:"
+            ' `echo "whsec_$(openssl rand -base64 32)"` prints one'
+        )
+    return secret
 
 
 def _port(environ: Mapping[str, str], name: str, default: int) -> int:

@@ -12,8 +12,10 @@ import app
 from chalicelib.http import rules
 from chalicelib.http.routing import DeclarationError, Operations
 from openapi import (
+    ASYNCAPI,
     CALLING_CODES,
     CHARACTERS,
+    EVENT_SCHEMA,
     PAGE,
     PROBLEMS,
     REFERENCE,
@@ -23,6 +25,7 @@ from openapi import (
     accepted,
     calling_codes,
     components,
+    events,
     headers,
     page,
     problems,
@@ -76,7 +79,9 @@ def texts(declared: Operations = app.operation) -> dict[Path, str]:
     compact = json.dumps(described, separators=(",", ":"), ensure_ascii=False)
     return {
         SERVED: compact,
-        SHOWN: json.dumps(described, indent=2, ensure_ascii=False) + "\n",
+        SHOWN: _readable(described),
+        ASYNCAPI: _readable(events.asyncapi(_version())),
+        EVENT_SCHEMA: _readable(events.json_schema()),
         PAGE: page.html(markdown),
         REFERENCE: reference.page(REFERENCE.read_text(encoding="utf-8"), described),
         CHARACTERS: unicode.text(),
@@ -102,6 +107,10 @@ def problem_pages() -> str:
     """Return docs/problems.md, and after it docs/problems-<resource>.md of each resource."""
     own = sorted(PROBLEMS.parent.glob("problems-*.md"))
     return "\n".join(path.read_text(encoding="utf-8") for path in (PROBLEMS, *own))
+
+
+def _readable(described: JSONObject) -> str:
+    return json.dumps(described, indent=2, ensure_ascii=False) + "\n"
 
 
 def _version() -> str:

@@ -69,6 +69,7 @@ UNITS = {
     "DatabaseErrors": "Count",
     "DatabaseRetries": "Count",
 }
+RELAY_UNITS = {"RelayLag": "Seconds"}
 
 # as numbers, because looking up an enumeration is slow
 _ERROR, _FAULT, _THROTTLED = 400, 500, 429
@@ -244,6 +245,18 @@ def directives(*, has_statements: bool, has_problem: bool) -> str:
 def _directive(units: dict[str, str], dimensions: list[list[str]]) -> dict[str, object]:
     metrics = [{"Name": name, "Unit": unit} for name, unit in units.items()]
     return {"Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": metrics}
+
+
+def relayed(log: logging.Logger, events: int, lag_seconds: float) -> None:
+    """Log how many events a step of the relay has sent, and the lag after it."""
+    metrics = {"Timestamp": time.time_ns() // 1_000_000, "CloudWatchMetrics": [relay_directive()]}
+    fields = {"Stage": stage(os.environ), "events": events, "RelayLag": lag_seconds}
+    log.info("relay", extra={"fields": {**fields, "_aws": metrics}})
+
+
+def relay_directive() -> dict[str, object]:
+    """Return the metric that CloudWatch extracts from a line of the relay."""
+    return _directive(RELAY_UNITS, [["Stage"]])
 
 
 @contextmanager

@@ -8,7 +8,10 @@ from dataclasses import replace
 
 import uvicorn
 
+from chalicelib import settings as service
+from chalicelib.database import connect
 from local import serving, state
+from local.console import events
 from local.console.collector import Collector
 from local.console.history import History
 from local.console.lines import Lines
@@ -32,8 +35,10 @@ def main() -> None:
         sys.exit(f"console: {error}")
     lines = Lines(settings.state / "logs" / "api.log")
     history = History(traces, collector, lines, os.environ.get(DATABASE_VARIABLE))
+    deliveries = events.Deliveries(settings.events_url, settings.events_secret)
+    events.start(connect(service.Settings.from_environ(settings.api_environment)), deliveries)
     print(f"console on {settings.console_url}", flush=True)
-    config = serving.configure(create_app(issuer, settings, history), serving.Protocol)
+    config = serving.configure(create_app(issuer, settings, history, deliveries), serving.Protocol)
     config.port = port
     with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run()
@@ -45,7 +50,7 @@ def _port() -> int:
         description="Serve the local stack's pages and the keys of its token issuer, and take "
         "X-Ray's segments.",
         epilog="Environment: LOCAL_STATE, XRAY_PORT and, to describe the other parts, their "
-        "ports and DATABASE_URL, all as for `python -m local run`. Query plans of "
+        "ports, EVENTS_URL and DATABASE_URL, all as for `python -m local run`. Query plans of "
         f"statements come from the database at {DATABASE_VARIABLE}.",
     )
     parser.add_argument("--port", type=int, default=CONSOLE_PORT, help="(default: %(default)s)")

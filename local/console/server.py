@@ -15,6 +15,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import SCOPES
+from local.console import events
+from local.console.events import Deliveries
 from local.console.history import History
 from local.issuer import LIFETIME_SECONDS, Issuer
 from local.serving import LOOPBACK, Guard
@@ -44,7 +46,9 @@ REQUESTS_POLICY = (
 )
 
 
-def create_app(issuer: Issuer, settings: Settings, history: History) -> Starlette:
+def create_app(
+    issuer: Issuer, settings: Settings, history: History, deliveries: Deliveries
+) -> Starlette:
     """Return the ASGI application: the pages, their data, and the issuer's keys."""
     policy = DOCUMENTATION_POLICY.format(api=settings.url)
     documentation = _page(issuer, _documentation(settings), policy)
@@ -53,6 +57,9 @@ def create_app(issuer: Issuer, settings: Settings, history: History) -> Starlett
     def requests(request: Request) -> Response:
         is_for_a_page = "since" in request.query_params
         return history.list(request) if is_for_a_page else requests_page(request)
+
+    def events_page(request: Request) -> Response:
+        return _page(issuer, _events(settings, deliveries), REQUESTS_POLICY)(request)
 
     def token(request: Request) -> Response:
         return _token(issuer, request)
@@ -69,6 +76,7 @@ def create_app(issuer: Issuer, settings: Settings, history: History) -> Starlett
             Route("/token", token, methods=["POST"]),
             Route("/requests", requests),
             *history.routes(issuer.url),
+            Route("/events", events_page),
             Route(KEYS_PATH, keys),
             Route(CONFIGURATION_PATH, configuration),
             Mount("/pages", StaticFiles(directory=PAGES)),
@@ -111,6 +119,12 @@ def _requests(settings: Settings) -> str:
     words = {"api": settings.url, "token_command": settings.token_command}
     template = Template((PAGES / "requests.html").read_text())
     return template.substitute({name: escape(word) for name, word in words.items()})
+
+
+def _events(settings: Settings, deliveries: Deliveries) -> str:
+    consumer = escape(settings.events_url or "none (set EVENTS_URL)")
+    template = Template((PAGES / "events.html").read_text())
+    return template.substitute(consumer=consumer, rows=events.rows(deliveries.latest))
 
 
 def _documentation(settings: Settings) -> str:

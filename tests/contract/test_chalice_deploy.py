@@ -34,7 +34,12 @@ OUTPUTS = {
     "KeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/6f1c0b6e-0000-4000-8000-000000000000",
 }
 ACCESS_LOG = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/customers/prod/access"
-NAMES = {"customers-prod", "customers-prod-authorize", "customers-prod-purge_customers"}
+NAMES = {
+    "customers-prod",
+    "customers-prod-authorize",
+    "customers-prod-purge_customers",
+    "customers-prod-relay_events",
+}
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +120,7 @@ def test_functions_have_only_the_variables_and_layers_they_need() -> None:
         "customers-prod": {"STAGE", "CURSOR_KEY", *database},
         "customers-prod-authorize": {"STAGE"},
         "customers-prod-purge_customers": {"STAGE", *database},
+        "customers-prod-relay_events": {"STAGE", "EVENT_BUS", *database},
     }
     layers = {
         name: [layer["Arn"].split(":")[6] for layer in element["Layers"]]
@@ -124,6 +130,7 @@ def test_functions_have_only_the_variables_and_layers_they_need() -> None:
         "customers-prod": ["customers-prod-tracing"],
         "customers-prod-authorize": ["customers-prod-tracing", "customers-prod-authorizer"],
         "customers-prod-purge_customers": ["customers-prod-tracing"],
+        "customers-prod-relay_events": ["customers-prod-tracing"],
     }
 
 
@@ -293,6 +300,7 @@ def test_redeploy_apply_and_delete_succeed(project: Path, api: str) -> None:
         "customers-prod": ([subnet], [group]),
         "customers-prod-authorize": ([], []),
         "customers-prod-purge_customers": ([subnet], [group]),
+        "customers-prod-relay_events": ([subnet], [group]),
     }
     for each in functions:
         settings = each["Environment"]["Variables"].keys()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from openapi import SHOWN
+from openapi import ASYNCAPI, SHOWN
 
 SPECTRAL = ["spectral:oas", "@stoplight/spectral-owasp-ruleset"]
 TEXTS = r"problem\+json|schemas/(Problem|InputError)|components/headers|text/html"
@@ -94,3 +94,19 @@ def test_redocly_finds_nothing(node_modules: Path, tmp_path: Path, *, is_broken:
 
     rules = [each["ruleId"] for each in found["problems"]]
     assert rules == (["info-license"] if is_broken else [])
+
+
+@pytest.mark.parametrize("is_broken", [False, True])
+def test_asyncapi_document_is_valid(node_modules: Path, tmp_path: Path, *, is_broken: bool) -> None:
+    document = json.loads(ASYNCAPI.read_text())
+    if is_broken:
+        document["channels"]["customers"]["messages"]["erased"]["$ref"] += "d"
+    (tmp_path / "asyncapi.json").write_text(json.dumps(document))
+    # AsyncAPI has no security scheme for AWS's signatures
+    options = ["--extends", "recommended-strict", "--skip-rule", "security-defined"]
+
+    redocly = node_modules / ".bin" / "redocly"
+    found = _json(tmp_path, [redocly, "lint", "asyncapi.json", "--format", "json", *options])
+
+    rules = [each["ruleId"] for each in found["problems"]]
+    assert rules == (["no-unresolved-refs"] if is_broken else [])

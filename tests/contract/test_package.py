@@ -276,7 +276,7 @@ def test_functions_trace_with_their_layer(package: Path, tmp_path: Path) -> None
 def test_local_settings_are_not_packaged(package: Path) -> None:
     """`bind` writes ARNs and a key to config.json, which must not get into a template."""
     functions = json.loads((package / "sam.json").read_text())["Resources"]
-    for function in ("APIHandler", "Authorize", "PurgeCustomers"):
+    for function in ("APIHandler", "Authorize", "PurgeCustomers", "RelayEvents"):
         variables = functions[function]["Properties"]["Environment"]["Variables"]
         assert all(isinstance(value, dict) for value in variables.values())
     key = functions["APIHandler"]["Properties"]["Environment"]["Variables"]["CURSOR_KEY"]

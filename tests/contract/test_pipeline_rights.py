@@ -33,7 +33,7 @@ POLICIES = {
     for template in (PIPELINE, OF_DOMAIN)
     for name, policy in template.of_type("AWS::IAM::ManagedPolicy").items()
 }
-OF_CLOUDFORMATION = ("Foundation", "Api", "Audit", "CreateDomain")
+OF_CLOUDFORMATION = ("Foundation", "Api", "Audit", "Events", "CreateDomain")
 STATEMENTS = [statement for name in OF_CLOUDFORMATION for statement in POLICIES[name]]
 HANDLERS = ("create", "read", "update", "delete")
 
@@ -47,6 +47,8 @@ UNUSED: Mapping[str, str] = {
     "AWS::EC2::Subnet": "ec2:AssociateSubnetCidrBlock ec2:DisassociateSubnetCidrBlock",
     "AWS::EC2::VPC": "ec2:CreateVpcEncryptionControl ec2:ModifyVpcTenancy",
     "AWS::EC2::VPCEndpoint": "vpc-lattice:* vpce:AllowMultiRegion",
+    "AWS::Events::Archive": "events:ListArchives kms:*",  # only for keys of ours
+    "AWS::Events::EventBus": "events:ListEventBuses kms:*",
     "AWS::IAM::Role": "iam:DeleteRolePermissionsBoundary",  # never: the boundary limits the roles
     "AWS::KMS::Key": "kms:DisableKey* kms:EnableKey",
     "AWS::Lambda::Function": "elasticfilesystem:* kms:Encrypt lambda:PassCapacityProvider"
@@ -63,6 +65,7 @@ UNUSED: Mapping[str, str] = {
     " s3:*AnalyticsConfiguration s3:*IntelligentTiering* s3:*InventoryConfiguration"
     " s3:*MetricsConfiguration s3:*ObjectLock* s3:DeleteObject s3:PutBucketLogging s3tables:*",
     "AWS::SNS::Topic": "sns:PutDataProtectionPolicy",
+    "AWS::SQS::Queue": "sqs:ListQueues",
     "AWS::SecretsManager::Secret": "secretsmanager:*Replicat*",
     "AWS::WAFv2::LoggingConfiguration": "firehose:* iam:DescribeOrganization s3:*",
     "AWS::WAFv2::WebACL": "payments:*",

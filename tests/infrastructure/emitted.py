@@ -8,7 +8,10 @@ from chalicelib.observability import telemetry
 
 Dimensions = frozenset[str]
 
-_DIRECTIVES = json.loads(telemetry.directives(has_statements=True, has_problem=True))
+_DIRECTIVES = [
+    *json.loads(telemetry.directives(has_statements=True, has_problem=True)),
+    telemetry.relay_directive(),
+]
 OURS: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
 for _directive in _DIRECTIVES:
     for _dimensions in _directive["Dimensions"]:
@@ -57,6 +60,9 @@ AURORA_INSTANCE = {
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CloudWatch-Logs-Monitoring-CloudWatch-Metrics.html
 LOGS = {"IncomingBytes", "IncomingLogEvents"}
 
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+QUEUES = {"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"}
+
 # https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-metrics.html
 FIREHOSE = {"DeliveryToS3.DataFreshness", "DeliveryToS3.Success"}
 
@@ -69,6 +75,7 @@ EMITTED: Mapping[str, Mapping[tuple[str, ...], Collection[str]]] = {
         ("DBClusterIdentifier", "Role"): AURORA_INSTANCE,
     },
     "AWS/Logs": {("LogGroupName",): LOGS},
+    "AWS/SQS": {("QueueName",): QUEUES},
     "Customers": OURS,
 }
 

@@ -14,13 +14,15 @@ VALUES = {
     "ApiFunctionName": "customers-prod-APIHandler-1A2B",
     "AuthorizerFunctionName": "customers-prod-Authorize-3C4D",
     "PurgeFunctionName": "customers-prod-PurgeCustomers-5E6F",
+    "RelayFunctionName": "customers-prod-RelayEvents-7A8B",
     "RotationFunctionName": "customers-prod-rotate_password",
     "DatabaseClusterIdentifier": "customers-prod",
     "AlarmEmail": "oncall@example.com",
     "PagerUrl": "https://events.example.com/integration/key",
 }
+QUIETLY = {"ExpectsTraffic": "false", "HasEvents": "false", "AlarmEmail": "", "PagerUrl": ""}
 TEMPLATE = Template(PATH, VALUES)
-QUIET = Template(PATH, VALUES | {"ExpectsTraffic": "false", "AlarmEmail": "", "PagerUrl": ""})
+QUIET = Template(PATH, VALUES | QUIETLY)
 ALARMS = TEMPLATE.of_type("AWS::CloudWatch::Alarm")
 COMPOSITES = TEMPLATE.of_type("AWS::CloudWatch::CompositeAlarm")
 WINDOWS = {f"Budget{rate}{at}" for rate in ("Fast", "Slow", "Steady") for at in ("Long", "Short")}

@@ -51,7 +51,7 @@ def _without_bound(config: dict[str, Any], stage: Stage) -> dict[str, Any]:
     """Return the configuration before `bind`, with which `deploy` works."""
     own = deepcopy(config)
     for function in own["stages"][stage.name].get("lambda_functions", {}).values():
-        for name in (*DATA_API_VARIABLES, *PROXY_VARIABLES, "CURSOR_KEY"):
+        for name in (*DATA_API_VARIABLES, *PROXY_VARIABLES, "CURSOR_KEY", "EVENT_BUS"):
             function.get("environment_variables", {}).pop(name, None)
     return own
 

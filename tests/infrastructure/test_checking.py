@@ -78,9 +78,9 @@ def test_drifted_version_is_found(aws: Aws, run: Run) -> None:
     ("total", "unreserved", "words"),
     [
         (1000, 1000, None),
-        (1000, 117, None),  # just enough for 10, 5, 1 and the hook's 1
-        (1000, 116, "dev reserves 17 concurrent executions, but 16 of the account's 1000"),
-        (10, 10, "dev reserves 17 concurrent executions, but 0 of the account's 10"),
+        (1000, 118, None),  # just enough for 10, 5, 1, 1 and the hook's 1
+        (1000, 117, "dev reserves 18 concurrent executions, but 17 of the account's 1000"),
+        (10, 10, "dev reserves 18 concurrent executions, but 0 of the account's 10"),
     ],
 )
 def test_quota_must_allow_the_reservation(
@@ -97,7 +97,7 @@ def test_quota_must_allow_the_reservation(
 def test_existing_reservation_counts_as_free(aws: Aws, run: Run) -> None:
     limits = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 102}
     aws.says("lambda", "get_account_settings", {"AccountLimit": limits})
-    for number in (10, 5, 1):
+    for number in (10, 5, 1, 1):
         aws.says("lambda", "get_function_concurrency", {"ReservedConcurrentExecutions": number})
     assert found(checking.check_concurrency, run) == []
 

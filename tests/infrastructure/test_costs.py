@@ -32,10 +32,21 @@ def test_each_backend_has_its_price() -> None:
 
     assert costs.WAYS.keys() == set(BACKENDS)
     assert costs.WAYS["data_api"](small) == pytest.approx(1.1 * 0.35)
-    assert costs.WAYS["mysql"](small) == pytest.approx(8 * 730 * 0.015)
-    assert costs.WAYS["mysql"](large) == pytest.approx(64 * 2 * 730 * 0.015)
+    endpoint = 2 * 730 * 0.01
+    assert costs.WAYS["mysql"](small) == pytest.approx(8 * 730 * 0.015 + endpoint)
+    assert costs.WAYS["mysql"](large) == pytest.approx(64 * 2 * 730 * 0.015 + endpoint)
     added = costs.WAYS["mysql_password"](small) - costs.WAYS["mysql"](small)
-    assert added == pytest.approx(2 * 730 * 0.01)
+    assert added == pytest.approx(endpoint)
+
+
+def test_events_cost_per_write_and_per_run_of_the_relay() -> None:
+    none, usual = (
+        costs.month(Usage(requests, min_capacity=0.5, max_capacity=64))["Events"]
+        for requests in (0, 1e6)
+    )
+
+    assert none == pytest.approx(730 * 60 / 1e6 * (5 * 0.35 + 0.20))
+    assert usual - none == pytest.approx(0.2 * (1.00 + 0.6 * 0.10))
 
 
 def test_capacity_stays_within_the_stages_limits() -> None:

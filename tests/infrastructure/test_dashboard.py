@@ -22,6 +22,8 @@ from tests.infrastructure.operations import (
 AUDIT = Template(PATH.with_name("audit.yaml"), {"Stage": "prod"}).of_type(
     "AWS::KinesisFirehose::DeliveryStream"
 )
+BUS = Template(PATH.with_name("bus.yaml"), {"Stage": "prod"}).of_type("AWS::SQS::Queue")
+EVENTS = {"EventsDelayed", "EventsUndelivered"}
 
 
 class Metric(NamedTuple):
@@ -84,6 +86,7 @@ def _assert_emitted(metric: Metric) -> None:
         "FunctionName": {value for name, value in VALUES.items() if name.endswith("FunctionName")},
         "DBClusterIdentifier": {VALUES["DatabaseClusterIdentifier"]},
         "DeliveryStreamName": {AUDIT["Stream"]["DeliveryStreamName"]},
+        "QueueName": {BUS["DeadLetters"]["QueueName"]},
         "Role": {"WRITER"},
     }
     for dimension, value in metric.dimensions.items():
@@ -179,7 +182,7 @@ def test_dashboard_shows_every_alarm(template: Template) -> None:
     (shown,) = [widget for widget in _widgets(template) if widget["type"] == "alarm"]
     names = [arn.rpartition(":")[2] for arn in shown["properties"]["alarms"]]
 
-    hidden = {"NoTraffic"} if template is QUIET else set()
+    hidden = {"NoTraffic", *EVENTS} if template is QUIET else set()
     alarms = [alarm["AlarmName"] for name, alarm in NOTIFYING.items() if name not in hidden]
     assert sorted(names) == sorted(alarms)
     assert names[0] == "customers-prod-page"

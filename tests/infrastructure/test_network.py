@@ -21,6 +21,11 @@ each = pytest.mark.parametrize(
     "template", [TEMPLATE, PROXIED, WITH_SECRET], ids=["Data API", "proxy", "proxy and secret"]
 )
 MYSQL, HTTPS = 3306, 443
+WITH_PROXY = {
+    ("Function", "Database", MYSQL),
+    ("Database", "Database", MYSQL),
+    ("Function", "Endpoint", HTTPS),
+}
 
 
 @each
@@ -52,15 +57,8 @@ def test_subnets_are_in_two_zones_and_do_not_overlap() -> None:
     ("template", "expected"),
     [
         (TEMPLATE, {("Function", "Database", MYSQL)}),
-        (PROXIED, {("Function", "Database", MYSQL), ("Database", "Database", MYSQL)}),
-        (
-            WITH_SECRET,
-            {
-                ("Function", "Database", MYSQL),
-                ("Database", "Database", MYSQL),
-                ("Function", "Endpoint", HTTPS),
-            },
-        ),
+        (PROXIED, WITH_PROXY),
+        (WITH_SECRET, WITH_PROXY),
     ],
     ids=["Data API", "proxy", "proxy and secret"],
 )
@@ -70,21 +68,37 @@ def test_security_groups_allow_only_the_needed_ways(
     assert _ways_in(template) == _ways_out(template) == expected
 
 
-def test_functions_with_tokens_need_no_endpoint() -> None:
+def test_endpoints_are_only_those_that_functions_in_the_network_need() -> None:
     """The Data API is outside the VPC, and functions sign the tokens for RDS Proxy themselves."""
-    for template in (TEMPLATE, PROXIED):
-        assert not template.of_type("AWS::EC2::VPCEndpoint")
+    assert not TEMPLATE.of_type("AWS::EC2::VPCEndpoint")
+    assert PROXIED.of_type("AWS::EC2::VPCEndpoint").keys() == {"EventsEndpoint"}
+    both = {"EventsEndpoint", "SecretsEndpoint"}
+    assert WITH_SECRET.of_type("AWS::EC2::VPCEndpoint").keys() == both
 
 
-def test_endpoint_allows_only_to_read_the_applications_secret() -> None:
-    (endpoint,) = WITH_SECRET.of_type("AWS::EC2::VPCEndpoint").values()
+@pytest.mark.parametrize(
+    ("name", "service", "action", "resource"),
+    [
+        (
+            "SecretsEndpoint",
+            "secretsmanager",
+            "secretsmanager:GetSecretValue",
+            ":123456789012:secret:customers-prod/application-*",
+        ),
+        ("EventsEndpoint", "events", "events:PutEvents", ":event-bus/customers-prod"),
+    ],
+)
+def test_endpoint_allows_only_its_purpose(
+    name: str, service: str, action: str, resource: str
+) -> None:
+    endpoint = WITH_SECRET.of_type("AWS::EC2::VPCEndpoint")[name]
     (statement,) = endpoint["PolicyDocument"]["Statement"]
 
-    assert endpoint["ServiceName"] == "com.amazonaws.eu-west-1.secretsmanager"
+    assert endpoint["ServiceName"] == f"com.amazonaws.eu-west-1.{service}"
     assert endpoint["PrivateDnsEnabled"]
     assert len(endpoint["SubnetIds"]) == 2
-    assert statement["Action"] == "secretsmanager:GetSecretValue"
-    assert statement["Resource"].endswith(":123456789012:secret:customers-prod/application-*")
+    assert statement["Action"] == action
+    assert statement["Resource"].endswith(resource)
     assert statement["Condition"] == {"StringEquals": {"aws:PrincipalAccount": "123456789012"}}
 
 

@@ -40,7 +40,7 @@ PAGING = {
     "ServerErrorsSent",
 }
 # No request, or no run, is no data; for all others no data is no news.
-WATCHING_FOR_SILENCE = {"NoTraffic", "PurgeMissing"}
+WATCHING_FOR_SILENCE = {"EventsDelayed", "NoTraffic", "PurgeMissing"}
 
 each_alarm = pytest.mark.parametrize("name", sorted(ALARMS.keys() - WINDOWS))
 each_query = pytest.mark.parametrize("name", sorted(QUERIES))
@@ -121,7 +121,9 @@ STATISTICS = {
     "Count": "SampleCount",
     "Latency": "p99",
     "ACUUtilization": "Maximum",
+    "ApproximateNumberOfMessagesVisible": "Maximum",
     "DeliveryToS3.DataFreshness": "Maximum",
+    "RelayLag": "Minimum",
 }
 
 
@@ -196,6 +198,11 @@ def test_failure_rates_that_page(name: str, periods: Sequence[Share], expected: 
         ("RotationFailing", [1], "ALARM"),
         ("RotationFailing", [0], "OK"),
         ("RotationFailing", [None], "OK"),  # the rotation is monthly
+        ("EventsDelayed", [60, 900, 900], "OK"),
+        ("EventsDelayed", [600, 900, 1200], "ALARM"),
+        ("EventsDelayed", [None] * 3, "ALARM"),  # the relay does not run
+        ("EventsUndelivered", [0, 1], "OK"),
+        ("EventsUndelivered", [2, 2], "ALARM"),
         ("AuditDelayed", [3600, 3900, 4200], "ALARM"),
         ("AuditDelayed", [300, 600, 3600], "OK"),
         ("AuditDelayed", [None] * 3, "OK"),
@@ -289,6 +296,14 @@ def test_only_prod_pages_without_traffic() -> None:
         if "NoTraffic" in Template(PATH, parameters.operations(stage, database)).resources
     }
     assert watching == {"prod"}
+
+
+def test_stages_that_pause_have_no_alarms_of_events() -> None:
+    """Their database would never pause, and the missing relay would be an alarm forever."""
+    for stage in STAGES.values():
+        values = parameters.operations(stage, {"ClusterIdentifier": "c"})
+        watched = {"EventsDelayed", "EventsUndelivered"} & Template(PATH, values).resources.keys()
+        assert bool(watched) == (stage.seconds_until_pause is None)
 
 
 def test_parameters_are_described_bounded_and_used() -> None:
@@ -528,9 +543,8 @@ def test_saved_query_uses_logged_fields(name: str) -> None:
 
 @each_query
 def test_saved_query_uses_existing_log_groups(name: str) -> None:
-    groups = {
-        f"/aws/lambda/{VALUES[f'{item}FunctionName']}" for item in ("Api", "Authorizer", "Purge")
-    }
+    functions = ("Api", "Authorizer", "Purge", "Relay")
+    groups = {f"/aws/lambda/{VALUES[f'{item}FunctionName']}" for item in functions}
 
     assert QUERIES[name]["Name"].startswith("customers/prod/")
     groups |= {"/customers/prod/access", firewall.log_name(STAGES["prod"])}

@@ -30,7 +30,7 @@ POLICIES = {
     f"Boundary {stage}": template.of_type("AWS::IAM::ManagedPolicy")["Boundary"]
     for stage, template in OF_STAGES.items()
 }
-EXECUTION = ("Foundation", "Api", "Audit")
+EXECUTION = ("Foundation", "Api", "Audit", "Events")
 """The policies of the role that CloudFormation uses."""
 SERVICE = {"kinesisfirehose": "firehose"}
 """The names of services in actions, where types have another name."""

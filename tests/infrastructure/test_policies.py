@@ -7,7 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
+from botocore import xform_name
 from chalice.config import Config
 
 from infrastructure import policies
@@ -16,6 +18,11 @@ from infrastructure.stages import STAGES, Stage
 ROOT = Path(__file__).parents[2]
 DIRECTORY = ROOT / ".chalice"
 CLIENT = ROOT / "chalicelib" / "database" / "data_api.py"
+BUS = ROOT / "chalicelib" / "events" / "bus.py"
+OF_EVENTBRIDGE = {
+    xform_name(name)
+    for name in botocore.session.get_session().get_service_model("events").operation_names
+}
 SOURCES = [ROOT / "app.py", *sorted((ROOT / "chalicelib").rglob("*.py"))]
 OUTPUTS = {
     "ClusterArn": "arn:aws:rds:eu-west-1:123456789012:cluster:customers-prod",
@@ -84,17 +91,43 @@ def test_policy_actions_equal_the_codes_calls(function: str) -> None:
     rest |= {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
     if needed:
         rest |= {"secretsmanager:GetSecretValue", "kms:Decrypt"}
+    if function == "relay_events":
+        rest |= bus_actions()
     assert granted - of_database == rest
 
 
 def test_only_the_authorizer_has_no_database_access() -> None:
     assert not reaches_database("authorize")
     assert reaches_database("purge_customers")
+    assert reaches_database("relay_events")
     assert reaches_database("api_handler")
 
 
-def test_code_creates_only_data_api_clients() -> None:
-    """Other clients' permissions would be missing. logins.py reads the secret of its address."""
+def bus_actions() -> set[str]:
+    """Return the actions of EventBridge that the relay's client calls."""
+    called = {name for name, _ in calls(ast.parse(BUS.read_text()))}
+    return {f"events:{name.title().replace('_', '')}" for name in called & OF_EVENTBRIDGE}
+
+
+def test_only_the_relay_may_put_events_and_only_where_it_is_on() -> None:
+    allowed = {
+        (stage.name, function): statement["Resource"]
+        for stage in STAGES.values()
+        for function, policy in policies.documents(stage).items()
+        for statement in policy["Statement"]
+        if "events:PutEvents" in statement["Action"]
+    }
+
+    assert bus_actions() == {"events:PutEvents"}
+    assert allowed == {
+        (name, "relay_events"): f"arn:aws:events:*:*:event-bus/customers-{name}"
+        for name, stage in STAGES.items()
+        if stage.seconds_until_pause is None
+    }
+
+
+def test_code_creates_only_clients_that_it_has_permissions_for() -> None:
+    """logins.py reads the secret of its address."""
     services = {
         text_of(arguments[0])
         for source in SOURCES
@@ -103,7 +136,7 @@ def test_code_creates_only_data_api_clients() -> None:
         if name in {"client", "resource", "create_client"}
     }
 
-    assert services == {"rds-data"}
+    assert services == {"events", "rds-data"}
     of_logins = ast.parse(CLIENT.with_name("logins.py").read_text())
     called = {name for name, _ in calls(of_logins) if name.startswith(("get_", "put_", "list_"))}
     assert called == {"get_secret_value"}
@@ -142,6 +175,9 @@ def test_bound_policy_names_single_resources(function: str) -> None:
             "secretsmanager:GetSecretValue": OUTPUTS["ApplicationSecretArn"],
             "kms:Decrypt": OUTPUTS["KeyArn"],
         }
+    if function == "relay_events":
+        bus = "arn:aws:events:eu-west-1:123456789012:event-bus/customers-prod"
+        expected["events:PutEvents"] = bus
     assert resources == expected
 
 

@@ -316,7 +316,7 @@ def test_facts_count_customers_and_find_the_newest_change(api: Api, database: Da
 
     assert facts.customers == {"live": 1, "deleted": 1, "erased": 1}
     assert facts.newest
-    assert facts.migration.startswith("0009")
+    assert facts.migration.startswith("0010")
 
 
 def test_later_changes_and_erasures_are_found(api: Api, database: Database) -> None:

@@ -57,6 +57,7 @@ def test_only_functions_that_use_the_database_are_in_its_network(backend: str) -
         "api_handler": network,
         "authorize": None,  # it fetches the issuer's keys from the internet
         "purge_customers": network,
+        "relay_events": network,
     }
 
 
@@ -73,6 +74,19 @@ def test_functions_know_exactly_one_backend(backend: str) -> None:
         else:
             assert "DATABASE_URL" in settings
             assert not settings & set(template.DATA_API)
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
+def test_relay_is_off_in_stages_that_pause(stage: Stage) -> None:
+    """The relay would keep their database from pausing."""
+    bus = template._parameters(stage)["EventBus"]["Default"]
+    settings = {
+        name: template._function(stage, name, function)["Environment"]["Variables"].keys()
+        for name, function in template.FUNCTIONS.items()
+    }
+
+    assert bus == (f"customers-{stage.name}" if stage.seconds_until_pause is None else "")
+    assert [name for name in settings if "EVENT_BUS" in settings[name]] == ["relay_events"]
 
 
 def test_every_setting_of_a_function_has_a_parameter() -> None:

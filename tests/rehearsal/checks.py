@@ -22,7 +22,13 @@ ALLOWED: Mapping[str, set[tuple[str, str]]] = {
     "mysql": {LOGS_IN},
     "mysql_password": {READS_SECRET},
 }
-USES_DATABASE = {"ApiHandlerRole": True, "AuthorizeRole": False, "PurgeCustomersRole": True}
+USES_DATABASE = {
+    "ApiHandlerRole": True,
+    "AuthorizeRole": False,
+    "PurgeCustomersRole": True,
+    "RelayEventsRole": True,
+}
+SENDS_EVENTS = "RelayEventsRole"
 CHECKED = [
     LOGS_IN,
     READS_SECRET,
@@ -49,6 +55,11 @@ def check_roles(run: Run) -> None:
             )["EvaluationResults"][0]["EvalDecision"]
             if (decision == "allowed") != ((action, output) in allowed):
                 raise Failure(f"{name}: {action} on {output} is {decision}")
+        bus = run.outputs("bus")["BusArn"]
+        decision = iam.simulate_principal_policy(
+            PolicySourceArn=role, ActionNames=["events:PutEvents"], ResourceArns=[bus]
+        )["EvaluationResults"][0]["EvalDecision"]
+        expect(f"{name}: events:PutEvents", decision == "allowed", name == SENDS_EVENTS)
 
 
 def live_versions(run: Run) -> dict[str, int]:

@@ -20,6 +20,7 @@ JSONObject = dict[str, Any]
 UNSUPPORTED: Mapping[str, str] = {
     "AWS::CloudWatch::CompositeAlarm": "not emulated",
     "AWS::EC2::FlowLog": "not emulated",
+    "AWS::Events::Archive": "not emulated",
     "AWS::EC2::SecurityGroupEgress": "not emulated",
     "AWS::EC2::SecurityGroupIngress": "not emulated",
     "AWS::Logs::QueryDefinition": "not emulated",

@@ -21,6 +21,7 @@ from infrastructure.stages import STAGES
 from local.processes import Child, free_port
 from tests import tokens
 from tests.rehearsal import backends, checks, emulator, front
+from tests.rehearsal.consumer import Consumer
 from tests.rehearsal.data_api import DataApi, serving
 from tests.rehearsal.databases import Databases
 from tests.rehearsal.drill import Drill
@@ -89,7 +90,7 @@ class Play:
         return "; ".join(finding.what for finding in found)
 
     def provision(self) -> None:
-        """`provision`: network, database, audit trail, operations, dashboard."""
+        """`provision`: network, database, audit trail, event bus, operations, dashboard."""
         commands.provision(self._run)
 
     def start_database(self) -> str:
@@ -127,6 +128,18 @@ class Play:
     def check_roles(self) -> None:
         """Check the permissions of each function's role."""
         checks.check_roles(self._run)
+
+    def begin_events(self) -> None:
+        """Run the relay for the first time, and add a consumer to the bus."""
+        self._consumer = Consumer(self._run)
+        self._consumer.relay()
+
+    def receive_events(self) -> str:
+        """Run the relay: the consumer gets valid events of all changes so far, in order."""
+        self._consumer.relay()
+        received = self._consumer.check()
+        self._consumer.leave()
+        return received
 
     def run_e2e_tests(self) -> str:
         """Run tests/e2e against the stage's URL."""

@@ -1,0 +1,171 @@
+"""The relay of a laptop delivers signed events, and repeats what the consumer rejects."""
+
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+from standardwebhooks import Webhook
+
+from chalicelib.database import Database, DatabaseUnavailable
+from chalicelib.events import relay
+from chalicelib.events.cloudevents import Event
+from chalicelib.events.relay import EventsRejected, Progress
+from local.console import events
+from local.console.events import Deliveries
+from local.processes import LocalError, free_port
+from local.stack import EVENTS_SECRET, Settings
+from tests.test_relay import Writer, begin, seconds
+
+CREATED = Event("customer", "created", "01a2043a-b5d2-7386-b484-33764a732a70", 1, "2026-01-31")
+
+
+class Consumer(ThreadingHTTPServer):
+    """Responds with these statuses, then with 204, and keeps the requests."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.statuses: list[int] = []
+        self.requests: list[tuple[dict[str, str], bytes]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/hook"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Consumer
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.requests.append(({k.lower(): v for k, v in self.headers.items()}, body))
+        self.send_response(self.server.statuses.pop(0) if self.server.statuses else 204)
+        self.send_header("Location", "/elsewhere")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Log nothing."""
+
+
+@pytest.fixture
+def consumer() -> Iterator[Consumer]:
+    with Consumer() as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_delivery_is_signed_as_standard_webhooks_specifies(consumer: Consumer) -> None:
+    assert Deliveries(consumer.url, EVENTS_SECRET).put([CREATED]) == [True]
+
+    ((headers, body),) = consumer.requests
+    assert Webhook(EVENTS_SECRET).verify(body, headers) == CREATED.document()
+    assert headers["webhook-id"] == CREATED.id
+    assert headers["content-type"] == "application/cloudevents+json"
+
+
+@pytest.mark.parametrize("status", [301, 400, 404, 500, 503])
+def test_rejected_event_is_not_accepted_and_shown(consumer: Consumer, status: int) -> None:
+    consumer.statuses = [status]
+    deliveries = Deliveries(consumer.url, EVENTS_SECRET)
+
+    assert deliveries.put([CREATED]) == [False]
+    assert deliveries.latest == [(CREATED, 1, str(status))]
+    assert deliveries.put([CREATED]) == [True]
+    assert deliveries.latest == [(CREATED, 2, "204")]
+    assert len(consumer.requests) == 2
+
+
+def test_unreachable_consumer_is_a_rejection() -> None:
+    deliveries = Deliveries(f"http://127.0.0.1:{free_port()}/hook", EVENTS_SECRET)
+
+    assert deliveries.put([CREATED]) == [False]
+    assert deliveries.latest == [(CREATED, 1, "ConnectionError")]
+
+
+def test_event_without_a_consumer_is_only_shown() -> None:
+    deliveries = Deliveries(None, EVENTS_SECRET)
+
+    assert deliveries.put([CREATED]) == [True]
+    assert "<td>customer.created</td>" in events.rows(deliveries.latest)
+
+
+def test_only_the_latest_events_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "KEPT", 2)
+    deliveries = Deliveries(None, EVENTS_SECRET)
+
+    deliveries.put([CREATED._replace(version=version) for version in (1, 2, 3)])
+
+    assert [delivery.event.version for delivery in deliveries.latest] == [3, 2]
+
+
+def test_page_escapes_what_it_shows() -> None:
+    delivery = events.Delivery(CREATED._replace(operation="<script>"), 1, "&")
+    assert "<td>customer.&lt;script&gt;</td>" in events.rows([delivery])
+    assert "<td>&amp;</td>" in events.rows([delivery])
+
+
+class EndedError(Exception):
+    """Ends the loop of `follow`."""
+
+
+def test_pauses_grow_while_the_consumer_rejects(monkeypatch: pytest.MonkeyPatch) -> None:
+    outcomes: list[Any] = [*[EventsRejected] * 5, DatabaseUnavailable("down"), None, EventsRejected]
+    pauses: list[float] = []
+
+    def run(*_: object) -> Iterator[Progress]:
+        if outcome := outcomes.pop(0):
+            raise outcome
+        yield Progress(0, 60)
+
+    def sleep(pause: float) -> None:
+        pauses.append(pause)
+        if not outcomes:
+            raise EndedError
+
+    monkeypatch.setattr(relay, "run", run)
+    with pytest.raises(EndedError):
+        events.follow(None, Deliveries(None, EVENTS_SECRET), sleep)  # type: ignore[arg-type]
+
+    assert pauses == [10, 20, 40, 60, 60, 5, 5, 10]
+
+
+def test_changes_reach_the_consumer(consumer: Consumer, database: Database) -> None:
+    """Through the real relay; the consumer rejects every second request at first."""
+    writer = Writer(database)
+    for n, number in enumerate((1, 2, 1, 1)):
+        writer.write(number, n - 8)
+    begin(database, seconds(-60))
+    consumer.statuses = [500, 204, 500, 204]
+
+    def sleep(_: float) -> None:
+        raise EndedError
+
+    with pytest.raises(EndedError):
+        events.follow(database, Deliveries(consumer.url, EVENTS_SECRET), sleep)
+
+    delivered = [json.loads(body)["id"] for _, body in consumer.requests]
+    assert len(delivered) == 6
+    assert sorted(set(delivered)) == writer.ids
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:9000", "ftp://a/b", "http://", "http://[", "hook"])
+def test_malformed_url_is_an_error(url: str) -> None:
+    with pytest.raises(LocalError, match="EVENTS_URL must be a URL"):
+        Settings.from_environ({"EVENTS_URL": url})
+
+
+@pytest.mark.parametrize("secret", ["whsec_", "whsec_YQ==", "whsec_!", "a" * 44, EVENTS_SECRET[6:]])
+def test_malformed_secret_is_an_error_without_the_secret(secret: str) -> None:
+    with pytest.raises(LocalError, match="EVENTS_SECRET must be") as error:
+        Settings.from_environ({"EVENTS_SECRET": secret})
+    assert secret not in str(error.value) or secret == "whsec_"
+
+
+def test_secret_is_in_no_repr() -> None:
+    assert EVENTS_SECRET not in repr(Settings.from_environ({}))
