@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote
 
 import requests
 
@@ -90,7 +91,9 @@ def run(url: str, token: str, say: Say, certificate: str | None = None) -> None:
 
 def _run_steps(client: Client, step: Callable[[str], Any]) -> None:
     key = str(uuid.uuid4())
+    external_id = f"smoke/{key} 100%2F?"  # a gateway that decodes otherwise would not find it
     draft = {"email": f"smoke.{key}@example.com", "given_name": "Smoke", "family_name": "Test"}
+    draft["external_id"] = external_id
     with step("the service and its database are healthy"):
         client.send(200, "GET", "/health?deep=true")
     with step("a request without a token is rejected"):
@@ -108,6 +111,10 @@ def _run_steps(client: Client, step: Callable[[str], Any]) -> None:
     with step("filter by email address"):
         matches = client.send(200, "GET", f"/customers?email={draft['email']}").json()["items"]
         _expect([customer["id"] for customer in matches], [customer_id], "the customers found")
+    with step("read by external id"):
+        by_external_id = f"/customers/by-external-id/{quote(external_id, safe='')}"
+        found = client.send(200, "GET", by_external_id).json()
+        _expect(found["id"], customer_id, "the id of the customer with the external id")
     with step("an invalid body is rejected"):
         client.send(400, "POST", "/customers", {"email": "no address"})
     with step("change"):

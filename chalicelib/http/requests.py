@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, cast
 from urllib.parse import quote, unquote, urlencode
@@ -98,20 +98,20 @@ class Request:
     def _path(self) -> str:
         return cast("str", self._request.context.get("path", "/"))
 
-    @property
-    def path_parameters(self) -> dict[str, str]:
-        """The parameters in the path, decoded once; bytes that are not UTF-8 as lone surrogates.
+    def path_parameters(self, given: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the parameters in the path, decoded once; invalid UTF-8 gives lone surrogates.
 
-        Taken from the path, which every gateway leaves encoded. REST APIs also leave
-        `pathParameters` encoded, according to recorded events, but other gateways decode them.
+        They come from the path, which REST APIs leave encoded. `given` is what the gateway took for
+        them: encoded in recorded events of REST APIs, decoded by other gateways.
         """
         names = self.route.split("/")
-        parts = self._path.rstrip("/").split("/")[-len(names) :]
-        return {
-            name[1:-1]: unquote(part, errors="surrogateescape")
-            for name, part in zip(names, parts, strict=False)
-            if name.startswith("{")
-        }
+        pairs = list(
+            zip(reversed(names), reversed(self._path.rstrip("/").split("/")), strict=False)
+        )
+        if not all(name in {part, ""} or name.startswith("{") for name, part in pairs):
+            return given
+        found = {name[1:-1]: part for name, part in pairs if name.startswith("{")}
+        return {name: unquote(part, errors="surrogateescape") for name, part in found.items()}
 
     @property
     def query(self) -> dict[str, list[str]]:

@@ -160,7 +160,7 @@ class Operations:
     def _route(
         self, name: str, path: str, methods: Collection[str], respond: Respond, *, is_public: bool
     ) -> None:
-        def view(**_: str) -> Response:
+        def view(**given: str) -> Response:
             request = Request(cast("chalice.app.Request", self._app.current_request), settings)
             with (
                 telemetry.RequestTelemetry(
@@ -169,7 +169,7 @@ class Operations:
                 Deadline(request.seconds_left),
             ):
                 try:
-                    response = respond(request, request.path_parameters)
+                    response = respond(request, request.path_parameters(given))
                 except Exception as error:  # noqa: BLE001
                     problem = self._as_problem(error)
                     recorded.fail(error, problem.type)

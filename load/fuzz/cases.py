@@ -64,7 +64,8 @@ HEADERS = {
 }
 PATCH = {"Content-Type": "application/merge-patch+json"}
 ONE = "/customers/{customer_id}"
-OF_CUSTOMER = re.compile("/customers/(?!batch$)([^/]+)(.*)")
+BY_EXTERNAL_ID = "/customers/by-external-id/"
+OF_CUSTOMER = re.compile("/customers/(?!(?:batch|changes|delete)$)([^/]+)(.*)")
 MARKS = "\u0316\u0301"  # of two classes: normal form C has to sort them
 DOMAINS = (
     ".".join(["\u3042" * 20] * 8),
@@ -106,27 +107,36 @@ def request(
 ) -> Case:
     """Return a request as API Gateway sends it (REST API, payload 1.0)."""
     sent = HEADERS | (headers or {})
-    of_customer = OF_CUSTOMER.fullmatch(path)
+    route, parameters = _route(path)
     context = {
         "authorizer": {"principalId": "zqm@example.com", "scopes": SCOPES, "expires": "4102444800"},
         "httpMethod": method,
         "identity": {"sourceIp": "198.51.100.7"},
         "path": f"/dev{path}",
         "requestId": "9c7e436c-c191-4f6c-9b4c-8602417c11a5",
-        "resourcePath": f"{ONE}{of_customer[2]}" if of_customer else path,
+        "resourcePath": route,
         "stage": "dev",
     }
     event = {
         "headers": sent,
         "multiValueHeaders": {name: [value] for name, value in sent.items()},
         "multiValueQueryStringParameters": query,
-        "pathParameters": {"customer_id": of_customer[1]} if of_customer else None,
+        "pathParameters": parameters or None,
         "stageVariables": None,
         "requestContext": context,
         "body": body if body is None or isinstance(body, str) else json.dumps(body),
         "isBase64Encoded": False,
     }
     return Case("app", event)
+
+
+def _route(path: str) -> tuple[str, dict[str, str]]:
+    """Return the route of a path, and the parameters in the path."""
+    if path.startswith(BY_EXTERNAL_ID):
+        return f"{BY_EXTERNAL_ID}{{external_id}}", {"external_id": path[len(BY_EXTERNAL_ID) :]}
+    if of_customer := OF_CUSTOMER.fullmatch(path):
+        return f"{ONE}{of_customer[2]}", {"customer_id": of_customer[1]}
+    return path, {}
 
 
 def with_base64_body(case: Case, body: bytes) -> Case:
@@ -201,6 +211,13 @@ def _writes() -> Iterator[Case]:
         yield request("POST", "/customers", CUSTOMER, {"Idempotency-Key": key})
     batch = [NEW, NEW | {"email": "zqm.newer@example.com", "status": "inactive"}]
     yield request("POST", "/customers/batch", {"items": batch}, {"Idempotency-Key": "batch"})
+    yield from _writes_by_external_id()
+    items = [{"id": each, "version": 1, "locale": "en"} for each in (LIVE, OTHER)]
+    for several in (items, [*items, {"id": DELETED, "version": 2}], [{"id": "x"}]):
+        yield request("PATCH", "/customers", {"items": several})
+    yield request("POST", "/customers/delete", {"items": [{"id": LIVE, "version": 1}]})
+    lenient = {"Prefer": "handling=lenient", "Idempotency-Key": "lenient"}
+    yield request("POST", "/customers/batch", {"items": [*batch, CUSTOMER, {}]}, lenient)
     yield request("PUT", PATH, CUSTOMER)
     for tag in ('"v1"', '"v1", "v2"', "*", '"v9"'):
         for minimal in ({}, {"Prefer": "return=minimal"}):
@@ -217,6 +234,16 @@ def _writes() -> Iterator[Case]:
         for customer_id in (LIVE, DELETED, ERASED, OVERDUE):
             yield request("POST", f"/customers/{customer_id}/{action}")
     yield request("DELETE", PATH, headers={"If-None-Match": "*"})
+
+
+def _writes_by_external_id() -> Iterator[Case]:
+    for external_id in ("zqm%2F..%252F%20", "%FF", "%20", CUSTOMER["external_id"], "x" * 101):
+        path = f"{BY_EXTERNAL_ID}{external_id}"
+        yield request("GET", path)
+        for name, value in (("If-None-Match", "*"), ("If-Match", f'"v1-{LIVE}"'), ("Prefer", "x")):
+            yield request("PUT", path, NEW, {name: value})
+            yield request("PATCH", path, {"locale": "en"}, {name: value, **PATCH})
+            yield request("DELETE", path, headers={name: value})
 
 
 def _odd_bodies() -> Iterator[Case]:

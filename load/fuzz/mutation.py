@@ -10,6 +10,7 @@ from random import Random
 
 from chalicelib.http.routing import METHODS
 from load.fuzz.cases import KNOWN, QUERY, SCOPES, Case, JSONValue
+from load.fuzz.possible import NAMES as IN_ROUTE
 from load.fuzz.possible import is_possible
 
 ODD: tuple[JSONValue, ...] = (
@@ -93,8 +94,9 @@ class Mutator:
                 context["httpMethod"] = rng.choice(sorted(METHODS))
             case 1:
                 context["resourcePath"] = route = rng.choice(self._routes)
-                known = {"customer_id": rng.choice(KNOWN)} if "{" in route else None
-                event = {**event, "pathParameters": known}
+                known = {name: rng.choice(KNOWN) for name in IN_ROUTE.findall(route)}
+                context["path"] = "/dev" + IN_ROUTE.sub(lambda name: known[name[1]], route)
+                event = {**event, "pathParameters": known or None}
             case 2:
                 context["authorizer"] = {
                     "principalId": rng.choice(("zqm", "", "a@b", "\ud800")),
