@@ -145,15 +145,14 @@ PARTS: dict[str, JSONSchema] = {
             "version": READ_ONLY["version"] | {"description": "The version."},
             "operation": {
                 "type": "string",
-                "enum": ["created", "updated", "deleted", "restored", "erased"],
+                "enum": ["created", "updated", "deleted", "restored"],
                 "x-extensible": True,
                 "description": "How the customer changed.",
             },
             "changed_at": TIME | {"description": "Time of the change, by the database's clock."},
             "caller": {
                 "type": "string",
-                "description": "A pseudonym of the caller, as in the service's logs; `schedule` for"
-                " the job that erases deleted customers.",
+                "description": "A pseudonym of the caller, as in the service's logs.",
             },
             "changed_fields": {
                 "type": "array",
@@ -248,6 +247,8 @@ NO_CONFLICTS = (
 BODY = (*NO_CONFLICTS, *CONFLICTS)
 READ_OR_UPDATE = ("get_customer", "replace_customer", "patch_customer", "delete_customer")
 
+KNOWN = ("get_history", "export_customer")
+
 LIST = Documentation(
     CUSTOMERS,
     responses={
@@ -292,7 +293,7 @@ CREATE = Documentation(
             "Customer",
             CUSTOMER,
             headers=("ETag", "Location", "Idempotency-Replayed"),
-            links=(*READ_OR_UPDATE, "restore_customer", "erase_customer"),
+            links=(*READ_OR_UPDATE, "restore_customer", "erase_customer", *KNOWN),
         )
     },
     problems=(*BODY, "idempotency-key-reused"),
@@ -469,7 +470,7 @@ RESTORE = Documentation(
 
 ERASE = Documentation(
     CUSTOMERS,
-    responses={204: Response("The customer is erased.")},
+    responses={204: Response("The customer is erased.", links=("get_erasure",))},
     problems=CHANGE,
     headers=("If-Match",),
 )

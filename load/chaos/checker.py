@@ -175,6 +175,7 @@ def _disagreement(final: Final | None) -> Iterator[str]:
     for customer, seen in stored.items():
         if final.read.get(customer) != (None if seen.deleted else seen):
             yield f"read {final.read.get(customer)}, stored {seen}"
+    yield from (f"the history of {customer} lacks a version" for customer in final.gaps)
 
 
 def _stale(facts: Facts) -> Iterator[str]:

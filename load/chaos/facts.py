@@ -14,12 +14,14 @@ from load.chaos.history import Operation, Seen
 class Final:
     """All data after the last fault: as listed, as read one by one, and as stored in the database.
 
-    In `read`, None means that the API returned 404.
+    In `read`, None means that the API returned 404. `gaps` are the ids of customers whose history
+    lacks a version.
     """
 
     listed: Sequence[Seen]
     read: Mapping[str, Seen | None]
     stored: Sequence[Seen]
+    gaps: Sequence[str] = ()
 
 
 class Facts:

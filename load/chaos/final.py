@@ -32,7 +32,7 @@ def read(service: Service) -> Final:
         listed += map(seen, page["items"])
         path = page["next"]
     connection.close()
-    return Final(listed, _read_each(service, listed), service.rows())
+    return Final(listed, _read_each(service, listed), service.rows(), service.gaps())
 
 
 def _read_each(service: Service, listed: list[Seen]) -> dict[str, Seen | None]:

@@ -18,6 +18,7 @@ from uuid import UUID
 
 import pymysql
 
+from chalicelib.database import tables
 from chalicelib.database.mysql import connection_arguments
 from chalicelib.settings import LOCAL_AUDIENCE
 from load.chaos.history import Seen
@@ -28,6 +29,14 @@ from local.processes import Child, answers, free_port
 
 READY_SECONDS = 60.0
 ROWS = "SELECT id, version, email, phone, deleted_at IS NOT NULL FROM customers"
+# Each version adds a line, and the last line is that of the current version.
+GAPS = f"""
+SELECT id FROM customers
+WHERE SUBSTRING_INDEX(SUBSTRING_INDEX(history, '\\n', -1), ' ', 1) <> version
+    OR 1 + LENGTH(history) - LENGTH(REPLACE(history, '\\n', ''))
+        <> LEAST(version, {tables.MAX_VERSIONS})
+    OR history IS NULL
+"""  # noqa: S608 (a constant)
 # The unique email address alone would prevent duplicates.
 ALLOW_DUPLICATES = "ALTER TABLE customers DROP KEY uq_customers_email_live"
 
@@ -147,6 +156,10 @@ class Service:
             Seen(str(UUID(bytes=row[0])), row[1], row[2], row[3], bool(row[4]))
             for row in self._ask(ROWS)
         ]
+
+    def gaps(self) -> list[str]:
+        """Return the ids of customers whose history lacks a version."""
+        return [str(UUID(bytes=row[0])) for row in self._ask(GAPS)]
 
     def _ask(self, sql: str) -> Any:
         with (

@@ -215,6 +215,7 @@ def test_difference_between_list_reads_and_database_is_reported() -> None:
         Final([FIRST, FIRST], {ONE: FIRST}, [FIRST]),
         Final([], {ONE: FIRST}, [FIRST]),
         Final([FIRST], {ONE: None}, [FIRST]),
+        Final([FIRST], {ONE: FIRST}, [FIRST], [ONE]),
         Final([FIRST], {}, [FIRST]),
         Final([deleted(FIRST)], {ONE: deleted(FIRST)}, [deleted(FIRST)]),
     ):

@@ -20,8 +20,7 @@ class CustomerVersion:
         version (int): The version.
         operation (CustomerVersionOperation): How the customer changed.
         changed_at (datetime.datetime): Time of the change, by the database's clock.
-        caller (str): A pseudonym of the caller, as in the service's logs; `schedule` for the job that erases deleted
-            customers.
+        caller (str): A pseudonym of the caller, as in the service's logs.
         changed_fields (list[str]): The names of the fields that an update changed.
     """
 

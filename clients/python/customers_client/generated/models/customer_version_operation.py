@@ -4,7 +4,6 @@ from enum import StrEnum
 class CustomerVersionOperation(StrEnum):
     CREATED = "created"
     DELETED = "deleted"
-    ERASED = "erased"
     RESTORED = "restored"
     UPDATED = "updated"
 
