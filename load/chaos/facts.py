@@ -1,25 +1,39 @@
 """Lookups in a history and the final data, for the rules of `checker`."""
 
+import math
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
+from typing import NamedTuple
 
-from load.chaos.history import Operation, Seen
+from load.chaos.history import ERASURES, Operation, Seen
 
 
 @dataclass(frozen=True)
 class Final:
     """All data after the last fault: as listed, as read one by one, and as stored in the database.
 
-    In `read`, None means that the API returned 404.
+    In `read`, None means that the API returned 404. `leftovers` are the columns of erased customers
+    that still have data. `mirror` is the copy of a client that followed the feed, if there was one.
     """
 
     listed: Sequence[Seen]
     read: Mapping[str, Seen | None]
     stored: Sequence[Seen]
+    leftovers: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    mirror: Mapping[str, Seen] | None = None
+
+
+class Shown(NamedTuple):
+    """A version of a customer, by whom it was shown, and the time of the request."""
+
+    seen: Seen
+    by: str
+    began: float
+    ended: float
 
 
 class Facts:
@@ -43,11 +57,13 @@ class Facts:
         )
 
     @property
-    def everything(self) -> Iterator[Seen]:
-        """Return every version ever seen, the final ones last."""
+    def shown(self) -> Iterator[Shown]:
+        """Return every version that was ever shown, the final ones last."""
         for operation in self.operations:
-            yield from operation.seen
-        yield from self.final_versions
+            for seen in operation.seen:
+                yield Shown(seen, operation.label, operation.began, operation.ended)
+        for seen in self.final_versions:
+            yield Shown(seen, "the final data", math.inf, math.inf)
 
     @property
     def final_versions(self) -> Iterator[Seen]:
@@ -58,11 +74,20 @@ class Facts:
 
     @cached_property
     def found_keys(self) -> set[str]:
-        return {seen.phone for seen in self.everything}
+        return {shown.seen.phone for shown in self.shown}
 
     @cached_property
-    def deleted_versions(self) -> set[tuple[str | None, int]]:
-        return {(seen.id, seen.version) for seen in self.final_versions if seen.deleted}
+    def found_states(self) -> set[tuple[str | None, int, str]]:
+        return {(seen.id, seen.version, seen.state) for seen, *_ in self.shown}
+
+    @cached_property
+    def contents(self) -> Mapping[tuple[str, int], set[str]]:
+        """Return what each version was shown to contain: one key, or the state."""
+        contents: dict[tuple[str, int], set[str]] = defaultdict(set)
+        for seen, *_ in self.shown:
+            # A removal does not know the content of the version before.
+            contents[seen.id, seen.version].add(seen.phone if seen.is_live else seen.state)
+        return contents
 
     @cached_property
     def known(self) -> dict[str, tuple[list[float], list[int]]]:
@@ -85,12 +110,42 @@ class Facts:
         at = bisect_left(times, moment)
         return versions[at - 1] if at else 0
 
-    def may_be_deleted(
-        self, customer: str, by: float, *, except_for: Operation | None = None
+    def may_be_removed(
+        self,
+        customer: str,
+        kinds: Collection[str],
+        began: float,
+        ended: float,
+        *,
+        except_for: Operation | None = None,
     ) -> bool:
-        """Return whether a delete, other than `but`, may have taken effect before `by`."""
+        """Return whether a request at this time may find that a change of these kinds removed it.
+
+        A restore that was acknowledged before undoes the removals that were over when it began.
+        """
+        restored = max(
+            (
+                change.began
+                for change in self.changes[customer]
+                if change.kind == "restore" and change.outcome == "done" and change.ended < began
+            ),
+            default=-math.inf,
+        )
         return any(
-            change.kind == "delete" and change.outcome != "refused" and change.began <= by
+            change.kind in kinds
+            and change.outcome != "refused"
+            and change.began <= ended
+            and (change.until >= restored or change.kind in ERASURES)
             for change in self.changes[customer]
             if change is not except_for
+        )
+
+    def may_be_restored(self, customer: str, after: float, by: float) -> bool:
+        """Return whether a restore may have taken effect between these times."""
+        return any(
+            change.kind == "restore"
+            and change.outcome != "refused"
+            and change.began <= by
+            and change.until >= after
+            for change in self.changes[customer]
         )

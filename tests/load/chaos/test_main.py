@@ -9,9 +9,11 @@ import pytest
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--seconds", "4"], "'4' is not from 5 to 510"),
-        (["--seconds", "long"], "'long' is not from 5 to 510"),
+        (["--seconds", "4"], "'4' is not from 5 to 3600"),
+        (["--seconds", "long"], "'long' is not from 5 to 3600"),
         (["--seed", "x"], "invalid int value: 'x'"),
+        (["--backends", "slim,oracle"], "'oracle' is not one of slim, boto3, mysql"),
+        (["--broken", "lots"], "'lots' is not one of duplicated, lost, "),
         (["--json", "/no/such/file"], "'/no/such/file' must be a file in an existing folder"),
     ],
 )
