@@ -9,14 +9,12 @@ import json
 import shutil
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import Protocol
 
 from tqdm import tqdm
 
@@ -30,6 +28,7 @@ from load.chaos.mirror import Mirror, NotFollowed
 from load.chaos.pool import Pool
 from load.chaos.purger import Purger
 from load.chaos.service import BACKENDS, Service
+from load.chaos.workers import Worker, working
 from local.processes import PROJECT, LocalError
 
 DEFAULT_SECONDS = 480
@@ -40,16 +39,6 @@ FOLLOWING_SECONDS = 35.0
 EXIT_CODES = {"pass": 0, "fail": 1, "unknown": 3}
 INTERRUPTED = 130
 PLOT = PROJECT / "docs" / "reliability" / "chaos.svg"
-
-
-class Worker(Protocol):
-    """A thread that works until `stopping` is set. `failure` is what ended it before."""
-
-    stopping: threading.Event
-    failure: Exception | None
-
-    def start(self) -> None: ...
-    def join(self) -> None: ...
 
 
 def main() -> int:
@@ -80,6 +69,7 @@ def _run(directory: Path, arguments: argparse.Namespace) -> int:
                 final_data = _torment(service, log, arguments)
         except KeyboardInterrupt:
             was_interrupted = True
+    crashes = [fault for fault in log.faults if fault.kind in faults.CRASHES]
     traffic = [operation for operation in log.operations if operation.kind != "changes"]
     run = report.Run(
         seed=arguments.seed,
@@ -88,7 +78,7 @@ def _run(directory: Path, arguments: argparse.Namespace) -> int:
         broken=arguments.broken,
         operations=traffic,
         faults=log.faults,
-        verdict=checker.check(log.operations, final_data),
+        verdict=checker.check(log.operations, final_data, crashes),
     )
     _report(run, directory, arguments)
     return INTERRUPTED if was_interrupted else EXIT_CODES[run.verdict.result]
@@ -99,12 +89,14 @@ def _torment(service: Service, log: Log, arguments: argparse.Namespace) -> Final
     rng = Random(arguments.seed)
     kinds = nemesis.plan(rng, with_data_api=arguments.backends != ["mysql"])
     mirror = Mirror(Connection(service.port, service.token("mirror", [READ])), log)
-    with _working([mirror] if arguments.mirror else []):
+    with working([mirror] if arguments.mirror else []):
         with (
-            _working(_writers(service, log, arguments.seed)),
+            working(_writers(service, log, arguments.seed)),
             _progress(arguments.seconds, log) as wait,
         ):
             nemesis.inject(service, kinds, len(nemesis.OPENING), log.add, rng, wait)
+        service.kill_api()  # it may still retry writes that their clients have given up
+        service.start_api()
         quiet = now() + faults.LATE  # then no delayed call is left
         if arguments.mirror and service.feed_delay:
             with _progress(FOLLOWING_SECONDS, log) as wait:
@@ -126,22 +118,6 @@ def _writers(service: Service, log: Log, seed: int) -> list[Worker]:
         for n in range(HOW_MANY)
     ]
     return [*clients, Purger(service.connect(), pool, log, Random(f"{seed}.purger"))]
-
-
-@contextmanager
-def _working(workers: Sequence[Worker]) -> Iterator[None]:
-    """Let threads work until the block ends, then let them finish pending operations."""
-    for worker in workers:
-        worker.start()
-    try:
-        yield
-    finally:
-        for worker in workers:
-            worker.stopping.set()
-        for worker in workers:
-            worker.join()
-    if failures := [worker.failure for worker in workers if worker.failure]:
-        raise failures[0]
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from load.chaos.facts import Facts, Final
-from load.chaos.history import CREATES, EDITS, ERASURES, Operation
+from load.chaos.history import CREATES, EDITS, ERASURES, Fault, Operation
 from load.chaos.rules import RULES
 
 
@@ -32,9 +32,14 @@ class Verdict:
         return "pass" if self.is_whole else "unknown"
 
 
-def check(operations: Sequence[Operation], final: Final | None) -> Verdict:
-    """Check the operations, in any order, and the final data against every rule."""
-    facts = Facts(operations, final)
+def check(
+    operations: Sequence[Operation], final: Final | None, crashes: Sequence[Fault] = ()
+) -> Verdict:
+    """Check the operations, in any order, and the final data against every rule.
+
+    `crashes` are the faults that ended the database's process.
+    """
+    facts = Facts(operations, final, crashes)
     breaches = {name: list(rule(facts)) for name, rule in RULES.items()}
     return Verdict(_counts(facts), breaches, final is not None)
 

@@ -1,7 +1,6 @@
 """HTTP clients that retry requests without a response, as well-behaved clients do."""
 
 import json
-import threading
 from http import HTTPStatus
 from random import Random
 from typing import cast
@@ -10,13 +9,13 @@ from load.chaos import requests
 from load.chaos.connection import Connection, Request
 from load.chaos.history import CREATES, Attempt, Log, Operation, now
 from load.chaos.pool import Pool
+from load.chaos.workers import Worker
 from load.traffic.mix import Response
 
 HOW_MANY = 10
 BATCH = 3
 WAITS = (0.1, 0.5)
 """Seconds before a retry. Shorter than `Retry-After`, so that retries meet more faults."""
-THINKING = (0.0, 0.08)
 GIVES_UP = 0.03
 """Probability that a client gives up after an attempt with an unknown outcome."""
 ANY_VERSION = 0.15
@@ -37,31 +36,22 @@ STATES = {"restore": ("deleted",), "erase": ("live", "deleted")}
 """The states of the customers that an operation is for. Default: live."""
 
 
-class Client(threading.Thread):
-    """Sends one operation after another until `stopping` is set, and logs each."""
+class Client(Worker):
+    """Sends one operation after another."""
+
+    pause = (0.0, 0.08)
 
     def __init__(
         self, number: int, connection: Connection, pool: Pool, log: Log, rng: Random
     ) -> None:
-        super().__init__(name=f"client {number}")
+        super().__init__(f"client {number}", log, rng)
         self._number = number
         self._connection = connection
         self._pool = pool
-        self._log = log
-        self._rng = rng
         self._count = 0
-        self.stopping = threading.Event()
-        self.failure: Exception | None = None
 
-    def run(self) -> None:
-        try:
-            while not self.stopping.is_set():
-                self._log.add(self._perform(*self._choose()))
-                self.stopping.wait(self._rng.uniform(*THINKING))
-        except Exception as error:  # noqa: BLE001 (reported by the thread that joins this one)
-            self.failure = error
-        finally:
-            self._connection.close()
+    def step(self) -> None:
+        self._log.add(self._perform(*self._choose()))
 
     def _choose(self) -> tuple[Operation, Request]:
         """Return an operation and its request."""

@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import NamedTuple
 
-from load.chaos.history import ERASURES, Operation, Seen
+from load.chaos.history import ERASURES, Fault, Operation, Seen
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,18 @@ class Shown(NamedTuple):
     by: str
     began: float
     ended: float
+    is_read: bool
 
 
 class Facts:
-    """Operations in any order, and the final data, if it was read."""
+    """Operations in any order, the final data, if it was read, and the crashes of the database."""
 
-    def __init__(self, operations: Sequence[Operation], final: Final | None) -> None:
+    def __init__(
+        self, operations: Sequence[Operation], final: Final | None, crashes: Sequence[Fault] = ()
+    ) -> None:
         self.operations = operations
         self.final = final
+        self._crashes = crashes
         self.writes = [operation for operation in operations if operation.is_write]
         self.by_key = {write.key: write for write in self.writes}
         self.changes: dict[str, list[Operation]] = defaultdict(list)
@@ -56,14 +60,48 @@ class Facts:
             if operation.kind in kinds and operation.outcome == "done"
         )
 
-    @property
-    def shown(self) -> Iterator[Shown]:
+    @cached_property
+    def shown(self) -> Sequence[Shown]:
         """Return every version that was ever shown, the final ones last."""
+        return [*self._shown()]
+
+    def _shown(self) -> Iterator[Shown]:
         for operation in self.operations:
             for seen in operation.seen:
-                yield Shown(seen, operation.label, operation.began, operation.ended)
+                is_read = not operation.is_write
+                yield Shown(seen, operation.label, operation.began, operation.ended, is_read)
         for seen in self.final_versions:
-            yield Shown(seen, "the final data", math.inf, math.inf)
+            yield Shown(seen, "the final data", math.inf, math.inf, is_read=True)
+
+    @cached_property
+    def durable(self) -> Sequence[Shown]:
+        """Return those versions that a crash can't have undone since.
+
+        InnoDB shows a commit before it is on disk (https://bugs.mysql.com/bug.php?id=74303). If a
+        write was pending when the database crashed, a read before may have shown its effect.
+        """
+        return [shown for shown in self.shown if not self._may_be_undone(shown)]
+
+    def _may_be_undone(self, shown: Shown) -> bool:
+        seen = shown.seen
+        return shown.is_read and any(
+            shown.began <= until and base in (None, seen.version - 1)
+            for base, until in (*self._pending[seen.id], *self._pending[seen.phone])
+        )
+
+    @cached_property
+    def _pending(self) -> Mapping[str, list[tuple[int | None, float]]]:
+        """Return the base of each write that was pending at a crash, and the end of the crash.
+
+        By the customer, or for creates by the key.
+        """
+        pending: dict[str, list[tuple[int | None, float]]] = defaultdict(list)
+        for write in self.writes:
+            for crash in self._crashes:
+                if write.is_pending(crash):
+                    base = write.base if write.customer else 0
+                    pending[write.customer or write.key].append((base, crash.ended))
+        return pending
 
     @property
     def final_versions(self) -> Iterator[Seen]:
@@ -74,17 +112,17 @@ class Facts:
 
     @cached_property
     def found_keys(self) -> set[str]:
-        return {shown.seen.phone for shown in self.shown}
+        return {shown.seen.phone for shown in self.durable}
 
     @cached_property
     def found_states(self) -> set[tuple[str | None, int, str]]:
-        return {(seen.id, seen.version, seen.state) for seen, *_ in self.shown}
+        return {(seen.id, seen.version, seen.state) for seen, *_ in self.durable}
 
     @cached_property
     def contents(self) -> Mapping[tuple[str, int], set[str]]:
         """Return what each version was shown to contain: one key, or the state."""
         contents: dict[tuple[str, int], set[str]] = defaultdict(set)
-        for seen, *_ in self.shown:
+        for seen, *_ in self.durable:
             # A removal does not know the content of the version before.
             contents[seen.id, seen.version].add(seen.phone if seen.is_live else seen.state)
         return contents
@@ -93,9 +131,9 @@ class Facts:
     def known(self) -> dict[str, tuple[list[float], list[int]]]:
         """Return each customer's response times, and the highest version known at each."""
         observed: dict[str, list[tuple[float, int]]] = defaultdict(list)
-        for operation in self.operations:
-            for seen in operation.seen:
-                observed[seen.id].append((operation.ended, seen.version))
+        for shown in self.durable:
+            if shown.ended < math.inf:
+                observed[shown.seen.id].append((shown.ended, shown.seen.version))
         return {
             customer: (
                 [when for when, _ in sorted(observations)],

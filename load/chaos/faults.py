@@ -50,7 +50,9 @@ DATA_API: dict[str, dict[str, Any]] = {
 }
 EXPIRE = {"fault": "expire"}
 DATABASE_KILLED, API_KILLED, BOTH_KILLED = "database killed", "API killed", "both killed"
-FROZEN = "database frozen"
+FROZEN, DISK_FULL = "database frozen", "disk full"
+CRASHES = (DATABASE_KILLED, BOTH_KILLED, DISK_FULL)
+"""The faults that end the database's process."""
 # A transaction that will expire has changed customers.
 UNCOMMITTED = "UPDATE customers SET phone = '+0', version = version + 1 ORDER BY id DESC LIMIT 30"
 
@@ -89,7 +91,7 @@ def _expire(service: Service, rng: Random, wait: Wait) -> int:
 
 def _lock(service: Service, rng: Random, wait: Wait) -> int:
     """Let another session hold locks."""
-    with suppress(MySQLError), service.locked_customers():
+    with suppress(MySQLError), service.database.locked_customers():
         wait(rng.uniform(*LOCKED_SECONDS))
         return 1
     return 0
@@ -99,7 +101,7 @@ def _end_sessions(service: Service, rng: Random, wait: Wait) -> int:
     """End all sessions of the database, again and again."""
     killed = 0
     for _ in range(int(rng.uniform(*FAULT_SECONDS) / KILL_PAUSE)):
-        killed += service.kill_sessions()
+        killed += service.database.kill_sessions()
         wait(KILL_PAUSE)
     return killed
 
@@ -113,21 +115,21 @@ def _move_clock(service: Service, rng: Random, wait: Wait) -> int:
 
 
 def _fill_disk(service: Service, rng: Random, wait: Wait) -> int:
-    with service.full_disk():
+    with service.database.full_disk():
         wait(rng.uniform(*FAULT_SECONDS))
     return 1
 
 
 def _freeze(service: Service, rng: Random, wait: Wait) -> int:
-    with service.frozen_database():
+    with service.database.frozen():
         wait(rng.uniform(*FAULT_SECONDS))
     return 1
 
 
 def _kill_database(service: Service, rng: Random, wait: Wait) -> int:
-    service.kill_database()
+    service.database.kill()
     wait(rng.uniform(*AWAY_SECONDS))
-    service.start_database()
+    service.database.start()
     return 1
 
 
@@ -139,10 +141,10 @@ def _kill_api(service: Service, rng: Random, wait: Wait) -> int:
 
 
 def _kill_both(service: Service, rng: Random, wait: Wait) -> int:
-    service.kill_database()
+    service.database.kill()
     service.kill_api()
     wait(rng.uniform(*AWAY_SECONDS))
-    service.start_database()
+    service.database.start()
     service.start_api()
     return 2
 
@@ -153,7 +155,7 @@ FAULTS: Mapping[str, Fault] = {
     "rows locked": _lock,
     "sessions ended": _end_sessions,
     "clock moved": _move_clock,
-    "disk full": _fill_disk,
+    DISK_FULL: _fill_disk,
     FROZEN: _freeze,
     DATABASE_KILLED: _kill_database,
     API_KILLED: _kill_api,

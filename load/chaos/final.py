@@ -33,7 +33,7 @@ def read(service: Service) -> Final:
         listed += map(seen, page["items"])
         path = page["next"]
     connection.close()
-    stored, leftovers = service.rows()
+    stored, leftovers = service.database.rows()
     ids = list(dict.fromkeys(customer.id for customer in (*stored, *listed)))
     return Final(listed, _read_each(service, ids), stored, leftovers)
 

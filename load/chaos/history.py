@@ -82,6 +82,16 @@ class Attempt:
         return self.is_final or self.outcome == "not-applied"
 
 
+@dataclass(frozen=True)
+class Fault:
+    """A fault, from its start until the service is healthy; `given` counts the calls hit."""
+
+    kind: str
+    began: float
+    ended: float
+    given: int = 1
+
+
 @dataclass
 class Operation:
     """An operation of a client, with all attempts and the result.
@@ -122,6 +132,15 @@ class Operation:
         is_over = is_certain or (self.outcome == "done" and self.base is not None)
         return self.ended if is_over else math.inf
 
+    def is_pending(self, fault: Fault) -> bool:
+        """Return whether an attempt without success was pending during the fault."""
+        return any(
+            attempt.status != SUCCESS[self.kind]
+            and attempt.began <= fault.ended
+            and attempt.ended >= fault.began
+            for attempt in self.attempts
+        )
+
     @property
     def is_write(self) -> bool:
         return self.kind not in READS
@@ -132,16 +151,6 @@ class Operation:
         if self.attempts[-1].status == SUCCESS[self.kind]:
             return "done"
         return "refused" if all(attempt.is_certain for attempt in self.attempts) else "unknown"
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A fault, from its start until the service is healthy; `given` counts the calls hit."""
-
-    kind: str
-    began: float
-    ended: float
-    given: int = 1
 
 
 class Log:

@@ -1,47 +1,41 @@
 """A copy of all customers, which follows the feed of changes with the read scope alone."""
 
 import json
-import threading
 import time
 from http import HTTPStatus
+from random import Random
 
 from load.chaos import requests
 from load.chaos.connection import Connection, Request
 from load.chaos.history import Attempt, Log, Operation, Seen, now
+from load.chaos.workers import Worker
 
 BEGINNING = "/customers/changes"
-PAUSE = 0.2
-"""Seconds between two pages. Much shorter than `Retry-After`, so that more pages meet faults."""
-PATIENCE = 30.0
+PATIENCE_SECONDS = 30.0
 
 
 class NotFollowed(Exception):
     """The feed does not respond although no fault is active."""
 
 
-class Mirror(threading.Thread):
-    """Follows the feed until `stopping` is set. Logs each page as a read of what it shows."""
+class Mirror(Worker):
+    """Follows the feed, and logs each page as a read of what it shows."""
+
+    pause = (0.2, 0.2)  # much shorter than `Retry-After`, so that more pages meet faults
 
     def __init__(self, connection: Connection, log: Log) -> None:
-        super().__init__(name="mirror")
+        super().__init__("mirror", log, Random())
         self.customers: dict[str, Seen] = {}
         self._connection = connection
-        self._log = log
         self._next = BEGINNING
         self._count = 0
-        self.stopping = threading.Event()
-        self.failure: Exception | None = None
 
-    def run(self) -> None:
-        try:
-            while not self.stopping.wait(PAUSE):
-                self._follow()
-        except Exception as error:  # noqa: BLE001 (reported by the thread that joins this one)
-            self.failure = error
+    def step(self) -> None:
+        self._follow()
 
     def catch_up(self) -> None:
         """Follow the feed to its end. Raises NotFollowed."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + PATIENCE_SECONDS
         while (has_more := self._follow()) is not False:
             if has_more is None and time.monotonic() > end:
                 raise NotFollowed(f"GET {BEGINNING} does not respond")

@@ -24,7 +24,7 @@ def duplicated(facts: Facts) -> Iterator[str]:
     An erasure also erases the key, so a late attempt may then create the customer again.
     """
     ids_by_email: dict[str, set[str]] = defaultdict(set)
-    for seen, *_ in facts.shown:
+    for seen, *_ in facts.durable:
         if seen.email:
             ids_by_email[seen.email].add(seen.id)
     for email, ids in ids_by_email.items():

@@ -6,7 +6,7 @@ import pytest
 
 from load.chaos.checker import check
 from load.chaos.facts import Final
-from load.chaos.history import PAGE, Attempt, Operation, Seen
+from load.chaos.history import PAGE, Attempt, Fault, Operation, Seen
 from tests.load.chaos.written import (
     EARLY,
     ONE,
@@ -443,3 +443,32 @@ def test_difference_between_mirror_and_database_is_reported(held: Seen | None) -
 def test_customer_that_only_the_mirror_has_is_reported() -> None:
     end = replace(final(FIRST), mirror={ONE: FIRST, TWO: OTHER})
     assert breaches([CREATED], end) == {"mirror": 1}
+
+
+def test_read_of_a_write_that_was_pending_at_a_crash_may_be_undone() -> None:
+    """InnoDB shows a commit before it is on disk."""
+    pending = change("k2", 10, 1, 503, 200)
+    pending.seen = [SECOND]
+    early = [read(9.5, SECOND), read(10.6, FIRST)]
+    history = [CREATED, replace(pending, attempts=[attempt(9, 10.5, 503), attempt(11, 12, 200)])]
+    crash = Fault("database killed", EARLY + 10.2, EARLY + 10.4)
+
+    verdict = check([*history, *early], final(SECOND), [crash])
+
+    assert verdict.result == "pass", verdict.breaches
+    assert check([*history, *early], final(FIRST), [crash]).breaches["lost updates"]
+    assert breaches(
+        [*history, replace(early[0], attempts=[attempt(9, 10, 200)]), early[1]], None
+    ) == {"stale": 1}
+
+
+def test_create_that_was_shown_before_a_crash_may_be_repeated() -> None:
+    repeated = replace(
+        create("k1", 10, FIRST), attempts=[attempt(9, 10.5, 503), attempt(11, 12, 201)]
+    )
+    shown = replace(FIRST, id=TWO)
+    crash = Fault("database killed", EARLY + 10.2, EARLY + 10.4)
+    history = [repeated, listing(9.5, shown)]
+
+    assert check(history, final(FIRST), [crash]).result == "pass"
+    assert breaches(history, final(FIRST)) == {"duplicated": 1}
