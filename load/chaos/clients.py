@@ -91,12 +91,10 @@ class Client(Worker):
         learn = self._pool.add if operation.kind in CREATES else self._pool.learn
         for seen in operation.seen:
             learn(seen)
-        is_gone = response.status == HTTPStatus.NOT_FOUND
         is_version_unknown = operation.outcome == "done" and not operation.seen
-        if operation.customer and (is_gone or is_version_unknown):
-            # Others may know that it was deleted, and can restore it.
-            is_erased = operation.kind in STATES
-            states = ("live", "deleted") if is_erased else ("live",)
+        if operation.customer and (response.status == HTTPStatus.NOT_FOUND or is_version_unknown):
+            # A restore finds no erased customer. Other clients may restore a deleted one.
+            states = ("live", "deleted") if operation.kind in STATES else ("live",)
             self._pool.forget(operation.customer, *states)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pymysql
+from pymysql.constants import CR, ER
 from pymysql.cursors import Cursor, DictCursor
 
 from chalicelib.database.mysql import connection_arguments
@@ -22,6 +23,7 @@ DATA_FILE = "ibdata1"
 MIB = 1 << 20
 FILLING = "INSERT INTO filling VALUES (REPEAT('x', %s))"
 FILLING_BYTES = (1 << 16, 1 << 10)
+FULL = (ER.RECORD_FILE_FULL, CR.CR_SERVER_LOST, CR.CR_CONN_HOST_ERROR)  # or the server has ended
 LOCK = "SELECT id FROM customers ORDER BY id DESC LIMIT 30 FOR UPDATE"
 # What remains of an erased customer, and columns that are generated or the same for all.
 KEPT = {"id", "version", "status", "updated_at", "deleted_at", "erased_at", "changed_at"}
@@ -80,11 +82,16 @@ class Database:
             self.ask("DROP TABLE IF EXISTS filling")
 
     def _fill(self) -> None:
+        """Fill the file. Raises pymysql's error if it is not full then."""
         for size in FILLING_BYTES:
-            with suppress(pymysql.Error), self._session() as cursor:
-                cursor.execute("CREATE TABLE IF NOT EXISTS filling (text MEDIUMTEXT)")
-                while True:
-                    cursor.execute(FILLING, (size,))
+            try:
+                with self._session() as cursor:
+                    cursor.execute("CREATE TABLE IF NOT EXISTS filling (text MEDIUMTEXT)")
+                    while True:
+                        cursor.execute(FILLING, (size,))
+            except pymysql.Error as error:
+                if error.args[0] not in FULL:
+                    raise
 
     @contextmanager
     def locked_customers(self) -> Iterator[None]:

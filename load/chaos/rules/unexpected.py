@@ -97,8 +97,8 @@ def _partial(facts: Facts) -> Iterator[str]:
     for write in facts.writes:
         if write.kind not in CREATES:
             continue
-        erased = {seen.email for seen in write.seen if seen.id in ids}
-        created = [email for email in write.emails if email in emails | erased]
+        acknowledged = {seen.email for seen in write.seen if seen.id in ids}  # some are erased
+        created = [email for email in write.emails if email in emails | acknowledged]
         if created and len(created) < len(write.emails):
             yield f"{write.label} was applied partly: {len(created)} of {len(write.emails)}"
 

@@ -1,9 +1,10 @@
 """Invalid arguments are rejected before anything starts."""
 
-import subprocess
 import sys
 
 import pytest
+
+from load.chaos.__main__ import main
 
 
 @pytest.mark.parametrize(
@@ -17,8 +18,14 @@ import pytest
         (["--json", "/no/such/file"], "'/no/such/file' must be a file in an existing folder"),
     ],
 )
-def test_invalid_argument_is_reported_in_one_line(arguments: list[str], said: str) -> None:
-    command = [sys.executable, "-m", "load.chaos", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert said in done.stderr.splitlines()[-1]
+def test_invalid_argument_is_reported_in_one_line(
+    arguments: list[str],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["load.chaos", *arguments])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    assert exit_.value.code == 2
+    assert said in capsys.readouterr().err.splitlines()[-1]
