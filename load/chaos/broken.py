@@ -54,8 +54,8 @@ def fail_reads() -> None:
 
 
 def cache_reads() -> None:
-    """Return some customers as they were when they were read first."""
-    reads.get = _sometimes(reads.get, lru_cache(maxsize=None)(reads.get))
+    """Return customers as they were when they were read first."""
+    reads.get = lru_cache(maxsize=None)(reads.get)  # type: ignore[assignment]
 
 
 def overwrite_updates() -> None:
@@ -83,18 +83,25 @@ def keep_phones() -> None:
 
 
 def skip_changes() -> None:
-    """Let the feed skip a change at the beginning of each further page, and all erasures."""
-    page, statement = feed.page, feed._statement  # noqa: SLF001
+    """Let the feed skip a change at the beginning of each further page."""
+    page = feed.page
 
     def skip(*arguments: Any, **query: Any) -> feed.Changes:
         found = page(*arguments, **query)
         return found._replace(rows=found.rows[1:]) if query.get("cursor") else found
 
+    feed.page = skip
+    feed.DELAY_SECONDS = 0
+
+
+def hide_erasures() -> None:
+    """Leave erasures out of the feed."""
+    statement = feed._statement  # noqa: SLF001
+
     def without_erasures(*arguments: Any, **query: Any) -> str:
         sql = statement(*arguments, **query)
         return sql.replace(" ORDER BY", " AND erased_at IS NULL ORDER BY")
 
-    feed.page = skip
     feed._statement = without_erasures  # type: ignore[assignment]  # noqa: SLF001
     feed.DELAY_SECONDS = 0
 
@@ -118,6 +125,8 @@ FAULTS: Mapping[str, Callable[[], None]] = {
     "lost-updates": overwrite_updates,
     "resurrected": ignore_erasures,
     "half-erased": keep_phones,
-    "mirror": skip_changes,
+    "skipped": skip_changes,
+    "hidden": hide_erasures,
 }
-"""The faults, by the kind of violation that they cause."""
+"""The faults, by the kind of violation that they cause; the last two change the feed."""
+FEED = {"skipped", "hidden"}

@@ -17,7 +17,7 @@ LANES = {
     "API killed": (API_KILLED, BOTH_KILLED),
     "database frozen": (FROZEN,),
 }
-OTHERS = "Data API faults"
+OTHERS = "other faults"
 STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #1f2328 } .title { font-weight: 600 }
 .line { fill: none; stroke: #0969da; stroke-width: 1 } .grid { stroke: #d1d9e0 }

@@ -96,7 +96,7 @@ class Service:
     @property
     def feed_delay(self) -> float:
         """Seconds after which the feed shows every change."""
-        return 0 if "mirror" in self._faults else feed.DELAY_SECONDS
+        return feed.DELAY_SECONDS if broken.FEED.isdisjoint(self._faults) else 0
 
     def connect(self) -> database.Database:
         """Return the database through the Data API, as the functions use it."""
