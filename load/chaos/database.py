@@ -1,5 +1,6 @@
 """The database of a run, and functions that break it."""
 
+import math
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -68,11 +69,11 @@ class Database:
 
         Each restart is a crash. The server may also end itself.
         """
-        size = (self._server.directory / "data" / DATA_FILE).stat().st_size // MIB
-        self._options["innodb-data-file-path"] = f"{DATA_FILE}:12M:autoextend:max:{size}M"
         self.kill()
-        self.start()
+        size = math.ceil((self._server.directory / "data" / DATA_FILE).stat().st_size / MIB)
+        self._options["innodb-data-file-path"] = f"{DATA_FILE}:12M:autoextend:max:{size}M"
         try:
+            self.start()
             self._fill()
             yield
         finally:

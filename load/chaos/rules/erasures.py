@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from load.chaos.facts import Facts, Shown
-from load.chaos.history import REMOVALS
+from load.chaos.history import ERASURES, REMOVALS, Operation
 
 
 def resurrected(facts: Facts) -> Iterator[str]:
@@ -12,20 +12,18 @@ def resurrected(facts: Facts) -> Iterator[str]:
         if shown.seen.state == "erased":
             continue
         for removal in facts.changes[shown.seen.id]:
-            is_over = removal.outcome == "done" and removal.ended < shown.began
-            if (
-                removal.kind in REMOVALS
-                and is_over
-                and _is_removed(facts, shown, removal.kind, removal.began)
-            ):
+            if removal.kind in REMOVALS and _is_removed(facts, shown, removal):
                 yield f"{shown.by} showed {shown.seen} after {removal.label}"
 
 
-def _is_removed(facts: Facts, shown: Shown, kind: str, began: float) -> bool:
-    """Return whether the version can't exist after an acknowledged removal."""
-    if kind != "delete":
+def _is_removed(facts: Facts, shown: Shown, removal: Operation) -> bool:
+    """Return whether the removal was acknowledged before, so that the version can't exist."""
+    if removal.outcome != "done" or removal.ended >= shown.began:
+        return False
+    if removal.kind in ERASURES:
         return True
-    return shown.seen.is_live and not facts.may_be_restored(shown.seen.id, began, shown.ended)
+    customer = shown.seen.id
+    return shown.seen.is_live and not facts.may_be_restored(customer, removal.began, shown.ended)
 
 
 def half_erased(facts: Facts) -> Iterator[str]:

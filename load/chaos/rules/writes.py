@@ -1,4 +1,4 @@
-"""Acknowledged writes are stored, once, and nobody overwrites them."""
+"""Acknowledged writes are stored, once, and no other write overwrites them."""
 
 from collections import defaultdict
 from collections.abc import Iterator
