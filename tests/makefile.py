@@ -16,7 +16,7 @@ ALONE = {
     "block": ["STAGE=dev", "ARGS=--help"],
     "budget": ["ARGS=--help"],
     "client": [],
-    "chaos": ["ARGS=--seconds 5"],
+    "chaos": ["ARGS=--seconds 5 --without-mirror"],
     "check": [],
     "contract": ["ARGS=--version"],
     "costs": [],

@@ -456,7 +456,7 @@ def test_data_api_error_is_converted(  # noqa: PLR0913, PLR0917 (a table's colum
     [
         (DuplicateKey, [1062]),
         (LockTimeout, [1205, 3572]),
-        (StatementRolledBack, [1037, 1041, 1206, 1317, 1412, 1615, 1637, 1689, 3101]),
+        (StatementRolledBack, [1021, 1037, 1041, 1114, 1206, 1317, 1412, 1615, 1637, 1689, 3101]),
         (Deadlock, [1213]),
         (StatementTimeout, [1969, 3024]),
         (StatementNotBegun, [1040, 1135, 1203, 1226, 3032, 3168, 4031, 9501]),

@@ -150,6 +150,7 @@ _BY_CODE: Mapping[int, type[DatabaseError]] = {
     2055: DatabaseUnavailable,  # client: CR_SERVER_LOST_EXTENDED
     3169: DatabaseUnavailable,  # server: ER_SESSION_WAS_KILLED
     # The statement ran, and failed for a temporary reason.
+    1021: StatementRolledBack,  # server: ER_DISK_FULL
     1205: LockTimeout,  # InnoDB: ER_LOCK_WAIT_TIMEOUT, rolls back the statement
     3572: LockTimeout,  # server: ER_LOCK_NOWAIT
     1213: Deadlock,  # InnoDB: ER_LOCK_DEADLOCK, rolls back the transaction
@@ -157,6 +158,7 @@ _BY_CODE: Mapping[int, type[DatabaseError]] = {
     3024: StatementTimeout,  # server: ER_QUERY_TIMEOUT
     1037: StatementRolledBack,  # server: ER_OUTOFMEMORY, "try again"
     1041: StatementRolledBack,  # server: ER_OUT_OF_RESOURCES, memory
+    1114: StatementRolledBack,  # InnoDB: ER_RECORD_FILE_FULL, no disk space, rolls back
     1206: StatementRolledBack,  # server: ER_LOCK_TABLE_FULL
     1317: StatementRolledBack,  # server: ER_QUERY_INTERRUPTED, by KILL QUERY or a failover
     1412: StatementRolledBack,  # server: ER_TABLE_DEF_CHANGED, "please retry"

@@ -1,4 +1,4 @@
-"""Kill parts of the service under load and check that no write is lost: `python -m load.chaos`.
+"""Kill parts of the service under load and check its guarantees: `python -m load.chaos`.
 
 Exit codes: 0 if no guarantee was violated, 1 if one was, 2 for a usage error, 3 if the final data
 could not be read, 130 after Ctrl-C. Unless the run passed, its folder is kept.
@@ -10,25 +10,32 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import NoReturn
 
 from tqdm import tqdm
 
-from load.chaos import checker, final, nemesis, plot, report
-from load.chaos.clients import HOW_MANY, Client, Pool
+from app import READ
+from load.chaos import broken, checker, faults, final, nemesis, plot, report
+from load.chaos.clients import HOW_MANY, Client
 from load.chaos.connection import Connection
 from load.chaos.facts import Final
 from load.chaos.history import Log, now
-from load.chaos.service import Service
+from load.chaos.mirror import Mirror, NotFollowed
+from load.chaos.pool import Pool
+from load.chaos.purger import Purger
+from load.chaos.service import BACKENDS, Service
+from load.chaos.workers import Worker, working
 from local.processes import PROJECT, LocalError
 
-MAX_SECONDS = 510
-"""Seconds of traffic. With startup and the final reading, a run takes at most ten minutes."""
-MIN_SECONDS = 5
+DEFAULT_SECONDS = 480
+"""With startup, the feed's delay and the final reading, a run then takes ten minutes."""
+MIN_SECONDS, MAX_SECONDS = 5, 3_600
+FOLLOWING_SECONDS = 35.0
+"""Seconds of faults after the last write, in which only the mirror reads."""
 EXIT_CODES = {"pass": 0, "fail": 1, "unknown": 3}
 INTERRUPTED = 130
 PLOT = PROJECT / "docs" / "reliability" / "chaos.svg"
@@ -53,45 +60,52 @@ def main() -> int:
 
 
 def _run(directory: Path, arguments: argparse.Namespace) -> int:
-    reading, was_interrupted, began = None, False, now()
+    final_data, was_interrupted, began = None, False, now()
     with closing(Log(directory / "history.jsonl")) as log:
         try:
-            with closing(Service(directory, idempotency=arguments.idempotency)) as service:
+            with closing(Service(directory, arguments.backends, arguments.broken)) as service:
                 service.start()
                 began = now()
-                _torment(service, log, arguments)
-                reading = _read(service, log)
+                final_data = _torment(service, log, arguments)
         except KeyboardInterrupt:
             was_interrupted = True
+    crashes = [fault for fault in log.faults if fault.kind in faults.CRASHES]
+    traffic = [operation for operation in log.operations if operation.kind != "changes"]
     run = report.Run(
         seed=arguments.seed,
-        seconds=max((operation.ended for operation in log.operations), default=began) - began,
-        idempotency=arguments.idempotency,
-        operations=log.operations,
+        seconds=max((operation.ended for operation in traffic), default=began) - began,
+        backends=arguments.backends,
+        broken=arguments.broken,
+        operations=traffic,
         faults=log.faults,
-        verdict=checker.check(log.operations, reading),
+        verdict=checker.check(log.operations, final_data, crashes),
     )
     _report(run, directory, arguments)
     return INTERRUPTED if was_interrupted else EXIT_CODES[run.verdict.result]
 
 
-def _torment(service: Service, log: Log, arguments: argparse.Namespace) -> None:
-    """Inject faults for the requested time, while clients send requests."""
-    deadline = time.monotonic() + arguments.seconds
-    with _clients(service, log, arguments.seed), _progress(arguments.seconds) as bar:
+def _torment(service: Service, log: Log, arguments: argparse.Namespace) -> Final | None:
+    """Inject faults while clients send requests; return the final data, if it can be read."""
+    rng = Random(arguments.seed)
+    kinds = nemesis.plan(rng, with_data_api=arguments.backends != ["mysql"])
+    mirror = Mirror(Connection(service.port, service.token("mirror", [READ])), log)
+    with working([mirror] if arguments.mirror else []):
+        with (
+            working(_writers(service, log, arguments.seed)),
+            _progress(arguments.seconds, log) as wait,
+        ):
+            nemesis.inject(service, kinds, len(nemesis.OPENING), log.add, rng, wait)
+        service.kill_api()  # it may still retry writes that their clients have given up
+        service.start_api()
+        quiet = now() + faults.LATE  # then no delayed call is left
+        if arguments.mirror and service.feed_delay:
+            with _progress(FOLLOWING_SECONDS, log) as wait:
+                nemesis.inject(service, kinds, 0, lambda _: None, rng, wait)
+    return _read(service, mirror if arguments.mirror else None, quiet)
 
-        def wait(seconds: float) -> bool:
-            time.sleep(max(min(seconds, deadline - time.monotonic()), 0))
-            bar.n = min(arguments.seconds, arguments.seconds - deadline + time.monotonic())
-            bar.set_postfix_str(f"{len(log.operations):,} operations", refresh=True)
-            return bool(time.monotonic() >= deadline)
 
-        nemesis.inject(service, log, Random(arguments.seed), wait)
-
-
-@contextmanager
-def _clients(service: Service, log: Log, seed: int) -> Iterator[None]:
-    """Let clients send requests until the block ends, then let them finish pending operations."""
+def _writers(service: Service, log: Log, seed: int) -> list[Worker]:
+    """Return the threads that change customers."""
     pool = Pool()
     clients = [
         Client(
@@ -103,39 +117,41 @@ def _clients(service: Service, log: Log, seed: int) -> Iterator[None]:
         )
         for n in range(HOW_MANY)
     ]
-    for client in clients:
-        client.start()
-    try:
-        yield
-    finally:
-        for client in clients:
-            client.stopping.set()
-        for client in clients:
-            client.join()
-    if failures := [client.failure for client in clients if client.failure]:
-        raise failures[0]
+    return [*clients, Purger(service.connect(), pool, log, Random(f"{seed}.purger"))]
 
 
-def _progress(seconds: float) -> "tqdm[NoReturn]":
-    return tqdm(
-        total=seconds,
-        bar_format="faults: {percentage:3.0f}%|{bar}| {elapsed}{postfix}",
-        leave=False,
-    )
+@contextmanager
+def _progress(seconds: float, log: Log) -> Iterator[faults.Wait]:
+    """Show the progress. Yields a function that waits, but not longer than `seconds` in total."""
+    deadline = time.monotonic() + seconds
+    shape = "faults: {percentage:3.0f}%|{bar}| {elapsed}{postfix}"
+    with tqdm(total=seconds, bar_format=shape, leave=False) as bar:
+
+        def wait(pause: float) -> bool:
+            time.sleep(max(min(pause, deadline - time.monotonic()), 0))
+            bar.n = min(seconds, seconds - deadline + time.monotonic())
+            bar.set_postfix_str(f"{len(log.operations):,} operations", refresh=True)
+            return time.monotonic() >= deadline
+
+        yield wait
 
 
-def _read(service: Service, log: Log) -> Final | None:
+def _read(service: Service, mirror: Mirror | None, quiet: float) -> Final | None:
     """Read all data after the last pending call has ended.
 
     Returns None if the service does not respond.
     """
-    late = [fault.ended for fault in log.faults if fault.kind == "late"]
-    time.sleep(max(max(late, default=0.0) + nemesis.LATE - now(), 0))
+    time.sleep(max(quiet - now(), 0))
     try:
-        return final.read(service)
-    except final.NoReading as error:
+        data = final.read(service)
+        if mirror is None:
+            return data
+        time.sleep(max(quiet + service.feed_delay - now(), 0))
+        mirror.catch_up()
+    except (final.NoReading, NotFollowed) as error:
         print(f"chaos: {error}", file=sys.stderr)
         return None
+    return replace(data, mirror=mirror.customers)
 
 
 def _report(run: report.Run, directory: Path, arguments: argparse.Namespace) -> None:
@@ -152,21 +168,34 @@ def _report(run: report.Run, directory: Path, arguments: argparse.Namespace) -> 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m load.chaos",
-        description="Kill parts of the service under load, and report lost or duplicated writes.",
+        description="Kill parts of the service under load, and report each violated guarantee.",
         epilog="Exit codes: 0 pass, 1 fail, 2 usage error, 3 unknown, 130 Ctrl-C.",
     )
     parser.add_argument(
         "--seconds",
         type=_seconds,
-        default=MAX_SECONDS,
+        default=DEFAULT_SECONDS,
         help=f"duration of the traffic, {MIN_SECONDS} to {MAX_SECONDS} (%(default)s)",
     )
     parser.add_argument("--seed", type=int, default=1, help="seed of the fault plan (%(default)s)")
     parser.add_argument(
-        "--without-idempotency",
-        dest="idempotency",
+        "--backends",
+        type=_names(BACKENDS),
+        default=[*BACKENDS],
+        help="how the API reaches the database, in turn with each start (%(default)s)",
+    )
+    parser.add_argument(
+        "--without-mirror",
+        dest="mirror",
         action="store_false",
-        help="control run: the API ignores idempotency keys, so the check must fail",
+        help="do not follow the feed of changes, which takes a minute longer",
+    )
+    parser.add_argument(
+        "--broken",
+        type=_names(broken.FAULTS),
+        default=[],
+        help="control run: the API has these faults, so the check must fail: "
+        + ", ".join(broken.FAULTS),
     )
     parser.add_argument("--json", type=_file, help="also write the figures to this file")
     parser.add_argument("--plot", action="store_true", help="draw docs/reliability/chaos.svg")
@@ -178,6 +207,18 @@ def _file(text: str) -> Path:
     if not path.parent.is_dir() or path.is_dir():
         raise argparse.ArgumentTypeError(f"{text!r} must be a file in an existing folder")
     return path
+
+
+def _names(known: Collection[str]) -> Callable[[str], list[str]]:
+    """Return a parser of some of the names, separated by commas."""
+
+    def parse(text: str) -> list[str]:
+        names = text.split(",")
+        if unknown := [name for name in names if name not in known]:
+            raise argparse.ArgumentTypeError(f"{unknown[0]!r} is not one of {', '.join(known)}")
+        return names
+
+    return parse
 
 
 def _seconds(text: str) -> int:

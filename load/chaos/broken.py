@@ -1,34 +1,132 @@
-"""The API without idempotency, which proves that the checker detects duplicates.
+"""Faults of the API, which prove that the checker detects each kind of violation.
 
-`python -m load.chaos.broken` takes the arguments of `python -m local.gateway`. This API ignores
-idempotency keys. It also neither retries nor verifies an INSERT with an unknown outcome: the client
-gets an error and retries.
+`python -m load.chaos --broken duplicated,lost` runs an API with faults of these kinds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from itertools import count
+from typing import Any
+from uuid import UUID
 
-from chalicelib.database import Database
-from chalicelib.http import creates
+from chalicelib.customers import erasure
+from chalicelib.database import Database, tables
+from chalicelib.http import creates, feed, reads
 from chalicelib.http.idempotency import Key, Stored
+from chalicelib.http.preconditions import Intent
 from chalicelib.http.requests import Request
 from chalicelib.http.resources import Document, Resource
-from local import gateway
+
+# The unique email address alone would prevent duplicates.
+ALLOW_DUPLICATES = "ALTER TABLE customers DROP KEY uq_customers_email_live"
+EVERY = 3
+"""Of so many calls, the first one goes wrong."""
 
 
-def no_key(self: Request, operation: str) -> Key | None:  # noqa: ARG001
-    """Replace `Request.idempotency_key`: behave as if no client had sent a key."""
-    return None
+def duplicate_creates() -> None:
+    """Ignore idempotency keys. Neither retry nor verify an INSERT with an unknown outcome."""
 
+    def no_key(self: Request, operation: str) -> Key | None:  # noqa: ARG001
+        return None
 
-def insert(
-    database: Database, resource: Resource, new: Sequence[Document], stored: Stored, caller: str
-) -> None:
-    """Replace `creates.insert`, which would retry and verify the outcome."""
-    sql, parameters = creates.insertion(resource, new, stored, caller)
-    database.execute(sql, **parameters)
+    def insert(
+        database: Database, resource: Resource, new: Sequence[Document], stored: Stored, caller: str
+    ) -> None:
+        sql, parameters = creates.insertion(resource, new, stored, caller)
+        database.execute(sql, **parameters)
 
-
-if __name__ == "__main__":
     Request.idempotency_key = no_key  # type: ignore[method-assign]
     creates.insert = insert
-    gateway.main()
+
+
+def lose_creates() -> None:
+    """Acknowledge some creates without an INSERT."""
+    creates.insert = _sometimes(creates.insert, lambda *_: None)
+
+
+def fail_reads() -> None:
+    """Let some reads fail."""
+
+    def fail(*_: Any) -> Any:
+        raise RuntimeError("planted")
+
+    reads.get = _sometimes(reads.get, fail)
+
+
+def cache_reads() -> None:
+    """Return customers as they were when they were read first."""
+    reads.get = lru_cache(maxsize=None)(reads.get)  # type: ignore[assignment]
+
+
+def overwrite_updates() -> None:
+    """Do not check the version that an update is based on."""
+    checked = tables.update_sql
+
+    def unchecked(*arguments: Any) -> str:
+        return checked(*arguments).replace(" AND version = :version - 1", "")
+
+    tables.update_sql = unchecked  # type: ignore[assignment]
+
+
+def ignore_erasures() -> None:
+    """Acknowledge some erasures without an UPDATE."""
+
+    def ignore(database: Database, customer_id: UUID, intent: Intent) -> None:
+        pass
+
+    erasure.erase = _sometimes(erasure.erase, ignore)
+
+
+def keep_phones() -> None:
+    """Keep the phone number of an erased customer."""
+    erasure._ERASURE = erasure._ERASURE.replace("phone = NULL", "phone = phone")  # noqa: SLF001
+
+
+def skip_changes() -> None:
+    """Let the feed skip a change at the beginning of each further page."""
+    page = feed.page
+
+    def skip(*arguments: Any, **query: Any) -> feed.Changes:
+        found = page(*arguments, **query)
+        return found._replace(rows=found.rows[1:]) if query.get("cursor") else found
+
+    feed.page = skip
+    feed.DELAY_SECONDS = 0
+
+
+def hide_erasures() -> None:
+    """Leave erasures out of the feed."""
+    statement = feed._statement  # noqa: SLF001
+
+    def without_erasures(*arguments: Any, **query: Any) -> str:
+        sql = statement(*arguments, **query)
+        return sql.replace(" ORDER BY", " AND erased_at IS NULL ORDER BY")
+
+    feed._statement = without_erasures  # type: ignore[assignment]  # noqa: SLF001
+    feed.DELAY_SECONDS = 0
+
+
+def _sometimes(function: Callable[..., Any], instead: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that sometimes does something else."""
+    calls = count(1)
+
+    def sometimes(*arguments: Any, **named: Any) -> Any:
+        chosen = instead if next(calls) % EVERY == 1 else function
+        return chosen(*arguments, **named)
+
+    return sometimes
+
+
+FAULTS: Mapping[str, Callable[[], None]] = {
+    "duplicated": duplicate_creates,
+    "lost": lose_creates,
+    "unexpected": fail_reads,
+    "stale": cache_reads,
+    "lost-updates": overwrite_updates,
+    "resurrected": ignore_erasures,
+    "half-erased": keep_phones,
+    "skipped": skip_changes,
+    "hidden": hide_erasures,
+}
+"""The faults, by the kind of violation that they cause; the last two change the feed."""
+FEED = {"skipped", "hidden"}

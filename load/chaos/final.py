@@ -7,10 +7,11 @@ from queue import SimpleQueue
 
 from tqdm import tqdm
 
-from load.chaos.clients import HOW_MANY, seen
+from load.chaos.clients import HOW_MANY
 from load.chaos.connection import Connection, Request
 from load.chaos.facts import Final
 from load.chaos.history import Seen
+from load.chaos.requests import seen
 from load.chaos.service import Service
 
 FIRST_PAGE = "/customers?limit=100&sort=created_at&include_deleted=true"
@@ -32,27 +33,30 @@ def read(service: Service) -> Final:
         listed += map(seen, page["items"])
         path = page["next"]
     connection.close()
-    return Final(listed, _read_each(service, listed), service.rows(), service.gaps())
+    stored, leftovers = service.database.rows()
+    ids = list(dict.fromkeys(customer.id for customer in (*stored, *listed)))
+    each = _read_each(service, ids)
+    return Final(listed, each, stored, leftovers, gaps=service.database.gaps())
 
 
-def _read_each(service: Service, listed: list[Seen]) -> dict[str, Seen | None]:
+def _read_each(service: Service, ids: list[str]) -> dict[str, Seen | None]:
     idle: SimpleQueue[Connection] = SimpleQueue()
     for _ in range(HOW_MANY):
         idle.put(Connection(service.port, service.token("reader")))
 
-    def read_one(customer: Seen) -> Seen | None:
+    def read_one(customer: str) -> Seen | None:
         connection = idle.get()
         try:
-            body = _get(connection, f"/customers/{customer.id}")
+            body = _get(connection, f"/customers/{customer}")
         finally:
             idle.put(connection)
         return seen(json.loads(body)) if body else None
 
     with ThreadPoolExecutor(HOW_MANY) as threads:
         versions = tqdm(
-            threads.map(read_one, listed), desc="reading back", total=len(listed), leave=False
+            threads.map(read_one, ids), desc="reading back", total=len(ids), leave=False
         )
-        return {customer.id: response for customer, response in zip(listed, versions, strict=True)}
+        return dict(zip(ids, versions, strict=True))
 
 
 def _get(connection: Connection, path: str) -> bytes | None:

@@ -1,11 +1,12 @@
 """The history of a run: operations of clients, and faults, as lines of JSON.
 
-Each write stores its key in the data that it writes: the key is the `phone` of the new version. The
-key of a create is also in `email`, which no later write changes. So every version identifies the
-write that created it.
+Each write of content stores its key in the data that it writes: the key is the `phone` of the new
+version. The key of a create is also in `email`, which no later write changes. So the content of
+every version identifies the write that it is from.
 """
 
 import json
+import math
 import threading
 import time
 from collections.abc import Iterable
@@ -13,11 +14,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-READS = {"read": 200, "list": 200}
-CHANGES = {"replace": 200, "patch": 200, "minimal": 204, "delete": 204}
+READS = {"read": 200, "list": 200, "changes": 200}
 CREATES = {"create": 201, "batch": 201}
-SUCCESS = READS | CHANGES | CREATES
-"""The kinds of operations, with their success status. `minimal` is a patch without response body.
+EDITS = {"replace": 200, "patch": 200, "minimal": 204}
+ERASURES = {"erase": 204, "purge": 204}
+REMOVALS = {"delete": 204} | ERASURES
+CHANGES = EDITS | REMOVALS | {"restore": 200}
+SUCCESS = READS | CREATES | CHANGES
+"""The kinds of operations, with their success status.
+
+`changes` is a page of the feed, `minimal` a patch without response body, `purge` an erasure by the
+purge job.
 """
 
 PAGE = 20
@@ -33,13 +40,22 @@ def now() -> float:
 
 @dataclass(frozen=True)
 class Seen:
-    """A version of a customer, as a response or the database shows it."""
+    """A version of a customer, as a response or the database shows it.
+
+    Only the final data shows the content of a deleted customer. Nothing shows that of an erased
+    one.
+    """
 
     id: str
     version: int
-    email: str
-    phone: str
-    deleted: bool = False
+    email: str = ""
+    phone: str = ""
+    state: str = "live"
+    """`live`, `deleted` or `erased`."""
+
+    @property
+    def is_live(self) -> bool:
+        return self.state == "live"
 
 
 @dataclass(frozen=True)
@@ -66,12 +82,22 @@ class Attempt:
         return self.is_final or self.outcome == "not-applied"
 
 
+@dataclass(frozen=True)
+class Fault:
+    """A fault, from its start until the service is healthy; `given` counts the calls hit."""
+
+    kind: str
+    began: float
+    ended: float
+    given: int = 1
+
+
 @dataclass
 class Operation:
     """An operation of a client, with all attempts and the result.
 
-    `base` is the version in `If-Match`, `emails` are those of a create. `wrong` says what is wrong
-    with the response itself.
+    `base` is the version in `If-Match`; a change without it accepts any version. `emails` are those
+    of a create. `wrong` says what is wrong with the response itself.
     """
 
     client: int
@@ -97,6 +123,25 @@ class Operation:
         return self.attempts[-1].ended
 
     @property
+    def until(self) -> float:
+        """The time until which it may take effect.
+
+        An attempt without a response may take effect later, unless its version is outdated by then.
+        """
+        is_certain = all(attempt.is_certain for attempt in self.attempts)
+        is_over = is_certain or (self.outcome == "done" and self.base is not None)
+        return self.ended if is_over else math.inf
+
+    def is_pending(self, fault: Fault) -> bool:
+        """Return whether an attempt without success was pending during the fault."""
+        return any(
+            attempt.status != SUCCESS[self.kind]
+            and attempt.began <= fault.ended
+            and attempt.ended >= fault.began
+            for attempt in self.attempts
+        )
+
+    @property
     def is_write(self) -> bool:
         return self.kind not in READS
 
@@ -106,16 +151,6 @@ class Operation:
         if self.attempts[-1].status == SUCCESS[self.kind]:
             return "done"
         return "refused" if all(attempt.is_certain for attempt in self.attempts) else "unknown"
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A fault, from its start until the service is healthy; `given` counts the calls hit."""
-
-    kind: str
-    began: float
-    ended: float
-    given: int = 1
 
 
 class Log:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from html import escape
 
 from load.chaos.availability import successes
+from load.chaos.faults import API_KILLED, BOTH_KILLED, DATABASE_KILLED, FROZEN
 from load.chaos.history import Fault, Operation
-from load.chaos.nemesis import API_KILLED, BOTH_KILLED, DATABASE_KILLED, FROZEN
 from load.plots import document
 
 WIDTH, LEFT, RIGHT, TOP, HEIGHT, LANE = 860, 120, 10, 40, 180, 22
@@ -17,7 +17,7 @@ LANES = {
     "API killed": (API_KILLED, BOTH_KILLED),
     "database frozen": (FROZEN,),
 }
-OTHERS = "Data API faults"
+OTHERS = "other faults"
 STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #1f2328 } .title { font-weight: 600 }
 .line { fill: none; stroke: #0969da; stroke-width: 1 } .grid { stroke: #d1d9e0 }

@@ -9,8 +9,9 @@ from typing import Any
 
 from load.chaos.availability import Outage, outages, successes
 from load.chaos.checker import Verdict
+from load.chaos.faults import API_KILLED, BOTH_KILLED, DATABASE_KILLED
 from load.chaos.history import Fault, Operation
-from load.chaos.nemesis import API_KILLED, BOTH_KILLED, DATABASE_KILLED, KINDS
+from load.chaos.nemesis import KINDS
 from local import engines
 
 SHOWN = 5
@@ -19,11 +20,15 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class Run:
-    """A run with its results; `seconds` counts the traffic only."""
+    """A run with its results. `seconds` and `operations` are those of the clients only.
+
+    `broken` are the faults that the API had on purpose.
+    """
 
     seed: int
     seconds: float
-    idempotency: bool
+    backends: Sequence[str]
+    broken: Sequence[str]
     operations: Sequence[Operation]
     faults: Sequence[Fault]
     verdict: Verdict
@@ -54,7 +59,8 @@ def figures(run: Run) -> dict[str, Any]:
         "result": run.verdict.result,
         "seed": run.seed,
         "seconds": round(run.seconds, 1),
-        "idempotency": run.idempotency,
+        "backends": [*run.backends],
+        "broken": [*run.broken],
         "machine": machine(),
         "operations": len(run.operations),
         "requests": sum(len(operation.attempts) for operation in run.operations),
@@ -93,7 +99,7 @@ def text(run: Run) -> str:
                 f"{sum(kills.values())} kills: {kills['database']} of the database, "
                 f"{kills['API']} of the API. {data['operations']:,} operations, "
                 f"{data['requests']:,} requests in {run.seconds:.0f} s; seed {run.seed}; "
-                f"{data['machine']}."
+                f"backends {', '.join(run.backends)}; {data['machine']}."
             ),
             *_breaches(run.verdict),
             f"Faults that no call met: {', '.join(run.missing) or 'none'}.",

@@ -1,7 +1,4 @@
-"""The whole service with its own state folder, and functions that break it.
-
-The API uses the Data API client of a Lambda function, unless DATA_API_CLIENT selects another.
-"""
+"""The whole service with its own state folder, and functions that break its parts."""
 
 import http.client
 import json
@@ -9,51 +6,47 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import cycle
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
-import pymysql
-
-from chalicelib.database import tables
-from chalicelib.database.mysql import connection_arguments
-from chalicelib.settings import LOCAL_AUDIENCE
-from load.chaos.history import Seen
+from app import SCOPES
+from chalicelib import database
+from chalicelib.http import feed
+from chalicelib.settings import LOCAL_AUDIENCE, Settings
+from load.chaos import api, broken
+from load.chaos.database import Database
 from local import reaper
-from local.database_server import DatabaseServer
 from local.issuer import Issuer
 from local.processes import Child, answers, free_port
 
 READY_SECONDS = 60.0
-ROWS = "SELECT id, version, email, phone, deleted_at IS NOT NULL FROM customers"
-# Each version adds a line, and the last line is that of the current version.
-GAPS = f"""
-SELECT id FROM customers
-WHERE SUBSTRING_INDEX(SUBSTRING_INDEX(history, '\\n', -1), ' ', 1) <> version
-    OR 1 + LENGTH(history) - LENGTH(REPLACE(history, '\\n', ''))
-        <> LEAST(version, {tables.MAX_VERSIONS})
-    OR history IS NULL
-"""  # noqa: S608 (a constant)
-# The unique email address alone would prevent duplicates.
-ALLOW_DUPLICATES = "ALTER TABLE customers DROP KEY uq_customers_email_live"
+BACKENDS = ("slim", "boto3", "mysql")
+"""How the API reaches the database: a client of the Data API, or PyMySQL."""
+IN_PAST = 2 * 3_600
+"""Seconds for which a token is already valid, longer than a clock jumps back."""
 
 
 class Service:
     """A database, the Data API server with fault injection, and the API, from `start` to `close`.
 
-    Without idempotency, the API ignores the keys of creates, and email addresses need not be
-    unique.
+    Each start of the API uses the next of the backends. `faults` are those of `broken`.
     """
 
-    def __init__(self, directory: Path, *, idempotency: bool = True) -> None:
+    def __init__(
+        self, directory: Path, backends: Sequence[str] = BACKENDS, faults: Collection[str] = ()
+    ) -> None:
         self._directory = directory
-        self._idempotency = idempotency
+        self._backends = cycle(backends)
+        self._faults = faults
         self._exit = ExitStack()
-        self._database = DatabaseServer(directory / "database", free_port())
+        self.database = Database(directory / "database")
         self._data_api_port, self.port = free_port(), free_port()
+        self._clock = directory / "clock"
         self._starts = 0
         self._api: Child | None = None
 
@@ -61,16 +54,17 @@ class Service:
         """Start everything. Raises LocalError if a part does not start."""
         issuer = self._exit.enter_context(_publishing(self._directory))
         self._issuer = issuer
-        self._exit.callback(self._database.stop)
-        self._database.start()
+        self._exit.callback(self.database.stop)
+        self.database.start()
         self._environment = self._environment_of(issuer.url)
         port = str(self._data_api_port)
-        data_api = self._child("data-api", "local.data_api", "--port", port, "--faults")
+        settings = {"DATABASE_URL": self.database.url}
+        data_api = self._child("data-api", settings, "local.data_api", "--port", port, "--faults")
         self._exit.callback(data_api.stop)
         data_api.wait_until(lambda: answers(self._data_api_port), READY_SECONDS)
-        self._child("migrations", "migrations").finish()
-        if not self._idempotency:
-            self._ask(ALLOW_DUPLICATES)
+        self._child("migrations", {}, "migrations").finish()
+        if "duplicated" in self._faults:
+            self.database.ask(broken.ALLOW_DUPLICATES)
         self._exit.callback(self._stop_api)
         self.start_api()
 
@@ -80,50 +74,52 @@ class Service:
     def _environment_of(self, issuer: str) -> dict[str, str]:
         others = {name: value for name, value in os.environ.items() if "DATABASE_" not in name}
         return {
-            "DATA_API_CLIENT": "slim",
             **others,
+            "DATA_API_CLIENT": "slim",
             "AWS_ENDPOINT_URL_RDS_DATA": f"http://127.0.0.1:{self._data_api_port}",
             "TOKEN_ISSUER": issuer,
             "TOKEN_AUDIENCE": LOCAL_AUDIENCE,
             "PYTHONUNBUFFERED": "1",
+            api.CLOCK: str(self._clock),
+            api.FAULTS: ",".join(self._faults),
         }
 
-    def _child(self, name: str, *module: str) -> Child:
-        database = {"DATABASE_URL": self._database.url} if name == "data-api" else {}
+    def _child(self, name: str, environment: Mapping[str, str], *module: str) -> Child:
         log = self._directory / "logs" / f"{name}.log"
-        return Child(name, [sys.executable, "-m", *module], log, self._environment | database)
+        command = [sys.executable, "-m", *module]
+        return Child(name, command, log, {**self._environment, **environment})
 
-    def token(self, subject: str) -> str:
+    def token(self, subject: str, scopes: Collection[str] = tuple(SCOPES)) -> str:
         """Return a caller's token. The API recognizes a retry only from the same caller."""
-        return self._issuer.token(subject=subject)
+        return self._issuer.token(scopes, subject=subject, iat=int(time.time()) - IN_PAST)
 
-    def kill_database(self) -> None:
-        """Kill the database as a crash would: it flushes nothing and closes no connection."""
-        reaper.signal_group(self._database.pid, signal.SIGKILL)
+    @property
+    def feed_delay(self) -> float:
+        """Seconds after which the feed shows every change."""
+        return feed.DELAY_SECONDS if broken.FEED.isdisjoint(self._faults) else 0
 
-    def start_database(self) -> None:
-        """Start the database. Returns when it accepts logins again."""
-        self._database.start()
+    def connect(self) -> database.Database:
+        """Return the database through the Data API, as the functions use it."""
+        return database.connect(Settings.from_environ(self._environment))
 
-    @contextmanager
-    def frozen_database(self) -> Iterator[None]:
-        """Suspend the database: it neither responds nor closes connections."""
-        reaper.signal_group(self._database.pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            reaper.signal_group(self._database.pid, signal.SIGCONT)
+    def move_clock(self, seconds: float) -> None:
+        """Move the API's clock away from the right time."""
+        self._clock.write_text(str(seconds))
 
     def kill_api(self) -> None:
         if self._api:
             reaper.signal_group(self._api.pid, signal.SIGKILL)
 
     def start_api(self) -> None:
-        """Start the API. Returns when it accepts connections."""
+        """Start the API with the next backend. Returns when it accepts connections."""
         self._stop_api()
         self._starts += 1  # each start has its own log
-        module = "local.gateway" if self._idempotency else "load.chaos.broken"
-        self._api = self._child(f"api-{self._starts}", module, "--port", str(self.port))
+        backend = next(self._backends)
+        selected = {"DATA_API_CLIENT": backend}
+        if backend == "mysql":
+            selected = {"DATABASE_URL": self.database.url}
+        name, port = f"api-{self._starts}-{backend}", str(self.port)
+        self._api = self._child(name, selected, "load.chaos.api", "--port", port)
         self._api.wait_until(lambda: answers(self.port), READY_SECONDS)
 
     def _stop_api(self) -> None:
@@ -149,25 +145,6 @@ class Service:
         if answer.status != http.client.OK:
             raise RuntimeError(f"the Data API server rejected a fault: {text.decode()}")
         return json.loads(text)
-
-    def rows(self) -> list[Seen]:
-        """Return every customer as stored in the database."""
-        return [
-            Seen(str(UUID(bytes=row[0])), row[1], row[2], row[3], bool(row[4]))
-            for row in self._ask(ROWS)
-        ]
-
-    def gaps(self) -> list[str]:
-        """Return the ids of customers whose history lacks a version."""
-        return [str(UUID(bytes=row[0])) for row in self._ask(GAPS)]
-
-    def _ask(self, sql: str) -> Any:
-        with (
-            pymysql.connect(**connection_arguments(self._database.url)) as connection,
-            connection.cursor() as cursor,
-        ):
-            cursor.execute(sql)
-            return cursor.fetchall()
 
 
 @contextmanager

@@ -1,6 +1,6 @@
-"""Short runs of `make chaos`: the service passes, and a service without idempotency fails.
+"""Short runs of `make chaos`: the service passes, and a service with a fault of each kind fails.
 
-Both are real runs. The failure of the second proves that the first could fail.
+Both are real runs. The failures of the second prove that the first could fail.
 """
 
 import json
@@ -14,7 +14,11 @@ from typing import Any
 import psutil
 import pytest
 
+from load.chaos.broken import FAULTS
+
 pytestmark = pytest.mark.slow
+
+ALL = ",".join(FAULTS)
 
 
 def start(directory: Path, *arguments: str) -> "subprocess.Popen[str]":
@@ -36,7 +40,7 @@ def run(directory: Path, *arguments: str) -> tuple[int, str, dict[str, Any]]:
 
 
 def test_kills_of_database_and_api_lose_and_duplicate_no_write(tmp_path: Path) -> None:
-    code, told, figures = run(tmp_path, "--seconds", "12", "--seed", "1")
+    code, told, figures = run(tmp_path, "--seconds", "12", "--seed", "1", "--without-mirror")
 
     assert (code, figures["result"]) == (0, "pass"), told
     assert set(figures["breaches"].values()) == {0}
@@ -47,11 +51,11 @@ def test_kills_of_database_and_api_lose_and_duplicate_no_write(tmp_path: Path) -
     assert [item.name for item in tmp_path.iterdir()] == ["figures"]
 
 
-def test_run_without_idempotency_duplicates_creates(tmp_path: Path) -> None:
-    code, told, figures = run(tmp_path, "--seconds", "8", "--seed", "1", "--without-idempotency")
+def test_every_planted_fault_is_detected(tmp_path: Path) -> None:
+    code, told, figures = run(tmp_path, "--seconds", "12", "--seed", "1", "--broken", ALL)
 
     assert (code, figures["result"]) == (1, "fail")
-    assert figures["breaches"]["duplicated"] > 0
+    assert [name for name, breaches in figures["breaches"].items() if not breaches] == []
     assert "was created 2 times" in told
     (kept,) = (item for item in tmp_path.iterdir() if item.is_dir())
     assert (kept / "history.jsonl").stat().st_size > 0

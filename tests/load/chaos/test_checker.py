@@ -6,7 +6,7 @@ import pytest
 
 from load.chaos.checker import check
 from load.chaos.facts import Final
-from load.chaos.history import PAGE, Attempt, Operation, Seen
+from load.chaos.history import PAGE, Attempt, Fault, Operation, Seen
 from tests.load.chaos.written import (
     EARLY,
     ONE,
@@ -15,9 +15,13 @@ from tests.load.chaos.written import (
     change,
     create,
     deleted,
+    erased,
     final,
     listing,
+    page,
     read,
+    removed,
+    restore,
     unknown_create,
     version,
 )
@@ -49,14 +53,17 @@ def test_correct_history_passes() -> None:
 
     verdict = check(history, final(SECOND, deleted(OTHER)))
 
-    assert (verdict.result, list(verdict.breaches.values())) == ("pass", [[]] * 5)
+    assert (verdict.result, list(verdict.breaches.values())) == ("pass", [[]] * 8)
     assert verdict.counts == {
         "acknowledged": 4,
         "refused": 1,
         "unknown": 0,
         "recovered": 0,
         "repeated": 1,
+        "restored": 0,
+        "erased": 0,
         "reads": 3,
+        "pages of the feed": 0,
     }
 
 
@@ -80,7 +87,8 @@ def test_customer_with_changed_id_is_lost() -> None:
 def test_create_stored_twice_is_duplicated() -> None:
     again = replace(FIRST, id=TWO)
     assert breaches([CREATED], final(FIRST, again)) == {"duplicated": 1}
-    assert breaches([CREATED], final(FIRST, replace(again, deleted=True))) == {"duplicated": 1}
+    delete = change("k2", 5, 1, 0, kind="delete", customer=TWO)
+    assert breaches([CREATED, delete], final(FIRST, deleted(again))) == {"duplicated": 1}
 
 
 def test_duplicate_seen_only_in_a_list_is_duplicated() -> None:
@@ -215,7 +223,7 @@ def test_difference_between_list_reads_and_database_is_reported() -> None:
         Final([FIRST, FIRST], {ONE: FIRST}, [FIRST]),
         Final([], {ONE: FIRST}, [FIRST]),
         Final([FIRST], {ONE: None}, [FIRST]),
-        Final([FIRST], {ONE: FIRST}, [FIRST], [ONE]),
+        Final([FIRST], {ONE: FIRST}, [FIRST], gaps=[ONE]),
         Final([FIRST], {}, [FIRST]),
         Final([deleted(FIRST)], {ONE: deleted(FIRST)}, [deleted(FIRST)]),
     ):
@@ -239,7 +247,8 @@ def test_version_decreasing_between_reads_is_stale() -> None:
 
 def test_read_of_deleted_customer_is_stale() -> None:
     delete = change("k2", 10, 1, kind="delete")
-    assert breaches([CREATED, delete, read(20, FIRST)], final(deleted(FIRST))) == {"stale": 1}
+    history = [CREATED, delete, read(20, FIRST)]
+    assert breaches(history, final(deleted(FIRST))) == {"stale": 1, "resurrected": 1}
 
 
 def test_list_omitting_existing_customer_is_stale() -> None:
@@ -294,5 +303,173 @@ def test_missing_version_seen_by_a_read_is_a_lost_update() -> None:
 
 def test_missing_acknowledged_delete_is_a_lost_update() -> None:
     delete = change("k2", 10, 1, kind="delete")
-    assert breaches([CREATED, delete], final(FIRST)) == {"lost updates": 1}
+    assert breaches([CREATED, delete], final(FIRST))["lost updates"] == 1
     assert breaches([CREATED, delete], final(deleted(FIRST))) == {}
+
+
+DELETE = change("k2", 10, 1, kind="delete")
+RESTORED = replace(FIRST, version=3)
+RESTORE = restore("k3", 20, 2, FIRST)
+ERASE = change("k2", 10, 1, kind="erase")
+
+
+def test_restored_customer_passes() -> None:
+    history = [CREATED, DELETE, page(15, removed(FIRST)), RESTORE, read(30, RESTORED)]
+    verdict = check(history, final(RESTORED))
+    assert (verdict.result, verdict.counts["restored"]) == ("pass", 1)
+
+
+def test_erased_customer_passes() -> None:
+    history = [CREATED, ERASE, read(20, None, status=404), page(25, erased(FIRST))]
+    verdict = check(history, final(erased(FIRST)))
+    assert (verdict.result, verdict.counts["erased"]) == ("pass", 1)
+
+
+def test_customer_shown_after_its_erasure_is_resurrected() -> None:
+    for shown in (read(20, RESTORED), listing(20, RESTORED), page(20, RESTORED)):
+        assert breaches([CREATED, ERASE, shown], final(erased(FIRST)))["resurrected"] == 1
+
+
+def test_customer_stored_after_its_erasure_is_resurrected() -> None:
+    for kind in ("erase", "purge"):
+        erasure = change("k2", 10, None, kind=kind)
+        for end in (final(FIRST), final(deleted(FIRST))):
+            assert "resurrected" in breaches([CREATED, DELETE, erasure], end)
+
+
+def test_customer_shown_during_its_erasure_passes() -> None:
+    assert breaches([CREATED, ERASE, read(10.5, FIRST)], final(erased(FIRST))) == {}
+
+
+def test_live_customer_after_delete_without_restore_is_resurrected() -> None:
+    for delete in (DELETE, change("k2", 10, None, kind="delete")):
+        history = [CREATED, delete, change("k3", 15, 2, 0), read(20, version(3, "k3"))]
+        assert breaches(history, final(version(3, "k3")))["resurrected"] == 4
+        assert breaches([*history, restore("k4", 12, 2, FIRST)], None).get("resurrected") is None
+
+
+def test_restore_before_the_delete_does_not_explain_a_live_customer() -> None:
+    history = [CREATED, DELETE, RESTORE, change("k4", 30, 3, kind="delete")]
+    assert breaches(history, final(RESTORED))["resurrected"] == 3
+
+
+def test_response_404_after_acknowledged_restore_is_unexpected() -> None:
+    missing = read(30, None, status=404)
+    assert breaches([CREATED, DELETE, RESTORE, missing], final(RESTORED)) == {"unexpected": 1}
+    late = change("k4", 5, None, 0, kind="delete")
+    assert breaches([CREATED, DELETE, RESTORE, missing, late], final(RESTORED)) == {}
+
+
+def test_list_omitting_restored_customer_is_stale() -> None:
+    history = [CREATED, DELETE, RESTORE]
+    assert breaches([*history, listing(30)], final(RESTORED)) == {"stale": 1}
+
+
+def test_restore_with_other_content_is_a_lost_update() -> None:
+    history = [CREATED, CHANGED, change("k3", 20, 2, kind="delete"), restore("k4", 30, 3, FIRST)]
+    assert breaches(history, final(version(4, "k1"))) == {"lost updates": 1}
+    history[-1] = restore("k4", 30, 3, SECOND)
+    assert breaches(history, final(version(4, "k2"))) == {}
+
+
+def test_response_404_to_a_restore_requires_an_erasure() -> None:
+    refused = change("k3", 20, 2, 404, kind="restore")
+    assert breaches([CREATED, DELETE, refused], final(deleted(FIRST))) == {"unexpected": 1}
+    purge = change("purge 1", 15, None, kind="purge")
+    assert breaches([CREATED, DELETE, purge, refused], final(erased(deleted(FIRST)))) == {}
+
+
+def test_change_of_any_version_may_follow_every_version() -> None:
+    any_version = change("k3", 20, None)
+    any_version.seen = [version(3, "k3")]
+    history = [CREATED, CHANGED, any_version]
+    assert breaches(history, final(version(3, "k3"))) == {}
+    assert breaches([*history, change("k4", 19.5, 2, 412)], final(version(3, "k3"))) == {}
+
+
+def test_change_of_any_version_is_never_outdated() -> None:
+    refused = change("k3", 20, None, 412)
+    assert breaches([CREATED, CHANGED, refused], final(SECOND)) == {"unexpected": 1}
+
+
+def test_change_of_any_version_that_overwrites_is_a_lost_update() -> None:
+    any_version = change("k3", 20, None)
+    any_version.seen = [version(2, "k3")]
+    assert "lost updates" in breaches([CREATED, CHANGED, any_version], None)
+
+
+def test_repeated_delete_of_any_version_may_find_its_own_effect() -> None:
+    repeated = change("k2", 10, None, 0, 404, kind="delete")
+    assert breaches([CREATED, repeated], final(deleted(FIRST))) == {}
+    first = change("k2", 10, None, 404, kind="delete")
+    assert breaches([CREATED, first], final(FIRST)) == {"unexpected": 1}
+
+
+def test_removal_without_a_request_is_unexpected() -> None:
+    assert breaches([CREATED], final(erased(FIRST)))["unexpected"] == 1
+    assert breaches([CREATED, page(5, removed(FIRST))], None)["unexpected"] == 1
+    assert breaches([CREATED, DELETE], final(erased(deleted(FIRST))))["unexpected"] == 1
+
+
+def test_data_of_erased_customer_is_half_erased() -> None:
+    end = replace(final(erased(FIRST)), leftovers={ONE: ["phone"]})
+    assert breaches([CREATED, ERASE], end) == {"half-erased": 1}
+
+
+def test_late_create_after_an_erasure_is_no_duplicate() -> None:
+    """The erasure also erases the key. docs/decisions/0008 says so."""
+    again = replace(FIRST, id=TWO)
+    history = [replace(CREATED, attempts=[attempt(0, 3, 0), *CREATED.attempts]), ERASE]
+    assert breaches(history, final(erased(FIRST), again)) == {}
+
+
+def test_batch_with_erased_customer_is_complete() -> None:
+    second = version(1, "k1", TWO)
+    history = [create("k1", 0, FIRST, second), ERASE]
+    assert breaches(history, final(erased(FIRST), second)) == {}
+
+
+def test_mirror_equal_to_the_database_passes() -> None:
+    history = [CREATED, create("k3", 1, OTHER), DELETE]
+    end = final(deleted(FIRST), OTHER)
+    assert breaches(history, replace(end, mirror={ONE: removed(FIRST), TWO: OTHER})) == {}
+
+
+@pytest.mark.parametrize("held", [None, FIRST, RESTORED, deleted(FIRST), erased(SECOND)])
+def test_difference_between_mirror_and_database_is_reported(held: Seen | None) -> None:
+    end = replace(final(erased(FIRST)), mirror={ONE: held} if held else {})
+    assert breaches([CREATED, ERASE], end) == {"mirror": 1}
+
+
+def test_customer_that_only_the_mirror_has_is_reported() -> None:
+    end = replace(final(FIRST), mirror={ONE: FIRST, TWO: OTHER})
+    assert breaches([CREATED], end) == {"mirror": 1}
+
+
+def test_read_of_a_write_that_was_pending_at_a_crash_may_be_undone() -> None:
+    """InnoDB shows a commit before it is on disk."""
+    pending = change("k2", 10, 1, 503, 200)
+    pending.seen = [SECOND]
+    early = [read(9.5, SECOND), read(10.6, FIRST)]
+    history = [CREATED, replace(pending, attempts=[attempt(9, 10.5, 503), attempt(11, 12, 200)])]
+    crash = Fault("database killed", EARLY + 10.2, EARLY + 10.4)
+
+    verdict = check([*history, *early], final(SECOND), [crash])
+
+    assert verdict.result == "pass", verdict.breaches
+    assert check([*history, *early], final(FIRST), [crash]).breaches["lost updates"]
+    assert breaches(
+        [*history, replace(early[0], attempts=[attempt(9, 10, 200)]), early[1]], None
+    ) == {"stale": 1}
+
+
+def test_create_that_was_shown_before_a_crash_may_be_repeated() -> None:
+    repeated = replace(
+        create("k1", 10, FIRST), attempts=[attempt(9, 10.5, 503), attempt(11, 12, 201)]
+    )
+    shown = replace(FIRST, id=TWO)
+    crash = Fault("database killed", EARLY + 10.2, EARLY + 10.4)
+    history = [repeated, listing(9.5, shown)]
+
+    assert check(history, final(FIRST), [crash]).result == "pass"
+    assert breaches(history, final(FIRST)) == {"duplicated": 1}

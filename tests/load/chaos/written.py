@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from load.chaos.facts import Final
-from load.chaos.history import SUCCESS, Attempt, Operation, Seen
+from load.chaos.history import REMOVALS, SUCCESS, Attempt, Operation, Seen
 
 ONE, TWO = "01a20630-0000-7000-8000-000000000001", "01a20630-0000-7000-8000-000000000002"
 EARLY = 1_795_400_700.0
@@ -17,8 +17,19 @@ def version(number: int, key: str, customer: str = ONE) -> Seen:
     return Seen(customer, number, EMAILS[customer], key)
 
 
-def deleted(seen: Seen, key: str | None = None) -> Seen:
-    return replace(seen, version=seen.version + 1, phone=key or seen.phone, deleted=True)
+def deleted(seen: Seen) -> Seen:
+    """Return the version as stored after a deletion."""
+    return replace(seen, version=seen.version + 1, state="deleted")
+
+
+def erased(seen: Seen) -> Seen:
+    """Return the version as stored after an erasure."""
+    return Seen(seen.id, seen.version + 1, state="erased")
+
+
+def removed(seen: Seen) -> Seen:
+    """Return the version as the feed shows it after a deletion."""
+    return Seen(seen.id, seen.version + 1, state="deleted")
 
 
 def attempt(began: float, ended: float, status: int) -> Attempt:
@@ -40,15 +51,31 @@ def unknown_create(key: str, at: float, *emails: str) -> Operation:
 
 
 def change(
-    key: str, at: float, base: int, *statuses: int, kind: str = "patch", customer: str = ONE
+    key: str, at: float, base: int | None, *statuses: int, kind: str = "patch", customer: str = ONE
 ) -> Operation:
     """Return a change with these response statuses; a success shows the version after `base`."""
     statuses = statuses or (SUCCESS[kind],)
     attempts = [attempt(at + n, at + n + 1, status) for n, status in enumerate(statuses)]
     shown = []
-    if statuses[-1] == SUCCESS[kind]:
-        shown = [replace(version(base + 1, key, customer), deleted=kind == "delete")]
+    if base is not None and statuses[-1] == SUCCESS[kind]:
+        shown = [version(base + 1, key, customer)]
+        if kind in REMOVALS:
+            state = "deleted" if kind == "delete" else "erased"
+            shown = [Seen(customer, base + 1, state=state)]
     return Operation(0, kind, key, customer, base, [EMAILS[customer]], attempts, shown)
+
+
+def restore(key: str, at: float, base: int, seen: Seen) -> Operation:
+    """Return a restore that returns the version after `base`, with the content of `seen`."""
+    operation = change(key, at, base, kind="restore", customer=seen.id)
+    operation.seen = [replace(seen, version=base + 1)]
+    return operation
+
+
+def page(at: float, *shown: Seen) -> Operation:
+    """Return a page of the feed of changes."""
+    attempts = [attempt(at, at + 1, 200)]
+    return Operation(-1, "changes", f"page at {at}", attempts=attempts, seen=list(shown))
 
 
 def read(at: float, seen: Seen | None, *, status: int = 200, customer: str = ONE) -> Operation:
@@ -64,4 +91,5 @@ def listing(at: float, *shown: Seen) -> Operation:
 
 def final(*stored: Seen) -> Final:
     """Return final data in which the list, the reads and the database agree."""
-    return Final(stored, {seen.id: None if seen.deleted else seen for seen in stored}, stored)
+    listed = [seen for seen in stored if seen.state != "erased"]
+    return Final(listed, {seen.id: seen if seen.is_live else None for seen in stored}, stored)
