@@ -433,6 +433,7 @@ def test_export_continues_after_a_failure(
     assert run("export", file) == 0
     assert sorted(row["email"] for row in read_csv(file)) == emails(client)
     assert len([sent for sent in server.sent if "changes" in sent.path]) == 2
+    assert "half a li" not in file.read_text()
     assert {path.name for path in tmp_path.glob("all*")} == {"all.csv"}
 
 
