@@ -1,6 +1,6 @@
 """Measure how fast `customers import` and `customers export` are, and how much memory they need.
 
-The API is replaced by a server that always responds at once, in a process of its own. So the
+The API is replaced by a server that always responds at once, in its own process. So the
 figures are the limit of the command: with a real API, transfers take longer.
 """
 
