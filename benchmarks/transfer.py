@@ -1,6 +1,6 @@
 """Measure how fast `customers import` and `customers export` are, and how much memory they need.
 
-The API is replaced by a server that always responds at once, in a process of its own. So the
+The API is replaced by a server that always responds at once, in its own process. So the
 figures are the limit of the command: with a real API, transfers take longer.
 """
 
@@ -9,6 +9,7 @@ import asyncio
 import csv
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -89,8 +90,8 @@ def write(path: Path, rows: int) -> None:
 
 
 def measure(name: str, rows: int, environment: dict[str, str], *arguments: str | Path) -> None:
-    """Run the command, and print its speed and its highest memory (RSS)."""
-    start = time.monotonic()
+    """Run the command, and print its speed, CPU time and highest memory (RSS)."""
+    start, before = time.monotonic(), _cpu_seconds()
     command = [sys.executable, "-m", "customers_client", *arguments]
     with subprocess.Popen(  # noqa: S603 (the command that is measured)
         command, env=environment, stdout=subprocess.DEVNULL
@@ -103,7 +104,14 @@ def measure(name: str, rows: int, environment: dict[str, str], *arguments: str |
     if process.returncode:
         sys.exit(f"{name} failed")
     print(f"{name:<8} {rows:>9,} rows {seconds:>7.1f} s {rows / seconds:>8,.0f} rows/s", end="")
-    print(f" {memory / 2**20:>5.0f} MiB", flush=True)
+    cpu = (_cpu_seconds() - before) / rows
+    print(f" {cpu * 1e6:>5.0f} us CPU/row {memory / 2**20:>5.0f} MiB", flush=True)
+
+
+def _cpu_seconds() -> float:
+    """Return the CPU time of ended child processes."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def main() -> None:

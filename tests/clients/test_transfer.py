@@ -199,8 +199,11 @@ def test_import_that_is_done_sends_nothing(
     assert run("import", file) == 1
     first = capsys.readouterr().out
     server.sent.clear()
+    rejected = tmp_path / "new.rejected.csv"
+    rejected.write_text("corrected")
     assert run("import", file) == 1
     assert (capsys.readouterr().out, server.sent) == (first, [])
+    assert rejected.read_text() == "corrected"
 
 
 def test_changed_file_is_a_new_import(
@@ -433,6 +436,7 @@ def test_export_continues_after_a_failure(
     assert run("export", file) == 0
     assert sorted(row["email"] for row in read_csv(file)) == emails(client)
     assert len([sent for sent in server.sent if "changes" in sent.path]) == 2
+    assert "half a li" not in file.read_text()
     assert {path.name for path in tmp_path.glob("all*")} == {"all.csv"}
 
 
@@ -485,6 +489,15 @@ def test_export_never_overwrites(
     assert run("export", tmp_path / "all.csv") == 2
     assert "exists. Remove it" in capsys.readouterr().err
     assert (tmp_path / "all.csv").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["all.csv"]
+
+
+def test_malformed_feed_is_reported(
+    run: Run, server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.faults += [Fault(200)]
+    assert run("export", tmp_path / "all.csv") == 2
+    assert "GET /customers/changes: the response is not as documented" in capsys.readouterr().err
 
 
 def test_full_disk_is_reported_and_the_export_continues(

@@ -60,7 +60,9 @@ def _import(arguments: argparse.Namespace) -> int:
 
     with closing(imports.State(_beside(table.path, ".state"), digest)) as state:
         asyncio.run(send())
-        rejected = imports.write_rejected(table, state, errors)
+        rejected = state.count_rejected()
+        if rejected and (state.has_changed or not errors.exists()):  # it may be corrected already
+            imports.write_rejected(table, state, errors)
     print(f"imported {total - rejected:,} of {total:,} rows", flush=True)
     if rejected:
         print(f"rejected {rejected:,} rows: correct and import {errors}", flush=True)
@@ -70,6 +72,8 @@ def _import(arguments: argparse.Namespace) -> int:
 def _export(arguments: argparse.Namespace) -> int:
     base_url, token = _target(arguments)
     kind = _kind(arguments)
+    if arguments.file.exists():
+        raise TransferError(f"{arguments.file} exists. Remove it, or name another file.")
     write = tables.to_csv if kind == "csv" else tables.to_line
     with (
         closing(exports.State(_beside(arguments.file, ".state"), f"{kind} {base_url}")) as state,

@@ -7,12 +7,14 @@ that were deleted or erased meanwhile. Memory doesn't grow with the number of cu
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from customers_client import shared
+from customers_client.operation import Operation
 from customers_client.sync import Customers
-from customers_client.transfer import TransferError, tables
+from customers_client.transfer import tables
 
 Write = Callable[[Mapping[str, Any] | None], str]
 """Returns a customer as text, or what precedes all customers for None."""
@@ -88,10 +90,8 @@ class State:
 def run(client: Customers, target: Path, write: Write, state: State, progress: Progress) -> int:
     """Write all customers to a new file, or continue to do so. Return their number.
 
-    Raises TransferError, CustomersError, OSError, sqlite3.Error.
+    Raises CustomersError, OSError, sqlite3.Error.
     """
-    if target.exists():
-        raise TransferError(f"{target} exists. Remove it, or name another file.")
     part = target.with_name(f"{target.name}.part")
     part.touch()
     if part.stat().st_size < state.position.length:
@@ -114,13 +114,18 @@ def _continue(
         file.write(write(None).encode())
     has_more = True
     while has_more:
-        operation = shared.changes(client.http.base_url, cursor)
-        page = client.http.request(**shared.options(operation)).json()
-        lines = {item["id"]: _append(file, write, item) for item in page["items"]}
+        changes = shared.changes(client.http.base_url, cursor)
+        unchanged = Operation(changes.method, changes.url, _to_page, changes.params)
+        items, cursor, has_more = client.send(unchanged)
+        lines = {item["id"]: _append(file, write, item) for item in items}
         file.flush()
-        cursor, has_more = page["next"], page["has_more"]
         state.store(lines, Position(cursor, file.tell()))
         progress(sum(place is not None for place in lines.values()))
+
+
+def _to_page(document: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], str, bool]:
+    """Return the unchanged items, the next cursor, and whether there are further changes."""
+    return document["items"], document["next"], document["has_more"]
 
 
 def _append(file: BinaryIO, write: Write, item: Mapping[str, Any]) -> tuple[int, int] | None:
@@ -140,7 +145,7 @@ def _finish(part: Path, target: Path, outdated: Iterator[tuple[int, int]]) -> No
         return
     clean = part.with_name(f"{part.name}.clean")
     with part.open("rb") as source, clean.open("wb") as file:
-        for start, length in (first, *outdated):
+        for start, length in chain([first], outdated):
             _copy(source, file, start - source.tell())
             source.seek(length, 1)
         shutil.copyfileobj(source, file)

@@ -48,6 +48,8 @@ class State:
             for table in ("import", "done", "rejected"):
                 execute(f"DELETE FROM {table}")  # noqa: S608 (constants)
             execute("INSERT INTO import VALUES (?)", [digest])
+        self.has_changed = False
+        """Whether a batch has been finished since."""
 
     def is_done(self, batch: int) -> bool:
         found = self._database.execute("SELECT 1 FROM done WHERE batch = ?", [batch])
@@ -58,6 +60,10 @@ class State:
         with self._database:
             self._database.executemany("REPLACE INTO rejected VALUES (?, ?)", rejected.items())
             self._database.execute("INSERT INTO done VALUES (?)", [batch])
+        self.has_changed = True
+
+    def count_rejected(self) -> int:
+        return int(self._database.execute("SELECT count(*) FROM rejected").fetchone()[0])
 
     def rejected(self) -> Iterator[tuple[int, str]]:
         yield from self._database.execute("SELECT number, reason FROM rejected ORDER BY number")
@@ -162,21 +168,14 @@ def _batches(rows: Iterator[Row]) -> Iterator[Sequence[Row]]:
         yield batch
 
 
-def write_rejected(table: Table, state: State, path: Path) -> int:
-    """Write the rejected rows, in the order of the table, to a file. Return their number."""
-    rejected, rows, count = state.rejected(), table.rows(), 0
-
-    def found() -> Iterator[tuple[Row, str]]:
-        nonlocal count
-        for number, reason in rejected:
-            count += 1
-            yield next(row for row in rows if row.number == number), reason
-
+def write_rejected(table: Table, state: State, path: Path) -> None:
+    """Write the rejected rows to a file, in the order of the table."""
+    rows = table.rows()
+    rejected = (
+        (next(row for row in rows if row.number == number), reason)
+        for number, reason in state.rejected()
+    )
     part = path.with_name(f"{path.name}.part")
     with part.open("w", encoding=table.encoding, newline="") as file:
-        table.write_rejected(file, found())
-    if count:
-        part.replace(path)
-    else:
-        part.unlink()
-    return count
+        table.write_rejected(file, rejected)
+    part.replace(path)

@@ -39,9 +39,9 @@ JSON_COLUMNS = {"addresses", "metadata"}
 Place = tuple[str, ...]
 """Where a value of a customer is; empty if it is ignored."""
 
-_DANGEROUS = set("'=+-@\t\r")
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
-_ESCAPED = re.compile(r"'+[=+\-@\t\r]")
+_DANGEROUS = set("'=+-@\t\r\n")
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
+_ESCAPED = re.compile(r"'+[=+\-@\t\r\n]")
 _PHONE = re.compile(r"\+[0-9]+")
 
 csv.field_size_limit(sys.maxsize)
