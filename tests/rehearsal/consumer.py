@@ -14,9 +14,11 @@ from infrastructure.failures import Failure
 from infrastructure.run import Run
 from openapi import EVENT_SCHEMA
 from tests.rehearsal.checks import expect
+from tests.rehearsal.traffic import wait_for
 
 NAME = "rehearsal"
 TYPES = {f"{CUSTOMERS.name}.{operation}" for operation in OPERATIONS}
+VALIDATOR = Draft202012Validator(json.loads(EVENT_SCHEMA.read_text()))
 
 
 class Consumer:
@@ -24,6 +26,8 @@ class Consumer:
 
     def __init__(self, run: Run) -> None:
         self._run = run
+        self._types: set[str] = set()
+        self._versions: dict[str, list[int]] = defaultdict(list)
         self._queues = run.session.client("sqs")
         self._queue = self._queues.create_queue(QueueName=NAME)["QueueUrl"]
         self._add_rule(run.session.client("events"), run.stage.event_bus)
@@ -37,19 +41,26 @@ class Consumer:
             raise Failure(f"The relay failed: {result['Payload'].read().decode()}")
 
     def check(self) -> str:
-        """Raise Failure unless events are valid, of every type, and each customer's in order."""
-        versions: dict[str, list[int]] = defaultdict(list)
-        types: set[str] = set()
-        validator = Draft202012Validator(json.loads(EVENT_SCHEMA.read_text()))
-        for event in self._receive():
-            validator.validate(event)
-            types.add(event["type"])
-            versions[event["subject"]].append(event["data"]["version"])
-        expect("the types of events", types, TYPES)
-        for customer, found in versions.items():
-            first = list(dict.fromkeys(found))
+        """Raise Failure unless valid events of every type arrive, and each customer's in order."""
+        wait_for(self._has_every_type, "not every type of event arrived")
+        for customer, versions in self._versions.items():
+            first = list(dict.fromkeys(versions))
             expect(f"the order of the events of {customer}", first, sorted(first))
-        return f"{sum(map(len, versions.values()))} events of {len(versions)} customers"
+        return f"{sum(map(len, self._versions.values()))} events of {len(self._versions)} customers"
+
+    def leave(self) -> None:
+        """Remove the rule: a bus with rules can't be deleted."""
+        client, bus = self._run.session.client("events"), self._run.stage.event_bus
+        client.remove_targets(Rule=NAME, EventBusName=bus, Ids=[NAME])
+        client.delete_rule(Name=NAME, EventBusName=bus)
+
+    def _has_every_type(self) -> bool:
+        self.relay()
+        for event in self._receive():
+            VALIDATOR.validate(event)
+            self._types.add(event["type"])
+            self._versions[event["subject"]].append(event["data"]["version"])
+        return self._types == TYPES
 
     def _add_rule(self, client: Any, bus: str) -> None:
         attributes = self._queues.get_queue_attributes(
@@ -68,9 +79,3 @@ class Consumer:
                 yield json.loads(message["Body"])
                 handle = message["ReceiptHandle"]
                 self._queues.delete_message(QueueUrl=self._queue, ReceiptHandle=handle)
-
-    def leave(self) -> None:
-        """Remove the rule: a bus with rules can't be deleted."""
-        client, bus = self._run.session.client("events"), self._run.stage.event_bus
-        client.remove_targets(Rule=NAME, EventBusName=bus, Ids=[NAME])
-        client.delete_rule(Name=NAME, EventBusName=bus)
