@@ -134,7 +134,7 @@ def api(database: Database, monkeypatch: pytest.MonkeyPatch) -> Api:
 
 @pytest.fixture
 def parallel(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give each thread its own request, as the laptop's gateway does."""
+    """Configure the app to have a request per thread, as the laptop's gateway does."""
     local = type("LocalApp", (LocalChalice, type(app.app)), {})
     monkeypatch.setattr(app.app, "__class__", local)
 

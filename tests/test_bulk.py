@@ -59,6 +59,18 @@ def test_each_customer_gets_its_own_patch(api: Api, customers: Customers) -> Non
         assert item == customers[n] | changes[n] | updated
 
 
+def test_feed_has_every_change(api: Api, customers: Customers, database: Recorded) -> None:
+    database.execute("UPDATE customers SET changed_at = '2026-01-01'")
+
+    patch(api, [reference(each, locale="de") for each in customers[:2]])
+    delete(api, [reference(each, version=2) for each in customers[:1]])
+
+    rows = database.fetch_all(
+        "SELECT changed_at < '2026-01-02' AS is_old FROM customers ORDER BY id"
+    )
+    assert [row["is_old"] for row in rows] == [0, 0, 1]
+
+
 def test_names_are_found_after_the_update(api: Api, customers: Customers) -> None:
     patch(api, [reference(each, given_name=f"Zoë {n}") for n, each in enumerate(customers)])
 

@@ -242,6 +242,13 @@ def test_if_match_only_replaces(api: Api) -> None:
     assert api.put(PATH, ADA, if_match="*").status_code == 200
 
 
+@pytest.mark.parametrize("tag", ["*", '"v1"'])
+def test_preconditions_that_exclude_each_other_fail(api: Api, tag: str) -> None:
+    answer = api.put(PATH, ADA, if_none_match="*", if_match=tag)
+
+    assert_problem(answer, 412, "precondition-failed")
+
+
 def test_put_with_another_if_none_match_is_rejected(api: Api) -> None:
     answer = api.put(PATH, ADA, if_none_match='"v1"')
 

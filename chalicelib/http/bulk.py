@@ -27,7 +27,7 @@ Edit = Callable[[Mapping[str, Any], Document], Fields]
 
 
 class Stored(NamedTuple):
-    """What the table has of an item; `is_done` if this request has already changed it."""
+    """The row of an item; `is_done` if this request has already changed it."""
 
     row: Row
     is_done: bool

@@ -35,7 +35,7 @@ class Key(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """What a row stores so that a retry of the request that created it is recognized.
+    """The columns by which a retry of the request that created a row is recognized.
 
     The hash of a key and the fingerprint of a body; None if the request has no key. `last_write` is
     the fingerprint of the whole request, if its path names the resource.

@@ -38,14 +38,16 @@ def put(
     Raises PreconditionFailed, the problems of the unique fields, and ServiceUnavailable after too
     many concurrent updates.
     """
-    write = create if conditions.is_creation else _create_or_replace
+    if conditions.is_creation and conditions.if_match:
+        raise PreconditionFailed("If-Match and If-None-Match: * exclude each other. Send one.")
+    write = _create if conditions.is_creation else _create_or_replace
     return write(database, resource, place, load, conditions)
 
 
-def create(
+def _create(
     database: Database, resource: Resource, place: Place, load: Load, conditions: Conditions
 ) -> Put:
-    """Create the resource unless another one has the value. Raises what `put` raises.
+    """Create the resource unless another one has the value.
 
     A retry after a lost response gets the resource that the first attempt created.
     """
