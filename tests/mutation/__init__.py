@@ -1,0 +1,1 @@
+"""Mutation testing: `make mutants` (docs/decisions/0026-mutation-testing.md)."""
