@@ -21,16 +21,8 @@ from tests.mutation.running import Runner
 
 OUT = ROOT / "out" / "mutation"
 TESTS = [str(file) for place in SUITE for file in sorted(ROOT.glob(f"{place}/test_*.py"))]
-OPTIONS = [
-    "-m",
-    "not slow and not exhaustive",
-    "-qq",
-    "--no-summary",
-    "-p",
-    "no:cacheprovider",
-    "-p",
-    "no:faker",
-]
+QUIET = ["-qq", "--no-summary", "-p", "no:cacheprovider", "-p", "no:faker"]
+OPTIONS = ["-m", "not slow and not exhaustive", *QUIET]
 
 
 def main() -> int:
@@ -84,9 +76,11 @@ def _run(mutants: Sequence[Mutant], results: Results) -> None:
     if missing:
         missing.sort(key=lambda mutant: mutant.rank)  # an interrupted run is a sample
         runner = Runner(missing, OUT / "executions.json", results.add)
-        pytest.main([*OPTIONS, *TESTS], plugins=[runner])
+        code = pytest.main([*OPTIONS, *TESTS], plugins=[runner])
         if runner.error:
             sys.exit(f"error: {runner.error}")
+        if not all(results[each] for each in missing):
+            sys.exit(f"Incomplete (pytest's exit code: {code}). Run the command again to continue.")
 
 
 def _conclude(mutants: Sequence[Mutant], results: Results, sample: int) -> int:

@@ -151,7 +151,7 @@ def _replacements(node: ast.AST, parent: ast.AST) -> Iterator[ast.AST]:
 
 
 def _constants(value: object, parent: ast.AST) -> Iterator[ast.AST]:
-    if isinstance(parent, ast.Expr):  # a docstring
+    if isinstance(parent, ast.Expr) or _is_cast(parent):  # a docstring, or a type
         return
     if isinstance(value, bool):
         yield ast.Constant(not value)
@@ -161,6 +161,10 @@ def _constants(value: object, parent: ast.AST) -> Iterator[ast.AST]:
         yield ast.Constant(f"XX{value}")
     elif isinstance(value, bytes):
         yield ast.Constant(b"XX" + value)
+
+
+def _is_cast(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "cast"
 
 
 def _statements(node: ast.stmt) -> Iterator[ast.AST]:

@@ -36,6 +36,7 @@ def _names(*body: str) -> set[str]:
         ("a = b", {"a = b -> a = None"}),
         ("a: int = b", {"a: int = b -> a: int = None"}),
         ("return b", {"return b -> return None"}),
+        ("return cast('int', b)", {"return cast('int', b) -> return None"}),
         ("return", set()),
         ("raise a", {"raise a -> pass"}),
         ("a(b)", {"a(b) -> pass"}),
