@@ -49,7 +49,7 @@ def _read(file: Path) -> Iterator[tuple[tuple[str, str], str]]:
 
 @cache
 def digest(file: Path) -> str:
-    """Return a short hash of a file; an empty text if there is none."""
+    """Return a short hash of a file; an empty text if it does not exist."""
     return sha256(file.read_bytes()).hexdigest()[:16] if file.exists() else ""
 
 

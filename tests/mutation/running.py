@@ -61,7 +61,7 @@ class Runner:
         self._kills: Counter[tuple[str, str]] = Counter()
 
     def pytest_fixture_setup(self, fixturedef: Any, request: pytest.FixtureRequest) -> object:
-        """Give the parent's servers to the tests."""
+        """Return the parent's servers to the tests."""
         value = self._shared.get(fixturedef.argname)
         if value is not None:
             fixturedef.cached_result = (value, fixturedef.cache_key(request), None)
@@ -152,7 +152,7 @@ class Runner:
         return processes.run(work, limit)
 
     def _check(self) -> None:
-        """Make sure that the tests which killed mutants still pass on the code as it is."""
+        """Make sure that the tests which killed mutants still pass on the unchanged code."""
         killers = {self._items[name] for _, name in self._kills if name in self._items}
         if failed := processes.run(lambda: self._run(list(killers))):
             self.error = f"fails without a mutant, so the outcomes are in doubt: {failed}"

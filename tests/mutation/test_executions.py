@@ -1,4 +1,4 @@
-"""What is known about a test stays valid when code changes, until the test's own file does."""
+"""The record of executions stays valid when code changes, until the test changes."""
 
 from pathlib import Path
 
