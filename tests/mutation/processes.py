@@ -22,12 +22,15 @@ def run(work: Callable[[], str], seconds: float | None = None) -> str:
     if not process_id:
         _work(work, writing)
     os.close(writing)
-    is_ready = select.select([reading], [], [], seconds)[0]
-    answer = os.read(reading, 65_536).decode() if is_ready else f"={TIMEOUT}"
-    os.close(reading)
-    if not is_ready:
-        end(process_id)
-    os.waitpid(process_id, 0)
+    answer = ""
+    try:
+        is_ready = select.select([reading], [], [], seconds)[0]
+        answer = os.read(reading, 65_536).decode() if is_ready else f"={TIMEOUT}"
+    finally:  # also after Ctrl-C
+        os.close(reading)
+        if answer in {"", f"={TIMEOUT}"}:
+            end(process_id)
+        os.waitpid(process_id, 0)
     return answer[1:] if answer else CRASH
 
 

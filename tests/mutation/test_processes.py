@@ -1,9 +1,11 @@
 """Work in a child process returns its text, crashes or times out."""
 
 import os
+import select
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from tests.mutation import processes
@@ -32,6 +34,28 @@ def test_timeout_is_reported() -> None:
 
     assert processes.run(lambda: str(os.read(ours, 1)), seconds=0) == processes.TIMEOUT
 
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_child_is_ended_if_the_parent_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def record(child: int) -> None:
+        ended.append(child)
+        end(child)
+
+    ended: list[int] = []
+    end = processes.end
+    monkeypatch.setattr(select, "select", interrupt)
+    monkeypatch.setattr(processes, "end", record)
+    ours, theirs = os.pipe()
+
+    with pytest.raises(KeyboardInterrupt):
+        processes.run(lambda: str(os.read(ours, 1)))
+
+    assert not psutil.pid_exists(*ended)
     os.close(ours)
     os.close(theirs)
 
