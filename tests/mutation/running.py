@@ -1,0 +1,207 @@
+"""Run tests on mutants: a pytest plugin that forks a process for each mutant.
+
+The parent process collects the tests and starts the database, once, and runs no test. For each
+mutant, a child exchanges the code of the functions that differ, and runs the tests that execute
+the mutant's lines until one fails. A fork costs milliseconds; a new pytest costs seconds.
+"""
+
+import gc
+import importlib
+import itertools
+import os
+import pkgutil
+import time
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+import botocore.session
+import coverage
+import pytest
+from tqdm import tqdm
+
+import chalicelib
+from tests import tokens
+from tests.mutation import processes
+from tests.mutation.executions import Executions
+from tests.mutation.mutants import ROOT, Mutant, codes
+from tests.mutation.results import KILLED, SURVIVED
+from tests.servers import serve_data_api, serve_database
+
+MAX_TEST_SECONDS = 10.0
+"""Duration of the tests of one mutant, as measured: the fastest that fit are run."""
+SLACK = 10
+SLACK_SECONDS = 30.0
+"""How much longer than measured the tests may take: the machine may be busier than then."""
+
+Report = Callable[[Mutant, str, str], None]
+"""Receives each mutant, the outcome, and the test that noticed the fault."""
+Lines = Mapping[tuple[str, int], set[str]]
+
+
+class Runner:
+    """The plugin. `mutants` are tried in turn, and each outcome is given to `report`.
+
+    `record` is the file of the executions. Afterwards `error` says why the outcomes are incomplete
+    or in doubt, if they are.
+    """
+
+    def __init__(self, mutants: Sequence[Mutant], record: Path, report: Report) -> None:
+        self.error = ""
+        self._mutants = mutants
+        self._record = record
+        self._report = report
+        self._shared: dict[str, object] = {}
+        self._items: dict[str, pytest.Item] = {}
+        self._failed = ""
+        self._kills: Counter[tuple[str, str]] = Counter()
+
+    def pytest_fixture_setup(self, fixturedef: Any, request: pytest.FixtureRequest) -> object:
+        """Return the parent's servers to the tests."""
+        value = self._shared.get(fixturedef.argname)
+        if value is not None:
+            fixturedef.cached_result = (value, fixturedef.cache_key(request), None)
+        return value
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._failed = report.nodeid
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        session.config.pluginmanager.unregister(name="terminalreporter")
+        self._items = {item.nodeid: item for item in session.items}
+        factory: pytest.TempPathFactory = session.config._tmp_path_factory  # type: ignore[attr-defined]
+        directory = factory.mktemp("mutation")
+        with ExitStack() as servers:
+            database = servers.enter_context(serve_database(directory))
+            url = servers.enter_context(serve_data_api(database, directory))
+            self._shared = {"database_server": database, "data_api": url}
+            self._measure()
+            if not self.error:
+                self._try_all()
+                self._check()
+        return True
+
+    def _measure(self) -> None:
+        """Run the tests of which is not known what they execute, in a child."""
+        known = Executions(self._record)
+        missing = [item for name, item in self._items.items() if name not in known]
+        if missing:
+            self.error = processes.run(lambda: self._record_executions(missing))
+
+    def _record_executions(self, items: Sequence[pytest.Item]) -> str:
+        """Run tests under coverage, each with its own context; return what failed."""
+        os.environ["COVERAGE_CORE"] = "ctrace"  # the other one has no contexts
+        include = [f"{ROOT}/chalicelib/*"]
+        measuring = coverage.Coverage(data_file=None, config_file=False, include=include)
+        seconds: dict[str, float] = {}
+        failures = []
+        measuring.start()
+        _shorten_hypothesis()
+        progress = tqdm(items, "measure", unit=" tests", smoothing=0.02)
+        for item, following in zip(progress, [*items[1:], None], strict=True):
+            measuring.switch_context(item.nodeid)
+            start = time.perf_counter()
+            if failed := self._run_one(item, following):
+                failures.append(failed)
+            else:
+                seconds[item.nodeid] = time.perf_counter() - start
+        measuring.stop()
+        with warnings.catch_warnings(action="ignore"):  # not every test executes a package
+            Executions(self._record).add(seconds, measuring.get_data())
+        return f"fails without a mutant: {', '.join(failures)}" if failures else ""
+
+    def _try_all(self) -> None:
+        executions, functions = Executions(self._record), _functions()
+        lines = executions.by_line()
+        _warm_up()
+        gc.freeze()  # the collector would write to each object, and so copy all memory
+        for mutant in tqdm(self._mutants, "mutate", unit=" mutants", smoothing=0.02):
+            tests = self._choose(mutant, lines, executions)
+            limit = SLACK * sum(map(executions.seconds, tests)) + SLACK_SECONDS
+            test = self._try(mutant, functions[mutant.path], tests, limit) if tests else ""
+            self._kills[mutant.path, test] += 1
+            self._report(mutant, KILLED if test else SURVIVED, test)
+
+    def _choose(self, mutant: Mutant, lines: Lines, executions: Executions) -> list[str]:
+        """Return the tests to run, first those that killed other mutants of the file."""
+        spent = 0.0
+        chosen: list[str] = []
+        names = set().union(*(lines.get((mutant.path, line), ()) for line in mutant.lines))
+        names &= self._items.keys()
+        for name in sorted(names, key=lambda name: (executions.seconds(name), name)):
+            spent += executions.seconds(name)
+            if spent <= MAX_TEST_SECONDS or not chosen:
+                chosen.append(name)
+        return sorted(chosen, key=lambda name: -self._kills[mutant.path, name])
+
+    def _try(
+        self, mutant: Mutant, functions: Sequence[FunctionType], tests: list[str], limit: float
+    ) -> str:
+        """Return the test that noticed the fault, or an empty text."""
+
+        def work() -> str:
+            install(mutant, functions)
+            return self._run([self._items[name] for name in tests])
+
+        return processes.run(work, limit)
+
+    def _check(self) -> None:
+        """Make sure that the tests which killed mutants still pass on the unchanged code."""
+        killers = {self._items[name] for _, name in self._kills if name in self._items}
+        if failed := processes.run(lambda: self._run(list(killers))):
+            self.error = f"fails without a mutant, so the outcomes are in doubt: {failed}"
+
+    def _run(self, items: Sequence[pytest.Item]) -> str:
+        """Run tests until one fails; return the failed one."""
+        _shorten_hypothesis()
+        each = zip(items, [*items[1:], None], strict=True)
+        failed = next(filter(None, itertools.starmap(self._run_one, each)), "")
+        items[0].session._setupstate.teardown_exact(None)  # stop what fixtures have started
+        return failed
+
+    def _run_one(self, item: pytest.Item, following: pytest.Item | None) -> str:
+        """Run a test; return its name if it fails."""
+        self._failed = ""
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        return self._failed
+
+
+def install(mutant: Mutant, functions: Iterable[FunctionType]) -> None:
+    """Exchange the code of the functions, which are all of the mutant's file, for the mutant's."""
+    mutated = {(code.co_qualname, code.co_firstlineno): code for code in codes(mutant.compile())}
+    for function in functions:
+        code = mutated.get((function.__code__.co_qualname, function.__code__.co_firstlineno))
+        if code and len(code.co_freevars) == len(function.__code__.co_freevars):
+            function.__code__ = code
+
+
+def _warm_up() -> None:
+    """Do once what each child would do: make the issuer's keys, and read the API's description."""
+    tokens.issuer()
+    botocore.session.get_session().create_client("rds-data", "eu-west-1")
+
+
+def _shorten_hypothesis() -> None:
+    """Stop at the first failure: the example that fails need not be small."""
+    import hypothesis  # after pytest, which wants to load it itself
+
+    phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
+    hypothesis.settings.register_profile("mutation", database=None, derandomize=True, phases=phases)
+    hypothesis.settings.load_profile("mutation")
+
+
+def _functions() -> dict[str, list[FunctionType]]:
+    """Import the whole package; return its functions by file, decorated and nested ones, too."""
+    for module in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
+        importlib.import_module(module.name)
+    found = defaultdict(list)
+    for each in gc.get_objects():
+        if isinstance(each, FunctionType) and each.__code__.co_filename.startswith(str(ROOT)):
+            found[os.path.relpath(each.__code__.co_filename, ROOT)].append(each)
+    return found
