@@ -27,29 +27,39 @@ OPTIONS = ["-m", "not slow and not exhaustive", *QUIET]
 
 def main() -> int:
     arguments = _parse()
-    mutants = [mutant for file in scores.sources() for mutant in read(file)]
+    everything = [mutant for file in scores.sources() for mutant in read(file)]
     if arguments.sample:
-        mutants = [each for each in mutants if each.rank < arguments.sample / 100]
+        mutants = scores.sample(everything, arguments.sample)
     else:
         changed = changed_lines(arguments.since)
-        mutants = [each for each in mutants if not changed[each.path].isdisjoint(each.lines)]
-    if arguments.only:
-        mutants = [each for each in mutants if each.path.startswith(tuple(arguments.only))]
+        mutants = [each for each in everything if not changed[each.path].isdisjoint(each.lines)]
+    mutants = [each for each in mutants if each.path.startswith(tuple(arguments.only))]
     OUT.mkdir(parents=True, exist_ok=True)
     results = Results(OUT / "results.jsonl")
-    _run(mutants, results)
-    return _conclude(mutants, results, 0 if arguments.only else arguments.sample)
+    justified = scores.justifications()
+    open_ = [each for each in mutants if scores.key(each) not in justified]
+    _run([each for each in open_ if not results[each]], results)
+    survivors = [each for each in open_ if results[each] != KILLED]
+    for survivor in survivors:
+        print(f"survived  {survivor}")
+    found = scores.count(everything, mutants, survivors)
+    for name, score in found.items():
+        print(f"{name:<10} {score}")
+    is_of_packages = arguments.sample and not any(only.endswith(".py") for only in arguments.only)
+    return _compare(found) if is_of_packages else bool(survivors)
 
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser("make mutants", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--since", default="main", help="mutate the lines changed since a commit")
     everything = "mutate everything, and compare the scores with the recorded ones"
-    parser.add_argument("--all", action="store_const", const=100, dest="sample", help=everything)
-    sample = "as --all, with this percentage of the mutants; always the same ones"
-    parser.add_argument("--sample", type=int, default=0, metavar="PERCENT", help=sample)
+    parser.add_argument(
+        "--all", action="store_const", const=sys.maxsize, dest="sample", help=everything
+    )
+    sample = "as --all, with this number of mutants of each package; always the same ones"
+    parser.add_argument("--sample", type=int, default=0, metavar="NUMBER", help=sample)
     only = "mutate only files that start with this, such as chalicelib/http"
-    parser.add_argument("only", nargs="*", help=only)
+    parser.add_argument("only", nargs="*", default=[""], help=only)
     return parser.parse_args()
 
 
@@ -71,35 +81,23 @@ def changed_lines(since: str) -> dict[str, set[int]]:
 
 
 def _run(mutants: Sequence[Mutant], results: Results) -> None:
-    justified = scores.justifications()
-    missing = [each for each in mutants if scores.key(each) not in justified and not results[each]]
-    if missing:
-        missing.sort(key=lambda mutant: mutant.rank)  # an interrupted run is a sample
-        runner = Runner(missing, OUT / "executions.json", results.add)
+    """Try the mutants in random order, so that the outcomes of an interrupted run are a sample."""
+    if mutants:
+        runner = Runner(scores.shuffle(mutants), OUT / "executions.json", results.add)
         code = pytest.main([*OPTIONS, *TESTS], plugins=[runner])
-        if runner.error:
-            sys.exit(f"error: {runner.error}")
-        if not all(results[each] for each in missing):
+        results.forget(runner.doubtful)
+        if not all(results[each] for each in mutants):
             sys.exit(f"Incomplete (pytest's exit code: {code}). Run the command again to continue.")
 
 
-def _conclude(mutants: Sequence[Mutant], results: Results, sample: int) -> int:
-    """Print survivors and scores; return the exit code."""
-    justified = scores.justifications()
-    open_ = [each for each in mutants if scores.key(each) not in justified]
-    survivors = [each for each in open_ if results[each] != KILLED]
-    for survivor in survivors:
-        print(f"survived  {survivor}")
-    found = scores.Score.of(mutants, [each for each in open_ if results[each] == KILLED])
-    for name, score in found.items():
-        print(f"{name:<10} {score}")
-    if not sample:
-        return 1 if survivors else 0
-    lower = scores.fallen(found, sample)
-    print("\n".join(lower))
-    if not lower:
-        scores.record(found, sample)
-    return 1 if lower else 0
+def _compare(found: dict[str, scores.Score]) -> int:
+    """Print the scores that fell; record the others if none did. Return the exit code."""
+    fallen = scores.fallen(found)
+    for line in fallen:
+        print(line)
+    if not fallen:
+        scores.record(found)
+    return bool(fallen)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
 """Run work in a child process, which can crash or hang."""
 
+import multiprocessing
 import os
-import select
-import signal
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from multiprocessing.connection import Connection
 
 import psutil
 
@@ -17,37 +16,29 @@ def run(work: Callable[[], str], seconds: float | None = None) -> str:
 
     The child's standard output is discarded.
     """
-    reading, writing = os.pipe()
-    process_id = os.fork()
-    if not process_id:
-        _work(work, writing)
-    os.close(writing)
-    answer = ""
+    forking = multiprocessing.get_context("fork")
+    reading, writing = forking.Pipe(duplex=False)
+    process = forking.Process(target=_work, args=(work, writing))
+    process.start()
+    writing.close()
     try:
-        is_ready = select.select([reading], [], [], seconds)[0]
-        answer = os.read(reading, 65_536).decode() if is_ready else f"={TIMEOUT}"
+        return str(reading.recv()) if reading.poll(seconds) else TIMEOUT
+    except EOFError:
+        return CRASH
     finally:  # also after Ctrl-C
-        os.close(reading)
-        if answer in {"", f"={TIMEOUT}"}:
-            end(process_id)
-        os.waitpid(process_id, 0)
-    return answer[1:] if answer else CRASH
+        reading.close()
+        end(psutil.Process(process.pid))
+        process.join()
 
 
-def _work(work: Callable[[], str], pipe: int) -> None:
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        os.write(pipe, f"={work()}".encode()[:65_536])
-    except BaseException:  # noqa: BLE001 (the parent gets no answer)
-        traceback.print_exc()
-    finally:
-        os._exit(0)
+def _work(work: Callable[[], str], pipe: Connection) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    pipe.send(work())
 
 
-def end(process_id: int) -> None:
+def end(process: psutil.Process) -> None:
     """Kill a process and its children, which it can't continue to start meanwhile."""
-    os.kill(process_id, signal.SIGSTOP)
-    for process in psutil.Process(process_id).children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    os.kill(process_id, signal.SIGKILL)
+    with suppress(psutil.NoSuchProcess):
+        process.suspend()
+        for each in [*process.children(recursive=True), process]:
+            each.kill()

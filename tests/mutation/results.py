@@ -1,7 +1,7 @@
 """Outcomes of mutants, in a file that is extended after each one, so that a run can be resumed."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -38,6 +38,12 @@ class Results:
         ]
         with self._file.open("a") as results:
             results.write(json.dumps(line) + "\n")
+
+    def forget(self, tests: Collection[str]) -> None:
+        """Forget what these tests noticed, because they fail without a mutant, too."""
+        lines = self._file.read_text().splitlines(keepends=True)
+        self._file.write_text("".join(line for line in lines if json.loads(line)[-1] not in tests))
+        self._known = dict(_read(self._file))
 
 
 def _read(file: Path) -> Iterator[tuple[tuple[str, str], str]]:

@@ -15,6 +15,7 @@ import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -34,6 +35,8 @@ from tests.servers import serve_data_api, serve_database
 
 MAX_TEST_SECONDS = 10.0
 """Duration of the tests of one mutant, as measured: the fastest that fit are run."""
+BATCH = 300
+"""Number of tests that are measured before the record is written."""
 SLACK = 10
 SLACK_SECONDS = 30.0
 """How much longer than measured the tests may take: the machine may be busier than then."""
@@ -46,12 +49,12 @@ Lines = Mapping[tuple[str, int], set[str]]
 class Runner:
     """The plugin. `mutants` are tried in turn, and each outcome is given to `report`.
 
-    `record` is the file of the executions. Afterwards `error` says why the outcomes are incomplete
-    or in doubt, if they are.
+    `record` is the file of the executions. Afterwards, `doubtful` has the tests that noticed a
+    fault and also fail without one.
     """
 
     def __init__(self, mutants: Sequence[Mutant], record: Path, report: Report) -> None:
-        self.error = ""
+        self.doubtful: set[str] = set()
         self._mutants = mutants
         self._record = record
         self._report = report
@@ -82,17 +85,20 @@ class Runner:
             url = servers.enter_context(serve_data_api(database, directory))
             self._shared = {"database_server": database, "data_api": url}
             self._measure()
-            if not self.error:
-                self._try_all()
-                self._check()
+            self._try_all()
+            self._check()
         return True
 
     def _measure(self) -> None:
         """Run the tests of which is not known what they execute, in a child."""
         known = Executions(self._record)
         missing = [item for name, item in self._items.items() if name not in known]
-        if missing:
-            self.error = processes.run(lambda: self._record_executions(missing))
+        with tqdm(missing, "measure", unit=" tests", smoothing=0.02) as progress:
+            for start in range(0, len(missing), BATCH):
+                batch = missing[start : start + BATCH]
+                if left_out := processes.run(partial(self._record_executions, batch)):
+                    progress.write(f"left out, because they fail without a mutant: {left_out}")
+                progress.update(len(batch))
 
     def _record_executions(self, items: Sequence[pytest.Item]) -> str:
         """Run tests under coverage, each with its own context; return what failed."""
@@ -103,8 +109,7 @@ class Runner:
         failures = []
         measuring.start()
         _shorten_hypothesis()
-        progress = tqdm(items, "measure", unit=" tests", smoothing=0.02)
-        for item, following in zip(progress, [*items[1:], None], strict=True):
+        for item, following in zip(items, [*items[1:], None], strict=True):
             measuring.switch_context(item.nodeid)
             start = time.perf_counter()
             if failed := self._run_one(item, following):
@@ -114,7 +119,7 @@ class Runner:
         measuring.stop()
         with warnings.catch_warnings(action="ignore"):  # not every test executes a package
             Executions(self._record).add(seconds, measuring.get_data())
-        return f"fails without a mutant: {', '.join(failures)}" if failures else ""
+        return ", ".join(failures)
 
     def _try_all(self) -> None:
         executions, functions = Executions(self._record), _functions()
@@ -152,10 +157,10 @@ class Runner:
         return processes.run(work, limit)
 
     def _check(self) -> None:
-        """Make sure that the tests which killed mutants still pass on the unchanged code."""
-        killers = {self._items[name] for _, name in self._kills if name in self._items}
-        if failed := processes.run(lambda: self._run(list(killers))):
-            self.error = f"fails without a mutant, so the outcomes are in doubt: {failed}"
+        """Find the tests that killed mutants and fail on the unchanged code, too."""
+        for name in {name for _, name in self._kills if name in self._items}:
+            if processes.run(partial(self._run, [self._items[name]])):
+                self.doubtful.add(name)
 
     def _run(self, items: Sequence[pytest.Item]) -> str:
         """Run tests until one fails; return the failed one."""

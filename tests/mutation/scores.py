@@ -2,44 +2,54 @@
 
 import json
 import tomllib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from math import sqrt
 from pathlib import Path
-from typing import Self
 
 from tests.mutation.mutants import ROOT, Mutant
 
 PACKAGES = ("customers", "database", "http", "tokens")
 SCORES = Path(__file__).with_name("scores.json")
 JUSTIFIED = Path(__file__).with_name("justified.toml")
+Z = 1.96
+"""Standard deviations on both sides of the mean that contain 95% of a normal distribution."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """Numbers of mutants: all, those that a test noticed, and those that no test can notice."""
+    """Numbers of a package's mutants: all, and of a sample: all but the justified, and noticed."""
 
     mutants: int
+    tried: int
     killed: int
     justified: int = 0
 
     @property
     def percent(self) -> float:
-        """The share of killed mutants among those that a test can notice."""
-        return round(100 * self.killed / max(1, self.mutants - self.justified), 1)
+        """The share of tried mutants that a test noticed."""
+        return 100 * self.killed / max(1, self.tried)
+
+    @property
+    def at_least(self) -> float:
+        """The score that the whole package exceeds with a probability of 97.5%.
+
+        Source: https://en.wikipedia.org/wiki/Binomial_proportion_confidence_interval (Wilson)
+        """
+        if self.tried + self.justified == self.mutants:
+            return self.percent
+        share, square = self.percent / 100, Z**2 / max(1, self.tried)
+        spread = Z * sqrt((share * (1 - share) + square / 4) / max(1, self.tried))
+        return 100 * (share + square / 2 - spread) / (1 + square)
 
     def __str__(self) -> str:
-        return f"{self.percent:5.1f}%  {self.killed} of {self.mutants - self.justified}"
-
-    @classmethod
-    def of(cls, mutants: Iterable[Mutant], killed: Iterable[Mutant]) -> dict[str, Self]:
-        """Return the scores of the packages that the mutants are in."""
-        known = justifications()
-        mutants = list(mutants)
-        totals = Counter(map(package, mutants))
-        hits = Counter(map(package, killed))
-        spared = Counter(package(each) for each in mutants if key(each) in known)
-        return {name: cls(totals[name], hits[name], spared[name]) for name in sorted(totals)}
+        is_sample = self.at_least != self.percent
+        extent = f"at least {self.at_least:.1f}% of {self.mutants}" if is_sample else "all"
+        return (
+            f"{self.percent:.1f}%, {self.killed} of {self.tried} ({extent}); "
+            f"{self.justified} justified"
+        )
 
 
 def sources() -> list[Path]:
@@ -47,6 +57,19 @@ def sources() -> list[Path]:
     return [
         file for name in PACKAGES for file in sorted((ROOT / "chalicelib" / name).rglob("*.py"))
     ]
+
+
+def shuffle(mutants: Iterable[Mutant]) -> list[Mutant]:
+    """Return the mutants in a random order that is always the same."""
+    return sorted(mutants, key=lambda mutant: mutant.rank)
+
+
+def sample(mutants: Iterable[Mutant], size: int) -> list[Mutant]:
+    """Return so many random mutants of each package; always the same ones."""
+    found = defaultdict(list)
+    for mutant in shuffle(mutants):
+        found[package(mutant)].append(mutant)
+    return [mutant for each in found.values() for mutant in each[:size]]
 
 
 def package(mutant: Mutant) -> str:
@@ -64,27 +87,41 @@ def justifications() -> dict[tuple[str, str], str]:
     return {(path, name): why for path, names in files.items() for name, why in names.items()}
 
 
-def recorded() -> tuple[int, dict[str, Score]]:
-    """Return the percentage of the mutants that were tried, and the scores that may not fall."""
-    stored = json.loads(SCORES.read_text())
-    return stored["sample"], {name: Score(**each) for name, each in stored["packages"].items()}
+def count(
+    everything: Iterable[Mutant], tried: Iterable[Mutant], survivors: Iterable[Mutant]
+) -> dict[str, Score]:
+    """Return the scores of the packages of the tried mutants."""
+    known = justifications()
+    tried = list(tried)
+    mutants, survived = Counter(map(package, everything)), Counter(map(package, survivors))
+    open_ = Counter(package(each) for each in tried if key(each) not in known)
+    return {
+        name: Score(mutants[name], open_[name], open_[name] - survived[name], total - open_[name])
+        for name, total in sorted(Counter(map(package, tried)).items())
+    }
 
 
-def record(scores: Mapping[str, Score], sample: int) -> None:
-    """Write the scores, unless the recorded ones are those of a larger sample."""
-    if sample >= recorded()[0]:
-        packages = {name: asdict(each) for name, each in scores.items()}
-        stored = {"sample": sample, "packages": packages}
-        SCORES.write_text(json.dumps(stored, indent=1) + "\n")
+def recorded() -> dict[str, Score]:
+    """Return the scores that may not fall."""
+    return {name: Score(**each) for name, each in json.loads(SCORES.read_text()).items()}
 
 
-def fallen(scores: Mapping[str, Score], sample: int) -> list[str]:
-    """Return a line for each score that is lower than the recorded one of the same sample."""
-    known_sample, known = recorded()
-    if sample != known_sample:
-        return []
+def record(scores: Mapping[str, Score]) -> None:
+    """Write the scores that are of at least as many mutants as the recorded ones."""
+    known = recorded()
+    for name, score in scores.items():
+        if name not in known or score.tried >= known[name].tried:
+            known[name] = score
+    SCORES.write_text(
+        json.dumps({name: asdict(known[name]) for name in sorted(known)}, indent=1) + "\n"
+    )
+
+
+def fallen(scores: Mapping[str, Score]) -> list[str]:
+    """Return a line for each score that is lower than the recorded one, or than its lower limit."""
+    known = recorded()
     return [
-        f"{name}: {score.percent}% of the mutants are killed, before: {known[name].percent}%"
+        f"{name}: {score.percent:.1f}% of the mutants are killed, recorded: {known[name]}"
         for name, score in scores.items()
-        if name in known and score.percent < known[name].percent
+        if name in known and score.percent < known[name].at_least
     ]

@@ -1,5 +1,6 @@
 """Mutants of small modules, and the effect of a mutant on functions that are already imported."""
 
+from collections import Counter
 from types import SimpleNamespace
 
 import pytest
@@ -114,15 +115,36 @@ def test_justified_mutants_exist() -> None:
 
 
 def test_fallen_score_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = {"http": scores.Score(mutants=100, killed=90)}
-    monkeypatch.setattr(scores, "recorded", lambda: (10, before))
+    before = {"http": scores.Score(mutants=100, tried=100, killed=90)}
+    monkeypatch.setattr(scores, "recorded", lambda: before)
 
-    assert scores.fallen({"http": scores.Score(mutants=200, killed=180)}, 10) == []
-    assert scores.fallen({"http": scores.Score(mutants=100, killed=80)}, 100) == []
-    assert scores.fallen({"http": scores.Score(mutants=100, killed=89)}, 10) == [
-        "http: 89.0% of the mutants are killed, before: 90.0%"
+    assert scores.fallen({"http": scores.Score(mutants=200, tried=200, killed=180)}) == []
+    assert scores.fallen({"http": scores.Score(mutants=100, tried=100, killed=89)}) == [
+        "http: 89.0% of the mutants are killed, recorded: 90.0%, 90 of 100 (all); 0 justified"
     ]
 
 
-def test_justified_mutants_do_not_count() -> None:
-    assert scores.Score(mutants=100, killed=90, justified=10).percent == 100.0
+def test_score_of_a_sample_has_a_lower_limit() -> None:
+    assert scores.Score(mutants=2000, tried=100, killed=90).at_least == pytest.approx(
+        82.6, abs=0.05
+    )
+    assert scores.Score(mutants=100, tried=90, killed=45, justified=10).at_least == 50.0
+
+
+def test_sample_has_mutants_of_each_package_always_the_same() -> None:
+    everything = [each for file in scores.sources() for each in mutants.read(file)]
+    names = [scores.key(each) for each in scores.sample(everything, 3)]
+
+    assert names == [scores.key(each) for each in scores.sample(reversed(everything), 3)]
+    assert Counter(path.split("/")[1] for path, _ in names) == dict.fromkeys(scores.PACKAGES, 3)
+
+
+def test_justified_mutants_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    everything = mutants.parse("def f():\n    return a + b\n", "chalicelib/http/module.py")
+    first, second = everything
+    monkeypatch.setattr(scores, "justifications", lambda: {scores.key(first): "reason"})
+
+    found = scores.count(everything, everything, [])
+
+    assert found == {"http": scores.Score(mutants=2, tried=1, killed=1, justified=1)}
+    assert scores.count(everything, everything, [second])["http"].percent == 0

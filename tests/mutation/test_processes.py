@@ -1,9 +1,10 @@
 """Work in a child process returns its text, crashes or times out."""
 
+import multiprocessing
 import os
-import select
 import subprocess
 import sys
+from multiprocessing.connection import Connection
 
 import psutil
 import pytest
@@ -42,20 +43,14 @@ def test_child_is_ended_if_the_parent_is_interrupted(monkeypatch: pytest.MonkeyP
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    def record(child: int) -> None:
-        ended.append(child)
-        end(child)
-
-    ended: list[int] = []
-    end = processes.end
-    monkeypatch.setattr(select, "select", interrupt)
-    monkeypatch.setattr(processes, "end", record)
+    monkeypatch.setattr(Connection, "poll", interrupt)
     ours, theirs = os.pipe()
+    before = multiprocessing.active_children()
 
     with pytest.raises(KeyboardInterrupt):
         processes.run(lambda: str(os.read(ours, 1)))
 
-    assert not psutil.pid_exists(*ended)
+    assert multiprocessing.active_children() == before
     os.close(ours)
     os.close(theirs)
 
@@ -67,6 +62,6 @@ def test_process_is_ended_with_its_children() -> None:
         assert process.stdout
         assert process.stdout.readline() == "ready\n"
 
-        processes.end(process.pid)
+        processes.end(psutil.Process(process.pid))
 
         assert process.stdout.read() == ""  # returns when no process has the other end
