@@ -15,7 +15,7 @@ import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from functools import partial
+from functools import _lru_cache_wrapper, partial
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -78,6 +78,8 @@ class Runner:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         session.config.pluginmanager.unregister(name="terminalreporter")
         self._items = {item.nodeid: item for item in session.items}
+        for module in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
+            importlib.import_module(module.name)
         factory: pytest.TempPathFactory = session.config._tmp_path_factory  # type: ignore[attr-defined]
         directory = factory.mktemp("mutation")
         with ExitStack() as servers:
@@ -109,7 +111,9 @@ class Runner:
         failures = []
         measuring.start()
         _shorten_hypothesis()
+        caches = _caches()
         for item, following in zip(items, [*items[1:], None], strict=True):
+            _clear(caches)
             measuring.switch_context(item.nodeid)
             start = time.perf_counter()
             if failed := self._run_one(item, following):
@@ -122,9 +126,10 @@ class Runner:
         return ", ".join(failures)
 
     def _try_all(self) -> None:
-        executions, functions = Executions(self._record), _functions()
+        executions, functions, caches = Executions(self._record), _functions(), _caches()
         lines = executions.by_line()
         _warm_up()
+        _clear(caches)
         gc.freeze()  # the collector would write to each object, and so copy all memory
         for mutant in tqdm(self._mutants, "mutate", unit=" mutants", smoothing=0.02):
             tests = self._choose(mutant, lines, executions)
@@ -202,11 +207,24 @@ def _shorten_hypothesis() -> None:
 
 
 def _functions() -> dict[str, list[FunctionType]]:
-    """Import the whole package; return its functions by file, decorated and nested ones, too."""
-    for module in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
-        importlib.import_module(module.name)
+    """Return the functions of the package by file, decorated and nested ones, too."""
     found = defaultdict(list)
     for each in gc.get_objects():
         if isinstance(each, FunctionType) and each.__code__.co_filename.startswith(str(ROOT)):
             found[os.path.relpath(each.__code__.co_filename, ROOT)].append(each)
     return found
+
+
+def _caches() -> list["_lru_cache_wrapper[Any]"]:
+    """Return the package's functions with a cache."""
+    return [
+        each
+        for each in gc.get_objects()
+        if isinstance(each, _lru_cache_wrapper) and each.__module__.startswith("chalicelib.")
+    ]
+
+
+def _clear(caches: Iterable["_lru_cache_wrapper[Any]"]) -> None:
+    """Make each test execute the functions, not only the first one that calls them."""
+    for cached in caches:
+        cached.cache_clear()
