@@ -13,7 +13,7 @@ import pkgutil
 import time
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from functools import _lru_cache_wrapper, partial
 from pathlib import Path
@@ -43,7 +43,6 @@ SLACK_SECONDS = 30.0
 
 Report = Callable[[Mutant, str, str], None]
 """Receives each mutant, the outcome, and the test that noticed the fault."""
-Lines = Mapping[tuple[str, int], set[str]]
 
 
 class Runner:
@@ -127,22 +126,21 @@ class Runner:
 
     def _try_all(self) -> None:
         executions, functions, caches = Executions(self._record), _functions(), _caches()
-        lines = executions.by_line()
         _warm_up()
         _clear(caches)
         gc.freeze()  # the collector would write to each object, and so copy all memory
         for mutant in tqdm(self._mutants, "mutate", unit=" mutants", smoothing=0.02):
-            tests = self._choose(mutant, lines, executions)
+            tests = self._choose(mutant, executions)
             limit = SLACK * sum(map(executions.seconds, tests)) + SLACK_SECONDS
             test = self._try(mutant, functions[mutant.path], tests, limit) if tests else ""
             self._kills[mutant.path, test] += 1
             self._report(mutant, KILLED if test else SURVIVED, test)
 
-    def _choose(self, mutant: Mutant, lines: Lines, executions: Executions) -> list[str]:
+    def _choose(self, mutant: Mutant, executions: Executions) -> list[str]:
         """Return the tests to run, first those that killed other mutants of the file."""
         spent = 0.0
         chosen: list[str] = []
-        names = set().union(*(lines.get((mutant.path, line), ()) for line in mutant.lines))
+        names = set().union(*(executions.tests(mutant.path, line) for line in mutant.lines))
         names &= self._items.keys()
         for name in sorted(names, key=lambda name: (executions.seconds(name), name)):
             spent += executions.seconds(name)
