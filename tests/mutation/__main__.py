@@ -22,7 +22,7 @@ from tests.mutation.running import Runner
 OUT = ROOT / "out" / "mutation"
 TESTS = [str(file) for place in SUITE for file in sorted(ROOT.glob(f"{place}/test_*.py"))]
 QUIET = ["-qq", "--no-summary", "-p", "no:cacheprovider", "-p", "no:faker"]
-OPTIONS = ["-m", "not slow", *QUIET]
+OPTIONS = ["-m", "not slow and not exhaustive", *QUIET]
 
 
 def main() -> int:
