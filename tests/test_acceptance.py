@@ -293,6 +293,19 @@ def test_size_limit_counts_documents_and_names(documents: dict[str, Any]) -> Non
     assert both(ADA | documents | names) == (None, None)
 
 
+def test_customer_of_the_maximum_size_is_accepted() -> None:
+    quotes = {"metadata": {f"k{n}": '"' * 500 for n in range(3)}}
+    most = ADA | quotes | {"company_name": '"' * 500, "given_name": '"' * 300}
+    unused = MAX_SIZE - size(schemas.load_customer(most | {"family_name": "x"}))
+    largest = most | {"family_name": "x" * (1 + unused)}
+
+    accepted, loaded = both(largest)
+
+    assert accepted == loaded
+    assert size(accepted) == MAX_SIZE
+    assert both(largest | {"family_name": "x" * (2 + unused)}) == (None, None)
+
+
 @pytest.mark.parametrize("document", [None, [], "a", {}, {"email": "a@b.co"}, ADA | {"id": None}])
 def test_rejected_document_has_the_errors_of_the_schemas(document: object) -> None:
     with pytest.raises(ValidationError) as expected:
