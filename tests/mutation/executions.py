@@ -54,6 +54,11 @@ class Executions:
     def seconds(self, test: str) -> float:
         return self._tests[test].seconds
 
+    def size(self, test: str) -> int:
+        """Return how many lines a test executes."""
+        files = self._tests[test].files.values()
+        return sum(len(lines) for functions in files for lines in functions.values())
+
     def tests(self, path: str, line: int) -> set[str]:
         """Return the tests that execute a line of a function."""
         key = (path, *_lines(path)[line])

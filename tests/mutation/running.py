@@ -33,7 +33,7 @@ from tests.mutation.mutants import ROOT, Mutant, codes
 from tests.mutation.results import KILLED, SURVIVED
 from tests.servers import serve_data_api, serve_database
 
-MAX_TEST_SECONDS = 20.0
+MAX_TEST_SECONDS = 60.0
 """Duration of the tests of one mutant, as measured."""
 BATCH = 300
 """Number of tests that are measured before the record is written."""
@@ -137,25 +137,14 @@ class Runner:
             self._report(mutant, KILLED if test else SURVIVED, test)
 
     def _choose(self, mutant: Mutant, executions: Executions) -> list[str]:
-        """Return the tests to run, first those that killed other mutants of the file.
-
-        If not all fit, one variant of each parametrized test is preferred to the others.
-        """
+        """Return the tests to run: those that killed others of the file, then focused ones."""
         names = set().union(*(executions.tests(mutant.path, line) for line in mutant.lines))
-        by_duration = sorted(names & self._items.keys(), key=lambda n: (executions.seconds(n), n))
-        turns: Counter[str] = Counter()
-
-        def turn(name: str) -> int:
-            """Return one for the first variant of a test, two for the second, and so on."""
-            turns[name.partition("[")[0]] += 1
-            return turns[name.partition("[")[0]]
-
-        diverse = sorted(by_duration, key=turn)
-        spent = itertools.accumulate(map(executions.seconds, diverse))
+        focused = sorted(names & self._items.keys(), key=lambda name: (executions.size(name), name))
+        spent = itertools.accumulate(map(executions.seconds, focused))
         chosen = [
             name
-            for name, total in zip(diverse, spent, strict=True)
-            if total <= MAX_TEST_SECONDS or name == diverse[0]
+            for name, total in zip(focused, spent, strict=True)
+            if total <= MAX_TEST_SECONDS or name == focused[0]
         ]
         return sorted(chosen, key=lambda name: -self._kills[mutant.path, name])
 
