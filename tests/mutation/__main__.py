@@ -91,7 +91,7 @@ def _run(mutants: Sequence[Mutant], results: Results) -> None:
 
 
 def _compare(found: dict[str, scores.Score]) -> int:
-    """Print the scores that fell; record the others if none did. Return the exit code."""
+    """Print the scores that fell; record the complete ones if none did. Return the exit code."""
     fallen = scores.fallen(found)
     for line in fallen:
         print(line)

@@ -27,6 +27,10 @@ class Score:
     justified: int = 0
 
     @property
+    def is_complete(self) -> bool:
+        return self.tried + self.justified == self.mutants
+
+    @property
     def percent(self) -> float:
         """The share of tried mutants that a test noticed."""
         return 100 * self.killed / max(1, self.tried)
@@ -37,15 +41,15 @@ class Score:
 
         Source: https://en.wikipedia.org/wiki/Binomial_proportion_confidence_interval (Wilson)
         """
-        if self.tried + self.justified == self.mutants:
+        if self.is_complete:
             return self.percent
         share, square = self.percent / 100, Z**2 / max(1, self.tried)
         spread = Z * sqrt((share * (1 - share) + square / 4) / max(1, self.tried))
         return 100 * (share + square / 2 - spread) / (1 + square)
 
     def __str__(self) -> str:
-        is_sample = self.at_least != self.percent
-        extent = f"at least {self.at_least:.1f}% of {self.mutants}" if is_sample else "all"
+        sample = f"at least {self.at_least:.1f}% of {self.mutants}"
+        extent = "all" if self.is_complete else sample
         return (
             f"{self.percent:.1f}%, {self.killed} of {self.tried} ({extent}); "
             f"{self.justified} justified"
@@ -107,14 +111,13 @@ def recorded() -> dict[str, Score]:
 
 
 def record(scores: Mapping[str, Score]) -> None:
-    """Write the scores that are of at least as many mutants as the recorded ones."""
-    known = recorded()
-    for name, score in scores.items():
-        if name not in known or score.tried >= known[name].tried:
-            known[name] = score
-    SCORES.write_text(
-        json.dumps({name: asdict(known[name]) for name in sorted(known)}, indent=1) + "\n"
-    )
+    """Write the scores of packages that were tried completely.
+
+    Not those of samples: tests written for its survivors make a sample unrepresentative.
+    """
+    complete = {name: score for name, score in scores.items() if score.is_complete}
+    stored = {name: asdict(score) for name, score in sorted((recorded() | complete).items())}
+    SCORES.write_text(json.dumps(stored, indent=1) + "\n")
 
 
 def fallen(scores: Mapping[str, Score]) -> list[str]:

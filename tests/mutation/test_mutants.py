@@ -1,6 +1,7 @@
 """Mutants of small modules, and the effect of a mutant on functions that are already imported."""
 
 from collections import Counter
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -129,6 +130,17 @@ def test_score_of_a_sample_has_a_lower_limit() -> None:
         82.6, abs=0.05
     )
     assert scores.Score(mutants=100, tried=90, killed=45, justified=10).at_least == 50.0
+
+
+def test_only_complete_scores_are_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sample = scores.Score(mutants=100, tried=50, killed=50)
+    complete = scores.Score(mutants=100, tried=90, killed=90, justified=10)
+    monkeypatch.setattr(scores, "SCORES", tmp_path / "scores.json")
+    scores.SCORES.write_text("{}")
+
+    scores.record({"http": sample, "tokens": complete})
+
+    assert scores.recorded() == {"tokens": complete}
 
 
 def test_sample_has_mutants_of_each_package_always_the_same() -> None:
