@@ -142,6 +142,9 @@ simulate: setup  ## Simulate 10 to 100,000 requests per second: docs/scaling.md 
 load: setup  ## Send load, with thresholds, to a private stack or to BASE_URL (TOKEN=...)
 	@$(BIN)/python -m load.traffic $(ARGS)
 
+mutants: setup  ## Break changed lines in small ways; tests must notice (ARGS=--all, ARGS="--since COMMIT")
+	@$(BIN)/python -m tests.mutation $(ARGS)
+
 soak: setup  ## Send steady load for an hour, and check for leaks (ARGS="--minutes 5")
 	@$(BIN)/python -m load.traffic.soak $(ARGS)
 
@@ -195,5 +198,5 @@ $(ENVIRONMENTS): .venv/%: setup
 .DEFAULT_GOAL := help
 .PHONY: $(ENVIRONMENTS) contract-tools setup installation run stack seed migrate token reset clean test quick \
 	test-all contract rehearse audit bench budget check docs diagrams screenshots format openapi client lock chaos fuzz \
-	sqlmap simulate load soak preflight provision bind migrate-stage rotate finish package sbom deploy apply \
+	sqlmap simulate load soak mutants preflight provision bind migrate-stage rotate finish package sbom deploy apply \
 	smoke admit block status rollback restore destroy costs stages help

@@ -1,7 +1,6 @@
 import json
 import os
 import signal
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -21,12 +20,13 @@ from chalicelib.observability import logs, tracing
 from chalicelib.settings import Settings
 from local import engines
 from local.database_server import DatabaseServer
-from local.processes import Child, LocalError, answers, free_port
+from local.processes import LocalError, free_port
 from tests import tokens
 from tests.api import Api
 from tests.daemon import Daemon
 from tests.mysql8 import refusal
 from tests.recorded import Recorded
+from tests.servers import serve_data_api, serve_database
 
 Lines = Callable[[str], list[dict[str, Any]]]
 
@@ -74,32 +74,16 @@ def _issuer() -> None:
 
 @pytest.fixture(scope="session")
 def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseServer]:
-    """Run a private server. It waits for a lock for 1 s, and its time zone is not UTC."""
-    directory = tmp_path_factory.mktemp("local") / "database"
-    options = {"innodb-lock-wait-timeout": "1", "default-time-zone": "+05:00"}
-    database = DatabaseServer(directory, free_port(), options)
-    try:
-        database.start()
-        yield database
-    finally:
-        database.stop()
+    with serve_database(tmp_path_factory.mktemp("local")) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def data_api(
     database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """Run a Data API server on the database; statements time out after 2 s. Yields its base URL."""
-    port = free_port()
-    command = [sys.executable, "-m", "local.data_api", "--port", str(port)]
-    with Child(
-        "data-api",
-        [*command, "--statement-timeout", "2"],
-        tmp_path_factory.mktemp("data-api") / "data-api.log",
-        {**os.environ, "DATABASE_URL": database_server.url},
-    ) as server:
-        server.wait_until(lambda: answers(port), seconds=10)
-        yield f"http://127.0.0.1:{port}"
+    with serve_data_api(database_server, tmp_path_factory.mktemp("data-api")) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -53,6 +53,7 @@ def dripping(slow_part: str) -> Iterator[Drip]:
     at_once, slowly = PARTS[slow_part]
     ended = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+        listener.settimeout(10)  # a client may fail before it connects
         drip = Drip(listener.getsockname()[1])
 
         def serve() -> None:
@@ -76,6 +77,7 @@ def dripping_database(port: int, marker: bytes) -> Iterator[Drip]:
     """
     ended = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+        listener.settimeout(10)  # a client may fail before it connects
         drip = Drip(listener.getsockname()[1])
 
         def serve() -> None:

@@ -28,6 +28,7 @@ ALONE = {
     "fuzz": ["ARGS=--help"],
     "help": [],
     "load": ["ARGS=--ramp 1 --steady 1 --spike 0 --after 1 --limit 60000"],
+    "mutants": ["ARGS=--help"],
     "migrate-stage": ["STAGE=dev", "ARGS=--help"],
     "finish": ["STAGE=dev", "ARGS=--help"],
     "rotate": ["STAGE=dev", "ARGS=--help"],

@@ -17,8 +17,6 @@ from chalicelib.http.problems import ValidationError
 from chalicelib.http.rules import Unsure
 from tests.api import ADA
 
-pytestmark = pytest.mark.exhaustive
-
 NAMES = ("given_name", "family_name", "company_name")
 ADDRESS = {"line1": "1 Main St", "country": "GB"}
 WHOLE: dict[str, Any] = {
@@ -146,6 +144,7 @@ def assert_agreement(accepted: Any, loaded: Any) -> None:
         assert json.dumps(accepted) == json.dumps(loaded)  # in the same order, too
 
 
+@pytest.mark.exhaustive
 @given(DOCUMENTS)
 @settings(max_examples=1_000, deadline=None)
 @example(WHOLE)
@@ -157,6 +156,7 @@ def test_fast_path_accepts_only_what_the_schemas_accept(document: object) -> Non
     assert_agreement(*both(document))
 
 
+@pytest.mark.exhaustive
 @given(DOCUMENTS, READ_ONLY, st.sampled_from([CURRENT, {name: CURRENT[name] for name in KNOWN}]))
 @settings(max_examples=500, deadline=None)
 @example(CURRENT, {}, CURRENT)
@@ -169,6 +169,7 @@ def test_fast_path_agrees_about_replacements(
     assert_agreement(*results(acceptance.accept, schemas.load_customer, sent, current))
 
 
+@pytest.mark.exhaustive
 @given(PATCHES)
 @settings(max_examples=500, deadline=None)
 @example({"email": None})
@@ -184,6 +185,7 @@ def test_fast_path_agrees_about_patches(patch: object) -> None:
     assert details in (None, loaded)
 
 
+@pytest.mark.exhaustive
 @given(BATCHES.map(lambda items: {"items": items}) | BATCHES | st.just({"items": [ADA], "more": 1}))
 @settings(max_examples=200, deadline=None)
 @example({"items": [ADA, ADA]})
@@ -209,6 +211,7 @@ def test_fast_path_accepts_usual_edits_and_batches() -> None:
     ]
 
 
+@pytest.mark.exhaustive
 @given(EMAILS)
 @settings(max_examples=1_000, deadline=None)
 @example("info@example.com")
@@ -288,6 +291,19 @@ def test_size_limit_counts_documents_and_names(documents: dict[str, Any]) -> Non
 
     assert acceptance.accept(ADA | documents)
     assert both(ADA | documents | names) == (None, None)
+
+
+def test_customer_of_the_maximum_size_is_accepted() -> None:
+    quotes = {"metadata": {f"k{n}": '"' * 500 for n in range(3)}}
+    most = ADA | quotes | {"company_name": '"' * 500, "given_name": '"' * 300}
+    unused = MAX_SIZE - size(schemas.load_customer(most | {"family_name": "x"}))
+    largest = most | {"family_name": "x" * (1 + unused)}
+
+    accepted, loaded = both(largest)
+
+    assert accepted == loaded
+    assert size(accepted) == MAX_SIZE
+    assert both(largest | {"family_name": "x" * (2 + unused)}) == (None, None)
 
 
 @pytest.mark.parametrize("document", [None, [], "a", {}, {"email": "a@b.co"}, ADA | {"id": None}])

@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 from uuid import UUID
@@ -712,6 +713,15 @@ def event(database: Database, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]
         "body": json.dumps(ADA),
         "isBase64Encoded": False,
     }
+
+
+@pytest.mark.parametrize(("milliseconds", "status"), [(100, 503), (9_000, 201)])
+def test_request_ends_before_lambda_ends_it(
+    event: dict[str, Any], milliseconds: int, status: int
+) -> None:
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: milliseconds)
+
+    assert app.app(event, context)["statusCode"] == status
 
 
 def test_links_contain_the_stage(event: dict[str, Any]) -> None:

@@ -40,6 +40,11 @@ MISPLACED = [
 ]
 
 
+@pytest.mark.parametrize("text", ["", " ", "\u200b \u2060"])
+def test_text_without_visible_characters_is_trimmed_to_nothing(text: str) -> None:
+    assert characters.trim(text) == ""
+
+
 def code(text: str, field: marshmallow.fields.Field[Any] | None = None) -> str | None:
     """Return the code of the error; None if the text is accepted unchanged."""
     try:

@@ -3,10 +3,12 @@
 import string
 from base64 import urlsafe_b64decode
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import pytest
 
+from chalicelib.customers.lists import combine
 from chalicelib.http import pagination
 from chalicelib.http.pagination import Position, decode, encode
 
@@ -30,6 +32,32 @@ def is_rejected(cursor: str, key: bytes = KEY, listed: dict[str, str] = LISTED) 
 def test_cursor_decodes_to_its_position(position: Position) -> None:
     assert decode(KEY, LISTED, encode(KEY, LISTED, position)) == position
     assert decode(KEY, dict(reversed(LISTED.items())), encode(KEY, LISTED, position)) == position
+
+
+@pytest.mark.parametrize(
+    ("query", "position", "cursor"),
+    [
+        (
+            {"q": "ada", "status": "active"},
+            BY_CREATION,
+            "AQGiBDq10nOGtIQzdkpzKnD2XS1vIeGJkK-Brx_8g1hn",
+        ),
+        (
+            {
+                "email": "ada@example.com",
+                "updated_after": datetime(2026, 1, 31, tzinfo=UTC),
+                "include_deleted": True,
+            },
+            BY_UPDATE,
+            "AQGiBDq10nOGtIQzdkpzKnABnBPsnns57-N-LJtxx5oXG6URrYbN",
+        ),
+    ],
+)
+def test_cursor_of_an_earlier_release_is_accepted(
+    query: dict[str, Any], position: Position, cursor: str
+) -> None:
+    """Clients have cursors when a release is deployed. These are recorded."""
+    assert decode(KEY, combine(**query).listed, cursor) == position
 
 
 def test_cursor_contains_only_the_position_and_is_short() -> None:

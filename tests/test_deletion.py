@@ -301,6 +301,10 @@ def test_purge_erases_customers_after_their_purge_date(
     assert row(database)["email"] is None
 
 
+def test_purge_without_due_customers_erases_none(database: Database) -> None:
+    assert erasure.purge(database) == []
+
+
 @pytest.mark.usefixtures("seven_due_customers")
 def test_purge_erases_all_due_customers_in_batches(
     database: Recorded, purge: Callable[[], object], lines: Lines

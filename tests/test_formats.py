@@ -232,6 +232,12 @@ def test_number_that_is_certain_is_possible_and_unchanged(number: str) -> None:
         assert phonenumbers.format_number(parsed, PhoneNumberFormat.E164) == number
 
 
+@pytest.mark.parametrize("number", ["+12015550123", "+442079460000", "+35312345678"])
+def test_usual_number_is_certain(number: str) -> None:
+    """Calling codes have one, two or three digits."""
+    assert phones.is_certain(number)
+
+
 @pytest.mark.parametrize("code", sorted(COUNTRY_CODE_TO_REGION_CODE))
 def test_numbers_of_each_country_are_accepted_with_and_without_trunk_prefix(code: int) -> None:
     """The library has an example of each kind of number."""

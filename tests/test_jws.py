@@ -1,7 +1,7 @@
 """Tokens and keys are parsed and verified as PyJWT does, an independent implementation."""
 
 import json
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any
 
 import jwt
@@ -117,6 +117,7 @@ def test_malformed_token_is_rejected(header: bytes, claims: bytes) -> None:
 )
 @settings(max_examples=300, deadline=None)
 @example("RS256", {"n": encoded(b"\xff" * 128)})
+@example("ES256", {"x": encoded(b"\0" + urlsafe_b64decode(f"{JWKS['ES256']['x']}="))})
 def test_changed_key_is_rejected(algorithm: str, changes: dict[str, Any]) -> None:
     token = jwt.encode(CLAIMS, SIGNERS[algorithm], algorithm)
     jwk = JWKS[algorithm] | changes

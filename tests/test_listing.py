@@ -548,6 +548,17 @@ def test_every_list_uses_an_index(
                 assert explained.entries <= (1 + include_deleted) * (asked.limit + 2)
 
 
+def test_search_within_a_status_reads_only_what_begins_with_the_prefix(
+    explained: Explained,
+) -> None:
+    values = filters(explained._database)
+
+    page = lists.page(explained, Query(q=values["email"], status=values["status"]), KEY)
+
+    assert len(json.loads(page.items)) == 1
+    assert explained.entries <= 10  # four indexes, and one customer
+
+
 def is_bounded(names: tuple[str, ...], sort: str) -> bool:
     """Return whether the index covers all filters, so that a page reads only what it returns."""
     if is_searched(names) or (LOOSE & set(names) and sort in UPDATED):

@@ -69,10 +69,23 @@ def answered(status: int, headers: dict[str, str], body: bytes) -> Any:
 @settings(max_examples=200, deadline=None)
 @given(MEMBERS, st.booleans())
 def test_response_is_parsed_as_by_botocore(members: Any, escaped: bool) -> None:  # noqa: FBT001
-    headers = {"content-type": "application/json", "x-amzn-requestid": "7"}
-    body = json.dumps(members, ensure_ascii=escaped).encode()
+    assert_parsed_as_by_botocore(json.dumps(members, ensure_ascii=escaped))
 
-    ours, theirs = (answer(200, headers, body) for answer in (answered, botocore_client().answer))
+
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+@pytest.mark.parametrize(
+    "field", [{"doubleValue": 7}, {"blobValue": "AA=="}, {"longValue": 7, "blobValue": None}]
+)
+def test_field_is_parsed_as_by_botocore(field: dict[str, Any], separators: tuple[str, str]) -> None:
+    assert_parsed_as_by_botocore(json.dumps({"records": [[field]]}, separators=separators))
+
+
+def assert_parsed_as_by_botocore(body: str) -> None:
+    headers = {"content-type": "application/json", "x-amzn-requestid": "7"}
+
+    ours, theirs = (
+        answer(200, headers, body.encode()) for answer in (answered, botocore_client().answer)
+    )
 
     kept = {name: theirs["ResponseMetadata"][name] for name in METADATA}
     assert ours == {**theirs, "ResponseMetadata": kept}

@@ -1,0 +1,1 @@
+"""Mutation testing: `make mutants` (docs/decisions/0033-mutation-testing.md)."""
