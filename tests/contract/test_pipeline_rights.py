@@ -48,7 +48,7 @@ UNUSED: Mapping[str, str] = {
     "AWS::EC2::VPC": "ec2:CreateVpcEncryptionControl ec2:ModifyVpcTenancy",
     "AWS::EC2::VPCEndpoint": "vpc-lattice:* vpce:AllowMultiRegion",
     "AWS::Events::Archive": "events:ListArchives kms:*",  # only for keys of ours
-    "AWS::Events::EventBus": "events:ListEventBuses kms:*",
+    "AWS::Events::EventBus": "events:*Permission events:ListEventBuses kms:*",  # it has no policy
     "AWS::IAM::Role": "iam:DeleteRolePermissionsBoundary",  # never: the boundary limits the roles
     "AWS::KMS::Key": "kms:DisableKey* kms:EnableKey",
     "AWS::Lambda::Function": "elasticfilesystem:* kms:Encrypt lambda:PassCapacityProvider"

@@ -34,6 +34,10 @@ EXCEPTIONS: Mapping[str, Mapping[str, str]] = {
         "CKV_AWS_18 Trail": "only one role can write to it, and CloudTrail logs who changes it;"
         " a second bucket for its log would need a log, too",
     },
+    "bus.yaml": {
+        "CKV_AWS_27 DeadLetters": "SQS encrypts it (SqsManagedSseEnabled, which checkov ignores),"
+        " and EventBridge could not use AWS's managed key",
+    },
     "pipeline.yaml": {
         "CKV_AWS_18 Artefacts": "only three roles can write to it, and CloudTrail logs what they"
         " do; a second bucket for its log would need a log, too",
@@ -72,7 +76,7 @@ def _failed_checks(template: Path) -> list[str]:
     )
     report = json.loads(done.stdout)
     assert report["summary"]["parsing_errors"] == 0, done.stderr
-    assert report["summary"]["passed"] > 0
+    assert report["summary"]["passed"] + report["summary"]["failed"] > 0
     failed = report["results"]["failed_checks"]
     return sorted(f"{item['check_id']} {item['resource'].rpartition('.')[2]}" for item in failed)
 

@@ -9,7 +9,6 @@ from jsonschema import Draft202012Validator
 
 from benchmarks.events import SCHEDULED
 from chalicelib.customers.fields import CUSTOMERS
-from chalicelib.events.cloudevents import OPERATIONS
 from infrastructure.failures import Failure
 from infrastructure.run import Run
 from openapi import EVENT_SCHEMA
@@ -17,7 +16,7 @@ from tests.rehearsal.checks import expect
 from tests.rehearsal.traffic import wait_for
 
 NAME = "rehearsal"
-TYPES = {f"{CUSTOMERS.name}.{operation}" for operation in OPERATIONS}
+ERASED = f"{CUSTOMERS.name}.erased"
 VALIDATOR = Draft202012Validator(json.loads(EVENT_SCHEMA.read_text()))
 
 
@@ -41,8 +40,11 @@ class Consumer:
             raise Failure(f"The relay failed: {result['Payload'].read().decode()}")
 
     def check(self) -> str:
-        """Raise Failure unless valid events of every type arrive, and each customer's in order."""
-        wait_for(self._has_every_type, "not every type of event arrived")
+        """Raise Failure unless valid events arrive, and each customer's in order.
+
+        The tests erase their customers, and so the history of most versions that are not sent yet.
+        """
+        wait_for(self._has_erasures, "no event of an erasure arrived")
         for customer, versions in self._versions.items():
             first = list(dict.fromkeys(versions))
             expect(f"the order of the events of {customer}", first, sorted(first))
@@ -54,13 +56,13 @@ class Consumer:
         client.remove_targets(Rule=NAME, EventBusName=bus, Ids=[NAME])
         client.delete_rule(Name=NAME, EventBusName=bus)
 
-    def _has_every_type(self) -> bool:
+    def _has_erasures(self) -> bool:
         self.relay()
         for event in self._receive():
             VALIDATOR.validate(event)
             self._types.add(event["type"])
             self._versions[event["subject"]].append(event["data"]["version"])
-        return self._types == TYPES
+        return ERASED in self._types
 
     def _add_rule(self, client: Any, bus: str) -> None:
         attributes = self._queues.get_queue_attributes(

@@ -135,7 +135,7 @@ class Play:
         self._consumer.relay()
 
     def receive_events(self) -> str:
-        """Run the relay: the consumer gets valid events of every type, in order."""
+        """Run the relay: the consumer gets valid events, in order."""
         received = self._consumer.check()
         self._consumer.leave()
         return received
