@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import uvicorn
 
-from local import serving, state
+from local import state
 from local.console.collector import Collector
 from local.console.history import History
 from local.console.lines import Lines
@@ -17,6 +17,7 @@ from local.console.traces import Traces
 from local.issuer import Issuer
 from local.processes import LocalError
 from local.stack import CONSOLE_PORT, DATABASE_VARIABLE, Settings
+from serve import connections
 
 
 def main() -> None:
@@ -33,7 +34,7 @@ def main() -> None:
     lines = Lines(settings.state / "logs" / "api.log")
     history = History(traces, collector, lines, os.environ.get(DATABASE_VARIABLE))
     print(f"console on {settings.console_url}", flush=True)
-    config = serving.configure(create_app(issuer, settings, history), serving.Protocol)
+    config = connections.configure(create_app(issuer, settings, history), connections.Protocol)
     config.port = port
     with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run()

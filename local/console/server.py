@@ -17,8 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app import SCOPES
 from local.console.history import History
 from local.issuer import LIFETIME_SECONDS, Issuer
-from local.serving import LOOPBACK, Guard
 from local.stack import Settings
+from serve.connections import LOOPBACK, Guard
 
 PAGES = Path(__file__).with_name("pages")
 KEYS_PATH = "/.well-known/jwks.json"
