@@ -25,7 +25,7 @@ from serve import connections, gateway
 from serve.gateway import Arrival, Context, Headers, LambdaResponse, separate_requests
 from serve.protocol import Protocol
 from serve.server import Server
-from serve.threads import Threads
+from serve.threads import Threads, favor_event_loop
 
 THREADS = 40
 MAX_SECONDS = 900
@@ -85,6 +85,7 @@ def main() -> None:
         listener = _listen(arguments.port)
     except (RuntimeError, ValueError, OSError) as error:
         sys.exit(f"gateway: {error}")
+    favor_event_loop()
     config = connections.configure(_create_app(own, throttle), Protocol)
     print(f"The API listens on http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
     with contextlib.suppress(KeyboardInterrupt):

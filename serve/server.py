@@ -2,9 +2,11 @@
 
 import asyncio
 import base64
+import json
 import logging
 import re
 import time
+import uuid
 from collections.abc import Callable, Iterable
 from functools import partial
 from http import HTTPStatus
@@ -29,6 +31,7 @@ CLOSE = (b"connection", b"close")
 TARGET_CHARACTERS = "!$%&'()*+,-./:;=?@[]_~"
 TARGET = re.compile(rf"[{re.escape(TARGET_CHARACTERS)}0-9A-Za-z]*")
 HEALTH = "/health"
+TOO_MANY = HTTPStatus.TOO_MANY_REQUESTS.value
 
 LOG = logging.getLogger(__name__)
 
@@ -38,6 +41,26 @@ Record = Callable[[str, str, int, float], None]
 
 class Disconnected(Exception):
     """The client has gone before it sent the whole request."""
+
+
+class Rejection:
+    """429 for a request that is too many, rendered in advance: overload leaves no time for it."""
+
+    def __init__(self) -> None:
+        response = own_response("THROTTLED", "/")
+        self._id = response["headers"].pop("Request-Id")
+        start, _, self._end = response["body"].partition(f'"{self._id}"')
+        self._start, self._middle = start.split('"/"')
+        self._headers = _encode_headers(response)
+
+    async def send(self, send: Send, target: str) -> None:
+        request_id, path = str(uuid.uuid4()), json.dumps(target.partition("?")[0])
+        text = f'{self._start}{path}{self._middle}"{request_id}"{self._end}'
+        body = text.encode()
+        own = [(b"request-id", request_id.encode()), (b"content-length", b"%d" % len(body))]
+        headers = [*self._headers, *own]
+        await send({"type": "http.response.start", "status": TOO_MANY, "headers": headers})
+        await send({"type": "http.response.body", "body": body})  # uvicorn omits it for HEAD
 
 
 class Server:
@@ -63,13 +86,14 @@ class Server:
         self._record = record
         self._throttle = throttle
         self._on_rejected = rejected
+        self._rejection = Rejection()
         self._rejected = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         start = time.monotonic()
         target = _target(scope)
         if target != HEALTH and self._is_overloaded():
-            await _send(send, scope["method"], own_response("THROTTLED", target))
+            await self._rejection.send(send, target)
             self._count_rejected()
             return
         try:
@@ -154,17 +178,21 @@ def _target(scope: Scope) -> str:
     return target if TARGET.fullmatch(target) else quote(target, TARGET_CHARACTERS, "latin-1")
 
 
+def _encode_headers(result: LambdaResponse) -> list[tuple[bytes, bytes]]:
+    return [
+        (name.lower().encode("latin-1"), value.encode("latin-1"))
+        for name, value in header_lines(result)
+        if name.lower() not in FRAMING
+    ]
+
+
 async def _send(
     send: Send, method: str, result: LambdaResponse, *more: tuple[bytes, bytes]
 ) -> None:
     has_body = method != "HEAD" and result["statusCode"] not in BODILESS
     text = result["body"] if has_body else ""
     body = base64.b64decode(text) if result.get("isBase64Encoded") else text.encode()
-    headers = [
-        (name.lower().encode("latin-1"), value.encode("latin-1"))
-        for name, value in header_lines(result)
-        if name.lower() not in FRAMING
-    ]
+    headers = _encode_headers(result)
     length = [(b"content-length", str(len(body)).encode())] if has_body else []
     status = result["statusCode"]
     head = {"type": "http.response.start", "status": status, "headers": [*headers, *length, *more]}

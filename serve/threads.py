@@ -1,17 +1,43 @@
-"""A fixed number of threads that run calls for an event loop.
+"""Threads that run calls for an event loop, without taking Python's lock away from it.
 
-`loop.run_in_executor` does the same with two futures per call, which costs several times as much.
+The loop competes with the threads for the lock. Therefore only ACTIVE calls begin at once. A call
+that takes longer than ACTIVE_SECONDS is taken to wait for a database, without the lock, so another
+one begins.
+
+`loop.run_in_executor` would run calls in all threads at once, and costs two futures per call.
 """
 
 import asyncio
+import sys
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
 
+ACTIVE = 3
+ACTIVE_SECONDS = 0.05
+SWITCH_SECONDS = 0.000_05
+"""How long a thread keeps the lock when the loop wants it. Python's default, 5 ms, would allow the
+loop 200 events per second, because it needs the lock for each of them."""
+
 T = TypeVar("T")
-Task = tuple[Callable[[], Any], asyncio.AbstractEventLoop, "asyncio.Future[Any]"]
+
+
+def favor_event_loop() -> None:
+    """Let the event loop of this process get Python's lock soon."""
+    sys.setswitchinterval(SWITCH_SECONDS)
+
+
+class Call:
+    """A call, the future that gets its outcome, and the timer after which another call begins."""
+
+    timer: asyncio.TimerHandle | None = None
+
+    def __init__(self, function: Callable[[], Any], future: "asyncio.Future[Any]") -> None:
+        self.function = function
+        self.future = future
 
 
 class Threads:
@@ -19,38 +45,54 @@ class Threads:
 
     def __init__(self, count: int) -> None:
         self.busy = 0
-        self._tasks: SimpleQueue[Task] = SimpleQueue()
+        self._active = 0
+        self._waiting: deque[Call] = deque()
+        self._begun: SimpleQueue[Call] = SimpleQueue()
         for number in range(count):
             Thread(target=self._work, name=f"handler-{number}", daemon=True).start()
 
-    async def run(self, call: Callable[[], T]) -> T:
-        """Return the call's result, or raise its exception.
+    async def run(self, function: Callable[[], T]) -> T:
+        """Return the function's result, or raise its exception.
 
-        The call continues if this is cancelled.
+        The function continues if this is cancelled.
         """
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self.busy += 1
-        self._tasks.put((call, loop, future))
+        self._waiting.append(Call(function, future))
+        self._begin()
         return await future
+
+    def _begin(self) -> None:
+        while self._waiting and self._active < ACTIVE:
+            call = self._waiting.popleft()
+            self._active += 1
+            call.timer = call.future.get_loop().call_later(ACTIVE_SECONDS, self._pass, call)
+            self._begun.put(call)
+
+    def _pass(self, call: Call) -> None:
+        """Let another call begin."""
+        if call.timer:
+            call.timer.cancel()
+            call.timer = None
+            self._active -= 1
+            self._begin()
 
     def _work(self) -> None:
         while True:
-            call, loop, future = self._tasks.get()
+            call = self._begun.get()
             try:
-                result, error = call(), None
+                result, error = call.function(), None
             except BaseException as caught:  # noqa: BLE001 (raised where the call is awaited)
                 result, error = None, caught
             with suppress(RuntimeError):  # the loop has ended
-                loop.call_soon_threadsafe(self._settle, future, result, error)
+                call.future.get_loop().call_soon_threadsafe(self._settle, call, result, error)
 
-    def _settle(
-        self, future: "asyncio.Future[Any]", result: object, error: BaseException | None
-    ) -> None:
+    def _settle(self, call: Call, result: object, error: BaseException | None) -> None:
         self.busy -= 1
-        if future.cancelled():
+        self._pass(call)
+        if call.future.cancelled():
             return
         if error is None:
-            future.set_result(result)
+            call.future.set_result(result)
         else:
-            future.set_exception(error)
+            call.future.set_exception(error)

@@ -22,7 +22,7 @@ from serve.limits import FILE, Limits
 from serve.protocol import Protocol
 from serve.server import Server
 from serve.settings import GRACE_SECONDS, Settings
-from serve.threads import Threads
+from serve.threads import Threads, favor_event_loop
 
 DRAIN_SECONDS = 2.0
 """How long SIGTERM leaves idle connections open for another request."""
@@ -150,6 +150,7 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD})
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C: the supervisor decides
     report_lost_lines()
+    favor_event_loop()
     settings = Settings.from_environ(os.environ)
     directory = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
     options: dict[str, Any] = {"timeout_graceful_shutdown": GRACE_SECONDS, "log_config": None}

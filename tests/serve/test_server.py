@@ -4,13 +4,16 @@ import asyncio
 import json
 import threading
 from collections.abc import Awaitable, Callable
+from functools import partial
+from queue import SimpleQueue
 from typing import Any, cast
 
 import pytest
 from starlette.types import Message
 
 from serve import server as module
-from serve.gateway import Gateway, LambdaResponse
+from serve import threads as threads_module
+from serve.gateway import Gateway, LambdaResponse, own_response
 from serve.server import MAX_IN_FLIGHT, Server
 from serve.threads import Threads
 
@@ -76,7 +79,12 @@ def test_request_beyond_the_limit_gets_429_while_all_handlers_are_blocked() -> N
 
         status, headers, body = await send("/customers?email=ada@example.com")
         assert (status, headers["retry-after"]) == (429, "1")
-        assert json.loads(body)["request_id"] == headers["request-id"]
+        document = json.loads(body)
+        assert document["request_id"] == headers["request-id"]
+        assert document["instance"] == "/customers"
+        assert document == json.loads(own_response("THROTTLED", "/customers")["body"]) | {
+            "request_id": document["request_id"]
+        }
         assert not any(task.done() for task in waiting)
 
         gateway.release.set()
@@ -130,5 +138,32 @@ def test_exception_of_a_call_is_raised_where_it_is_awaited() -> None:
     async def run() -> None:
         with pytest.raises(ZeroDivisionError):
             await Threads(1).run(lambda: 1 / 0)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("seconds", "count"), [(1000.0, threads_module.ACTIVE), (0.0, 8)])
+def test_more_calls_begin_only_when_those_that_run_wait_for_long(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, count: int
+) -> None:
+    """Each further thread that competes for Python's lock delays the event loop."""
+    monkeypatch.setattr(threads_module, "ACTIVE_SECONDS", seconds)
+    threads, release = Threads(8), threading.Event()
+    begun: SimpleQueue[int] = SimpleQueue()
+
+    def call(number: int) -> int:
+        begun.put(number)
+        assert release.wait(30)
+        return number
+
+    async def run() -> None:
+        calls = [asyncio.ensure_future(threads.run(partial(call, n))) for n in range(8)]
+        first = [await asyncio.to_thread(begun.get, timeout=30) for _ in range(count)]
+        assert sorted(first) == list(range(count))
+        assert len(threads._waiting) == 8 - count
+
+        release.set()
+        assert [await each for each in calls] == list(range(8))
+        assert (threads.busy, threads._active) == (0, 0)
 
     asyncio.run(run())
