@@ -8,7 +8,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 from urllib.parse import parse_qs, unquote
 
@@ -128,7 +128,7 @@ class Gateway:
         self._seconds = seconds
         self._allows = allows
         self._authorizers = Authorizers()
-        self._patterns = [(_pattern(route), route) for route in sorted(app_object.routes)]
+        self._templates = [(r, r.split("/")) for r in sorted(app_object.routes) if "{" in r]
         self._literals = {part for route in app_object.routes for part in route.split("/")}
 
     def handle_request(
@@ -235,9 +235,10 @@ class Gateway:
         path = path.removesuffix("/") or "/"
         if path in self._app.routes and "{" not in path:
             return path, {}
-        for pattern, route in self._patterns:
-            if found := pattern.fullmatch(path):
-                return route, {name: unquote(value) for name, value in found.groupdict().items()}
+        parts = path.split("/")
+        for route, names in self._templates:
+            if (captured := _captured(names, parts)) is not None:
+                return route, captured
         raise Refusal("MISSING_AUTHENTICATION_TOKEN")
 
     def _has_method(self, route: str, method: str) -> bool:
@@ -294,8 +295,14 @@ def _allowed(policy: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _pattern(route: str) -> re.Pattern[str]:
-    parts = re.split(r"\{([^}]*)\}", route)  # every second part is a name
-    return re.compile(
-        "".join(f"(?P<{part}>[^/]+)" if n % 2 else re.escape(part) for n, part in enumerate(parts))
-    )
+def _captured(names: Sequence[str], parts: Sequence[str]) -> dict[str, str] | None:
+    """Return the decoded parameters of a path, or None if it has another route."""
+    if len(names) != len(parts):
+        return None
+    captured = {}
+    for name, part in zip(names, parts, strict=True):
+        if name.startswith("{") and part:
+            captured[name[1:-1]] = unquote(part)
+        elif name != part:
+            return None
+    return captured

@@ -10,15 +10,17 @@ Source: https://www.itu.int/rec/T-REC-I.371 (annex A)
 
 import hashlib
 import mmap
+import re
 import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 FILE = "limits"
 CLIENTS = 65_536
 KEY_BYTES = 16
+_RATE = re.compile(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})")
 
 
 class Rate(NamedTuple):
@@ -26,6 +28,15 @@ class Rate(NamedTuple):
 
     per_second: int
     burst: int
+
+    @classmethod
+    def parse(cls, variable: str, text: str) -> Self | None:
+        """Parse `rate/burst`, such as 50/100. Returns None for an empty text. Raises ValueError."""
+        if not text:
+            return None
+        if numbers := _RATE.fullmatch(text):
+            return cls(int(numbers[1]), int(numbers[2]))
+        raise ValueError(f"{variable} must be rate/burst, such as 50/100, got {text!r}")
 
 
 def create(path: Path) -> None:

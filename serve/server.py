@@ -29,7 +29,7 @@ FRAMING = {"connection", "content-length", "transfer-encoding"}
 CLOSE = (b"connection", b"close")
 # Everything except characters that must be escaped in a URI.
 TARGET_CHARACTERS = "!$%&'()*+,-./:;=?@[]_~"
-TARGET = re.compile(rf"[{re.escape(TARGET_CHARACTERS)}0-9A-Za-z]*")
+TARGET = re.compile(r"[!$%&'()*+,\-./:;=?@\[\]_~0-9A-Za-z]*")
 HEALTH = "/health"
 TOO_MANY = HTTPStatus.TOO_MANY_REQUESTS.value
 

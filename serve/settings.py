@@ -16,7 +16,6 @@ GRACE_SECONDS = 30
 REQUIRED = ("DATABASE_URL", "TOKEN_ISSUER", "TOKEN_AUDIENCE", "CURSOR_KEY")
 DEFAULTS = {"STAGE": "serve", "CORS_ORIGINS": ""}
 """Defaults that differ from those of the local stack."""
-RATE = re.compile(r"([1-9]\d{0,5})/([1-9]\d{0,5})")
 
 
 class Settings(NamedTuple):
@@ -70,8 +69,7 @@ def _number(environ: Mapping[str, str], name: str, default: int, maximum: int) -
 
 
 def _rate(text: str) -> Rate | None:
-    if not text:
-        return None
-    if found := RATE.fullmatch(text):
-        return Rate(int(found[1]), int(found[2]))
-    raise SettingsError(f"RATE_LIMIT must be rate/burst, such as 50/100, got {text!r}")
+    try:
+        return Rate.parse("RATE_LIMIT", text)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
