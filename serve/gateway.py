@@ -24,6 +24,7 @@ TOKEN_SECONDS = 300
 AUTHORIZER_SECONDS = 10
 MAX_CACHED = 10_000
 ARN = "arn:aws:execute-api:us-east-1:000000000000:local/local"
+EVERYTHING = f"{ARN}/*/*"
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
@@ -90,7 +91,8 @@ class Authorizers:
             if len(self._cache) >= MAX_CACHED:  # only a client with as many valid tokens gets here
                 self._cache.clear()
             self._cache[authorizer.name, token] = permission
-        if not ARNMatcher(arn).does_any_resource_match(permission.resources):
+        is_allowed = EVERYTHING in permission.resources  # the usual case, without a pattern
+        if not (is_allowed or ARNMatcher(arn).does_any_resource_match(permission.resources)):
             raise Refusal("ACCESS_DENIED", str(permission.context.get("reason", "")))
         return permission.context
 
@@ -149,7 +151,7 @@ class Gateway:
             event = self._event(method, path, headers, body)
             event["requestContext"]["identity"] = {"sourceIp": address}
             response = self._invoke(event, Context(start + self._seconds))
-            header_lines(response)
+            check_head(response)
         except Refusal as refusal:
             response = self._refuse(refusal.response_type, path, refusal.reason)
         except Exception:
@@ -267,18 +269,18 @@ def own_response(response_type: str, target: str, reason: str = "") -> LambdaRes
 
 
 def header_lines(response: LambdaResponse) -> list[tuple[str, str]]:
-    """Return the response's headers, one entry for each value.
+    """Return the response's headers, one entry for each value."""
+    headers = {**response["headers"], **response["multiValueHeaders"]}
+    return [(name, str(value)) for name, given in headers.items() for value in _values(given)]
 
-    Raises ValueError if a header or the status is invalid in HTTP.
-    """
+
+def check_head(response: LambdaResponse) -> None:
+    """Raise ValueError if a header or the status of the response is invalid in HTTP."""
     if response["statusCode"] not in range(200, 600):
         raise ValueError(f"{response['statusCode']} is not a valid response status")
-    headers = {**response["headers"], **response["multiValueHeaders"]}
-    lines = [(name, str(value)) for name, given in headers.items() for value in _values(given)]
-    for name, value in lines:
+    for name, value in header_lines(response):
         if not HEADER_NAME.fullmatch(name) or not HEADER_VALUE.fullmatch(value):
             raise ValueError(f"{name!r} is not a valid header in HTTP")
-    return lines
 
 
 def _values(given: Any) -> list[Any]:

@@ -5,6 +5,7 @@ publishes the sums. Sources: https://prometheus.github.io/client_python/multipro
 """
 
 import os
+from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -18,6 +19,18 @@ DURATION = Histogram(
 )
 REJECTED = Counter("http_requests_rejected", "429 because too many requests were in progress")
 LOST_LINES = Counter("log_lines_lost", "Log lines that could not be written")
+
+
+@lru_cache(maxsize=1_000)
+def _children(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    return REQUESTS.labels(method, route, status), DURATION.labels(method, route)
+
+
+def record(method: str, route: str, status: int, seconds: float) -> None:
+    """Count a response. There must be a limited number of methods and routes."""
+    requests, duration = _children(method, route, status)
+    requests.inc()
+    duration.observe(seconds)
 
 
 def publish(directory: str, port: int) -> None:

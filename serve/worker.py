@@ -77,7 +77,7 @@ class Worker(uvicorn.Server):
         while True:
             try:
                 accepted, _ = listener.accept()
-            except OSError:  # nobody waits
+            except OSError:  # no connection waits
                 return
             await loop.connect_accepted_socket(self._connection, accepted)
 
@@ -116,9 +116,8 @@ def create_server(settings: Settings, directory: Path) -> Server:
     own = Gateway(app, LAMBDA_MS / 1000, allows)
 
     def record(method: str, target: str, status: int, seconds: float) -> None:
-        names = method if method in METHODS else "other", own.route(target)
-        metrics.REQUESTS.labels(*names, status).inc()
-        metrics.DURATION.labels(*names).observe(seconds)
+        known = method if method in METHODS else "other"
+        metrics.record(known, own.route(target), status, seconds)
 
     return Server(own, Threads(settings.threads), record, rejected=metrics.REJECTED.inc)
 
@@ -126,7 +125,7 @@ def create_server(settings: Settings, directory: Path) -> Server:
 class LossReport:
     """Counts log lines that can't be written, and reports the first of them on standard error.
 
-    Requests go on without log lines: `logging` would print a traceback for each.
+    The service continues without log lines: `logging` would print a traceback for each.
     """
 
     _is_reported = False

@@ -1,4 +1,4 @@
-"""What the gateway does before it calls an app."""
+"""The gateway: authorizers, rate limits and the time of an invocation."""
 
 from collections.abc import Callable
 from typing import Any
