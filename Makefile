@@ -116,6 +116,8 @@ lock: .venv/audit  ## Update the lock files from pyproject.toml
 	@$(COMPILE) pyproject.toml --group contract $(LOCKED) --output-file requirements/contract.txt
 	@$(COMPILE) pyproject.toml --group dev --constraints requirements/contract.txt \
 		--output-file requirements-dev.txt
+	@$(COMPILE) pyproject.toml --group serve --constraints requirements-dev.txt \
+		--output-file requirements/serve.txt
 	@$(COMPILE) pyproject.toml --group deploy --constraints requirements-dev.txt \
 		--output-file requirements/deploy.txt
 	@$(COMPILE) pyproject.toml --group fuzz --constraints requirements-dev.txt \

@@ -4,12 +4,11 @@ Source:
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html
 """
 
-import re
 import time
 from collections.abc import Callable
 from typing import Self
 
-FORM = re.compile(r"([1-9]\d{0,5})/([1-9]\d{0,5})")
+from serve.limits import Rate
 
 
 class Throttle:
@@ -27,11 +26,8 @@ class Throttle:
     @classmethod
     def parse(cls, text: str) -> Self | None:
         """Parse `rate/burst`, such as 50/100. Returns None for an empty text. Raises ValueError."""
-        if not text:
-            return None
-        if not (numbers := FORM.fullmatch(text)):
-            raise ValueError(f"THROTTLE must be rate/burst, such as 50/100, got {text!r}")
-        return cls(int(numbers[1]), int(numbers[2]))
+        rate = Rate.parse("THROTTLE", text)
+        return cls(*rate) if rate else None
 
     def lets_pass(self) -> bool:
         """Take a token for a request. Returns whether there was one."""

@@ -26,7 +26,9 @@ class Api:
     def __init__(self, token: str | None = None) -> None:
         client = Client(app.app, stage_name="local")
         self._http = client.http
-        self._http._local_gateway = Gateway(app.app, client._chalice_config)
+        self._http._local_gateway = Gateway(  # type: ignore[assignment]
+            app.app, client._chalice_config
+        )
         self._token = tokens.token(*SCOPES) if token is None else token
 
     def request(

@@ -5,7 +5,7 @@ domain with a base path, `requestContext.path` begins with the base path, withou
 """
 
 import json
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urljoin, urlsplit
 
 import pytest
@@ -15,6 +15,7 @@ import app
 from chalicelib.database import Database
 from infrastructure.stages import Domain
 from local.gateway import Gateway
+from serve.gateway import Headers
 from tests.api import ADA, Api, assert_problem
 
 DEFAULT = "abcdef.execute-api.eu-west-1.amazonaws.com"
@@ -29,12 +30,12 @@ DOMAIN = Domain("api.example.com", base_path="crm")
 class Mapped(Gateway):
     """The local gateway behind a base path mapping of API Gateway."""
 
-    def _generate_lambda_event(
-        self, method: str, path: str, headers: dict[str, Any], body: bytes | None
+    def _event(
+        self, method: str, path: str, headers: Headers, body: bytes | None
     ) -> dict[str, Any]:
         base = f"/{DOMAIN.base_path}"
         assert path.startswith(f"{base}/"), "API Gateway would not find the API"
-        event = super()._generate_lambda_event(method, path.removeprefix(base), headers, body)
+        event = super()._event(method, path.removeprefix(base), headers, body)
         event["path"] = event["requestContext"]["path"] = path.partition("?")[0]
         event["requestContext"]["domainName"] = DOMAIN.name
         return event
@@ -44,7 +45,9 @@ class Mapped(Gateway):
 def mapped(api: Api) -> Api:
     """Return a client whose gateway is behind a base path."""
     own = api._http._local_gateway
-    api._http._local_gateway = Mapped(app.app, own._config)
+    api._http._local_gateway = Mapped(  # type: ignore[assignment]
+        app.app, cast("Gateway", own)._config
+    )
     return api
 
 

@@ -19,6 +19,7 @@ COMMANDS = (ROOT / "docs/reference/commands.md").read_text(encoding="utf-8")
 SOURCES = [
     *(ROOT / "chalicelib").rglob("*.py"),
     *(ROOT / "local").rglob("*.py"),
+    *(ROOT / "serve").rglob("*.py"),
     *(ROOT / "infrastructure").glob("*.py"),
     *(ROOT / "load/traffic").glob("*.py"),
     *(ROOT / "tests/e2e").glob("*.py"),
@@ -26,6 +27,7 @@ SOURCES = [
 VARIABLE = re.compile(r"_?[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
 INTERNAL = {
     *("AWS_LAMBDA_INITIALIZATION_TYPE", "PATH", "PYTHONUNBUFFERED"),
+    *("LISTEN_PID", "PROMETHEUS_MULTIPROC_DIR"),
     *("PYENV_ROOT", "UV_PYTHON_INSTALL_DIR", "XDG_DATA_HOME"),
 }
 """Variables that do not belong to this project."""

@@ -210,7 +210,9 @@ class OrdersApi(Api):
     def __init__(self) -> None:
         client = Client(app, stage_name="local")
         self._http = client.http
-        self._http._local_gateway = Gateway(app, client._chalice_config)
+        self._http._local_gateway = Gateway(  # type: ignore[assignment]
+            app, client._chalice_config
+        )
         self._token = tokens.token("customers:write")
 
 

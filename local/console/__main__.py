@@ -10,7 +10,7 @@ import uvicorn
 
 from chalicelib import settings as service
 from chalicelib.database import connect
-from local import serving, state
+from local import state
 from local.console import events
 from local.console.collector import Collector
 from local.console.history import History
@@ -20,6 +20,7 @@ from local.console.traces import Traces
 from local.issuer import Issuer
 from local.processes import LocalError
 from local.stack import CONSOLE_PORT, DATABASE_VARIABLE, Settings
+from serve import connections
 
 
 def main() -> None:
@@ -38,7 +39,8 @@ def main() -> None:
     deliveries = events.Deliveries(settings.events_url, settings.events_secret)
     events.start(connect(service.Settings.from_environ(settings.api_environment)), deliveries)
     print(f"console on {settings.console_url}", flush=True)
-    config = serving.configure(create_app(issuer, settings, history, deliveries), serving.Protocol)
+    app = create_app(issuer, settings, history, deliveries)
+    config = connections.configure(app, connections.Protocol)
     config.port = port
     with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run()

@@ -19,8 +19,8 @@ from local.console import events
 from local.console.events import Deliveries
 from local.console.history import History
 from local.issuer import LIFETIME_SECONDS, Issuer
-from local.serving import LOOPBACK, Guard
 from local.stack import Settings
+from serve.connections import LOOPBACK, Guard
 
 PAGES = Path(__file__).with_name("pages")
 KEYS_PATH = "/.well-known/jwks.json"

@@ -1,1 +1,1 @@
-../serving.py
+../../serve/connections.py

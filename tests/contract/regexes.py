@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from local.processes import PROJECT
 
-RUNTIME = ("app.py", "chalicelib", "infrastructure", "local", "migrations")
+RUNTIME = ("app.py", "chalicelib", "infrastructure", "local", "migrations", "serve")
 FUNCTIONS = {
     *("compile", "match", "fullmatch", "search", "sub", "subn", "findall", "finditer", "split"),
     "Regexp",  # marshmallow's

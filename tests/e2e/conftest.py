@@ -2,7 +2,8 @@
 
     BASE_URL=https://... TOKEN=... pytest tests/e2e
 
-BASE_URL is the API under test; if omitted, the tests start a service. The token needs every scope.
+BASE_URL is the API under test; if omitted, the tests start the local gateway and `serve`. The token
+needs every scope.
 The tests leave existing customers unchanged and erase the customers that they create.
 """
 
@@ -14,7 +15,9 @@ from typing import Any
 import pytest
 import requests
 
-from tests.service import running
+from tests.service import Service, running
+
+BASE_URL = os.environ.get("BASE_URL")
 
 
 class Client:
@@ -66,13 +69,27 @@ def _named(headers: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with running(tmp_path_factory.mktemp("e2e")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session", params=[BASE_URL] if BASE_URL else ["local.gateway", "serve"])
+def target(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, str]]:
     """Return the base URL of the API and a token."""
-    if base_url := os.environ.get("BASE_URL"):
-        yield base_url, os.environ["TOKEN"]
+    if BASE_URL:
+        yield BASE_URL, os.environ["TOKEN"]
         return
-    with running(tmp_path_factory.mktemp("e2e")) as service:
-        yield service.url, service.token
+    own: Service = request.getfixturevalue("service")
+    if request.param == "local.gateway":
+        yield own.url, own.token
+        return
+    from tests.serve.running import running as serving
+
+    with serving(tmp_path_factory.mktemp("serve"), own.database_server.url) as server:
+        yield server.url, own.token
 
 
 @pytest.fixture

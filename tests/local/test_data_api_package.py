@@ -87,7 +87,7 @@ def test_links_lead_to_the_only_copy() -> None:
         "address.py": Path("chalicelib/database/address.py"),
         "mysql_errors.py": Path("chalicelib/database/errors.py"),
         "placeholders.py": Path("chalicelib/database/parameters.py"),
-        "serving.py": Path("local/serving.py"),
+        "serving.py": Path("serve/connections.py"),
     }
 
 

@@ -22,8 +22,9 @@ import psutil
 import pytest
 
 from chalicelib.http.problems import TYPE_BASE
-from local.gateway import MAX_BODY_BYTES, load
+from local.gateway import load
 from local.processes import answers, free_port
+from serve.server import MAX_BODY_BYTES
 from tests import tokens
 from tests.api import Api, assert_problem
 from tests.local.support import eventually

@@ -407,7 +407,7 @@ def test_state_is_stored_outside_the_project(tmp_path: Path) -> None:
 
 
 def copy_of_project(directory: Path) -> Path:
-    parts = ["app.py", ".chalice", "chalicelib", "infrastructure", "local", "migrations"]
+    parts = ["app.py", ".chalice", "chalicelib", "infrastructure", "local", "migrations", "serve"]
     copy = directory / "project"
     copy.mkdir()
     subprocess.run(["cp", "-R", *parts, str(copy)], cwd=PROJECT, check=True)

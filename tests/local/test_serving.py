@@ -1,4 +1,4 @@
-"""All HTTP servers on a laptop obey the same rules (local/serving.py)."""
+"""All HTTP servers on a laptop obey the same rules (serve/connections.py)."""
 
 import os
 import re
@@ -14,13 +14,13 @@ import pytest
 
 from local.database_server import DatabaseServer
 from local.processes import Child, answers, free_port
-from local.serving import MAX_HEAD_BYTES
+from serve.connections import MAX_HEAD_BYTES
 
 SECONDS = 3
 # Starts a server whose patience is shorter than REQUEST_SECONDS.
 START = f"""
 import runpy, sys
-from local import serving
+from serve import connections as serving
 from local.data_api import serving as copy
 serving.REQUEST_SECONDS = copy.REQUEST_SECONDS = {SECONDS}
 runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)

@@ -1,4 +1,4 @@
-"""The rules of all HTTP servers on a laptop, which web pages and broken clients can reach.
+"""The rules of all our HTTP servers, which web pages and broken clients can reach.
 
     rule                                                       response
     one Host, with a name of this machine (DNS rebinding)      400
@@ -7,8 +7,7 @@
     at most MAX_HEAD_BYTES before the body                     431, and the connection ends
     a complete request within REQUEST_SECONDS                  none: the connection ends
 
-`Guard` checks complete heads. uvicorn's protocols limit incomplete ones: that of h11 by a setting,
-that of httptools in the subclass below.
+`Guard` checks complete heads, `Protocol` limits incomplete ones.
 
 Sources: https://www.rfc-editor.org/rfc/rfc9112#section-3.2 (Host)
          https://www.rfc-editor.org/rfc/rfc9112#section-6.1 (Transfer-Encoding)
@@ -18,9 +17,11 @@ Sources: https://www.rfc-editor.org/rfc/rfc9112#section-3.2 (Host)
 import asyncio
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from http import HTTPStatus
+from typing import Any
 
+import httptools
 import uvicorn
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -39,23 +40,22 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(?::[0-9]*)?")
 
 
-def configure(app: ASGIApp, protocol: type[asyncio.Protocol]) -> uvicorn.Config:
-    """Return the configuration of a server on this machine."""
-    return uvicorn.Config(
-        app,
-        interface="asgi3",
-        http=protocol,
-        loop="uvloop",
-        ws="none",  # even if a library for WebSockets is installed
-        lifespan="off",
-        log_level="warning",
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
-    )
+def configure(app: ASGIApp, protocol: type[asyncio.Protocol], **options: Any) -> uvicorn.Config:
+    """Return the configuration of a server. `options` are uvicorn's."""
+    settings: dict[str, Any] = {
+        "interface": "asgi3",
+        "http": protocol,
+        "loop": "uvloop",
+        "ws": "none",  # even if a library for WebSockets is installed
+        "lifespan": "off",
+        "log_level": "warning",
+        "access_log": False,
+        "proxy_headers": False,
+        "server_header": False,
+        "timeout_keep_alive": KEEP_ALIVE_SECONDS,
+        "timeout_graceful_shutdown": GRACE_SECONDS,
+    }
+    return uvicorn.Config(app, **settings | options)
 
 
 class Guard:
@@ -131,11 +131,29 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._patience.start()
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        self.feed(data)
         self._size = self._size + len(data) if self._is_head else 0
         if self._size > MAX_HEAD_BYTES and not self.transport.is_closing():
             self.transport.write(to_bytes(too_large()))
             self.transport.close()
+
+    def feed(self, data: bytes) -> None:
+        """Parse the next part of a connection. Responds with 400 to bytes that are not HTTP."""
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+        except httptools.HttpParserUpgrade as offer:
+            self._decline(data[offer.args[0] :])
+
+    def _decline(self, rest: bytes) -> None:
+        """Continue with HTTP/1.1: the parser took what follows the head for another protocol."""
+        lines = [name + b": " + value for name, value in self.headers if name != b"upgrade"]
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        line = method + b" " + self.url + b" HTTP/" + version
+        self.parser = httptools.HttpRequestParser(self)
+        self.feed(b"\r\n".join([line, *lines, b"", b""]) + rest)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -143,12 +161,21 @@ class Protocol(HttpToolsProtocol):
         self._is_head = True
 
     def on_headers_complete(self) -> None:
+        """Begin the request. Raises HttpParserInvalidURLError, which the parser reports."""
+        is_path = self.url.startswith(b"/")
+        if self.parser.get_method() == b"CONNECT" or not (is_path or self._has_path()):
+            raise httptools.HttpParserInvalidURLError("neither a path nor a URL with a path")
         self._is_head = False
-        super().on_headers_complete()
+        if not self.parser.should_upgrade():
+            super().on_headers_complete()
+
+    def _has_path(self) -> bool:
+        return bool(httptools.parse_url(self.url).path)
 
     def on_message_complete(self) -> None:
-        self._patience.stop()
-        super().on_message_complete()
+        if not self.parser.should_upgrade():
+            self._patience.stop()
+            super().on_message_complete()
 
 
 def refuse(status: int, detail: str, *, is_last: bool = False) -> Response:
@@ -166,10 +193,14 @@ def too_large() -> Response:
 
 def to_bytes(response: Response) -> bytes:
     """Return the response as it is sent by a protocol that could not parse the request."""
-    status = HTTPStatus(response.status_code)
-    lines = [name + b": " + value + b"\r\n" for name, value in response.raw_headers]
-    head = f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode()
-    return head + b"".join(lines) + b"\r\n" + bytes(response.body)
+    return message(response.status_code, response.raw_headers, bytes(response.body))
+
+
+def message(status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> bytes:
+    """Return the bytes of a response."""
+    lines = [name + b": " + value + b"\r\n" for name, value in headers]
+    head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode()
+    return head + b"".join(lines) + b"\r\n" + body
 
 
 def _values(headers: list[tuple[bytes, bytes]], wanted: bytes) -> list[str]:

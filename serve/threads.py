@@ -1,0 +1,98 @@
+"""Threads that run calls for an event loop, without taking Python's lock away from it.
+
+The loop competes with the threads for the lock. Therefore only ACTIVE calls begin at once. A call
+that takes longer than ACTIVE_SECONDS is taken to wait for a database, without the lock, so another
+one begins.
+
+`loop.run_in_executor` would run calls in all threads at once, and costs two futures per call.
+"""
+
+import asyncio
+import sys
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, TypeVar
+
+ACTIVE = 3
+ACTIVE_SECONDS = 0.05
+SWITCH_SECONDS = 0.000_05
+"""How long a thread keeps the lock when the loop wants it. Python's default, 5 ms, would allow the
+loop 200 events per second, because it needs the lock for each of them."""
+
+T = TypeVar("T")
+
+
+def favor_event_loop() -> None:
+    """Let the event loop of this process get Python's lock soon."""
+    sys.setswitchinterval(SWITCH_SECONDS)
+
+
+class Call:
+    """A call, the future that gets its outcome, and the timer after which another call begins."""
+
+    timer: asyncio.TimerHandle | None = None
+
+    def __init__(self, function: Callable[[], Any], future: "asyncio.Future[Any]") -> None:
+        self.function = function
+        self.future = future
+
+
+class Threads:
+    """`count` threads. `busy` is the number of calls that run, or wait for a thread."""
+
+    def __init__(self, count: int) -> None:
+        self.busy = 0
+        self._active = 0
+        self._waiting: deque[Call] = deque()
+        self._begun: SimpleQueue[Call] = SimpleQueue()
+        for number in range(count):
+            Thread(target=self._work, name=f"handler-{number}", daemon=True).start()
+
+    async def run(self, function: Callable[[], T]) -> T:
+        """Return the function's result, or raise its exception.
+
+        The function continues if this is cancelled.
+        """
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self.busy += 1
+        self._waiting.append(Call(function, future))
+        self._begin()
+        return await future
+
+    def _begin(self) -> None:
+        while self._waiting and self._active < ACTIVE:
+            call = self._waiting.popleft()
+            self._active += 1
+            call.timer = call.future.get_loop().call_later(ACTIVE_SECONDS, self._pass, call)
+            self._begun.put(call)
+
+    def _pass(self, call: Call) -> None:
+        """Let another call begin."""
+        if call.timer:
+            call.timer.cancel()
+            call.timer = None
+            self._active -= 1
+            self._begin()
+
+    def _work(self) -> None:
+        while True:
+            call = self._begun.get()
+            try:
+                result, error = call.function(), None
+            except BaseException as caught:  # noqa: BLE001 (raised where the call is awaited)
+                result, error = None, caught
+            with suppress(RuntimeError):  # the loop has ended
+                call.future.get_loop().call_soon_threadsafe(self._settle, call, result, error)
+
+    def _settle(self, call: Call, result: object, error: BaseException | None) -> None:
+        self.busy -= 1
+        self._pass(call)
+        if call.future.cancelled():
+            return
+        if error is None:
+            call.future.set_result(result)
+        else:
+            call.future.set_exception(error)
