@@ -624,8 +624,14 @@ def test_too_large_body_is_rejected(api: Api) -> None:
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [
-        ("/customers", {"GET", "HEAD", "OPTIONS", "POST"}),
+        ("/customers", {"GET", "HEAD", "OPTIONS", "PATCH", "POST"}),
         ("/customers/batch", {"OPTIONS", "POST"}),
+        ("/customers/delete", {"OPTIONS", "POST"}),
+        (
+            "/customers/by-external-id/A-1",
+            {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "PUT"},
+        ),
+        (f"/customers/{UNKNOWN}/history", {"GET", "HEAD", "OPTIONS"}),
         (f"/customers/{UNKNOWN}", {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "PUT"}),
         (f"/customers/{UNKNOWN}/restore", {"OPTIONS", "POST"}),
         (f"/customers/{UNKNOWN}/erase", {"OPTIONS", "POST"}),

@@ -189,8 +189,15 @@ def _events(resource: Resource, row: Row, position: _Position) -> list[Event]:
     for version in _versions(row):
         latest = max(latest, version.changed_at)
         if begin < latest <= end:
-            number, moment, operation, *_ = version
-            events.append(Event(resource.name, operation, resource_id, number, moment))
+            events.append(
+                Event(
+                    resource.name,
+                    version.operation,
+                    resource_id,
+                    version.version,
+                    version.changed_at,
+                )
+            )
     return events
 
 
@@ -204,7 +211,7 @@ def _versions(row: Row) -> list[Version]:
     number = cast("int", row["version"])
     if not versions or versions[-1].version < number:
         moment = format_time(cast("datetime", row["changed_at"])) or ""
-        versions.append(Version(number, moment, _operation(row), "", []))
+        versions.append(Version(number, _operation(row), moment, "", []))
     return versions
 
 
