@@ -261,7 +261,8 @@ class Gateway:
 
 def separate_requests(app_object: Chalice) -> None:
     """Make `current_request` a value of each thread. Chalice keeps one in the app."""
-    app_object.__class__ = type("ThreadedApp", (LocalChalice, type(app_object)), {})
+    if not isinstance(app_object, LocalChalice):
+        app_object.__class__ = type("ThreadedApp", (LocalChalice, type(app_object)), {})
 
 
 def own_response(response_type: str, target: str, reason: str = "") -> LambdaResponse:

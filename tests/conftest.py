@@ -9,7 +9,6 @@ from typing import Any
 
 import botocore.session
 import pytest
-from chalice.local import LocalChalice
 from hypothesis import is_hypothesis_test
 
 import app
@@ -21,6 +20,7 @@ from chalicelib.settings import Settings
 from local import engines
 from local.database_server import DatabaseServer
 from local.processes import LocalError, free_port
+from serve.gateway import separate_requests
 from tests import tokens
 from tests.api import Api
 from tests.daemon import Daemon
@@ -119,8 +119,8 @@ def api(database: Database, monkeypatch: pytest.MonkeyPatch) -> Api:
 @pytest.fixture
 def parallel(monkeypatch: pytest.MonkeyPatch) -> None:
     """Configure the app to have a request per thread, as the laptop's gateway does."""
-    local = type("LocalApp", (LocalChalice, type(app.app)), {})
-    monkeypatch.setattr(app.app, "__class__", local)
+    monkeypatch.setattr(app.app, "__class__", type(app.app))  # undone after the test
+    separate_requests(app.app)
 
 
 @pytest.fixture
