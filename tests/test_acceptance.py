@@ -212,6 +212,13 @@ def test_fast_path_accepts_usual_edits_and_batches() -> None:
     ]
 
 
+@pytest.mark.parametrize("patch", [{}, {"given_name": "Ada"}, {"metadata": {"a": "1"}}])
+def test_details_need_no_other_fields(patch: dict[str, Any]) -> None:
+    """A name or a document can only be validated with the rest of the customer."""
+    with pytest.raises(Unsure):
+        acceptance.accept_details(patch)
+
+
 def test_fast_path_accepts_a_batch_of_the_maximum_size() -> None:
     items = [ADA | {"email": f"{n}@example.com"} for n in range(MAX_BATCH)]
 
