@@ -14,6 +14,7 @@ from chalicelib.customers import acceptance, schemas
 from chalicelib.customers.fields import MAX_SIZE, size
 from chalicelib.http.documents import json_size
 from chalicelib.http.problems import ValidationError
+from chalicelib.http.resources import MAX_BATCH
 from chalicelib.http.rules import Unsure
 from tests.api import ADA
 
@@ -209,6 +210,19 @@ def test_fast_path_accepts_usual_edits_and_batches() -> None:
         acceptance.accept(ADA),
         whole,
     ]
+
+
+@pytest.mark.parametrize("patch", [{}, {"given_name": "Ada"}, {"metadata": {"a": "1"}}])
+def test_details_need_no_other_fields(patch: dict[str, Any]) -> None:
+    """A name or a document can only be validated with the rest of the customer."""
+    with pytest.raises(Unsure):
+        acceptance.accept_details(patch)
+
+
+def test_fast_path_accepts_a_batch_of_the_maximum_size() -> None:
+    items = [ADA | {"email": f"{n}@example.com"} for n in range(MAX_BATCH)]
+
+    assert len(acceptance.accept_batch({"items": items})) == MAX_BATCH
 
 
 @pytest.mark.exhaustive

@@ -186,6 +186,7 @@ def test_execute_counts_matched_rows_even_if_unchanged(database: Database) -> No
 
     assert database.execute("UPDATE things SET a_text = 'x' WHERE a_text = 'x'") == 2
     assert database.execute("UPDATE things SET a_text = 'x' WHERE id = 9") == 0
+    assert database.execute_guarded("UPDATE things SET a_text = 'x' WHERE id <= 2") == 2
     assert database.execute("DELETE FROM things") == 3
 
 

@@ -126,3 +126,12 @@ def test_changed_key_is_rejected(algorithm: str, changes: dict[str, Any]) -> Non
 
     if claims is not None:
         assert claims == theirs(token, jwk) == CLAIMS
+
+
+@pytest.mark.parametrize("end", range(1, 64, 2))
+def test_key_may_end_with_any_character(end: int) -> None:
+    """With 3,072 bits, the last character has no padding."""
+    modulus = (1 << 3_071) + end
+    jwk = {"kid": "a", "kty": "RSA", "e": "AQAB", "n": encoded(modulus.to_bytes(384))}
+
+    assert jws.public_key(jwk).public.public_numbers() == rsa.RSAPublicNumbers(65_537, modulus)

@@ -330,6 +330,26 @@ def test_filter_matches(
     assert found == [customer_id] * is_found
 
 
+@pytest.mark.parametrize(
+    ("name", "milliseconds", "is_found"),
+    [
+        ("created_after", -1, True),
+        ("created_after", 0, False),
+        ("created_before", 0, False),
+        ("created_before", 1, True),
+    ],
+)
+def test_filters_by_creation_exclude_the_moment_itself(
+    database: Recorded, name: str, milliseconds: int, *, is_found: bool
+) -> None:
+    new(database)
+    (customer,) = whole_list(database)
+    created = datetime.fromisoformat(str(customer["created_at"]))
+    moment = created + timedelta(milliseconds=milliseconds)
+
+    assert len(whole_list(database, **{name: moment.isoformat()})) == is_found
+
+
 def test_page_takes_one_statement(database: Recorded) -> None:
     new(database)
     for asked in ({}, {"q": "ada", "include_deleted": "true"}, {"sort": "updated_at"}):
