@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from starlette.types import Receive, Scope, Send
 
-from serve.gateway import Arrival, Gateway, LambdaResponse, header_lines, own_response
+from serve.gateway import HEALTH, Arrival, Gateway, LambdaResponse, header_lines, own_response
 from serve.threads import Threads
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
@@ -30,7 +30,6 @@ CLOSE = (b"connection", b"close")
 # Everything except characters that must be escaped in a URI.
 TARGET_CHARACTERS = "!$%&'()*+,-./:;=?@[]_~"
 TARGET = re.compile(r"[!$%&'()*+,\-./:;=?@\[\]_~0-9A-Za-z]*")
-HEALTH = "/health"
 TOO_MANY = HTTPStatus.TOO_MANY_REQUESTS.value
 
 LOG = logging.getLogger(__name__)
