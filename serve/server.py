@@ -136,7 +136,8 @@ class Server:
         self._rejected += 1
 
     def _report_rejected(self) -> None:
-        LOG.warning("429 for %d requests in one second: too many in progress", self._rejected)
+        # As a field: the formatter drops the arguments of messages outside the service.
+        LOG.warning("too many requests in progress", extra={"fields": {"rejected": self._rejected}})
         self._rejected = 0
 
 
