@@ -19,6 +19,8 @@ from chalice.local import ARNMatcher, LocalChalice
 from chalicelib.http.values import UUID_TEXT
 from infrastructure.gateway_responses import render
 
+HEALTH = "/health"
+"""The route of liveness checks, which no limit rejects."""
 TOKEN_SECONDS = 300
 """How long the result of an authorizer is cached: API Gateway's default."""
 AUTHORIZER_SECONDS = 10
@@ -190,7 +192,9 @@ class Gateway:
             token = event["headers"].get("authorization")
             authorizer = cast("ChaliceAuthorizer", view.authorizer)
             request["authorizer"] = self._caller(request, authorizer, token)
-        elif not self._allows(request["identity"]["sourceIp"]):
+        elif request["resourcePath"] != HEALTH and not self._allows(
+            request["identity"]["sourceIp"]
+        ):
             raise Refusal("THROTTLED")
         response: LambdaResponse = self._app(event, context)
         return response

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from starlette.types import Receive, Scope, Send
 
-from serve.gateway import Arrival, Gateway, LambdaResponse, header_lines, own_response
+from serve.gateway import HEALTH, Arrival, Gateway, LambdaResponse, header_lines, own_response
 from serve.threads import Threads
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
@@ -30,7 +30,6 @@ CLOSE = (b"connection", b"close")
 # Everything except characters that must be escaped in a URI.
 TARGET_CHARACTERS = "!$%&'()*+,-./:;=?@[]_~"
 TARGET = re.compile(r"[!$%&'()*+,\-./:;=?@\[\]_~0-9A-Za-z]*")
-HEALTH = "/health"
 TOO_MANY = HTTPStatus.TOO_MANY_REQUESTS.value
 
 LOG = logging.getLogger(__name__)
@@ -137,7 +136,8 @@ class Server:
         self._rejected += 1
 
     def _report_rejected(self) -> None:
-        LOG.warning("429 for %d requests in one second: too many in progress", self._rejected)
+        # As a field: the formatter drops the arguments of messages outside the service.
+        LOG.warning("too many requests in progress", extra={"fields": {"rejected": self._rejected}})
         self._rejected = 0
 
 

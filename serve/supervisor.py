@@ -13,6 +13,7 @@ from pathlib import Path
 from prometheus_client.multiprocess import mark_process_dead
 
 from serve import limits, metrics
+from serve.closing import drop_new_connections
 from serve.settings import GRACE_SECONDS, Settings
 
 DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
@@ -77,6 +78,8 @@ class Supervisor:
 
     def _stop(self) -> None:
         """Let the workers finish their requests. They accept what waits, this process can't."""
+        if not is_passed(self._environ):  # systemd's stays open
+            drop_new_connections(self._listener)
         self._listener.close()
         for worker in self._workers:
             worker.terminate()
@@ -88,12 +91,17 @@ class Supervisor:
                 worker.kill()
 
 
+def is_passed(environ: Mapping[str, str]) -> bool:
+    """Return whether systemd passes the socket to this process."""
+    return environ.get("LISTEN_PID") == str(os.getpid())
+
+
 def listen(settings: Settings, environ: Mapping[str, str]) -> socket.socket:
     """Return the socket that systemd passes, or a new one. Raises OSError.
 
     Source: https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html
     """
-    if environ.get("LISTEN_PID") == str(os.getpid()):
+    if is_passed(environ):
         return socket.socket(fileno=3)
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:

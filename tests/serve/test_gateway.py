@@ -23,6 +23,10 @@ def app_with(authorizer: Callable[[AuthRequest], Any], ttl: int | None = None) -
         assert request
         return str(request.context["authorizer"]["principalId"])
 
+    @own.route("/health")
+    def health() -> str:
+        return "ok"
+
     @own.route("/open/{name}")
     def open_(name: str) -> str:
         return name
@@ -106,6 +110,13 @@ def test_client_is_its_address_until_its_token_is_known() -> None:
     assert get(own, "/guarded", "deny")["statusCode"] == 401
     assert get(own, "/guarded")["statusCode"] == 429
     assert asked == ["ada", "deny"]
+
+
+def test_no_rate_limit_applies_to_liveness_checks() -> None:
+    """A load balancer's address may be the one of all clients."""
+    own = Gateway(app_with(allow), 28, lambda _: False)
+
+    assert [get(own, path)["statusCode"] for path in ("/health", "/open/a")] == [200, 429]
 
 
 def test_time_of_an_invocation_runs_from_the_arrival(monkeypatch: pytest.MonkeyPatch) -> None:

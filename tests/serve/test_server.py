@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 from starlette.types import Message
 
+from chalicelib.observability import logs
 from serve import server as module
 from serve import threads as threads_module
 from serve.gateway import Gateway, LambdaResponse, own_response
@@ -116,7 +117,9 @@ def test_rejected_requests_are_counted_in_one_line(caplog: pytest.LogCaptureFixt
         own._report_rejected()
 
     asyncio.run(run())
-    assert caplog.messages == ["429 for 50 requests in one second: too many in progress"]
+    (line,) = [json.loads(logs.Formatter().format(record)) for record in caplog.records]
+    assert line["message"] == "too many requests in progress"
+    assert line["rejected"] == 50
 
 
 def test_client_of_a_handler_that_does_not_end_gets_504(monkeypatch: pytest.MonkeyPatch) -> None:
