@@ -236,6 +236,7 @@ def test_failed_import_continues(  # noqa: PLR0913, PLR0917 (fixtures)
     assert len([sent for sent in server.sent if sent.method == "POST"]) == 1
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_interrupted_import_continues(  # noqa: PLR0913, PLR0917 (fixtures)
     run: Run,

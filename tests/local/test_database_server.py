@@ -23,6 +23,8 @@ from tests.local.support import ODD, command_line, disk
 if TYPE_CHECKING:
     from pymysql.cursors import Cursor
 
+pytestmark = pytest.mark.exhaustive  # each test starts servers
+
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[DatabaseServer]:

@@ -27,6 +27,8 @@ from tests import tokens
 from tests.local.support import eventually
 from tests.serve.running import Serve, environment, running, start
 
+pytestmark = pytest.mark.exhaustive  # most tests start servers
+
 CLIENTS = 8
 
 
