@@ -22,7 +22,7 @@ from tests.contract import rules
 from tests.contract.translated import JSONObject, translate
 
 AUDIT = packaging.ROOT / ".venv" / "audit" / "bin"  # has CycloneDX's library
-MAX_CODE_BYTES = 1_400_000  # zipped; a third are the rules of phone numbers (decision 0025)
+MAX_CODE_BYTES = 1_500_000  # zipped; a third are the rules of phone numbers (decision 0025)
 
 # Imports what a request imports, with only the package and Python's standard library
 SERVES = """
