@@ -91,7 +91,7 @@ def run(url: str, token: str, say: Say, certificate: str | None = None) -> None:
 
 def _run_steps(client: Client, step: Callable[[str], Any]) -> None:
     key = str(uuid.uuid4())
-    external_id = f"smoke/{key} 100%2F?"  # a gateway that decodes otherwise would not find it
+    external_id = f"smoke é+? {key}"  # a gateway that decodes otherwise would not find it
     draft = {"email": f"smoke.{key}@example.com", "given_name": "Smoke", "family_name": "Test"}
     draft["external_id"] = external_id
     with step("the service and its database are healthy"):

@@ -56,5 +56,7 @@ def _format(target: Path) -> None:
 
 
 if __name__ == "__main__":
-    shutil.rmtree(GENERATED, ignore_errors=True)
-    generate(GENERATED)
+    with tempfile.TemporaryDirectory(dir=GENERATED.parent) as folder:
+        generate(Path(folder, "new"))
+        shutil.rmtree(GENERATED, ignore_errors=True)
+        Path(folder, "new").rename(GENERATED)

@@ -13,6 +13,7 @@ from typing import Any
 import requests
 import schemathesis
 from hypothesis import strategies
+from schemathesis.core.failures import AcceptedNegativeData
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.openapi.checks import JsonSchemaError, RejectedPositiveData
 
@@ -78,10 +79,23 @@ def filter_failure(_: Any, failure: Exception, __: Any, response: Any) -> bool:
     """Return whether to report the failure."""
     if isinstance(failure, JsonSchemaError) and "fields=" in response.request.url:
         return bool(failure.schema_path[-1] != "required")
+    if isinstance(failure, AcceptedNegativeData):
+        return not _is_decided_before(response)
     if not isinstance(failure, RejectedPositiveData) or response.status_code != 400:
         return True
     codes = _codes(response)
     return not codes or not codes <= BEYOND_THE_SCHEMA.keys()
+
+
+def _is_decided_before(response: Any) -> bool:
+    """Return whether the service rejects each item itself, or the preconditions before the body.
+
+    With `handling=lenient`, invalid items have their own status. `If-Match` and `If-None-Match: *`
+    exclude each other.
+    """
+    sent = response.request.headers
+    is_contradiction = "If-Match" in sent and sent.get("If-None-Match") == "*"
+    return response.status_code == 207 or (response.status_code == 412 and is_contradiction)
 
 
 def _codes(response: Any) -> set[str]:

@@ -28,6 +28,11 @@ EXCEPTIONS = [  # rules, places, reason
         r"schemas/(Partial)?Customer(Address|Change)?/properties/",
         "responses have no pattern, so that it can change",
     ),
+    (
+        r"string-limit|string-restricted",
+        r"schemas/Customer(Erasure|Export|Version)/",
+        "the service makes these values",
+    ),
     (r"define-cors-origin", "", "the operator lists the origins; the default list is empty"),
     (r"rate-limit", "", "API Gateway can't tell a client what remains; 429 has Retry-After"),
     (r"define-error-responses|rate-limit-responses", r"/head/", NO_BODY),
@@ -86,8 +91,11 @@ def test_redocly_finds_nothing(node_modules: Path, tmp_path: Path, *, is_broken:
     if is_broken:
         del document["info"]["license"]
     (tmp_path / "openapi.json").write_text(json.dumps(document))
+    options = ["--extends", "recommended-strict"]
     # only an extension refers to PartialCustomer
-    options = ["--extends", "recommended-strict", "--skip-rule", "no-unused-components"]
+    options += ["--skip-rule", "no-unused-components"]
+    # gateways prefer /by-external-id to an id: tests/local/test_gateway.py
+    options += ["--skip-rule", "no-ambiguous-paths"]
 
     redocly = node_modules / ".bin" / "redocly"
     found = _json(tmp_path, [redocly, "lint", "openapi.json", "--format", "json", *options])

@@ -450,4 +450,4 @@ def test_function_versions_change_only_with_the_release(
 
     assert versions[0] == versions[1]
     assert not versions[0] & versions[2]
-    assert len(versions[0]) == 3
+    assert len(versions[0]) == 4

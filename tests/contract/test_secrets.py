@@ -22,7 +22,10 @@ FORMLESS = (
     *("KeywordDetector", "BasicAuthDetector"),
     *("Base64HighEntropyString", "HexHighEntropyString"),
 )
-EXAMPLES = {"benchmarks/meter.py"}  # AWS's own example of a key
+EXAMPLES = {
+    "benchmarks/meter.py",  # AWS's own example of a key
+    *("docs/openapi.json", "docs/openapi-released.json"),  # an example of a receipt, a JWT
+}
 
 
 def found(directory: Path, files: list[str]) -> dict[str, list[str]]:

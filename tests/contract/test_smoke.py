@@ -18,7 +18,7 @@ def test_smoke_test_runs_a_customers_lifecycle(service: Service) -> None:
     said: list[str] = []
     smoke.run(service.url, service.token, said.append)
 
-    assert len(said) == 11
+    assert len(said) == 12
     assert all(" ms  " in line for line in said)
     assert customers(service) == before
 
