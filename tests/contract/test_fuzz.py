@@ -19,7 +19,8 @@ PYTHON = PROJECT / ".venv" / "fuzz" / "bin" / "python"
 RUNS = 2_000
 PLANTED_IN = Path("chalicelib/http/fields.py")
 SANE = "        if not text:\n"
-FAULT = '        if "\\U0001f642" in text:\n            raise KeyError(text)\n'  # no seed contains this
+# No seed contains this character.
+FAULT = '        if "\\U0001f642" in text:\n            raise KeyError(text)\n'
 
 
 def fuzz(project: Path, folder: Path, runs: int = RUNS) -> subprocess.CompletedProcess[str]:
