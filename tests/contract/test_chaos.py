@@ -39,6 +39,7 @@ def run(directory: Path, *arguments: str) -> tuple[int, str, dict[str, Any]]:
     return process.returncode, told, json.loads((directory / "figures").read_text())
 
 
+@pytest.mark.exhaustive  # .ci/run runs it on MySQL
 def test_kills_of_database_and_api_lose_and_duplicate_no_write(tmp_path: Path) -> None:
     code, told, figures = run(tmp_path, "--seconds", "12", "--seed", "1", "--without-mirror")
 
