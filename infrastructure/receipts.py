@@ -71,9 +71,7 @@ def verify(receipt: str, key: bytes) -> dict[str, Any]:
         required = ["iss", "sub", "erased_at"]
         return jwt.decode(receipt, key, ["HS256"], {"require": required}, issuer=SERVICE)
     except jwt.InvalidTokenError:
-        raise Failure(
-            "The receipt is not valid: it is incomplete, or somebody has changed it."
-        ) from None
+        raise Failure("The receipt is not valid: it is incomplete, or was changed.") from None
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Stop the arrival of connections at a listening socket, before its processes close it.
 
-The kernel resets connections that nobody has accepted when a socket closes. A filter on the socket
-drops the packets with which connections begin (SYN). Clients repeat them after a second, and then
-get "connection refused", so no request is lost.
+When a socket closes, the kernel resets connections that no process has accepted. A filter on the
+socket drops the packets with which connections begin (SYN). Clients repeat them after a second, and
+then get "connection refused", so no request is lost.
 
 Source: https://www.kernel.org/doc/html/latest/networking/filter.html
 """

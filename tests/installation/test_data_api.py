@@ -54,7 +54,7 @@ def test_server_installs_into_the_image(
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a file or a folder, with its links as they are, like COPY in a Dockerfile."""
+    """Copy a file or a folder, with its links unchanged, like COPY in a Dockerfile."""
     if source.is_dir():
         shutil.copytree(source, target, symlinks=True)
     else:
