@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import NamedTuple
 
 from tqdm import tqdm
 
@@ -22,11 +23,13 @@ from app import READ
 from load.chaos import broken, checker, faults, final, nemesis, plot, report
 from load.chaos.clients import HOW_MANY, Client
 from load.chaos.connection import Connection
+from load.chaos.consumer import consuming
 from load.chaos.facts import Final
 from load.chaos.history import Log, now
 from load.chaos.mirror import Mirror, NotFollowed
 from load.chaos.pool import Pool
 from load.chaos.purger import Purger
+from load.chaos.relays import Relays
 from load.chaos.service import BACKENDS, Service
 from load.chaos.workers import Worker, working
 from local.processes import PROJECT, LocalError
@@ -84,24 +87,45 @@ def _run(directory: Path, arguments: argparse.Namespace) -> int:
     return INTERRUPTED if was_interrupted else EXIT_CODES[run.verdict.result]
 
 
+class Followers(NamedTuple):
+    """Who learns of all changes: a mirror by the feed, and a consumer by the relays' events."""
+
+    mirror: Mirror
+    relays: Relays
+
+
 def _torment(service: Service, log: Log, arguments: argparse.Namespace) -> Final | None:
     """Inject faults while clients send requests; return the final data, if it can be read."""
     rng = Random(arguments.seed)
     kinds = nemesis.plan(rng, with_data_api=arguments.backends != ["mysql"])
+    with _following(service, log, arguments) as followers:
+        with working([*followers] if followers else []):
+            with (
+                working(_writers(service, log, arguments.seed)),
+                _progress(arguments.seconds, log) as wait,
+            ):
+                nemesis.inject(service, kinds, len(nemesis.OPENING), log.add, rng, wait)
+            service.kill_api()  # it may still retry writes that their clients have given up
+            service.start_api()
+            quiet = now() + faults.LATE  # then no delayed call is left
+            if followers and service.feed_delay:
+                with _progress(FOLLOWING_SECONDS, log) as wait:
+                    nemesis.inject(service, kinds, 0, lambda _: None, rng, wait)
+        return _read(service, followers, quiet)
+
+
+@contextmanager
+def _following(
+    service: Service, log: Log, arguments: argparse.Namespace
+) -> Iterator[Followers | None]:
+    """Start the followers' programs, unless the run has no followers."""
+    if not arguments.mirror:
+        yield None
+        return
     mirror = Mirror(Connection(service.port, service.token("mirror", [READ])), log)
-    with working([mirror] if arguments.mirror else []):
-        with (
-            working(_writers(service, log, arguments.seed)),
-            _progress(arguments.seconds, log) as wait,
-        ):
-            nemesis.inject(service, kinds, len(nemesis.OPENING), log.add, rng, wait)
-        service.kill_api()  # it may still retry writes that their clients have given up
-        service.start_api()
-        quiet = now() + faults.LATE  # then no delayed call is left
-        if arguments.mirror and service.feed_delay:
-            with _progress(FOLLOWING_SECONDS, log) as wait:
-                nemesis.inject(service, kinds, 0, lambda _: None, rng, wait)
-    return _read(service, mirror if arguments.mirror else None, quiet)
+    with consuming(Random(f"{arguments.seed}.consumer")) as consumer:
+        service.start_relays(consumer.url)
+        yield Followers(mirror, Relays(service, consumer, log, Random(f"{arguments.seed}.relays")))
 
 
 def _writers(service: Service, log: Log, seed: int) -> list[Worker]:
@@ -136,7 +160,7 @@ def _progress(seconds: float, log: Log) -> Iterator[faults.Wait]:
         yield wait
 
 
-def _read(service: Service, mirror: Mirror | None, quiet: float) -> Final | None:
+def _read(service: Service, followers: Followers | None, quiet: float) -> Final | None:
     """Read all data after the last pending call has ended.
 
     Returns None if the service does not respond.
@@ -144,14 +168,15 @@ def _read(service: Service, mirror: Mirror | None, quiet: float) -> Final | None
     time.sleep(max(quiet - now(), 0))
     try:
         data = final.read(service)
-        if mirror is None:
+        if followers is None:
             return data
         time.sleep(max(quiet + service.feed_delay - now(), 0))
-        mirror.catch_up()
+        followers.mirror.catch_up()
     except (final.NoReading, NotFollowed) as error:
         print(f"chaos: {error}", file=sys.stderr)
         return None
-    return replace(data, mirror=mirror.customers)
+    events = followers.relays.catch_up(quiet)
+    return replace(data, mirror=followers.mirror.customers, events=events)
 
 
 def _report(run: report.Run, directory: Path, arguments: argparse.Namespace) -> None:
@@ -188,13 +213,13 @@ def _arguments() -> argparse.Namespace:
         "--without-mirror",
         dest="mirror",
         action="store_false",
-        help="do not follow the feed of changes, which takes a minute longer",
+        help="follow neither the feed of changes nor the events, which takes a minute longer",
     )
     parser.add_argument(
         "--broken",
         type=_names(broken.FAULTS),
         default=[],
-        help="control run: the API has these faults, so the check must fail: "
+        help="control run: the API and the relays have these faults, so the check must fail: "
         + ", ".join(broken.FAULTS),
     )
     parser.add_argument("--json", type=_file, help="also write the figures to this file")

@@ -1,8 +1,8 @@
 """The API of a chaos run: `python -m local.gateway`, with a clock that the run can move.
 
 The clock is Python's wall-clock time in this process. The environment variable CHAOS_CLOCK names
-the file with its difference in seconds from the right time. CHAOS_FAULTS has the names of the
-faults of `broken` that the API has, separated by commas.
+the file with its difference in seconds from the right time. CHAOS_FAULTS names the faults of
+`broken` that the API has.
 """
 
 import os
@@ -15,7 +15,7 @@ from chalicelib.http import values
 from load.chaos import broken
 from local import gateway
 
-CLOCK, FAULTS = "CHAOS_CLOCK", "CHAOS_FAULTS"
+CLOCK = "CHAOS_CLOCK"
 
 
 def move_clock(difference: Path) -> None:
@@ -40,6 +40,5 @@ def move_clock(difference: Path) -> None:
 
 if __name__ == "__main__":
     move_clock(Path(os.environ[CLOCK]))
-    for name in filter(None, os.environ[FAULTS].split(",")):
-        broken.FAULTS[name]()
+    broken.plant(os.environ)
     gateway.main()

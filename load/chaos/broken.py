@@ -1,9 +1,10 @@
-"""Faults of the API, which prove that the checker detects each kind of violation.
+"""Faults of the API and the relay, which prove that the checker detects each kind of violation.
 
-`python -m load.chaos --broken duplicated,lost` runs an API with faults of these kinds.
+`python -m load.chaos --broken duplicated,lost` runs them with faults of these kinds.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from functools import lru_cache
 from itertools import count
 from typing import Any
@@ -11,6 +12,8 @@ from uuid import UUID
 
 from chalicelib.customers import erasure
 from chalicelib.database import Database, tables
+from chalicelib.events import relay
+from chalicelib.events.cloudevents import Event
 from chalicelib.http import creates, feed, reads
 from chalicelib.http.idempotency import Key, Stored
 from chalicelib.http.preconditions import Intent
@@ -91,7 +94,6 @@ def skip_changes() -> None:
         return found._replace(rows=found.rows[1:]) if query.get("cursor") else found
 
     feed.page = skip
-    feed.DELAY_SECONDS = 0
 
 
 def hide_erasures() -> None:
@@ -103,7 +105,22 @@ def hide_erasures() -> None:
         return sql.replace(" ORDER BY", " AND erased_at IS NULL ORDER BY")
 
     feed._statement = without_erasures  # type: ignore[assignment]  # noqa: SLF001
-    feed.DELAY_SECONDS = 0
+
+
+def drop_events() -> None:
+    """Send no events of some customers."""
+    relay._events = _sometimes(relay._events, lambda *_: [])  # noqa: SLF001
+
+
+def swap_events() -> None:
+    """Send the events of a customer in the wrong order."""
+    events = relay._events  # noqa: SLF001
+    relay._events = lambda *row: events(*row)[::-1]  # noqa: SLF001
+
+
+def misspell_events() -> None:
+    """Send events of types that do not exist."""
+    Event.type = property(lambda event: f"{event.resource}.{event.operation}!")  # type: ignore[assignment]
 
 
 def _sometimes(function: Callable[..., Any], instead: Callable[..., Any]) -> Callable[..., Any]:
@@ -127,6 +144,21 @@ FAULTS: Mapping[str, Callable[[], None]] = {
     "half-erased": keep_phones,
     "skipped": skip_changes,
     "hidden": hide_erasures,
+    "unsent": drop_events,
+    "disordered": swap_events,
+    "misspelled": misspell_events,
 }
-"""The faults, by the kind of violation that they cause; the last two change the feed."""
-FEED = {"skipped", "hidden"}
+"""The faults, by the kind of violation that they cause."""
+FOLLOWED = {"skipped", "hidden", "unsent", "disordered", "misspelled"}
+"""Those of the feed and the events. With them, both show changes at once."""
+NAMES = "CHAOS_FAULTS"
+
+
+def plant(environ: Mapping[str, str]) -> None:
+    """Let this process have the faults that CHAOS_FAULTS names, separated by commas."""
+    names = [*filter(None, environ[NAMES].split(","))]
+    for name in names:
+        FAULTS[name]()
+    if not FOLLOWED.isdisjoint(names):
+        feed.DELAY_SECONDS = relay.DELAY_SECONDS = 0  # type: ignore[attr-defined]
+        relay.DELAY = timedelta()

@@ -1,10 +1,10 @@
 """Check a history and the final data against the guarantees. Pure functions without I/O.
 
-The guarantees (docs/decisions/0008, 0028): each acknowledged customer exists, exactly once; each
-version is written by one write, based on the version that the write named; no read returns less
-than was known before the read began; an erasure leaves nothing, for good; whoever follows the feed
-misses nothing. `rules` has one rule for each way to violate them. A response that no rule explains
-is a violation, too: `unexpected`.
+The guarantees (docs/decisions/0008, 0028, 0032): each acknowledged customer exists, exactly once;
+each version is written by one write, based on the version that the write named; no read returns
+less than was known before the read began; an erasure leaves nothing, for good; whoever follows the
+feed misses nothing; each version has its event, in order. `rules` has one rule for each way to
+violate them. A response that no rule explains is a violation, too: `unexpected`.
 """
 
 from collections import Counter
@@ -57,6 +57,8 @@ def _counts(facts: Facts) -> dict[str, int]:
         "erased": sum(1 for _ in facts.done(ERASURES)),
         "reads": sum(1 for _ in facts.done(("read", "list"))),
         "pages of the feed": sum(1 for _ in facts.done(("changes",))),
+        "events": len(facts.events),
+        "repeated events": len(facts.events) - len({event["id"] for event in facts.events}),
     }
 
 

@@ -14,6 +14,7 @@ from pymysql.cursors import Cursor, DictCursor
 
 from chalicelib.database import tables
 from chalicelib.database.mysql import connection_arguments
+from chalicelib.http import history
 from load.chaos.history import Seen
 from local import reaper
 from local.database_server import DatabaseServer
@@ -137,6 +138,16 @@ class Database:
     def gaps(self) -> list[str]:
         """Return the ids of customers whose history lacks a version, or survived an erasure."""
         return [str(UUID(bytes=row["id"])) for row in self.ask(GAPS)]
+
+    def histories(self) -> dict[str, dict[int, str]]:
+        """Return the operations in the history of each customer, by version."""
+        rows = self.ask("SELECT id, history FROM customers")
+        return {
+            str(UUID(bytes=row["id"])): {
+                version.version: version.operation for version in history.parse(row["history"])
+            }
+            for row in rows
+        }
 
     def ask(self, sql: str) -> Any:
         with self._session(DictCursor) as cursor:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from load.chaos.history import ERASURES, Fault, Operation, Seen
 
@@ -18,7 +18,9 @@ class Final:
 
     In `read`, None means that the API returned 404. `leftovers` are the columns of erased customers
     that still have data. `mirror` is the copy of a client that followed the feed, if there was one.
-    `gaps` are the ids of customers whose history lacks a version.
+    `gaps` are the ids of customers whose history lacks a version. `histories` are the operations in
+    the stored histories, by version. `events` are those that a consumer accepted, in the order of
+    their arrival, if there was one.
     """
 
     listed: Sequence[Seen]
@@ -27,6 +29,8 @@ class Final:
     leftovers: Mapping[str, Sequence[str]] = field(default_factory=dict)
     mirror: Mapping[str, Seen] | None = None
     gaps: Sequence[str] = ()
+    histories: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    events: Sequence[Mapping[str, Any]] | None = None
 
 
 class Shown(NamedTuple):
@@ -104,6 +108,10 @@ class Facts:
                     base = write.base if write.customer else 0
                     pending[write.customer or write.key].append((base, crash.ended))
         return pending
+
+    @property
+    def events(self) -> Sequence[Mapping[str, Any]]:
+        return (self.final and self.final.events) or ()
 
     @property
     def final_versions(self) -> Iterator[Seen]:

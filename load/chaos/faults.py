@@ -51,6 +51,8 @@ DATA_API: dict[str, dict[str, Any]] = {
 EXPIRE = {"fault": "expire"}
 DATABASE_KILLED, API_KILLED, BOTH_KILLED = "database killed", "API killed", "both killed"
 FROZEN, DISK_FULL = "database frozen", "disk full"
+RELAY_KILLED, CONSUMER_DOWN = "relay killed", "consumer down"
+"""`relays` injects these, at the same time as others."""
 CRASHES = (DATABASE_KILLED, BOTH_KILLED, DISK_FULL)
 """The faults that end the database's process."""
 # A transaction that will expire has changed customers.

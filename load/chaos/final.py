@@ -36,7 +36,8 @@ def read(service: Service) -> Final:
     stored, leftovers = service.database.rows()
     ids = list(dict.fromkeys(customer.id for customer in (*stored, *listed)))
     each = _read_each(service, ids)
-    return Final(listed, each, stored, leftovers, gaps=service.database.gaps())
+    gaps, histories = service.database.gaps(), service.database.histories()
+    return Final(listed, each, stored, leftovers, gaps=gaps, histories=histories)
 
 
 def _read_each(service: Service, ids: list[str]) -> dict[str, Seen | None]:

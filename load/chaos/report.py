@@ -2,6 +2,7 @@
 
 import os
 import platform
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -9,7 +10,7 @@ from typing import Any
 
 from load.chaos.availability import Outage, outages, successes
 from load.chaos.checker import Verdict
-from load.chaos.faults import API_KILLED, BOTH_KILLED, DATABASE_KILLED
+from load.chaos.faults import API_KILLED, BOTH_KILLED, DATABASE_KILLED, RELAY_KILLED
 from load.chaos.history import Fault, Operation
 from load.chaos.nemesis import KINDS
 from local import engines
@@ -36,10 +37,11 @@ class Run:
     @property
     def kills(self) -> dict[str, int]:
         """The number of kills of each program."""
-        times = {kind: sum(1 for fault in self.faults if fault.kind == kind) for kind in KINDS}
+        times = Counter(fault.kind for fault in self.faults)
         return {
             "database": times[DATABASE_KILLED] + times[BOTH_KILLED],
             "API": times[API_KILLED] + times[BOTH_KILLED],
+            "relays": times[RELAY_KILLED],
         }
 
     @property
@@ -50,7 +52,8 @@ class Run:
 
     @property
     def outages(self) -> dict[str, Outage]:
-        return outages(self.faults, successes(self.operations))
+        faults = [fault for fault in self.faults if fault.kind in KINDS]  # those of the API
+        return outages(faults, successes(self.operations))
 
 
 def figures(run: Run) -> dict[str, Any]:
@@ -97,8 +100,9 @@ def text(run: Run) -> str:
             _outages_table(data["faults"]),
             (
                 f"{sum(kills.values())} kills: {kills['database']} of the database, "
-                f"{kills['API']} of the API. {data['operations']:,} operations, "
-                f"{data['requests']:,} requests in {run.seconds:.0f} s; seed {run.seed}; "
+                f"{kills['API']} of the API, {kills['relays']} of relays. "
+                f"{data['operations']:,} operations, {data['requests']:,} requests in "
+                f"{run.seconds:.0f} s; seed {run.seed}; "
                 f"backends {', '.join(run.backends)}; {data['machine']}."
             ),
             *_breaches(run.verdict),

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +21,7 @@ from chalicelib.http import feed
 from chalicelib.settings import LOCAL_AUDIENCE, Settings
 from load.chaos import api, broken
 from load.chaos.database import Database
+from load.chaos.relay import URL
 from local import reaper
 from local.issuer import Issuer
 from local.processes import Child, answers, free_port
@@ -27,6 +29,8 @@ from local.processes import Child, answers, free_port
 READY_SECONDS = 60.0
 BACKENDS = ("slim", "boto3", "mysql")
 """How the API reaches the database: a client of the Data API, or PyMySQL."""
+RELAYS = 2
+"""Relays at once, one more than a stage has."""
 IN_PAST = 2 * 3_600
 """Seconds for which a token is already valid, longer than a clock jumps back."""
 
@@ -49,6 +53,7 @@ class Service:
         self._clock = directory / "clock"
         self._starts = 0
         self._api: Child | None = None
+        self._relays: deque[Child] = deque()
 
     def start(self) -> None:
         """Start everything. Raises LocalError if a part does not start."""
@@ -81,7 +86,7 @@ class Service:
             "TOKEN_AUDIENCE": LOCAL_AUDIENCE,
             "PYTHONUNBUFFERED": "1",
             api.CLOCK: str(self._clock),
-            api.FAULTS: ",".join(self._faults),
+            broken.NAMES: ",".join(self._faults),
         }
 
     def _child(self, name: str, environment: Mapping[str, str], *module: str) -> Child:
@@ -95,8 +100,8 @@ class Service:
 
     @property
     def feed_delay(self) -> float:
-        """Seconds after which the feed shows every change."""
-        return feed.DELAY_SECONDS if broken.FEED.isdisjoint(self._faults) else 0
+        """Seconds after which the feed shows every change, and a relay sends its event."""
+        return feed.DELAY_SECONDS if broken.FOLLOWED.isdisjoint(self._faults) else 0
 
     def connect(self) -> database.Database:
         """Return the database through the Data API, as the functions use it."""
@@ -113,18 +118,48 @@ class Service:
     def start_api(self) -> None:
         """Start the API with the next backend. Returns when it accepts connections."""
         self._stop_api()
+        self._api = self._start("api", {}, "load.chaos.api", "--port", str(self.port))
+        self._api.wait_until(lambda: answers(self.port), READY_SECONDS)
+
+    def _start(self, name: str, environment: Mapping[str, str], *module: str) -> Child:
+        """Start a program with the next backend."""
         self._starts += 1  # each start has its own log
         backend = next(self._backends)
         selected = {"DATA_API_CLIENT": backend}
         if backend == "mysql":
             selected = {"DATABASE_URL": self.database.url}
-        name, port = f"api-{self._starts}-{backend}", str(self.port)
-        self._api = self._child(name, selected, "load.chaos.api", "--port", port)
-        self._api.wait_until(lambda: answers(self.port), READY_SECONDS)
+        name = f"{name}-{self._starts}-{backend}"
+        return self._child(name, {**selected, **environment}, *module)
 
     def _stop_api(self) -> None:
         if self._api:
             self._api.stop()
+
+    def start_relays(self, consumer: str) -> None:
+        """Start the relays, which send the events to a consumer's URL; await their first runs."""
+        self._exit.callback(self._stop_relays)
+        for _ in range(RELAYS):
+            self._start_relay(consumer)
+        for relay in self._relays:
+            _await_run(relay)
+
+    def restart_relay(self, consumer: str) -> None:
+        """Kill a relay after its first run, and start another one.
+
+        Raises LocalError if it has ended by itself.
+        """
+        relay = self._relays.popleft()
+        _await_run(relay)
+        reaper.signal_group(relay.pid, signal.SIGKILL)
+        relay.stop()
+        self._start_relay(consumer)
+
+    def _start_relay(self, consumer: str) -> None:
+        self._relays.append(self._start("relay", {URL: consumer}, "load.chaos.relay"))
+
+    def _stop_relays(self) -> None:
+        for relay in self._relays:
+            relay.stop()
 
     def give(self, *faults: dict[str, Any]) -> None:
         """Let the Data API server inject these faults, and no others."""
@@ -145,6 +180,10 @@ class Service:
         if answer.status != http.client.OK:
             raise RuntimeError(f"the Data API server rejected a fault: {text.decode()}")
         return json.loads(text)
+
+
+def _await_run(relay: Child) -> None:
+    relay.wait_until(lambda: relay.log.stat().st_size > 0, READY_SECONDS)
 
 
 @contextmanager

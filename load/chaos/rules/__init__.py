@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from load.chaos.facts import Facts
 from load.chaos.rules.erasures import half_erased, resurrected
+from load.chaos.rules.events import disordered, unsent, wrong
 from load.chaos.rules.feed import differs
 from load.chaos.rules.reads import stale
 from load.chaos.rules.unexpected import unexpected
@@ -18,4 +19,7 @@ RULES: Mapping[str, Callable[[Facts], Iterator[str]]] = {
     "resurrected": resurrected,
     "half-erased": half_erased,
     "mirror": differs,
+    "unsent events": unsent,
+    "disordered events": disordered,
+    "wrong events": wrong,
 }

@@ -1,6 +1,8 @@
 """Each rule, on handwritten histories: violations, and correct histories that look similar."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,7 @@ from tests.load.chaos.written import (
     create,
     deleted,
     erased,
+    event,
     final,
     listing,
     page,
@@ -53,7 +56,7 @@ def test_correct_history_passes() -> None:
 
     verdict = check(history, final(SECOND, deleted(OTHER)))
 
-    assert (verdict.result, list(verdict.breaches.values())) == ("pass", [[]] * 8)
+    assert (verdict.result, list(verdict.breaches.values())) == ("pass", [[]] * 11)
     assert verdict.counts == {
         "acknowledged": 4,
         "refused": 1,
@@ -64,6 +67,8 @@ def test_correct_history_passes() -> None:
         "erased": 0,
         "reads": 3,
         "pages of the feed": 0,
+        "events": 0,
+        "repeated events": 0,
     }
 
 
@@ -473,3 +478,56 @@ def test_create_that_was_shown_before_a_crash_may_be_repeated() -> None:
 
     assert check(history, final(FIRST), [crash]).result == "pass"
     assert breaches(history, final(FIRST)) == {"duplicated": 1}
+
+
+HISTORY = {1: "created", 2: "deleted"}
+EVENTS = [event(ONE, 1, "created"), event(ONE, 2, "deleted")]
+
+
+def breaches_of_events(*events: Mapping[str, Any]) -> dict[str, int]:
+    end = replace(final(deleted(FIRST)), histories={ONE: HISTORY}, events=events)
+    return breaches([CREATED, DELETE], end)
+
+
+def test_repeated_events_pass() -> None:
+    end = replace(final(deleted(FIRST)), histories={ONE: HISTORY}, events=[*EVENTS, *EVENTS])
+    verdict = check([CREATED, DELETE], end)
+    assert (verdict.result, verdict.counts["repeated events"]) == ("pass", 2)
+
+
+def test_version_without_event_is_unsent() -> None:
+    assert breaches_of_events(EVENTS[1]) == {"unsent events": 1}
+    assert breaches_of_events() == {"unsent events": 2}
+
+
+def test_event_after_that_of_a_later_version_is_disordered() -> None:
+    assert breaches_of_events(*EVENTS[::-1]) == {"disordered events": 1}
+
+
+def test_event_of_another_customer_in_between_passes() -> None:
+    end = replace(
+        final(deleted(FIRST), OTHER),
+        histories={ONE: HISTORY, TWO: {1: "created"}},
+        events=[EVENTS[0], event(TWO, 1, "created"), EVENTS[1]],
+    )
+    assert breaches([CREATED, DELETE, create("k3", 1, OTHER)], end) == {}
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        event(ONE, 1, "updated"),
+        event(ONE, 3, "updated"),
+        event(TWO, 1, "created"),
+        {**EVENTS[0], "specversion": "2.0"},
+        {name: value for name, value in EVENTS[0].items() if name != "time"},
+    ],
+)
+def test_event_unlike_its_schema_or_its_version_is_wrong(strange: Mapping[str, Any]) -> None:
+    assert breaches_of_events(*EVENTS, strange)["wrong events"] == 1
+
+
+def test_event_of_a_version_before_an_erasure_passes() -> None:
+    end = final(erased(FIRST))
+    end = replace(end, histories={ONE: {2: "erased"}}, events=[EVENTS[0], event(ONE, 2, "erased")])
+    assert breaches([CREATED, ERASE], end) == {}

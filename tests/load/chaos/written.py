@@ -1,7 +1,9 @@
 """Handwritten histories: each operation is one line, times are in seconds."""
 
 from dataclasses import replace
+from typing import Any
 
+from chalicelib.events.cloudevents import Event
 from load.chaos.facts import Final
 from load.chaos.history import REMOVALS, SUCCESS, Attempt, Operation, Seen
 
@@ -30,6 +32,12 @@ def erased(seen: Seen) -> Seen:
 def removed(seen: Seen) -> Seen:
     """Return the version as the feed shows it after a deletion."""
     return Seen(seen.id, seen.version + 1, state="deleted")
+
+
+def event(customer: str, number: int, operation: str) -> dict[str, Any]:
+    """Return the event of a version, as a consumer receives it."""
+    moment = "2026-11-29T00:00:00.000Z"
+    return Event("customer", operation, customer, number, moment).document()
 
 
 def attempt(began: float, ended: float, status: int) -> Attempt:
