@@ -27,7 +27,7 @@ from load.chaos.history import Log, now
 from load.chaos.mirror import Mirror, NotFollowed
 from load.chaos.pool import Pool
 from load.chaos.purger import Purger
-from load.chaos.service import BACKENDS, Service
+from load.chaos.service import BACKENDS, SERVE, Service
 from load.chaos.workers import Worker, working
 from local.processes import PROJECT, LocalError
 
@@ -87,7 +87,7 @@ def _run(directory: Path, arguments: argparse.Namespace) -> int:
 def _torment(service: Service, log: Log, arguments: argparse.Namespace) -> Final | None:
     """Inject faults while clients send requests; return the final data, if it can be read."""
     rng = Random(arguments.seed)
-    kinds = nemesis.plan(rng, with_data_api=arguments.backends != ["mysql"])
+    kinds = nemesis.plan(rng, faults.possible(arguments.backends))
     mirror = Mirror(Connection(service.port, service.token("mirror", [READ])), log)
     with working([mirror] if arguments.mirror else []):
         with (
@@ -185,6 +185,13 @@ def _arguments() -> argparse.Namespace:
         help="how the API reaches the database, in turn with each start (%(default)s)",
     )
     parser.add_argument(
+        "--serve",
+        dest="backends",
+        action="store_const",
+        const=[SERVE],
+        help="the API is `python -m serve` with two processes, which are killed, too",
+    )
+    parser.add_argument(
         "--without-mirror",
         dest="mirror",
         action="store_false",
@@ -199,7 +206,10 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--json", type=_file, help="also write the figures to this file")
     parser.add_argument("--plot", action="store_true", help="draw docs/reliability/chaos.svg")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.broken and SERVE in arguments.backends:
+        parser.error("--broken needs the local gateway: omit --serve")
+    return arguments
 
 
 def _file(text: str) -> Path:

@@ -9,9 +9,10 @@ from typing import Any
 
 from load.chaos.availability import Outage, outages, successes
 from load.chaos.checker import Verdict
-from load.chaos.faults import API_KILLED, BOTH_KILLED, DATABASE_KILLED
+from load.chaos.faults import API_KILLED, BOTH_KILLED, DATABASE_KILLED, WORKER_KILLED, possible
 from load.chaos.history import Fault, Operation
 from load.chaos.nemesis import KINDS
+from load.chaos.service import SERVE
 from local import engines
 
 SHOWN = 5
@@ -37,16 +38,18 @@ class Run:
     def kills(self) -> dict[str, int]:
         """The number of kills of each program."""
         times = {kind: sum(1 for fault in self.faults if fault.kind == kind) for kind in KINDS}
+        workers = {"workers": times[WORKER_KILLED]} if SERVE in self.backends else {}
         return {
             "database": times[DATABASE_KILLED] + times[BOTH_KILLED],
             "API": times[API_KILLED] + times[BOTH_KILLED],
+            **workers,
         }
 
     @property
     def missing(self) -> list[str]:
-        """The kinds of faults that no call has met."""
+        """The possible kinds of faults that no call has met."""
         given = {fault.kind for fault in self.faults if fault.given}
-        return [kind for kind in KINDS if kind not in given]
+        return [kind for kind in possible(self.backends) if kind not in given]
 
     @property
     def outages(self) -> dict[str, Outage]:
@@ -96,8 +99,9 @@ def text(run: Run) -> str:
             ),
             _outages_table(data["faults"]),
             (
-                f"{sum(kills.values())} kills: {kills['database']} of the database, "
-                f"{kills['API']} of the API. {data['operations']:,} operations, "
+                f"{sum(kills.values())} kills: "
+                f"{', '.join(f'{number} of the {name}' for name, number in kills.items())}. "
+                f"{data['operations']:,} operations, "
                 f"{data['requests']:,} requests in {run.seconds:.0f} s; seed {run.seed}; "
                 f"backends {', '.join(run.backends)}; {data['machine']}."
             ),

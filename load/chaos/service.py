@@ -14,6 +14,8 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from app import SCOPES
 from chalicelib import database
 from chalicelib.http import feed
@@ -27,6 +29,8 @@ from local.processes import Child, answers, free_port
 READY_SECONDS = 60.0
 BACKENDS = ("slim", "boto3", "mysql")
 """How the API reaches the database: a client of the Data API, or PyMySQL."""
+SERVE = "serve"
+"""The API is `python -m serve`, instead of the local gateway."""
 IN_PAST = 2 * 3_600
 """Seconds for which a token is already valid, longer than a clock jumps back."""
 
@@ -114,13 +118,33 @@ class Service:
         """Start the API with the next backend. Returns when it accepts connections."""
         self._stop_api()
         self._starts += 1  # each start has its own log
-        backend = next(self._backends)
-        selected = {"DATA_API_CLIENT": backend}
+        backend, port = next(self._backends), str(self.port)
+        selected, module = {"DATA_API_CLIENT": backend}, ["load.chaos.api", "--port", port]
         if backend == "mysql":
             selected = {"DATABASE_URL": self.database.url}
-        name, port = f"api-{self._starts}-{backend}", str(self.port)
-        self._api = self._child(name, selected, "load.chaos.api", "--port", port)
+        elif backend == SERVE:
+            selected, module = self._serve_settings(), ["serve"]
+        self._api = self._child(f"api-{self._starts}-{backend}", selected, *module)
         self._api.wait_until(lambda: answers(self.port), READY_SECONDS)
+
+    def _serve_settings(self) -> dict[str, str]:
+        return {
+            "DATABASE_URL": self.database.url,
+            "CURSOR_KEY": "a key of chaos runs, of more than 32 characters",
+            "PORT": str(self.port),
+            "METRICS_PORT": str(free_port()),
+            "PROCESSES": "2",
+        }
+
+    def kill_worker(self) -> int:
+        """Kill the oldest process of `serve`. Returns how many were killed: none if none runs.
+
+        `serve` ends if a process ends three times in a row soon after its start.
+        """
+        workers = psutil.Process(self._api.pid).children() if self._api else []
+        for worker in sorted(workers, key=lambda worker: worker.create_time())[:1]:
+            worker.kill()
+        return min(len(workers), 1)
 
     def _stop_api(self) -> None:
         if self._api:
