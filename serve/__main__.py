@@ -1,4 +1,4 @@
-"""Serve the API on this machine: `python -m serve`, or purge: `python -m serve purge`.
+"""Serve the API on this machine: `python -m serve`. `purge` and `relay` are for cron.
 
 Configuration is by environment variables alone: docs/serve.md. A server that can't work does not
 start: it prints one line, and ends with exit status 1.
@@ -15,20 +15,24 @@ from pymysql.constants import ER
 from chalicelib.database import DatabaseError
 from chalicelib.database.address import Address
 from chalicelib.database.mysql import connection_arguments
+from chalicelib.events.relay import EventsRejected
 from chalicelib.settings import SettingsError
 from serve.gateway import Context
 from serve.settings import DEFAULTS, Settings, check
+from serve.webhooks import Webhooks
 
 PURGE_SECONDS = 300
 """How long a purge may take: the function's timeout. Cron continues with the rest."""
+RELAY_SECONDS = 55
+"""How long the relay may take: the function's timeout. Cron continues with the rest."""
 
 
 class StartError(Exception):
-    """The server can't start; the message says why, and what to do."""
+    """A command can't do its work; the message says why, and what to do."""
 
 
 def main() -> int:
-    commands = {"run": serve, "purge": purge}
+    commands = {"run": serve, "purge": purge, "relay": relay}
     parser = argparse.ArgumentParser(prog="python -m serve", description=__doc__)
     parser.add_argument("command", nargs="?", choices=commands, default="run")
     command = parser.parse_args().command
@@ -63,6 +67,20 @@ def purge() -> int:
         {**event, "version": "0", "resources": [], "detail": {}},
         Context(time.monotonic() + PURGE_SECONDS),
     )
+    return 0
+
+
+def relay() -> int:
+    """Send the events that are due to EVENTS_URL."""
+    check(os.environ)
+    webhooks = Webhooks.from_environ(os.environ)
+    check_database(os.environ["DATABASE_URL"])
+    from app import relay_to
+
+    try:
+        relay_to(webhooks, Context(time.monotonic() + RELAY_SECONDS).get_remaining_time_in_millis)
+    except EventsRejected:
+        raise StartError("EVENTS_URL accepts no events: the next run sends them again") from None
     return 0
 
 
