@@ -7,7 +7,7 @@ short, modules that a first request does not need are imported inside the views.
 import json
 import logging
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, cast
@@ -31,6 +31,7 @@ from chalicelib.settings import Settings, event_bus
 
 if TYPE_CHECKING:
     from chalicelib.database.health import Health
+    from chalicelib.events.relay import Bus
 
 HTML = "text/html"
 READ, WRITE, ERASE = "customers:read", "customers:write", "customers:erase"
@@ -620,15 +621,20 @@ def relay_events(event: CloudWatchEvent) -> None:
     bus_name = event_bus(os.environ)
     if not bus_name:
         return
-    from chalicelib.events import relay
     from chalicelib.events.bus import EventBridge
 
-    milliseconds_left = cast("Any", event.context).get_remaining_time_in_millis
+    relay_to(EventBridge(bus_name), cast("Any", event.context).get_remaining_time_in_millis)
+
+
+def relay_to(bus: "Bus", milliseconds_left: Callable[[], float]) -> None:
+    """Send the events that are due to the bus. Raises what `relay.run` raises."""
+    from chalicelib.events import relay
+
     with (
         telemetry.scheduled(app.log, "relay_events", CUSTOMERS.plural),
         Deadline(milliseconds_left() / 1000),
     ):
-        for progress in relay.run(database(), CUSTOMERS, EventBridge(bus_name)):
+        for progress in relay.run(database(), CUSTOMERS, bus):
             telemetry.relayed(app.log, progress.events, progress.lag_seconds)
             if milliseconds_left() < RELAY_RESERVE_MS:
                 break

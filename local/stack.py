@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import NoReturn, Self
-from urllib.parse import urlsplit
 
 import pymysql
 
@@ -26,6 +25,7 @@ from local.database_server import DatabaseServer
 from local.engines import Engine
 from local.processes import PROJECT, Child, LocalError, answers, is_free
 from local.progress import doing, step
+from serve import webhooks
 
 PORT = 8000
 DATA_API_PORT = 8001
@@ -343,30 +343,17 @@ def _database_url(environ: Mapping[str, str]) -> str | None:
 
 
 def _events_url(environ: Mapping[str, str]) -> str | None:
-    url = environ.get("EVENTS_URL") or None
     try:
-        parts = urlsplit(url or "http://127.0.0.1")
-        is_complete = parts.scheme in {"http", "https"} and bool(parts.hostname)
-    except ValueError:
-        is_complete = False
-    if not is_complete:
-        raise LocalError("EVENTS_URL must be a URL such as http://127.0.0.1:9000/hook")
-    return url
+        return webhooks.check_url(environ["EVENTS_URL"]) if environ.get("EVENTS_URL") else None
+    except SettingsError as error:
+        raise LocalError(str(error)) from None
 
 
 def _events_secret(environ: Mapping[str, str]) -> str:
-    """Return the secret: 24 to 64 bytes, as Standard Webhooks demands."""
-    secret = environ.get("EVENTS_SECRET") or EVENTS_SECRET
     try:
-        size = len(base64.b64decode(secret.removeprefix("whsec_"), validate=True))
-    except ValueError:
-        size = 0
-    if not (secret.startswith("whsec_") and size in range(24, 65)):
-        raise LocalError(
-            "EVENTS_SECRET must be `whsec_` and the base64 of 24 to 64 bytes:"
-            ' `echo "whsec_$(openssl rand -base64 32)"` prints one'
-        )
-    return secret
+        return webhooks.check_secret(environ.get("EVENTS_SECRET") or EVENTS_SECRET)
+    except SettingsError as error:
+        raise LocalError(str(error)) from None
 
 
 def _port(environ: Mapping[str, str], name: str, default: int) -> int:

@@ -1,4 +1,6 @@
-"""Serve the API on this machine: `python -m serve`, or purge: `python -m serve purge`.
+"""Serve the API on this machine: `python -m serve`. `purge` and `relay` are for cron.
+
+`pull` copies all data of a stage to DATABASE_URL, `push` copies them back.
 
 Configuration is by environment variables alone: docs/serve.md. A server that can't work does not
 start: it prints one line, and ends with exit status 1.
@@ -8,34 +10,44 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Mapping
 
 import pymysql
 from pymysql.constants import ER
 
-from chalicelib.database import DatabaseError
+from chalicelib.database import Database, DatabaseError, connect
 from chalicelib.database.address import Address
 from chalicelib.database.mysql import connection_arguments
+from chalicelib.events.relay import EventsRejected
+from chalicelib.settings import Settings as AppSettings
 from chalicelib.settings import SettingsError
+from serve.copying import CopyError, copy
 from serve.gateway import Context
 from serve.settings import DEFAULTS, Settings, check
+from serve.webhooks import Webhooks
 
 PURGE_SECONDS = 300
 """How long a purge may take: the function's timeout. Cron continues with the rest."""
+RELAY_SECONDS = 55
+"""How long the relay may take: the function's timeout. Cron continues with the rest."""
+
+STAGE = ("DATABASE_URL", "DATABASE_RESOURCE_ARN", "DATABASE_SECRET_ARN")
+"""The variables that name the two databases of a copy."""
 
 
 class StartError(Exception):
-    """The server can't start; the message says why, and what to do."""
+    """A command can't do its work; the message says why, and what to do."""
 
 
 def main() -> int:
-    commands = {"run": serve, "purge": purge}
+    commands = {"run": serve, "purge": purge, "relay": relay, "pull": pull, "push": push}
     parser = argparse.ArgumentParser(prog="python -m serve", description=__doc__)
     parser.add_argument("command", nargs="?", choices=commands, default="run")
     command = parser.parse_args().command
     os.environ.update({name: os.environ.get(name) or value for name, value in DEFAULTS.items()})
     try:
         return commands[command]()
-    except (DatabaseError, OSError, SettingsError, StartError) as error:
+    except (CopyError, DatabaseError, OSError, SettingsError, StartError) as error:
         print(f"serve: {error}", file=sys.stderr)
         return 1
 
@@ -64,6 +76,47 @@ def purge() -> int:
         Context(time.monotonic() + PURGE_SECONDS),
     )
     return 0
+
+
+def relay() -> int:
+    """Send the events that are due to EVENTS_URL."""
+    check(os.environ)
+    webhooks = Webhooks.from_environ(os.environ)
+    check_database(os.environ["DATABASE_URL"])
+    from app import relay_to
+
+    try:
+        relay_to(webhooks, Context(time.monotonic() + RELAY_SECONDS).get_remaining_time_in_millis)
+    except EventsRejected:
+        raise StartError("EVENTS_URL accepts no events: the next run sends them again") from None
+    return 0
+
+
+def pull() -> int:
+    """Copy all data of a stage to DATABASE_URL."""
+    own, stage = databases(os.environ)
+    print(f"serve: copied {copy(stage, own):,} customers from the stage")
+    return 0
+
+
+def push() -> int:
+    """Copy all data of DATABASE_URL to a stage."""
+    own, stage = databases(os.environ)
+    print(f"serve: copied {copy(own, stage):,} customers to the stage")
+    return 0
+
+
+def databases(environ: Mapping[str, str]) -> tuple[Database, Database]:
+    """Return the server's database, and that of the stage that the ARNs name.
+
+    Raises SettingsError or StartError.
+    """
+    if missing := [name for name in STAGE if not environ.get(name)]:
+        raise SettingsError(f"set the environment variables {', '.join(missing)}: docs/serve.md")
+    arns = {name: value for name, value in environ.items() if name != "DATABASE_URL"}
+    check_database(environ["DATABASE_URL"])
+    own = AppSettings(database_url=environ["DATABASE_URL"])
+    return connect(own), connect(AppSettings.from_environ({"DATA_API_CLIENT": "slim", **arns}))
 
 
 def check_database(url: str) -> None:

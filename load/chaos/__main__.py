@@ -30,7 +30,7 @@ from load.chaos.mirror import Mirror, NotFollowed
 from load.chaos.pool import Pool
 from load.chaos.purger import Purger
 from load.chaos.relays import Relays
-from load.chaos.service import BACKENDS, Service
+from load.chaos.service import BACKENDS, SERVE, Service
 from load.chaos.workers import Worker, working
 from local.processes import PROJECT, LocalError
 
@@ -97,7 +97,7 @@ class Followers(NamedTuple):
 def _torment(service: Service, log: Log, arguments: argparse.Namespace) -> Final | None:
     """Inject faults while clients send requests; return the final data, if it can be read."""
     rng = Random(arguments.seed)
-    kinds = nemesis.plan(rng, with_data_api=arguments.backends != ["mysql"])
+    kinds = nemesis.plan(rng, faults.possible(arguments.backends))
     with _following(service, log, arguments) as followers:
         with working([*followers] if followers else []):
             with (
@@ -210,6 +210,13 @@ def _arguments() -> argparse.Namespace:
         help="how the API reaches the database, in turn with each start (%(default)s)",
     )
     parser.add_argument(
+        "--serve",
+        dest="backends",
+        action="store_const",
+        const=[SERVE],
+        help="the API is `python -m serve` with two processes, which are killed, too",
+    )
+    parser.add_argument(
         "--without-mirror",
         dest="mirror",
         action="store_false",
@@ -224,7 +231,10 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--json", type=_file, help="also write the figures to this file")
     parser.add_argument("--plot", action="store_true", help="draw docs/reliability/chaos.svg")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.broken and SERVE in arguments.backends:
+        parser.error("--broken needs the local gateway: omit --serve")
+    return arguments
 
 
 def _file(text: str) -> Path:

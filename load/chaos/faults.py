@@ -1,6 +1,6 @@
 """The faults of a run: each lasts for a moment, and leaves the service healthy."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from functools import partial
 from random import Random
@@ -11,7 +11,7 @@ from pymysql import MySQLError
 from chalicelib.database import DatabaseError
 from chalicelib.database.retries import LOCK_SECONDS
 from load.chaos.connection import PATIENCE
-from load.chaos.service import Service
+from load.chaos.service import SERVE, Service
 
 LATE = PATIENCE + 1.0
 """Seconds after which a delayed call takes effect; longer than the client's timeout."""
@@ -51,6 +51,7 @@ DATA_API: dict[str, dict[str, Any]] = {
 EXPIRE = {"fault": "expire"}
 DATABASE_KILLED, API_KILLED, BOTH_KILLED = "database killed", "API killed", "both killed"
 FROZEN, DISK_FULL = "database frozen", "disk full"
+WORKER_KILLED, CLOCK_MOVED = "worker killed", "clock moved"
 RELAY_KILLED, CONSUMER_DOWN = "relay killed", "consumer down"
 """`relays` injects these, at the same time as others."""
 CRASHES = (DATABASE_KILLED, BOTH_KILLED, DISK_FULL)
@@ -142,6 +143,11 @@ def _kill_api(service: Service, rng: Random, wait: Wait) -> int:
     return 1
 
 
+def _kill_worker(service: Service, rng: Random, wait: Wait) -> int:  # noqa: ARG001
+    """Kill a process of `serve`, which its supervisor replaces."""
+    return service.kill_worker()
+
+
 def _kill_both(service: Service, rng: Random, wait: Wait) -> int:
     service.database.kill()
     service.kill_api()
@@ -156,10 +162,19 @@ FAULTS: Mapping[str, Fault] = {
     "transaction expired": _expire,
     "rows locked": _lock,
     "sessions ended": _end_sessions,
-    "clock moved": _move_clock,
+    CLOCK_MOVED: _move_clock,
     DISK_FULL: _fill_disk,
     FROZEN: _freeze,
     DATABASE_KILLED: _kill_database,
     API_KILLED: _kill_api,
+    WORKER_KILLED: _kill_worker,
     BOTH_KILLED: _kill_both,
 }
+
+
+def possible(backends: Collection[str]) -> list[str]:
+    """Return the kinds of faults that an API with these backends can meet."""
+    impossible = {CLOCK_MOVED} if SERVE in backends else {WORKER_KILLED}
+    if not {"slim", "boto3"}.intersection(backends):
+        impossible |= DATA_API.keys()
+    return [kind for kind in FAULTS if kind not in impossible]

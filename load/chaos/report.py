@@ -10,9 +10,17 @@ from typing import Any
 
 from load.chaos.availability import Outage, outages, successes
 from load.chaos.checker import Verdict
-from load.chaos.faults import API_KILLED, BOTH_KILLED, DATABASE_KILLED, RELAY_KILLED
+from load.chaos.faults import (
+    API_KILLED,
+    BOTH_KILLED,
+    DATABASE_KILLED,
+    RELAY_KILLED,
+    WORKER_KILLED,
+    possible,
+)
 from load.chaos.history import Fault, Operation
 from load.chaos.nemesis import KINDS
+from load.chaos.service import SERVE
 from local import engines
 
 SHOWN = 5
@@ -38,17 +46,19 @@ class Run:
     def kills(self) -> dict[str, int]:
         """The number of kills of each program."""
         times = Counter(fault.kind for fault in self.faults)
+        workers = {"workers": times[WORKER_KILLED]} if SERVE in self.backends else {}
         return {
             "database": times[DATABASE_KILLED] + times[BOTH_KILLED],
             "API": times[API_KILLED] + times[BOTH_KILLED],
             "relays": times[RELAY_KILLED],
+            **workers,
         }
 
     @property
     def missing(self) -> list[str]:
-        """The kinds of faults that no call has met."""
+        """The possible kinds of faults that no call has met."""
         given = {fault.kind for fault in self.faults if fault.given}
-        return [kind for kind in KINDS if kind not in given]
+        return [kind for kind in possible(self.backends) if kind not in given]
 
     @property
     def outages(self) -> dict[str, Outage]:
@@ -99,10 +109,10 @@ def text(run: Run) -> str:
             ),
             _outages_table(data["faults"]),
             (
-                f"{sum(kills.values())} kills: {kills['database']} of the database, "
-                f"{kills['API']} of the API, {kills['relays']} of relays. "
-                f"{data['operations']:,} operations, {data['requests']:,} requests in "
-                f"{run.seconds:.0f} s; seed {run.seed}; "
+                f"{sum(kills.values())} kills: "
+                f"{', '.join(f'{number} of the {name}' for name, number in kills.items())}. "
+                f"{data['operations']:,} operations, "
+                f"{data['requests']:,} requests in {run.seconds:.0f} s; seed {run.seed}; "
                 f"backends {', '.join(run.backends)}; {data['machine']}."
             ),
             *_breaches(run.verdict),

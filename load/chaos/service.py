@@ -15,6 +15,8 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from app import SCOPES
 from chalicelib import database
 from chalicelib.http import feed
@@ -31,6 +33,8 @@ BACKENDS = ("slim", "boto3", "mysql")
 """How the API reaches the database: a client of the Data API, or PyMySQL."""
 RELAYS = 2
 """Relays at once, one more than a stage has."""
+SERVE = "serve"
+"""The API is `python -m serve`, instead of the local gateway."""
 IN_PAST = 2 * 3_600
 """Seconds for which a token is already valid, longer than a clock jumps back."""
 
@@ -45,7 +49,7 @@ class Service:
         self, directory: Path, backends: Sequence[str] = BACKENDS, faults: Collection[str] = ()
     ) -> None:
         self._directory = directory
-        self._backends = cycle(backends)
+        self._backends, self._serves = cycle(backends), SERVE in backends
         self._faults = faults
         self._exit = ExitStack()
         self.database = Database(directory / "database")
@@ -118,7 +122,10 @@ class Service:
     def start_api(self) -> None:
         """Start the API with the next backend. Returns when it accepts connections."""
         self._stop_api()
-        self._api = self._start("api", {}, "load.chaos.api", "--port", str(self.port))
+        if self._serves:
+            self._api = self._start("api", self._serve_settings(), "serve")
+        else:
+            self._api = self._start("api", {}, "load.chaos.api", "--port", str(self.port))
         self._api.wait_until(lambda: answers(self.port), READY_SECONDS)
 
     def _start(self, name: str, environment: Mapping[str, str], *module: str) -> Child:
@@ -126,10 +133,28 @@ class Service:
         self._starts += 1  # each start has its own log
         backend = next(self._backends)
         selected = {"DATA_API_CLIENT": backend}
-        if backend == "mysql":
+        if backend in {"mysql", SERVE}:
             selected = {"DATABASE_URL": self.database.url}
         name = f"{name}-{self._starts}-{backend}"
         return self._child(name, {**selected, **environment}, *module)
+
+    def _serve_settings(self) -> dict[str, str]:
+        return {
+            "CURSOR_KEY": "a key of chaos runs, of more than 32 characters",
+            "PORT": str(self.port),
+            "METRICS_PORT": str(free_port()),
+            "PROCESSES": "2",
+        }
+
+    def kill_worker(self) -> int:
+        """Kill the oldest process of `serve`. Returns how many were killed: none if none runs.
+
+        `serve` ends if a process ends three times in a row soon after its start.
+        """
+        workers = psutil.Process(self._api.pid).children() if self._api else []
+        for worker in sorted(workers, key=lambda worker: worker.create_time())[:1]:
+            worker.kill()
+        return min(len(workers), 1)
 
     def _stop_api(self) -> None:
         if self._api:

@@ -1,11 +1,8 @@
 """The relay of a laptop: it sends the events to EVENTS_URL, and the console shows them.
 
-It is the relay of the functions with another bus: a consumer that accepts an event by a status of
-2xx. Requests are signed: https://github.com/standard-webhooks/standard-webhooks
+It is the relay of the functions with another bus: signed webhooks.
 """
 
-import base64
-import hmac
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -13,19 +10,16 @@ from html import escape
 from threading import Lock, Thread
 from typing import NamedTuple
 
-import requests
-
 from chalicelib.customers.fields import CUSTOMERS
 from chalicelib.database import Database, DatabaseError
 from chalicelib.events import relay
 from chalicelib.events.cloudevents import Event
 from chalicelib.events.relay import EventsRejected
+from serve.webhooks import Webhooks
 
 KEPT = 200  # events
 POLL_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 60.0
-TIMEOUT_SECONDS = 10.0
-SECRET_PREFIX = "whsec_"  # noqa: S105 (it precedes every secret)
 
 
 class Delivery(NamedTuple):
@@ -40,12 +34,9 @@ class Deliveries:
     """A bus that sends each event to a URL, or nowhere, and keeps the last ones. Thread-safe."""
 
     def __init__(self, url: str | None, secret: str) -> None:
-        self._url = url
-        self._key = base64.b64decode(secret.removeprefix(SECRET_PREFIX))
+        self._webhooks = Webhooks(url, secret) if url else None
         self._latest: OrderedDict[str, Delivery] = OrderedDict()
         self._lock = Lock()
-        self._session = requests.Session()
-        self._session.trust_env = False  # proxies are not for this machine
 
     def put(self, events: Sequence[Event]) -> list[bool]:
         """Return whether the consumer accepted each event."""
@@ -58,7 +49,9 @@ class Deliveries:
             return list(reversed(self._latest.values()))
 
     def _put(self, event: Event) -> bool:
-        is_accepted, outcome = self._send(event) if self._url else (True, "shown only")
+        is_accepted, outcome = (
+            self._webhooks.send(event) if self._webhooks else (True, "shown only")
+        )
         with self._lock:
             earlier = self._latest.pop(event.id, None)
             attempts = earlier.attempts + 1 if earlier else 1
@@ -66,32 +59,6 @@ class Deliveries:
             if len(self._latest) > KEPT:
                 self._latest.popitem(last=False)
         return is_accepted
-
-    def _send(self, event: Event) -> tuple[bool, str]:
-        body = event.to_json().encode()
-        headers = self._signed(event.id, int(time.time()), body)
-        try:
-            with self._session.post(
-                str(self._url),
-                body,
-                headers=headers,
-                timeout=TIMEOUT_SECONDS,
-                allow_redirects=False,
-                stream=True,  # the response's body is not read
-            ) as response:
-                return response.ok and not response.is_redirect, str(response.status_code)
-        except requests.RequestException as error:
-            return False, type(error).__name__
-
-    def _signed(self, event_id: str, seconds: int, body: bytes) -> dict[str, str]:
-        signed = b".".join((event_id.encode(), str(seconds).encode(), body))
-        signature = base64.b64encode(hmac.digest(self._key, signed, "sha256")).decode()
-        return {
-            "Content-Type": "application/cloudevents+json",
-            "webhook-id": event_id,
-            "webhook-timestamp": str(seconds),
-            "webhook-signature": f"v1,{signature}",
-        }
 
 
 def follow(

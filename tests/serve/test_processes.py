@@ -17,15 +17,19 @@ import pymysql
 import pytest
 import requests
 import trustme
+from standardwebhooks import Webhook
 
 from app import SCOPES
 from chalicelib.database import Database
 from chalicelib.database.mysql import connection_arguments
 from local.database_server import DatabaseServer
 from local.processes import free_port
+from local.stack import EVENTS_SECRET
 from tests import tokens
+from tests.consumer import consuming
 from tests.local.support import eventually
 from tests.serve.running import Serve, environment, running, start
+from tests.test_relay import Writer, begin, seconds
 
 pytestmark = pytest.mark.exhaustive  # most tests start servers
 
@@ -280,4 +284,35 @@ def test_purge_without_database_is_reported_in_one_line() -> None:
 
     assert status == 1
     assert errors.startswith("serve: can't use mysql://a@127.0.0.1:1/c")
+    assert errors.count("\n") == 1
+
+
+def test_relay_sends_signed_events_until_they_are_accepted(
+    migrated: Database, database_url: str
+) -> None:
+    writer = Writer(migrated)
+    writer.write(1, -8)
+    begin(migrated, seconds(-60))
+    with consuming() as consumer:
+        environ = environment(database_url, EVENTS_URL=consumer.url, EVENTS_SECRET=EVENTS_SECRET)
+        consumer.statuses = [500, 500, 500]
+        rejected = run(environ, "relay")
+        sent = run(environ, "relay")
+
+    line = "serve: EVENTS_URL accepts no events: the next run sends them again\n"
+    assert (rejected, sent) == ((1, line), (0, ""))
+    (*_, (headers, body)) = consumer.requests
+    assert len(consumer.requests) == 4
+    verified = Webhook(EVENTS_SECRET).verify(body, headers)
+    assert [verified["id"]] == writer.ids
+
+
+@pytest.mark.parametrize("missing", ["EVENTS_URL", "EVENTS_SECRET"])
+def test_relay_without_a_setting_is_reported_in_one_line(missing: str) -> None:
+    settings = {"EVENTS_URL": "http://127.0.0.1:1/hook", "EVENTS_SECRET": EVENTS_SECRET}
+    environ = environment("mysql://a:b@127.0.0.1:1/c", **settings) | {missing: ""}
+    status, errors = run(environ, "relay")
+
+    assert status == 1
+    assert errors.startswith(f"serve: {missing} must be")
     assert errors.count("\n") == 1

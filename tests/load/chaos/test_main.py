@@ -14,6 +14,7 @@ from load.chaos.__main__ import main
         (["--seconds", "long"], "'long' is not from 5 to 3600"),
         (["--seed", "x"], "invalid int value: 'x'"),
         (["--backends", "slim,oracle"], "'oracle' is not one of slim, boto3, mysql"),
+        (["--serve", "--broken", "lost"], "--broken needs the local gateway: omit --serve"),
         (["--broken", "lots"], "'lots' is not one of duplicated, lost, "),
         (["--json", "/no/such/file"], "'/no/such/file' must be a file in an existing folder"),
     ],

@@ -1,10 +1,21 @@
 """The fault plan: reproducible, every kind in each round, mostly kills of the database."""
 
+from collections.abc import Collection
 from itertools import islice
 from random import Random
 
-from load.chaos.faults import API_KILLED, BOTH_KILLED, DATA_API, DATABASE_KILLED, EXPIRE
+from load.chaos.faults import (
+    API_KILLED,
+    BOTH_KILLED,
+    CLOCK_MOVED,
+    DATA_API,
+    DATABASE_KILLED,
+    EXPIRE,
+    WORKER_KILLED,
+    possible,
+)
 from load.chaos.nemesis import KINDS, OPENING, ROUND, plan
+from load.chaos.service import BACKENDS
 from local.data_api import faults
 
 WHOLE = len(OPENING) + 2 * len(ROUND)
@@ -17,7 +28,7 @@ def test_equal_seeds_give_equal_plans() -> None:
 
 def test_two_rounds_contain_every_kind_and_fifty_kills() -> None:
     kinds = first(WHOLE, seed=1)
-    assert set(kinds) == set(KINDS)
+    assert set(kinds) == set(KINDS) - {WORKER_KILLED}
     of_database = sum(kind in (DATABASE_KILLED, BOTH_KILLED) for kind in kinds)
     of_api = sum(kind in (API_KILLED, BOTH_KILLED) for kind in kinds)
     assert of_database + of_api >= 50
@@ -43,9 +54,14 @@ def test_plan_contains_every_fault_that_can_hit_the_api() -> None:
 
 
 def test_plan_without_data_api_has_none_of_its_faults() -> None:
-    kinds = set(islice(plan(Random(1), with_data_api=False), WHOLE))
-    assert kinds == set(KINDS) - set(DATA_API)
+    kinds = set(first(WHOLE, seed=1, backends=["mysql"]))
+    assert kinds == set(KINDS) - {*DATA_API, WORKER_KILLED}
 
 
-def first(count: int, seed: int) -> list[str]:
-    return list(islice(plan(Random(seed)), count))
+def test_plan_for_serve_kills_workers_and_leaves_the_clock() -> None:
+    kinds = set(first(WHOLE, seed=1, backends=["serve"]))
+    assert kinds == set(KINDS) - {*DATA_API, CLOCK_MOVED}
+
+
+def first(count: int, seed: int, backends: Collection[str] = BACKENDS) -> list[str]:
+    return list(islice(plan(Random(seed), possible(backends)), count))
