@@ -4,17 +4,19 @@ import base64
 import hmac
 import json
 import logging
-import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
+import trustme
 from chalice import Chalice
 from chalice.app import AuthRequest
 from chalice.test import Client
@@ -30,6 +32,7 @@ from chalicelib.tokens import authorizer, keys
 from chalicelib.tokens.authorizer import InvalidToken, Verifier, authorize
 from chalicelib.tokens.keys import Keys, KeysUnavailable
 from local.processes import free_port
+from tests.slim.server import answers, serving
 
 ISSUER = "https://issuer.example.com/pool"
 AUDIENCE = "customers"
@@ -62,11 +65,14 @@ class KeyServer:
         server = self
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
             def do_GET(self) -> None:
                 server.requests.append(self.path)
                 server.release.wait()
                 self.send_response(server.status)
-                for name, value in server.headers.items():
+                length = {"Content-Length": str(len(server.body)), "Connection": "close"}
+                for name, value in (length | server.headers).items():
                     self.send_header(name, value)
                 with suppress(ConnectionError):  # the client has disconnected
                     self.end_headers()
@@ -644,32 +650,6 @@ def test_cached_keys_survive_failing_fetches_for_an_hour(
     assert keys.find("unknown", "ES256") is None
 
 
-@pytest.mark.usefixtures("short_timeout")
-def test_dripping_key_set_times_out() -> None:
-    ended = threading.Event()
-
-    def drip(listener: socket.socket) -> None:
-        connection = listener.accept()[0]
-        connection.recv(4_096)
-        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-        try:
-            while not ended.wait(0.01):
-                connection.sendall(b" ")
-        except OSError:
-            ended.set()  # because the client disconnected
-        connection.close()
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=drip, args=[listener])
-        thread.start()
-        start = time.monotonic()
-        with pytest.raises(KeysUnavailable):
-            Keys(f"http://127.0.0.1:{listener.getsockname()[1]}").find("ec", "ES256")
-        assert time.monotonic() - start < 3
-        assert ended.wait(10)
-        thread.join()
-
-
 def test_key_set_size_is_limited(server: KeyServer) -> None:
     server.body = server.body.ljust(keys.MAX_KEY_SET_BYTES)
     assert Keys(server.url).find("ec", "ES256")
@@ -679,19 +659,51 @@ def test_key_set_size_is_limited(server: KeyServer) -> None:
         Keys(server.url).find("ec", "ES256")
 
 
-def test_non_http_response_raises_keys_unavailable() -> None:
-    def answer(listener: socket.socket) -> None:
-        connection = listener.accept()[0]
-        connection.recv(4_096)
-        connection.sendall(b"220 mail.example.com ESMTP\r\n")
-        connection.close()
+@pytest.mark.parametrize(
+    ("response", "reason"),
+    [
+        (b"220 mail.example.com ESMTP\r\n\r\n", "a response that is not HTTP/1.1"),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}", "a response that is not HTTP/1.1"),
+        (b"HTTP/1.1 200 OK\r\n\r\n{}", "a response without its length"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{", "a response that ends too early"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\n{}", "a response that ends too early"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\n{}", "ValueError"),
+    ],
+)
+def test_other_responses_raise_keys_unavailable(response: bytes, reason: str) -> None:
+    with serving(answers(response)) as server, pytest.raises(KeysUnavailable, match=reason):
+        Keys(f"http://127.0.0.1:{server.port}").find("ec", "ES256")
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=answer, args=[listener])
-        thread.start()
-        with pytest.raises(KeysUnavailable):
-            Keys(f"http://127.0.0.1:{listener.getsockname()[1]}").find("ec", "ES256")
-        thread.join()
+
+def test_chunked_key_set_is_read() -> None:
+    body = json.dumps({"keys": [ec_jwk()]}).encode()
+    parts = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (body[:9], body[9:], b""))
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with serving(answers(head + parts)) as server:
+        assert Keys(f"http://user:secret@127.0.0.1:{server.port}/keys").find("ec", "ES256")
+
+    sent = f"GET /keys HTTP/1.1\r\nhost:127.0.0.1:{server.port}\r\nuser-agent:customers-api\r\n\r\n"
+    assert server.requests == [sent.encode()]
+
+
+def test_certificate_must_be_of_a_trusted_authority(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system's authorities decide, which OpenSSL reads from SSL_CERT_FILE."""
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    body = json.dumps({"keys": [ec_jwk()]}).encode()
+    response = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    with serving(answers(response), tls=context) as server:
+        for host, reason in (("localhost", "SSLCertVerificationError"), ("127.0.0.1", "SSL")):
+            with pytest.raises(KeysUnavailable, match=reason):
+                Keys(f"https://{host}:{server.port}").find("ec", "ES256")
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        with pytest.raises(KeysUnavailable, match="SSLCertVerificationError"):
+            Keys(f"https://127.0.0.1:{server.port}").find("ec", "ES256")
+        assert server.requests == []
+        assert Keys(f"https://localhost:{server.port}").find("ec", "ES256")
 
 
 def test_key_server_with_invalid_certificate_is_rejected(server: KeyServer) -> None:
@@ -795,6 +807,9 @@ def test_threads_share_one_fetch(server: KeyServer, verifier: Verifier) -> None:
         "https://[::1/keys",
         "https://issuer.example.com:http/keys",
         "issuer.example.com",
+        "https://bücher.example.com/keys",
+        "https://issuer.example.com/keys HTTP/1.1",
+        "https://issuer.example.com/keys\r\nx:y",
         "",
     ],
 )

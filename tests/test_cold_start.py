@@ -28,7 +28,7 @@ LATER = (
 def imported_by(statement: str) -> set[str]:
     command = [sys.executable, "-X", "importtime", "-c", statement]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stderr.splitlines()
-    return {line.rsplit("|", 1)[1].strip() for line in lines}
+    return {line.rsplit("|", 1)[1].strip() for line in lines if line.startswith("import time:")}
 
 
 def test_app_imports_nothing_heavy() -> None:
@@ -42,6 +42,15 @@ def test_authorizer_starts_without_its_libraries() -> None:
     assert imported_by("import app, chalicelib.tokens.authorizer").isdisjoint(
         {"cryptography", "http.client", "ssl"}
     )
+
+
+def test_keys_are_fetched_without_http_client() -> None:
+    """http.client would cost more than the rest of the authorizer. Only HTTPS needs ssl."""
+    fetch = "from chalicelib.tokens import keys; keys.Keys('http://127.0.0.1:9').find('a', 'ES256')"
+    modules = imported_by(f"import contextlib\nwith contextlib.suppress(Exception):\n    {fetch}")
+
+    assert "chalicelib.connections" in modules
+    assert modules.isdisjoint({"cryptography", "http.client", "email", "ssl"})
 
 
 REQUEST = """

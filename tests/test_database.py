@@ -12,6 +12,7 @@ from typing import TypeVar
 import pymysql
 import pytest
 
+from chalicelib import connections
 from chalicelib.database import (
     Database,
     DatabaseError,
@@ -28,7 +29,6 @@ from chalicelib.database import (
     StatementTooLong,
     Value,
     boto,
-    clients,
     connect,
     error_for,
     mysql,
@@ -405,7 +405,7 @@ def test_mysql_statement_beside_open_transaction_is_rejected(
 def test_attempts_end_before_the_gateways_timeout() -> None:
     config = vars(boto._CONFIG)
     assert config["connect_timeout"] + config["read_timeout"] < 29
-    assert clients.CONNECT_SECONDS + retries.ATTEMPT_SECONDS < 29
+    assert connections.CONNECT_SECONDS + retries.ATTEMPT_SECONDS < 29
     assert mysql.CONNECT_SECONDS + retries.ATTEMPT_SECONDS < 29
 
 

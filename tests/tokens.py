@@ -12,6 +12,8 @@ from local.issuer import Issuer
 
 
 class Keys(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
     def do_GET(self) -> None:
         body = json.dumps(issuer().jwks()).encode()
         self.send_response(200)

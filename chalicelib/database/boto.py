@@ -19,7 +19,8 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from chalicelib.database.clients import CONNECT_SECONDS, ErrorAnswer
+from chalicelib.connections import CONNECT_SECONDS
+from chalicelib.database.clients import ErrorAnswer
 from chalicelib.database.errors import (
     DatabaseUnavailable,
     StatementFailed,

@@ -11,8 +11,6 @@ https://boto3.amazonaws.com/v1/documentation/api/latest/reference/services/rds-d
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-CONNECT_SECONDS = 3
-
 
 class ErrorAnswer(Exception):
     """The Data API returned an error; `response` has the format of botocore's ClientError."""

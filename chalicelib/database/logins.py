@@ -7,8 +7,8 @@ import json
 import os
 from typing import Any
 
+from chalicelib.connections import CONNECT_SECONDS
 from chalicelib.database.address import Address
-from chalicelib.database.clients import CONNECT_SECONDS
 from chalicelib.database.errors import StatementNotBegun
 from chalicelib.settings import SettingsError
 

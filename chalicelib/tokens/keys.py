@@ -1,27 +1,24 @@
 """Fetch and cache the token issuer's signing keys (JWKS, RFC 7517).
 
-cryptography and the HTTP client are imported on first use.
+cryptography and TLS are imported on first use.
 """
 
 import json
 import logging
 import math
+import re
 import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
 from http import HTTPStatus
-from io import BufferedReader
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from chalicelib.deadlines import Deadline, SocketReader
+from chalicelib.connections import BadAnswer, Connections, Unreachable
 from chalicelib.settings import SettingsError
 from chalicelib.tokens import jws
 from chalicelib.tokens.jws import Key
-
-if TYPE_CHECKING:
-    from http.client import HTTPConnection, HTTPResponse
 
 REFRESH_SECONDS = 300  # the age at which keys are fetched again
 LIFETIME_SECONDS = 3_600  # the age up to which keys are used if fetching fails
@@ -29,6 +26,7 @@ PAUSE_SECONDS = 10  # the minimum time between two fetches
 TIMEOUT_SECONDS = 3.0
 MAX_KEY_SET_BYTES = 65_536
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+CHARACTERS = re.compile(r"[!-~]+")  # of a URL; a host name has its ASCII form
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +93,7 @@ def _address(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
-        if is_safe and parts.hostname and parts.port != 0:
+        if is_safe and parts.hostname and parts.port != 0 and CHARACTERS.fullmatch(url):
             return parts
     except ValueError:
         pass
@@ -105,43 +103,22 @@ def _address(url: str) -> SplitResult:
 
 
 def _download(url: SplitResult) -> bytes:
-    """Return the body of the response. Redirects are not followed."""
-    from http.client import HTTPException
-
-    deadline = Deadline(TIMEOUT_SECONDS)
+    """Return the body of the response, which must be HTTP/1.1 with a length."""
+    target = f"{url.path or '/'}{'?' * bool(url.query)}{url.query}"
+    host = url.netloc.rpartition("@")[2]
+    request = f"GET {target} HTTP/1.1\r\nhost:{host}\r\nuser-agent:customers-api\r\n\r\n"
     try:
-        with closing(_connection(url, deadline)) as connection:
-            connection.request("GET", f"{url.path or '/'}{'?' * bool(url.query)}{url.query}")
-            with connection.getresponse() as response:
-                return _body(response)
-    except (OSError, HTTPException) as error:
+        with closing(Connections(url.geturl())) as connections:
+            response = connections.send(request.encode(), TIMEOUT_SECONDS)
+    except (Unreachable, BadAnswer) as error:
+        raise KeysUnavailable(str(error)) from error
+    except (OSError, ValueError) as error:
         raise KeysUnavailable(type(error).__name__) from error
-
-
-def _body(response: "HTTPResponse") -> bytes:
     if response.status != HTTPStatus.OK:
         raise KeysUnavailable(f"the status is {response.status}")
-    body = response.read(MAX_KEY_SET_BYTES + 1)
-    if len(body) > MAX_KEY_SET_BYTES:
+    if len(response.body) > MAX_KEY_SET_BYTES:
         raise KeysUnavailable("the response is too large")
-    return body
-
-
-def _connection(url: SplitResult, deadline: Deadline) -> "HTTPConnection":
-    """Return a connection whose response ends before the deadline, however slow its parts are."""
-    from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
-
-    def respond(sock: Any, *arguments: Any, **more: Any) -> HTTPResponse:
-        response = HTTPResponse(sock, *arguments, **more)
-        response.fp.close()
-        response.fp = BufferedReader(SocketReader(sock, deadline.left))
-        return response
-
-    kind = HTTPSConnection if url.scheme == "https" else HTTPConnection
-    # the timeout of a TLS handshake includes all of its parts
-    connection = kind(str(url.hostname), url.port, timeout=TIMEOUT_SECONDS)
-    connection.response_class = respond  # type: ignore[assignment]
-    return connection
+    return response.body
 
 
 def _usable_keys(document: bytes) -> dict[tuple[str, str], Key]:

@@ -217,6 +217,8 @@ def _publishing(directory: Path) -> Iterator[Issuer]:
     keys: list[bytes] = []
 
     class Keys(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
         def do_GET(self) -> None:
             self.send_response(200)
             self.send_header("Content-Length", str(len(keys[0])))

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chalicelib.connections import Answer
 from chalicelib.database import DatabaseUnavailable
 from chalicelib.database.clients import ErrorAnswer
 from chalicelib.database.slim import Client, endpoints
-from chalicelib.database.slim.connections import Answer
 from chalicelib.database.slim.credentials import Key
 from tests.slim.botocore_client import KEY, botocore_client
 from tests.slim.requests import TEXT

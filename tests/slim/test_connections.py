@@ -12,13 +12,15 @@ from typing import Any
 import pytest
 import trustme
 
-from chalicelib.database import DatabaseUnavailable, StatementNotBegun, StatementTimeout, retries
-from chalicelib.database.slim import Client, connections
+from chalicelib import connections
+from chalicelib.database import DatabaseUnavailable, StatementTimeout, retries
+from chalicelib.database.slim import Client
 from chalicelib.database.slim.credentials import Key
 from local.processes import free_port
 from tests.slim.server import OK, Play, Server, always, answers, serving
 
 KEY = Key("id", "secret")
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 def client(port: int, host: str = "127.0.0.1", is_https: bool = False) -> Client:  # noqa: FBT001, FBT002
@@ -87,6 +89,7 @@ def test_valid_http_response_is_parsed(reply: bytes) -> None:
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffff\r\n{}\r\n0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length : 2\r\n\r\n{}",
         b"HTTP/1.1 200 OK\r\n" + b"x" * 9 * 1024 * 1024,
+        CHUNKED + (b"ffffe\r\n" + b" " * 0xFFFFE + b"\r\n") * 9 + b"2\r\n{}\r\n0\r\n\r\n",
         b"HTTP/1.1 100 Continue\r\n\r\n" + OK,
         b"HTTP/1.1 100 Continue\r\n\r\n",
         b"HTTP/1.1 204 No Content\r\n\r\n",
@@ -242,7 +245,7 @@ def test_deadline_covers_all_addresses_of_the_host(monkeypatch: pytest.MonkeyPat
 
         monkeypatch.setattr(socket.socket, "settimeout", record)
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [found, found])
-        with pytest.raises(StatementNotBegun, match="TimeoutError"):
+        with pytest.raises(connections.Unreachable, match="TimeoutError"):
             connections.Connections("http://127.0.0.1").send(b"", 0.2)
 
     assert len(tried) == 1

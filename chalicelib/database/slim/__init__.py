@@ -14,11 +14,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from chalicelib.connections import Answer, Connections, Unreachable
 from chalicelib.database.clients import ErrorAnswer
-from chalicelib.database.errors import DatabaseUnavailable, StatementFailed, StatementTimeout
+from chalicelib.database.errors import (
+    DatabaseUnavailable,
+    StatementFailed,
+    StatementNotBegun,
+    StatementTimeout,
+)
 from chalicelib.database.retries import attempt_seconds
 from chalicelib.database.slim import endpoints
-from chalicelib.database.slim.connections import Answer, Connections
 from chalicelib.database.slim.credentials import Credentials, Key
 from chalicelib.database.slim.signatures import signed
 from chalicelib.settings import Settings
@@ -33,13 +38,15 @@ class Client:
 
     def __init__(self, url: str, region: str, credentials: Callable[[], Key]) -> None:
         self._url, self._credentials = url, credentials
-        self._connections = Connections(url)
+        self._connections = Connections(url, os.environ.get("AWS_CA_BUNDLE"))
         self._signed = partial(signed, url.partition("://")[2], region)
 
     def call(self, path: str, arguments: dict[str, Any]) -> Any:
         request = self._signed(path, _encoded(arguments), self._credentials())
         try:
             answer = self._connections.send(request, attempt_seconds())
+        except Unreachable as error:
+            raise StatementNotBegun(f"{self._url} can't be reached: {error}") from None
         except TimeoutError as error:
             raise StatementTimeout(type(error).__name__) from None
         except (OSError, ValueError) as error:

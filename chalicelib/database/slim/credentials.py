@@ -10,8 +10,8 @@ import time
 from collections.abc import Mapping
 from datetime import datetime
 
+from chalicelib.connections import Connections, Unreachable
 from chalicelib.database.errors import StatementFailed, StatementNotBegun
-from chalicelib.database.slim.connections import Connections
 
 EARLY_SECONDS = 300
 """Credentials are renewed this many seconds before they expire."""
@@ -68,6 +68,8 @@ def _ask(environ: Mapping[str, str]) -> Key:
         issued = json.loads(Connections(match[1]).send(request, ENDPOINT_SECONDS).body)
         expiry = datetime.fromisoformat(issued["Expiration"]).timestamp()
         return Key(issued["AccessKeyId"], issued["SecretAccessKey"], issued["Token"], expiry)
+    except Unreachable as error:
+        raise StatementNotBegun(f"{match[1]} can't be reached: {error}") from None
     except (OSError, ValueError, KeyError, TypeError) as error:  # its text may contain the key
         reason = f"Could not fetch AWS credentials from {match[1]}: {type(error).__name__}"
         raise StatementNotBegun(reason) from None

@@ -1,13 +1,13 @@
-"""HTTP/1.1 over persistent connections: strict, and only what this service needs.
+"""A client of HTTP/1.1 over persistent connections: strict, and only what this service needs.
 
-A response must contain its length, so that a truncated one is always detected. Requests are never
-retried. A connection that was closed while idle is detected before it is used. The outcome of a
-request without a response is unknown.
+The Data API and the token issuer's keys are read with it, because `http.client` adds half the cost
+of a cold start. A response must contain its length, so that a truncated one is always detected.
+Requests are never retried, and redirects are not followed. A connection that was closed while idle
+is detected before it is used. The outcome of a request without a response is unknown.
 
 https://www.rfc-editor.org/rfc/rfc9112
 """
 
-import os
 import select
 import socket
 import time
@@ -16,17 +16,20 @@ from functools import cached_property
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from chalicelib.database.clients import CONNECT_SECONDS
-from chalicelib.database.errors import StatementNotBegun
 from chalicelib.deadlines import Deadline
 
+CONNECT_SECONDS = 3
 IDLE_SECONDS = 50
 """Connections that were idle for longer are not reused, because AWS may be about to close them."""
 MAX_BYTES = 8 * 1024 * 1024  # per response; the Data API's own limit is 1 MiB
 
 
+class Unreachable(Exception):
+    """There is no connection, so nothing was sent. The message is the name of the cause."""
+
+
 class BadAnswer(ValueError):
-    """The response is not valid HTTP, or incomplete."""
+    """The response is not valid HTTP/1.1, incomplete, or too large."""
 
 
 class Answer(NamedTuple):
@@ -38,16 +41,19 @@ class Answer(NamedTuple):
 
 
 class Connections:
-    """Connections to a URL's host. Requests use an idle connection, or open a new one."""
+    """Connections to a URL's host. Requests use an idle connection, or open a new one.
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    The file `authorities` contains the trusted certificates. None stands for the system's.
+    """
+
+    def __init__(self, url: str, authorities: str | None = None) -> None:
+        self._url, self._authorities = url, authorities
         self._idle: list[tuple[socket.socket, float]] = []  # with the time of their last use
 
     def send(self, request: bytes, seconds: float) -> Answer:
         """Send a request once, and return the response. `seconds` includes connecting.
 
-        Raises StatementNotBegun, TimeoutError if it takes longer, OSError, ValueError.
+        Raises Unreachable, TimeoutError if it takes longer, OSError, ValueError.
         """
         deadline = Deadline(seconds)
         connection = self._take() or self._connect(deadline)
@@ -93,14 +99,13 @@ class Connections:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return tls.wrap_socket(connection, server_hostname=host) if tls else connection
         except OSError as error:
-            reason = f"{self._url} can't be reached: {type(error).__name__}"
-            raise StatementNotBegun(reason) from None
+            raise Unreachable(type(error).__name__) from None
 
     @cached_property
     def _tls(self) -> Any:
         import ssl
 
-        return ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE"))
+        return ssl.create_default_context(cafile=self._authorities)
 
 
 def _opened(host: bytes, port: int, deadline: Deadline) -> socket.socket:
@@ -128,18 +133,21 @@ class _Reader:
     def __init__(self, connection: socket.socket, deadline: Deadline) -> None:
         self._connection, self._deadline = connection, deadline
         self.data = b""  # received, but not parsed yet
+        self._size = 0  # of everything received
 
     def answer(self) -> Answer:
         first, *lines = self._until(b"\r\n\r\n").split("\r\n")
         version, status, *_ = first.split(" ", 2)
         if version != "HTTP/1.1" or len(status) != len("200"):
-            raise BadAnswer("an answer that is not HTTP")
+            raise BadAnswer("a response that is not HTTP/1.1")
         fields = [line.partition(":") for line in lines]
         headers = {name.lower(): value.strip() for name, _, value in fields}
         if headers.get("transfer-encoding", "").lower() == "chunked":
             body = b"".join(iter(self._chunk, b""))
+        elif "content-length" not in headers:
+            raise BadAnswer("a response without its length")
         else:
-            body = self._exactly(int(headers.get("content-length", "")))
+            body = self._exactly(int(headers["content-length"]))
         return Answer(int(status), headers, body)
 
     def _chunk(self) -> bytes:
@@ -165,6 +173,7 @@ class _Reader:
     def _receive(self) -> None:
         self._connection.settimeout(self._deadline.left())
         data = self._connection.recv(65_536)
-        if not data or len(self.data) > MAX_BYTES:
-            raise BadAnswer("an answer that ends too early, or not at all")
         self.data += data
+        self._size += len(data)
+        if not data or self._size > MAX_BYTES:
+            raise BadAnswer("a response that ends too early, or is too large")
