@@ -26,7 +26,9 @@ VARIABLE = re.compile(r"\$context(?:\.[A-Za-z]+)+")
 URI_CHARACTERS = "/%:@!$&()*+,="
 
 OUR_FAULT = "If this persists, report the request_id."
-NO_SUCH_PATH = "The path does not exist, or does not support this method."
+NO_SUCH_PATH = (
+    "The path does not exist, or does not support this method. `/openapi.json` describes the API."
+)
 NOT_AUTHORIZED_NOW = "Tokens can't be verified at the moment. Try again."
 HEADERS = {
     # Allows all origins, because these responses contain no secrets, and tokens are not cookies.

@@ -9,6 +9,7 @@ import contextlib
 import os
 import socket
 import sys
+from http import HTTPStatus
 from typing import Any
 
 import uvicorn
@@ -17,6 +18,7 @@ from chalice.cli.factory import CLIFactory
 from chalice.config import Config
 from chalice.deploy.validate import validate_routes
 
+from chalicelib.settings import LOCAL_ISSUER
 from local.remapping import remapped
 from local.segments import NAME as TRACE_HEADER
 from local.segments import Segment
@@ -57,6 +59,15 @@ class Gateway(gateway.Gateway):
         length = len(response["body"].encode(errors="replace"))
         segment.end(method, self.to_loggable(path), response["statusCode"], length)
         return response
+
+    def _refuse(self, response_type: str, path: str, reason: str = "") -> LambdaResponse:
+        """Lead people from the root, which no operation has, to the console's overview."""
+        response = super()._refuse(response_type, path, reason)
+        if path.partition("?")[0] != "/":
+            return response
+        console = os.environ.get("TOKEN_ISSUER", LOCAL_ISSUER)
+        headers = response["headers"] | {"Location": f"{console}/"}
+        return response | {"statusCode": HTTPStatus.FOUND.value, "headers": headers}
 
     def _invoke(self, event: dict[str, Any], context: Context) -> LambdaResponse:
         response = super()._invoke(event, context)

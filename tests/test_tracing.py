@@ -21,7 +21,7 @@ from chalice.test import Client
 import app
 from app import SCOPES
 from chalicelib.database import Database, connect, tables
-from chalicelib.observability import tracing
+from chalicelib.observability import telemetry, tracing
 from chalicelib.observability.tracing import Header, statement_name
 from chalicelib.settings import Settings
 from local.processes import Child, answers, free_port
@@ -97,11 +97,24 @@ def test_request_has_a_complete_trace(api: Api, daemon: Daemon) -> None:
         "stage": "local",
         "status": 200,
         "replayed": False,
+        "cold_start": False,
     }
     assert (read["name"], read["namespace"]) == ("SELECT customers", "remote")
     assert read["metadata"]["default"] == {"rows": 1, "attempts": 1}
     assert read["sql"]["sanitized_query"].endswith("WHERE id = :id AND deleted_at IS NULL")
     assert_tree(gateway, operation, read)
+
+
+def test_first_request_of_a_process_is_marked(
+    api: Api, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telemetry, "_cold_starts", iter([1, 0, 0]))
+
+    for _ in range(2):
+        api.get("/customers?limit=1")
+
+    operations = [item for item in daemon.drain() if "annotations" in item]
+    assert [item["annotations"]["cold_start"] for item in operations] == [True, False]
 
 
 def assert_tree(*documents: Document) -> None:

@@ -120,23 +120,25 @@ class RequestTelemetry:
         response = self.response
         status = response.status_code if response else _FAULT
         is_replay = bool(response and "Idempotency-Replayed" in response.headers)
+        is_cold = bool(next(_cold_starts))
         if self._trace.recorder:
-            self._annotate(status, is_replay=is_replay)
+            self._annotate(status, is_replay=is_replay, is_cold=is_cold)
         self._trace.end()
         if self._log.isEnabledFor(logging.INFO):
             now, ids = time.time_ns() // 1_000_000, logs.encode_texts(self._ids)
             if (written := self._request.written) and status < _ERROR:
                 audit = f"{ids},{self._audit(written, is_replay=is_replay)}"
                 self._log.handle(logs.Line(self._log, "audit", now, audit))
-            fields = f"{ids},{self._fields(now, status, is_replay=is_replay)}"
+            fields = f"{ids},{self._fields(now, status, is_replay=is_replay, is_cold=is_cold)}"
             self._log.handle(logs.Line(self._log, "request", now, fields))
 
-    def _annotate(self, status: int, *, is_replay: bool) -> None:
+    def _annotate(self, status: int, *, is_replay: bool, is_cold: bool) -> None:
         self._trace.annotate(
             operation=self._operation,
             stage=self._stage,
             status=status,
             replayed=is_replay,
+            cold_start=is_cold,
         )
         if self._problem:
             self._trace.annotate(problem=self._problem)
@@ -149,7 +151,7 @@ class RequestTelemetry:
         replayed = "true" if is_replay else "false"
         return f'{names},"{written.resource}":[{ids}],{version}"replayed":{replayed}'
 
-    def _fields(self, now: int, status: int, *, is_replay: bool) -> str:
+    def _fields(self, now: int, status: int, *, is_replay: bool, is_cold: bool) -> str:
         trace = self._trace
         latency = f"{(time.perf_counter() - self._start) * 1000:.3f}"
         timed = f'"duration_ms":{latency},"Latency":{latency}'
@@ -164,7 +166,7 @@ class RequestTelemetry:
             self._error,
             status,
             is_replay,
-            next(_cold_starts),
+            is_cold,
             trace.statements,
             trace.failures,
             trace.throttles,
@@ -219,7 +221,7 @@ def _encode_outcome(outcome: _Outcome) -> tuple[str, str]:
         "Throttles": outcome.throttles + (status == _THROTTLED),
         "Conflicts": int(status in _CONFLICTS),
         "Replays": int(outcome.replays),
-        "ColdStarts": outcome.cold_starts,
+        "ColdStarts": int(outcome.cold_starts),
         "Statements": outcome.statements,
         "DatabaseErrors": outcome.failures,
         "DatabaseRetries": outcome.retries,

@@ -39,7 +39,7 @@ def main() -> None:
     deliveries = events.Deliveries(settings.events_url, settings.events_secret)
     events.start(connect(service.Settings.from_environ(settings.api_environment)), deliveries)
     print(f"console on {settings.console_url}", flush=True)
-    app = create_app(issuer, settings, history, deliveries)
+    app = create_app(issuer, settings, traces, history, deliveries)
     config = connections.configure(app, connections.Protocol)
     config.port = port
     with suppress(KeyboardInterrupt):

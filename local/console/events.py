@@ -6,7 +6,6 @@ It is the relay of the functions with another bus: signed webhooks.
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from html import escape
 from threading import Lock, Thread
 from typing import NamedTuple
 
@@ -28,6 +27,18 @@ class Delivery(NamedTuple):
     event: Event
     attempts: int
     outcome: str
+
+    def row(self) -> dict[str, object]:
+        """Return what the pages show."""
+        return {
+            "id": self.event.id,
+            "time": self.event.time,
+            "type": self.event.type,
+            "resource_id": self.event.resource_id,
+            "version": self.event.version,
+            "outcome": self.outcome,
+            "attempts": self.attempts,
+        }
 
 
 class Deliveries:
@@ -80,14 +91,3 @@ def follow(
 def start(database: Database, deliveries: Deliveries) -> None:
     """Send events in the background, until this process ends."""
     Thread(target=follow, args=(database, deliveries), name="relay", daemon=True).start()
-
-
-def rows(deliveries: Sequence[Delivery]) -> str:
-    """Return the rows of the page's table."""
-    return "\n".join(map(_row, deliveries))
-
-
-def _row(delivery: Delivery) -> str:
-    event, attempts, outcome = delivery
-    cells = (event.time, event.type, event.resource_id, event.version, outcome, attempts)
-    return f"<tr>{''.join(f'<td>{escape(str(cell))}</td>' for cell in cells)}</tr>"

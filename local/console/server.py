@@ -1,9 +1,6 @@
 """The console's pages, available only to browsers on this machine."""
 
-from collections.abc import Callable
-from html import escape
-from pathlib import Path
-from string import Template
+import time
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -15,16 +12,16 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import SCOPES
-from local.console import events
 from local.console.events import Deliveries
 from local.console.history import History
+from local.console.overview import summarize
+from local.console.templates import CONFIGURATION_PATH, KEYS_PATH, PAGES, render
+from local.console.traces import Traces
 from local.issuer import LIFETIME_SECONDS, Issuer
+from local.processes import answers
 from local.stack import Settings
 from serve.connections import LOOPBACK, Guard
 
-PAGES = Path(__file__).with_name("pages")
-KEYS_PATH = "/.well-known/jwks.json"
-CONFIGURATION_PATH = "/.well-known/openid-configuration"
 # A page that needs more sets its own Content-Security-Policy.
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none';"
@@ -35,31 +32,40 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-# For the images in Swagger UI's style sheet.
-DOCUMENTATION_POLICY = (
+POLICY = (
     HEADERS["Content-Security-Policy"] + "; script-src 'self'; style-src 'self';"
-    " img-src 'self' data:; connect-src 'self' {api}"
+    " img-src 'self'{images}; connect-src 'self'{servers}"
 )
-REQUESTS_POLICY = (
-    HEADERS["Content-Security-Policy"] + "; script-src 'self'; style-src 'self';"
-    " img-src 'self'; connect-src 'self'"
-)
+CALLERS = {"/customers", "/documentation"}  # pages that send requests to the API
 
 
 def create_app(
-    issuer: Issuer, settings: Settings, history: History, deliveries: Deliveries
+    issuer: Issuer, settings: Settings, traces: Traces, history: History, deliveries: Deliveries
 ) -> Starlette:
     """Return the ASGI application: the pages, their data, and the issuer's keys."""
-    policy = DOCUMENTATION_POLICY.format(api=settings.url)
-    documentation = _page(issuer, _documentation(settings), policy)
-    requests_page = _page(issuer, _requests(settings), REQUESTS_POLICY)
+
+    def page(request: Request) -> Response:
+        if request.url.hostname != "127.0.0.1":  # the only origin that the API allows
+            return RedirectResponse(f"{issuer.url}{request.url.path}")
+        path = request.url.path
+        headers = {"Content-Security-Policy": _policy(path, settings)}
+        return HTMLResponse(render(path, settings), headers=headers)
 
     def requests(request: Request) -> Response:
         is_for_a_page = "since" in request.query_params
-        return history.list(request) if is_for_a_page else requests_page(request)
+        return history.list(request) if is_for_a_page else page(request)
 
-    def events_page(request: Request) -> Response:
-        return _page(issuer, _events(settings, deliveries), REQUESTS_POLICY)(request)
+    def overview(_: Request) -> Response:
+        rows, is_complete = traces.all()
+        figures = summarize(rows, time.time(), is_complete=is_complete)
+        return JSONResponse({**figures, "is_api_running": answers(settings.port)})
+
+    def events(request: Request) -> Response:
+        wanted = request.query_params.get("resource_id")
+        latest = [each.row() for each in deliveries.latest]
+        return JSONResponse(
+            {"items": [row for row in latest if wanted in {None, row["resource_id"]}]}
+        )
 
     def token(request: Request) -> Response:
         return _token(issuer, request)
@@ -72,11 +78,15 @@ def create_app(
 
     return Starlette(
         routes=[
-            Route("/", documentation),
+            Route("/", page),
+            Route("/overview", overview),
+            Route("/customers", page),
+            Route("/documentation", page),
             Route("/token", token, methods=["POST"]),
             Route("/requests", requests),
             *history.routes(issuer.url),
-            Route("/events", events_page),
+            Route("/events", page),
+            Route("/events/latest", events),
             Route(KEYS_PATH, keys),
             Route(CONFIGURATION_PATH, configuration),
             Mount("/pages", StaticFiles(directory=PAGES)),
@@ -106,50 +116,10 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
-def _page(issuer: Issuer, page: str, policy: str) -> Callable[[Request], Response]:
-    def show(request: Request) -> Response:
-        if request.url.hostname != "127.0.0.1":  # the only origin that the API allows
-            return RedirectResponse(f"{issuer.url}{request.url.path}")
-        return HTMLResponse(page, headers={"Content-Security-Policy": policy})
-
-    return show
-
-
-def _requests(settings: Settings) -> str:
-    words = {"api": settings.url, "token_command": settings.token_command}
-    template = Template((PAGES / "requests.html").read_text())
-    return template.substitute({name: escape(word) for name, word in words.items()})
-
-
-def _events(settings: Settings, deliveries: Deliveries) -> str:
-    consumer = escape(settings.events_url or "none (set EVENTS_URL)")
-    template = Template((PAGES / "events.html").read_text())
-    return template.substitute(consumer=consumer, rows=events.rows(deliveries.latest))
-
-
-def _documentation(settings: Settings) -> str:
-    state = settings.state.absolute()
-    is_ours = settings.database_url is None
-    password = settings.database_directory.absolute() / "password"
-    ours = f"<small>{_engine(settings)}; its password is in {escape(str(password))}</small>"
-    words = {
-        "api": settings.url,
-        "all_scopes": " ".join(SCOPES),
-        "token_command": settings.token_command,
-        "database": settings.database_address,
-        "logs": str(state / "logs"),
-        "keys_path": KEYS_PATH,
-        "configuration_path": CONFIGURATION_PATH,
-    }
-    escaped = {name: escape(word) for name, word in words.items()}
-    template = Template((PAGES / "documentation.html").read_text())
-    return template.substitute(escaped, password=ours if is_ours else "")
-
-
-def _engine(settings: Settings) -> str:
-    """Return the private database's engine and version."""
-    file = settings.database_directory / "version"
-    return escape(file.read_text()) if file.exists() else settings.engine.title
+def _policy(path: str, settings: Settings) -> str:
+    servers = f" {settings.url}" if path in CALLERS else ""
+    # Swagger UI's style sheet contains images.
+    return POLICY.format(servers=servers, images=" data:" if path == "/documentation" else "")
 
 
 def _token(issuer: Issuer, request: Request) -> Response:

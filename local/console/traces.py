@@ -39,6 +39,7 @@ class Traces:
         self._lock = threading.Lock()
         self._shelf = Shelf()
         self._requests: dict[str, _Request] = {}
+        self._has_dropped = False
 
     def take(self, datagram: bytes) -> None:
         """Add the segment in a datagram. Never raises, regardless of its content."""
@@ -57,6 +58,12 @@ class Traces:
                 return []
             newest_first = reversed(self._requests.values())
             return [trace.row() for trace in newest_first if trace.sequence > sequence]
+
+    def all(self) -> tuple[list[Json], bool]:
+        """Return all requests, newest first, and whether none was dropped."""
+        with self._lock:
+            newest_first = reversed(self._requests.values())
+            return [trace.row() for trace in newest_first], not self._has_dropped
 
     def request(self, trace_id: str) -> Json | None:
         """Return a request as in the list, or None if it is not stored."""
@@ -83,6 +90,7 @@ class Traces:
         for part in _flattened(document):
             request.learn(part)
         for trace_id in dropped:
+            self._has_dropped = True
             del self._requests[trace_id]
 
 
@@ -102,6 +110,9 @@ class _Request:
             self._statements.add(part["id"])
         elif operation := _member(part, "annotations", "operation"):
             self._known["operation"] = str(operation)[:MAX_TEXT]
+            self._known["is_cold"] = _member(part, "annotations", "cold_start") is True
+            if problem := _member(part, "annotations", "problem"):
+                self._known["problem"] = str(problem)[:MAX_TEXT]
         elif request := _member(part, "http", "request"):
             self._known |= {
                 "method": str(_member(request, "method"))[:MAX_TEXT],

@@ -1,4 +1,4 @@
-"""The console in a real browser: contents, requests, tokens, and errors.
+"""The documentation page in a real browser: contents, requests, tokens, and errors.
 
 Screenshots are saved in `artifacts/`.
 """
@@ -57,7 +57,7 @@ class Console:
 
     def open(self) -> None:
         """Open the page; wait until it shows its operations and has a token."""
-        self.browser.get(self.url)
+        self.browser.get(f"{self.url}/documentation")
         self.find(".authorize.locked")
         self.find(".opblock")
 
@@ -225,10 +225,10 @@ def test_operation_is_opened_by_keyboard(console: Console) -> None:
 
 
 def test_localhost_redirects_to_the_console(console: Console) -> None:
-    console.browser.get(console.url.replace("127.0.0.1", "localhost"))
+    console.browser.get(f"{console.url}/documentation".replace("127.0.0.1", "localhost"))
 
     console.find(".authorize.locked")
-    assert console.browser.current_url == f"{console.url}/"
+    assert console.browser.current_url == f"{console.url}/documentation"
     assert console.console_messages() == []
 
 
@@ -277,7 +277,7 @@ def test_notice_is_shown_while_the_api_does_not_respond(tmp_path: Path, browser:
         return program
 
     with child("console", console_port):
-        browser.get(console.url)
+        browser.get(f"{console.url}/documentation")
         notice = console.find("#notice")
         assert "does not respond" in notice.text
         assert f"http://127.0.0.1:{port}" in notice.text

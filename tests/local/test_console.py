@@ -27,7 +27,8 @@ from local.processes import Child, answers, free_port
 DATABASE = "mysql://me:a%20secret@db.example.com:3307/customers"
 KEYS = "/.well-known/jwks.json"
 TRACE_ID = "1-5759e988-bd862e3fe1be46a994272793"
-PATHS = ("/", "/requests", KEYS, "/.well-known/openid-configuration")
+PAGES = ("/", "/customers", "/requests", "/events", "/documentation")
+PATHS = (*PAGES, "/overview", "/events/latest", KEYS, "/.well-known/openid-configuration")
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +72,7 @@ def test_home_page_describes_the_stack(console: str, state: Path) -> None:
     page = get(console)
 
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert all(path in page.text for path in PATHS)
+    assert all(f'href="{path}"' in page.text for path in (*PAGES, *PATHS[-2:]))
     assert "http://127.0.0.1:12345" in page.text
     assert str(state / "logs") in page.text
     assert f"CONSOLE_PORT={console.rpartition(':')[2]} LOCAL_STATE=" in page.text
@@ -80,18 +81,35 @@ def test_home_page_describes_the_stack(console: str, state: Path) -> None:
     assert "secret" not in page.text
 
 
-def test_home_page_policy_allows_only_own_scripts_and_the_api(console: str) -> None:
-    page = get(console)
+@pytest.mark.parametrize("path", PAGES)
+def test_policy_of_pages_allows_only_own_scripts_and_the_api(console: str, path: str) -> None:
+    page = get(console + path)
 
     policy = dict(
         directive.split(" ", 1) for directive in page.headers["Content-Security-Policy"].split("; ")
     )
+    uses_api = path in {"/customers", "/documentation"}
     assert policy["default-src"] == "'none'"
     assert policy["script-src"] == "'self'"
     assert policy["style-src"] == "'self'"
-    assert policy["connect-src"] == "'self' http://127.0.0.1:12345"
-    for path in re.findall('(?:src|href)="(/[^"]+)"', page.text):
-        assert get(console + path).status_code == 200, path
+    assert policy["connect-src"] == ("'self' http://127.0.0.1:12345" if uses_api else "'self'")
+    for linked in re.findall('(?:src|href)="(/[^"]+)"', page.text):
+        assert get(console + linked).status_code == 200, linked
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_navigation_marks_the_current_page(console: str, path: str) -> None:
+    marked = re.findall('href="([^"]+)" aria-current="page"', get(console + path).text)
+
+    assert marked == [path]
+
+
+def test_overview_of_no_requests_is_empty(console: str) -> None:
+    figures = get(f"{console}/overview").json()
+
+    assert (figures["requests"], figures["p50"], figures["slowest"]) == (0, None, [])
+    assert figures["is_api_running"] is False
+    assert get(f"{console}/events/latest?resource_id=nobody").json() == {"items": []}
 
 
 def test_localhost_redirects_to_the_allowed_origin(console: str) -> None:
@@ -183,18 +201,11 @@ def test_invalid_since_is_explained(console: str, since: str) -> None:
     assert (answer.status_code, list(answer.json())) == (400, ["error"])
 
 
-def test_requests_page_policy_allows_only_the_console(console: str) -> None:
+def test_requests_page_shows_the_token_command(console: str) -> None:
     page = get(f"{console}/requests")
 
-    policy = page.headers["Content-Security-Policy"]
-    assert policy.startswith("default-src 'none'")
-    assert policy.endswith(
-        "; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'"
-    )
     assert f"CONSOLE_PORT={console.rpartition(':')[2]} LOCAL_STATE=" in page.text
     assert " make -s token" in page.text
-    for path in re.findall('(?:src|href)="(/[^"]+)"', page.text):
-        assert get(console + path).status_code == 200, path
 
 
 def test_localhost_redirects_to_the_page_with_plans(console: str) -> None:

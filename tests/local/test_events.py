@@ -59,7 +59,16 @@ def test_event_without_a_consumer_is_only_shown() -> None:
     deliveries = Deliveries(None, EVENTS_SECRET)
 
     assert deliveries.put([CREATED]) == [True]
-    assert "<td>customer.created</td>" in events.rows(deliveries.latest)
+    (row,) = (delivery.row() for delivery in deliveries.latest)
+    assert row == {
+        "id": CREATED.id,
+        "time": "2026-01-31",
+        "type": "customer.created",
+        "resource_id": CREATED.resource_id,
+        "version": 1,
+        "outcome": "shown only",
+        "attempts": 1,
+    }
 
 
 def test_only_the_latest_events_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,12 +78,6 @@ def test_only_the_latest_events_are_kept(monkeypatch: pytest.MonkeyPatch) -> Non
     deliveries.put([CREATED._replace(version=version) for version in (1, 2, 3)])
 
     assert [delivery.event.version for delivery in deliveries.latest] == [3, 2]
-
-
-def test_page_escapes_what_it_shows() -> None:
-    delivery = events.Delivery(CREATED._replace(operation="<script>"), 1, "&")
-    assert "<td>customer.&lt;script&gt;</td>" in events.rows([delivery])
-    assert "<td>&amp;</td>" in events.rows([delivery])
 
 
 class EndedError(Exception):

@@ -1,0 +1,51 @@
+/** What the modules of our pages share: elements, times and requests to the console. */
+
+export const at = (id) => document.getElementById(id);
+
+/** Return an element with properties (`class`, `dataset` and attributes too) and children. */
+export function element(name, properties = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(properties)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (key in made && typeof value !== "string") made[key] = value;
+    else made.setAttribute(key, value);
+  }
+  made.append(...children.filter((each) => each !== null && each !== undefined));
+  return made;
+}
+
+/** Return a button that does something. */
+export function button(text, action, properties = {}) {
+  const made = element("button", { type: "button", ...properties }, text);
+  made.addEventListener("click", action);
+  return made;
+}
+
+/** Return a row of a table. A cell is a text, an element, or `[content, class]`. */
+export function row(...cells) {
+  const made = element("tr");
+  for (const cell of cells) {
+    const [content, name] = Array.isArray(cell) ? cell : [cell];
+    made.append(element("td", { class: name }, content ?? ""));
+  }
+  return made;
+}
+
+/** Return a time in the time zone of the reader; its title is the exact one. */
+export function moment(iso) {
+  if (!iso) return "";
+  const text = new Date(iso).toLocaleString("sv-SE"); // 2026-01-31 12:00:00
+  return element("time", { datetime: iso, title: iso, class: "when" }, text);
+}
+
+export async function json(url, options) {
+  const response = await fetch(url, options);
+  const body = await response.json();
+  if (!response.ok) throw new Error(body.error ?? `${response.status} of ${url}`);
+  return body;
+}
+
+/** Set the text of a status line, unless it has it: a screen reader reads each change. */
+export function say(id, text) {
+  if (at(id).textContent !== text) at(id).textContent = text;
+}
