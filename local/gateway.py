@@ -1,11 +1,13 @@
 """API Gateway on a laptop: the gateway of `serve`, with what AWS does besides.
 
 `Gateway` handles a request in this process, for tests. `python -m local.gateway` serves it over
-HTTP. It renames headers as AWS does, and sends X-Ray segments.
+HTTP. It renames headers as AWS does, and sends X-Ray segments. In the stage `local`, it shows
+unexpected exceptions.
 """
 
 import argparse
 import contextlib
+import logging
 import os
 import socket
 import sys
@@ -17,6 +19,8 @@ from chalice.cli.factory import CLIFactory
 from chalice.config import Config
 from chalice.deploy.validate import validate_routes
 
+from local import failures
+from local.failures import Failures
 from local.remapping import remapped
 from local.segments import NAME as TRACE_HEADER
 from local.segments import Segment
@@ -39,6 +43,11 @@ class Gateway(gateway.Gateway):
     def __init__(self, app_object: Chalice, config: Config) -> None:
         super().__init__(app_object, config.lambda_timeout or MAX_SECONDS)
         self._config = config
+        self._failures: Failures | None = None
+
+    def show_failures(self) -> None:
+        """From now on, tell the developer the text and the traceback of unexpected exceptions."""
+        self._failures = Failures(self._app.log, logging.getLogger())
 
     def handle_request(
         self,
@@ -54,6 +63,8 @@ class Gateway(gateway.Gateway):
         rest = {name: value for name, value in headers.items() if name.lower() != TRACE_HEADER}
         traced = {**rest, TRACE_HEADER: segment.header}
         response = super().handle_request(method, path, traced, body, arrival)
+        if self._failures:
+            response = self._failures.explain(response, segment.trace_id)
         length = len(response["body"].encode(errors="replace"))
         segment.end(method, self.to_loggable(path), response["statusCode"], length)
         return response
@@ -85,6 +96,8 @@ def main() -> None:
         listener = _listen(arguments.port)
     except (RuntimeError, ValueError, OSError) as error:
         sys.exit(f"gateway: {error}")
+    if arguments.stage == failures.STAGE:
+        own.show_failures()
     favor_event_loop()
     config = connections.configure(_create_app(own, throttle), Protocol)
     print(f"The API listens on http://127.0.0.1:{listener.getsockname()[1]}", flush=True)

@@ -30,7 +30,7 @@ class Segment:
     def __init__(self, name: str, headers: Mapping[str, str]) -> None:
         self._name = name
         sent = Header.parse(next((v for k, v in headers.items() if k.lower() == NAME), None))
-        self._trace_id = sent.trace_id or f"1-{int(time.time()):08x}-{secrets.token_hex(12)}"
+        self.trace_id = sent.trace_id or f"1-{int(time.time()):08x}-{secrets.token_hex(12)}"
         self._parent_id = sent.parent_id if sent.trace_id else None
         self._daemon = _daemon()
         self._is_sampled = bool(self._daemon) if sent.is_sampled is None else sent.is_sampled
@@ -40,7 +40,7 @@ class Segment:
     @property
     def header(self) -> str:
         """The trace header for the function: this segment is the parent of its segments."""
-        return f"Root={self._trace_id};Parent={self._id};Sampled={int(self._is_sampled)}"
+        return f"Root={self.trace_id};Parent={self._id};Sampled={int(self._is_sampled)}"
 
     def end(self, method: str, path: str, status: int, length: int) -> None:
         """Send the segment, if it is sampled. Errors are ignored."""
@@ -49,7 +49,7 @@ class Segment:
         document = {
             "name": self._name,
             "id": self._id,
-            "trace_id": self._trace_id,
+            "trace_id": self.trace_id,
             "start_time": self._start,
             "end_time": time.time(),
             "origin": ORIGIN,

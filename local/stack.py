@@ -26,6 +26,7 @@ from local.database_server import DatabaseServer
 from local.engines import Engine
 from local.processes import PROJECT, Child, LocalError, answers, is_free
 from local.progress import doing, step
+from local.tail import Tail, parsed
 
 PORT = 8000
 DATA_API_PORT = 8001
@@ -153,6 +154,7 @@ class Stack:
         self._api: Child | None = None
         self._database: DatabaseServer | None = None
         self._code: dict[Path, int] = {}
+        self._log = Tail(settings.state / "logs" / "api.log")
         self._lock: tuple[int, ...] = ()
 
     def start(self, *, api: bool) -> None:
@@ -184,6 +186,8 @@ class Stack:
     def wait(self) -> NoReturn:
         """Wait forever. Restart the database if it ends, and the API if its code changes.
 
+        Print the traceback of each unexpected exception of the API.
+
         Raises LocalError if another program ends, or if the database does not restart.
         """
         while True:
@@ -195,6 +199,7 @@ class Stack:
             for child in self._children:
                 if child.has_ended:
                     raise LocalError(child.obituary())
+            self._print_failures()
             if self._api and self._code != _code():
                 self._restart_api(self._api)
 
@@ -245,6 +250,12 @@ class Stack:
         self._api.wait_until(lambda: answers(port), READY_SECONDS)
         self._children.append(self._api)
         return self._api
+
+    def _print_failures(self) -> None:
+        for line in map(parsed, self._log.read()):
+            if "traceback" in line:
+                page = f"{self._settings.console_url}/requests#{line['trace_id']}"
+                print(f"\n{line['traceback']}{line['message']}\n  request  {page}", flush=True)
 
     def _restart_api(self, api: Child) -> None:
         api.stop()
