@@ -1,8 +1,8 @@
 """API Gateway on a laptop: the gateway of `serve`, with what AWS does besides.
 
 `Gateway` handles a request in this process, for tests. `python -m local.gateway` serves it over
-HTTP. It renames headers as AWS does, and sends X-Ray segments. In the stage `local`, it shows
-unexpected exceptions.
+HTTP. It renames headers as AWS does, and sends X-Ray segments. In the stage `local`, it
+also tells the developer the text of exceptions, and the console the headers and bodies.
 """
 
 import argparse
@@ -19,8 +19,9 @@ from chalice.cli.factory import CLIFactory
 from chalice.config import Config
 from chalice.deploy.validate import validate_routes
 
-from local import failures
+from local import exchanges, failures
 from local.failures import Failures
+from local.processes import API_LISTENS
 from local.remapping import remapped
 from local.segments import NAME as TRACE_HEADER
 from local.segments import Segment
@@ -45,8 +46,12 @@ class Gateway(gateway.Gateway):
         self._config = config
         self._failures: Failures | None = None
 
-    def show_failures(self) -> None:
-        """From now on, tell the developer the text and the traceback of unexpected exceptions."""
+    def show_details(self) -> None:
+        """Show the developer what other stages keep secret.
+
+        Responses contain the text of an unexpected exception, and the log its traceback. The
+        console receives headers and bodies.
+        """
         self._failures = Failures(self._app.log, logging.getLogger())
 
     def handle_request(
@@ -67,6 +72,8 @@ class Gateway(gateway.Gateway):
             response = self._failures.explain(response, segment.trace_id)
         length = len(response["body"].encode(errors="replace"))
         segment.end(method, self.to_loggable(path), response["statusCode"], length)
+        if self._failures:
+            segment.send(exchanges.encode(segment.trace_id, path, headers, body, response))
         return response
 
     def _invoke(self, event: dict[str, Any], context: Context) -> LambdaResponse:
@@ -97,10 +104,10 @@ def main() -> None:
     except (RuntimeError, ValueError, OSError) as error:
         sys.exit(f"gateway: {error}")
     if arguments.stage == failures.STAGE:
-        own.show_failures()
+        own.show_details()
     favor_event_loop()
     config = connections.configure(_create_app(own, throttle), Protocol)
-    print(f"The API listens on http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
+    print(f"{API_LISTENS} http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listener])
 

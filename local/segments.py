@@ -43,9 +43,7 @@ class Segment:
         return f"Root={self.trace_id};Parent={self._id};Sampled={int(self._is_sampled)}"
 
     def end(self, method: str, path: str, status: int, length: int) -> None:
-        """Send the segment, if it is sampled. Errors are ignored."""
-        if not (self._daemon and self._is_sampled):
-            return
+        """Send the segment, if it is sampled."""
         document = {
             "name": self._name,
             "id": self._id,
@@ -60,8 +58,13 @@ class Segment:
             **({"parent_id": self._parent_id} if self._parent_id else {}),
             **_marks(status),
         }
-        with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-            sender.sendto(PROTOCOL + json.dumps(document).encode(), self._daemon)
+        self.send(PROTOCOL + json.dumps(document).encode())
+
+    def send(self, datagram: bytes) -> None:
+        """Send a datagram to the daemon, if the request is sampled. Errors are ignored."""
+        if self._daemon and self._is_sampled:
+            with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+                sender.sendto(datagram, self._daemon)
 
 
 def _daemon() -> tuple[str, int] | None:

@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from local.console.shelf import FullError, Shelf
+from local.processes import API_LISTENS, answers
 from local.tail import Tail, parsed
+
+MAX_FAILURE = 20_000  # bytes; a log that is longer is that of an API that ran
 
 
 class Lines:
@@ -36,3 +39,18 @@ class Lines:
                     self._shelf.add(trace_id, line.decode())
                 except FullError:
                     continue
+
+
+def api_failure(port: int, log: Path) -> str | None:
+    """Return why the API could not start, such as a syntax error; None if it runs, or starts.
+
+    The log begins again with each start.
+    """
+    if answers(port):
+        return None
+    try:
+        is_short = log.stat().st_size <= MAX_FAILURE
+        text = log.read_text(errors="replace").strip() if is_short else ""
+    except FileNotFoundError:
+        return None
+    return None if API_LISTENS in text else text or None

@@ -26,7 +26,7 @@ class Stage:
     def __init__(self, *, is_local: bool) -> None:
         self._gateway = Gateway(app.app, Client(app.app, stage_name="local")._chalice_config)
         if is_local:
-            self._gateway.show_failures()
+            self._gateway.show_details()
 
     def get(self, path: str) -> dict[str, Any]:
         token = tokens.token(*app.SCOPES)
