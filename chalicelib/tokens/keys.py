@@ -115,7 +115,8 @@ def _download(url: SplitResult) -> bytes:
             with connection.getresponse() as response:
                 return _body(response)
     except (OSError, HTTPException) as error:
-        raise KeysUnavailable(type(error).__name__) from error
+        advice = ": start the local stack with `make stack`" if url.hostname in LOOPBACK else ""
+        raise KeysUnavailable(f"{type(error).__name__}{advice}") from error
 
 
 def _body(response: "HTTPResponse") -> bytes:

@@ -123,7 +123,7 @@ def test_link_shows_statements_with_plans_log_lines_and_metrics(page: Page) -> N
     page.find("#statements button").send_keys(Keys.ENTER)
     assert "ix_customers_name" in page.find("#statements .plan ol").text
     request, response = page.find_all("#exchanges details")
-    assert "\nAuthorization: Bearer ***\n" in request.find_element(By.TAG_NAME, "pre").get_property(
+    assert "\nauthorization: Bearer ***\n" in request.find_element(By.TAG_NAME, "pre").get_property(
         "textContent"
     )
     assert '"items": [' in response.find_element(By.CSS_SELECTOR, ".body").text
@@ -263,6 +263,28 @@ def test_page_follows_the_systems_dark_mode_with_enough_contrast(page: Page) -> 
     assert pictures["light"] != pictures["dark"]
 
 
+@pytest.mark.parametrize("width", [320, 768, 1280])
+def test_page_fits_any_screen(page: Page, width: int) -> None:
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        trace_id = page.send("GET", "/customers/01a2043a-b5d2-7386-b484-33764a732a70?fields=email")
+        page.row(trace_id)
+        page.open(trace_id)
+        page.find("#statements button").click()
+        page.find("#statements .plan ol")
+
+        overflow = "return document.documentElement.scrollWidth - innerWidth"
+        assert page.browser.execute_script(overflow) <= 0
+        lines = "return arguments[0].getClientRects().length"
+        path = page.row(trace_id).find_element(By.TAG_NAME, "a")
+        assert page.browser.execute_script(lines, path) <= 6
+        page.browser.execute_script("scrollTo(0, 0)")
+        page.keep(f"{width}")
+    finally:
+        page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 def test_page_is_small_and_loads_nothing_from_other_hosts(page: Page) -> None:
     page.row(page.send("GET", "/health"))
 
@@ -287,3 +309,5 @@ def test_empty_page_explains_how_to_send_a_request(chrome: Chrome, tmp_path: Pat
         assert f"CONSOLE_PORT={stack.ports['CONSOLE_PORT']} " in page.find("#empty").text
         assert " make -s token" in page.find("#empty").text
         assert "curl http://127.0.0.1" in page.find("#empty").text
+        (tmp_path / "logs" / "api.log").write_text('File "app.py", line 7\nSyntaxError\n')
+        assert page.find("#failure-text").text == 'File "app.py", line 7\nSyntaxError'
