@@ -24,10 +24,10 @@ LOCKED := --constraints requirements.txt
 # Without bytecode, each of the tests' processes compiles everything again, which takes 40% longer.
 test quick test-all contract: export PYTHONDONTWRITEBYTECODE :=
 
-seed migrate: export AWS_ENDPOINT_URL_RDS_DATA ?= http://127.0.0.1:$(or $(DATA_API_PORT),8001)
+seed migrate: export AWS_ENDPOINT_URL_RDS_DATA ?= http://127.0.0.1:$(or $(DATA_API_PORT),$(shell expr $(or $(PORT),8000) + 1))
 
 ##@ Run it
-run: setup  ## Start the API on 127.0.0.1:8000, with a real database (PORT=8010, ENGINE=mysql)
+run: setup  ## Start the API on 127.0.0.1:8000, with a real database (PORT=8010 moves all ports, ENGINE=mysql)
 	@$(BIN)/python -m local run
 
 stack: setup  ## Start everything except the API, for use with `chalice local`

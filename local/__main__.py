@@ -78,8 +78,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m local",
         description="Run the customers API with its database on this machine.",
-        epilog="Environment: PORT (8000), DATA_API_PORT (8001), DATABASE_PORT (8002), CONSOLE_PORT "
-        "(8003), XRAY_PORT (2000, UDP), ENGINE (mariadb or mysql), DATABASE_URL "
+        epilog="Environment: PORT (8000), DATA_API_PORT (PORT + 1), DATABASE_PORT (PORT + 2), "
+        "CONSOLE_PORT (PORT + 3), XRAY_PORT (UDP; 2000, or PORT + 4 if PORT is set), ENGINE "
+        "(mariadb or mysql), DATABASE_URL "
         "(mysql://user:password@host:port/database, instead of a private database), LOCAL_STATE "
         "(.local, the folder with data, logs and the keys of tokens), EVENTS_URL (a consumer of "
         "the events), EVENTS_SECRET (which signs them).",

@@ -1,11 +1,13 @@
 """API Gateway on a laptop: the gateway of `serve`, with what AWS does besides.
 
 `Gateway` handles a request in this process, for tests. `python -m local.gateway` serves it over
-HTTP. It renames headers as AWS does, and sends X-Ray segments.
+HTTP. It renames headers as AWS does, and sends X-Ray segments. In the stage `local`, it
+also tells the developer the text of exceptions, and the console the headers and bodies.
 """
 
 import argparse
 import contextlib
+import logging
 import os
 import socket
 import sys
@@ -19,6 +21,9 @@ from chalice.config import Config
 from chalice.deploy.validate import validate_routes
 
 from chalicelib.settings import LOCAL_ISSUER
+from local import exchanges, failures
+from local.failures import Failures
+from local.processes import API_LISTENS
 from local.remapping import remapped
 from local.segments import NAME as TRACE_HEADER
 from local.segments import Segment
@@ -41,6 +46,15 @@ class Gateway(gateway.Gateway):
     def __init__(self, app_object: Chalice, config: Config) -> None:
         super().__init__(app_object, config.lambda_timeout or MAX_SECONDS)
         self._config = config
+        self._failures: Failures | None = None
+
+    def show_details(self) -> None:
+        """Show the developer what other stages keep secret.
+
+        Responses contain the text of an unexpected exception, and the log its traceback. The
+        console receives headers and bodies.
+        """
+        self._failures = Failures(self._app.log, logging.getLogger())
 
     def handle_request(
         self,
@@ -56,8 +70,12 @@ class Gateway(gateway.Gateway):
         rest = {name: value for name, value in headers.items() if name.lower() != TRACE_HEADER}
         traced = {**rest, TRACE_HEADER: segment.header}
         response = super().handle_request(method, path, traced, body, arrival)
+        if self._failures:
+            response = self._failures.explain(response, segment.trace_id)
         length = len(response["body"].encode(errors="replace"))
         segment.end(method, self.to_loggable(path), response["statusCode"], length)
+        if self._failures:
+            segment.send(exchanges.encode(segment.trace_id, path, headers, body, response))
         return response
 
     def _refuse(self, response_type: str, path: str, reason: str = "") -> LambdaResponse:
@@ -96,9 +114,11 @@ def main() -> None:
         listener = _listen(arguments.port)
     except (RuntimeError, ValueError, OSError) as error:
         sys.exit(f"gateway: {error}")
+    if arguments.stage == failures.STAGE:
+        own.show_details()
     favor_event_loop()
     config = connections.configure(_create_app(own, throttle), Protocol)
-    print(f"The API listens on http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
+    print(f"{API_LISTENS} http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listener])
 

@@ -87,7 +87,7 @@ def _scopes() -> list[str]:
     parser = argparse.ArgumentParser(
         prog="python -m local.issuer",
         description="Print a token for the local stack, valid for 12 hours.",
-        epilog="Environment: CONSOLE_PORT and LOCAL_STATE, as for `python -m local run`.",
+        epilog="Environment: PORT, CONSOLE_PORT and LOCAL_STATE, as for `python -m local run`.",
     )
     valid = " ".join(SCOPES)
     parser.add_argument("--scope", default=valid, help="separated by spaces (%(default)s)")

@@ -30,7 +30,7 @@ class Segment:
     def __init__(self, name: str, headers: Mapping[str, str]) -> None:
         self._name = name
         sent = Header.parse(next((v for k, v in headers.items() if k.lower() == NAME), None))
-        self._trace_id = sent.trace_id or f"1-{int(time.time()):08x}-{secrets.token_hex(12)}"
+        self.trace_id = sent.trace_id or f"1-{int(time.time()):08x}-{secrets.token_hex(12)}"
         self._parent_id = sent.parent_id if sent.trace_id else None
         self._daemon = _daemon()
         self._is_sampled = bool(self._daemon) if sent.is_sampled is None else sent.is_sampled
@@ -40,16 +40,14 @@ class Segment:
     @property
     def header(self) -> str:
         """The trace header for the function: this segment is the parent of its segments."""
-        return f"Root={self._trace_id};Parent={self._id};Sampled={int(self._is_sampled)}"
+        return f"Root={self.trace_id};Parent={self._id};Sampled={int(self._is_sampled)}"
 
     def end(self, method: str, path: str, status: int, length: int) -> None:
-        """Send the segment, if it is sampled. Errors are ignored."""
-        if not (self._daemon and self._is_sampled):
-            return
+        """Send the segment, if it is sampled."""
         document = {
             "name": self._name,
             "id": self._id,
-            "trace_id": self._trace_id,
+            "trace_id": self.trace_id,
             "start_time": self._start,
             "end_time": time.time(),
             "origin": ORIGIN,
@@ -60,8 +58,13 @@ class Segment:
             **({"parent_id": self._parent_id} if self._parent_id else {}),
             **_marks(status),
         }
-        with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-            sender.sendto(PROTOCOL + json.dumps(document).encode(), self._daemon)
+        self.send(PROTOCOL + json.dumps(document).encode())
+
+    def send(self, datagram: bytes) -> None:
+        """Send a datagram to the daemon, if the request is sampled. Errors are ignored."""
+        if self._daemon and self._is_sampled:
+            with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+                sender.sendto(datagram, self._daemon)
 
 
 def _daemon() -> tuple[str, int] | None:

@@ -25,6 +25,7 @@ from local.database_server import DatabaseServer
 from local.engines import Engine
 from local.processes import PROJECT, Child, LocalError, answers, is_free
 from local.progress import doing, step
+from local.tail import Tail, parsed
 from serve import webhooks
 
 PORT = 8000
@@ -56,18 +57,20 @@ class Settings:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
-        """Read PORT and the other variables that `--help` names.
+        """Read PORT, from which the other ports follow, and the other variables of `--help`.
 
         Raises LocalError if a port is not a number from 1024 to 65535, the engine is unknown, or
         a URL or the secret is malformed.
         """
+        port = _port(environ, "PORT", PORT)
+        default = default_ports(port)
         return cls(
             state=state.from_environ(environ),
-            port=_port(environ, "PORT", PORT),
-            data_api_port=_port(environ, "DATA_API_PORT", DATA_API_PORT),
-            database_port=_port(environ, "DATABASE_PORT", DATABASE_PORT),
-            console_port=_port(environ, "CONSOLE_PORT", CONSOLE_PORT),
-            xray_port=_port(environ, "XRAY_PORT", XRAY_PORT),
+            port=port,
+            data_api_port=_port(environ, "DATA_API_PORT", default["DATA_API_PORT"]),
+            database_port=_port(environ, "DATABASE_PORT", default["DATABASE_PORT"]),
+            console_port=_port(environ, "CONSOLE_PORT", default["CONSOLE_PORT"]),
+            xray_port=_port(environ, "XRAY_PORT", default["XRAY_PORT"]),
             engine=engines.selected(environ),
             database_url=_database_url(environ),
             events_url=_events_url(environ),
@@ -123,12 +126,18 @@ class Settings:
     def token_command(self) -> str:
         """The command that prints a token for this stack."""
         default, needed = Settings.from_environ({}), {}
-        if self.console_port != default.console_port:
+        if self.port != default.port and self.has_default("CONSOLE_PORT", self.console_port):
+            needed["PORT"] = str(self.port)
+        elif self.console_port != default.console_port:
             needed["CONSOLE_PORT"] = str(self.console_port)
         if self.state.resolve() != default.state.resolve():
             needed["LOCAL_STATE"] = str(self.state)
         # Assignments precede `make`, which would expand a `$` in its arguments.
         return f"{assignments(needed)} make -s token".lstrip()
+
+    def has_default(self, name: str, port: int) -> bool:
+        """Return whether a port is the one that follows from PORT."""
+        return default_ports(self.port).get(name) == port
 
     @property
     def api_environment(self) -> dict[str, str]:
@@ -153,6 +162,7 @@ class Stack:
         self._api: Child | None = None
         self._database: DatabaseServer | None = None
         self._code: dict[Path, int] = {}
+        self._log = Tail(settings.state / "logs" / "api.log")
         self._lock: tuple[int, ...] = ()
 
     def start(self, *, api: bool) -> None:
@@ -184,6 +194,8 @@ class Stack:
     def wait(self) -> NoReturn:
         """Wait forever. Restart the database if it ends, and the API if its code changes.
 
+        Print the traceback of each unexpected exception of the API.
+
         Raises LocalError if another program ends, or if the database does not restart.
         """
         while True:
@@ -195,6 +207,7 @@ class Stack:
             for child in self._children:
                 if child.has_ended:
                     raise LocalError(child.obituary())
+            self._print_failures()
             if self._api and self._code != _code():
                 self._restart_api(self._api)
 
@@ -246,6 +259,12 @@ class Stack:
         self._children.append(self._api)
         return self._api
 
+    def _print_failures(self) -> None:
+        for line in map(parsed, self._log.read()):
+            if "traceback" in line:
+                page = f"{self._settings.console_url}/requests#{line['trace_id']}"
+                print(f"\n{line['traceback']}{line['message']}\n  request  {page}", flush=True)
+
     def _restart_api(self, api: Child) -> None:
         api.stop()
         self._children = [child for child in self._children if child is not api]
@@ -275,6 +294,16 @@ def assignments(variables: Mapping[str, str]) -> str:
     return " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
 
 
+def default_ports(port: int) -> dict[str, int]:
+    """Return the other ports by PORT: the next ones, and by default that of X-Ray's daemon."""
+    return {
+        "DATA_API_PORT": port + DATA_API_PORT - PORT,
+        "DATABASE_PORT": port + DATABASE_PORT - PORT,
+        "CONSOLE_PORT": port + CONSOLE_PORT - PORT,
+        "XRAY_PORT": XRAY_PORT if port == PORT else port + CONSOLE_PORT - PORT + 1,
+    }
+
+
 def _check_ports(settings: Settings, *, api: bool) -> None:
     ports = {"DATA_API_PORT": settings.data_api_port, "CONSOLE_PORT": settings.console_port}
     if settings.database_url is None:
@@ -285,18 +314,19 @@ def _check_ports(settings: Settings, *, api: bool) -> None:
         if list(ports.values()).count(port) > 1:
             raise LocalError(f"{name} is {port}, and so is another port: choose different ports")
         if not is_free(port):
-            raise _in_use(name, port)
+            raise _in_use(settings, name, port)
     if not is_free(
         settings.xray_port, socket.SOCK_DGRAM
     ):  # checked separately, because it is a UDP port
-        raise _in_use("XRAY_PORT", settings.xray_port)
+        raise _in_use(settings, "XRAY_PORT", settings.xray_port)
 
 
-def _in_use(name: str, port: int) -> LocalError:
-    return LocalError(
-        f"port {port} is in use by another program: "
-        f"choose another with `make run {name}={port + 10}`"
-    )
+def _in_use(settings: Settings, name: str, port: int) -> LocalError:
+    if settings.has_default(name, port):  # such as another clone's
+        other = f"other ports with `make run PORT={settings.port + 10}`, from which all follow"
+    else:
+        other = f"another with `make run {name}={port + 10}`"
+    return LocalError(f"port {port} is in use by another program: choose {other}")
 
 
 def _check_login(database_url: str) -> None:

@@ -734,7 +734,7 @@ def test_request_has_the_seconds_that_lambda_reports() -> None:
     context = SimpleNamespace(get_remaining_time_in_millis=lambda: 1_500)
     received: Any = SimpleNamespace(method="GET", path="/customers", lambda_context=context)
 
-    assert Request(received, app.settings).seconds_left == 1.5
+    assert Request(received, routing.settings).seconds_left == 1.5
 
 
 def test_links_contain_the_stage(event: dict[str, Any]) -> None:

@@ -29,7 +29,7 @@ from chalicelib.database.errors import (
 )
 from chalicelib.database.retries import ATTEMPT_SECONDS, attempt_seconds
 from chalicelib.deadlines import in_time
-from chalicelib.settings import Settings, SettingsError
+from chalicelib.settings import LOCAL_DATA_API, Settings, SettingsError
 
 if TYPE_CHECKING:
     from mypy_boto3_rds_data import RDSDataServiceClient
@@ -68,7 +68,8 @@ class Client:
 
     def _unreachable(self, error: Exception) -> str:
         where = self._client.meta.endpoint_url
-        return f"the Data API at {where} can't be reached: {type(error).__name__}"
+        advice = "; start the local stack with `make stack`" if where == LOCAL_DATA_API else ""
+        return f"the Data API at {where} can't be reached: {type(error).__name__}{advice}"
 
 
 def connect(settings: Settings) -> Client:

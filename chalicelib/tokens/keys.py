@@ -111,7 +111,8 @@ def _download(url: SplitResult) -> bytes:
         with closing(Connections(url.geturl())) as connections:
             response = connections.send(request.encode(), TIMEOUT_SECONDS)
     except (Unreachable, BadAnswer) as error:
-        raise KeysUnavailable(str(error)) from error
+        advice = ": start the local stack with `make stack`" if url.hostname in LOOPBACK else ""
+        raise KeysUnavailable(f"{error}{advice}") from error
     except (OSError, ValueError) as error:
         raise KeysUnavailable(type(error).__name__) from error
     if response.status != HTTPStatus.OK:

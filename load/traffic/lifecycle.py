@@ -33,6 +33,11 @@ async def make(sender: Sender, customers: Customers, count: int) -> None:
             json.dumps(batch).encode(),
         )
         status, body = await _persistently(sender, request)
+        if not status:
+            raise TargetError(
+                f"the service does not respond ({body.decode()}): start it or correct BASE_URL, or"
+                " unset BASE_URL and TOKEN, and a private stack is started"
+            )
         if status != HTTPStatus.CREATED:
             raise TargetError(f"could not create customers: {_why(status, body)}")
         for document in json.loads(body)["items"]:

@@ -35,6 +35,11 @@ def main() -> int:
     """Run a soak, and report whether everything stayed flat. Return the exit code."""
     parser = _parser()
     arguments = parser.parse_args()
+    if os.environ.get("BASE_URL"):
+        parser.error(
+            "a soak measures the processes of its own private stack: unset BASE_URL, or use"
+            " `make load` for a running service"
+        )
     handle_signals()
     was_cut, file = False, arguments.judge or arguments.output / "samples.jsonl"
     try:

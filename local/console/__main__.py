@@ -5,6 +5,7 @@ import os
 import sys
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 import uvicorn
 
@@ -14,7 +15,7 @@ from local import state
 from local.console import events
 from local.console.collector import Collector
 from local.console.history import History
-from local.console.lines import Lines
+from local.console.lines import Lines, api_failure
 from local.console.server import create_app
 from local.console.traces import Traces
 from local.issuer import Issuer
@@ -34,8 +35,14 @@ def main() -> None:
         collector = Collector(settings.xray_port, traces)
     except (LocalError, OSError) as error:
         sys.exit(f"console: {error}")
-    lines = Lines(settings.state / "logs" / "api.log")
-    history = History(traces, collector, lines, os.environ.get(DATABASE_VARIABLE))
+    log = settings.state / "logs" / "api.log"
+    history = History(
+        traces,
+        collector,
+        Lines(log),
+        os.environ.get(DATABASE_VARIABLE),
+        partial(api_failure, settings.port, log),
+    )
     deliveries = events.Deliveries(settings.events_url, settings.events_secret)
     events.start(connect(service.Settings.from_environ(settings.api_environment)), deliveries)
     print(f"console on {settings.console_url}", flush=True)

@@ -1,7 +1,7 @@
 """The console's routes for requests: the list, and the details of each."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -13,6 +13,7 @@ from starlette.routing import Route
 from local.console.collector import Collector
 from local.console.lines import Lines
 from local.console.plans import PlanError, explain
+from local.console.shelf import KEPT
 from local.console.traces import Traces
 
 # Not Starlette's JSONResponse: text from other programs may not be encodable in UTF-8.
@@ -23,12 +24,18 @@ class History:
     """Serves the requests of `traces`. Without a database there are no query plans."""
 
     def __init__(
-        self, traces: Traces, collector: Collector, lines: Lines, database_url: str | None
+        self,
+        traces: Traces,
+        collector: Collector,
+        lines: Lines,
+        database_url: str | None,
+        api_failure: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._traces = traces
         self._collector = collector
         self._lines = lines
         self._database_url = database_url
+        self._api_failure = api_failure
 
     def routes(self, origin: str) -> list[Route]:
         """Return the routes of single requests.
@@ -42,25 +49,31 @@ class History:
         ]
 
     def list(self, request: Request) -> Response:
-        """Return the changes since a `sequence`, and the numbers of dropped segments.
+        """Return the requests that changed since a `sequence` and match `q`, and what is missing.
 
         A sequence before `first` is from an earlier console, whose requests are not stored here.
+        `api_failure` says why the API does not start.
         """
         try:
             since = int(request.query_params["since"])
         except ValueError:
             return _error("since must be the sequence of an earlier response, or 0.", 400)
         self._lines.read()
-        sequence = self._traces.sequence  # before the list, so that no change is skipped
+        traces, search = self._traces, request.query_params.get("q", "")
+        sequence = traces.sequence  # before the list, so that no change is skipped
         return _json(
             {
-                "first": self._traces.first,
+                "first": traces.first,
                 "sequence": sequence,
-                "requests": self._traces.since(since),
+                "requests": traces.since(since, search),
+                "total": traces.total,
+                "oldest": traces.oldest,
+                "evicted": {"count": traces.evicted, "until": traces.evicted_until},
+                "api_failure": self._api_failure(),
                 "dropped": {
                     "lost": self._collector.lost,
-                    "refused": self._traces.refused,
-                    "full": self._traces.full,
+                    "refused": traces.refused,
+                    "full": traces.full,
                 },
             }
         )
@@ -69,7 +82,11 @@ class History:
         trace_id = request.path_params["trace_id"]
         known_request = self._traces.request(trace_id)
         if known_request is None:
-            return _error("Unknown request: only the last 2,000 are stored.", 404)
+            return _error(
+                f"Unknown request. The console stores the last {KEPT:,}: this one was evicted, or"
+                " is from before the console started.",
+                404,
+            )
         try:
             return _json({"request": known_request, **self._details(trace_id)})
         except RecursionError:  # a trace may be too deep for JSON
@@ -83,6 +100,7 @@ class History:
         return {
             "request_id": next(request_ids, None),
             "segments": self._traces.segments(trace_id),
+            "exchanges": self._traces.exchanges(trace_id),
             "lines": lines,
             "metrics": _metrics(lines),
             "has_plans": self._database_url is not None,

@@ -52,7 +52,8 @@ def explain(database_url: str, sql: str) -> dict[str, Any]:
 def _explain(cursor: DictCursor, sql: str) -> dict[str, Any]:
     cursor.execute(_EXAMPLE)
     values = _values(sql, cursor.fetchone() or {})
-    cursor.execute(f"EXPLAIN {to_pyformat(sql)}", values)
+    # MySQL's default format can be a tree, depending on its version and settings.
+    cursor.execute(f"EXPLAIN FORMAT=TRADITIONAL {to_pyformat(sql)}", values)
     columns = [column[0] for column in cursor.description or ()]
     rows = [[_text(row[name]) for name in columns] for row in cursor.fetchall()]
     return {"columns": columns, "rows": rows}

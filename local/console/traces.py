@@ -14,7 +14,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from local.console.search import Search
 from local.console.shelf import FullError, Shelf
+from local.console.statements import formatted
 
 MAX_TEXT = 2_000  # characters of a path in the list
 
@@ -22,6 +24,9 @@ _TRACE_ID = re.compile("1-[0-9a-f]{8}-[0-9a-f]{24}", re.ASCII)
 _ID = re.compile("[0-9a-f]{16}", re.ASCII)
 _FAR = 1e11  # seconds; larger times are invalid
 _MARKS = ("fault", "throttle", "error")
+_FORMATS = ("json", "exchange")  # X-Ray's segments, and the gateway's headers and bodies
+_READS = {"GET", "HEAD"}
+_ERROR = 400
 
 Json = dict[str, Any]
 
@@ -30,40 +35,54 @@ class Traces:
     """The recent requests. Thread-safe.
 
     `sequence` increases with each change, and from one console to the next. `refused` counts
-    invalid segments, `full` those beyond a trace's size limit.
+    invalid segments, `full` those beyond a trace's size limit. `evicted` counts the requests that
+    made room for others; the last of them began at `evicted_until`.
     """
 
     def __init__(self) -> None:
         self.first = self.sequence = time.time_ns() // 1000
-        self.refused = self.full = 0
+        self.refused = self.full = self.evicted = 0
+        self.evicted_until: float | None = None
         self._lock = threading.Lock()
         self._shelf = Shelf()
+        self._exchanges = Shelf()
         self._requests: dict[str, _Request] = {}
-        self._has_dropped = False
 
     def take(self, datagram: bytes) -> None:
         """Add the segment in a datagram. Never raises, regardless of its content."""
         try:
-            document = parsed(datagram)
+            form, document = parsed(datagram)
         except (ValueError, RecursionError):
             self.refused += 1
             return
         with self._lock:
-            self._add(document)
+            (self._add if form == "json" else self._add_exchange)(document)
 
-    def since(self, sequence: int) -> list[Json]:
-        """Return the requests that have changed since then, newest first."""
+    @property
+    def total(self) -> int:
+        return len(self._requests)
+
+    @property
+    def oldest(self) -> int:
+        """The number of the oldest request that is stored."""
+        with self._lock:
+            return next((request.number for request in self._requests.values()), 0)
+
+    def since(self, sequence: int, search: str = "") -> list[Json]:
+        """Return the requests that have changed since then and match, newest first."""
+        wanted = Search(search)
         with self._lock:
             if sequence >= self.sequence:
                 return []
             newest_first = reversed(self._requests.values())
-            return [trace.row() for trace in newest_first if trace.sequence > sequence]
+            changed = [request for request in newest_first if request.sequence > sequence]
+            return [row for request in changed if (row := request.matching(wanted))]
 
     def all(self) -> tuple[list[Json], bool]:
         """Return all requests, newest first, and whether none was dropped."""
         with self._lock:
             newest_first = reversed(self._requests.values())
-            return [trace.row() for trace in newest_first], not self._has_dropped
+            return [trace.row() for trace in newest_first], not self.evicted
 
     def request(self, trace_id: str) -> Json | None:
         """Return a request as in the list, or None if it is not stored."""
@@ -77,6 +96,12 @@ class Traces:
             texts = self._shelf.get(trace_id)
         return list(_tree(map(json.loads, texts)))
 
+    def exchanges(self, trace_id: str) -> list[Json]:
+        """Return the requests of a trace with their responses: headers and bodies."""
+        with self._lock:
+            texts = self._exchanges.get(trace_id)
+        return [json.loads(text) for text in texts]
+
     def _add(self, document: Json) -> None:
         trace_id = document["trace_id"]
         try:
@@ -89,25 +114,44 @@ class Traces:
         request.sequence = self.sequence
         for part in _flattened(document):
             request.learn(part)
-        for trace_id in dropped:
-            self._has_dropped = True
-            del self._requests[trace_id]
+        for evicted in dropped:
+            self.evicted += 1
+            self.evicted_until = self._requests.pop(evicted).row().get("start")
+
+    def _add_exchange(self, document: Json) -> None:
+        request = self._requests.get(document["trace_id"])
+        if request is None:  # without a segment, there is no request to which this belongs
+            return
+        try:
+            self._exchanges.add(document["trace_id"], json.dumps(document))
+        except FullError:
+            self.full += 1
+            return
+        self.sequence += 1
+        request.sequence = self.sequence
+        request.learn_exchange(document)
 
 
 class _Request:
     """A request as in the list."""
 
     def __init__(self, trace_id: str, number: int) -> None:
-        self.sequence = number
+        self.sequence = self.number = number
         self._known: Json = {"trace_id": trace_id, "number": number}
-        self._statements: set[str] = set()
+        self._statements: dict[str, str] = {}
+        self._messages: list[str] = []
 
     def row(self) -> Json:
         return {**self._known, "statements": len(self._statements)}
 
+    def matching(self, search: Search) -> Json | None:
+        """Return the row, or None if the request does not match."""
+        texts = [*self._statements.values(), *self._messages]
+        return self.row() if search.matches(self._known, texts) else None
+
     def learn(self, part: Json) -> None:
         if "sql" in part:
-            self._statements.add(part["id"])
+            self._statements[part["id"]] = (sql(part) or "").lower()
         elif operation := _member(part, "annotations", "operation"):
             self._known["operation"] = str(operation)[:MAX_TEXT]
             self._known["is_cold"] = _member(part, "annotations", "cold_start") is True
@@ -122,18 +166,30 @@ class _Request:
                 "duration_ms": _milliseconds(part),
             }
 
+    def learn_exchange(self, document: Json) -> None:
+        """Learn the target, and what a search finds: all except the bodies of what was read."""
+        self._known["target"] = document["target"][:MAX_TEXT]
+        response = document["response"]
+        is_read = self._known.get("method") in _READS
+        if is_read and (self._known.get("status") or 0) < _ERROR:
+            response = response["headers"]
+        self._messages.append(json.dumps([document["request"], response]).lower())
 
-def parsed(datagram: bytes) -> Json:
-    """Parse the segment in a datagram. Raises ValueError or RecursionError."""
+
+def parsed(datagram: bytes) -> tuple[str, Json]:
+    """Return the format and the content of a datagram. Raises ValueError or RecursionError."""
     head, _, body = datagram.partition(b"\n")
-    if json.loads(head) != {"format": "json", "version": 1}:
+    form = json.loads(head)
+    if form not in [{"format": name, "version": 1} for name in _FORMATS]:
         raise ValueError("unknown protocol")
     document = json.loads(body, parse_constant=_refuse, parse_float=_finite)
     if not isinstance(document, dict) or not _is(_TRACE_ID, document.get("trace_id")):
         raise ValueError("the trace id is missing")
-    if not _is(_ID, document.get("id")):
+    if form["format"] == "json" and not _is(_ID, document.get("id")):
         raise ValueError("the id is missing")
-    return document
+    if form["format"] == "exchange" and not _is_exchange(document):
+        raise ValueError("the request or the response is missing")
+    return form["format"], document
 
 
 def _flattened(document: Json) -> Iterator[Json]:
@@ -179,6 +235,7 @@ def _shown(part: Json, depth: int, begin: float) -> Json:
         "duration_ms": _milliseconds(part),
         "mark": next((mark for mark in _MARKS if part.get(mark) is True), None),
         "sql": sql(part),
+        "formatted": formatted(sql(part) or ""),
         **{name: part[name] for name in kept if name in part},
     }
 
@@ -209,6 +266,15 @@ def _member(document: Any, *path: str) -> Any:
     for name in path:
         document = document.get(name) if isinstance(document, dict) else None
     return document
+
+
+def _is_exchange(document: Json) -> bool:
+    kinds = {"headers": list, "body": str, "length": int}
+    return isinstance(document.get("target"), str) and all(
+        isinstance(_member(document, side, name), kind)
+        for side in ("request", "response")
+        for name, kind in kinds.items()
+    )
 
 
 def _is(form: re.Pattern[str], value: object) -> bool:

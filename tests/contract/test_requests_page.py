@@ -4,6 +4,7 @@ Screenshots are saved in `artifacts/`.
 """
 
 import json
+import re
 import secrets
 import socket
 from pathlib import Path
@@ -13,6 +14,7 @@ import requests
 from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.select import Select
 
 from local.issuer import Issuer
 from local.segments import PROTOCOL
@@ -47,6 +49,9 @@ class Page(Console):
         """Wait until a request's row is complete, and return it."""
         return self.find(f"tr[data-id='{trace_id}']:has([data-class]:not([data-class='']))")
 
+    def listed(self) -> list[str | None]:
+        return [row.get_attribute("data-id") for row in self.find_all("#requests tr")]
+
     def press(self, *keys: str) -> None:
         for key in keys:
             self.browser.switch_to.active_element.send_keys(key)
@@ -76,7 +81,7 @@ def test_new_request_appears_automatically(page: Page) -> None:
     trace_id = page.send("GET", "/customers?limit=3")
 
     cells = page.row(trace_id).find_elements(By.TAG_NAME, "td")
-    assert [cell.text for cell in cells][1:4] == ["GET", "/customers", "200"]
+    assert [cell.text for cell in cells][1:4] == ["GET", "/customers?limit=3", "200"]
     assert cells[5].text == "1"
     assert float(cells[4].text) > 0
     assert page.console_messages() == []
@@ -112,9 +117,16 @@ def test_link_shows_statements_with_plans_log_lines_and_metrics(page: Page) -> N
 
     page.open(trace_id)
 
-    assert page.find("#statements pre").text.startswith("SELECT STRAIGHT_JOIN")
+    statement = page.find("#statements pre").text
+    assert statement.startswith("SELECT STRAIGHT_JOIN")
+    assert "\nFROM (\n" in statement
     page.find("#statements button").send_keys(Keys.ENTER)
-    assert "ix_customers_name" in page.find("#statements .plan table").text
+    assert "ix_customers_name" in page.find("#statements .plan ol").text
+    request, response = page.find_all("#exchanges details")
+    assert "\nauthorization: Bearer ***\n" in request.find_element(By.TAG_NAME, "pre").get_property(
+        "textContent"
+    )
+    assert '"items": [' in response.find_element(By.CSS_SELECTOR, ".body").text
     line = page.find("#lines summary")
     assert line.text.endswith("INFO request")
     line.click()
@@ -134,17 +146,51 @@ def test_unknown_link_is_explained(page: Page) -> None:
     assert "Unknown request" in page.find("#title").text
 
 
-def test_list_is_filtered_by_path_and_status(page: Page) -> None:
-    health, refused = page.send("GET", "/health"), page.send("GET", "/customers/nobody")
-    rows = [page.row(health), page.row(refused)]
+def test_search_is_part_of_the_address_and_of_the_counts(page: Page) -> None:
+    health, rejected = page.send("GET", "/health"), page.send("GET", "/customers/nobody")
+    page.row(health)
+    page.row(rejected)
 
-    page.find("#filter").send_keys("customers 404")
-    assert [row.is_displayed() for row in rows] == [False, True]
+    page.find("#filter").send_keys(f"customers 404 {rejected}")
+    page.until(lambda _: page.listed() == [rejected])
     page.press(Keys.ARROW_DOWN)
-    assert page.focused() == refused
-    page.find("#filter").clear()
-    page.find("#filter").send_keys("health")
-    assert [row.is_displayed() for row in rows] == [True, False]
+    assert page.focused() == rejected
+    assert re.match(r"1 of [1-9]\d* requests", page.find("#state").text)
+    address = page.browser.current_url
+    page.find("#filter").send_keys(" nothing")
+    assert "No request matches" in page.find("#none").text
+    page.find("#clear").click()
+    page.row(health)
+
+    page.browser.get("about:blank")
+    page.browser.get(address)
+
+    page.row(rejected)
+    assert page.listed() == [rejected]
+
+
+def test_slowest_request_is_first(page: Page) -> None:
+    page.row(page.send("GET", "/customers"))
+    page.row(page.send("GET", "/health"))
+
+    Select(page.find("#order")).select_by_visible_text("slowest first")
+
+    durations = [float(cell.text) for cell in page.find_all("#requests td:nth-child(5)")]
+    assert durations == sorted(durations, reverse=True)
+    assert page.browser.current_url.endswith("?order=slowest")
+
+
+def test_conflict_is_shown_as_a_problem(page: Page) -> None:
+    customer = {"email": f"{secrets.token_hex(4)}@example.com", "given_name": "Ada"}
+    page.send("POST", "/customers", json=customer)
+    conflict = page.send("POST", "/customers", json=customer)
+    page.row(conflict)
+
+    page.open(conflict)
+
+    assert page.find("#problem h3").text == "409 Email address already in use"
+    assert page.find_all(".bar-of-time.bad, .trouble") == []
+    assert page.find("#statements summary").text.startswith("DuplicateKey")
 
 
 def test_list_does_not_change_while_paused(page: Page) -> None:
@@ -197,7 +243,7 @@ def test_page_follows_the_systems_dark_mode_with_enough_contrast(page: Page) -> 
     page.row(listed)
     page.open(listed)
     page.find("#statements button").click()
-    page.find("#statements .plan table")
+    page.find("#statements .plan ol")
     texts = "h1, h1 span, h2, h3, nav a, label, button, caption, th, td, td a, dt, dd, pre, .name"
     pictures, grounds = {}, {}
 
@@ -215,6 +261,28 @@ def test_page_follows_the_systems_dark_mode_with_enough_contrast(page: Page) -> 
 
     assert grounds["light"] != grounds["dark"]
     assert pictures["light"] != pictures["dark"]
+
+
+@pytest.mark.parametrize("width", [320, 768, 1280])
+def test_page_fits_any_screen(page: Page, width: int) -> None:
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        trace_id = page.send("GET", "/customers/01a2043a-b5d2-7386-b484-33764a732a70?fields=email")
+        page.row(trace_id)
+        page.open(trace_id)
+        page.find("#statements button").click()
+        page.find("#statements .plan ol")
+
+        overflow = "return document.documentElement.scrollWidth - innerWidth"
+        assert page.browser.execute_script(overflow) <= 0
+        lines = "return arguments[0].getClientRects().length"
+        path = page.row(trace_id).find_element(By.TAG_NAME, "a")
+        assert page.browser.execute_script(lines, path) <= 6
+        page.browser.execute_script("scrollTo(0, 0)")
+        page.keep(f"{width}")
+    finally:
+        page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_page_is_small_and_loads_nothing_from_other_hosts(page: Page) -> None:
@@ -241,3 +309,5 @@ def test_empty_page_explains_how_to_send_a_request(chrome: Chrome, tmp_path: Pat
         assert f"CONSOLE_PORT={stack.ports['CONSOLE_PORT']} " in page.find("#empty").text
         assert " make -s token" in page.find("#empty").text
         assert "curl http://127.0.0.1" in page.find("#empty").text
+        (tmp_path / "logs" / "api.log").write_text('File "app.py", line 7\nSyntaxError\n')
+        assert page.find("#failure-text").text == 'File "app.py", line 7\nSyntaxError'

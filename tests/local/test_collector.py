@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
 
-from local.console import lines as lines_module
+from local import tail as tail_module
 from local.console import shelf
 from local.console.collector import Collector
 from local.console.history import History
@@ -409,7 +409,7 @@ def test_missing_log_has_no_lines(tmp_path: Path) -> None:
 
 
 def test_only_the_end_of_a_long_log_is_read(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines_module, "MAX_UNREAD", 1_000)
+    monkeypatch.setattr(tail_module, "MAX_UNREAD", 1_000)
     append(log, *map(said, range(1_000)))
 
     found = [line["number"] for line in Lines(log).of(TRACE_ID)]

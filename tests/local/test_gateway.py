@@ -31,6 +31,7 @@ from tests.local.support import eventually
 
 PROJECT = Path(__file__).parents[2]
 CLIENTS = 32
+STAGE = "dev"  # in the stage `local`, responses tell more: see test_failures
 APP = f"""
 import os
 import threading
@@ -195,8 +196,8 @@ def parse(data: bytes, *methods: str) -> list[Answer]:
 def serving(project: Path, app: str = APP) -> Iterator[Gateway]:
     (project / ".chalice").mkdir(parents=True)
     (project / "app.py").write_text(app)
-    stage = {"environment_variables": {"FROM_THE_STAGE": "local"}}
-    config = {"version": "2.0", "app_name": "small", "stages": {"local": stage}}
+    stage = {"environment_variables": {"FROM_THE_STAGE": STAGE}}
+    config = {"version": "2.0", "app_name": "small", "stages": {STAGE: stage}}
     (project / ".chalice" / "config.json").write_text(json.dumps(config))
     port, log = free_port(), project.with_suffix(".log")
     with log.open("wb") as errors:
@@ -211,7 +212,7 @@ def serving(project: Path, app: str = APP) -> Iterator[Gateway]:
 
 def start(project: Path, port: int, errors: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "local.gateway", "--port", str(port), "--stage", "local"],
+        [sys.executable, "-m", "local.gateway", "--port", str(port), "--stage", STAGE],
         cwd=project,
         env={**os.environ, "PYTHONPATH": str(PROJECT)},
         stdout=subprocess.DEVNULL,
@@ -388,7 +389,7 @@ def test_binary_response_is_decoded(gateway: Gateway) -> None:
 
 
 def test_stage_sets_environment_variables(gateway: Gateway) -> None:
-    assert gateway.get("/stage").json == {"variable": "local"}
+    assert gateway.get("/stage").json == {"variable": STAGE}
 
 
 # --- connections -----------------------------------------------------------------------------

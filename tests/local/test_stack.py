@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from local import stack
-from local.console.server import _documentation
+from local.console.templates import render
 from local.database_server import DatabaseServer
 from local.engines import ENGINES
 from local.processes import LocalError, free_port
@@ -68,14 +68,14 @@ def test_console_names_the_engine_of_the_private_database(
     private = replace(settings, engine=ENGINES[engine], database_url=None)
     assert (
         f"<small>{ENGINES[engine].title}; its password is in {private.state}/{engine}/"
-        in _documentation(private)
+        in render("/", private)
     )
 
     private.database_directory.mkdir()
     (private.database_directory / "version").write_text(f"{ENGINES[engine].title} {version}")
 
-    assert f"<small>{ENGINES[engine].title} {version}; its password" in _documentation(private)
-    assert "its password" not in _documentation(settings)
+    assert f"<small>{ENGINES[engine].title} {version}; its password" in render("/", private)
+    assert "its password" not in render("/", settings)
 
 
 def test_silent_port_is_not_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,3 +85,23 @@ def test_silent_port_is_not_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
 
         with pytest.raises(LocalError, match=r"does not respond: .*timed out"):
             stack._check_login(url)
+
+
+def test_port_moves_all_ports() -> None:
+    moved = Settings.from_environ({"PORT": "8100", "DATABASE_PORT": "9000"})
+
+    ports = (moved.data_api_port, moved.database_port, moved.console_port, moved.xray_port)
+    assert ports == (8101, 9000, 8103, 8104)
+    assert moved.token_command == "PORT=8100 make -s token"
+    assert Settings.from_environ({"CONSOLE_PORT": "9000"}).token_command.startswith("CONSOLE_PORT=")
+    assert Settings.from_environ({}).token_command == "make -s token"
+    assert (Settings.from_environ({}).xray_port, stack.XRAY_PORT) == (2000, 2000)
+
+
+def test_ports_of_another_clone_are_left_with_one_variable(settings: Settings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        clone = replace(settings, port=taken - 1, data_api_port=taken)
+
+        with pytest.raises(LocalError, match=f"with `make run PORT={taken + 9}`, from which all"):
+            stack._check_ports(clone, api=True)

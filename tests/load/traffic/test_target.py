@@ -1,10 +1,15 @@
 import argparse
+import asyncio
+import random
 from collections.abc import Callable
 
 import pytest
 
-from load.traffic import arguments
+from load.traffic import arguments, lifecycle, soak
+from load.traffic.customers import Customers
+from load.traffic.sending import sender
 from load.traffic.target import Target, TargetError, configured
+from local.processes import free_port
 
 
 def test_target_without_environment_is_none() -> None:
@@ -57,3 +62,27 @@ def test_valid_number_is_parsed() -> None:
         0,
         7,
     )
+
+
+def test_soak_rejects_a_running_service(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BASE_URL", "https://api.example.com")
+    monkeypatch.setattr("sys.argv", ["soak"])
+
+    with pytest.raises(SystemExit, match="2"):
+        soak.main()
+
+    assert "unset BASE_URL, or use `make load`" in capsys.readouterr().err
+
+
+def test_service_that_does_not_respond_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifecycle, "ATTEMPTS", 1)
+    customers = Customers("load-1", random.Random(1))
+
+    async def make() -> None:
+        async with sender(f"http://127.0.0.1:{free_port()}", "token") as sending:
+            await lifecycle.make(sending, customers, 1)
+
+    with pytest.raises(TargetError, match=r"does not respond.*correct BASE_URL"):
+        asyncio.run(make())
