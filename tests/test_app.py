@@ -16,7 +16,7 @@ import app
 from chalicelib.customers.fields import CUSTOMERS
 from chalicelib.database import Database, StatementFailed
 from chalicelib.http import routing
-from chalicelib.http.requests import MAX_BODY_BYTES
+from chalicelib.http.requests import MAX_BODY_BYTES, Request
 from chalicelib.http.routing import METHODS
 from tests import tokens
 from tests.api import ADA, Api, assert_problem
@@ -728,6 +728,16 @@ def test_request_ends_before_lambda_ends_it(
     context = SimpleNamespace(get_remaining_time_in_millis=lambda: milliseconds)
 
     assert app.app(event, context)["statusCode"] == status
+
+
+def test_request_has_the_seconds_and_the_id_that_lambda_reports() -> None:
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: 1_500, aws_request_id="lambda-1")
+    received: Any = SimpleNamespace(
+        method="GET", path="/customers", lambda_context=context, context={}
+    )
+    request = Request(received, routing.settings)
+
+    assert (request.seconds_left, request.gateway_id) == (1.5, "lambda-1")
 
 
 def test_links_contain_the_stage(event: dict[str, Any]) -> None:

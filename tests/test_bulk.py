@@ -2,13 +2,15 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 import app
 from chalicelib.database import DatabaseUnavailable
 from chalicelib.database.contract import MAX_STATEMENT_LENGTH
+from chalicelib.http import schemas
+from chalicelib.http.items import Item, load_changes, load_references
 from chalicelib.http.resources import MAX_BATCH
 from tests.api import ADA, Api, assert_problem, largest_customers
 from tests.recorded import Recorded
@@ -99,6 +101,8 @@ def test_nothing_changes_if_a_customer_has_changed_or_is_missing(
     answer = send(api, [reference(each) for each in customers])
 
     assert_problem(answer, 409, "version-conflict", ("/items/1/version", "version"))
+    [error] = answer.json_body["errors"]
+    assert error["detail"] == "The customer has changed: it has another version."
     api.delete(f"/customers/{customers[2]['id']}")
     unknown = {"id": str(uuid4()), "version": 1}
     answer = send(api, [unknown, *map(reference, customers)])
@@ -196,7 +200,18 @@ def test_each_invalid_item_is_named_by_its_place(api: Api, customers: Customers)
     )
 
 
-ITEM = {"id": str(uuid4()), "version": 1}
+ITEM: dict[str, Any] = {"id": str(uuid4()), "version": 1}
+
+
+def test_usual_items_need_no_schema(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Importing the schemas would slow down a cold start."""
+    for name in ("load_changes", "load_references"):
+        monkeypatch.delattr(schemas, name)
+
+    assert load_changes({"items": [ITEM | {"locale": "de"}]}) == [
+        Item(UUID(ITEM["id"]), 1, {"locale": "de"})
+    ]
+    assert load_references({"items": [ITEM]}) == [Item(UUID(ITEM["id"]), 1, {})]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from chalicelib.customers import schemas
-from chalicelib.http import routing
+from chalicelib.http import idempotency, routing
 from tests.api import ADA, Api, assert_problem
 from tests.recorded import Recorded
 
@@ -35,6 +35,15 @@ BODIES = {
     "erase": "null",
 }
 CREATES = [("create_customer", "/customers", ADA), ("create_customers", "/customers/batch", BATCH)]
+
+
+def test_hash_of_a_key_stays_the_same() -> None:
+    """A retry must find the row that an earlier version of the service has created."""
+    unkeyed = hashlib.sha256(json.dumps([SUBJECT, "create_customer", KEY]).encode()).digest()
+
+    derived = idempotency.derive(KEY, SUBJECT, "create_customer", b"service key")
+
+    assert derived == (hmac.digest(b"service key", b"create:" + unkeyed, "sha256"), unkeyed)
 
 
 def unkeyed_mark(method: str, path: str) -> bytes:

@@ -65,6 +65,7 @@ def test_every_item_has_its_own_outcome(api: Api) -> None:
         ("/items/4/email", "repeated"),
         ("/items/5/external_id", "taken"),
     ]
+    assert problems[2]["errors"][0]["detail"] == "Duplicates item 0."
     kinds = [each["type"].partition("#")[2] for each in problems]
     assert kinds == ["validation-error", "email-taken", "validation-error", "external-id-taken"]
     assert {each["instance"] for each in problems} == {BATCH}

@@ -3,7 +3,7 @@
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,7 @@ from chalice.test import HTTPResponse
 import app
 from chalicelib.customers import erasure
 from chalicelib.database import (
+    Database,
     DatabaseError,
     DatabaseResuming,
     DatabaseThrottled,
@@ -22,11 +23,14 @@ from chalicelib.database import (
     Deadlock,
     DuplicateKey,
     LockTimeout,
+    Row,
     StatementTimeout,
+    Value,
     connect,
     retries,
 )
 from chalicelib.database.retries import Attempts
+from chalicelib.database.tables import run_write
 from chalicelib.deadlines import Deadline
 from chalicelib.settings import DATA_API_CLIENTS, Settings
 from local.database_server import DatabaseServer
@@ -356,6 +360,27 @@ def test_retry_decision_depends_on_error_and_statement(
 
     assert tried.number == attempts
     assert len(pauses) == attempts - 1
+
+
+class Unavailable(Recorded):
+    def _run(self, sql: str, parameters: Mapping[str, Value]) -> tuple[list[Row], int]:
+        del parameters
+        self.statements.append(sql)
+        raise DatabaseUnavailable("x")
+
+
+@pytest.mark.parametrize(("is_idempotent", "attempts"), [(False, 1), (True, 3)])
+def test_write_whose_outcome_is_unknown_is_retried_only_if_it_is_idempotent(
+    database: Database, monkeypatch: pytest.MonkeyPatch, *, is_idempotent: bool, attempts: int
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    unavailable, sql = Unavailable(database), "UPDATE customers SET version = 2"
+    written: dict[str, Value] = dict.fromkeys(("id", "updated_at", "fingerprint"))
+
+    with pytest.raises(DatabaseUnavailable):
+        run_write(unavailable, "customers", sql, written, is_idempotent=is_idempotent)
+
+    assert unavailable.statements.count(sql) == attempts
 
 
 @pytest.fixture
