@@ -46,6 +46,23 @@ def test_hash_of_a_key_stays_the_same() -> None:
     assert derived == (hmac.digest(b"service key", b"create:" + unkeyed, "sha256"), unkeyed)
 
 
+@pytest.mark.parametrize(
+    ("kind", "wanted"), [(b"create:", {"if_none_match": "*"}), (b"write:", {})]
+)
+def test_mark_of_a_put_stays_the_same(
+    api: Api, database: Recorded, kind: bytes, wanted: dict[str, str]
+) -> None:
+    path = "/customers/by-external-id/crm-1"
+    parts = json.dumps([SUBJECT, "PUT", path, None])
+    unkeyed = hashlib.sha256((parts + json.dumps(ADA)).encode()).digest()
+
+    api.put(path, ADA, **wanted)
+
+    (stored,) = database.fetch_all(SELECT)
+    key = routing.settings().cursor_key
+    assert stored["last_write"] == hmac.digest(key, kind + unkeyed, "sha256")
+
+
 def unkeyed_mark(method: str, path: str) -> bytes:
     """Return what versions without a key stored for one of WRITES."""
     path, verb = (f"{path}/erase", "POST") if method == "erase" else (path, method)
