@@ -730,11 +730,14 @@ def test_request_ends_before_lambda_ends_it(
     assert app.app(event, context)["statusCode"] == status
 
 
-def test_request_has_the_seconds_that_lambda_reports() -> None:
-    context = SimpleNamespace(get_remaining_time_in_millis=lambda: 1_500)
-    received: Any = SimpleNamespace(method="GET", path="/customers", lambda_context=context)
+def test_request_has_the_seconds_and_the_id_that_lambda_reports() -> None:
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: 1_500, aws_request_id="lambda-1")
+    received: Any = SimpleNamespace(
+        method="GET", path="/customers", lambda_context=context, context={}
+    )
+    request = Request(received, routing.settings)
 
-    assert Request(received, routing.settings).seconds_left == 1.5
+    assert (request.seconds_left, request.gateway_id) == (1.5, "lambda-1")
 
 
 def test_links_contain_the_stage(event: dict[str, Any]) -> None:

@@ -26,7 +26,7 @@ BLANK = [*INVISIBLE, "\u2800", "\U0001d159", "\u0301", "\u200b \u2060", "\u2800\
 NONCHARACTERS = ["\ufdd0", "\ufdef", "\ufffe", "\uffff", "\U0001fffe", "\U0001ffff", "\U0010ffff"]
 BELONGING = [
     "👨‍👩‍👧", "👩🏽‍🚀", "🏳️‍🌈", "👁️‍🗨️", "🏋🏽‍♀️", "🕵️‍♂️",  # families, professions, flags
-    "❤️", "☎︎", "1️⃣", "#️⃣", "㊗️", "🇬🇧",  # styles, keycaps and flags of countries
+    "❤️", "☎︎", "〰️", "👍🏽️", "1️⃣", "#️⃣", "㊗️", "🇬🇧",  # styles, keycaps and flags of countries
     "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",  # England
     "می‌خواهم", "علی‌رضا", "محمد‌رضا", "سوء‌استفاده", "ه‍.ق.",  # Persian
     "क्‍ष", "श्री", "ശ്രീ", "അവന്‍", "ශ්‍රී", "র‍্যাচেল", "ಪ್ರಕಾಶ್‌ರಾಜ್",  # Indic

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.http import preconditions
 from tests import tokens
 from tests.api import ADA, Api, assert_problem
 from tests.recorded import Recorded
@@ -23,6 +24,11 @@ def put(api: Api, path: str, document: object, etag: str, **headers: str) -> Any
 
 
 # --- reading ---------------------------------------------------------------------------------
+
+
+def test_tag_of_some_fields_names_them() -> None:
+    assert preconditions.etag(1) == '"v1"'
+    assert preconditions.etag(1, {"phone", "email"}) == '"v1.email.phone"'
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from chalicelib.customers import schemas
-from chalicelib.http import routing
+from chalicelib.http import idempotency, routing
 from tests.api import ADA, Api, assert_problem
 from tests.recorded import Recorded
 
@@ -35,6 +35,32 @@ BODIES = {
     "erase": "null",
 }
 CREATES = [("create_customer", "/customers", ADA), ("create_customers", "/customers/batch", BATCH)]
+
+
+def test_hash_of_a_key_stays_the_same() -> None:
+    """A retry must find the row that an earlier version of the service has created."""
+    unkeyed = hashlib.sha256(json.dumps([SUBJECT, "create_customer", KEY]).encode()).digest()
+
+    derived = idempotency.derive(KEY, SUBJECT, "create_customer", b"service key")
+
+    assert derived == (hmac.digest(b"service key", b"create:" + unkeyed, "sha256"), unkeyed)
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted"), [(b"create:", {"if_none_match": "*"}), (b"write:", {})]
+)
+def test_mark_of_a_put_stays_the_same(
+    api: Api, database: Recorded, kind: bytes, wanted: dict[str, str]
+) -> None:
+    path = "/customers/by-external-id/crm-1"
+    parts = json.dumps([SUBJECT, "PUT", path, None])
+    unkeyed = hashlib.sha256((parts + json.dumps(ADA)).encode()).digest()
+
+    api.put(path, ADA, **wanted)
+
+    (stored,) = database.fetch_all(SELECT)
+    key = routing.settings().cursor_key
+    assert stored["last_write"] == hmac.digest(key, kind + unkeyed, "sha256")
 
 
 def unkeyed_mark(method: str, path: str) -> bytes:

@@ -119,6 +119,18 @@ def test_retry_gets_the_first_response(api: Api) -> None:
     assert _outcomes(again) == _outcomes(first)
 
 
+def test_retry_reports_a_value_that_was_in_use_at_first(api: Api) -> None:
+    send(api, idempotency_key="1")
+    [ada] = api.get("/customers?email=ada@example.com").json_body["items"]
+    api.patch(f"/customers/{ada['id']}", {"email": "lovelace@example.com"})
+
+    item = send(api, idempotency_key="1").json_body["items"][3]
+
+    detail = "Used by another customer when this request was first made."
+    error = {"pointer": "/items/3/email", "code": "taken", "detail": detail}
+    assert (item["status"], item["problem"]["errors"]) == (409, [error])
+
+
 def _outcomes(answer: HTTPResponse) -> list[Any]:
     """Return the outcomes without the ids of the request, which differ."""
     return [

@@ -19,11 +19,14 @@ BEYOND = (2.0, 10.0)
 HEAD = (
     "load",
     "due per second",
+    "sent per second",
     "completed per second",
     "p50",
     "p95",
     "slowest",
     "429, 503",
+    "slowest 429, 503",
+    "sender late",
     "faults",
 )
 
@@ -44,6 +47,12 @@ class Step(NamedTuple):
         ]
         return len(completed) / max(STEP_SECONDS, *completed, 0.0)
 
+    @property
+    def sent_rate(self) -> float:
+        """Return the requests sent per second: fewer than are due if the sender is late."""
+        sent = [outcome.due + outcome.late for outcome in self.outcomes]
+        return len(sent) / max(STEP_SECONDS, *sent, 0.0)
+
     def meets(self, thresholds: Thresholds) -> bool:
         """Return whether p95 meets the limit for lists, and 99 % of the responses are correct."""
         times = [outcome.latency * 1000 for outcome in self.outcomes]
@@ -55,14 +64,17 @@ class Step(NamedTuple):
 
     def row(self, programs: Sequence[str]) -> Row:
         times = [outcome.latency for outcome in self.outcomes]
-        overloads = sum(outcome.is_overload for outcome in self.outcomes)
+        overloads = [outcome.response_time for outcome in self.outcomes if outcome.is_overload]
         return (
             self.name,
             f"{self.rate:.0f}",
+            f"{self.sent_rate:.0f}",
             f"{self.throughput:.0f}",
             *(f"{quantile(times, share):.2f} s" for share in (0.5, 0.95, 1)),
-            str(overloads),
-            str(sum(bool(outcome.fault) for outcome in self.outcomes) - overloads),
+            str(len(overloads)),
+            f"{max(overloads):.2f} s" if overloads else "",
+            f"{max(outcome.late for outcome in self.outcomes):.2f} s",
+            str(sum(bool(outcome.fault) for outcome in self.outcomes) - len(overloads)),
             *(f"{self.cores[name]:.2f}" for name in programs),
         )
 

@@ -22,6 +22,11 @@ class Outcome(NamedTuple):
     fault: str
 
     @property
+    def response_time(self) -> float:
+        """Seconds from when the request was sent until its response: without the sender's delay."""
+        return self.latency - self.late
+
+    @property
     def is_overload(self) -> bool:
         """Return whether the service responded that it is overloaded."""
         return self.status in REFUSALS

@@ -77,7 +77,7 @@ class Thresholds:
     def _overload(self, outcomes: Sequence[Outcome]) -> Iterator[Threshold]:
         faults = [outcome for outcome in outcomes if outcome.fault and not outcome.is_overload]
         yield Threshold("spike: anything except 429 and 503", "0", str(len(faults)), not faults)
-        overloads = [outcome.latency - outcome.late for outcome in outcomes if outcome.is_overload]
+        overloads = [outcome.response_time for outcome in outcomes if outcome.is_overload]
         slowest = max(overloads, default=0.0)
         texts = f"{self.quick:g} s", f"{slowest:.2g} s, of {len(overloads)}"
         yield Threshold("spike: slowest 429 or 503", *texts, slowest <= self.quick)
