@@ -21,6 +21,7 @@ from benchmarks.meter import (
     KINDS,
     OURS,
     PURGE,
+    RELAY,
     ROOT,
     MeasuringError,
     Meter,
@@ -45,7 +46,8 @@ OPERATIONS = (
 )
 """The kinds of a cold start's request, besides the get."""
 FURTHER = (*KINDS, "patch", "put")
-OTHERS = {"token": AUTHORIZER, "purge": PURGE}
+OTHERS = {"token": AUTHORIZER, "purge": PURGE, "relay": RELAY}
+"""The relay sends an event of each of 100 customers. The instructions of boto3 don't count."""
 
 Costs = Mapping[str, float]
 

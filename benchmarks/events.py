@@ -114,7 +114,7 @@ SCHEDULED = {
     "resources": [],
     "detail": {},
 }
-"""What EventBridge passes to the purge."""
+"""What EventBridge passes to the purge and the relay."""
 
 
 def token_event() -> dict[str, Any]:

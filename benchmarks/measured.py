@@ -25,9 +25,8 @@ CONTEXT = SimpleNamespace(
     get_remaining_time_in_millis=lambda: 28_000,
 )
 
-# after the first batch, no time for a second one, because the stub's customers are always due
-LEFT = chain([600_000], repeat(0))
-PURGE = SimpleNamespace(**{**vars(CONTEXT), "get_remaining_time_in_millis": LEFT.__next__})
+SCHEDULES = {"purge": 1, "relay": 2}
+"""How often a scheduled function has time: until its first batch, as the stub's never end."""
 
 
 def main() -> None:
@@ -35,26 +34,43 @@ def main() -> None:
     first, module, name, kind, requests = sys.argv[1:6]
     os.environ["_X_AMZN_TRACE_ID"] = TRACE
     importlib.import_module(first)
+    if kind == "relay":
+        os.environ["EVENT_BUS"] = "customers-dev"
+        sys.modules |= accepting_boto3()
     events = [make_event(kind, number) for number in range(int(requests))]
     if events:
         handler = getattr(importlib.import_module(module), name)
         for request in events:
-            handle(handler, request)
+            handle(handler, request, kind)
     if sys.argv[6:]:
         print_statistics()
 
 
+def accepting_boto3() -> dict[str, Any]:
+    """Return modules in place of boto3, which is not in the package: the bus accepts all events."""
+    client = SimpleNamespace(
+        put_events=lambda **call: {"Entries": [{"EventId": ""} for _ in call["Entries"]]}
+    )
+    return {
+        "boto3": SimpleNamespace(client=lambda *_, **__: client),
+        "botocore": SimpleNamespace(),
+        "botocore.config": SimpleNamespace(Config=dict),
+    }
+
+
 def make_event(kind: str, number: int) -> dict[str, Any]:
-    """Return a request of a kind, or the event of another function: `token` or `purge`."""
+    """Return a request of a kind, or the event of another function: `token`, `purge`, `relay`."""
     if kind == "token":
         return token_event()
-    return SCHEDULED if kind == "purge" else event(kind, number)
+    return SCHEDULED if kind in SCHEDULES else event(kind, number)
 
 
-def handle(handler: Any, request: dict[str, Any]) -> None:
+def handle(handler: Any, request: dict[str, Any], kind: str) -> None:
     """Call the handler as the runtime client does."""
-    if request is SCHEDULED:
-        handler(request, PURGE)
+    if kind in SCHEDULES:
+        left = chain(repeat(600_000, SCHEDULES[kind]), repeat(0))
+        times = {"get_remaining_time_in_millis": left.__next__}
+        handler(request, SimpleNamespace(**vars(CONTEXT) | times))
         return
     response = handler(request, CONTEXT)
     is_allowed = response.get("principalId") == "ada"  # the authorizer's response to a valid token

@@ -67,6 +67,7 @@ class Statistics(NamedTuple):
 
 OURS = Program("app", "app")
 AUTHORIZER, PURGE = Program("app", "authorize"), Program("app", "purge_customers")
+RELAY = Program("app", "relay_events")
 Costs = dict[str, float]
 """The costs of a cold start, and of a further request of each kind."""
 

@@ -24,10 +24,12 @@ from jwt.algorithms import RSAAlgorithm
 from benchmarks.events import CUSTOMER, CUSTOMER_ID
 
 MOMENT = "2026-01-31 12:00:00.123"
+BEGINNING = "2026-01-31 12:00:00.122"  # until here, events are sent: all but those of last versions
 DOCUMENTS = {"addresses": "[]", "metadata": "{}"}
 HEX_ID = CUSTOMER_ID.replace("-", "").upper()
 HISTORY = "\n".join(
-    f"{version} {MOMENT} updated 8f14e45fceea167a company_name metadata" for version in range(1, 21)
+    f"{version} 2026-01-31 12:00:00.{103 + version} updated 8f14e45fceea167a company_name metadata"
+    for version in range(1, 21)
 )
 TEXTS = {
     "hex_id": HEX_ID,
@@ -37,8 +39,12 @@ TEXTS = {
     **DOCUMENTS,
 }
 VARCHAR, BINARY, INTEGER, TIMESTAMP = (12, "VARCHAR"), (-2, "BINARY"), (4, "INT"), (93, "DATETIME")
-# The health check reads a limit in seconds, and minutes from UTC.
-NUMBERS = {"version": 1, "seconds": 1, "minutes": 0}
+# The health check reads a limit in seconds, and minutes from UTC. The relay reads its position.
+NUMBERS = {"version": 1, "seconds": 1, "minutes": 0, "revision": 1}
+MOMENTS = {
+    **dict.fromkeys(("created_at", "updated_at", "changed_at", "erased_at", "settled"), MOMENT),
+    **dict.fromkeys(("sent_until", "pass_until"), BEGINNING),
+}
 COLUMNS = re.compile(r"SELECT (?:/\*.*?\*/ )?(?:STRAIGHT_JOIN )?(.+?)(?: FROM |$)")
 FIELD = re.compile(r"'\"(\w+)\":'")  # in JSON that the database builds
 RESTORABLE = "erased_at IS NULL AND"  # only a restore has this condition
@@ -100,8 +106,8 @@ def field(name: str) -> dict[str, Any]:
         return {"stringValue": CUSTOMER_ID}
     if label(name) in NUMBERS:
         return {"longValue": NUMBERS[label(name)]}
-    if name in {"created_at", "updated_at", "changed_at", "erased_at"}:
-        return {"stringValue": MOMENT}
+    if label(name) in MOMENTS:
+        return {"stringValue": MOMENTS[label(name)]}
     text = TEXTS.get(label(name))
     return {"isNull": True} if text is None else {"stringValue": text}
 
@@ -122,9 +128,9 @@ def plain(value: dict[str, Any]) -> Any:
 def metadata_of(name: str) -> dict[str, Any]:
     """Return a column's metadata."""
     kind = VARCHAR
-    if name in {"id", "version"}:
+    if name in {"id", "version", "revision"}:
         kind = BINARY if name == "id" else INTEGER
-    elif name.endswith("_at"):
+    elif name.endswith("_at") or label(name) in MOMENTS:
         kind = TIMESTAMP
     numbers = ("arrayBaseColumnType", "nullable", "precision", "scale")
     flags = ("isAutoIncrement", "isCaseSensitive", "isCurrency", "isSigned")

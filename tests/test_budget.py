@@ -12,7 +12,7 @@ from chalicelib.customers.fields import CUSTOMERS
 
 MEASURED = ("get", *budget.OPERATIONS)
 ALL = (*budget.OPERATIONS, *budget.OTHERS)
-FUNCTIONS = {"authorize", "purge_customers"}
+FUNCTIONS = {"authorize", "purge_customers", "relay_events"}
 BUDGET = {"cold instructions": 1_000_000, "modules loaded": 100}
 
 

@@ -19,7 +19,8 @@ from chalicelib.settings import LOCAL_CURSOR_KEY
 JSONValue = Any
 TOKEN = "{token}"  # noqa: S105
 MARKER = "zqm"  # marks personal data
-FUNCTIONS = ("app", "authorize", "purge_customers")
+SCHEDULED = ("purge_customers", "relay_events")
+FUNCTIONS = ("app", "authorize", *SCHEDULED)
 SCOPES = "customers:read customers:write customers:erase customers:history customers:export"
 LIVE, OTHER, DELETED, ERASED, OVERDUE = (
     f"019a0b4c-7a1{n}-7cc3-98c4-dc0c0c07398f" for n in range(5)
@@ -75,7 +76,7 @@ DOMAINS = (
     "xn--a." * 40 + "com",
     "a." * 120 + "com",
 )
-PURGE = ("version", "account", "region", "detail-type", "source", "time", "id", "detail")
+SCHEDULE = ("version", "account", "region", "detail-type", "source", "time", "id", "detail")
 
 
 class Case(NamedTuple):
@@ -164,7 +165,8 @@ def seeds() -> Iterator[Case]:
             for part in parts
         )
         yield Case("authorize", authorization(f"Bearer {token}"))
-    yield Case("purge_customers", {**dict.fromkeys(PURGE, "x"), "resources": []})
+    for function in SCHEDULED:
+        yield Case(function, {**dict.fromkeys(SCHEDULE, "x"), "resources": []})
 
 
 def authorization(token: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import app
 from chalicelib.http import headers
-from load.fuzz.cases import MARKER, TOKEN, Case
+from load.fuzz.cases import MARKER, SCHEDULED, TOKEN, Case
 from load.fuzz.possible import HEADER_NAME, HEADER_VALUE, is_possible
 from load.fuzz.world import Outcome
 
@@ -30,8 +30,8 @@ def find_violations(case: Case, outcome: Outcome) -> Iterator[str]:
     yield from _of_logs(case, outcome)
     if case.function == "authorize":
         yield from _of_policies(case, outcome)
-    elif case.function == "purge_customers":
-        yield from _of_purges(case, outcome)
+    elif case.function in SCHEDULED:
+        yield from _of_schedules(case, outcome)
     else:
         yield from _of_answers(case, outcome)
 
@@ -61,9 +61,9 @@ def _of_policies(case: Case, outcome: Outcome) -> Iterator[str]:
         yield "the authorizer repeats content of a token"
 
 
-def _of_purges(case: Case, outcome: Outcome) -> Iterator[str]:
+def _of_schedules(case: Case, outcome: Outcome) -> Iterator[str]:
     if outcome.error and is_possible(case):
-        yield f"the purge raises {type(outcome.error).__name__}"
+        yield f"{case.function} raises {type(outcome.error).__name__}"
 
 
 def _of_answers(case: Case, outcome: Outcome) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import app
 from chalicelib.http.routing import METHODS
-from load.fuzz.cases import PURGE, Case
+from load.fuzz.cases import SCHEDULE, SCHEDULED, Case
 
 ROUTES = frozenset(app.app.routes)  # Chalice adds unknown routes on access
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -17,8 +17,12 @@ REQUEST_ID = re.compile("[0-9a-f-]{36}")
 
 
 def is_possible(case: Case) -> bool:
-    """Return whether API Gateway, or EventBridge for the purge, could have sent the event."""
-    check = {"app": _is_request, "authorize": _is_authorizer_event, "purge_customers": _is_purge}
+    """Return whether API Gateway, or EventBridge to a scheduled function, could send the event."""
+    check = {
+        "app": _is_request,
+        "authorize": _is_authorizer_event,
+        **dict.fromkeys(SCHEDULED, _is_schedule),
+    }
     try:
         return check[case.function](case.event)
     except (KeyError, TypeError, AttributeError):
@@ -54,8 +58,8 @@ def _is_authorizer_event(event: dict[str, Any]) -> bool:
     return is_one and bool(HEADER_VALUE.fullmatch(event["authorizationToken"]))
 
 
-def _is_purge(event: dict[str, Any]) -> bool:
-    return event.keys() >= {*PURGE, "resources"}
+def _is_schedule(event: dict[str, Any]) -> bool:
+    return event.keys() >= {*SCHEDULE, "resources"}
 
 
 def _match_route(parameters: dict[str, Any], route: str) -> bool:

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import os
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -11,8 +12,10 @@ import pymysql
 
 import app
 from chalicelib.customers.fields import CUSTOMERS
-from chalicelib.database import Value, tables
+from chalicelib.database import Row, Value, tables
 from chalicelib.database.mysql import connection_arguments
+from chalicelib.events import bus, relay
+from chalicelib.events.cloudevents import Event
 from chalicelib.observability import logs
 from load.fuzz.cases import (
     CUSTOMER,
@@ -27,6 +30,10 @@ from load.fuzz.cases import (
 )
 
 HOUR_MS = 3_600_000
+NOTHING_SENT = """
+REPLACE INTO relay_positions (name, revision, sent_until, pass_until, page_id)
+VALUES ('customers', 1, '2020-01-01', '2020-01-01', '')
+"""
 _STORED = ", ".join((*CUSTOMERS.stored, *tables.IDEMPOTENCY, "last_write", "erased_at", "history"))
 
 
@@ -38,8 +45,18 @@ class Outcome(NamedTuple):
     logged: str
 
 
+class Bus:
+    """An event bus that accepts all events."""
+
+    def __init__(self, name: str) -> None:
+        pass
+
+    def put(self, events: Sequence[Event]) -> list[bool]:
+        return [True for _ in events]
+
+
 class World:
-    """The state that each case meets: five customers, one in every possible state.
+    """The state that each case meets: five customers, one in every possible state, without events.
 
     `token` replaces `{token}`. DATABASE_URL names the database, regardless of how the functions
     themselves reach it.
@@ -54,11 +71,15 @@ class World:
                 if isinstance(handler, logging.StreamHandler):
                     handler.setFormatter(logs.Formatter())
                     handler.setStream(self._log)
+        os.environ["EVENT_BUS"] = "customers-dev"
+        bus.EventBridge = Bus  # type: ignore[assignment, misc]
+        relay.DELAY_SECONDS = 0  # type: ignore[attr-defined]
         self._connection = pymysql.connect(**connection_arguments(os.environ["FUZZ_DATABASE_URL"]))
-        self._write = app.database().execute
-        app.database().execute = self._execute  # type: ignore[method-assign, assignment]
-        self._populate()
         self._has_written = False
+        self._run_statement = app.database()._run  # noqa: SLF001
+        app.database()._run = self._run_noticed  # type: ignore[method-assign]  # noqa: SLF001
+        self._populate()
+        self._reset()
 
     def run(self, case: Case) -> Outcome:
         """Send the event to the function, then reset the customers."""
@@ -102,14 +123,15 @@ class World:
         self._statement("DROP TABLE IF EXISTS known")
         self._statement(f"CREATE TABLE known AS SELECT {_STORED} FROM customers")  # noqa: S608
 
-    def _execute(self, sql: str, **parameters: Value) -> int:
-        self._has_written = True
-        return self._write(sql, **parameters)
+    def _run_noticed(self, sql: str, parameters: Mapping[str, Value]) -> tuple[list[Row], int]:
+        self._has_written |= not sql.startswith("SELECT")
+        return self._run_statement(sql, parameters)
 
     def _reset(self) -> None:
         self._has_written = False
         self._statement("DELETE FROM customers")
         self._statement(f"INSERT INTO customers ({_STORED}) SELECT {_STORED} FROM known")  # noqa: S608
+        self._statement(NOTHING_SENT)
 
     def _app(self, case: Case) -> Any:
         response = app.app(case.event, SimpleNamespace(aws_request_id="of-lambda"))

@@ -138,7 +138,7 @@ def test_correct_response_violates_nothing() -> None:
         (WRONG, policy("Allow"), "accepts a token that was not issued"),
         (WRONG, policy("Deny", reason=MARKER), "repeats content of a token"),
         (WRONG, Outcome(None, KeyError(), ""), "the authorizer raises KeyError"),
-        ([*seeds()][-1], Outcome(None, KeyError(), ""), "the purge raises KeyError"),
+        ([*seeds()][-1], Outcome(None, KeyError(), ""), "relay_events raises KeyError"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
