@@ -8,7 +8,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +20,7 @@ import trustme
 from standardwebhooks import Webhook
 
 from app import SCOPES
+from benchmarks import servers
 from chalicelib.database import Database
 from chalicelib.database.mysql import connection_arguments
 from local.database_server import DatabaseServer
@@ -259,6 +260,34 @@ def test_expired_certificate_of_the_database_is_reported(tmp_path: Path) -> None
     assert status == 1
     assert "certificate has expired" in errors
     assert errors.count("\n") == 1
+
+
+# --- the database, later ----------------------------------------------------------------------
+
+
+def test_database_that_is_unavailable_later_is_reported_and_used_again(tmp_path: Path) -> None:
+    with servers.database(tmp_path / "local") as database, serving(database, tmp_path) as server:
+        database.stop()
+        failed = requests.get(f"{server.url}/customers", headers=authorization(), timeout=60)
+        ready = requests.get(f"{server.url}/health?deep=true", timeout=60)
+        assert (failed.status_code, ready.status_code) == (503, 503)
+        assert "Retry-After" in failed.headers
+        assert server.is_healthy()
+        lines = map(json.loads, (tmp_path / "log").read_text().splitlines()[1:])
+        operation = [line for line in lines if line.get("operation") == "get_customers"]
+        assert [line["status"] for line in operation if line["message"] == "request"] == [503]
+
+        database.start()
+        again = requests.get(f"{server.url}/customers", headers=authorization(), timeout=60)
+        assert again.status_code == 200
+        assert server.errors.read_text() == ""
+
+
+@contextmanager
+def serving(database: DatabaseServer, directory: Path) -> Iterator[Serve]:
+    servers.migrate(database.url)
+    with running(directory, database.url, PROCESSES="1") as server:
+        yield server
 
 
 # --- cron ------------------------------------------------------------------------------------
