@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from local import stack
-from local.console.server import _documentation
+from local.console.templates import render
 from local.database_server import DatabaseServer
 from local.engines import ENGINES
 from local.processes import LocalError, free_port
@@ -68,14 +68,14 @@ def test_console_names_the_engine_of_the_private_database(
     private = replace(settings, engine=ENGINES[engine], database_url=None)
     assert (
         f"<small>{ENGINES[engine].title}; its password is in {private.state}/{engine}/"
-        in _documentation(private)
+        in render("/", private)
     )
 
     private.database_directory.mkdir()
     (private.database_directory / "version").write_text(f"{ENGINES[engine].title} {version}")
 
-    assert f"<small>{ENGINES[engine].title} {version}; its password" in _documentation(private)
-    assert "its password" not in _documentation(settings)
+    assert f"<small>{ENGINES[engine].title} {version}; its password" in render("/", private)
+    assert "its password" not in render("/", settings)
 
 
 def test_silent_port_is_not_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
