@@ -110,7 +110,7 @@ def test_keyboard_leads_a_customer_through_its_whole_life(pages: Pages) -> None:
     pages.tab_to("#problem button.primary")
     pages.press(Keys.ENTER)
     pages.wait_for("#state", "Saved: version 3.")
-    pages.wait_for("#history", "v3 updated")
+    pages.wait_for("#history li", "v3\nupdated")
     assert '"v3"' in pages.find("#facts").text
 
     pages.tab_to("#delete")
