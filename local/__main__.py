@@ -21,7 +21,7 @@ from local.state import locked
 
 RUNNING = """
 The customers API is running at {url}
-  console  {console} in a browser: documentation, tokens, and the SQL and logs of each request
+  console  {console} in a browser: customers, the SQL and logs of each request, documentation
   list     curl {url}/customers -H "Authorization: Bearer $({token})"
   create   curl -i {url}/customers -H "Authorization: Bearer $({token})" \\
     -H 'Content-Type: application/json' -d '{{"email": "joan@example.com", "given_name": "Joan"}}'
@@ -32,7 +32,7 @@ The customers API is running at {url}
 RUNNING_WITHOUT_API = """
 Everything but the API is running.
   start    {chalice}
-  console  {console} in a browser: documentation, tokens, and the SQL of each request
+  console  {console} in a browser: customers, the SQL of each request, documentation
   data     {data}
   logs     {logs}
   stop     Ctrl-C; the next run continues with the data"""

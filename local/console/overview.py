@@ -42,7 +42,7 @@ def summarize(requests: Sequence[Json], now: float, *, is_complete: bool) -> Jso
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
-    """Return the nearest-rank percentile of sorted values; None if there are none."""
+    """Return the nearest-rank percentile of sorted values; None without values."""
     return values[max(0, math.ceil(share * len(values)) - 1)] if values else None
 
 

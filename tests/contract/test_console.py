@@ -61,11 +61,11 @@ class Console:
         self.find(".authorize.locked")
         self.find(".opblock")
 
-    def find(self, selector: str) -> WebElement:
+    def find(self, selector: str, by: str = By.CSS_SELECTOR) -> WebElement:
         """Wait for a visible element, and return it."""
 
         def visible(browser: Chrome) -> WebElement | None:
-            found = browser.find_elements(By.CSS_SELECTOR, selector)
+            found = browser.find_elements(by, selector)
             return next((item for item in found if item.is_displayed()), None)
 
         return self.until(visible, selector)

@@ -88,12 +88,49 @@ function adapted(described) {
   return { ...described, servers };
 }
 
+/** Repairs what a screen reader and a keyboard find wrong in Swagger UI: see decision 0037. */
+function Accessible({ React }) {
+  const asSpan = () => ({ text }) => React.createElement("span", null, text);
+  const without = () => () => null;
+  return {
+    wrapComponents: {
+      DeepLink: asSpan, // a link inside a button
+      CopyToClipboardBtn: without, // a button inside a button
+      ServersContainer: without, // a list without a label, of one server
+    },
+  };
+}
+
+const MISSING = {
+  ".information-container": { role: "region", "aria-label": "About the API" },
+  ".opblock-tag": { "aria-level": "2" }, // an h3 below the page's h1
+  ".models h4": { "aria-level": "2" },
+  ".opblock-body h4": { "aria-level": "3" },
+  ".opblock-body h5": { "aria-level": "4" },
+  "textarea": { "aria-label": "Body" },
+  ".examples-select-element": { "aria-label": "Example" },
+  ".microlight": { tabindex: "0" }, // scrolls
+};
+
+/** Add the attributes that Swagger UI's elements lack, also to those drawn later. */
+function complete() {
+  for (const [selector, attributes] of Object.entries(MISSING)) {
+    for (const [name, value] of Object.entries(attributes)) {
+      const lacking = document.querySelectorAll(`#documentation ${selector}:not([${name}])`);
+      lacking.forEach((each) => each.setAttribute(name, value));
+    }
+  }
+}
+
 function show(described) {
+  const drawn = { childList: true, subtree: true };
+  new MutationObserver(complete).observe(document.getElementById("documentation"), drawn);
   const schemes = bearerSchemes(described);
   const ui = SwaggerUIBundle({
     spec: adapted(described),
     dom_id: "#documentation",
     deepLinking: true,
+    plugins: [Accessible],
     displayRequestDuration: true,
     requestInterceptor: prepare,
     tryItOutEnabled: true,

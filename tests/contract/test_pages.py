@@ -1,0 +1,201 @@
+"""The console's pages in a real browser: by keyboard, on any screen, and for screen readers.
+
+One browser and one stack serve all checks. Screenshots are saved in `artifacts/`.
+"""
+
+from itertools import product
+from pathlib import Path
+
+import pytest
+import requests
+from selenium.webdriver import Chrome, Keys
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.select import Select
+
+from local.console.templates import NAMES
+from local.issuer import Issuer
+from tests.contract.browser import keep
+from tests.contract.test_console import Console
+from tests.local.run import Run
+
+WIDTHS = (320, 768, 1280)
+VIOLATIONS = """
+const done = arguments[arguments.length - 1];
+axe.run().then(({violations}) => done(violations.map(
+  ({id, nodes}) => `${id}: ${nodes.map(({target}) => target).join(", ")}`)));
+"""
+FIRST_PAINT = """
+const [first] = performance.getEntriesByName("first-contentful-paint");
+return first ? first.startTime : null;
+"""
+
+
+class Pages(Console):
+    """The console's pages, and the API that they use."""
+
+    def __init__(self, browser: Chrome, stack: Run) -> None:
+        super().__init__(browser, stack.console_url)
+        self._api = f"http://127.0.0.1:{stack.ports['PORT']}"
+        self._state = Path(stack.own["LOCAL_STATE"])
+
+    def visit(self, path: str, shown: str) -> None:
+        """Open a page, and wait until something is visible."""
+        self.browser.get("about:blank")
+        self.browser.get(self.url + path)
+        self.find(shown)
+
+    def tab_to(self, selector: str) -> None:
+        """Press Tab until the element has the focus."""
+        wanted = self.find(selector)
+        for _ in range(120):
+            if self.browser.switch_to.active_element == wanted:
+                return
+            self.press(Keys.TAB)
+        raise AssertionError(f"Tab does not lead to {selector}")
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.browser.switch_to.active_element.send_keys(key)
+
+    def type_in(self, label: str, text: str) -> None:
+        """Move to the field with this label by Tab, and replace its value."""
+        name = self.find(f"//label[starts-with(., '{label}')]", By.XPATH).get_attribute("for")
+        self.tab_to(f"#{name}")
+        self.press(Keys.CONTROL + "a", text)
+
+    def wait_for(self, selector: str, text: str) -> None:
+        self.until(lambda _: text in self.find(selector).text, f"{text!r} in {selector}")
+
+    def change_elsewhere(self, path: str, **fields: str) -> None:
+        """Change a customer as another client."""
+        headers = {"Authorization": f"Bearer {Issuer(self._state, self.url).token()}"}
+        requests.patch(self._api + path, headers=headers, json=fields, timeout=30)
+
+    def resize(self, width: int) -> None:
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+    def violations(self, axe: str) -> list[str]:
+        self.browser.execute_script(axe)
+        found: list[str] = self.browser.execute_async_script(VIOLATIONS)
+        return found
+
+
+@pytest.fixture
+def pages(stack: Run, browser: Chrome) -> Pages:
+    return Pages(browser, stack)
+
+
+def test_keyboard_leads_a_customer_through_its_whole_life(pages: Pages) -> None:
+    pages.visit("/customers", "#rows tr")
+
+    pages.tab_to("#create")
+    pages.press(Keys.ENTER)
+    pages.type_in("Email", "not-an-address")
+    pages.press(Keys.ENTER)
+    pages.wait_for("#fields .error", "Must be an email address")
+    assert pages.browser.switch_to.active_element.get_attribute("aria-invalid") == "true"
+    pages.type_in("Email", "grace@example.com")
+    pages.type_in("Given name", "Grace")
+    pages.press(Keys.ENTER)
+    pages.wait_for("#state", "Created.")
+    assert pages.find("#rows tr[aria-current]").text.startswith("Grace")
+    path = "/customers/" + pages.browser.current_url.rpartition("#")[2]
+
+    pages.change_elsewhere(path, company_name="Navy")
+    pages.type_in("Given name", "Amazing Grace")
+    pages.press(Keys.ENTER)
+    pages.wait_for("#problem", "Somebody else changed this customer")
+    assert "company_name is now Navy" in pages.find("#problem").text
+    pages.tab_to("#problem button.primary")
+    pages.press(Keys.ENTER)
+    pages.wait_for("#state", "Saved: version 3.")
+    pages.wait_for("#history li", "v3\nupdated")
+    assert '"v3"' in pages.find("#facts").text
+
+    pages.tab_to("#delete")
+    pages.press(Keys.ENTER)
+    pages.wait_for("#title", "deleted")
+    pages.tab_to("#restore")
+    pages.press(Keys.ENTER)
+    pages.wait_for("#state", "Restored: version 5.")
+    pages.tab_to("#erase")
+    pages.press(Keys.ENTER)
+    pages.tab_to("#confirm [value='erase']")
+    pages.press(Keys.ENTER)
+    pages.wait_for("#title", "erased")
+    assert "Receipt" in pages.find("#facts").text
+
+
+def test_request_is_copied_and_shown(pages: Pages) -> None:
+    pages.visit("/customers?q=ann", "#sent li")
+
+    pages.find("#sent li button[aria-label$='as curl']").click()
+    copied = pages.find("#copy").text
+    assert copied.startswith("curl -i 'http://127.0.0.1:")
+    assert "q=ann" in copied
+    pages.find("#sent li a").click()
+
+    pages.wait_for("#title", "GET /customers 200")
+
+
+def test_list_is_filtered_by_its_address_and_explains_a_wrong_filter(pages: Pages) -> None:
+    pages.visit("/customers?status=inactive", "#rows tr")
+    statuses = {badge.text for badge in pages.find_all("#rows .badge")}
+    assert statuses == {"inactive"}
+
+    pages.find("[name='q']").send_keys("a")
+
+    pages.wait_for("#list-problem", "400: Validation failed")
+    assert pages.find("[name='q']").get_attribute("aria-invalid") == "true"
+    assert "q=a" in pages.browser.current_url
+
+
+def test_token_with_fewer_scopes_can_not_write(pages: Pages) -> None:
+    pages.visit("/customers", "#rows tr")
+    Select(pages.find("#scope")).select_by_visible_text("read only")
+    pages.find("#create").click()
+
+    pages.type_in("Email", "nobody@example.com")
+    pages.type_in("Given name", "Kept")
+    pages.press(Keys.ENTER)
+
+    pages.wait_for("#problem", "403")
+    assert pages.find("#fields input[id]").get_attribute("value") == "nobody@example.com"
+    pages.browser.execute_script("sessionStorage.clear()")
+
+
+def test_overview_shows_the_last_requests(pages: Pages) -> None:
+    pages.visit("/", "#operations code")
+
+    pages.wait_for("#running", "the API is running")
+    assert "get_customers" in pages.find("#operations").text
+    assert pages.find("#rate-chart svg[role='img']").get_attribute("aria-label")
+    assert pages.find_all("#rate-chart rect")
+    assert pages.console_messages() == []
+
+
+@pytest.mark.exhaustive  # the sweep takes half a minute
+def test_every_page_fits_every_screen_and_axe_finds_nothing(
+    pages: Pages, node_modules: Path
+) -> None:
+    axe = (node_modules / "axe-core" / "axe.min.js").read_text()
+    shown = {"/": "#operations tr", "/customers": "#rows tr", "/documentation": ".opblock"}
+    paths = {path: shown.get(path, "main") for path in NAMES} | {"/customers#new": "#fields input"}
+    pages.browser.set_script_timeout(120)
+    found, wide, paints = {}, {}, {}
+
+    for (path, selector), width, scheme in product(paths.items(), WIDTHS, ("light", "dark")):
+        pages.resize(width)
+        pages.visit(path, selector)
+        pages.prefer(scheme)
+        case = f"{path} {width} {scheme}"
+        found[case] = pages.violations(axe)
+        wide[case] = pages.browser.execute_script("return document.documentElement.scrollWidth")
+        paints[case] = pages.browser.execute_script(FIRST_PAINT)
+        keep(pages.browser, f"page-{NAMES.get(path, 'New')}-{width}-{scheme}".lower())
+    pages.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+    assert {case: names for case, names in found.items() if names} == {}
+    assert {case for case, size in wide.items() if size > int(case.split()[1])} == set()
+    assert all(paints.values())
