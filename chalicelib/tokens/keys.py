@@ -115,8 +115,10 @@ def _download(url: SplitResult) -> bytes:
             with connection.getresponse() as response:
                 return _body(response)
     except (OSError, HTTPException) as error:
-        advice = ": start the local stack with `make stack`" if url.hostname in LOOPBACK else ""
-        raise KeysUnavailable(f"{type(error).__name__}{advice}") from error
+        reason = type(error).__name__
+        if url.hostname in LOOPBACK:
+            reason += ": is the local stack running? `make stack` starts it"
+        raise KeysUnavailable(reason) from error
 
 
 def _body(response: "HTTPResponse") -> bytes:
