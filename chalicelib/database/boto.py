@@ -68,8 +68,8 @@ class Client:
 
     def _unreachable(self, error: Exception) -> str:
         where = self._client.meta.endpoint_url
-        advice = "; start the local stack with `make stack`" if where == LOCAL_DATA_API else ""
-        return f"the Data API at {where} can't be reached: {type(error).__name__}{advice}"
+        reason = f"the Data API at {where} can't be reached: {type(error).__name__}"
+        return f"{reason}; `make stack` starts it" if where == LOCAL_DATA_API else reason
 
 
 def connect(settings: Settings) -> Client:

@@ -110,9 +110,12 @@ def _download(url: SplitResult) -> bytes:
     try:
         with closing(Connections(url.geturl())) as connections:
             response = connections.send(request.encode(), TIMEOUT_SECONDS)
-    except (Unreachable, BadAnswer) as error:
-        advice = ": start the local stack with `make stack`" if url.hostname in LOOPBACK else ""
+    except Unreachable as error:
+        is_local = url.hostname in LOOPBACK
+        advice = ": is the local stack running? `make stack` starts it" if is_local else ""
         raise KeysUnavailable(f"{error}{advice}") from error
+    except BadAnswer as error:
+        raise KeysUnavailable(str(error)) from error
     except (OSError, ValueError) as error:
         raise KeysUnavailable(type(error).__name__) from error
     if response.status != HTTPStatus.OK:
