@@ -54,7 +54,7 @@ def test_settings_can_be_read_from_their_variables(settings: Settings) -> None:
 def test_console_describes_its_own_stack(settings: Settings, console: str) -> None:
     page = requests.get(console, timeout=9)
 
-    assert f'data-api="{settings.url}"' in page.text
+    assert settings.url in page.text
     assert settings.database_address in page.text
     assert settings.url in page.headers["Content-Security-Policy"]
     own = {settings.url, console}
