@@ -3,7 +3,8 @@
 Every program runs in fresh processes that have imported AWS's runtime client. All programs receive
 the same events and use the same stub of the Data API. Valgrind counts instructions. Without
 valgrind, or with `--cpu`, the unit is CPU seconds: medians of rounds in which all programs take
-turns. At the end, `benchmarks.json_cost` measures what JSON costs the database.
+turns. Then `benchmarks.goals` compares the package's cold starts, both functions and all sizes with
+their goals. At the end, `benchmarks.json_cost` measures what JSON costs the database.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from benchmarks import json_cost
+from benchmarks import budget, goals, json_cost
 from benchmarks.budget import package_size
 from benchmarks.meter import OURS, ROOT, Costs, Meter, Program, has_valgrind, meter
 from benchmarks.results import bars, table
@@ -26,7 +27,7 @@ from benchmarks.sizes import zipped
 FIRST = "awslambdaric.bootstrap"
 PAGE = ROOT / "docs" / "performance.md"
 PLOTS = ROOT / "docs" / "performance"
-FIGURES = re.compile("(?<=<!-- make bench -->\n).*?(?=<!-- end -->)", re.DOTALL)
+PART = "(?<=<!-- {} -->\n).*?(?=<!-- end -->)"
 MB = 1_000_000
 CPU_ROUNDS = 21
 COLUMNS = {
@@ -81,11 +82,20 @@ def main() -> None:
     counts = has_valgrind() and not arguments.cpu
     with meter(arguments.python, FIRST) as bench:
         figures = measure(bench, site_of(arguments.python), counts=counts)
-    results = report(figures, "million instructions" if counts else "milliseconds of CPU")
-    print(results)
-    PAGE.write_text(FIGURES.sub(lambda _: f"{results}\n", PAGE.read_text()))
+    unit = "million instructions" if counts else "milliseconds of CPU"
+    publish("make bench", report(figures, unit))
     draw(figures, "instructions" if counts else "CPU")
+    if counts:
+        costs = budget.measure(budget.interpreter(), counts=True)
+        publish("make bench, goals", goals.report(costs, figures[BASE].costs))
     json_cost.main([])
+
+
+def publish(part: str, results: str) -> None:
+    """Print results, and replace a part of the page by them."""
+    print(results)
+    place = re.compile(PART.format(part), re.DOTALL)
+    PAGE.write_text(place.sub(lambda _: f"{results}\n", PAGE.read_text()))
 
 
 def draw(figures: Mapping[str, Figures], unit: str) -> None:

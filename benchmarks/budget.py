@@ -1,7 +1,7 @@
 """Check the service's costs: `make budget` fails if a cost exceeds benchmarks/budget.json by 5%.
 
 The unpacked package runs on the functions' version of Python, whichever version runs this program.
-The budget always compares the modules and the bytes of source that a cold start loads, and the
+The budget always compares the modules that a cold start loads, the bytes of their files, and the
 bytes of the packages. It compares the instructions of a cold start with each operation, of the
 other functions, and of further requests, if valgrind is installed and the build of Python is the
 one that the file names, because each build needs another number of instructions. `--update` writes
@@ -98,7 +98,7 @@ def measure(python: Path, *, counts: bool) -> dict[str, float]:
     return {
         **{f"{name} instructions": round(count) for name, count in instructions.items()},
         "modules loaded": statistics.modules,
-        "bytes of source loaded": statistics.sources,
+        "bytes of modules loaded": statistics.code,
         "bytes of the package": sizes[0],
         "bytes of the authorizer's layer": sizes[1],
     }

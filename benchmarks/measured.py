@@ -79,14 +79,14 @@ def handle(handler: Any, request: dict[str, Any], kind: str) -> None:
 
 
 def print_statistics() -> None:
-    """Print the number of modules, bytes of their sources, peak memory and CPU seconds."""
+    """Print the number of modules, bytes of their files, peak memory and CPU seconds."""
     import resource
 
     used = resource.getrusage(resource.RUSAGE_SELF)
     files = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
-    sources = sum(os.path.getsize(name) for name in files if name and name.endswith(".py"))
+    code = sum(os.path.getsize(name) for name in files if name and name.endswith((".py", ".pyc")))
     seconds = used.ru_utime + used.ru_stime
-    print(len(sys.modules), sources, used.ru_maxrss, seconds, file=sys.stderr)
+    print(len(sys.modules), code, used.ru_maxrss, seconds, file=sys.stderr)
 
 
 if __name__ == "__main__":

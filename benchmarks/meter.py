@@ -58,10 +58,10 @@ class Program(NamedTuple):
 
 
 class Statistics(NamedTuple):
-    """Modules that a cold start loads, bytes of their sources, and peak bytes of memory."""
+    """Modules that a cold start loads, bytes of their files, and peak bytes of memory."""
 
     modules: int
-    sources: int
+    code: int
     peak: int
 
 
@@ -130,8 +130,8 @@ class Meter:
 
     def statistics(self, program: Program) -> Statistics:
         """Return the statistics of a process after its first request."""
-        modules, sources, peak, _ = self._run([], program, "get", 1, "statistics").split()[-4:]
-        return Statistics(int(modules), int(sources), int(peak) * 1024)
+        modules, code, peak, _ = self._run([], program, "get", 1, "statistics").split()[-4:]
+        return Statistics(int(modules), int(code), int(peak) * 1024)
 
     def _instructions(self, program: Program, kind: str, requests: int) -> float:
         match = INSTRUCTIONS.search(self._run(VALGRIND, program, kind, requests))

@@ -7,7 +7,6 @@ which SnapStart would save, and the first request, a get. Results: docs/performa
 
 import argparse
 import platform
-import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -42,7 +41,7 @@ def measure_all() -> Iterator[tuple[str, Mapping[str, float]]]:
     """Yield the release and the costs of each installed Python, the oldest first."""
     with TemporaryDirectory(prefix="customers-pythons-") as directory:
         out = Path(directory, "out")
-        packaging.build(stages.named("dev"), out)
+        packaging.build_with(None, stages.named("dev"), out)
         for version in interpreters.SUPPORTED:
             if python := interpreters.find(version):
                 release = build(python).split(",")[0]
@@ -52,9 +51,6 @@ def measure_all() -> Iterator[tuple[str, Mapping[str, float]]]:
 def measure(python: Path, out: Path, package: Path) -> dict[str, float]:
     """Unpack the package, and return its costs in millions of instructions."""
     unpack(out, package, python)
-    own = set(package.rglob("benchmarks/**/__pycache__"))
-    for bytecode in set(package.rglob("__pycache__")) - own:
-        shutil.rmtree(bytecode)
     with package_meter(python, package) as meter:
         sources = meter.cold(OURS)
         packaging.compile_all(package, "/var/task", python)

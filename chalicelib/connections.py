@@ -1,7 +1,7 @@
 """A client of HTTP/1.1 over persistent connections: strict, and only what this service needs.
 
-The Data API and the token issuer's keys are read with it, because `http.client` adds half the cost
-of a cold start. A response must contain its length, so that a truncated one is always detected.
+The Data API and the token issuer's keys are read with it, because `http.client` adds a third to a
+cold start. A response must contain its length, so that a truncated one is always detected.
 Requests are never retried, and redirects are not followed. A connection that was closed while idle
 is detected before it is used. The outcome of a request without a response is unknown.
 
