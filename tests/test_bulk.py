@@ -211,7 +211,8 @@ def test_usual_items_need_no_schema(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_changes({"items": [ITEM | {"locale": "de"}]}) == [
         Item(UUID(ITEM["id"]), 1, {"locale": "de"})
     ]
-    assert load_references({"items": [ITEM]}) == [Item(UUID(ITEM["id"]), 1, {})]
+    items: Customers = [{"id": str(uuid4()), "version": 1} for _ in range(MAX_BATCH)]
+    assert load_references({"items": items}) == [Item(UUID(each["id"]), 1, {}) for each in items]
 
 
 @pytest.mark.parametrize(

@@ -55,4 +55,6 @@ def test_deleted_customer_can_be_exported_until_it_is_erased(api: Api, path: str
     assert exported["history"][0]["operation"] == "deleted"
 
     api.post(f"{path}/erase")
-    assert_problem(api.get(f"{path}/export"), 404, "customer-not-found")
+    answer = api.get(f"{path}/export")
+    assert_problem(answer, 404, "customer-not-found")
+    assert answer.json_body["detail"] == "No customer has this id, or it was erased."

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from chalicelib.http import routing
+from chalicelib.http import headers, routing
 from tests.api import ADA, Api, assert_problem
 
 UNKNOWN = "/customers/0190a5f0-1c2d-7e3f-8a4b-5c6d7e8f9a0b"
@@ -98,6 +98,12 @@ def test_invalid_request_id_of_the_client_is_replaced(api: Api, invalid: str) ->
 )
 def test_accept_header_that_allows_json_succeeds(api: Api, accept: str) -> None:
     assert api.get("/health", accept=accept).status_code == 200
+
+
+def test_media_type_without_a_quality_has_quality_1() -> None:
+    offered = ("application/json", "text/html")
+
+    assert headers.preferred("text/html, application/json;q=1", offered) == "application/json"
 
 
 @pytest.mark.parametrize(

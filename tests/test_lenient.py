@@ -10,6 +10,7 @@ from chalicelib.database import DatabaseUnavailable
 from chalicelib.http.resources import MAX_BATCH
 from infrastructure import gateway
 from tests.api import ADA, Api, assert_problem
+from tests.conftest import Lines
 from tests.recorded import Recorded
 
 BATCH = "/customers/batch"
@@ -46,9 +47,10 @@ def statuses(answer: HTTPResponse) -> list[int]:
     return [item["status"] for item in answer.json_body["items"]]
 
 
-def test_every_item_has_its_own_outcome(api: Api) -> None:
+def test_every_item_has_its_own_outcome(api: Api, lines: Lines) -> None:
     answer = send(api)
 
+    assert lines("audit")[-1]["version"] == 1
     assert statuses(answer) == STATUSES
     assert answer.headers["Preference-Applied"] == "handling=lenient"
     assert "Idempotency-Replayed" not in answer.headers

@@ -95,6 +95,7 @@ def test_ascii_takes_the_same_form_on_both_paths() -> None:
 
     assert search_key(text) == fold(text, MAX_KEY)
     assert search_key("a  B") == fold("a  B", MAX_KEY) == "a b"
+    assert fold("Ada Lovelace", 5) == "ada lo"
     assert email_key(text) == email_key(text + "é")[:-1]
 
 
