@@ -4,21 +4,26 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.utils import canonicalize_name
 
 from chalicelib.database.address import Address
 from local.processes import PROJECT
 from serve.settings import GRACE_SECONDS, REQUIRED
+from tests.lockfiles import pins
 from tests.serve.running import environment
 
 HOST = PROJECT / "serve" / "host"
 UNITS = sorted(HOST.glob("customers*"))
+LOCK = PROJECT / "requirements" / "serve.txt"
+PROGRAMS = "serve.__main__, serve.supervisor, serve.worker, migrations.__main__"
 
 
-def test_files_of_the_image_suffice(tmp_path: Path) -> None:
+def test_files_and_packages_of_the_image_suffice(tmp_path: Path) -> None:
     for source in re.findall(
         r"^COPY (?!--)(.*)$", (HOST / "Containerfile").read_text(), re.MULTILINE
     ):
@@ -28,11 +33,22 @@ def test_files_of_the_image_suffice(tmp_path: Path) -> None:
             copy = shutil.copytree if (PROJECT / path).is_dir() else shutil.copy
             own.parent.mkdir(parents=True, exist_ok=True)
             copy(PROJECT / path, own)
-    imports = "import serve.__main__, serve.supervisor, serve.worker, migrations.__main__"
-    environ = environment("mysql://a:b@127.0.0.1:1/c", PROMETHEUS_MULTIPROC_DIR=str(tmp_path))
-    command = [sys.executable, "-c", imports]
 
-    subprocess.run(command, cwd=tmp_path, env=environ, check=True, timeout=60)
+    loaded = _loaded(f"import {PROGRAMS}", tmp_path) - _loaded("", tmp_path)
+    known = packages_distributions()
+    used = {canonicalize_name(known[name][0]) for name in loaded & known.keys()}
+    assert used <= {canonicalize_name(pin.name) for pin in pins(LOCK)}
+    assert {"pymysql", "tqdm", "uvicorn"} <= used
+
+
+def _loaded(statement: str, directory: Path) -> set[str]:
+    """Return the packages that a program in the directory has loaded after a statement."""
+    environ = environment("mysql://a:b@127.0.0.1:1/c", PROMETHEUS_MULTIPROC_DIR=str(directory))
+    command = [sys.executable, "-c", f"{statement}\nimport sys; print(*sys.modules)"]
+    run = subprocess.run(
+        command, cwd=directory, env=environ, check=True, timeout=60, capture_output=True, text=True
+    )
+    return {name.partition(".")[0] for name in run.stdout.split()}
 
 
 def test_compose_file_has_every_required_setting() -> None:
