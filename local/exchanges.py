@@ -1,7 +1,7 @@
 """The headers and bodies of the laptop's own requests, which only the console shows.
 
-They are sent to the console like segments, but in a format of their own, which X-Ray's daemon
-rejects: no account can receive them.
+The gateway sends them to the console like segments, but in another format. X-Ray's daemon rejects
+this format, so no account can receive them.
 """
 
 import json

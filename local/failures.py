@@ -21,6 +21,7 @@ from local.processes import PROJECT
 from serve.gateway import LambdaResponse
 
 STAGE = "local"
+PROBLEM = "application/problem+json"
 MAX_TEXT = 300  # characters of the exception's text in a response
 MIGRATE = {
     1054: "A column is missing in the database: run `make migrate`.",
@@ -51,7 +52,7 @@ class Failures(logging.Handler):
         if error is None:
             return response
         print(logs.encode(_line(error, trace_id)), flush=True)
-        if not response["body"]:
+        if response["headers"].get("Content-Type") != PROBLEM or not response["body"]:
             return response
         problem = json.loads(response["body"])
         problem["detail"] = f"{problem['detail']} In the stage local: {describe(error)}"

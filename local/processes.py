@@ -23,7 +23,7 @@ from local import reaper
 
 PROJECT = Path(__file__).resolve().parent.parent
 API_LISTENS = "The API listens on"
-"""What the log of the API contains when it has started."""
+"""The start of a line that the API logs when it has started."""
 
 # The child itself reports its group, before it becomes the program: so there is no moment at
 # which this process can be killed and the reaper not hear of the child.

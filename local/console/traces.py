@@ -167,7 +167,7 @@ class _Request:
             }
 
     def learn_exchange(self, document: Json) -> None:
-        """Learn the target, and what a search finds: all except the bodies of what was read."""
+        """Learn the target and the searchable texts, without the bodies of successful reads."""
         self._known["target"] = document["target"][:MAX_TEXT]
         response = document["response"]
         is_read = self._known.get("method") in _READS

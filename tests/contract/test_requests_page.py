@@ -242,6 +242,7 @@ def test_page_follows_the_systems_dark_mode_with_enough_contrast(page: Page) -> 
     listed = page.send("GET", "/customers?q=ada&limit=3")
     page.row(listed)
     page.open(listed)
+    page.find("#exchanges details")
     page.find("#statements button").click()
     page.find("#statements .plan ol")
     texts = "h1, h1 span, h2, h3, nav a, label, button, caption, th, td, td a, dt, dd, pre, .name"
@@ -271,6 +272,7 @@ def test_page_fits_any_screen(page: Page, width: int) -> None:
         trace_id = page.send("GET", "/customers/01a2043a-b5d2-7386-b484-33764a732a70?fields=email")
         page.row(trace_id)
         page.open(trace_id)
+        page.find("#exchanges details")
         page.find("#statements button").click()
         page.find("#statements .plan ol")
 

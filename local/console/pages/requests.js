@@ -8,6 +8,7 @@ let sequence = 0;
 let total = 0;
 let search = 0; // the number of the search whose answers are still wanted
 let shown = null; // the trace whose details are requested
+let drawn = ""; // the details that are on the page: drawing them again would close what is open
 let paused = false;
 let typing;
 
@@ -266,8 +267,10 @@ async function open() {
   }
   try {
     const details = await json(`/requests/${encodeURIComponent(id)}`);
-    if (id === shown) {
+    const text = JSON.stringify(details);
+    if (id === shown && text !== drawn) {
       show(id, details);
+      drawn = text;
     }
   } catch (error) {
     absent(error.message);
@@ -279,6 +282,7 @@ async function open() {
 }
 
 function absent(message) {
+  drawn = "";
   for (const id of ["problem", "facts", "waterfall", "statements", "exchanges", "lines", "metrics"]) {
     at(id).replaceChildren();
   }
