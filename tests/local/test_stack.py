@@ -58,7 +58,7 @@ def test_console_describes_its_own_stack(settings: Settings, console: str) -> No
     assert settings.database_address in page.text
     callers = requests.get(f"{console}/documentation", timeout=9)
     assert settings.url in callers.headers["Content-Security-Policy"]
-    own = {settings.url, console}
+    own = {settings.url, settings.data_api_url, console}
     assert set(re.findall(r"http://127\.0\.0\.1:\d+", page.text)) <= own
 
 
