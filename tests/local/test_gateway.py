@@ -245,6 +245,15 @@ def test_unknown_path_returns_404(
     assert answer.json["instance"] == path
 
 
+@pytest.mark.parametrize("path", ["/", "/?a=b"])
+def test_root_leads_to_the_console(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN_ISSUER", "http://127.0.0.1:9003")
+
+    response = Api().get(path)
+
+    assert (response.status_code, response.headers["Location"]) == (302, "http://127.0.0.1:9003/")
+
+
 def test_client_returns_gateway_responses() -> None:
     assert_problem(Api().get("/nowhere?a=b"), 404, "not-found")
     assert_problem(Api().request("HEAD", "/nowhere"), 404, "not-found", head=True)
