@@ -13,7 +13,7 @@ WORKERS := --numprocesses 3 --dist worksteal
 # replaces an environment of another version.
 SETUP = @$(PYTHON) local/bootstrap.py $(EXACT)
 EXACT := $(if $(filter command environment,$(origin PYTHON)),--exact)
-ENVIRONMENTS := $(addprefix .venv/,audit bench docs fuzz rehearsal)
+ENVIRONMENTS := $(addprefix .venv/,alternatives audit bench docs fuzz rehearsal)
 # Lock files must install on every supported Python. By default, uv omits releases that only Python versions
 # older than .venv's need.
 OLDEST := 3.11
@@ -80,6 +80,9 @@ rehearse: .venv/rehearsal  ## Deploy staging into an emulated AWS: test, upgrade
 bench: .venv/bench  ## Compare the service with other frameworks, and update docs/performance
 	@$(BIN)/python -m benchmarks --python .venv/bench/bin/python $(ARGS)
 
+compare: .venv/alternatives  ## Compare `python -m serve` with common alternatives, over HTTP (needs wrk)
+	@$(BIN)/python -m benchmarks.serving --python .venv/alternatives/bin/python $(ARGS)
+
 budget: setup  ## Check the service's costs against the budget (ARGS=--update sets it)
 	@$(BIN)/python -m benchmarks.budget $(ARGS)
 
@@ -125,6 +128,7 @@ lock: .venv/audit  ## Update the lock files from pyproject.toml
 	@$(COMPILE) --group audit --output-file requirements/audit.txt
 	@$(COMPILE) --group docs --output-file requirements/docs.txt
 	@$(COMPILE) --group rehearsal --output-file requirements/rehearsal.txt
+	@$(COMPILE) --group alternatives --output-file requirements/alternatives.txt
 	@$(COMPILE) pyproject.toml --group bench $(LOCKED) --output-file requirements/bench.txt
 
 ##@ Break it
@@ -199,6 +203,6 @@ $(ENVIRONMENTS): .venv/%: setup
 
 .DEFAULT_GOAL := help
 .PHONY: $(ENVIRONMENTS) contract-tools setup installation run stack seed migrate token reset clean test quick \
-	test-all contract rehearse audit bench budget check docs diagrams screenshots format openapi client lock chaos fuzz \
+	test-all contract rehearse audit bench compare budget check docs diagrams screenshots format openapi client lock chaos fuzz \
 	sqlmap simulate load soak mutants preflight provision bind migrate-stage rotate finish package sbom deploy apply \
 	smoke admit block status rollback restore destroy costs stages help

@@ -1,6 +1,6 @@
 """Markdown tables, and bar charts as SVG in light and dark mode."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from html import escape
 
 from load.plots import document
@@ -21,21 +21,25 @@ def table(head: list[str], rows: Iterable[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def bars(title: str, values: Mapping[str, float], limit: float) -> str:
-    """Return a chart with a bar for each value, and a line at the limit. `ours` is highlighted."""
+def bars(
+    title: str, values: Mapping[str, float], limit: float, ours: Collection[str] = ("ours",)
+) -> str:
+    """Return a chart with a bar for each value, and a line at the limit. `ours` are highlighted."""
     scale = (WIDTH - LEFT - 70) / max(limit, *values.values())
     height = TOP + len(values) * (BAR + GAP)
     at = LEFT + limit * scale
     drawn = [
-        _bar(name, value, scale, at, TOP + n * (BAR + GAP))
+        _bar(name, value, scale, at, TOP + n * (BAR + GAP), is_ours=name in ours)
         for n, (name, value) in enumerate(values.items())
     ]
     line = f'<line class="limit" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP - 6}" y2="{height}"/>'
     return document(title, STYLE, (WIDTH, height), [*drawn, line])
 
 
-def _bar(name: str, value: float, scale: float, limit_at: float, y: int) -> str:
-    kind = "ours" if name == "ours" else "bar"
+def _bar(  # noqa: PLR0913 (what a bar has)
+    name: str, value: float, scale: float, limit_at: float, y: int, *, is_ours: bool
+) -> str:
+    kind = "ours" if is_ours else "bar"
     end = LEFT + value * scale
     number_at = 6 + max(end, limit_at)  # beside the line, not below it
     return (

@@ -15,6 +15,7 @@ ALONE = {
     "bind": ["STAGE=dev", "ARGS=--help"],
     "block": ["STAGE=dev", "ARGS=--help"],
     "budget": ["ARGS=--help"],
+    "compare": ["ARGS=--help"],
     "chaos": ["ARGS=--seconds 5 --without-mirror"],
     "check": [],
     "contract": ["ARGS=--version"],

@@ -1,5 +1,6 @@
 """The data of a stage, copied to a server and back: every customer stays the same."""
 
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
@@ -11,11 +12,12 @@ import app
 import migrations
 from chalicelib.database import Database, connect
 from chalicelib.database.mysql import connection_arguments
-from chalicelib.settings import Settings
+from chalicelib.settings import LOCAL_RESOURCE_ARN, LOCAL_SECRET_ARN, Settings
 from local.database_server import DatabaseServer
 from serve import copying
 from serve.copying import CopyError, copy
 from tests.api import Api
+from tests.serve.running import environment, start
 
 pytestmark = pytest.mark.exhaustive  # it applies all migrations to another database
 
@@ -112,3 +114,32 @@ def test_write_during_the_copy_is_an_error(
     monkeypatch.setattr(copying, "_replacement", late)
     with pytest.raises(CopyError, match="have changed meanwhile"):
         copy(stage, server)
+
+
+def test_commands_copy_through_the_data_api(
+    stage: Database, server: Database, database_server: DatabaseServer, data_api: str
+) -> None:
+    server.execute("DELETE FROM customers")
+    environ = environment(
+        f"{database_server.url}_server",
+        AWS_ENDPOINT_URL_RDS_DATA=data_api,
+        DATABASE_RESOURCE_ARN=LOCAL_RESOURCE_ARN,
+        DATABASE_SECRET_ARN=LOCAL_SECRET_ARN,
+        **dict.fromkeys(("AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "local"),
+    )
+    printed = [run(environ, command) for command in ("pull", "push")]
+
+    told = "serve: copied 4 customers {} the stage\n"
+    assert printed == [told.format("from"), told.format("to")]
+    assert rows(server) == rows(stage)
+
+
+def run(environ: dict[str, str], command: str) -> str:
+    process = start(environ, command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return process.communicate(timeout=60)[0].decode()
+
+
+def test_copy_without_a_stage_is_reported_in_one_line() -> None:
+    told = run(environment("mysql://a:b@127.0.0.1:1/c"), "pull")
+    names = "DATABASE_RESOURCE_ARN, DATABASE_SECRET_ARN"
+    assert told == f"serve: set the environment variables {names}: docs/serve.md\n"

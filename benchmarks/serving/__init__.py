@@ -1,0 +1,1 @@
+"""Compare `python -m serve` with common alternatives, over HTTP: `make compare`."""
