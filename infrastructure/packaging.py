@@ -161,6 +161,7 @@ def _run(command: list[str], directory: Path) -> None:
     # The package must not depend on the developer's AWS account or settings
     environment = {name: each for name, each in os.environ.items() if not name.startswith("AWS_")}
     environment["AWS_DEFAULT_REGION"] = "us-east-1"
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"  # only `compile_all` adds bytecode to the package
     done = subprocess.run(  # noqa: S603 (no user input)
         command, cwd=directory, env=environment, capture_output=True, text=True, check=False
     )
