@@ -12,7 +12,11 @@ from benchmarks.meter import Costs
 from benchmarks.results import table
 
 MILLION = 1e-6
-FUNCTIONS = {"purge": "purge", "token": "authorizer: a new token, RS256"}
+FUNCTIONS = {
+    "purge": "purge",
+    "relay": "relay of 100 events",
+    "token": "authorizer: a new token, RS256",
+}
 
 
 class Value(NamedTuple):
