@@ -13,6 +13,7 @@ import socket
 import sys
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvicorn
 from chalice import Chalice
@@ -29,6 +30,7 @@ from local.segments import NAME as TRACE_HEADER
 from local.segments import Segment
 from local.throttle import Throttle
 from serve import connections, gateway
+from serve.connections import LOOPBACK
 from serve.gateway import Arrival, Context, Headers, LambdaResponse, separate_requests
 from serve.protocol import Protocol
 from serve.server import Server
@@ -79,11 +81,14 @@ class Gateway(gateway.Gateway):
         return response
 
     def _refuse(self, response_type: str, path: str, reason: str = "") -> LambdaResponse:
-        """Lead people from the root, which no operation has, to the console's overview."""
+        """Lead people from the root, which no operation has, to the console's overview.
+
+        The console issues the tokens, unless the developer has chosen another issuer.
+        """
         response = super()._refuse(response_type, path, reason)
-        if path.partition("?")[0] != "/":
-            return response
         console = os.environ.get("TOKEN_ISSUER", LOCAL_ISSUER)
+        if path.partition("?")[0] != "/" or urlsplit(console).hostname not in LOOPBACK:
+            return response
         headers = response["headers"] | {"Location": f"{console}/"}
         return response | {"statusCode": HTTPStatus.FOUND.value, "headers": headers}
 

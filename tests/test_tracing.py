@@ -327,7 +327,7 @@ def test_concurrent_requests_have_separate_traces(
         "AWS_ENDPOINT_URL_RDS_DATA": data_api,
         "AWS_XRAY_DAEMON_ADDRESS": daemon.address,
     }
-    command = [sys.executable, "-m", "local.gateway", "--port", str(port)]
+    command = [sys.executable, "-m", "local.gateway", "--stage", "dev", "--port", str(port)]
     token = tokens.token(*SCOPES)
 
     def create(number: int) -> int:

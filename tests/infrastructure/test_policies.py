@@ -68,12 +68,15 @@ def operations_called() -> set[str]:
 def reaches_database(function: str) -> bool:
     """Return whether a function of app.py, or a view of the API, uses the database."""
     tree = ast.parse((ROOT / "app.py").read_text())
-    bodies = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    bodies = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     others = policies.DATA_API.keys() - {"api_handler"}
-    mine = [
-        node for node in bodies if node.name == function or (function not in others | {node.name})
-    ]
-    return any(name == "database" for node in mine for name, _ in calls(node))
+    waiting = [function] if function in others else [*(bodies.keys() - others)]
+    called: set[str] = set()
+    while waiting:
+        names = {name for name, _ in calls(bodies[waiting.pop()])}
+        waiting += (names & bodies.keys()) - called
+        called |= names
+    return "database" in called
 
 
 def actions(policy: Mapping[str, Any]) -> set[str]:

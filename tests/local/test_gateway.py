@@ -231,7 +231,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 @pytest.mark.parametrize("authorization", [{}, {"Authorization": "Bearer é"}])
 @pytest.mark.parametrize(
-    "path", ["/", "/nowhere", "/echo/", "/echo/more", "/named/", "//echo", "//host/echo"]
+    "path", ["/nowhere", "/echo/", "/echo/more", "/named/", "//echo", "//host/echo"]
 )
 def test_unknown_path_returns_404(
     gateway: Gateway, path: str, authorization: dict[str, str]
@@ -252,6 +252,12 @@ def test_root_leads_to_the_console(path: str, monkeypatch: pytest.MonkeyPatch) -
     response = Api().get(path)
 
     assert (response.status_code, response.headers["Location"]) == (302, "http://127.0.0.1:9003/")
+
+
+def test_root_leads_to_no_other_issuer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN_ISSUER", "https://issuer.example")
+
+    assert_problem(Api().get("/"), 404, "not-found")
 
 
 def test_client_returns_gateway_responses() -> None:
