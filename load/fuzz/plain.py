@@ -1,7 +1,8 @@
 """The plain request that a case is compared with: of the same operation, with a body of its size.
 
 A plain body is what most clients send: customers with the usual fields, in ASCII. A larger body has
-more customers (in a batch), then metadata and addresses, then spaces after the JSON.
+more customers (in a batch, or to change or delete several), then metadata and addresses, then
+spaces after the JSON.
 docs/security.md states how much more than a plain request any other one may cost.
 """
 
@@ -10,10 +11,25 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from load.fuzz.cases import FUNCTIONS, LIVE, ONE, TOKEN, Case, authorization, request
+from load.fuzz.cases import (
+    BY_EXTERNAL_ID,
+    CUSTOMER,
+    FUNCTIONS,
+    LIVE,
+    ONE,
+    TOKEN,
+    Case,
+    authorization,
+    request,
+)
 
 BATCH = "/customers/batch"
-WITH_BODIES = {("POST", "/customers"), ("POST", BATCH), ("PUT", ONE), ("PATCH", ONE)}
+BY = f"{BY_EXTERNAL_ID}{{external_id}}"
+OF_ONE = {
+    ("POST", "/customers"),
+    *((method, route) for method in ("PUT", "PATCH") for route in (ONE, BY)),
+}
+OF_SEVERAL = {("POST", BATCH), ("PATCH", "/customers"), ("POST", "/customers/delete")}
 WORD = "plain words "
 MAX_CUSTOMERS = 100
 
@@ -31,11 +47,12 @@ def plain_twin(case: Case) -> Case:
     method, route = operation_of(case)
     if not route:
         return Case(method, authorization(f"Bearer {TOKEN}")) if method == "authorize" else case
-    body = plain_body(_in_steps(_size(case.event)), is_batch=route == BATCH)
     headers = {"If-Match": '"v1"'} if method == "PUT" else {}
-    path = route.replace("{customer_id}", LIVE)
-    has_body = (method, route) in WITH_BODIES
-    return request(method, path, body if has_body else None, headers)
+    path = route.format(customer_id=LIVE, external_id=CUSTOMER["external_id"])
+    if (method, route) not in OF_ONE | OF_SEVERAL:
+        return request(method, path, None, headers)
+    size = _in_steps(_size(case.event))
+    return request(method, path, plain_body(size, method, route), headers)
 
 
 def _size(event: Mapping[str, Any]) -> int:
@@ -50,12 +67,22 @@ def _in_steps(size: int) -> int:
 
 
 @cache
-def plain_body(size: int, *, is_batch: bool) -> str:
+def plain_body(size: int, method: str, route: str) -> str:
     """Return a plain body of at least this number of bytes."""
-    smallest = len(json.dumps(_customer(0, 0)))
-    count = max(1, min(MAX_CUSTOMERS, size // smallest)) if is_batch else 1
-    customers = [_customer(n, size // count) for n in range(count)]
-    return json.dumps({"items": customers} if is_batch else customers[0]).ljust(size)
+    if (method, route) in OF_ONE:
+        return json.dumps(_customer(0, size)).ljust(size)
+    smallest = len(json.dumps(_item(method, route, 0, 0)))
+    count = max(1, min(MAX_CUSTOMERS, size // smallest))
+    items = [_item(method, route, n, size // count) for n in range(count)]
+    return json.dumps({"items": items}).ljust(size)
+
+
+def _item(method: str, route: str, number: int, size: int) -> dict[str, Any]:
+    """Return a plain customer to create, or what changes or deletes one."""
+    if route == BATCH:
+        return _customer(number, size)
+    named = {"id": f"{LIVE[:-4]}{number:04}", "version": 1}
+    return named | _customer(number, size - len(json.dumps(named))) if method == "PATCH" else named
 
 
 def _customer(number: int, size: int) -> dict[str, Any]:
