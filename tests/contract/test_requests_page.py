@@ -281,6 +281,9 @@ def test_page_fits_any_screen(page: Page, width: int) -> None:
         lines = "return arguments[0].getClientRects().length"
         path = page.row(trace_id).find_element(By.TAG_NAME, "a")
         assert page.browser.execute_script(lines, path) <= 6
+        cut = "return [...document.querySelectorAll('#table :is(th, td)')]"
+        cut += ".filter((each) => each.offsetWidth > 1 && each.scrollWidth > each.clientWidth)"
+        assert [cell.text for cell in page.browser.execute_script(cut) if cell.text] == []
         page.browser.execute_script("scrollTo(0, 0)")
         page.keep(f"{width}")
     finally:
