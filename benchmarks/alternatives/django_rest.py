@@ -54,7 +54,7 @@ settings.configure(
 
 
 class Bearer:
-    """Authenticates requests. It stands before `django.setup`, which reads the settings."""
+    """Authenticates requests. Defined before `django.setup`, which reads the settings."""
 
     def authenticate(self, request):
         from rest_framework.exceptions import AuthenticationFailed

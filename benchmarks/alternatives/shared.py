@@ -1,4 +1,4 @@
-"""What the programs share: tokens, ids, and statements."""
+"""The parts that the programs share: tokens, ids, and statements."""
 
 import json
 import os
@@ -79,5 +79,5 @@ def now():
 
 
 def text_of(moment):
-    """Return a time of the database as JSON has it."""
+    """Return a time of the database as the API's JSON formats it."""
     return moment and f"{moment.isoformat(timespec='milliseconds')}Z"

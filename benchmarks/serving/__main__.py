@@ -56,7 +56,7 @@ GOALS: Mapping[tuple[str, str], Mapping[str, float]] = {
 
 
 class Run(NamedTuple):
-    """What a run measured. Latencies are milliseconds, CPU is seconds per thousand requests."""
+    """The measurements of a run: latencies in ms, and CPU in seconds per thousand requests."""
 
     per_second: float
     p50: float
