@@ -788,6 +788,7 @@ def test_keys_with_the_same_kid_are_distinguished_by_type(server: KeyServer) -> 
 
 @settings(deadline=None)
 @given(json_values, st.lists(st.dictionaries(st.sampled_from(["kty", "alg", "kid"]), json_values)))
+@pytest.mark.exhaustive
 def test_any_malformed_key_set_raises_keys_unavailable(document: object, jwks: object) -> None:
     for item in (document, {"keys": document}, {"keys": jwks}):
         with pytest.raises(KeysUnavailable):

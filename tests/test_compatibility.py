@@ -251,6 +251,7 @@ HARMLESS: dict[str, Change] = {
 
 
 @pytest.mark.parametrize("kind", BREAKING)
+@pytest.mark.exhaustive
 def test_breaking_change_is_reported(document: Node, kind: str) -> None:
     change, found = BREAKING[kind]
 

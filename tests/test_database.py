@@ -134,6 +134,7 @@ def administrator(
         *[(column, None) for column in COLUMNS],
     ],
 )
+@pytest.mark.exhaustive
 def test_stored_value_is_returned_unchanged(database: Database, column: str, value: Value) -> None:
     """A value of each type that customers use is stored, found and returned exactly."""
     database.execute(f"INSERT INTO things (id, {column}) VALUES (1, :value)", value=value)

@@ -45,6 +45,7 @@ def test_import_contracts_are_kept(copy: Path) -> None:
         ("settings.py", "app", "The service imports none of its tools"),
     ],
 )
+@pytest.mark.exhaustive
 def test_import_against_a_contract_is_reported(
     copy: Path, module: str, imported: str, contract: str
 ) -> None:

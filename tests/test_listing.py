@@ -548,6 +548,7 @@ CHOICES = [names for n in (0, 1, 2) for names in itertools.combinations(
 
 @pytest.mark.parametrize("names", CHOICES, ids="+".join)
 @pytest.mark.parametrize("include_deleted", [False, True])
+@pytest.mark.exhaustive
 def test_every_list_uses_an_index(
     explained: Explained, names: tuple[str, ...], *, include_deleted: bool
 ) -> None:

@@ -187,6 +187,7 @@ def test_rotation_under_traffic_fails_no_request(
 
 
 @pytest.mark.usefixtures("_schema")
+@pytest.mark.exhaustive
 def test_change_in_place_fails_requests(
     server: Server, secrets: SecretsManager, master: Database
 ) -> None:

@@ -161,6 +161,7 @@ def test_fault_for_n_calls_hits_exactly_n(api: DataApi) -> None:
     assert (fault["given"], fault["left"]) == (3, 0)
 
 
+@pytest.mark.exhaustive
 def test_share_is_reproducible_by_seed(api: DataApi) -> None:
     """A share hits about this part of the calls: the same ones for the same seed."""
 
@@ -401,6 +402,7 @@ def test_dropped_calls_leak_no_connection(api: DataApi) -> None:
 
 
 @pytest.mark.parametrize("kind", ["wait", "drip"])
+@pytest.mark.exhaustive
 def test_shutdown_waits_for_no_fault(
     database_server: DatabaseServer, tmp_path: Path, kind: str
 ) -> None:

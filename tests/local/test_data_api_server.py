@@ -67,6 +67,7 @@ def test_help_explains_options_without_the_password() -> None:
         "mysql://user:hidden/slash@127.0.0.1/customers",
     ],
 )
+@pytest.mark.exhaustive
 def test_invalid_url_is_reported_in_one_line(url: str) -> None:
     """An invalid URL ends the program with one line, which does not repeat the URL."""
     told = run(url=url)

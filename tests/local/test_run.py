@@ -182,6 +182,7 @@ def test_ctrl_c_during_startup_is_quiet(tmp_path: Path, said: str) -> None:
         eventually(lambda: not any(map(is_alive, family)))
 
 
+@pytest.mark.exhaustive
 def test_second_run_and_reset_are_rejected(tmp_path: Path) -> None:
     with Run(tmp_path, "run") as service:
         service.read_until("database")

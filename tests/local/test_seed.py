@@ -24,6 +24,7 @@ def test_generated_customers_are_normalized() -> None:
         assert list(schemas.load_customer(customer)) == list(customer)
 
 
+@pytest.mark.exhaustive
 def test_customer_of_a_number_is_always_the_same() -> None:
     first = [seed.generate(number) for number in range(20)]
     seed.vocabulary.cache_clear()

@@ -57,6 +57,7 @@ def without(request: Request, names: set[str]) -> Request:
 
 @settings(max_examples=300, deadline=None)
 @given(CASES)
+@pytest.mark.exhaustive
 def test_request_is_identical_to_botocores(case: Any) -> None:
     compare(case)
 
