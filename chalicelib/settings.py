@@ -59,14 +59,15 @@ class Settings(NamedTuple):
             return cls(
                 database_name=environ.get("DATABASE_NAME") or "customers",
                 endpoint_url=environ.get("AWS_ENDPOINT_URL_RDS_DATA", LOCAL_DATA_API),
-                data_api_client=_data_api_client(environ),
+                data_api_client=_data_api_client(environ, "slim"),
             )
         return cls(
             resource_arn=_required(environ, "DATABASE_RESOURCE_ARN"),
             secret_arn=_required(environ, "DATABASE_SECRET_ARN"),
             database_name=environ.get("DATABASE_NAME", "customers"),
             endpoint_url=environ.get("AWS_ENDPOINT_URL_RDS_DATA"),
-            data_api_client=_data_api_client(environ),
+            # elsewhere, only boto3 finds the developer's credentials
+            data_api_client=_data_api_client(environ, "slim" if _is_lambda(environ) else "boto3"),
         )
 
     @property
@@ -159,9 +160,9 @@ def _is_lambda(environ: Mapping[str, str]) -> bool:
     return "AWS_LAMBDA_FUNCTION_NAME" in environ
 
 
-def _data_api_client(environ: Mapping[str, str]) -> str:
-    """Return the client that DATA_API_CLIENT names. Default: slim in Lambda, boto3 elsewhere."""
-    client = environ.get("DATA_API_CLIENT") or ("slim" if _is_lambda(environ) else "boto3")
+def _data_api_client(environ: Mapping[str, str], default: str) -> str:
+    """Return the client that DATA_API_CLIENT names."""
+    client = environ.get("DATA_API_CLIENT") or default
     if client not in DATA_API_CLIENTS:
         choices = " or ".join(DATA_API_CLIENTS)
         raise SettingsError(f"The environment variable DATA_API_CLIENT must be {choices}.")

@@ -29,6 +29,7 @@ from chalicelib.database import (
     StatementTooLong,
     Value,
     boto,
+    clients,
     connect,
     error_for,
     mysql,
@@ -378,6 +379,17 @@ def test_unreachable_database_raises_database_unavailable(settings: Settings) ->
         connect(settings).fetch_one("SELECT 1")
 
     assert caught.value.retry_after == 2
+
+
+@pytest.mark.parametrize("client", DATA_API_CLIENTS)
+def test_error_says_how_to_start_the_local_stack(
+    client: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    monkeypatch.setattr(clients, "LOCAL_DATA_API", url)
+
+    with pytest.raises(DatabaseUnavailable, match=f"{url} can't be reached: .*; `make stack`"):
+        connect(Settings(endpoint_url=url, data_api_client=client)).fetch_one("SELECT 1")
 
 
 def test_nested_transaction_is_rejected(database: Database) -> None:

@@ -46,8 +46,8 @@ def test_cluster_is_configured_by_its_arns(where: dict[str, str]) -> None:
     )
 
 
-def test_default_client_is_slim_in_lambda_and_boto3_elsewhere() -> None:
-    assert Settings.from_environ({}).data_api_client == "boto3"
+def test_default_client_is_boto3_only_for_a_developer_who_uses_a_cluster() -> None:
+    assert Settings.from_environ({}).data_api_client == "slim"
     assert Settings.from_environ(CLUSTER).data_api_client == "boto3"
     assert Settings.from_environ(CLUSTER | IN_LAMBDA).data_api_client == "slim"
 

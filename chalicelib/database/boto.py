@@ -20,7 +20,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from chalicelib.connections import CONNECT_SECONDS
-from chalicelib.database.clients import ErrorAnswer
+from chalicelib.database.clients import ErrorAnswer, unreachable
 from chalicelib.database.errors import (
     DatabaseUnavailable,
     StatementFailed,
@@ -29,7 +29,7 @@ from chalicelib.database.errors import (
 )
 from chalicelib.database.retries import ATTEMPT_SECONDS, attempt_seconds
 from chalicelib.deadlines import in_time
-from chalicelib.settings import LOCAL_DATA_API, Settings, SettingsError
+from chalicelib.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from mypy_boto3_rds_data import RDSDataServiceClient
@@ -67,9 +67,7 @@ class Client:
             raise StatementFailed(type(error).__name__) from None
 
     def _unreachable(self, error: Exception) -> str:
-        where = self._client.meta.endpoint_url
-        reason = f"the Data API at {where} can't be reached: {type(error).__name__}"
-        return f"{reason}; `make stack` starts it" if where == LOCAL_DATA_API else reason
+        return unreachable(self._client.meta.endpoint_url, type(error).__name__)
 
 
 def connect(settings: Settings) -> Client:

@@ -11,6 +11,8 @@ https://boto3.amazonaws.com/v1/documentation/api/latest/reference/services/rds-d
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from chalicelib.settings import LOCAL_DATA_API
+
 
 class ErrorAnswer(Exception):
     """The Data API returned an error; `response` has the format of botocore's ClientError."""
@@ -18,6 +20,12 @@ class ErrorAnswer(Exception):
     def __init__(self, response: Mapping[str, Any]) -> None:
         super().__init__(response["Error"]["Code"])
         self.response = response
+
+
+def unreachable(url: str, reason: str) -> str:
+    """Return what to tell an operator if there is no response from the URL."""
+    advice = "; `make stack` starts it" if url == LOCAL_DATA_API else ""
+    return f"the Data API at {url} can't be reached: {reason}{advice}"
 
 
 class Client(Protocol):

@@ -22,6 +22,8 @@ from tests.local.support import ODD, eventually
 from tests.makefile import ALONE, BESIDE, SERVED
 
 PORTS = ("PORT", "DATA_API_PORT", "DATABASE_PORT", "CONSOLE_PORT", "XRAY_PORT")
+SLOW = {"check", "compare", "docs"}
+"""Commands of the Makefile that take more than 20 seconds here."""
 
 
 class Checkout:
@@ -118,7 +120,10 @@ def test_command_serves_from_an_odd_path(checkout: Checkout, command: str) -> No
     assert f"data     {shlex.quote(str(data))}" in said
 
 
-@pytest.mark.parametrize("command", ALONE)
+@pytest.mark.parametrize(
+    "command",
+    [pytest.param(name, marks=[pytest.mark.exhaustive] * (name in SLOW)) for name in ALONE],
+)
 def test_command_works_from_an_odd_path(checkout: Checkout, command: str) -> None:
     done = checkout.make(command, *ALONE[command])
 

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from chalicelib.connections import Answer, Connections, Unreachable
-from chalicelib.database.clients import ErrorAnswer
+from chalicelib.database.clients import ErrorAnswer, unreachable
 from chalicelib.database.errors import (
     DatabaseUnavailable,
     StatementFailed,
@@ -46,7 +46,7 @@ class Client:
         try:
             answer = self._connections.send(request, attempt_seconds())
         except Unreachable as error:
-            raise StatementNotBegun(f"{self._url} can't be reached: {error}") from None
+            raise StatementNotBegun(unreachable(self._url, str(error))) from None
         except TimeoutError as error:
             raise StatementTimeout(type(error).__name__) from None
         except (OSError, ValueError) as error:
