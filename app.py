@@ -52,6 +52,7 @@ TOKEN_SECONDS = 300  # how long API Gateway caches the authorizer's result
 app = Chalice(app_name="customers")
 app.log.setLevel(logging.INFO)  # Chalice's default is ERROR
 logs.configure(app.log)
+app.api.binary_types = []  # all bodies are text: Chalice would compare each request with its list
 
 
 @cache

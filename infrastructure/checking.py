@@ -4,15 +4,14 @@ Each check yields findings: what is wrong, why it matters, and what to do. A che
 or that can't reach AWS, becomes a finding, too, which never stops a command.
 """
 
-import json
 import re
-import urllib.request
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.error import URLError
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.settings import SettingsError
+from chalicelib.tokens import keys
 from infrastructure import template
 from infrastructure.clusters import ENGINE
 from infrastructure.config import read_config, variables
@@ -24,7 +23,6 @@ from infrastructure.stages import MYSQL, ROOT
 
 UNRESERVED = 100
 """Concurrent executions that Lambda keeps for functions without a reservation."""
-FETCH_SECONDS = 10
 BOUND = {"DATABASE_RESOURCE_ARN": "ClusterArn", "DATABASE_URL": "DatabaseUrl"}
 """Outputs of the database's stack, by the variables to which `bind` writes them."""
 VERSION = re.compile(r"EngineVersion: (\S+)")
@@ -150,7 +148,10 @@ def check_issuer(run: Run) -> Findings:
         )
         return
     url = settings.get("TOKEN_JWKS_URL") or f"{issuer.rstrip('/')}/.well-known/jwks.json"
-    if problem := unreadable(url):
+    try:
+        keys.read(url)
+    except (SettingsError, keys.KeysUnavailable) as error:
+        problem = str(error).removesuffix(".")
         yield Finding(
             f"The issuer's keys at {url} can't be used: {problem}.",
             "The authorizer rejects every token with 503.",
@@ -164,20 +165,6 @@ def _renamed(values: Mapping[str, str]) -> dict[str, str]:
     names = {"TokenIssuer": "TOKEN_ISSUER", "TokenAudience": "TOKEN_AUDIENCE"}
     names |= {"TokenJwksUrl": "TOKEN_JWKS_URL"}
     return {names[name]: value for name, value in values.items() if name in names}
-
-
-def unreadable(url: str) -> str | None:
-    """Return why no keys can be read from a URL, or None."""
-    if not url.startswith(("https://", "http://")):
-        return "the address does not begin with https://"
-    try:
-        with urllib.request.urlopen(url, timeout=FETCH_SECONDS) as response:  # noqa: S310 (checked)
-            keys = json.load(response)["keys"]
-    except (URLError, TimeoutError, OSError) as error:
-        return str(getattr(error, "reason", error))
-    except (ValueError, KeyError, TypeError):
-        return "the response is no JSON Web Key Set"
-    return None if keys else "the key set is empty"
 
 
 def check_names(run: Run) -> Findings:

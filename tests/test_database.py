@@ -392,6 +392,25 @@ def test_error_says_how_to_start_the_local_stack(
         connect(Settings(endpoint_url=url, data_api_client=client)).fetch_one("SELECT 1")
 
 
+def test_mysql_statement_sets_the_timeout_once_to_send_and_once_to_receive(
+    database_server: DatabaseServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each time lets other threads take Python's lock, so more often is slow under load."""
+    database = connect(Settings(database_url=database_server.url))
+    database.fetch_one("SELECT 1")
+    seconds: list[float | None] = []
+    set_timeout = socket.socket.settimeout
+
+    def record(self: socket.socket, value: float | None) -> None:
+        seconds.append(value)
+        set_timeout(self, value)
+
+    monkeypatch.setattr(socket.socket, "settimeout", record)
+    database.fetch_one("SELECT 1, 2, 3")
+
+    assert len(seconds) == 2
+
+
 def test_nested_transaction_is_rejected(database: Database) -> None:
     with (
         database.transaction() as transaction,

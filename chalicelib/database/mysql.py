@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 3
 _MIN_TIMEOUT = 0.001  # seconds, because a socket with a timeout of 0 doesn't wait at all
+_CHANGED_BY_READER = -1.0  # differs from each timeout
 IDLE_SECONDS = 5  # a connection that was unused for longer is pinged first
 
 _UTC = "SET time_zone = '+00:00'"
@@ -144,18 +145,17 @@ class Connection(pymysql.connections.Connection):
         super()._execute_command(command, sql)  # type: ignore[misc]
 
     def _begin(self) -> None:
-        """Set the deadline of a command and its response."""
+        """Set the deadline of a command and its response.
+
+        PyMySQL sets the socket's timeout if it differs from the last one that it has set: once for
+        a command, because each time lets other threads take Python's lock.
+        """
         self._deadline = Deadline(min(retries.ATTEMPT_SECONDS, retries.seconds_left()))
+        self._read_timeout = self._write_timeout = self._seconds_left()
+        self._current_timeout = _CHANGED_BY_READER
 
-    @property
-    def _seconds(self) -> float | None:
+    def _seconds_left(self) -> float | None:
         return None if self.is_patient else max(self._deadline.seconds, _MIN_TIMEOUT)
-
-    @_seconds.setter
-    def _seconds(self, _: float) -> None:
-        """Ignore the value for all statements, which PyMySQL sets."""
-
-    _read_timeout = _write_timeout = _seconds
 
     @property
     def _rfile(self) -> BufferedReader | None:
@@ -166,7 +166,7 @@ class Connection(pymysql.connections.Connection):
         """Replace PyMySQL's reader: its timeout starts again with each part of a packet."""
         if reader is not None:
             reader.close()
-            reader = BufferedReader(SocketReader(self._sock, lambda: self._seconds))  # type: ignore[attr-defined]
+            reader = BufferedReader(SocketReader(self._sock, self._seconds_left))  # type: ignore[attr-defined]
         self._reader = reader
 
 

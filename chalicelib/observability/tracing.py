@@ -58,10 +58,12 @@ class Header(NamedTuple):
     @classmethod
     def parse(cls, text: str | None) -> Self:
         """Parse `Root=1-<8 hex>-<24 hex>;Parent=<16 hex>;Sampled=1`, in any order."""
-        if text and (usual := _USUAL.fullmatch(text)):
+        if not text:
+            return cls()
+        if usual := _USUAL.fullmatch(text):
             trace_id, parent_id, sampled = usual.groups()
             return cls(trace_id, parent_id, sampled == "1")
-        fields = dict(re.findall(_FIELD, text or "", re.ASCII))
+        fields = dict(re.findall(_FIELD, text, re.ASCII))
         root, parent = fields.get("Root", ""), fields.get("Parent", "")
         return cls(
             root if re.fullmatch(_TRACE_ID, root, re.ASCII) else None,

@@ -44,7 +44,8 @@ class Keys:
     """
 
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._url = _address(url)
+        _address(url)
+        self._url = url
         self._clock = clock
         self._lock = threading.Lock()
         self._keys: dict[tuple[str, str], Key] = {}
@@ -82,11 +83,19 @@ class Keys:
             return
         self._tried_at = now
         try:
-            self._keys = _usable_keys(_download(self._url))
+            self._keys = read(self._url)
             self._fetched_at, self._failure = now, ""
         except KeysUnavailable as error:
             self._failure = str(error)
-            log.warning("Could not fetch JWKS from %s: %s", self._url.geturl(), error)
+            log.warning("Could not fetch JWKS from %s: %s", self._url, error)
+
+
+def read(url: str) -> dict[tuple[str, str], Key]:
+    """Return an issuer's keys that may sign tokens, by id and algorithm.
+
+    Raises KeysUnavailable, and SettingsError if the URL is not one of an issuer.
+    """
+    return _usable_keys(_download(_address(url)))
 
 
 def _address(url: str) -> SplitResult:

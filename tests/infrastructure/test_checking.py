@@ -20,6 +20,7 @@ from infrastructure.findings import Check, Finding, Findings
 from infrastructure.run import Run
 from infrastructure.stacks import Stack
 from infrastructure.stages import CONFIG, STAGES, Stage
+from local.issuer import Issuer
 from local.processes import free_port
 from tests.infrastructure.stubbed import Aws
 
@@ -29,7 +30,7 @@ KEY = {"KeyMetadata": {"KeyId": "k", "KeyState": "Enabled"}}
 CLUSTER = {"DBClusterIdentifier": "customers-dev", "EngineVersion": VERSION}
 ARN = "arn:aws:rds:eu-west-1:123456789012:cluster:customers-dev"
 OUTPUTS = {"KeyArn": "k" * 12, "ClusterArn": ARN}
-ALIVE = {"keys": [{"kty": "RSA"}]}
+USELESS = b'{"keys": [{"kty": "RSA"}]}'
 
 
 @pytest.fixture
@@ -117,12 +118,15 @@ def test_missing_log_role_is_found(aws: Aws, run: Run, role: str | None) -> None
 
 
 @contextmanager
-def issuer(body: bytes, status: int = 200) -> Iterator[str]:
+def issuer(body: bytes, status: int = 200, version: str = "HTTP/1.1") -> Iterator[str]:
     """Serve the keys of an issuer; yield its address."""
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = version
+
         def do_GET(self) -> None:
             self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
 
@@ -134,24 +138,41 @@ def issuer(body: bytes, status: int = 200) -> Iterator[str]:
         server.shutdown()
 
 
+@pytest.fixture(scope="module")
+def key_set(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return json.dumps(Issuer(tmp_path_factory.mktemp("issuer"), "").jwks()).encode()
+
+
+def test_usable_keys_of_the_issuer_are_no_finding(run: Run, key_set: bytes) -> None:
+    with issuer(key_set) as url:
+        settings = {"TokenIssuer": url, "TokenAudience": "customers"}
+        assert found(checking.check_issuer, replace(run, values=settings)) == []
+
+
 @pytest.mark.parametrize(
     ("body", "status", "words"),
     [
-        (json.dumps(ALIVE).encode(), 200, None),
-        (b'{"keys": []}', 200, "the key set is empty"),
-        (b"<html>", 200, "the response is no JSON Web Key Set"),
-        (b"[]", 200, "the response is no JSON Web Key Set"),
-        (b"", 404, "Not Found"),
+        (USELESS, 200, "the key set has no key for RS256 or ES256"),
+        (b'{"keys": []}', 200, "the key set has no key for RS256 or ES256"),
+        (b"<html>", 200, "the response is not a JSON Web Key Set"),
+        (b"[]", 200, "the response is not a JSON Web Key Set"),
+        (b"", 404, "the status is 404"),
+        (b"", 302, "the status is 302"),
     ],
 )
-def test_keys_of_the_issuer_must_be_readable(
-    run: Run, body: bytes, status: int, words: str | None
+def test_keys_that_the_authorizer_could_not_use_are_found(
+    run: Run, body: bytes, status: int, words: str
 ) -> None:
     with issuer(body, status) as url:
         settings = {"TokenIssuer": url, "TokenAudience": "customers"}
-        findings = found(checking.check_issuer, replace(run, values=settings))
-    assert [words in finding.what for finding in findings if words] == [True] * bool(words)
-    assert bool(findings) == bool(words)
+        (finding,) = found(checking.check_issuer, replace(run, values=settings))
+    assert f"{url}/.well-known/jwks.json can't be used: {words}." in finding.what
+
+
+def test_issuer_that_the_authorizer_does_not_understand_is_found(run: Run, key_set: bytes) -> None:
+    with issuer(key_set, version="HTTP/1.0") as url:
+        settings = {"TokenIssuer": url, "TokenAudience": "customers"}
+        assert len(found(checking.check_issuer, replace(run, values=settings))) == 1
 
 
 def test_unreachable_issuer_is_found(run: Run) -> None:
@@ -159,7 +180,12 @@ def test_unreachable_issuer_is_found(run: Run) -> None:
     settings = {"TokenIssuer": url, "TokenAudience": "customers"}
     (finding,) = found(checking.check_issuer, replace(run, values=settings))
     assert f"{url}/.well-known/jwks.json can't be used: " in finding.what
-    assert checking.unreadable("file:///etc/passwd") == "the address does not begin with https://"
+
+
+def test_address_of_the_keys_must_be_https(run: Run) -> None:
+    settings = {"TokenIssuer": "http://issuer.example", "TokenAudience": "customers"}
+    (finding,) = found(checking.check_issuer, replace(run, values=settings))
+    assert "must be an https:// URL." in finding.what
 
 
 def test_unset_issuer_is_found(run: Run) -> None:
