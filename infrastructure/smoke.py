@@ -49,7 +49,8 @@ class Client:
             name = type(error).__name__
             raise Failure(f"{method} {self.url}{path} returned no response: {name}.") from None
         if response.status_code == requests.codes.created:
-            self.created.add(response.json()["id"])
+            created = response.json()
+            self.created.update(item["id"] for item in created.get("items", [created]))
         if response.status_code != expected:
             raise Failure(_unexpected(response, expected))
         return response

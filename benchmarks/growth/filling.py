@@ -30,7 +30,8 @@ ENGINE = ENGINES["mariadb"]  # `keys` reads its files
 BYTES = 1_400
 """Memory of a customer in bytes, with all indexes."""
 PATTERNS = 50_000
-CHUNK = 50_000
+CHUNK = PATTERNS
+"""Customers per statement, one of each pattern."""
 # In milliseconds since 1970. The first customer was created at the start of 2024, the last one two
 # years later.
 FIRST, LAST = 1_704_067_200_000, 1_767_139_200_000
@@ -38,16 +39,17 @@ FIRST, LAST = 1_704_067_200_000, 1_767_139_200_000
 FILL = """
 INSERT INTO customers (
     id, version, status, email, phone, given_name, family_name, company_name, external_id,
-    addresses, locale, time_zone, metadata, updated_at, deleted_at, purge_at,
+    addresses, locale, time_zone, metadata, updated_at, changed_at, deleted_at, purge_at,
     email_key, name_key, family_name_key, company_name_key,
     idempotency_key, idempotency_fingerprint
 )
 SELECT
     UNHEX(CONCAT(
-        LPAD(HEX(created), 12, '0'), '7', LPAD(HEX(seq % 4096), 3, '0'), '8', LEFT(MD5(seq), 15)
+        LPAD(HEX(created), 12, '0'), '7', LPAD(HEX(seq % 4096), 3, '0'), '8',
+        LEFT(SHA2(seq, 224), 15)
     )),
     1, status, email, phone, given_name, family_name, company_name, external_id,
-    addresses, locale, time_zone, metadata, updated_at,
+    addresses, locale, time_zone, metadata, updated_at, updated_at,
     IF(seq % 50 = 7, updated_at, NULL), IF(seq % 50 = 7, updated_at + INTERVAL 30 DAY, NULL),
     LOWER(email), name_key, family_name_key, company_name_key,
     IF(seq % 2, UNHEX(SHA2(seq, 256)), NULL), IF(seq % 2, UNHEX(SHA2(seq + 0.5, 256)), NULL)
@@ -63,15 +65,17 @@ FROM (
         ) / 1000) AS updated_at
     FROM (
         SELECT seq, {first} + ({last} - {first}) * seq DIV {customers} AS created
-        FROM seq_{begin}_to_{end}
+        FROM (
+            SELECT {begin} + number AS seq FROM customers.patterns WHERE number < {size}
+        ) AS chunk
     ) AS numbers
     STRAIGHT_JOIN customers.patterns ON number = seq * 7919 % {patterns}
-) AS generated
+) AS customer
 """
 CREATE_PATTERNS = """
 CREATE TABLE patterns (PRIMARY KEY (number)) ENGINE = InnoDB
 SELECT
-    CAST(ROW_NUMBER() OVER (ORDER BY id) - 1 AS INT) AS number,
+    CAST(ROW_NUMBER() OVER (ORDER BY id) - 1 AS UNSIGNED) AS number,
     SUBSTRING_INDEX(email, '.', 1) AS user, SUBSTRING_INDEX(email, '@', -1) AS domain,
     status, phone, given_name, family_name, company_name, external_id, addresses, locale,
     time_zone, metadata, name_key, family_name_key, company_name_key
@@ -93,7 +97,7 @@ def running(directory: Path, sizes: list[int]) -> Iterator[tuple[DatabaseServer,
         "innodb-fill-factor": "90",  # about as full as indexes that have grown
     }
     with servers.database(directory, options, ENGINE) as server:
-        urls = _fill(server.url, sizes)
+        urls = fill(server.url, sizes)
         for url in tqdm(urls.values(), desc="into memory"):
             _warm(url)
         yield server, urls
@@ -106,8 +110,11 @@ def _warm(url: str) -> None:
         fetch(url, f"SELECT COUNT(*) FROM {table}")  # noqa: S608 (an index of the migrations)
 
 
-def _fill(url: str, sizes: list[int]) -> dict[int, str]:
-    """Create a database of each size next to the one in `url`. Return their URLs."""
+def fill(url: str, sizes: list[int], index: str = "") -> dict[int, str]:
+    """Create a database of each size next to the one in `url`. Return their URLs.
+
+    Builds the indexes whose names contain `index`, which saves time and space. Default: all.
+    """
     if not fetch(url, "SHOW TABLES LIKE 'patterns'"):
         seed.load(servers.migrate(url), PATTERNS)
         fetch(url, CREATE_PATTERNS)
@@ -116,19 +123,20 @@ def _fill(url: str, sizes: list[int]) -> dict[int, str]:
         if not fetch(url, f"SHOW DATABASES LIKE 'customers\\_{size}'"):
             fetch(url, f"CREATE DATABASE customers_{size}")
             servers.migrate(database)
-            _load(database, size)
+            _load(database, size, index)
         fetch(database, FORGET)
     return urls
 
 
-def _load(url: str, customers: int) -> None:
+def _load(url: str, customers: int, index: str) -> None:
     expected_schema = _schema(url)
     keys = re.findall(r"^ +((?:UNIQUE )?KEY `(\w+)` .+?),?$", expected_schema, re.MULTILINE)
     fetch(url, f"ALTER TABLE customers {', '.join(f'DROP KEY {name}' for _, name in keys)}")
     _insert(url, customers)
-    _watched(url, f"ALTER TABLE customers {', '.join(f'ADD {key}' for key, _ in keys)}")
+    added = ", ".join(f"ADD {key}" for key, name in keys if index in name)
+    _watched(url, f"ALTER TABLE customers {added}")
     fetch(url, "ANALYZE TABLE customers")
-    if _schema(url) != expected_schema:
+    if not index and _schema(url) != expected_schema:
         raise RuntimeError(f"the table differs from that of the migrations: {_schema(url)}")
 
 
@@ -149,7 +157,7 @@ def _insert(url: str, customers: int) -> None:
 def _insert_chunk(url: str, customers: int, begin: int) -> int:
     size = min(CHUNK, customers - begin)
     times = {"first": FIRST, "last": LAST}
-    numbers = {"customers": customers, "begin": begin, "end": begin + size - 1}
+    numbers = {"customers": customers, "begin": begin, "size": size}
     fetch(url, FILL.format(**times, **numbers, patterns=PATTERNS))
     return size
 
@@ -163,8 +171,8 @@ def _watched(url: str, statement: str) -> None:
         running: Future[Any] = thread.submit(fetch, url, statement)
         while not running.done():
             time.sleep(0.5)
-            [(_, hundredths)] = fetch(url, PROGRESS)
-            bar.update(int(hundredths) / 100 - bar.n)
+            for _, hundredths in fetch(url, PROGRESS):  # MySQL has none
+                bar.update(int(hundredths) / 100 - bar.n)
         running.result()
 
 

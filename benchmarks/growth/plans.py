@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.growth.measuring import Sampled
-from benchmarks.growth.requests import Prepare
+from benchmarks.growth.requests import Call, Prepare
 from chalicelib.database import Database, Row, Value, connect
 from chalicelib.settings import Settings
 
@@ -31,11 +31,11 @@ class Recorder(Database):
 def explain(prepare: Prepare, sampled: Sampled) -> tuple[str, float]:
     """Return the indexes that a request uses, and the number of entries that it reads."""
     database = connect(Settings(database_url=sampled.url))
-    before = _read(database)
+    before = _counted(database)
     for _ in range(CALLS):
         recorder = Recorder(database)
         prepare(sampled.customer())(recorder)
-    read = (_read(database) - before) / CALLS
+    read = (_counted(database) - before) / CALLS
     plans = [
         row
         for sql, parameters in recorder.statements
@@ -45,6 +45,13 @@ def explain(prepare: Prepare, sampled: Sampled) -> tuple[str, float]:
     return ", ".join(dict.fromkeys(used)).replace("ix_customers_", ""), read
 
 
-def _read(database: Database) -> int:
+def entries_read(database: Database, call: Call) -> int:
+    """Return the number of entries that a call reads."""
+    before = _counted(database)
+    call(database)
+    return _counted(database) - before
+
+
+def _counted(database: Database) -> int:
     counters = database.fetch_all("SHOW SESSION STATUS LIKE 'Handler_read_%'")
     return sum(int(str(row["Value"])) for row in counters if "rnd" not in str(row["Variable_name"]))

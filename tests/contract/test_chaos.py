@@ -34,7 +34,7 @@ def start(directory: Path, *arguments: str) -> "subprocess.Popen[str]":
 
 def run(directory: Path, *arguments: str) -> tuple[int, str, dict[str, Any]]:
     with start(directory, *arguments) as process:
-        told, errors = process.communicate(timeout=120)
+        told, errors = process.communicate(timeout=240)
     assert (directory / "figures").exists(), errors
     return process.returncode, told, json.loads((directory / "figures").read_text())
 

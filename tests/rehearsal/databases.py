@@ -68,6 +68,13 @@ class Databases(Rds):
         """Return PyMySQL's arguments for a user of the current cluster."""
         return self.address(self._current, login).login
 
+    def add_database(self) -> str:
+        """Create another database on the current cluster's server; return its DATABASE_URL."""
+        url = f"{self._current.url}_serve"
+        with closing(self._administrator(self._current)) as session:
+            session.query(f"CREATE DATABASE {url.rpartition('/')[2]}")
+        return url
+
     def log_in(self, login: Login) -> None:
         """Log in to the current cluster once. Raises pymysql.Error if it rejects the user."""
         pymysql.connect(**self.login(login)).close()

@@ -27,6 +27,7 @@ from tests.rehearsal.databases import Databases
 from tests.rehearsal.drill import Drill
 from tests.rehearsal.filters import Filter
 from tests.rehearsal.long_change import LongChange
+from tests.rehearsal.moving import Move
 from tests.rehearsal.traffic import Traffic, wait_for
 
 STAGE = STAGES["staging"]
@@ -133,6 +134,16 @@ class Play:
         """Run the relay for the first time, and add a consumer to the bus."""
         self._consumer = Consumer(self._run)
         self._consumer.relay()
+
+    def prepare_move(self) -> str:
+        """Create, change, delete, restore and erase customers."""
+        run = replace(self._run, url=self._url)
+        self._move = Move(run, self._token, self._child)
+        return self._move.prepare()
+
+    def move(self) -> str:
+        """`python -m serve pull`, and `push`: every customer stays the same."""
+        return self._move.move(self._databases.add_database())
 
     def receive_events(self) -> str:
         """Run the relay: the consumer gets valid events, in order."""
