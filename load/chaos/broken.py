@@ -188,8 +188,8 @@ def _sometimes(function: Callable[..., Any], instead: Callable[..., Any]) -> Cal
 
 FAULTS: Mapping[str, Callable[[], None]] = {
     "duplicated": duplicate_creates,
-    "put-twice": put_twice,
     "lost": lose_creates,
+    "put-twice": put_twice,
     "lost-lenient": lose_lenient_creates,
     "torn": tear_updates,
     "torn-deletions": tear_deletions,

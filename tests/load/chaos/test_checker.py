@@ -564,8 +564,11 @@ def test_write_of_several_customers_that_one_lacks_is_partial() -> None:
 def test_write_of_several_customers_whose_effect_nobody_saw_passes() -> None:
     """A later write replaced the content of one of them before anyone read it."""
     later = change("k4", 20, None, 200, customer=TWO)
-    end = final(BOTH_SECOND[0], version(3, "k4", TWO))
-    assert breaches([*BOTH, bulk("b", 10, 0), later], end) == {}
+    stored = version(3, "k4", TWO)
+    history = [*BOTH, bulk("b", 10, 0), later]
+    assert breaches(history, final(BOTH_SECOND[0], stored)) == {}
+    other = change("k5", 10, 1, 0, customer=TWO)
+    assert breaches([*history, other], final(FIRST, stored)) == {}
 
 
 def test_deletion_of_several_customers_that_one_survives_is_partial() -> None:
