@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from app import READ
 from load.chaos import broken, checker, faults, final, nemesis, plot, report
-from load.chaos.clients import HOW_MANY, Client
+from load.chaos.clients import HOW_MANY, Client, Pools
 from load.chaos.connection import Connection
 from load.chaos.consumer import consuming
 from load.chaos.facts import Final
@@ -130,18 +130,18 @@ def _following(
 
 def _writers(service: Service, log: Log, seed: int) -> list[Worker]:
     """Return the threads that change customers."""
-    pool = Pool()
+    pools = Pools(Pool(), Pool())
     clients = [
         Client(
             n,
             Connection(service.port, service.token(f"client-{n}")),
-            pool,
+            pools,
             log,
             Random(f"{seed}.{n}"),
         )
         for n in range(HOW_MANY)
     ]
-    return [*clients, Purger(service.connect(), pool, log, Random(f"{seed}.purger"))]
+    return [*clients, Purger(service.connect(), pools.by_id, log, Random(f"{seed}.purger"))]
 
 
 @contextmanager

@@ -32,7 +32,7 @@ def successes(operations: Sequence[Operation]) -> list[float]:
     return sorted(
         operation.ended
         for operation in operations
-        if operation.attempts[-1].status == SUCCESS[operation.kind]
+        if operation.attempts[-1].status in SUCCESS[operation.kind]
     )
 
 

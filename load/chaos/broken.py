@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import lru_cache
 from itertools import count
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -14,14 +15,17 @@ from chalicelib.customers import erasure
 from chalicelib.database import Database, tables
 from chalicelib.events import relay
 from chalicelib.events.cloudevents import Event
-from chalicelib.http import creates, feed, reads
+from chalicelib.http import bulk, creates, feed, lenient, reads, unique
 from chalicelib.http.idempotency import Key, Stored
+from chalicelib.http.items import Item
 from chalicelib.http.preconditions import Intent
 from chalicelib.http.requests import Request
 from chalicelib.http.resources import Document, Resource
 
-# The unique email address alone would prevent duplicates.
-ALLOW_DUPLICATES = "ALTER TABLE customers DROP KEY uq_customers_email_live"
+# The unique keys alone would prevent duplicates.
+ALLOW_DUPLICATES = (
+    "ALTER TABLE customers DROP KEY uq_customers_email_live, DROP KEY uq_customers_external_id_live"
+)
 EVERY = 3
 """Of so many calls, the first one goes wrong."""
 
@@ -45,6 +49,54 @@ def duplicate_creates() -> None:
 def lose_creates() -> None:
     """Acknowledge some creates without an INSERT."""
     creates.insert = _sometimes(creates.insert, lambda *_: None)
+
+
+def lose_lenient_creates() -> None:
+    """Acknowledge the last customer of some lenient batches without storing it."""
+
+    def all_but_last(
+        database: Database, resource: Resource, new: Sequence[Document], *more: Any
+    ) -> None:
+        creates.insert(database, resource, new[:-1], *more)
+
+    insert = _sometimes(creates.insert, all_but_last)
+    vars(lenient)["creates"] = SimpleNamespace(insert=insert)
+
+
+def put_twice() -> None:
+    """Let some PUTs by external id overlook the customer that has it."""
+    find_at = _sometimes(reads.find_at, lambda *_: None)
+    vars(unique)["reads"] = SimpleNamespace(find_at=find_at, fetch=reads.fetch)
+
+
+def tear_updates() -> None:
+    """Update only the first of several customers, and acknowledge all."""
+    update = bulk._update  # noqa: SLF001
+
+    def first_only(
+        database: Database,
+        resource: Resource,
+        items: Sequence[Item],
+        documents: Sequence[Document],
+        *changes_and_intent: Any,
+    ) -> Any:
+        changes, intent = changes_and_intent
+        n = min(changes)
+        return update(database, resource, [items[n]], [documents[n]], {0: changes[n]}, intent)
+
+    bulk._update = _sometimes(update, first_only)  # noqa: SLF001
+
+
+def tear_deletions() -> None:
+    """Leave the last of several customers, and acknowledge the deletion of all."""
+    delete_all = bulk.delete_all
+
+    def all_but_last(
+        database: Database, resource: Resource, items: Sequence[Item], *more: Any
+    ) -> None:
+        delete_all(database, resource, items[:-1], *more)
+
+    bulk.delete_all = _sometimes(delete_all, all_but_last)
 
 
 def fail_reads() -> None:
@@ -137,6 +189,10 @@ def _sometimes(function: Callable[..., Any], instead: Callable[..., Any]) -> Cal
 FAULTS: Mapping[str, Callable[[], None]] = {
     "duplicated": duplicate_creates,
     "lost": lose_creates,
+    "put-twice": put_twice,
+    "lost-lenient": lose_lenient_creates,
+    "torn": tear_updates,
+    "torn-deletions": tear_deletions,
     "unexpected": fail_reads,
     "stale": cache_reads,
     "lost-updates": overwrite_updates,
@@ -148,7 +204,9 @@ FAULTS: Mapping[str, Callable[[], None]] = {
     "disordered": swap_events,
     "misspelled": misspell_events,
 }
-"""The faults, by the kind of violation that they cause."""
+"""The faults, by the violation that they cause."""
+DUPLICATES = {"duplicated", "put-twice"}
+"""Those that need a database without unique keys."""
 FOLLOWED = {"skipped", "hidden", "unsent", "disordered", "misspelled"}
 """Those of the feed and the events. With them, both show changes at once."""
 NAMES = "CHAOS_FAULTS"

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from load.chaos.facts import Facts, Final
-from load.chaos.history import CREATES, EDITS, ERASURES, Fault, Operation
+from load.chaos.history import BULK, CREATES, EDITS, ERASURES, PUTS, Fault, Operation
 from load.chaos.rules import RULES
 
 
@@ -46,6 +46,7 @@ def check(
 
 def _counts(facts: Facts) -> dict[str, int]:
     counted = Counter(write.outcome for write in facts.writes)
+    done = Counter(write.kind for write in facts.writes if write.outcome == "done")
     unknown = [write for write in facts.writes if write.outcome == "unknown"]
     return {
         "acknowledged": counted["done"],
@@ -53,8 +54,10 @@ def _counts(facts: Facts) -> dict[str, int]:
         "unknown": counted["unknown"],
         "recovered": sum(1 for write in unknown if _is_found(facts, write)),
         "repeated": sum(1 for write in facts.writes if len(write.attempts) > 1),
-        "restored": sum(1 for _ in facts.done(("restore",))),
-        "erased": sum(1 for _ in facts.done(ERASURES)),
+        "restored": done["restore"],
+        "erased": sum(done[kind] for kind in ERASURES),
+        "of several": sum(done[kind] for kind in BULK),
+        "by external id": sum(done[kind] for kind in PUTS),
         "reads": sum(1 for _ in facts.done(("read", "list"))),
         "pages of the feed": sum(1 for _ in facts.done(("changes",))),
         "events": len(facts.events),
@@ -63,7 +66,9 @@ def _counts(facts: Facts) -> dict[str, int]:
 
 
 def _is_found(facts: Facts, write: Operation) -> bool:
-    if write.kind in CREATES | EDITS:
+    if write.items:
+        return any(_is_found(facts, part) for part in write.parts)
+    if write.kind in (*CREATES, *PUTS, *EDITS):
         return write.key in facts.found_keys
     state = {"delete": "deleted", "restore": "live"}.get(write.kind, "erased")
     return (write.customer, (write.base or 0) + 1, state) in facts.found_states

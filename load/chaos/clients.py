@@ -1,19 +1,22 @@
 """HTTP clients that retry requests without a response, as well-behaved clients do."""
 
 import json
-from http import HTTPStatus
 from random import Random
-from typing import cast
+from typing import NamedTuple, cast
 
 from load.chaos import requests
 from load.chaos.connection import Connection, Request
-from load.chaos.history import CREATES, Attempt, Log, Operation, now
+from load.chaos.history import BULK, CREATES, EDITS, PUTS, Attempt, Log, Operation, Seen, now
 from load.chaos.pool import Pool
 from load.chaos.workers import Worker
 from load.traffic.mix import Response
 
 HOW_MANY = 10
 BATCH = 3
+"""Customers of a write of several."""
+EXTERNAL_IDS = 12
+BY_EXTERNAL_ID = 0.25
+"""Share of the changes that are of a customer with an external id."""
 WAITS = (0.1, 0.5)
 """Seconds before a retry. Shorter than `Retry-After`, so that retries meet more faults."""
 GIVES_UP = 0.03
@@ -23,6 +26,11 @@ ANY_VERSION = 0.15
 MIX = {
     "create": 14,
     "batch": 3,
+    "lenient": 3,
+    "put": 5,
+    "put new": 3,
+    "patch all": 5,
+    "delete all": 2,
     "replace": 11,
     "patch": 11,
     "minimal": 11,
@@ -34,6 +42,16 @@ MIX = {
 }
 STATES = {"restore": ("deleted",), "erase": ("live", "deleted")}
 """The states of the customers that an operation is for. Default: live."""
+WITHOUT_CUSTOMER = {"list": requests.listing, "lenient": requests.lenient}
+AT_EXTERNAL_ID = {*EDITS, "delete"}
+"""The changes that are sometimes of a customer with an external id."""
+
+
+class Pools(NamedTuple):
+    """The customers that all clients share, addressed by id or by external id."""
+
+    by_id: Pool
+    by_external_id: Pool
 
 
 class Client(Worker):
@@ -42,12 +60,12 @@ class Client(Worker):
     pause = (0.0, 0.08)
 
     def __init__(
-        self, number: int, connection: Connection, pool: Pool, log: Log, rng: Random
+        self, number: int, connection: Connection, pools: Pools, log: Log, rng: Random
     ) -> None:
         super().__init__(f"client {number}", log, rng)
         self._number = number
         self._connection = connection
-        self._pool = pool
+        self._pools = pools
         self._count = 0
 
     def step(self) -> None:
@@ -58,15 +76,29 @@ class Client(Worker):
         self._count += 1
         key = f"+12{self._number:02d}{self._count:07d}"  # a number of a possible form
         (kind,) = self._rng.choices(list(MIX), list(MIX.values()))
-        if kind == "list":
-            return requests.listing(self._number, key)
-        known = self._pool.one(self._rng, *STATES.get(kind, ("live",)))
+        if kind in WITHOUT_CUSTOMER:
+            return WITHOUT_CUSTOMER[kind](self._number, key)
+        if kind in PUTS:
+            return requests.put(self._number, kind, key, self._rng.randrange(EXTERNAL_IDS))
+        several = self._pools.by_id.some(self._rng, BATCH, "live") if kind in BULK else []
+        if several:
+            return requests.bulk(self._number, kind, key, several)
+        return self._choose_customer(kind, key)
+
+    def _choose_customer(self, kind: str, key: str) -> tuple[Operation, Request]:
+        """Return an operation on one customer, or one that creates a customer if none is known."""
+        is_external = kind in AT_EXTERNAL_ID and self._rng.random() < BY_EXTERNAL_ID
+        pool = self._pools.by_external_id if is_external else self._pools.by_id
+        known = pool.one(self._rng, *STATES.get(kind, ("live",)))
         if kind in CREATES or known is None:
             return requests.create(self._number, key, BATCH if kind == "batch" else 0)
         if kind == "read":
             return requests.read(self._number, key, known)
-        tag = requests.if_match(kind, known, self._rng, ANY_VERSION)
+        tag = requests.named_tag(known) if is_external else self._tag(kind, known)
         return requests.change(self._number, kind, key, known, tag)
+
+    def _tag(self, kind: str, known: Seen) -> str | None:
+        return requests.if_match(kind, known, self._rng, ANY_VERSION)
 
     def _perform(self, operation: Operation, request: Request) -> Operation:
         while True:
@@ -83,19 +115,25 @@ class Client(Worker):
         return self._rng.random() < GIVES_UP or self.stopping.wait(self._rng.uniform(*WAITS))
 
     def _learn(self, operation: Operation, response: Response) -> None:
+        gone: list[str] = []
         try:
             operation.seen = requests.shown(operation, response)
+            gone = requests.gone(operation, response)
         except (ValueError, LookupError, TypeError) as error:
             operation.wrong = f"the response {response.status} can't be parsed: {error!r}"
-        # Nobody erases a customer whose create is pending: a retry would create another one.
-        learn = self._pool.add if operation.kind in CREATES else self._pool.learn
+        own = self._pools.by_external_id if operation.is_external else self._pools.by_id
         for seen in operation.seen:
-            learn(seen)
-        is_version_unknown = operation.outcome == "done" and not operation.seen
-        if operation.customer and (response.status == HTTPStatus.NOT_FOUND or is_version_unknown):
-            # A restore finds no erased customer. Other clients may restore a deleted one.
-            states = ("live", "deleted") if operation.kind in STATES else ("live",)
-            self._pool.forget(operation.customer, *states)
+            # Nobody erases a customer whose create is pending: a retry would create another one.
+            if operation.kind in (*CREATES, *PUTS):
+                own.add(seen)
+            for pool in self._pools:
+                pool.learn(seen)
+        if operation.customer and operation.outcome == "done" and not operation.seen:
+            gone = [operation.customer]  # or rather, its version is unknown
+        # A restore finds no erased customer. Other clients may restore a deleted one.
+        states = ("live", "deleted") if operation.kind in STATES else ("live",)
+        for customer in gone:
+            own.forget(customer, *states)
 
 
 def outcome(response: Response) -> str | None:

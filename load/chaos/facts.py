@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from load.chaos.history import ERASURES, Fault, Operation, Seen
+from load.chaos.history import CREATES, ERASURES, PUTS, Fault, Operation, Seen
 
 
 @dataclass(frozen=True)
@@ -52,19 +52,32 @@ class Facts:
         self.operations = operations
         self.final = final
         self._crashes = crashes
+        self.parts = [part for operation in operations for part in operation.parts]
         self.writes = [operation for operation in operations if operation.is_write]
         self.by_key = {write.key: write for write in self.writes}
-        self.changes: dict[str, list[Operation]] = defaultdict(list)
-        for write in self.writes:
-            if write.customer:
-                self.changes[write.customer].append(write)
 
     def done(self, kinds: Iterable[str]) -> Iterator[Operation]:
-        return (
-            operation
-            for operation in self.operations
-            if operation.kind in kinds and operation.outcome == "done"
-        )
+        """Return what was acknowledged, of a write of several customers each part."""
+        return (part for part in self.parts if part.kind in kinds and part.outcome == "done")
+
+    @cached_property
+    def changes(self) -> Mapping[str, list[Operation]]:
+        """Return the writes that may have changed each customer.
+
+        A PUT may have changed each customer that has ever had its external id.
+        """
+        changes: dict[str, list[Operation]] = defaultdict(list)
+        for part in self.parts:
+            if part.is_write and part.customer:
+                changes[part.customer].append(part)
+        holders: dict[str, set[str]] = defaultdict(set)
+        for shown in self.shown:
+            holders[shown.seen.email].add(shown.seen.id)
+        for put in self.writes:
+            if put.kind in PUTS:
+                for customer in holders[put.emails[0]]:
+                    changes[customer].append(put)
+        return changes
 
     @cached_property
     def shown(self) -> Sequence[Shown]:
@@ -102,10 +115,10 @@ class Facts:
         By the customer, or for creates by the key.
         """
         pending: dict[str, list[tuple[int | None, float]]] = defaultdict(list)
-        for write in self.writes:
+        for write in self.parts:
             for crash in self._crashes:
-                if write.is_pending(crash):
-                    base = write.base if write.customer else 0
+                if write.is_write and write.is_pending(crash):
+                    base = 0 if write.kind in CREATES else write.base
                     pending[write.customer or write.key].append((base, crash.ended))
         return pending
 

@@ -3,29 +3,42 @@
 Each write of content stores its key in the data that it writes: the key is the `phone` of the new
 version. The key of a create is also in `email`, which no later write changes. So the content of
 every version identifies the write that it is from.
+
+Customers that are addressed by their external id are apart from the others: no request restores or
+erases them. Their email address, which no write changes, has the external id.
 """
 
 import json
 import math
 import threading
 import time
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-READS = {"read": 200, "list": 200, "changes": 200}
-CREATES = {"create": 201, "batch": 201}
-EDITS = {"replace": 200, "patch": 200, "minimal": 204}
-ERASURES = {"erase": 204, "purge": 204}
-REMOVALS = {"delete": 204} | ERASURES
-CHANGES = EDITS | REMOVALS | {"restore": 200}
-SUCCESS = READS | CREATES | CHANGES
-"""The kinds of operations, with their success status.
+Kinds = Mapping[str, Collection[int]]
+"""Kinds of operations, with the statuses of their success."""
+READS: Kinds = {"read": {200}, "list": {200}, "changes": {200}}
+CREATES: Kinds = {"create": {201}, "batch": {201}, "lenient": {207}}
+PUTS: Kinds = {"put": {200, 201}, "put new": {201}}
+EDITS: Kinds = {"replace": {200}, "patch": {200}, "minimal": {204}}
+ERASURES: Kinds = {"erase": {204}, "purge": {204}}
+REMOVALS: Kinds = {"delete": {204}, **ERASURES}
+CHANGES: Kinds = {**EDITS, **REMOVALS, "restore": {200}}
+BULK: Kinds = {"patch all": {200}, "delete all": {204}}
+SUCCESS: Kinds = {**READS, **CREATES, **PUTS, **CHANGES, **BULK}
+"""All kinds.
 
 `changes` is a page of the feed, `minimal` a patch without response body, `purge` an erasure by the
-purge job.
+purge job. `lenient` is a batch of which the service creates every customer that it can. `put`
+creates or replaces the customer with an external id, `put new` only creates it.
 """
+PARTS = {"patch all": "patch", "delete all": "delete"}
+"""The effect of a write of several customers on each of them."""
+EXTERNAL = "crm."
+"""How the email addresses of customers with an external id begin."""
 
 PAGE = 20
 """The page size of a list."""
@@ -97,7 +110,8 @@ class Operation:
     """An operation of a client, with all attempts and the result.
 
     `base` is the version in `If-Match`; a change without it accepts any version. `emails` are those
-    of a create. `wrong` says what is wrong with the response itself.
+    of a create. `items` are the customers, and their versions, of a write of several customers.
+    `wrong` says what is wrong with the response itself.
     """
 
     client: int
@@ -109,6 +123,7 @@ class Operation:
     attempts: list[Attempt] = field(default_factory=list)
     seen: list[Seen] = field(default_factory=list)
     wrong: str = ""
+    items: list[tuple[str, int]] = field(default_factory=list)
 
     @property
     def label(self) -> str:
@@ -132,10 +147,36 @@ class Operation:
         is_over = is_certain or (self.outcome == "done" and self.base is not None)
         return self.ended if is_over else math.inf
 
+    @cached_property
+    def parts(self) -> list["Operation"]:
+        """The writes of each customer, if this is a write of several; otherwise itself.
+
+        Only for an operation that has ended.
+        """
+        if not self.items:
+            return [self]
+        shown = {seen.id: [seen] for seen in self.seen}
+        return [
+            replace(
+                self,
+                kind=PARTS[self.kind],
+                customer=customer,
+                base=base,
+                items=[],
+                seen=shown.get(customer, []),
+            )
+            for customer, base in self.items
+        ]
+
+    @property
+    def is_external(self) -> bool:
+        """Whether the request names the customer by the external id."""
+        return any(email.startswith(EXTERNAL) for email in self.emails)
+
     def is_pending(self, fault: Fault) -> bool:
         """Return whether an attempt without success was pending during the fault."""
         return any(
-            attempt.status != SUCCESS[self.kind]
+            attempt.status not in SUCCESS[self.kind]
             and attempt.began <= fault.ended
             and attempt.ended >= fault.began
             for attempt in self.attempts
@@ -148,7 +189,7 @@ class Operation:
     @property
     def outcome(self) -> str:
         """`done`, `refused`, or `unknown`: also if rejected after an attempt of unknown outcome."""
-        if self.attempts[-1].status == SUCCESS[self.kind]:
+        if self.attempts[-1].status in SUCCESS[self.kind]:
             return "done"
         return "refused" if all(attempt.is_certain for attempt in self.attempts) else "unknown"
 
@@ -188,5 +229,6 @@ def read(lines: Iterable[str]) -> tuple[list[Operation], list[Fault]]:
 def _operation(data: dict[str, Any]) -> Operation:
     del data["outcome"]
     data["attempts"] = [Attempt(**attempt) for attempt in data["attempts"]]
+    data["items"] = [(customer, base) for customer, base in data["items"]]
     data["seen"] = [Seen(**version) for version in data["seen"]]
     return Operation(**data)

@@ -20,9 +20,9 @@ class Pool:
         self._lock = threading.Lock()
 
     def add(self, created: Seen) -> None:
-        """Add a new customer, and remove the oldest one if there are too many."""
+        """Add a customer, and remove the oldest one if there are too many."""
         with self._lock:
-            self._customers[created.id] = created
+            self._customers.setdefault(created.id, created)
             if len(self._customers) > SIZE:
                 self._customers.pop(next(iter(self._customers)))
 
@@ -43,6 +43,10 @@ class Pool:
 
     def one(self, rng: Random, *states: str) -> Seen | None:
         """Return any customer in one of the states, or None."""
+        return next(iter(self.some(rng, 1, *states)), None)
+
+    def some(self, rng: Random, count: int, *states: str) -> list[Seen]:
+        """Return up to `count` customers in one of the states."""
         with self._lock:
             found = [seen for seen in self._customers.values() if seen.state in states]
-        return rng.choice(found) if found else None
+        return rng.sample(found, min(count, len(found)))

@@ -1,13 +1,14 @@
 """The purge job: erases some of the deleted customers, while clients restore them."""
 
 from contextlib import suppress
+from http import HTTPStatus
 from random import Random
 from uuid import UUID
 
 from chalicelib.customers import erasure
 from chalicelib.database import Database, DatabaseError
 from chalicelib.deadlines import Deadline
-from load.chaos.history import ERASURES, Attempt, Log, Operation, now
+from load.chaos.history import Attempt, Log, Operation, now
 from load.chaos.pool import Pool
 from load.chaos.workers import Worker
 
@@ -39,6 +40,6 @@ class Purger(Worker):
         with suppress(DatabaseError), Deadline(DEADLINE_SECONDS):
             self._database.execute(MAKE_DUE, id=UUID(customer).bytes)
             erased = set(erasure.purge(self._database))
-        status = ERASURES["purge"] if UUID(customer) in erased else 0
+        status = HTTPStatus.NO_CONTENT if UUID(customer) in erased else 0
         attempts = [Attempt(began, now(), status)]
         return Operation(-1, "purge", f"purge {self._count}", customer, attempts=attempts)

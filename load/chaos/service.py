@@ -72,7 +72,7 @@ class Service:
         self._exit.callback(data_api.stop)
         data_api.wait_until(lambda: answers(self._data_api_port), READY_SECONDS)
         self._child("migrations", {}, "migrations").finish()
-        if "duplicated" in self._faults:
+        if not broken.DUPLICATES.isdisjoint(self._faults):
             self.database.ask(broken.ALLOW_DUPLICATES)
         self._exit.callback(self._stop_api)
         self.start_api()

@@ -26,7 +26,8 @@ class Response:
     def version(self) -> int:
         """The customer's version from the ETag, or 0."""
         tag = self.headers.get("etag", "").removeprefix("W/").strip('"')
-        return int(tag[1:]) if tag[:1] == "v" and tag[1:].isdecimal() else 0
+        number = tag[1:].partition("-")[0]  # by external id, the customer's id follows
+        return int(number) if tag[:1] == "v" and number.isdecimal() else 0
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,27 @@ def test_every_planted_fault_is_detected(tmp_path: Path) -> None:
     assert (kept / "history.jsonl").stat().st_size > 0
 
 
+@pytest.mark.exhaustive
+@pytest.mark.parametrize(
+    ("fault", "kind", "write"),
+    [
+        ("put-twice", "duplicated", "crm."),
+        ("lost-lenient", "lost", "lenient"),
+        ("torn", "partial", "patch all"),
+        ("torn-deletions", "partial", "delete all"),
+    ],
+)
+def test_fault_of_a_kind_of_write_is_detected(
+    tmp_path: Path, fault: str, kind: str, write: str
+) -> None:
+    arguments = ("--seconds", "20", "--seed", "1", "--without-mirror", "--broken", fault)
+    code, told, figures = run(tmp_path, *arguments)
+
+    assert (code, figures["result"]) == (1, "fail")
+    assert figures["breaches"][kind] > 0, told
+    assert f"- {write}" in told
+
+
 def test_ctrl_c_stops_all_processes_with_result_unknown(tmp_path: Path) -> None:
     with start(tmp_path, "--seconds", "500") as process:
         shown = ""

@@ -6,6 +6,7 @@ from load.chaos.facts import Facts
 from load.chaos.rules.erasures import half_erased, resurrected
 from load.chaos.rules.events import disordered, unsent, wrong
 from load.chaos.rules.feed import differs
+from load.chaos.rules.partial import partial
 from load.chaos.rules.reads import stale
 from load.chaos.rules.unexpected import unexpected
 from load.chaos.rules.writes import duplicated, lost, lost_updates
@@ -13,6 +14,7 @@ from load.chaos.rules.writes import duplicated, lost, lost_updates
 RULES: Mapping[str, Callable[[Facts], Iterator[str]]] = {
     "lost": lost,
     "duplicated": duplicated,
+    "partial": partial,
     "unexpected": unexpected,
     "stale": stale,
     "lost updates": lost_updates,

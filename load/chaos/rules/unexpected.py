@@ -1,11 +1,22 @@
 """Every response and every version has an explanation."""
 
+import math
 from collections.abc import Iterator
 
 from load.chaos.facts import Facts, Final
-from load.chaos.history import CREATES, EDITS, ERASURES, REMOVALS, SUCCESS, Attempt, Operation, Seen
+from load.chaos.history import (
+    CREATES,
+    EDITS,
+    ERASURES,
+    PUTS,
+    REMOVALS,
+    SUCCESS,
+    Attempt,
+    Operation,
+    Seen,
+)
 
-UNAVAILABLE, OUTDATED, GONE = 503, 412, 404
+UNAVAILABLE, CONFLICT, OUTDATED, GONE = 503, 409, 412, 404
 
 
 def unexpected(facts: Facts) -> Iterator[str]:
@@ -17,22 +28,37 @@ def unexpected(facts: Facts) -> Iterator[str]:
         if operation.wrong:
             yield f"{operation.label}: {operation.wrong}"
         if operation.outcome == "done" and operation.is_write:
-            yield from _wrong_effect(operation)
+            for part in operation.parts:
+                yield from _wrong_effect(part)
     yield from _unexplained_versions(facts)
-    yield from _partial(facts)
     yield from _disagreement(facts.final)
 
 
 def _is_explained(facts: Facts, operation: Operation, attempt: Attempt) -> bool:
-    if attempt.status in (0, SUCCESS[operation.kind]):
+    if attempt.status in (0, *SUCCESS[operation.kind]):
         return True
     if attempt.status == UNAVAILABLE:
         return attempt.retry_after is not None
-    if operation.customer is None:
-        return False
+    if operation.kind == "put new":
+        return attempt.status == OUTDATED and _may_be_taken(facts, operation, attempt)
+    changes = [part for part in operation.parts if part.customer]
     if attempt.status == GONE:
-        return _may_be_gone(facts, operation, attempt)
-    return attempt.status == OUTDATED and _may_be_outdated(facts, operation, attempt)
+        return any(_may_be_gone(facts, change, attempt) for change in changes)
+    if attempt.status == (CONFLICT if operation.items else OUTDATED):
+        return any(_may_be_outdated(facts, change, attempt) for change in changes)
+    return False
+
+
+def _may_be_taken(facts: Facts, put: Operation, attempt: Attempt) -> bool:
+    """Return whether another PUT may have created a customer with the external id."""
+    return any(
+        other.kind in PUTS
+        and other.emails == put.emails
+        and other.outcome != "refused"
+        and other.began <= attempt.ended
+        for other in facts.writes
+        if other is not put
+    )
 
 
 def _may_be_gone(facts: Facts, operation: Operation, attempt: Attempt) -> bool:
@@ -46,11 +72,16 @@ def _may_be_gone(facts: Facts, operation: Operation, attempt: Attempt) -> bool:
 
 
 def _may_be_outdated(facts: Facts, change: Operation, attempt: Attempt) -> bool:
-    """Return whether a write on the base or on our version may have come between."""
+    """Return whether a write on the base or on our version may have come between.
+
+    By external id, it may also have freed the id, which another customer then has.
+    """
     if change.base is None:
         return False
+    if change.is_external and _may_be_gone(facts, change, attempt):
+        return True
     return any(
-        other.base in (None, change.base, change.base + 1)
+        _may_follow(other, change.base)
         and other.outcome != "refused"
         and other.began <= attempt.ended
         for other in facts.changes[str(change.customer)]
@@ -58,14 +89,22 @@ def _may_be_outdated(facts: Facts, change: Operation, attempt: Attempt) -> bool:
     )
 
 
+def _may_follow(write: Operation, base: int) -> bool:
+    """Return whether the write may have created one of the next two versions."""
+    if write.kind in PUTS and write.outcome == "done" and write.until < math.inf:
+        return any(seen.version > base for seen in write.seen)
+    return write.base in (None, base, base + 1)
+
+
 def _wrong_effect(write: Operation) -> Iterator[str]:
     """Yield acknowledgements that don't match the request."""
-    version = None if write.customer and write.base is None else (write.base or 0) + 1
+    is_known = write.base is not None or write.kind in CREATES
+    version = (write.base or 0) + 1 if is_known else None
     for seen in write.seen:
-        is_ours = write.kind not in CREATES | EDITS or seen.phone == write.key
+        is_ours = write.kind not in (*CREATES, *PUTS, *EDITS) or seen.phone == write.key
         if not is_ours or version not in (None, seen.version):
             yield f"{write.label} returned another version: {seen}"
-    if write.kind in CREATES and [seen.email for seen in write.seen] != write.emails:
+    if write.kind in (*CREATES, *PUTS) and [seen.email for seen in write.seen] != write.emails:
         yield f"{write.label} returned other customers"
 
 
@@ -86,21 +125,6 @@ def _has_writer(facts: Facts, seen: Seen, by: float) -> bool:
         change.kind in kinds and change.outcome != "refused" and change.began <= by
         for change in facts.changes[seen.id]
     )
-
-
-def _partial(facts: Facts) -> Iterator[str]:
-    """Yield each batch of which only a part was created."""
-    if facts.final is None:
-        return
-    ids = {seen.id for seen in facts.final.stored}
-    emails = {seen.email for seen in facts.final.stored}
-    for write in facts.writes:
-        if write.kind not in CREATES:
-            continue
-        acknowledged = {seen.email for seen in write.seen if seen.id in ids}  # some are erased
-        created = [email for email in write.emails if email in emails | acknowledged]
-        if created and len(created) < len(write.emails):
-            yield f"{write.label} was applied partly: {len(created)} of {len(write.emails)}"
 
 
 def _disagreement(final: Final | None) -> Iterator[str]:

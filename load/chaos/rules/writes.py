@@ -1,10 +1,10 @@
 """Acknowledged writes are stored, once, and no other write overwrites them."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from load.chaos.facts import Facts
-from load.chaos.history import CHANGES, CREATES, ERASURES
+from load.chaos.history import CHANGES, CREATES, ERASURES, EXTERNAL, PUTS, REMOVALS
 
 
 def lost(facts: Facts) -> Iterator[str]:
@@ -12,30 +12,35 @@ def lost(facts: Facts) -> Iterator[str]:
     if facts.final is None:
         return
     stored = {seen.id for seen in facts.final.stored}
-    for operation in facts.done(CREATES):
+    for operation in facts.done((*CREATES, *PUTS)):
         for seen in operation.seen:
             if seen.id not in stored:
                 yield f"{operation.label} was acknowledged as {seen.id}, which does not exist"
 
 
 def duplicated(facts: Facts) -> Iterator[str]:
-    """Yield each create that inserted more than one customer.
+    """Yield each create that inserted more than one customer, and each PUT that changed one twice.
 
-    An erasure also erases the key, so a late attempt may then create the customer again.
+    An erasure also erases the key, so a late attempt may then create the customer again. A deletion
+    frees the external id, so a PUT may then create another customer with it.
     """
     ids_by_email: dict[str, set[str]] = defaultdict(set)
     for seen, *_ in facts.durable:
         if seen.email:
             ids_by_email[seen.email].add(seen.id)
     for email, ids in ids_by_email.items():
-        if len([one for one in ids if not _may_be_erased(facts, one)]) > 1:
+        ends = REMOVALS if email.startswith(EXTERNAL) else ERASURES
+        if len([one for one in ids if not _may_have_had(facts, one, ends)]) > 1:
             yield f"{email} was created {len(ids)} times: {', '.join(sorted(ids))}"
+    for (customer, version), keys in facts.contents.items():
+        for key in keys & facts.contents.get((customer, version + 1), set()):
+            if key in facts.by_key and facts.by_key[key].kind in PUTS:
+                yield f"{key} wrote versions {version} and {version + 1} of {customer}"
 
 
-def _may_be_erased(facts: Facts, customer: str) -> bool:
+def _may_have_had(facts: Facts, customer: str, kinds: Collection[str]) -> bool:
     return any(
-        change.kind in ERASURES and change.outcome != "refused"
-        for change in facts.changes[customer]
+        change.kind in kinds and change.outcome != "refused" for change in facts.changes[customer]
     )
 
 
@@ -52,7 +57,7 @@ def lost_updates(facts: Facts) -> Iterator[str]:
 def _outdated(facts: Facts) -> Iterator[str]:
     """Yield changes of a version that was known to be outdated, or that another change wrote."""
     writers: dict[tuple[str, int], set[str]] = defaultdict(set)
-    for operation in facts.done(CHANGES):
+    for operation in facts.done((*PUTS, *CHANGES)):
         if operation.kind == "restore" and operation.base is None:
             continue  # it also succeeds if the customer is not deleted
         for seen in operation.seen:

@@ -14,6 +14,7 @@ from tests.load.chaos.written import (
     ONE,
     TWO,
     attempt,
+    bulk,
     change,
     create,
     deleted,
@@ -22,6 +23,7 @@ from tests.load.chaos.written import (
     final,
     listing,
     page,
+    put,
     read,
     removed,
     restore,
@@ -56,7 +58,7 @@ def test_correct_history_passes() -> None:
 
     verdict = check(history, final(SECOND, deleted(OTHER)))
 
-    assert (verdict.result, list(verdict.breaches.values())) == ("pass", [[]] * 11)
+    assert (verdict.result, list(verdict.breaches.values())) == ("pass", [[]] * 12)
     assert verdict.counts == {
         "acknowledged": 4,
         "refused": 1,
@@ -65,6 +67,8 @@ def test_correct_history_passes() -> None:
         "repeated": 1,
         "restored": 0,
         "erased": 0,
+        "of several": 0,
+        "by external id": 0,
         "reads": 3,
         "pages of the feed": 0,
         "events": 0,
@@ -126,11 +130,8 @@ def test_partly_stored_batch_is_partial() -> None:
     second = version(1, "k1", TWO)
     assert breaches([both], final()) == {}
     assert breaches([both], final(FIRST, second)) == {}
-    assert breaches([both], final(FIRST)) == {"unexpected": 1}
-    assert breaches([create("k1", 0, FIRST, second)], final(FIRST)) == {
-        "lost": 1,
-        "unexpected": 1,
-    }
+    assert breaches([both], final(FIRST)) == {"partial": 1}
+    assert breaches([create("k1", 0, FIRST, second)], final(FIRST)) == {"lost": 1, "partial": 1}
 
 
 @pytest.mark.parametrize("status", [500, 504, 409, 422, 400, 401, 412, 404])
@@ -531,3 +532,131 @@ def test_event_of_a_version_before_an_erasure_passes() -> None:
     end = final(erased(FIRST))
     end = replace(end, histories={ONE: {2: "erased"}}, events=[EVENTS[0], event(ONE, 2, "erased")])
     assert breaches([CREATED, ERASE], end) == {}
+
+
+BOTH = [CREATED, create("k3", 1, OTHER)]
+BOTH_SECOND = (version(2, "b"), version(2, "b", TWO))
+BOTH_DELETED = (deleted(FIRST), deleted(OTHER))
+
+
+def test_write_of_several_customers_passes() -> None:
+    verdict = check([*BOTH, bulk("b", 10)], final(*BOTH_SECOND))
+    assert (verdict.result, verdict.counts["of several"]) == ("pass", 1)
+    delete = bulk("b", 10, 0, 204, kind="delete all")
+    assert breaches([*BOTH, delete], final(*BOTH_DELETED)) == {}
+
+
+@pytest.mark.parametrize("stored", [BOTH_SECOND, (FIRST, OTHER)])
+def test_unknown_write_of_several_customers_passes_whether_applied_or_not(
+    stored: tuple[Seen, Seen],
+) -> None:
+    assert breaches([*BOTH, bulk("b", 10, 0)], final(*stored)) == {}
+
+
+def test_write_of_several_customers_that_one_lacks_is_partial() -> None:
+    history = [*BOTH, bulk("b", 10, 0)]
+    assert breaches(history, final(BOTH_SECOND[0], OTHER)) == {"partial": 1}
+    overtaken = change("k4", 20, 1, 0, customer=TWO)
+    end = final(BOTH_SECOND[0], version(2, "k4", TWO))
+    assert breaches([*history, overtaken], end) == {"partial": 1}
+
+
+def test_write_of_several_customers_whose_effect_nobody_saw_passes() -> None:
+    """A later write replaced the content of one of them before anyone read it."""
+    later = change("k4", 20, None, 200, customer=TWO)
+    stored = version(3, "k4", TWO)
+    history = [*BOTH, bulk("b", 10, 0), later]
+    assert breaches(history, final(BOTH_SECOND[0], stored)) == {}
+    other = change("k5", 10, 1, 0, customer=TWO)
+    assert breaches([*history, other], final(FIRST, stored)) == {}
+
+
+def test_deletion_of_several_customers_that_one_survives_is_partial() -> None:
+    history = [*BOTH, bulk("b", 10, 0, kind="delete all")]
+    assert breaches(history, final(BOTH_DELETED[0], OTHER)) == {"partial": 1}
+    rival = change("k4", 9, 1, 0, kind="delete")
+    assert breaches([*history, rival], final(BOTH_DELETED[0], OTHER)) == {}
+
+
+def test_deletion_of_several_customers_of_which_one_is_deleted_later_is_partial() -> None:
+    history = [*BOTH, bulk("b", 10, kind="delete all"), change("k4", 20, 1, kind="purge")]
+    end = final(erased(FIRST), BOTH_DELETED[1])
+    assert breaches(history, end) == {"lost updates": 3, "partial": 1}
+
+
+def test_acknowledged_write_of_several_customers_that_one_lacks_is_a_lost_update() -> None:
+    end = final(BOTH_SECOND[0], OTHER)
+    assert breaches([*BOTH, bulk("b", 10)], end) == {"lost updates": 1, "partial": 1}
+    delete = bulk("b", 10, kind="delete all")
+    late = read(20, OTHER, customer=TWO)
+    found = breaches([*BOTH, delete, late], final(BOTH_DELETED[0], OTHER))
+    assert found == {"stale": 1, "resurrected": 4, "lost updates": 1, "partial": 1}
+
+
+def test_conflict_of_several_customers_needs_another_write_of_one() -> None:
+    for status, kind in ((409, "patch"), (404, "delete")):
+        refused = bulk("b", 10, status)
+        assert breaches([*BOTH, refused], final(FIRST, OTHER)) == {"unexpected": 1}
+        other = change("k4", 9, 1, 0, kind=kind, customer=TWO)
+        assert breaches([*BOTH, refused, other], final(FIRST, OTHER)) == {}
+    assert breaches([*BOTH, bulk("b", 10, 412)], final(FIRST, OTHER)) == {"unexpected": 1}
+
+
+A = Seen(ONE, 1, "crm.1@example.com", "p1")
+B = Seen(TWO, 1, "crm.1@example.com", "p2")
+PUT = put("p1", 0, 0, 201, seen=A)
+PUT_OTHER = put("p2", 20, 201, seen=B)
+
+
+def external(key: str, at: float, *statuses: int, kind: str = "patch") -> Operation:
+    return replace(change(key, at, 1, *statuses, kind=kind), emails=[A.email], seen=[])
+
+
+def test_put_that_creates_and_one_that_replaces_pass() -> None:
+    again = replace(A, version=2, phone="p2")
+    verdict = check([PUT, put("p2", 10, seen=again), read(20, again)], final(again))
+    assert (verdict.result, verdict.counts["by external id"]) == ("pass", 2)
+
+
+def test_customer_of_a_put_that_does_not_exist_is_lost() -> None:
+    assert breaches([PUT], final()) == {"lost": 1}
+
+
+def test_put_that_creates_twice_is_duplicated() -> None:
+    twice = replace(B, phone="p1")
+    assert breaches([PUT], final(A, twice)) == {"duplicated": 1}
+    assert breaches([PUT, PUT_OTHER], final(A, B)) == {"duplicated": 1}
+
+
+def test_put_creates_again_after_a_deletion() -> None:
+    history = [PUT, external("d", 10, 0, kind="delete"), PUT_OTHER]
+    assert breaches(history, final(deleted(A), B)) == {}
+
+
+def test_put_that_writes_two_versions_is_duplicated() -> None:
+    second = replace(A, version=2)
+    assert breaches([put("p1", 0, 0, seen=A)], final(second)) == {}
+    assert breaches([PUT], final(second)) == {"duplicated": 1}
+
+
+def test_put_overwritten_without_its_version_is_a_lost_update() -> None:
+    rival = put("p2", 10, seen=replace(A, phone="p2"))
+    assert "lost updates" in breaches([PUT, rival], None)
+
+
+def test_put_that_only_creates_may_find_a_customer_of_another_put() -> None:
+    refused = put("p3", 10, 412, seen=A, kind="put new")
+    assert breaches([PUT, refused], final(A)) == {}
+    assert breaches([refused], final()) == {"unexpected": 1}
+    assert breaches([replace(refused, kind="put")], final()) == {"unexpected": 1}
+
+
+def test_response_412_by_external_id_may_mean_that_another_customer_has_it() -> None:
+    created, refused = put("p1", 0, 201, seen=A), external("k4", 15, 412)
+    assert breaches([created, refused], final(A)) == {"unexpected": 1}
+    gone = external("d", 10, 0, kind="delete")
+    assert breaches([created, gone, refused], final(deleted(A))) == {}
+    rival = put("p2", 10, 0, seen=A)
+    assert breaches([created, rival, refused], final(A)) == {}
+    late = put("p2", 10, seen=replace(A, version=2, phone="p2"))
+    assert breaches([created, late, refused], final(*late.seen)) == {}

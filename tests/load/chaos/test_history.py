@@ -5,12 +5,17 @@ from contextlib import closing
 from pathlib import Path
 
 from load.chaos.history import Fault, Log, now, read
-from tests.load.chaos.written import change, create, version
+from tests.load.chaos.written import bulk, change, create, version
 from tests.load.chaos.written import read as reading
 
 
 def test_logged_history_can_be_read_back(tmp_path: Path) -> None:
-    operations = [create("k1", 0, version(1, "k1")), change("k2", 2, 1, 0, 503), reading(5, None)]
+    operations = [
+        create("k1", 0, version(1, "k1")),
+        change("k2", 2, 1, 0, 503),
+        bulk("k3", 4),
+        reading(5, None),
+    ]
     fault = Fault("database killed", 1.0, 2.0)
     with closing(Log(tmp_path / "history.jsonl")) as log:
         for operation in operations:

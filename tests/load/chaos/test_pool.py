@@ -58,6 +58,20 @@ def test_customer_is_forgotten_only_in_the_given_states() -> None:
     assert one(pool, "live", "deleted") is None
 
 
+def test_several_customers_are_different_ones_in_the_state() -> None:
+    pool = pool_of(FIRST, deleted(FIRST))
+    for number in range(3):
+        pool.add(replace(FIRST, id=f"{number}"))
+    assert sorted(seen.id for seen in pool.some(Random(1), 5, "live")) == ["0", "1", "2"]
+    assert len(pool.some(Random(1), 2, "live")) == 2
+
+
+def test_customer_that_is_added_again_keeps_its_newest_version() -> None:
+    pool = pool_of(FIRST, version(2, "k2"))
+    pool.add(FIRST)
+    assert one(pool) == version(2, "k2")
+
+
 def test_full_pool_removes_the_oldest_customer() -> None:
     pool = Pool()
     for number in range(SIZE + 1):

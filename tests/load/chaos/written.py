@@ -62,15 +62,35 @@ def change(
     key: str, at: float, base: int | None, *statuses: int, kind: str = "patch", customer: str = ONE
 ) -> Operation:
     """Return a change with these response statuses; a success shows the version after `base`."""
-    statuses = statuses or (SUCCESS[kind],)
+    statuses = statuses or (*SUCCESS[kind],)
     attempts = [attempt(at + n, at + n + 1, status) for n, status in enumerate(statuses)]
     shown = []
-    if base is not None and statuses[-1] == SUCCESS[kind]:
+    if base is not None and statuses[-1] in SUCCESS[kind]:
         shown = [version(base + 1, key, customer)]
         if kind in REMOVALS:
             state = "deleted" if kind == "delete" else "erased"
             shown = [Seen(customer, base + 1, state=state)]
     return Operation(0, kind, key, customer, base, [EMAILS[customer]], attempts, shown)
+
+
+def bulk(key: str, at: float, *statuses: int, kind: str = "patch all") -> Operation:
+    """Return a write of version 1 of both customers, with these response statuses."""
+    statuses = statuses or (*SUCCESS[kind],)
+    attempts = [attempt(at + n, at + n + 1, status) for n, status in enumerate(statuses)]
+    shown = []
+    if statuses[-1] in SUCCESS[kind]:
+        shown = [version(2, key, customer) for customer in (ONE, TWO)]
+        if kind == "delete all":
+            shown = [Seen(customer, 2, state="deleted") for customer in (ONE, TWO)]
+    return Operation(0, kind, key, attempts=attempts, seen=shown, items=[(ONE, 1), (TWO, 1)])
+
+
+def put(key: str, at: float, *statuses: int, seen: Seen, kind: str = "put") -> Operation:
+    """Return a PUT by external id; a success shows the version."""
+    statuses = statuses or (200,)
+    attempts = [attempt(at + n, at + n + 1, status) for n, status in enumerate(statuses)]
+    shown = [seen] if statuses[-1] in SUCCESS[kind] else []
+    return Operation(0, kind, key, emails=[seen.email], attempts=attempts, seen=shown)
 
 
 def restore(key: str, at: float, base: int, seen: Seen) -> Operation:
