@@ -40,7 +40,7 @@ function show(now) {
 function scope({ requests, seconds, span }) {
   if (!requests) return "No requests yet. Open the customers, or send a request from the documentation.";
   const few = seconds < span - 1 ? `, all of the last ${number(seconds, 0)} s: earlier ones were dropped` : "";
-  return `${number(requests)} requests${few}`;
+  return `${number(requests)} ${requests === 1 ? "request" : "requests"}${few}`;
 }
 
 function figures({ requests, rate, p50, p95, p99, errors, faults, statements, cold }) {

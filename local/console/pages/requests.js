@@ -87,7 +87,7 @@ const count = (number) => number.toLocaleString("en");
 
 function counted() {
   const isSearch = at("filter").value.trim();
-  return `${isSearch ? `${count(rows.size)} of ` : ""}${count(total)} requests`;
+  return `${isSearch ? `${count(rows.size)} of ` : ""}${count(total)} ${total === 1 ? "request" : "requests"}`;
 }
 
 function tell({ lost, refused, full }, { count: evicted, until }) {
