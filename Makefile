@@ -101,7 +101,7 @@ docs: .venv/docs  ## Build the documentation site into out/site (ARGS=serve prev
 	@NO_MKDOCS_2_WARNING=1 .venv/docs/bin/python -m mkdocs $(or $(ARGS),build --strict) --config-file docs/site/mkdocs.yml
 
 screenshots: contract-tools  ## Take the screenshots of the console in docs/images again
-	@SCREENSHOTS=1 $(BIN)/python -m pytest tests/contract/test_console.py tests/contract/test_requests_page.py -k dark
+	@SCREENSHOTS=1 $(BIN)/python -m pytest tests/contract/test_pages.py tests/contract/test_console.py tests/contract/test_requests_page.py -k dark
 
 diagrams:  ## Draw docs/diagrams/*.svg from their text sources (needs Graphviz)
 	@python3 docs/site/diagrams.py

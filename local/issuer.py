@@ -26,6 +26,7 @@ from local.processes import LocalError
 from local.stack import Settings
 
 LIFETIME_SECONDS = 12 * 3_600
+SUBJECT = "local-developer"
 
 
 class Issuer:
@@ -44,7 +45,7 @@ class Issuer:
         self,
         scopes: Iterable[str] = SCOPES,
         *,
-        subject: str = "local-developer",
+        subject: str = SUBJECT,
         audience: str = LOCAL_AUDIENCE,
         seconds: int = LIFETIME_SECONDS,
         algorithm: str = "ES256",

@@ -15,7 +15,7 @@ from app import SCOPES
 from local.console.events import Deliveries
 from local.console.history import History
 from local.console.overview import summarize
-from local.console.templates import CONFIGURATION_PATH, KEYS_PATH, PAGES, render
+from local.console.templates import CONFIGURATION_PATH, FOLDER, KEYS_PATH, PAGES, render
 from local.console.traces import Traces
 from local.issuer import LIFETIME_SECONDS, Issuer
 from local.processes import answers
@@ -36,7 +36,6 @@ POLICY = (
     HEADERS["Content-Security-Policy"] + "; script-src 'self'; style-src 'self';"
     " img-src 'self'{images}; connect-src 'self'{servers}"
 )
-CALLERS = {"/customers", "/documentation"}  # pages that send requests to the API
 
 
 def create_app(
@@ -89,7 +88,7 @@ def create_app(
             Route("/events/latest", events),
             Route(KEYS_PATH, keys),
             Route(CONFIGURATION_PATH, configuration),
-            Mount("/pages", StaticFiles(directory=PAGES)),
+            Mount("/pages", StaticFiles(directory=FOLDER)),
             Mount("/swagger-ui", StaticFiles(packages=[("flask_swagger_ui", "dist")])),
         ],
         middleware=[
@@ -117,7 +116,7 @@ class SecurityHeaders:
 
 
 def _policy(path: str, settings: Settings) -> str:
-    servers = f" {settings.url}" if path in CALLERS else ""
+    servers = f" {settings.url}" if PAGES[path].calls_api else ""
     # Swagger UI's style sheet contains images.
     return POLICY.format(servers=servers, images=" data:" if path == "/documentation" else "")
 

@@ -4,20 +4,22 @@ from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 from string import Template
+from typing import NamedTuple
 
 from app import SCOPES
+from chalicelib.observability.telemetry import pseudonym
+from chalicelib.settings import LOCAL_CURSOR_KEY
+from local.issuer import SUBJECT
 from local.stack import Settings
 
-PAGES = Path(__file__).with_name("pages")
+FOLDER = Path(__file__).with_name("pages")
 KEYS_PATH = "/.well-known/jwks.json"
 CONFIGURATION_PATH = "/.well-known/openid-configuration"
-NAMES = {
-    "/": "Overview",
-    "/customers": "Customers",
-    "/requests": "Requests",
-    "/events": "Events",
-    "/documentation": "Documentation",
-}
+PARTS = '<link rel="stylesheet" href="/pages/parts.css">'
+SWAGGER_UI = (
+    '<link rel="stylesheet" href="/swagger-ui/swagger-ui.css">\n'
+    '  <script src="/swagger-ui/swagger-ui-bundle.js" defer></script>'
+)
 TOKENS = {
     "all scopes": " ".join(SCOPES),
     "read and write": "customers:read customers:write",
@@ -26,12 +28,51 @@ TOKENS = {
 }
 
 
+class Page(NamedTuple):
+    """A page. Its content, style and script are in files with its name in lower case."""
+
+    name: str
+    description: str
+    calls_api: bool = False  # and so has a choice of tokens
+    resources: str = PARTS
+
+    @property
+    def file(self) -> str:
+        return self.name.lower()
+
+
+PAGES = {
+    "/": Page("Overview", "The rate, latency and errors of the customers API on this machine."),
+    "/customers": Page(
+        "Customers", "Find, create, change, delete, restore and erase customers.", calls_api=True
+    ),
+    "/requests": Page(
+        "Requests", "The last requests, with their statements, plans, bodies and log lines."
+    ),
+    "/events": Page("Events", "The last events, as consumers receive them."),
+    "/documentation": Page(
+        "Documentation", "Every operation, to try out.", calls_api=True, resources=SWAGGER_UI
+    ),
+}
+
+
 def render(path: str, settings: Settings) -> str:
-    """Return the page at a path."""
-    name = NAMES[path].lower()
-    template = Template((PAGES / f"{name}.html").read_text())
-    own = {"navigation": _navigation(path), "tokens": _tokens(), "database": _database(settings)}
-    return template.substitute(_words(settings), **own)
+    """Return the page at a path: its content in the frame that all pages share."""
+    page, words = PAGES[path], _words(settings)
+    frame = {
+        "name": page.name,
+        "description": page.description,
+        "resources": page.resources,
+        "file": page.file,
+        "navigation": _navigation(path),
+        "tokens": _tokens() if page.calls_api else "",
+        "content": _filled(page.file, words),
+    }
+    return _filled("frame", {**words, **frame})
+
+
+def _filled(file: str, words: Mapping[str, str]) -> str:
+    return Template((FOLDER / f"{file}.html").read_text()).substitute(words)
 
 
 def _words(settings: Settings) -> Mapping[str, str]:
@@ -41,17 +82,21 @@ def _words(settings: Settings) -> Mapping[str, str]:
         "console": settings.console_url,
         "xray": f"127.0.0.1:{settings.xray_port} (UDP)",
         "token_command": settings.token_command,
+        # by which the pages recognize the developer in the API's history
+        "caller": pseudonym(SUBJECT, LOCAL_CURSOR_KEY.encode()),
+        "subject": SUBJECT,
         "consumer": settings.events_url or "none (set EVENTS_URL)",
         "state": str(settings.state.absolute()),
         "logs": str(settings.state.absolute() / "logs"),
         "keys_path": KEYS_PATH,
         "configuration_path": CONFIGURATION_PATH,
     }
-    return {name: escape(word) for name, word in words.items()}
+    escaped = {name: escape(word) for name, word in words.items()}
+    return {**escaped, "database": _database(settings)}
 
 
 def _navigation(current: str) -> str:
-    links = (_link(path, name, is_current=path == current) for path, name in NAMES.items())
+    links = (_link(path, page.name, is_current=path == current) for path, page in PAGES.items())
     return f'<nav aria-label="Pages">{"".join(links)}</nav>'
 
 

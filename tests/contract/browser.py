@@ -70,7 +70,7 @@ def keep(browser: Chrome, name: str) -> bytes:
 
 def _capture_for_site(browser: Chrome) -> bytes:
     """Return a smaller picture, without the list of this machine's folders and ports."""
-    header = "document.querySelector('header dl')?.style"
+    header = "document.querySelector('.addresses')?.style"
     browser.execute_script(f"{header}.setProperty('display', 'none')")
     clip = {"x": 0, "y": 0, "width": 1264, "height": 840, "scale": 0.8}
     captured = browser.execute_cdp_cmd("Page.captureScreenshot", {"clip": clip})

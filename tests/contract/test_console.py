@@ -61,22 +61,22 @@ class Console:
         self.find(".authorize.locked")
         self.find(".opblock")
 
-    def find(self, selector: str, by: str = By.CSS_SELECTOR) -> WebElement:
+    def find(self, selector: str, by: str = By.CSS_SELECTOR, *, seconds: float = 30) -> WebElement:
         """Wait for a visible element, and return it."""
 
         def visible(browser: Chrome) -> WebElement | None:
             found = browser.find_elements(by, selector)
             return next((item for item in found if item.is_displayed()), None)
 
-        return self.until(visible, selector)
+        return self.until(visible, selector, seconds)
 
     def find_all(self, selector: str) -> list[WebElement]:
         found: list[WebElement] = self.browser.find_elements(By.CSS_SELECTOR, selector)
         return found
 
-    def until(self, holds: Any, message: str = "") -> Any:
+    def until(self, holds: Any, message: str = "", seconds: float = 30) -> Any:
         ignored = [StaleElementReferenceException]
-        wait = WebDriverWait(self.browser, 30, ignored_exceptions=ignored)
+        wait = WebDriverWait(self.browser, seconds, ignored_exceptions=ignored)
         return wait.until(holds, message)
 
     def expand(self, operation: str) -> str:

@@ -3,6 +3,8 @@
 One browser and one stack serve all checks. Screenshots are saved in `artifacts/`.
 """
 
+import re
+import secrets
 from itertools import product
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
 
-from local.console.templates import NAMES
+from local.console.templates import PAGES
 from local.issuer import Issuer
 from tests.contract.browser import keep
 from tests.contract.test_console import Console
@@ -23,12 +25,20 @@ SHOWN = {  # what a page has when it is complete
     "/": "#operations tr",
     "/customers": "#rows tr",
     "/customers#new": "#fields input",
+    "/customers#{id}": "#history li",
+    "/requests#{trace}": "#exchanges details",
     "/documentation": ".opblock",
 }
 VIOLATIONS = """
 const done = arguments[arguments.length - 1];
 axe.run().then(({violations}) => done(violations.map(
   ({id, nodes}) => `${id}: ${nodes.map(({target}) => target).join(", ")}`)));
+"""
+OUTSIDE = """
+const right = (element) => element.getBoundingClientRect().right;
+return [...document.querySelectorAll(".card :not(.wide *, .hidden)")]
+  .filter((each) => each.checkVisibility() && right(each) > right(each.closest(".card")) + 1)
+  .map((each) => each.outerHTML.slice(0, 80));
 """
 FIRST_PAINT = """
 const [first] = performance.getEntriesByName("first-contentful-paint");
@@ -63,6 +73,11 @@ class Pages(Console):
         for key in keys:
             self.browser.switch_to.active_element.send_keys(key)
 
+    def follow(self, selector: str) -> None:
+        """Move to a link or a button by Tab, and press Enter."""
+        self.tab_to(selector)
+        self.press(Keys.ENTER)
+
     def type_in(self, label: str, text: str) -> None:
         """Move to the field with this label by Tab, and replace its value."""
         name = self.find(f"//label[starts-with(., '{label}')]", By.XPATH).get_attribute("for")
@@ -72,10 +87,31 @@ class Pages(Console):
     def wait_for(self, selector: str, text: str) -> None:
         self.until(lambda _: text in self.find(selector).text, f"{text!r} in {selector}")
 
+    def create(self, **fields: str) -> str:
+        """Create a customer as another client; return its id."""
+        customer_id: str = self._send("POST", "/customers", fields).json()["id"]
+        return customer_id
+
+    def browse(self) -> None:
+        """Send requests as another client, some of them invalid: figures for the overview."""
+        for number in range(40):
+            self._send("GET", f"/customers?limit={5 * (number % 23)}", {})
+
     def change_elsewhere(self, path: str, **fields: str) -> None:
         """Change a customer as another client."""
+        self._send("PATCH", path, fields)
+
+    def _send(self, method: str, path: str, fields: dict[str, str]) -> requests.Response:
         headers = {"Authorization": f"Bearer {Issuer(self._state, self.url).token()}"}
-        requests.patch(self._api + path, headers=headers, json=fields, timeout=30)
+        url = self._api + path
+        return requests.request(method, url, headers=headers, json=fields, timeout=30)
+
+    def statements(self, operation: str) -> list[str]:
+        """Return the SQL of the last two requests of an operation."""
+        listed = requests.get(f"{self.url}/requests?since=0&q={operation}", timeout=30).json()
+        ids = [request["trace_id"] for request in listed["requests"][:2]]
+        traces = [requests.get(f"{self.url}/requests/{id_}", timeout=30).json() for id_ in ids]
+        return [part["sql"] for trace in traces for part in trace["segments"] if part["sql"]]
 
     def resize(self, width: int) -> None:
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
@@ -92,11 +128,22 @@ def pages(stack: Run, browser: Chrome) -> Pages:
     return Pages(browser, stack)
 
 
+@pytest.fixture
+def awkward(pages: Pages) -> dict[str, str]:
+    """Create a customer with long words, and leave its request; return the ids of both."""
+    name = "Wolfeschlegelsteinhausenbergerdorff" * 2
+    customer = pages.create(
+        email=f"{secrets.token_hex(16)}@{'b' * 60}.example.com", given_name=name
+    )
+    pages.visit(f"/customers#{customer}", "#sent li a[href*='/requests#']")
+    trace = pages.find("#sent li a").get_attribute("href").rpartition("#")[2]
+    return {"id": customer, "trace": trace}
+
+
 def test_keyboard_leads_a_customer_through_its_whole_life(pages: Pages) -> None:
     pages.visit("/customers", "#rows tr")
 
-    pages.tab_to("#create")
-    pages.press(Keys.ENTER)
+    pages.follow("#create")
     pages.type_in("Email", "not-an-address")
     pages.press(Keys.ENTER)
     pages.wait_for("#fields .error", "Must be an email address")
@@ -113,24 +160,47 @@ def test_keyboard_leads_a_customer_through_its_whole_life(pages: Pages) -> None:
     pages.press(Keys.ENTER)
     pages.wait_for("#problem", "Somebody else changed this customer")
     assert "company_name is now Navy" in pages.find("#problem").text
-    pages.tab_to("#problem button.primary")
-    pages.press(Keys.ENTER)
+    pages.follow("#problem button.primary")
     pages.wait_for("#state", "Saved: version 3.")
     pages.wait_for("#history li", "v3\nupdated")
     assert '"v3"' in pages.find("#facts").text
 
-    pages.tab_to("#delete")
-    pages.press(Keys.ENTER)
+    pages.follow("#delete")
     pages.wait_for("#title", "deleted")
-    pages.tab_to("#restore")
-    pages.press(Keys.ENTER)
+    pages.follow("#restore")
     pages.wait_for("#state", "Restored: version 5.")
-    pages.tab_to("#erase")
-    pages.press(Keys.ENTER)
-    pages.tab_to("#confirm [value='erase']")
-    pages.press(Keys.ENTER)
+    pages.follow("#erase")
+    pages.follow("#confirm [value='erase']")
     pages.wait_for("#title", "erased")
     assert "Receipt" in pages.find("#facts").text
+
+    pages.follow("#state a")
+    pages.wait_for("#title", f"POST {path}/erase 204")
+    pages.follow("#statements button")
+    pages.wait_for("#statements .plan li", "customers: index PRIMARY, about 1 row")
+    pages.follow("nav a[href='/']")
+    pages.follow("#slowest a")
+    pages.wait_for("#facts", "Longest part")
+    pages.follow("nav a[href='/documentation']")
+    pages.follow("[id$='-getErasure'] .opblock-summary-control")
+    pages.tab_to("[id$='-getErasure'] input")
+    pages.press(path.rpartition("/")[2])
+    pages.follow("[id$='-getErasure'] .execute")
+    pages.wait_for("[id$='-getErasure'] .live-responses-table tbody .response-col_status", "200")
+
+
+@pytest.mark.exhaustive  # an event follows a minute after its change
+def test_keyboard_leads_from_an_event_to_its_customer(pages: Pages) -> None:
+    customer = pages.create(email="event@example.com")
+    pages.visit("/events", "#content")
+    link = f"#events a[href='/customers#{customer}']"
+    pages.find(link, seconds=120)
+
+    pages.follow(link)
+
+    pages.wait_for("#history li", "v1\ncreated")
+    pages.wait_for("#events li", "customer.created")
+    assert "by local-developer" in pages.find("#updated").text
 
 
 def test_request_is_copied_and_shown(pages: Pages) -> None:
@@ -158,6 +228,19 @@ def test_list_is_filtered_by_its_address_and_explains_a_wrong_filter(pages: Page
     assert "q=a" in pages.browser.current_url
 
 
+def test_list_neither_counts_nor_skips_customers(pages: Pages) -> None:
+    pages.visit("/customers", "#rows tr")
+    first = len(pages.find_all("#rows tr"))
+
+    pages.find("#more").click()
+    pages.until(lambda _: len(pages.find_all("#rows tr")) > first)
+
+    statements = pages.statements("get_customers")
+    assert len(statements) == 2
+    assert all(sql.endswith("LIMIT :rows") for sql in statements)
+    assert not re.search(r"\b(COUNT|OFFSET)\b", " ".join(statements), re.IGNORECASE)
+
+
 def test_token_with_fewer_scopes_can_not_write(pages: Pages) -> None:
     pages.visit("/customers", "#rows tr")
     Select(pages.find("#scope")).select_by_visible_text("read only")
@@ -182,25 +265,42 @@ def test_overview_shows_the_last_requests(pages: Pages) -> None:
     assert pages.console_messages() == []
 
 
+@pytest.mark.parametrize("path", ["/", "/customers"])
+def test_page_follows_the_systems_dark_mode(pages: Pages, path: str) -> None:
+    pages.browse()
+    pages.visit(f"{path}?q=an", SHOWN[path])  # some systems have no fonts for all names
+    grounds = set()
+
+    for scheme in ("light", "dark"):
+        pages.prefer(scheme)
+        grounds.add(pages.background())
+        keep(pages.browser, f"{PAGES[path].file}-{scheme}")
+
+    assert len(grounds) == 2
+
+
 @pytest.mark.exhaustive  # each page takes several seconds
-@pytest.mark.parametrize("path", [*NAMES, "/customers#new"])
+@pytest.mark.parametrize("path", [*PAGES, "/customers#new", "/customers#{id}", "/requests#{trace}"])
 def test_page_fits_every_screen_and_axe_finds_nothing(
-    pages: Pages, node_modules: Path, path: str
+    pages: Pages, awkward: dict[str, str], node_modules: Path, path: str
 ) -> None:
     axe = (node_modules / "axe-core" / "axe.min.js").read_text()
     pages.browser.set_script_timeout(120)
-    found, wide, paints = {}, {}, {}
+    found, wide, outside, paints = {}, {}, {}, {}
 
     for width, scheme in product(WIDTHS, ("light", "dark")):
         pages.resize(width)
-        pages.visit(path, SHOWN.get(path, "main"))
+        pages.visit(path.format(**awkward), SHOWN.get(path, "main"))
         pages.prefer(scheme)
         found[width, scheme] = pages.violations(axe)
         wide[width] = pages.browser.execute_script("return document.documentElement.scrollWidth")
+        outside[width] = pages.browser.execute_script(OUTSIDE)
         paints[width, scheme] = pages.browser.execute_script(FIRST_PAINT)
-        keep(pages.browser, f"page-{NAMES.get(path, 'New')}-{width}-{scheme}".lower())
+        name = re.sub("[^a-z]+", "-", path).strip("-") or "overview"
+        keep(pages.browser, f"page-{name}-{width}-{scheme}")
     pages.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
     assert {case: names for case, names in found.items() if names} == {}
     assert {width for width, size in wide.items() if size > width} == set()
+    assert {width: parts for width, parts in outside.items() if parts} == {}
     assert all(paints.values())

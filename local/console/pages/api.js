@@ -42,7 +42,8 @@ async function send({ method, url, headers, body, traceId }, signal) {
     return await fetch(url, { method, headers: { ...own, ...headers }, body: content, signal });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Unreachable(`No response from ${API}. Is the API running? After an edit, it restarts.`);
+    const advice = "After an edit, the API restarts. If it can't, the page of requests shows why.";
+    throw new Unreachable(`No response from ${API}. ${advice}`);
   }
 }
 

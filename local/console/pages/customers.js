@@ -1,7 +1,9 @@
 /** The page of customers: what a developer does here is a request to the API. */
 
 import { Unreachable, call, rememberScopes, sent, whenSent } from "./api.js";
-import { at, button, element, json, moment, row } from "./dom.js";
+import {
+  at, button, chosen, element, fact, focusDetails, json, moment, nameOfCaller, row, showDetails, statusBadge,
+} from "./dom.js";
 import { compact, editor, patch, showErrors } from "./form.js";
 import { LANGUAGES } from "./snippets.js";
 
@@ -78,7 +80,7 @@ function nameOf({ given_name: given, family_name: family, company_name: company,
 
 function line(customer) {
   const { id, email, created_at: created } = customer;
-  const link = element("a", { href: `#${id}` }, nameOf(customer));
+  const link = element("a", { href: `#${id}`, dir: "auto" }, nameOf(customer));
   const name = element("div", {}, link, element("div", { class: "below" }, email));
   const made = row(name, [email, "minor"], badge(customer), [moment(created), "minor optional"]);
   made.dataset.id = id;
@@ -157,15 +159,14 @@ function succeed(text, request) {
   at("problem").replaceChildren();
   at("state").replaceChildren(text, " ", linkTo(request, "Show the request"));
   const isLost = !document.activeElement.checkVisibility() || document.activeElement === document.body;
-  if (isLost) at("details").focus(); // the button that was pressed is hidden now
+  if (isLost) focusDetails(); // the button that was pressed is hidden now
 }
 
 // --- the open customer ------------------------------------------------------------------------
 
 /** Open what the address names: a customer, a new one, or nothing. */
 async function open() {
-  const id = decodeURIComponent(location.hash.slice(1));
-  if (id === "list") return;
+  const id = chosen();
   if (opened && opened.id !== id && isDirty() && !confirm("Discard your changes?")) {
     location.hash = opened.id;
     return;
@@ -178,8 +179,7 @@ async function open() {
 function close() {
   const id = opened?.id;
   opened = null;
-  at("details").hidden = true;
-  document.querySelector("main").classList.remove("open");
+  showDetails(false);
   at("rows").querySelector("[aria-current]")?.removeAttribute("aria-current");
   if (id) (rowOf(id)?.querySelector("a") ?? at("create")).focus();
 }
@@ -190,14 +190,14 @@ async function start(id) {
   for (const part of ["state", "problem", "facts", "fields", "history", "events"]) at(part).replaceChildren();
   at("form").hidden = at("story").hidden = true;
   at("title").textContent = id === "new" ? "New customer" : "Customer";
-  at("details").hidden = false;
-  document.querySelector("main").classList.add("open");
+  showDetails(true);
   rowOf(id)?.setAttribute("aria-current", "true");
   await attempt(async () => {
     await makeForm();
     if (opened?.id !== id) return;
     await (id === "new" ? show(null) : read(id));
-    (id === "new" ? at("fields").querySelector("input") : at("details")).focus();
+    if (id === "new") at("fields").querySelector("input").focus();
+    else focusDetails();
   });
 }
 
@@ -246,10 +246,10 @@ async function readGone(id, problem) {
 
 function showErased({ id, erased_at: at_, receipt }) {
   opened = { id };
-  at("title").replaceChildren("Erased customer ", element("span", { class: "badge bad" }, "erased"));
+  at("title").replaceChildren("Customer ", element("span", { class: "badge bad" }, "erased"));
   at("facts").replaceChildren(
-    fact("Id", element("code", {}, id)), fact("Erased", moment(at_)),
-    fact("Receipt", element("code", {}, receipt)),
+    fact("Id", element("code", {}, id), true), fact("Erased", moment(at_)),
+    fact("Receipt", element("code", {}, receipt), true),
   );
   at("form").hidden = at("story").hidden = true;
 }
@@ -274,17 +274,14 @@ function show(customer, etag = null) {
   if (customer) showStory(id);
 }
 
-function fact(name, value) {
-  return element("div", {}, element("dt", {}, name), element("dd", {}, value));
-}
-
 function facts({ id, version, created_at, updated_at, deleted_at, purge_at }, etag) {
   const code = (text) => element("code", {}, text);
   const known = [
     ["Id", code(id)], ["Version", String(version)], ["ETag", code(etag)], ["Created", moment(created_at)],
-    ["Updated", moment(updated_at)], ["Deleted", moment(deleted_at)], ["Erased after", moment(purge_at)],
+    ["Updated", element("span", { id: "updated" }, moment(updated_at))],
+    ["Deleted", moment(deleted_at)], ["Erased after", moment(purge_at)],
   ];
-  return known.filter(([, value]) => value).map(([name, value]) => fact(name, value));
+  return known.filter(([, value]) => value).map(([name, value]) => fact(name, value, name === "Id"));
 }
 
 const isDirty = () => Boolean(form && !at("form").hidden && Object.keys(patch(before, form.read())).length);
@@ -296,13 +293,15 @@ async function showStory(id) {
   ]);
   if (opened?.id !== id) return;
   at("history").replaceChildren(historyOf(changes));
+  const [last] = changes.value?.ok ? changes.value.body.items : [];
+  if (last?.caller) at("updated").append(" by ", nameOfCaller(last.caller));
   at("events").replaceChildren(eventsOf(events.value?.items ?? []));
 }
 
 function historyOf({ value, reason }) {
   if (!value?.ok) return problemOf(value?.body ?? asProblem(reason));
   return story(value.body.items.map(({ version, operation, changed_at: time, caller, changed_fields: fields }) =>
-    [version, operation, time, caller ? `by ${caller}` : "", fields?.join(", ")]));
+    [version, operation, time, caller ? `by ${nameOfCaller(caller)}` : "", fields?.join(", ")]));
 }
 
 function eventsOf(items) {
@@ -430,9 +429,7 @@ function showSent() {
       language, () => copy(language, write_(request)),
       { class: "plain-button", "aria-label": `Copy ${name} as ${language}` },
     ));
-    const kind = status >= 500 ? "bad" : status >= 400 ? "fair" : "good";
-    return element("li", {}, element("span", { class: `badge ${kind}` }, String(status)),
-      linkTo(request, name), ...copies);
+    return element("li", {}, statusBadge(status), linkTo(request, name), ...copies);
   }));
 }
 

@@ -1,5 +1,3 @@
-"use strict";
-
 const DESCRIPTION = `${document.body.dataset.api}/openapi.json`;
 const RETRY_MS = 1000;
 

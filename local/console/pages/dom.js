@@ -2,7 +2,7 @@
 
 export const at = (id) => document.getElementById(id);
 
-/** Return an element with properties (`class`, `dataset` and attributes too) and children. */
+/** Return an element with properties and attributes, such as `class`, and children. Text is text, whatever it holds. */
 export function element(name, properties = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(properties)) {
@@ -31,6 +31,23 @@ export function row(...cells) {
   return made;
 }
 
+/** Return a name and a value for a list of facts. A long value has the whole line. */
+export function fact(name, value, isLong = false) {
+  return element("div", { class: isLong && "whole" }, element("dt", {}, name), element("dd", {}, value ?? "unknown"));
+}
+
+/** Return who sent a request: the API keeps pseudonyms, and this machine's tokens have one of them. */
+export function nameOfCaller(pseudonym) {
+  const { caller, subject } = document.body.dataset;
+  return pseudonym === caller ? subject : pseudonym;
+}
+
+/** Return the badge of a status of HTTP. */
+export function statusBadge(status) {
+  const kind = status >= 500 ? "bad" : status >= 400 ? "fair" : "good";
+  return element("span", { class: `badge ${kind}` }, String(status ?? ""));
+}
+
 /** Return a time in the time zone of the reader; its title is the exact one. */
 export function moment(iso) {
   if (!iso) return "";
@@ -48,4 +65,18 @@ export async function json(url, options) {
 /** Set the text of a status line, unless it has it: a screen reader reads each change. */
 export function say(id, text) {
   if (at(id).textContent !== text) at(id).textContent = text;
+}
+
+/** Return the id that the page's address names, or nothing. The link that skips the header names no id. */
+export const chosen = () => (location.hash === "#content" ? "" : decodeURIComponent(location.hash.slice(1)));
+
+/** Show the details of an item beside the list or, on narrow screens, instead of the list; or hide them. */
+export function showDetails(isOpen) {
+  at("details").hidden = !isOpen;
+  document.querySelector("main").classList.toggle("open", isOpen);
+}
+
+/** Move the focus to the details. Beside the list, the page does not scroll. */
+export function focusDetails() {
+  at("details").focus({ preventScroll: matchMedia("(min-width: 1100px)").matches });
 }

@@ -23,8 +23,7 @@ function show(items) {
 
 function line({ time, type, resource_id, version, outcome, attempts }) {
   const link = element("a", { href: `/customers#${resource_id}` }, element("code", {}, resource_id));
-  const minor = "number minor";
-  return row(moment(time), type, link, [String(version), minor], outcome, [String(attempts), minor]);
+  return row(moment(time), type, link, [String(version), "number"], outcome, [String(attempts), "number"]);
 }
 
 poll();

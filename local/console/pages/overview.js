@@ -1,6 +1,6 @@
 /** The overview: the figures of the last minutes, which the console computes of the segments. */
 
-import { at, element, json, row, say } from "./dom.js";
+import { at, element, fact, json, row, say, statusBadge } from "./dom.js";
 
 const POLL_MS = 2000;
 const WIDTH = 600;
@@ -40,7 +40,7 @@ function show(now) {
 function scope({ requests, seconds, span }) {
   if (!requests) return "No requests yet. Open the customers, or send a request from the documentation.";
   const few = seconds < span - 1 ? `, all of the last ${number(seconds, 0)} s: earlier ones were dropped` : "";
-  return `${number(requests)} requests${few}`;
+  return `${number(requests)} ${requests === 1 ? "request" : "requests"}${few}`;
 }
 
 function figures({ requests, rate, p50, p95, p99, errors, faults, statements, cold }) {
@@ -50,7 +50,7 @@ function figures({ requests, rate, p50, p95, p99, errors, faults, statements, co
     ["Errors (4xx)", number(errors)], ["Faults (5xx)", number(faults)],
     ["Statements each", each({ statements, requests })], ["Cold requests", number(cold.requests)],
   ];
-  return all.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value)));
+  return all.map(([name, value]) => fact(name, value));
 }
 
 /** Return a latency in ms with its unit. */
@@ -80,19 +80,14 @@ const operationRow = (figure) => row(
 );
 
 const slowRow = ({ trace_id, method, path, status, duration_ms }) =>
-  row(link(trace_id, `${method} ${path}`), badge(status), ...units(duration_ms));
+  row(link(trace_id, `${method} ${path}`), statusBadge(status), ...units(duration_ms));
 
 const problemRow = ({ problem, status, requests, latest }) =>
-  row(link(latest, problem), badge(status), ...numbers(requests));
+  row(link(latest, problem), statusBadge(status), ...numbers(requests));
 
 const startRow = ([name, { requests, p50, p95 }]) => row(name, ...numbers(requests), ...units(p50, p95));
 
 const link = (traceId, text) => element("a", { href: `/requests#${traceId}` }, text);
-
-function badge(status) {
-  const kind = status >= 500 ? "bad" : status >= 400 ? "fair" : "good";
-  return element("span", { class: `badge ${kind}` }, String(status ?? ""));
-}
 
 // --- charts -----------------------------------------------------------------------------------
 

@@ -1,9 +1,15 @@
+/** The page of requests: the list, which follows the API, and the details of one request. */
+
+import {
+  at, button, chosen, element, fact, focusDetails, json, nameOfCaller, row as tableRow, say, showDetails, statusBadge,
+} from "./dom.js";
+
 const POLL_MS = 1000;
 const SEARCH_MS = 150; // between the last key and the search
+const SLOW_MS = 100; // of a statement
+const FEW_ROWS = 1000; // of a plan: they take less than SLOW_MS
 
-const at = (id) => document.getElementById(id);
 const rows = new Map(); // table rows by trace id, oldest first
-const beside = matchMedia("(min-width: 1100px)"); // true: details beside the list; false: below
 let sequence = 0;
 let total = 0;
 let search = 0; // the number of the search whose answers are still wanted
@@ -12,26 +18,9 @@ let drawn = ""; // the details that are on the page: drawing them again would cl
 let paused = false;
 let typing;
 
-/** Return an element; text is text, whatever it holds. */
-function element(name, text = "", className = "") {
-  const made = document.createElement(name);
-  made.textContent = text;
-  made.className = className;
-  return made;
-}
-
 const array = (value) => (Array.isArray(value) ? value : []); // segments may contain anything
 const time = (seconds) => (seconds ? new Date(seconds * 1000).toTimeString().slice(0, 8) : "");
 const milliseconds = (value) => (value == null ? "" : value.toFixed(1));
-
-async function json(url, options) {
-  const response = await fetch(url, options);
-  const answer = await response.json();
-  if (!response.ok) {
-    throw new Error(answer.error);
-  }
-  return answer;
-}
 
 // --- the list ---------------------------------------------------------------------------------
 
@@ -51,7 +40,7 @@ async function refresh() {
       update(answer);
     }
   } catch (error) {
-    say(`The console does not respond (${error.message}): is it running?`, true);
+    report(`The console does not respond (${error.message}): is it running?`, true);
   }
 }
 
@@ -98,7 +87,7 @@ const count = (number) => number.toLocaleString("en");
 
 function counted() {
   const isSearch = at("filter").value.trim();
-  return `${isSearch ? `${count(rows.size)} of ` : ""}${count(total)} requests`;
+  return `${isSearch ? `${count(rows.size)} of ` : ""}${count(total)} ${total === 1 ? "request" : "requests"}`;
 }
 
 function tell({ lost, refused, full }, { count: evicted, until }) {
@@ -107,7 +96,7 @@ function tell({ lost, refused, full }, { count: evicted, until }) {
     refused && `${refused} datagrams were no segments`,
     full && `${full} segments were too much for their trace`,
   ].filter(Boolean);
-  say([paused ? "paused" : counted(), ...troubles].join("; "), false);
+  report([paused ? "paused" : counted(), ...troubles].join("; "), false);
   at("empty").hidden = total > 0;
   at("table").hidden = rows.size === 0;
   at("none").hidden = rows.size > 0 || total === 0;
@@ -120,15 +109,11 @@ function tell({ lost, refused, full }, { count: evicted, until }) {
 /** Show why the API does not start, such as a syntax error with its line. */
 function fail(text) {
   at("failure").hidden = !text;
-  if (at("failure-text").textContent !== (text ?? "")) {
-    at("failure-text").textContent = text ?? "";
-  }
+  say("failure-text", text ?? "");
 }
 
-function say(text, isTrouble) {
-  if (at("state").textContent !== text) {
-    at("state").textContent = text;
-  }
+function report(text, isTrouble) {
+  say("state", text);
   at("state").classList.toggle("trouble", isTrouble);
 }
 
@@ -144,18 +129,13 @@ function put(request) {
 }
 
 function fill(row, { trace_id, number, start, method, status, duration_ms, statements, ...more }) {
-  const texts = [
-    time(start), method ?? "…", path(more), status ?? "", milliseconds(duration_ms), statements,
-  ];
   if (!row.cells.length) {
-    texts.forEach((_, i) => row.append(element("td", "", i > 3 ? "number" : "")));
-    const link = element("a");
-    link.href = `#${trace_id}`;
-    link.tabIndex = -1;
-    row.cells[2].append(link);
+    const link = element("a", { href: `#${trace_id}`, tabIndex: -1 });
+    row.append(...tableRow("", "", link, "", ["", "number"], ["", "number"]).cells);
   }
+  const texts = [time(start), method ?? "…", path(more), "", milliseconds(duration_ms), statements];
   texts.forEach((text, i) => ((i === 2 ? link(row) : row.cells[i]).textContent = text));
-  row.cells[3].dataset.class = String(status ?? "").charAt(0);
+  row.cells[3].append(status ? statusBadge(status) : "");
   row.dataset.number = number;
   row.dataset.duration = duration_ms ?? -1;
 }
@@ -213,13 +193,11 @@ at("filter").addEventListener("keydown", (event) => {
 at("pause").addEventListener("click", () => {
   paused = !paused;
   at("pause").ariaPressed = String(paused);
-  say(paused ? "paused" : counted(), false);
+  report(paused ? "paused" : counted(), false);
 });
 document.addEventListener("keydown", ({ key }) => {
   if (key === "Escape" && shown) {
-    const row = rows.get(shown);
     location.hash = "";
-    focus(row);
   }
 });
 
@@ -233,8 +211,8 @@ async function find() {
 }
 
 function remember() {
-  const chosen = { q: at("filter").value, order: at("order").value };
-  const query = new URLSearchParams(Object.entries(chosen).filter(([, value]) => value));
+  const kept = { q: at("filter").value, order: at("order").value };
+  const query = new URLSearchParams(Object.entries(kept).filter(([, value]) => value));
   history.replaceState(null, "", `${location.pathname}${query.size ? `?${query}` : ""}${location.hash}`);
 }
 
@@ -256,13 +234,13 @@ function reachable() {
 // --- the details ------------------------------------------------------------------------------
 
 async function open() {
-  const id = decodeURIComponent(location.hash.slice(1));
-  const isNew = id !== shown;
+  const [id, last] = [chosen(), shown];
   shown = id;
   rows.forEach((row) => row.removeAttribute("aria-current"));
   rows.get(id)?.setAttribute("aria-current", "true");
+  showDetails(Boolean(id));
   if (!id) {
-    at("details").hidden = true;
+    focus(rows.get(last));
     return;
   }
   try {
@@ -275,9 +253,8 @@ async function open() {
   } catch (error) {
     absent(error.message);
   }
-  at("details").hidden = false;
-  if (isNew) {
-    at("details").focus({ preventScroll: beside.matches });
+  if (id !== last) {
+    focusDetails();
   }
 }
 
@@ -295,8 +272,10 @@ function show(id, { request, request_id, segments, exchanges, lines, metrics, ha
   at("problem").replaceChildren(...exchanges.flatMap(problem), ...lines.flatMap(traceback));
   at("facts").replaceChildren(
     fact("Operation", operation), fact("Duration", `${milliseconds(duration_ms)} ms`),
-    fact("Caller", lines.find(({ caller }) => caller)?.caller),
-    fact("Request id", request_id), fact("Trace id", id),
+    fact("Longest part", longest(segments)),
+    fact("Caller", nameOfCaller(lines.find(({ caller }) => caller)?.caller)),
+    fact("Request id", request_id && element("code", {}, request_id), true),
+    fact("Trace id", element("code", {}, id), true),
   );
   const end = Math.max(...segments.map((each) => each.start_ms + (each.duration_ms ?? 0)));
   at("waterfall").replaceChildren(...segments.map((each) => lane(each, end || 1)));
@@ -319,14 +298,17 @@ function plans(id) {
 
 function fillOr(id, text) {
   if (!at(id).childElementCount) {
-    at(id).append(element("p", text, "quiet"));
+    at(id).append(element("p", { class: "quiet" }, text));
   }
 }
 
-function fact(name, value) {
-  const pair = element("div");
-  pair.append(element("dt", name), element("dd", value ?? "unknown"));
-  return pair;
+/** Return the part of the request that took the longest, without the parts inside. */
+function longest(segments) {
+  const own = ({ id, duration_ms }) =>
+    segments.reduce((rest, each) => rest - (each.parent_id === id ? each.duration_ms : 0), duration_ms ?? 0);
+  const times = segments.map((each) => ({ name: each.name, milliseconds: own(each) }));
+  const [first] = times.sort((a, b) => b.milliseconds - a.milliseconds);
+  return first && `${first.name}: ${milliseconds(first.milliseconds)} ms`;
 }
 
 /** Return what a client was told, if the response is a problem. */
@@ -335,25 +317,19 @@ function problem({ response }) {
   if (typeof told?.type !== "string" || !told.status) {
     return [];
   }
-  const block = element("section", "", told.status >= 500 ? "problem fault" : "problem");
-  block.append(element("h3", `${told.status} ${told.title}`), element("p", told.detail));
-  const list = element("ul");
-  list.append(...array(told.errors).map(inputError));
-  if (list.childElementCount) {
-    block.append(list);
-  }
-  block.append(element("p", told.type.replace("/problems#", "Type: "), "quiet"));
-  return [block];
+  const errors = array(told.errors).map(inputError);
+  return [element("section", { class: told.status >= 500 ? "problem fault" : "problem" },
+    element("h3", {}, `${told.status} ${told.title}`), element("p", {}, told.detail ?? ""),
+    errors.length ? element("ul", {}, ...errors) : null,
+    element("p", { class: "quiet" }, told.type.replace("/problems#", "Type: ")))];
 }
 
 function inputError({ pointer, parameter, header, code, detail }) {
-  const item = element("li");
-  item.append(element("code", pointer ?? parameter ?? header), ` ${detail} (${code})`);
-  return item;
+  return element("li", {}, element("code", {}, pointer ?? parameter ?? header ?? ""), ` ${detail} (${code})`);
 }
 
 function traceback({ traceback: text }) {
-  return text ? [element("pre", text, "trouble")] : [];
+  return text ? [element("pre", { class: "trouble" }, text)] : [];
 }
 
 function parsed(text) {
@@ -369,33 +345,28 @@ function exchange({ target, request, response }) {
 }
 
 function message(name, { headers, body, length }, target) {
-  const block = element("details");
-  block.open = length > 0;
-  block.append(element("summary", `${name}: ${headers.length} headers, ${count(length)} characters`));
   const lines = headers.map((pair) => array(pair).join(": "));
-  block.append(element("pre", [...(target ? [target] : []), ...lines].join("\n"), "headers"));
+  const block = element("details", { open: length > 0 },
+    element("summary", {}, `${name}: ${headers.length} headers, ${count(length)} characters`),
+    element("pre", { class: "headers" }, [...(target ? [target] : []), ...lines].join("\n")));
   if (length) {
     const content = parsed(body);
-    block.append(element("pre", content ? JSON.stringify(content, null, 2) : body, "body"));
+    block.append(element("pre", { class: "body" }, content ? JSON.stringify(content, null, 2) : body));
   }
   if (body.length < length) {
-    block.append(element("p", `The first ${count(body.length)} characters.`, "quiet"));
+    block.append(element("p", { class: "quiet" }, `The first ${count(body.length)} characters.`));
   }
   return block;
 }
 
 function lane({ name, depth, start_ms, duration_ms, mark }, end) {
-  const item = element("li");
-  const label = element("span", name, "name");
+  const label = element("span", { class: "name", title: name }, name);
   label.style.paddingLeft = `${Math.min(depth, 10)}em`;
-  label.title = name;
-  const bar = element("span", "", mark === "fault" ? "bar-of-time bad" : "bar-of-time");
+  const bar = element("span", { class: mark === "fault" ? "bar-of-time bad" : "bar-of-time" });
   bar.style.left = `${(100 * start_ms) / end}%`;
   bar.style.width = `${(100 * (duration_ms ?? 0)) / end}%`;
-  const track = element("span", "", "lane");
-  track.append(bar);
-  item.append(label, track, element("span", took(duration_ms, mark), "number"));
-  return item;
+  const track = element("span", { class: "lane" }, bar);
+  return element("li", {}, label, track, element("span", { class: "number" }, took(duration_ms, mark)));
 }
 
 function took(duration_ms, mark) {
@@ -404,81 +375,78 @@ function took(duration_ms, mark) {
 }
 
 function statement(id, { id: segment, name, formatted, duration_ms, mark, metadata, cause }, hasPlans, kept) {
-  const block = element("article");
   const said = metadata?.default ?? {};
   const about = Object.entries(said).map(([key, value]) => `${key} ${JSON.stringify(value)}`);
-  block.append(element("p", [`${name}: ${took(duration_ms, mark)}`, ...about].join(", ")));
-  block.append(element("pre", formatted));
-  block.append(...array(cause?.exceptions).map((exception) => thrown(exception, mark)));
-  if (hasPlans) {
-    block.append(...planned(id, segment, name, kept.get(segment)));
-  }
-  return block;
+  const [explainIt, plan] = hasPlans ? planned(id, { segment, name, duration_ms }, kept.get(segment)) : [];
+  return element("article", {},
+    element("div", { class: "row" },
+      element("p", {}, [`${name}: ${took(duration_ms, mark)}`, ...about].join(", ")), explainIt),
+    plan, element("pre", {}, formatted),
+    ...array(cause?.exceptions).map((exception) => thrown(exception, mark)));
 }
 
 /** Return an exception with its calls; a duplicate key is an expected result. */
 function thrown({ type, message: text, stack }, mark) {
-  const block = element("details");
-  block.append(element("summary", [type, text].filter(Boolean).join(": "), mark === "fault" ? "trouble" : ""));
   const calls = array(stack).map(({ path: file, line: number, label }) => `${file}:${number} ${label}`);
-  block.append(element("pre", calls.join("\n")));
-  return block;
+  return element("details", {},
+    element("summary", { class: mark === "fault" && "trouble" }, [type, text].filter(Boolean).join(": ")),
+    element("pre", {}, calls.join("\n")));
 }
 
-function planned(id, segment, name, known) {
-  const place = known ?? element("div", "", "plan");
-  place.dataset.plan = `${id} ${segment}`;
-  place.setAttribute("role", "status");
-  const button = element("button", "Explain");
-  button.type = "button";
-  button.ariaLabel = `Explain ${name}`;
-  button.addEventListener("click", () => explain(id, segment, place));
-  return [button, place];
+/** Return the button that explains a statement, and the place of its plan. */
+function planned(id, statement, known) {
+  const place = known ?? element("div", { class: "plan", role: "status" });
+  place.dataset.plan = `${id} ${statement.segment}`;
+  const properties = { class: "plain-button end", "aria-label": `Explain ${statement.name}` };
+  return [button("Explain", () => explain(id, statement, place), properties), place];
 }
 
-async function explain(id, segment, place) {
+async function explain(id, statement, place) {
   try {
-    const query = new URLSearchParams({ segment });
+    const query = new URLSearchParams({ segment: statement.segment });
     const plan = await json(`/requests/${encodeURIComponent(id)}/plan?${query}`, { method: "POST" });
-    place.replaceChildren(steps(plan));
+    place.replaceChildren(steps(plan), hint(plan, statement));
   } catch (error) {
-    place.replaceChildren(element("p", error.message, "trouble"));
+    place.replaceChildren(element("p", { class: "trouble" }, error.message));
   }
 }
 
 /** Return a plan with one list for each step: a table would be wider than the page. */
 function steps({ columns, rows: found }) {
-  const list = element("ol");
-  list.append(...found.map((values) => {
-    const item = element("li");
-    const facts = element("dl");
-    facts.append(...columns.map((column, i) => [column, values[i]]).filter(([, value]) => value)
-      .map(([column, value]) => fact(column, value)));
-    item.append(facts);
-    return item;
+  return element("ol", {}, ...found.map((values) => {
+    const step = Object.fromEntries(columns.map((column, i) => [column, values[i]]));
+    const facts = Object.entries(step).filter(([, value]) => value).map((pair) => fact(...pair));
+    return element("li", {}, element("p", {}, access(step)), element("dl", {}, ...facts));
   }));
-  return list;
 }
 
-function tableRow(cell, texts) {
-  const row = element("tr");
-  row.append(...texts.map((text) => element(cell, text)));
-  return row;
+/** Say where the time of a slow statement went, if its plan does not tell. */
+function hint({ columns, rows: found }, { name, duration_ms }) {
+  const estimate = found.reduce((sum, values) => sum + Number(values[columns.indexOf("rows")]), 0);
+  if (duration_ms < SLOW_MS || estimate > FEW_ROWS) return "";
+  const lock = name.startsWith("SELECT") ? "" : "to a wait for a row lock that another transaction held, or ";
+  return element("p", { class: "hint" },
+    `The plan reads few rows, so the time went elsewhere: ${lock}to a busy database or machine.`);
+}
+
+/** Return how a step finds its rows, of which the database gives an estimate. */
+function access({ table, type, key, rows: estimate, Extra: extra }) {
+  if (!table) return extra || "No table";
+  const rowsOf = estimate ? `, about ${count(Number(estimate))} ${estimate === "1" ? "row" : "rows"}` : "";
+  if (table.startsWith("<")) return `${table}: the result of other steps${rowsOf}`;
+  if (type === "ALL") return `${table}: all rows, without an index${rowsOf}`;
+  if (type === "index") return `${table}: all of index ${key}${rowsOf}`;
+  return `${table}${key ? `: index ${key}` : ""}${rowsOf}`;
 }
 
 function line(said) {
-  const block = element("details");
   const { timestamp, level, message } = said;
-  block.append(element("summary", `${timestamp} ${level} ${message}`));
-  block.append(element("pre", JSON.stringify(said, null, 2)));
-  return block;
+  return element("details", {},
+    element("summary", {}, `${timestamp} ${level} ${message}`),
+    element("pre", {}, JSON.stringify(said, null, 2)));
 }
 
-function metric({ name, unit, value }) {
-  const row = tableRow("td", [name, String(value), unit]);
-  row.cells[1].className = "number";
-  return row;
-}
+const metric = ({ name, unit, value }) => tableRow(name, [String(value), "number"], unit);
 
 window.addEventListener("hashchange", open);
 recall();
