@@ -191,7 +191,7 @@ def test_keyboard_leads_a_customer_through_its_whole_life(pages: Pages) -> None:
 
 @pytest.mark.exhaustive  # an event follows a minute after its change
 def test_keyboard_leads_from_an_event_to_its_customer(pages: Pages) -> None:
-    customer = pages.create(email="event@example.com")
+    customer = pages.create(email="event@example.com", given_name="Eve")
     pages.visit("/events", "#content")
     link = f"#events a[href='/customers#{customer}']"
     pages.find(link, seconds=120)
