@@ -641,7 +641,7 @@ def test_put_that_writes_two_versions_is_duplicated() -> None:
 
 def test_put_overwritten_without_its_version_is_a_lost_update() -> None:
     rival = put("p2", 10, seen=replace(A, phone="p2"))
-    assert "lost updates" in breaches([PUT, rival], None)
+    assert breaches([PUT, rival], None) == {"lost updates": 3}
 
 
 def test_put_that_only_creates_may_find_a_customer_of_another_put() -> None:
@@ -649,6 +649,10 @@ def test_put_that_only_creates_may_find_a_customer_of_another_put() -> None:
     assert breaches([PUT, refused], final(A)) == {}
     assert breaches([refused], final()) == {"unexpected": 1}
     assert breaches([replace(refused, kind="put")], final()) == {"unexpected": 1}
+    elsewhere = replace(PUT, emails=["crm.2@example.com"], seen=[])
+    assert breaches([elsewhere, refused], None) == {"unexpected": 2}  # the PUT shows nothing
+    retried = put("p3", 10, 0, 412, seen=A, kind="put new")
+    assert breaches([retried], final()) == {"unexpected": 1}
 
 
 def test_response_412_by_external_id_may_mean_that_another_customer_has_it() -> None:
@@ -660,3 +664,5 @@ def test_response_412_by_external_id_may_mean_that_another_customer_has_it() -> 
     assert breaches([created, rival, refused], final(A)) == {}
     late = put("p2", 10, seen=replace(A, version=2, phone="p2"))
     assert breaches([created, late, refused], final(*late.seen)) == {}
+    repeated = put("p1", 0, 0, 201, seen=A)  # its first attempt may take effect later
+    assert breaches([repeated, late, refused], final(*late.seen)) == {}
