@@ -45,7 +45,7 @@ OPERATIONS = (
     *("delete by external id", "patch batch", "delete batch"),
 )
 """The kinds of a cold start's request, besides the get."""
-FURTHER = (*KINDS, "patch", "put")
+FURTHER = (*KINDS, "patch", "put", "get by external id", "batch", "patch batch")
 OTHERS = {"token": AUTHORIZER, "purge": PURGE, "relay": RELAY}
 """The relay sends an event of each of 100 customers. The instructions of boto3 don't count."""
 

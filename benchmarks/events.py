@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 CUSTOMER_ID = "019a0b4c-7a10-7cc3-98c4-dc0c0c07398f"
+HUNDRED_IDS = [f"{CUSTOMER_ID[:-2]}{n:02x}" for n in range(100)]
 EXTERNAL_ID = "crm-4711"
 IN_PATH = {"customer_id": CUSTOMER_ID, "external_id": EXTERNAL_ID}
 SAMPLED = "BENCHMARK_SAMPLED"
@@ -54,9 +55,13 @@ class Kind(NamedTuple):
 
 
 REFERENCE = {"id": CUSTOMER_ID, "version": 1}
+REFERENCES = [{"id": customer_id, "version": 1} for customer_id in HUNDRED_IDS]
+PATCH = {"company_name": "Engines Ltd"}
 ALL, ONE = "/customers", "/customers/{customer_id}"
 EXTERNAL = "/customers/by-external-id/{external_id}"
-SET = {"email": "ada@example.com", **CUSTOMER, "addresses": [ADDRESS], "metadata": {"tier": "gold"}}
+SIX = {"email": "ada@example.com", **CUSTOMER}
+"""All fields that the programs of `benchmarks.peers` support."""
+SET = {**SIX, "addresses": [ADDRESS], "metadata": {"tier": "gold"}}
 QUERIES = {
     "limit": "50",
     "sort": "created_at",
@@ -78,14 +83,16 @@ KINDS = {
     "list": Kind("GET", ALL, {"limit": "50"}),
     "changes": Kind("GET", "/customers/changes", {"limit": "50"}),
     "create": Kind("POST", ALL, creates=1),
-    "patch": Kind("PATCH", ONE, body={"company_name": "Engines Ltd", "metadata": {"tier": None}}),
+    "patch": Kind("PATCH", ONE, body=PATCH | {"metadata": {"tier": None}}),
     "put": Kind("PUT", ONE, body=SET, headers={"If-Match": '"v1"'}),
+    "patch a field": Kind("PATCH", ONE, body=PATCH),
+    "put six fields": Kind("PUT", ONE, body=SIX, headers={"If-Match": '"v1"'}),
     "get by external id": Kind("GET", EXTERNAL),
     "put by external id": Kind("PUT", EXTERNAL, body=SET),
-    "patch by external id": Kind("PATCH", EXTERNAL, body={"company_name": "Engines Ltd"}),
+    "patch by external id": Kind("PATCH", EXTERNAL, body=PATCH),
     "delete by external id": Kind("DELETE", EXTERNAL),
     "batch": Kind("POST", "/customers/batch", creates=100),
-    "patch batch": Kind("PATCH", ALL, body={"items": [REFERENCE | {"company_name": "Ltd"}]}),
+    "patch batch": Kind("PATCH", ALL, body={"items": [item | PATCH for item in REFERENCES]}),
     "delete batch": Kind("POST", "/customers/delete", body={"items": [REFERENCE]}),
     "delete": Kind("DELETE", ONE),
     "restore": Kind("POST", f"{ONE}/restore"),
@@ -126,11 +133,17 @@ def token_event() -> dict[str, Any]:
 
 def event(kind: str, number: int) -> dict[str, Any]:
     """Return a request of a kind. Creates with another number create other customers."""
-    method, resource, query, body, more, creates = KINDS[kind]
-    path = resource.replace("{customer_id}", CUSTOMER_ID).replace("{external_id}", EXTERNAL_ID)
+    body, creates = KINDS[kind].body, KINDS[kind].creates
     if creates:
         new = [{"email": f"ada.{number}.{n}@example.com", **CUSTOMER} for n in range(creates)]
         body = new[0] if creates == 1 else {"items": new}
+    return request(kind, body)
+
+
+def request(kind: str, body: Any = None, parameters: Mapping[str, str] = IN_PATH) -> dict[str, Any]:
+    """Return a request of a kind, with this body and these values for its path parameters."""
+    method, resource, query, _, more, _ = KINDS[kind]
+    path = resource.format(**parameters)
     headers = {**HEADERS, **more}
     return {
         "resource": resource,
@@ -140,7 +153,7 @@ def event(kind: str, number: int) -> dict[str, Any]:
         "multiValueHeaders": {name: [value] for name, value in headers.items()},
         "queryStringParameters": dict(query) or None,
         "multiValueQueryStringParameters": {k: [v] for k, v in query.items()} or None,
-        "pathParameters": {name: value for name, value in IN_PATH.items() if name in resource},
+        "pathParameters": {name: value for name, value in parameters.items() if name in resource},
         "stageVariables": None,
         "requestContext": _context(resource, path, method),
         "body": json.dumps(body) if body else None,

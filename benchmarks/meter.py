@@ -23,10 +23,12 @@ ROOT = Path(__file__).parent.parent
 KINDS = ("get", "list", "create")
 VALGRIND = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
 INSTRUCTIONS = re.compile(r"I\s+refs:\s+([\d,]+)")
+STATISTICS = re.compile(r"\d+ \d+ \d+ [\d.e-]+")  # a line of `measured.print_statistics`
 FIRST = "logging"  # AWS's runtime client imports it, too
-BEFORE = 50  # requests until a process reaches its steady state
-FURTHER = 50  # enough requests that one resized dict hardly changes the mean
+FURTHER = 20  # enough requests that one resized dict hardly changes the mean
 FURTHER_BY_CLOCK = 500  # because seconds vary more
+LARGE = {"batch": 5, "patch batch": 5}
+"""Requests for 100 customers, of which a fifth is enough."""
 LAMBDA = {
     "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
     "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
@@ -90,7 +92,7 @@ class Meter:
         folder: Path = ROOT,
         first: str = FIRST,
     ) -> None:
-        self._command = [*python, "-m", "benchmarks.measured", first]
+        self._command, self._first = list(python), first
         self._folder = folder
         self._environment = {**LAMBDA, "PATH": os.environ.get("PATH", os.defpath), **variables}
 
@@ -101,20 +103,23 @@ class Meter:
 
         The cold start includes one request of the first kind.
         """
-        for kind in kinds:
-            self._run([], program, kind, 1)  # compiles the bytecode
-        further = FURTHER if by_valgrind else FURTHER_BY_CLOCK
-        warm = [(kind, BEFORE + n) for kind in kinds for n in (0, further)]
-        runs = [(kinds[0], 0), (kinds[0], 1), *warm]
+        self._further([], program, dict.fromkeys(kinds, 1))  # compiles the bytecode
         count = self._instructions if by_valgrind else self._seconds
         with ThreadPoolExecutor(os.cpu_count() if by_valgrind else 1) as pool:
-            counts = dict(zip(runs, pool.map(lambda run: count(program, *run), runs), strict=True))
+            further = pool.submit(self.further, program, kinds, by_valgrind=by_valgrind)
+            base, first = pool.map(lambda requests: count(program, kinds[0], requests), (0, 1))
+        return {"cold": first - base, **further.result()}
+
+    def further(self, program: Program, kinds: Sequence[str], *, by_valgrind: bool = True) -> Costs:
+        """Return the cost of a further request of each kind, in instructions or in seconds."""
+        further = FURTHER if by_valgrind else FURTHER_BY_CLOCK
+        numbers = {kind: further // LARGE.get(kind, 1) for kind in kinds}
+        printed = self._further(VALGRIND if by_valgrind else [], program, numbers)
+        count = _read_instructions if by_valgrind else _read_seconds
+        counts = count(printed)[: 2 * len(kinds)]  # the last one is that of the parent
         return {
-            "cold": counts[kinds[0], 1] - counts[kinds[0], 0],
-            **{
-                kind: (counts[kind, BEFORE + further] - counts[kind, BEFORE]) / further
-                for kind in kinds
-            },
+            kind: (twice - once) / numbers[kind]
+            for kind, once, twice in zip(kinds, counts[::2], counts[1::2], strict=True)
         }
 
     def cold(self, program: Program) -> float:
@@ -128,23 +133,35 @@ class Meter:
             base, *counts = pool.map(lambda run: self._instructions(program, *run), runs)
         return {kind: count - base for kind, count in zip(kinds, counts, strict=True)}
 
+    def counts(self, module: str, *arguments: str) -> list[float]:
+        """Return the instructions of each process of a module's program, the parent's last."""
+        command = [*self._command, "-m", module, *arguments]
+        self._python(command)  # compiles the bytecode
+        return _read_instructions(self._python([*VALGRIND, *command]))
+
     def statistics(self, program: Program) -> Statistics:
         """Return the statistics of a process after its first request."""
         modules, code, peak, _ = self._run([], program, "get", 1, "statistics").split()[-4:]
         return Statistics(int(modules), int(code), int(peak) * 1024)
 
     def _instructions(self, program: Program, kind: str, requests: int) -> float:
-        match = INSTRUCTIONS.search(self._run(VALGRIND, program, kind, requests))
-        if not match:
-            raise MeasuringError("valgrind counted no instructions")
-        return float(match[1].replace(",", ""))
+        return _read_instructions(self._run(VALGRIND, program, kind, requests))[0]
 
     def _seconds(self, program: Program, kind: str, requests: int) -> float:
-        return float(self._run([], program, kind, requests, "statistics").split()[-1])
+        return _read_seconds(self._run([], program, kind, requests, "statistics"))[-1]
 
     def _run(self, by: list[str], program: Program, kind: str, requests: int, *more: str) -> str:
+        arguments = [self._first, *program, kind, str(requests), *more]
+        return self._python([*by, *self._command, "-m", "benchmarks.measured", *arguments])
+
+    def _further(self, by: list[str], program: Program, numbers: Mapping[str, int]) -> str:
+        arguments = [self._first, *program, *(f"{kind}={n}" for kind, n in numbers.items())]
+        return self._python([*by, *self._command, "-m", "benchmarks.further", *arguments])
+
+    def _python(self, command: Sequence[str]) -> str:
+        """Return what the process prints. Raises MeasuringError."""
         completed = subprocess.run(  # noqa: S603 (this program)
-            [*by, *self._command, *program, kind, str(requests), *more],
+            command,
             cwd=self._folder,
             env=self._environment,
             stdout=subprocess.DEVNULL,
@@ -153,14 +170,21 @@ class Meter:
             check=False,
         )
         if completed.returncode:
-            raise MeasuringError(f"{program.module}, {kind}: {completed.stderr.strip()[-2000:]}")
+            raise MeasuringError(f"{' '.join(command)}: {completed.stderr.strip()[-2000:]}")
         return completed.stderr
 
 
-def runs(more: Mapping[str, int]) -> list[tuple[str, int]]:
-    """Return which processes to compare: of which kind, and how many, their requests are."""
-    warm = [(kind, BEFORE + n) for kind in KINDS for n in (0, more[kind])]
-    return [("get", 0), ("get", 1), *warm]
+def _read_instructions(printed: str) -> list[float]:
+    """Return the instructions of each process, in the order of their ends."""
+    counts = INSTRUCTIONS.findall(printed)
+    if not counts:
+        raise MeasuringError("valgrind counted no instructions")
+    return [float(count.replace(",", "")) for count in counts]
+
+
+def _read_seconds(printed: str) -> list[float]:
+    """Return the CPU seconds of each process, in the order of their ends."""
+    return [float(line.split()[-1]) for line in printed.splitlines() if STATISTICS.fullmatch(line)]
 
 
 @contextmanager

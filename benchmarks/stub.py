@@ -1,6 +1,6 @@
 """A stub of the Data API without a database, and of the token issuer's key set.
 
-Every row is the same customer.
+Every row is the same customer. A query with several ids finds a customer for each.
 
 Reads the selected columns from the SQL, and the number of rows from the parameters. Responses come
 from a cache, so benchmarks measure only the client.
@@ -49,17 +49,22 @@ COLUMNS = re.compile(r"SELECT (?:/\*.*?\*/ )?(?:STRAIGHT_JOIN )?(.+?)(?: FROM |$
 FIELD = re.compile(r"'\"(\w+)\":'")  # in JSON that the database builds
 RESTORABLE = "erased_at IS NULL AND"  # only a restore has this condition
 DELETION_TIMES = ("deleted_at", "purge_at")
+ID = re.compile(r"id(_\d+)?")  # a parameter
 SIZE = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+Value = tuple[str, str]
+"""A value of the Data API: its type, such as `blobValue`, and its text."""
 
 
 @cache
-def respond(sql: str, rows: int, *, wants_columns: bool, as_json: bool) -> bytes:
-    """Return the complete HTTP response to a statement."""
+def respond(
+    sql: str, rows: int, ids: tuple[Value, ...] = (), *, wants_columns: bool, as_json: bool
+) -> bytes:
+    """Return the complete HTTP response to a statement. `ids` are those of several customers."""
     selected = COLUMNS.match(sql)
     result: dict[str, Any] = {"numberOfRecordsUpdated": 0 if selected else 1}
     if selected:
         names = columns(selected[1])
-        result |= records(names, rows, as_json=as_json, is_deleted=RESTORABLE in sql)
+        result |= records(names, rows, ids, as_json=as_json, is_deleted=RESTORABLE in sql)
         if wants_columns:
             result["columnMetadata"] = [metadata_of(name) for name in names]
     else:
@@ -69,15 +74,29 @@ def respond(sql: str, rows: int, *, wants_columns: bool, as_json: bool) -> bytes
 
 
 def records(
-    names: list[str], rows: int, *, as_json: bool, is_deleted: bool = False
+    names: list[str],
+    rows: int,
+    ids: tuple[Value, ...] = (),
+    *,
+    as_json: bool,
+    is_deleted: bool = False,
 ) -> dict[str, Any]:
     row = [field(name) for name in names]
     if is_deleted:
         row = [{"stringValue": MOMENT} if name in DELETION_TIMES else field(name) for name in names]
+    if ids:
+        return {"records": [with_id(row, names, value) for value in ids]}
     if not as_json:
         return {"records": [row] * rows}
     values = {label(name): plain(value) for name, value in zip(names, row, strict=True)}
     return {"formattedRecords": json.dumps([values] * rows, separators=(",", ":"))}
+
+
+def with_id(row: list[dict[str, Any]], names: list[str], value: Value) -> list[dict[str, Any]]:
+    return [
+        dict([value]) if label(name) == "id" else field
+        for name, field in zip(names, row, strict=True)
+    ]
 
 
 def columns(selected: str) -> list[str]:
@@ -181,12 +200,15 @@ def token(issuer: str, audience: str) -> str:
 
 
 def respond_to(request: dict[str, Any]) -> bytes:
-    numbers = {
-        item["name"]: item["value"].get("longValue") for item in request.get("parameters", ())
-    }
+    if "parameterSets" in request:
+        results: list[dict[str, Any]] = [{"generatedFields": []}] * len(request["parameterSets"])
+        return http(json.dumps({"updateResults": results}).encode())
+    values = {item["name"]: item["value"] for item in request.get("parameters", ())}
+    ids = tuple(next(iter(values[name].items())) for name in values if ID.fullmatch(name))
     return respond(
         request["sql"],
-        numbers.get("rows") or 1,
+        values.get("rows", {}).get("longValue") or 1,
+        ids if len(ids) > 1 else (),
         wants_columns=request.get("includeResultMetadata", False),
         as_json=request.get("formatRecordsAs") == "JSON",
     )

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/python-handler.html
 
 import boto3
 
-from benchmarks.peers.rules import by_boto3, handwritten
+from benchmarks.peers.handwritten import Handler
+from benchmarks.peers.rules import by_boto3
 
-handler = handwritten(by_boto3(boto3.client("rds-data")))
+handler = Handler(by_boto3(boto3.client("rds-data")))

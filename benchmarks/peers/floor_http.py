@@ -8,8 +8,8 @@ connection = HTTPConnection(floor.HOST)
 handler = floor.handler
 
 
-def send(body):
-    connection.request("POST", floor.PATH, body, floor.signed(body))
+def send(path, body):
+    connection.request("POST", path, body, floor.signed(path, body))
     return connection.getresponse().read()
 
 

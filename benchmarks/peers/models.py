@@ -5,7 +5,10 @@ https://docs.pydantic.dev/latest/concepts/models/
 
 from typing import Annotated, Literal, Self
 
+from annotated_types import Len
 from pydantic import BaseModel, ConfigDict, EmailStr, StringConstraints, model_validator
+
+from benchmarks.peers.rules import patched
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
 Company = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
@@ -27,6 +30,30 @@ class NewCustomer(BaseModel):
         if not (self.given_name or self.family_name or self.company_name):
             raise ValueError("a name is required")
         return self
+
+
+class NewCustomers(BaseModel):
+    items: Annotated[list[NewCustomer], Len(1, 100)]
+
+
+class Patch(BaseModel):
+    """A merge patch. `edited` validates what results from it."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class ItemPatch(Patch):
+    id: str
+    version: int
+
+
+class Patches(BaseModel):
+    items: Annotated[list[ItemPatch], Len(1, 100)]
+
+
+def edited(customer: dict, patch: dict) -> dict:
+    """Return the valid fields that a client may set, with the patch applied."""
+    return NewCustomer(**patched(customer, patch)).model_dump()
 
 
 class Customer(BaseModel):
