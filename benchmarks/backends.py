@@ -50,8 +50,13 @@ def running(directory: Path, customers: int) -> Iterator[tuple[Variables, Variab
             url = f"http://127.0.0.1:{api.port}"
             yield (
                 {**bytecode, "AWS_ENDPOINT_URL_RDS_DATA": url},
-                {**bytecode, "DATABASE_URL": server.url},
+                {**bytecode, **mysql(server.url)},
             )
+
+
+def mysql(url: str) -> Variables:
+    """Return the variables that select MySQL, although `meter.LAMBDA` selects the Data API."""
+    return {"DATABASE_URL": url, "DATABASE_RESOURCE_ARN": ""}
 
 
 def main() -> int:
