@@ -457,6 +457,7 @@ def test_any_unsigned_token_is_rejected(
         offline_verifier().verify(f"Bearer {text}")
 
 
+@pytest.mark.exhaustive
 @given(
     st.dictionaries(
         st.sampled_from(

@@ -258,6 +258,7 @@ def test_breaking_change_is_reported(document: Node, kind: str) -> None:
     assert found in breaking_changes(document, changed(document, change))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", HARMLESS)
 def test_compatible_change_is_not_reported(document: Node, kind: str) -> None:
     assert breaking_changes(document, changed(document, HARMLESS[kind])) == []

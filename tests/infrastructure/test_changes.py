@@ -57,6 +57,7 @@ def test_logs_and_vaults_outlive_their_stack() -> None:
     ]
 
 
+@pytest.mark.exhaustive
 @each_stage
 @each_part
 def test_literal_names_equal_the_computed_ones(part: str, stage: Stage, tmp_path: Path) -> None:

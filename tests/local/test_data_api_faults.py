@@ -469,6 +469,7 @@ def start(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

@@ -85,6 +85,7 @@ def test_port_in_use_is_reported_in_one_line(database_server: DatabaseServer) ->
     assert f"data-api: can't listen on 127.0.0.1:{port}: Address already in use\n" == told.stderr
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("seconds", ["0", "-1", "nan", "soon"])
 def test_invalid_timeout_is_rejected(seconds: str) -> None:
     """A timeout that is not positive ends the program with an explanation."""
@@ -96,6 +97,7 @@ def test_invalid_timeout_is_rejected(seconds: str) -> None:
     assert told.stderr.endswith(reason)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("replaced", "by", "reason"),
     [

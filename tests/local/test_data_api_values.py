@@ -113,6 +113,7 @@ def test_null_is_null_in_every_column(api: DataApi) -> None:
     assert all(field == {"isNull": True} for field in fields)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("hint", "text", "expected"),
     [

@@ -121,6 +121,7 @@ def test_concurrently_started_issuers_share_keys(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"keys": [1]}', "\0"])
 def test_damaged_keys_are_explained(tmp_path: Path, text: str) -> None:
     file = tmp_path / "issuer.json"
