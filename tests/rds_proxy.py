@@ -95,7 +95,7 @@ def listening(
     directory: Path, user: str, key: Credentials, region: str, login: dict[str, Any]
 ) -> Iterator[Proxy]:
     with Proxy(directory, user, key, region, login) as proxy:
-        thread = threading.Thread(target=proxy.serve_forever)
+        thread = threading.Thread(target=proxy.serve_forever, args=(0.01,))
         thread.start()
         try:
             yield proxy

@@ -192,6 +192,7 @@ def test_unreadable_authority_is_explained(file: str) -> None:
         _ = Address.parse(f"mysql://a:b@h/d?tls_ca={file}").login
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("host", "options", "is_encrypted"),
     [

@@ -106,6 +106,7 @@ def test_read_is_conditional(api: Api, created: HTTPResponse) -> None:
     assert_problem(api.get(PATH, if_match='"v1"'), 412, "precondition-failed")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("external_id", UNUSUAL)
 def test_every_external_id_has_a_path(api: Api, external_id: str) -> None:
     path = path_of(external_id)

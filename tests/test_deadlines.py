@@ -32,6 +32,7 @@ def url_of(port: int, part: str) -> str:
     return f"{'https' if part == 'TLS handshake' else 'http'}://127.0.0.1:{port}"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("part", PARTS)
 def test_slow_key_server_is_abandoned(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keys, "TIMEOUT_SECONDS", SECONDS)
@@ -42,6 +43,7 @@ def test_slow_key_server_is_abandoned(part: str, monkeypatch: pytest.MonkeyPatch
         assert server.ended_early
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("client", DATA_API_CLIENTS)
 @pytest.mark.parametrize("part", PARTS)
 def test_slow_data_api_is_abandoned(part: str, client: str) -> None:

@@ -411,7 +411,7 @@ class Throttling(BaseHTTPRequestHandler):
 def throttled_api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     """Return a client of the app whose Data API throttles every call."""
     with HTTPServer(("127.0.0.1", 0), Throttling) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         database = connect(Settings(endpoint_url=f"http://127.0.0.1:{server.server_port}"))
         monkeypatch.setattr(app, "database", lambda: database)
         yield Api()

@@ -29,7 +29,7 @@ class Keys(BaseHTTPRequestHandler):
 def issuer() -> Issuer:
     """Start the issuer, and set the environment variables that make the app trust it."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Keys)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}"
     os.environ |= {"TOKEN_ISSUER": url, "TOKEN_AUDIENCE": "customers"}
     return Issuer(Path(tempfile.mkdtemp()), url)

@@ -43,7 +43,7 @@ def url(authority: trustme.CA) -> Iterator[str]:
     context.verify_mode = ssl.CERT_REQUIRED
     with Server(("127.0.0.1", 0), Handler) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield f"https://localhost:{server.server_port}"
         server.shutdown()
 

@@ -59,7 +59,7 @@ def serving(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reposi
     repository = _build(directory)
     handler = partial(_Quiet, directory=str(repository.folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         source = f"deb [trusted=yes] http://127.0.0.1:{server.server_port} {RELEASE} main\n"
         (directory / "sources.list").write_text(source)
         (directory / "apt.conf").write_text(

@@ -132,6 +132,7 @@ def server(request: pytest.FixtureRequest, servers: dict[str, Server]) -> Server
     return servers[request.param]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost:8000", "LOCALHOST", "[::1]:8001"])
 def test_names_of_this_machine_are_accepted(server: Server, host: str) -> None:
     assert status(server.get(host=host)) in {server.normal, 307}

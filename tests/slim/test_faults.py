@@ -83,6 +83,7 @@ def test_signature_is_verified(
             stranger.ping()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", sorted(errors()))
 def test_every_error_is_the_same_in_both_clients(url: str, database: Database, name: str) -> None:
     plan(url, {"fault": name})
