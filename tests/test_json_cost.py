@@ -24,6 +24,7 @@ for kind in json_cost.READS:
 """
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", json_cost.READS)
 def test_columns_and_json_become_the_same_customers(database: Recorded, kind: str) -> None:
     seed.load(database, 60)

@@ -53,6 +53,7 @@ def keys(server: Server) -> list[str]:
     return [sent.headers["Idempotency-Key"] for sent in server.sent]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "fault", [LOST, CUT, problem(429), problem(503), problem(504), Fault(503)], ids=str
 )

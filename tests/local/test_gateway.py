@@ -660,6 +660,7 @@ def test_log_has_a_line_for_each_request_without_personal_data(
     assert not re.search("ada(@|%40)", gateway.log.read_text())
 
 
+@pytest.mark.exhaustive
 def test_port_in_use_is_reported_in_one_line(gateway: Gateway, tmp_path: Path) -> None:
     with serving(tmp_path / "project") as other:
         project = other.log.with_suffix("")

@@ -8,6 +8,7 @@ import requests
 from tests.service import running
 
 
+@pytest.mark.exhaustive
 def test_customer_life_cycle_works_over_the_slim_client(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
