@@ -3,7 +3,7 @@
 `python -m benchmarks.parts` prints the table of docs/performance.md, and needs valgrind. For each
 kind of request, a process (`python -m benchmarks.parts KIND`) replaces one part after the other by
 what it returned last, the innermost part first. Children handle requests before each replacement.
-The cost of a part is the difference between requests with it and without it.
+The cost of a part is how much cheaper requests become when it is replaced.
 """
 
 import argparse

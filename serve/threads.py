@@ -20,8 +20,8 @@ ACTIVE = 3
 ACTIVE_SECONDS = 0.05
 SWITCH_SECONDS = 0.000_5
 """How long a thread keeps the lock when the loop wants it. Python's default, 5 ms, would allow the
-loop 200 events per second, because it needs the lock for each of them. With a tenth of this value,
-a request passes the lock on twice as often, and costs an eighth more."""
+loop 200 events per second, because it needs the lock for each of them. With less, a request
+passes the lock on more often, which costs CPU time."""
 
 T = TypeVar("T")
 

@@ -81,14 +81,14 @@ def replace(database, customer_id, version, fields):
 
 
 def change(database, customer_id, edit):
-    """Return a customer with the fields that `edit` makes of the current ones, or None."""
+    """Return a customer with the fields that `edit` returns for the current ones, or None."""
     for row in database.fetch(GET, id=customer_id):
         return row | replace(database, customer_id, row["version"], edit(row))
     return None
 
 
 def change_all(database, items, edit):
-    """Return customers with the fields that `edit` makes of the current ones and of an item."""
+    """Return customers with the fields that `edit` returns for the current ones and an item."""
     ids = {f"id_{n}": item["id"] for n, item in enumerate(items)}
     names = ", ".join(f"UUID_TO_BIN(:{name})" for name in ids)
     rows = database.fetch(f"{SELECT} WHERE id IN ({names})", **ids)
