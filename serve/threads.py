@@ -4,7 +4,9 @@ The loop competes with the threads for the lock. Therefore only ACTIVE calls beg
 that takes longer than ACTIVE_SECONDS is taken to wait for a database, without the lock, so another
 one begins.
 
-`loop.run_in_executor` would run calls in all threads at once, and costs two futures per call.
+`loop.run_in_executor` would run calls in all threads at once, and costs two futures per call. Its
+threads take turns, so that each has memory of its own, which is no longer in the processor's caches
+when its turn comes.
 """
 
 import asyncio
@@ -41,16 +43,53 @@ class Call:
         self.future = future
 
 
-class Threads:
-    """`count` threads. `busy` is the number of calls that run, or wait for a thread."""
+class Worker:
+    """A thread, which tells the loop each outcome, and which call follows, by `settle`.
 
-    def __init__(self, count: int) -> None:
+    It runs the call that it gets, and then each that it can `take`, without waiting for the loop.
+    """
+
+    def __init__(
+        self, number: int, take: Callable[[], Call | None], settle: Callable[..., None]
+    ) -> None:
+        self._take = take
+        self._settle = settle
+        self._calls: SimpleQueue[Call] = SimpleQueue()
+        self.begin = self._calls.put
+        Thread(target=self._work, name=f"handler-{number}", daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            call: Call | None = self._calls.get()
+            while call:
+                call = self._run(call)
+
+    def _run(self, call: Call) -> Call | None:
+        """Run a call, and return the one that this thread runs next."""
+        try:
+            result, error = call.function(), None
+        except BaseException as caught:  # noqa: BLE001 (raised where the call is awaited)
+            result, error = None, caught
+        following = self._take()
+        with suppress(RuntimeError):  # the loop has ended
+            loop = call.future.get_loop()
+            loop.call_soon_threadsafe(self._settle, self, call, result, error, following)
+        return following
+
+
+class Threads:
+    """At most `limit` threads. `busy` is the number of calls that run, or wait for a thread.
+
+    A call runs in the thread that became idle last. A thread only starts if none is idle.
+    """
+
+    def __init__(self, limit: int) -> None:
         self.busy = 0
+        self._limit = limit
         self._active = 0
+        self._started = 0
+        self._idle: list[Worker] = []
         self._waiting: deque[Call] = deque()
-        self._begun: SimpleQueue[Call] = SimpleQueue()
-        for number in range(count):
-            Thread(target=self._work, name=f"handler-{number}", daemon=True).start()
 
     async def run(self, function: Callable[[], T]) -> T:
         """Return the function's result, or raise its exception.
@@ -64,11 +103,29 @@ class Threads:
         return await future
 
     def _begin(self) -> None:
-        while self._waiting and self._active < ACTIVE:
-            call = self._waiting.popleft()
-            self._active += 1
-            call.timer = call.future.get_loop().call_later(ACTIVE_SECONDS, self._pass, call)
-            self._begun.put(call)
+        while self._active < ACTIVE and self._can_begin() and (call := self._take()):
+            self._count(call)
+            self._worker().begin(call)
+
+    def _can_begin(self) -> bool:
+        return bool(self._idle) or self._started < self._limit
+
+    def _worker(self) -> Worker:
+        if self._idle:
+            return self._idle.pop()
+        self._started += 1
+        return Worker(self._started, self._take, self._settle)
+
+    def _take(self) -> Call | None:
+        """Return the next call that waits. Threads call this, too."""
+        try:
+            return self._waiting.popleft()
+        except IndexError:
+            return None
+
+    def _count(self, call: Call) -> None:
+        self._active += 1
+        call.timer = call.future.get_loop().call_later(ACTIVE_SECONDS, self._pass, call)
 
     def _pass(self, call: Call) -> None:
         """Let another call begin."""
@@ -76,24 +133,24 @@ class Threads:
             call.timer.cancel()
             call.timer = None
             self._active -= 1
-            self._begin()
+        self._begin()
 
-    def _work(self) -> None:
-        while True:
-            call = self._begun.get()
-            try:
-                result, error = call.function(), None
-            except BaseException as caught:  # noqa: BLE001 (raised where the call is awaited)
-                result, error = None, caught
-            with suppress(RuntimeError):  # the loop has ended
-                call.future.get_loop().call_soon_threadsafe(self._settle, call, result, error)
-
-    def _settle(self, call: Call, result: object, error: BaseException | None) -> None:
+    def _settle(
+        self,
+        worker: Worker,
+        call: Call,
+        result: object,
+        error: BaseException | None,
+        following: Call | None,
+    ) -> None:
         self.busy -= 1
-        self._pass(call)
-        if call.future.cancelled():
-            return
-        if error is None:
-            call.future.set_result(result)
+        if following:
+            self._count(following)
         else:
-            call.future.set_exception(error)
+            self._idle.append(worker)
+        if not call.future.cancelled():
+            if error is None:
+                call.future.set_result(result)
+            else:
+                call.future.set_exception(error)
+        self._pass(call)

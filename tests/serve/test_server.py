@@ -170,3 +170,54 @@ def test_more_calls_begin_only_when_those_that_run_wait_for_long(
         assert (threads.busy, threads._active) == (0, 0)
 
     asyncio.run(run())
+
+
+def test_call_runs_in_the_thread_that_became_idle_last() -> None:
+    """Each further thread needs memory, and finds nothing in the processor's caches."""
+    threads, release, start = Threads(8), threading.Event(), threading.active_count()
+
+    def wait() -> int:
+        assert release.wait(30)
+        return threading.get_ident()
+
+    async def run() -> None:
+        first = await threads.run(threading.get_ident)
+        assert {await threads.run(threading.get_ident) for _ in range(20)} == {first}
+        assert threading.active_count() == start + 1
+
+        waiting = asyncio.ensure_future(threads.run(wait))
+        await asyncio.sleep(0)
+        second = await threads.run(threading.get_ident)
+        release.set()
+        assert await waiting == first != second
+        assert {await threads.run(threading.get_ident) for _ in range(20)} == {first}
+        assert threading.active_count() == start + 2
+
+    asyncio.run(run())
+
+
+def test_calls_beyond_the_limit_wait_for_a_thread() -> None:
+    threads, release = Threads(THREADS), threading.Event()
+    assert THREADS < threads_module.ACTIVE
+
+    async def run() -> None:
+        waiting = [asyncio.ensure_future(threads.run(lambda: release.wait(30))) for _ in range(5)]
+        await asyncio.sleep(0)
+        assert len(threads._waiting) == 5 - THREADS
+        release.set()
+        assert await asyncio.gather(*waiting) == [True] * 5
+
+    asyncio.run(run())
+
+
+def test_each_of_many_short_calls_runs_once() -> None:
+    """Threads take waiting calls themselves, while the loop gives them others."""
+    threads, ran = Threads(4), list[int]()
+
+    async def run() -> None:
+        numbers = range(2_000)
+        results = await asyncio.gather(*(threads.run(partial(ran.append, n)) for n in numbers))
+        assert (len(results), sorted(ran)) == (len(numbers), list(numbers))
+        assert (threads.busy, threads._active) == (0, 0)
+
+    asyncio.run(run())
