@@ -106,6 +106,13 @@ def test_media_type_without_a_quality_has_quality_1() -> None:
     assert headers.preferred("text/html, application/json;q=1", offered) == "application/json"
 
 
+@pytest.mark.parametrize(("others", "expected"), [(49, "text/html"), (50, None)])
+def test_only_the_first_media_ranges_count(others: int, expected: str | None) -> None:
+    accept = "a/b, " * others + "text/html"
+
+    assert headers.preferred(accept, ("text/html",)) == expected
+
+
 @pytest.mark.parametrize(
     "accept",
     [
