@@ -5,7 +5,7 @@ that takes longer than ACTIVE_SECONDS is taken to wait for a database, without t
 one begins.
 
 `loop.run_in_executor` would run calls in all threads at once, and costs two futures per call. Its
-threads take turns, so that each has memory of its own, which is no longer in the processor's caches
+threads take turns, so that each gets its own memory, which is no longer in the processor's caches
 when its turn comes.
 """
 
