@@ -34,19 +34,33 @@ def test_files_and_packages_of_the_image_suffice(tmp_path: Path) -> None:
             own.parent.mkdir(parents=True, exist_ok=True)
             copy(PROJECT / path, own)
 
-    loaded = _loaded(f"import {PROGRAMS}", tmp_path) - _loaded("", tmp_path)
-    known = packages_distributions()
-    used = {canonicalize_name(known[name][0]) for name in loaded & known.keys()}
-    assert used <= {canonicalize_name(pin.name) for pin in pins(LOCK)}
-    assert {"pymysql", "tqdm", "uvicorn"} <= used
+    loaded = _loaded_without(_packages_beside(LOCK), tmp_path)
+    assert {"pymysql", "tqdm", "uvicorn"} <= loaded
 
 
-def _loaded(statement: str, directory: Path) -> set[str]:
-    """Return the packages that a program in the directory has loaded after a statement."""
+def _packages_beside(lock: Path) -> set[str]:
+    """Return the importable packages of this environment that the lock file does not install."""
+    locked = {canonicalize_name(pin.name) for pin in pins(lock)}
+    return {
+        package
+        for package, names in packages_distributions().items()
+        if locked.isdisjoint(map(canonicalize_name, names))
+    }
+
+
+def _loaded_without(packages: set[str], directory: Path) -> set[str]:
+    """Return the packages that the programs load in a directory, if they can't load these."""
+    missing = f"import sys; sys.modules |= dict.fromkeys({packages!r})"
+    program = f"{missing}\nimport {PROGRAMS}\nprint(*(n for n, m in sys.modules.items() if m))"
     environ = environment("mysql://a:b@127.0.0.1:1/c", PROMETHEUS_MULTIPROC_DIR=str(directory))
-    command = [sys.executable, "-c", f"{statement}\nimport sys; print(*sys.modules)"]
     run = subprocess.run(
-        command, cwd=directory, env=environ, check=True, timeout=60, capture_output=True, text=True
+        [sys.executable, "-c", program],
+        cwd=directory,
+        env=environ,
+        check=True,
+        timeout=60,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     return {name.partition(".")[0] for name in run.stdout.split()}
 
