@@ -12,8 +12,7 @@ import sys
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from queue import SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, TypeVar
 
 ACTIVE = 3
@@ -41,16 +40,48 @@ class Call:
         self.future = future
 
 
-class Threads:
-    """`count` threads. `busy` is the number of calls that run, or wait for a thread."""
+class Worker:
+    """A thread that runs one call after another, and passes each outcome to `settle` in the loop."""
 
-    def __init__(self, count: int) -> None:
+    _call: Call
+
+    def __init__(self, number: int, settle: Callable[["Worker", Call, Any, Any], None]) -> None:
+        self._settle = settle
+        self._idle = Lock()
+        self._idle.acquire()
+        Thread(target=self._work, name=f"handler-{number}", daemon=True).start()
+
+    def begin(self, call: Call) -> None:
+        self._call = call
+        self._idle.release()
+
+    def _work(self) -> None:
+        while True:
+            self._idle.acquire()
+            call = self._call
+            try:
+                result, error = call.function(), None
+            except BaseException as caught:  # noqa: BLE001 (raised where the call is awaited)
+                result, error = None, caught
+            with suppress(RuntimeError):  # the loop has ended
+                loop = call.future.get_loop()
+                loop.call_soon_threadsafe(self._settle, self, call, result, error)
+
+
+class Threads:
+    """At most `limit` threads. `busy` is the number of calls that run, or wait for a thread.
+
+    A call runs in the thread that ended its last call most recently: its data are in the
+    processor's caches, and few threads ever need memory of their own.
+    """
+
+    def __init__(self, limit: int) -> None:
         self.busy = 0
+        self._limit = limit
         self._active = 0
+        self._started = 0
+        self._idle: list[Worker] = []
         self._waiting: deque[Call] = deque()
-        self._begun: SimpleQueue[Call] = SimpleQueue()
-        for number in range(count):
-            Thread(target=self._work, name=f"handler-{number}", daemon=True).start()
 
     async def run(self, function: Callable[[], T]) -> T:
         """Return the function's result, or raise its exception.
@@ -64,11 +95,19 @@ class Threads:
         return await future
 
     def _begin(self) -> None:
-        while self._waiting and self._active < ACTIVE:
+        while self._waiting and self._active < ACTIVE and (worker := self._worker()):
             call = self._waiting.popleft()
             self._active += 1
             call.timer = call.future.get_loop().call_later(ACTIVE_SECONDS, self._pass, call)
-            self._begun.put(call)
+            worker.begin(call)
+
+    def _worker(self) -> Worker | None:
+        if self._idle:
+            return self._idle.pop()
+        if self._started == self._limit:
+            return None
+        self._started += 1
+        return Worker(self._started, self._settle)
 
     def _pass(self, call: Call) -> None:
         """Let another call begin."""
@@ -76,20 +115,11 @@ class Threads:
             call.timer.cancel()
             call.timer = None
             self._active -= 1
-            self._begin()
+        self._begin()
 
-    def _work(self) -> None:
-        while True:
-            call = self._begun.get()
-            try:
-                result, error = call.function(), None
-            except BaseException as caught:  # noqa: BLE001 (raised where the call is awaited)
-                result, error = None, caught
-            with suppress(RuntimeError):  # the loop has ended
-                call.future.get_loop().call_soon_threadsafe(self._settle, call, result, error)
-
-    def _settle(self, call: Call, result: object, error: BaseException | None) -> None:
+    def _settle(self, worker: Worker, call: Call, result: object, error: BaseException) -> None:
         self.busy -= 1
+        self._idle.append(worker)
         self._pass(call)
         if call.future.cancelled():
             return
