@@ -104,14 +104,15 @@ class Request:
         They come from the path, which REST APIs leave encoded. `given` is what the gateway took for
         them: encoded in recorded events of REST APIs, decoded by other gateways.
         """
-        names = self.route.split("/")
-        pairs = list(
-            zip(reversed(names), reversed(self._path.rstrip("/").split("/")), strict=False)
-        )
-        if not all(name in {part, ""} or name.startswith("{") for name, part in pairs):
-            return given
-        found = {name[1:-1]: part for name, part in pairs if name.startswith("{")}
-        return {name: unquote(part, errors="surrogateescape") for name, part in found.items()}
+        # from the end, because the path may begin with a stage
+        names, parts = self.route.split("/"), self._path.rstrip("/").split("/")
+        found = {}
+        for name, part in zip(reversed(names), reversed(parts), strict=False):
+            if name.startswith("{"):
+                found[name[1:-1]] = unquote(part, errors="surrogateescape")
+            elif name not in {part, ""}:
+                return given
+        return found
 
     @property
     def query(self) -> dict[str, list[str]]:
