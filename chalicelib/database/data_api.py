@@ -195,14 +195,17 @@ def _rows(answer: "ExecuteStatementResponseTypeDef") -> list[Row]:
         (column["label"], _FROM_TEXT.get(column["type"]))
         for column in answer.get("columnMetadata", [])
     ]
+    records = answer.get("records", [])
+    if {*map(len, records)} - {len(readers)}:
+        raise DatabaseUnavailable("the Data API's answer can't be read")
     return [
         {
             label: _value(field, read)
             if read or "stringValue" not in field
             else field["stringValue"]
-            for (label, read), field in zip(readers, record, strict=True)
+            for (label, read), field in zip(readers, record)  # noqa: B905 (compared above, at once)
         }
-        for record in answer.get("records", [])
+        for record in records
     ]
 
 

@@ -26,7 +26,9 @@ def parse(raw: bytes, max_values: int = MAX_VALUES) -> object:
     Raises MalformedJSON for bytes that are not UTF-8, syntax errors, NaN and infinities, duplicate
     names, unpaired surrogates, more than 16 levels of nesting, and more than `max_values` values.
     """
-    if _has_more_values(raw, max_values):
+    values = _count_values(raw)
+    # texts may contain these characters, too: look at texts only if there are many
+    if values > max_values and _count_values(re.sub(_STRING, b"", raw)) > max_values:
         raise MalformedJSON(f"The body has more than {max_values} values.")
     try:
         # RFC 8259, section 8.1, allows parsers to ignore a byte order mark
@@ -44,7 +46,7 @@ def parse(raw: bytes, max_values: int = MAX_VALUES) -> object:
         raise MalformedJSON(
             "The body is nested too deeply, or has a number that is too long."
         ) from None
-    if _deeper_than(MAX_DEPTH, document):
+    if values > MAX_DEPTH and _deeper_than(MAX_DEPTH, document):  # each level has a value
         raise MalformedJSON(f"The body is nested more than {MAX_DEPTH} levels deep.")
     return document
 
@@ -80,14 +82,11 @@ def _reject_constant(name: str) -> NoReturn:
     raise MalformedJSON(f"The body is not JSON: {name} is not a JSON number.")
 
 
-def _has_more_values(raw: bytes, most: int) -> bool:
-    """Return whether the JSON has more values, without parsing it: many small values take long."""
-    # texts may contain these characters, too: look at texts only if there are many
-    return _count_values(raw) > most and _count_values(re.sub(_STRING, b"", raw)) > most
-
-
 def _count_values(raw: bytes) -> int:
-    """Return the number of values, or a few more: empty arrays and objects count twice."""
+    """Return the number of values, or a few more: empty arrays and objects count twice.
+
+    The JSON is not parsed, because many small values take long.
+    """
     return sum(map(raw.count, _BEFORE_VALUES))
 
 

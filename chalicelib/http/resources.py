@@ -273,5 +273,5 @@ def read_texts(rows: Iterable[Row], separator: str = ",") -> str:
     In the rows, the character DEL stands for quotation marks. No text of a resource contains it.
     The Data API would escape each quotation mark, which would be most of the cost of a page.
     """
-    texts = [cast("str", row["document"]) for row in rows]
+    texts: list[Any] = [row["document"] for row in rows]
     return separator.join(texts).replace(DELETE_CHARACTER, '"')
