@@ -76,8 +76,9 @@ class Request:
     @cached_property
     def gateway_id(self) -> str:
         """The gateway's id of the request, which no client can choose."""
-        fallback = getattr(self._request.lambda_context, "aws_request_id", "unknown")
-        return cast("str", self._request.context.get("requestId", fallback))
+        if "requestId" in self._request.context:
+            return cast("str", self._request.context["requestId"])
+        return getattr(self._request.lambda_context, "aws_request_id", "unknown")
 
     @property
     def seconds_left(self) -> float:
