@@ -42,14 +42,14 @@ class Limited(NamedTuple):
 
 LIMITS = {
     "cold": Limited("cold start", 0.25),
-    "get": Limited("get", 0.22),
-    "get by external id": Limited("get by external id", 0.25),
-    "list": Limited("list of 50", 0.10),
-    "create": Limited("create", 0.28),
-    "put six fields": Limited("PUT", 0.38),
-    "patch a field": Limited("PATCH", 0.31),
-    "batch": Limited("batch of 100", 0.65),
-    "patch batch": Limited("bulk patch of 100", 0.55),
+    "get": Limited("get", 0.20),
+    "get by external id": Limited("get by external id", 0.22),
+    "list": Limited("list of 50", 0.09),
+    "create": Limited("create", 0.26),
+    "put six fields": Limited("PUT", 0.33),
+    "patch a field": Limited("PATCH", 0.25),
+    "batch": Limited("batch of 100", 0.60),
+    "patch batch": Limited("bulk patch of 100", 0.36),
 }
 """The kinds of requests. The cold start includes a get."""
 WARM = [kind for kind in LIMITS if kind != "cold"]

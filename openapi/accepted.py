@@ -84,7 +84,7 @@ def _text(field: fields.Text) -> Rules:  # noqa: C901, PLR0911 (a table)
             return {"is_phone": True, **null}
         case formats.Country(), []:
             countries = sorted(formats.countries())
-            return {"max_length": field.max_length, "choices": countries, **null}
+            return {"choices": countries, **null}
         case formats.Language(), []:
             return {"max_length": field.max_length, "pattern": LANGUAGE, **null}
         case fields.Identifier(), []:
@@ -94,7 +94,7 @@ def _text(field: fields.Text) -> Rules:  # noqa: C901, PLR0911 (a table)
         case _, []:
             return {"max_length": field.max_length, **null}
         case _, [OneOf(choices=choices)]:
-            return {"max_length": field.max_length, "choices": list(choices), **null}
+            return {"choices": list(choices), **null}
         case _, [Regexp(regex=regex)]:
             return {"max_length": field.max_length, "pattern": regex.pattern, **null}
         case _, [fields.Holds(reference=function)]:

@@ -9,6 +9,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple, cast
 from urllib.parse import parse_qs
 
@@ -52,8 +53,11 @@ class Context:
 
     def __init__(self, end: float) -> None:
         """Set the end of the invocation, on the clock of `time.monotonic`."""
-        self.aws_request_id = str(uuid.uuid4())
         self._end = end
+
+    @cached_property
+    def aws_request_id(self) -> str:
+        return str(uuid.uuid4())
 
     def get_remaining_time_in_millis(self) -> float:
         return (self._end - time.monotonic()) * 1000
@@ -231,7 +235,9 @@ class Gateway:
             "headers": {name: values[-1] for name, values in lines.items()},
             "multiValueHeaders": lines,
             "pathParameters": parameters,
-            "multiValueQueryStringParameters": parse_qs(query, keep_blank_values=True) or None,
+            "multiValueQueryStringParameters": parse_qs(query, keep_blank_values=True)
+            if query
+            else None,
             "stageVariables": {},
             "body": body,
         }
@@ -287,8 +293,14 @@ def check_head(response: LambdaResponse) -> None:
     if response["statusCode"] not in range(200, 600):
         raise ValueError(f"{response['statusCode']} is not a valid response status")
     for name, value in header_lines(response):
-        if not HEADER_NAME.fullmatch(name) or not HEADER_VALUE.fullmatch(value):
+        is_usual = value.isascii() and value.isprintable()  # costs less than an expression
+        if not (_is_name(name) and (is_usual or HEADER_VALUE.fullmatch(value))):
             raise ValueError(f"{name!r} is not a valid header in HTTP")
+
+
+@lru_cache(maxsize=256)
+def _is_name(name: str) -> bool:
+    return bool(HEADER_NAME.fullmatch(name))
 
 
 def _values(given: Any) -> list[Any]:

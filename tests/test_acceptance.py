@@ -204,6 +204,9 @@ def test_fast_path_accepts_usual_edits_and_batches() -> None:
     whole = acceptance.accept(WHOLE)
     assert acceptance.accept(CURRENT, CURRENT) == whole
     assert acceptance.accept_patch(details, CURRENT) == whole | details
+    assert acceptance.accept_patch({**details, "version": CURRENT["version"]}, CURRENT) == (
+        whole | details
+    )
     assert acceptance.accept_patch({"metadata": {"a": None}}, CURRENT)["metadata"] == {"b": "2"}
     assert acceptance.accept_details(details) == details
     assert acceptance.accept_batch({"items": [ADA, WHOLE]}) == [

@@ -740,6 +740,26 @@ def test_request_has_the_seconds_and_the_id_that_lambda_reports() -> None:
     assert (request.seconds_left, request.gateway_id) == (1.5, "lambda-1")
 
 
+@pytest.mark.parametrize(
+    ("path", "parameters"),
+    [
+        ("/prod/customers/a%2Fb/history", {"customer_id": "a/b"}),
+        ("/customers/a%2Fb/history/", {"customer_id": "a/b"}),
+        ("/orders/a%2Fb/history", {"customer_id": "given"}),
+        ("/", {"customer_id": "given"}),
+    ],
+)
+def test_parameters_come_from_a_path_that_is_of_the_route(
+    path: str, parameters: dict[str, str]
+) -> None:
+    received: Any = SimpleNamespace(
+        method="GET", path="/customers/{customer_id}/history", context={"path": path}
+    )
+    request = Request(received, routing.settings)
+
+    assert request.path_parameters({"customer_id": "given"}) == parameters
+
+
 def test_links_contain_the_stage(event: dict[str, Any]) -> None:
     answer = app.app(event, None)
 

@@ -110,7 +110,10 @@ def accept_batch(document: object) -> list[dict[str, Any]]:
 
 
 def accept_patch(patch: object, current: Mapping[str, Any]) -> dict[str, Any]:
-    return accept(edits.patched(patch, current, _rules().optional), current)
+    rules = _rules()
+    patch = edits.without_unchanged(patch, current, rules.read_only)
+    writable = {name: current[name] for name in CUSTOMERS.writable}
+    return accept(edits.patched(patch, writable, rules.optional))
 
 
 def accept_external_id(text: str) -> str:

@@ -12,7 +12,6 @@ from chalicelib.http.documents import dumps, json_size
 from chalicelib.http.resources import Derived, Field, Fields, Resource, Unique
 from chalicelib.http.values import DOCUMENT
 
-NAME_FIELDS = ("given_name", "family_name", "company_name")
 MAX_SIZE = 8_000
 """Bytes of JSON without details: 100 customers then fit into a Data API response of 1 MiB."""
 MIN_LETTERS = 2
@@ -99,9 +98,9 @@ CUSTOMERS = Resource(
         EXTERNAL_ID,
     ],
     derived=[
-        Derived("name_key", ("given_name", "family_name"), _name_key),
-        Derived("family_name_key", ("given_name", "family_name"), _family_name_key),
-        Derived("company_name_key", ("company_name",), _company_name_key),
+        Derived("name_key", {"given_name", "family_name"}, _name_key),
+        Derived("family_name_key", {"given_name", "family_name"}, _family_name_key),
+        Derived("company_name_key", {"company_name"}, _company_name_key),
     ],
 )
 
@@ -120,7 +119,7 @@ def _time_zones() -> frozenset[str]:
 
 def has_a_name(fields: Fields) -> bool:
     """Return whether the customer has a given name, a family name or a company name."""
-    return any(fields[name] for name in NAME_FIELDS)
+    return bool(fields["given_name"] or fields["family_name"] or fields["company_name"])
 
 
 def size(fields: Fields) -> int:

@@ -73,7 +73,7 @@ class Query(NamedTuple):
     sort: str = "-created_at"
     limit: int = 20
     cursor: str | None = None
-    fields: Collection[str] = CUSTOMERS.names
+    fields: Collection[str] = frozenset(CUSTOMERS.names)
 
     @property
     def order(self) -> tuple[str, ...]:
@@ -83,8 +83,7 @@ class Query(NamedTuple):
     @property
     def filters(self) -> dict[str, Any]:
         """The given filters, except `q` and `include_deleted`."""
-        given = ((name, getattr(self, name)) for name in _FILTERS)
-        return {name: value for name, value in given if value is not None}
+        return {name: v for name in _FILTERS if (v := getattr(self, name)) is not None}
 
     @property
     def listed(self) -> dict[str, str]:
@@ -120,13 +119,14 @@ def _find_conflict(parameters: Mapping[str, Any]) -> tuple[str, str] | None:
 
 def page(database: Database, query: Query, key: bytes) -> Page:
     """Return a page of the list; `key` signs cursors. Raises ValidationError for the cursor."""
-    after = pagination.parse(key, query.listed, query.cursor)
+    listed = query.listed
+    after = pagination.parse(key, listed, query.cursor)
     parameters = _parameters(query, after) | {"rows": query.limit + 1}
     rows = database.fetch_all(_statement(_shape(query)), **parameters)
     return pagination.make_page(
         rows,
         query.limit,
-        lambda row: pagination.encode(key, query.listed, _position_of(row, query)),
+        lambda row: pagination.encode(key, listed, _position_of(row, query)),
     )
 
 

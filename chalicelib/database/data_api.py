@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 from chalicelib.database.clients import Client, ErrorAnswer
@@ -92,7 +93,12 @@ class DataApi(Database):
             "execute_statement",
             "numberOfRecordsUpdated",
             sql=sql,
-            parameters=[_parameter(name, value) for name, value in parameters.items()],
+            parameters=[
+                {"name": name, "value": {"stringValue": value}}  # the most frequent type
+                if type(value) is str
+                else _parameter(name, value)
+                for name, value in parameters.items()
+            ],
             includeResultMetadata=True,
             **self._scope,
             **options,
@@ -142,7 +148,7 @@ def _from_answer(error: ErrorAnswer) -> DatabaseError:
 
 def _parameter(name: str, value: Value) -> "SqlParameterTypeDef":  # noqa: PLR0911 (one a type)
     match value:
-        case str():  # the most frequent type
+        case str():
             return {"name": name, "value": {"stringValue": value}}
         case None:
             return {"name": name, "value": {"isNull": True}}
@@ -155,7 +161,7 @@ def _parameter(name: str, value: Value) -> "SqlParameterTypeDef":  # noqa: PLR09
         case bytes():
             return {"name": name, "value": {"blobValue": value}}
         case datetime():
-            text = value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+            text = _timestamp(value)
             return {"name": name, "value": {"stringValue": text}, "typeHint": "TIMESTAMP"}
         case date():
             text = value.isoformat()
@@ -163,6 +169,11 @@ def _parameter(name: str, value: Value) -> "SqlParameterTypeDef":  # noqa: PLR09
         case Decimal() | int():
             text = format(value, "f" if isinstance(value, Decimal) else "d")
             return {"name": name, "value": {"stringValue": text}, "typeHint": "DECIMAL"}
+
+
+@lru_cache(maxsize=8)  # all rows of an INSERT have the same time
+def _timestamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 def _utc(text: str) -> datetime:
@@ -181,24 +192,28 @@ _FROM_TEXT: Mapping[int, Callable[[str], Value]] = {
 
 def _rows(answer: "ExecuteStatementResponseTypeDef") -> list[Row]:
     readers = [
-        (column["label"], _FROM_TEXT.get(column["type"], _same))
+        (column["label"], _FROM_TEXT.get(column["type"]))
         for column in answer.get("columnMetadata", [])
     ]
+    records = answer.get("records", [])
+    if {*map(len, records)} - {len(readers)}:
+        raise DatabaseUnavailable("the Data API's answer can't be read")
     return [
         {
-            label: read(field["stringValue"]) if "stringValue" in field else _value(field)
-            for (label, read), field in zip(readers, record, strict=True)
+            label: _value(field, read)
+            if read or "stringValue" not in field
+            else field["stringValue"]
+            for (label, read), field in zip(readers, record)  # noqa: B905 (compared above, at once)
         }
-        for record in answer.get("records", [])
+        for record in records
     ]
 
 
-def _value(field: "FieldOutputTypeDef") -> Value:
+def _value(field: "FieldOutputTypeDef", read: Callable[[str], Value] | None) -> Value:
+    """Return a column's value; `read` converts the text of some types."""
     if field.get("isNull"):
         return None
+    if read and "stringValue" in field:
+        return read(field["stringValue"])
     (value,) = field.values()
     return value  # type: ignore[return-value]  # a long, double, boolean or blob
-
-
-def _same(text: str) -> str:
-    return text

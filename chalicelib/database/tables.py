@@ -55,26 +55,33 @@ def insertion(
     table: str, rows: Sequence[Mapping[str, Value]], caller: str
 ) -> tuple[str, Mapping[str, Value]]:
     """Return an INSERT and its parameters. Columns that a row lacks are null."""
-    columns: Sequence[str]
     if len(rows) == 1:
-        columns, values = tuple(rows[0]), dict(rows[0])
+        columns, values = tuple(rows[0]), rows[0]
     else:
         columns = tuple(dict.fromkeys(chain(*rows)))
-        values = {f"{name}_{n}": row.get(name) for n, row in enumerate(rows) for name in columns}
+        ordered = [row.get(name) for row in rows for name in columns]
+        values = dict(zip(_inserted(len(rows), columns), ordered, strict=True))
     return insert_sql(table, len(rows), columns), {**values, "history_caller": caller}
 
 
 @lru_cache(maxsize=256)
-def insert_sql(table: str, size: int, columns: Sequence[str]) -> str:
-    """Return an INSERT of `size` rows. Its parameters are `<column>`, of several `<column>_<row>`.
+def insert_sql(table: str, size: int, columns: tuple[str, ...]) -> str:
+    """Return an INSERT of `size` rows, whose parameters `_inserted` names."""
+    names, width = _inserted(size, columns), len(columns)
+    line = history_line("created", "1")
+    rows = [f"(:{', :'.join(names[n : n + width])}, {line})" for n in range(0, size * width, width)]
+    return f"INSERT INTO {table} ({quoted((*columns, 'history'))}) VALUES {', '.join(rows)}"
+
+
+@lru_cache(maxsize=64)
+def _inserted(size: int, columns: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of an INSERT's parameters: `<column>`, of several rows `<column>_<row>`.
 
     All rows have a number: else `street_2` of the first row would be `street` of the third one.
     """
-    suffixes = [f"_{n}" for n in range(size)] if size > 1 else [""]
-    line = history_line("created", "1")
-    rows = (", ".join((*(f":{name}{end}" for name in columns), line)) for end in suffixes)
-    names = quoted((*columns, "history"))
-    return f"INSERT INTO {table} ({names}) VALUES {', '.join(f'({row})' for row in rows)}"
+    if size == 1:
+        return columns
+    return tuple([f"{name}_{n}" for n in range(size) for name in columns])
 
 
 @cache
@@ -104,13 +111,14 @@ def delete_sql(table: str, guard: str) -> str:
     )
 
 
-def numbered(name: str, row: int) -> str:
-    """Return the name of a parameter of a statement for several rows; the first has no number."""
-    return f"{name}_{row}" if row else name
+@lru_cache(maxsize=64)
+def numbered(name: str, size: int) -> tuple[str, ...]:
+    """Return the names of a parameter of a statement for `size` rows; the first has no number."""
+    return (name, *[f"{name}_{row}" for row in range(1, size)])
 
 
 def update_all_sql(
-    table: str, size: int, changed: int, columns: Mapping[str, Iterable[int]]
+    table: str, size: int, changed: int, columns: Mapping[str, Collection[int]]
 ) -> str:
     """Return the UPDATE of the first `changed` of `size` rows, if all have their `:version`.
 
@@ -164,12 +172,14 @@ def _guarded(table: str, size: int) -> str:
 
 
 def _ids(size: int) -> str:
-    return ", ".join(f":{numbered('id', row)}" for row in range(size))
+    return f":{', :'.join(numbered('id', size))}"
 
 
-def _by_row(rows: Iterable[int], name: str, otherwise: str) -> str:
+def _by_row(rows: Collection[int], name: str, otherwise: str) -> str:
     """Return the SQL of a value that depends on the row."""
-    cases = " ".join(f"WHEN :{numbered('id', row)} THEN :{numbered(name, row)}" for row in rows)
+    size = max(rows) + 1
+    ids, values = numbered("id", size), numbered(name, size)
+    cases = " ".join([f"WHEN :{ids[row]} THEN :{values[row]}" for row in rows])
     return f"CASE id {cases} ELSE {otherwise} END"
 
 

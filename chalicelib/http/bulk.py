@@ -6,8 +6,7 @@ Each item names the version that the client has read, so a request can be repeat
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, cast
-from uuid import UUID
+from typing import Any, NamedTuple
 
 from chalicelib.database import Database, DuplicateKey, Row, Value, tables
 from chalicelib.http import conflicts, values
@@ -48,8 +47,9 @@ def change_all(
         if not changes:
             return documents
         if updated_at := _update(database, resource, items, documents, changes, intent):
+            time = values.format_time(updated_at)
             return [
-                _merged(resource, document, changes[n], updated_at) if n in changes else document
+                _merged(document, changes[n], time) if n in changes else document
                 for n, document in enumerate(documents)
             ]
     raise conflicts.overtaken()
@@ -116,8 +116,7 @@ def _read(
 
 def _is_done(row: Row, item: Item, intent: Intent, *, deletes: bool) -> bool:
     """Return whether this request has changed the item before, and its response was lost."""
-    own = intent._replace(versions=[item.version])
-    has_made = own.has_made(cast("int", row["version"]), row["last_write"])
+    has_made = row["version"] == item.version + 1 and intent.has_written(row["last_write"])
     return has_made and deletes is (row["deleted_at"] is not None)
 
 
@@ -176,15 +175,16 @@ def _update(  # noqa: PLR0913, PLR0917 (the parts of an update)
     others = (item for n, item in enumerate(items) if n not in changes)
     parameters = _named([*(items[n] for n in changes), *others])
     parameters |= {"updated_at": now, **intent.author}
-    columns: dict[str, list[int]] = {}
+    changed = [[name for name in resource.writable if name in each] for each in changes.values()]
+    parameters |= _numbered("f", [" ".join(names) for names in changed])  # as in the history
+    columns: dict[str, dict[int, Value]] = {}
     for row, (n, fields) in enumerate(changes.items()):
-        named = [name for name in resource.writable if name in fields]  # as in the history
-        parameters[tables.numbered("f", row)] = " ".join(named)
-        names = (*named, *resource.derived_from(fields))
+        names = (*changed[row], *resource.derived_from(fields))
         for name, value in resource.to_row({**documents[n], **fields}, names).items():
-            columns.setdefault(name, []).append(row)
-            parameter = tables.column_parameter(list(columns).index(name))
-            parameters[tables.numbered(parameter, row)] = value
+            columns.setdefault(name, {})[row] = value
+    for number, by_row in enumerate(columns.values()):
+        parameter = tables.numbered(tables.column_parameter(number), len(changes))
+        parameters |= {parameter[row]: value for row, value in by_row.items()}
     sql = tables.update_all_sql(resource.table, len(items), len(changes), columns)
     try:
         return now if tables.run_write(database, resource.table, sql, parameters) else None
@@ -197,18 +197,20 @@ def _update(  # noqa: PLR0913, PLR0917 (the parts of an update)
         return None
 
 
-def _merged(
-    resource: Resource, document: Document, fields: Fields, updated_at: datetime
-) -> Document:
+def _merged(document: Document, fields: Fields, updated_at: str | None) -> Document:
     """Return the document after the update."""
     version = document["version"] + 1
-    return document | resource.build(UUID(document["id"]), version, fields, updated_at)
+    return {**document, **fields, "version": version, "updated_at": updated_at}
 
 
 def _ids(items: Sequence[Item]) -> dict[str, Value]:
-    return {tables.numbered("id", n): item.id.bytes for n, item in enumerate(items)}
+    return _numbered("id", [item.id.bytes for item in items])
 
 
 def _named(items: Sequence[Item]) -> dict[str, Value]:
-    versions = {tables.numbered("version", n): item.version for n, item in enumerate(items)}
-    return _ids(items) | versions
+    return _ids(items) | _numbered("version", [item.version for item in items])
+
+
+def _numbered(name: str, values: Sequence[Value]) -> dict[str, Value]:
+    """Return the parameters of this name, one for each value."""
+    return dict(zip(tables.numbered(name, len(values)), values, strict=True))

@@ -15,7 +15,7 @@ def without_unchanged(
 
     They equal those of `current`, or are not known there.
     """
-    if not isinstance(document, Mapping):
+    if not isinstance(document, dict):
         return document
     return {
         name: value
@@ -31,7 +31,7 @@ def patched(patch: object, current: Mapping[str, Any], optional: Collection[str]
     is invalid.
     """
     merged = merge_patch(current, patch)
-    if isinstance(merged, dict) and isinstance(patch, Mapping):
+    if isinstance(merged, dict) and isinstance(patch, dict):
         nulls = {name for name, value in patch.items() if value is None}
         merged |= dict.fromkeys(nulls.difference(optional))
     return merged

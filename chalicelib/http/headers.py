@@ -5,7 +5,8 @@ Implements content negotiation (RFC 9110), Prefer (RFC 7240) and CORS (Fetch sta
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
+from functools import lru_cache
 
 STANDARD = {
     "Cache-Control": "no-store",
@@ -36,7 +37,8 @@ MAX_RANGES = 50
 _REQUEST_ID = "[A-Za-z0-9._:-]{1,64}"
 
 
-def preferred(accept: str | None, media_types: Sequence[str]) -> str | None:
+@lru_cache(maxsize=64)  # clients send the same few values
+def preferred(accept: str | None, media_types: tuple[str, ...]) -> str | None:
     """Return the media type that `Accept` prefers, the first of several; None if it excludes all.
 
     RFC 9110, section 12.5.1.

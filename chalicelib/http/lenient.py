@@ -106,7 +106,7 @@ def _replay(  # noqa: PLR0913, PLR0917 (what is known of both attempts)
     expected = _build(resource, UUID(bytes=earlier["id"]), valid)  # type: ignore[arg-type]
     ids = [UUID(document["id"]).bytes for document in expected.values()]
     sql = tables.select_all_sql(resource.table, len(ids), ["id"])
-    parameters = {tables.numbered("id", row): value for row, value in enumerate(ids)}
+    parameters = dict(zip(tables.numbered("id", len(ids)), ids, strict=True))
     created = {row["id"] for row in database.fetch_all(sql, **parameters)}
     new = {n: each for n, each in expected.items() if UUID(each["id"]).bytes in created}
     others = {n: fields for n, fields in valid.items() if n not in new}

@@ -43,8 +43,12 @@ class Intent(NamedTuple):
 
     def has_made(self, version: int, last_write: object) -> bool:
         """Return whether this request made the version; `last_write` is the stored fingerprint."""
-        is_ours = last_write in {self.fingerprint, self.unkeyed}
+        is_ours = self.has_written(last_write)
         return is_ours and self.versions is not None and version - 1 in self.versions
+
+    def has_written(self, last_write: object) -> bool:
+        """Return whether this request was the last write, whose stored fingerprint is given."""
+        return last_write in {self.fingerprint, self.unkeyed}
 
 
 class Conditions(NamedTuple):

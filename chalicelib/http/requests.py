@@ -76,8 +76,9 @@ class Request:
     @cached_property
     def gateway_id(self) -> str:
         """The gateway's id of the request, which no client can choose."""
-        fallback = getattr(self._request.lambda_context, "aws_request_id", "unknown")
-        return cast("str", self._request.context.get("requestId", fallback))
+        if "requestId" in self._request.context:
+            return cast("str", self._request.context["requestId"])
+        return getattr(self._request.lambda_context, "aws_request_id", "unknown")
 
     @property
     def seconds_left(self) -> float:
@@ -104,14 +105,15 @@ class Request:
         They come from the path, which REST APIs leave encoded. `given` is what the gateway took for
         them: encoded in recorded events of REST APIs, decoded by other gateways.
         """
-        names = self.route.split("/")
-        pairs = list(
-            zip(reversed(names), reversed(self._path.rstrip("/").split("/")), strict=False)
-        )
-        if not all(name in {part, ""} or name.startswith("{") for name, part in pairs):
-            return given
-        found = {name[1:-1]: part for name, part in pairs if name.startswith("{")}
-        return {name: unquote(part, errors="surrogateescape") for name, part in found.items()}
+        # from the end, because the path may begin with a stage
+        names, parts = self.route.split("/"), self._path.rstrip("/").split("/")
+        found = {}
+        for name, part in zip(reversed(names), reversed(parts), strict=False):
+            if name.startswith("{"):
+                found[name[1:-1]] = unquote(part, errors="surrogateescape")
+            elif name not in {part, ""}:
+                return given
+        return found
 
     @property
     def query(self) -> dict[str, list[str]]:

@@ -14,6 +14,7 @@ statement reads back what another one wrote.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from operator import itemgetter
 from typing import Any, NamedTuple, cast
 from uuid import UUID
@@ -28,7 +29,6 @@ from chalicelib.http.values import (
     UUID_TEXT,
     VERSION,
     Codec,
-    created_at,
     format_time,
     same,
 )
@@ -85,7 +85,7 @@ class Unique(NamedTuple):
 
     def derive(self) -> "Derived":
         """Return the column of keys, which is derived from the field."""
-        return Derived(self.column, (self.field,), _column_of(self.field, self.to_column))
+        return Derived(self.column, {self.field}, _column_of(self.field, self.to_column))
 
 
 class Place(NamedTuple):
@@ -107,7 +107,7 @@ class Derived(NamedTuple):
     """A column that no response contains: `compute` returns its value from these fields."""
 
     column: str
-    fields: tuple[str, ...]
+    fields: AbstractSet[str]
     compute: Callable[[Fields], Value]
 
 
@@ -141,9 +141,12 @@ class Resource:
         self.not_found = not_found
         codecs = {"id": IDENTIFIER, "version": VERSION, **dict.fromkeys(TIMES, TIME)}
         codecs |= {field.name: field.codec for field in fields}
-        self._codecs = {name: codecs[name] for name in self.columns}
+        used = {name: codecs[name] for name in self.columns}
+        self._from_column = {
+            name: codec.from_column for name, codec in used.items() if codec.from_column is not same
+        }
         self._to_column = {
-            **{name: _column_of(name, codec.to_column) for name, codec in self._codecs.items()},
+            **{name: _column_of(name, codec.to_column) for name, codec in used.items()},
             **{name: one.compute for name, one in self.derived.items()},
         }
         codecs[ERASED_AT] = TIME
@@ -183,10 +186,10 @@ class Resource:
 
     def from_row(self, row: Row) -> Document:
         """Return the document of a row that has all `columns`."""
-        document = {name: codec.from_column(row[name]) for name, codec in self._codecs.items()}
-        created = format_time(created_at(UUID(bytes=cast("bytes", row["id"]))))
-        document["created_at"] = created
-        return {name: document[name] for name in self.names}
+        converted: Document = {name: read(row[name]) for name, read in self._from_column.items()}
+        milliseconds = int.from_bytes(cast("bytes", row["id"])[:6])
+        converted["created_at"] = format_timestamp(milliseconds)
+        return {name: converted[name] if name in converted else row[name] for name in self.names}
 
     def to_row(self, document: Fields, columns: Iterable[str]) -> dict[str, Value]:
         """Return the values of the columns, from a document that has the fields for them."""
@@ -194,8 +197,7 @@ class Resource:
 
     def derived_from(self, fields: Collection[str]) -> list[str]:
         """Return the derived columns that depend on any of the fields."""
-        derived = self.derived.items()
-        return [column for column, one in derived if not set(one.fields).isdisjoint(fields)]
+        return [name for name, one in self.derived.items() if not one.fields.isdisjoint(fields)]
 
     def to_new_row(self, document: Document) -> dict[str, Value]:
         """Return the values of the columns of a new row, without those that are null."""
@@ -271,5 +273,5 @@ def read_texts(rows: Iterable[Row], separator: str = ",") -> str:
     In the rows, the character DEL stands for quotation marks. No text of a resource contains it.
     The Data API would escape each quotation mark, which would be most of the cost of a page.
     """
-    texts = [cast("str", row["document"]) for row in rows]
+    texts: list[Any] = [row["document"] for row in rows]
     return separator.join(texts).replace(DELETE_CHARACTER, '"')

@@ -1,7 +1,7 @@
 """Build the responses of a resource's operations."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from chalice import Response
@@ -24,6 +24,14 @@ LINES = "application/x-ndjson"
 MERGE_PATCH = "application/merge-patch+json"
 
 
+class TextResponse(Response):
+    """A response whose body is text."""
+
+    def to_dict(self, binary_types: list[str] | None = None) -> dict[str, Any]:  # noqa: ARG002
+        """Return the response for API Gateway, without looking for a binary media type."""
+        return super().to_dict()
+
+
 def answer(
     body: object,
     status: int = 200,
@@ -43,11 +51,11 @@ def document(
     media_type: str = JSON,
 ) -> Response:
     """Return a response with the text of a JSON document."""
-    return Response(text, {"Content-Type": media_type, **(extra or {})}, status)
+    return TextResponse(text, {"Content-Type": media_type, **(extra or {})}, status)
 
 
 def no_content(status: int = 204, extra: Mapping[str, str] | None = None) -> Response:
-    return Response("", dict(extra or {}), status)
+    return TextResponse("", dict(extra or {}), status)
 
 
 def page(request: Request, found: "Page") -> Response:

@@ -51,7 +51,7 @@ class Operation(NamedTuple):
     scope: str | None
     query: str | None
     consumes: Sequence[str]
-    produces: Sequence[str]
+    produces: tuple[str, ...]
     can_be_minimal: bool
     share: float
     documentation: str | None
@@ -114,7 +114,7 @@ class Operations:
                 scope=scope,
                 query=query,
                 consumes=consumes,
-                produces=produces,
+                produces=tuple(produces),
                 can_be_minimal=can_be_minimal,
                 share=share,
                 documentation=documentation,

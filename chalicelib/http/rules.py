@@ -17,7 +17,7 @@ The rules of an object are a JSON object. It has one rule per field, in the orde
 
     {"max_length": 300, "nullable": true,             text of 1 to 300 characters, or null
      "default": null}
-    {"max_length": 8, "choices": ["a", "b"]}          one of these texts
+    {"choices": ["a", "b"]}                           one of these texts
     {"max_length": 40, "pattern": "[0-9]+"}           text that the whole pattern matches
     {"max_length": 64, "holds": "module:function"}    text for which the function returns true
     {"is_phone": true}                                phone number in E.164
@@ -77,7 +77,7 @@ class ObjectRules:
             name for name, rule in rules.items() if "default" in rule and not rule["default"]
         )
         self._fields = {
-            name: (rule.get("default"), _compile(rule))
+            name: (rule.get("default"), rule.get("nullable", False), _compile(rule))
             for name, rule in rules.items()
             if name not in self.read_only
         }
@@ -86,14 +86,17 @@ class ObjectRules:
         """Return all writable fields, with defaults for missing ones. Raises Unsure."""
         self._check_names(value)
         return {
-            name: check(value.get(name, default)) for name, (default, check) in self._fields.items()
+            name: None if (given := value.get(name, default)) is None and nullable else check(given)
+            for name, (default, nullable, check) in self._fields.items()
         }
 
     def check_some(self, value: Any) -> dict[str, Any]:
         """Return only the fields that the object has. Raises Unsure."""
         self._check_names(value)
         return {
-            name: check(value[name]) for name, (_, check) in self._fields.items() if name in value
+            name: None if value[name] is None and nullable else check(value[name])
+            for name, (_, nullable, check) in self._fields.items()
+            if name in value
         }
 
     def _check_names(self, value: Any) -> None:
@@ -127,8 +130,10 @@ def _compile(rule: Rule) -> Check:  # noqa: PLR0911 (a table)
             return _array(ObjectRules(item).check, max_items)
         case {"names": names, "values": values}:
             return _texts(_text(**names), _text(**values), rule["max_items"], rule["max_bytes"])
+        case {"choices": choices}:
+            return _choice(frozenset(choices))
         case {"is_phone": _}:
-            return _phone(nullable=rule.get("nullable", False))
+            return _phone
         case {"minimum": minimum, "maximum": maximum}:
             return _whole_number(minimum, maximum)
         case {"separated": item, "max_items": max_items}:
@@ -139,29 +144,22 @@ def _compile(rule: Rule) -> Check:  # noqa: PLR0911 (a table)
             return _moment
         case {"is_any": _}:
             return _parsed(str)
-    return _text(**{name: value for name, value in rule.items() if name != "default"})
+    return _text(**{name: rule[name] for name in rule if name not in {"default", "nullable"}})
 
 
 def _text(
     max_length: int,
     *,
-    nullable: bool = False,
-    choices: list[str] | None = None,
     pattern: str | None = None,
     holds: str | None = None,
 ) -> Check:
-    among = None if choices is None else frozenset(choices)
-
-    def check(value: Any) -> str | None:
-        if value is None and nullable:
-            return None
+    def check(value: Any) -> str:
         if (
             isinstance(value, str)
             and 0 < len(value) <= max_length
             and value.isprintable()
             and value == value.strip()
             and (value.isascii() or _is_composed(value))
-            and (among is None or value in among)
             and (pattern is None or _compiled(pattern).fullmatch(value))
             and (holds is None or resolve(holds)(value))
         ):
@@ -171,14 +169,19 @@ def _text(
     return check
 
 
-def _phone(*, nullable: bool) -> Check:
-    def check(value: Any) -> str | None:
-        is_certain = isinstance(value, str) and phones.is_certain(value)
-        if is_certain or (value is None and nullable):
-            return value  # type: ignore[no-any-return]
+def _choice(choices: frozenset[str]) -> Check:
+    def check(value: Any) -> str:
+        if isinstance(value, str) and value in choices:
+            return value
         raise Unsure
 
     return check
+
+
+def _phone(value: Any) -> str:
+    if isinstance(value, str) and phones.is_certain(value):
+        return value
+    raise Unsure
 
 
 def _is_composed(text: str) -> bool:

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -63,7 +63,8 @@ def now() -> datetime:
 def format_time(moment: datetime | None) -> str | None:
     if moment is None:
         return None
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    # the offset would cost half as much again
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def parse_time(text: str | None) -> datetime | None:
@@ -90,6 +91,17 @@ def _dump(value: list[Any] | dict[str, Any]) -> str:
     return dumps(value) if value else str(value)  # Python writes [] and {} as JSON does
 
 
+def _load(text: str) -> Any:
+    """Return what `_dump` wrote. Most documents are empty."""
+    empty = _EMPTY.get(text)
+    return json.loads(text) if empty is None else empty()
+
+
+def _uuid_text(stored: bytes) -> str:
+    digits = stored.hex()  # an object of UUID would take three times as long
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
 def _uuid_sql() -> str:
     parts = [f"HEX(SUBSTR({{column}}, {first}, {size}))" for first, size in _UUID_PARTS]
     return f"""'"', LOWER(CONCAT_WS('-', {", ".join(parts)})), '"'"""
@@ -97,7 +109,8 @@ def _uuid_sql() -> str:
 
 TEXT = Codec(same, same, "COALESCE(JSON_QUOTE({column}), 'null')")
 INTEGER = Codec(same, same, "COALESCE({column}, 'null')")
-DOCUMENT = Codec(_dump, json.loads, "{column}")
+_EMPTY: Mapping[str, Callable[[], Any]] = {"[]": list, "{}": dict}
+DOCUMENT = Codec(_dump, _load, "{column}")
 """An array or an object, stored as JSON text. The column is NOT NULL."""
 TIME = Codec(
     parse_time,
@@ -106,7 +119,7 @@ TIME = Codec(
 )
 IDENTIFIER = Codec(
     lambda text: bytes.fromhex(text.replace("-", "")),
-    lambda stored: str(UUID(bytes=stored)),
+    _uuid_text,
     _uuid_sql(),
 )
 """A UUID, stored in BINARY(16). The column is NOT NULL."""

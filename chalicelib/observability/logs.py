@@ -69,7 +69,8 @@ class Line(logging.LogRecord):
 def format_timestamp(milliseconds: int) -> str:
     """Return the time since 1970 as RFC 3339 in UTC; a tenth of the cost of a datetime."""
     minute, rest = divmod(milliseconds, 60_000)
-    return f"{_format_minute(minute)}:{rest // 1000:02d}.{rest % 1000:03d}Z"
+    digits = str(100_000 + rest)  # of seconds and milliseconds, after a 1
+    return f"{_format_minute(minute)}:{digits[1:3]}.{digits[3:]}Z"
 
 
 @lru_cache(maxsize=1)

@@ -131,6 +131,20 @@ def test_time_of_an_invocation_runs_from_the_arrival(monkeypatch: pytest.MonkeyP
     assert seen == [18_000]
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("x y", "1"), ("", "1"), ("x", "a\nb"), ("x", "\x7f"), ("x", "\u0100")]
+)
+def test_header_that_http_does_not_allow_is_an_error(name: str, value: str) -> None:
+    response = {
+        "statusCode": 200,
+        "headers": {"y": "\ta\xe9", name: value},
+        "multiValueHeaders": {},
+    }
+
+    with pytest.raises(ValueError, match="not a valid header"):
+        gateway.check_head(response)
+
+
 def _recording(app: Chalice, record: Callable[[Any], None]) -> Any:
     class Recording:
         routes = app.routes

@@ -3,7 +3,7 @@
 import json
 from base64 import b64encode
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from chalicelib.connections import Answer
 from chalicelib.database import DatabaseUnavailable
 from chalicelib.database.clients import ErrorAnswer
+from chalicelib.database.data_api import DataApi
 from chalicelib.database.slim import Client, endpoints
 from chalicelib.database.slim.credentials import Key
 from tests.slim.botocore_client import KEY, botocore_client
@@ -133,3 +134,18 @@ def test_malformed_response_raises_database_unavailable(body: bytes) -> None:
     with pytest.raises(DatabaseUnavailable, match="can't be read") as caught:
         answered(200, {}, body)
     assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize("record", [[], [{"isNull": True}, {"isNull": True}]])
+def test_record_without_a_value_for_each_column_raises_database_unavailable(
+    record: list[dict[str, Any]],
+) -> None:
+    answer = {
+        "columnMetadata": [{"label": "id", "type": 4}],
+        "records": [[{"longValue": 1}], record],
+        "numberOfRecordsUpdated": 0,
+    }
+    client = Mock(execute_statement=Mock(return_value=answer))
+
+    with pytest.raises(DatabaseUnavailable, match="can't be read"):
+        DataApi(client, {}, {"database": "customers"}).execute("SELECT id FROM customers")

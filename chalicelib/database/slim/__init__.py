@@ -110,19 +110,25 @@ def _members(body: bytes) -> Any:
 
     Its text shows whether it contains anything that JSON represents differently.
     """
-    special = (b'":null', b'": null', b'"blobValue"', b'"doubleValue"')
-    hook = _converted if any(map(body.__contains__, special)) else None
+    hook = None
+    if b'":null' in body or b'": null' in body:
+        hook = _without_nulls
+    elif b'"blobValue"' in body or b'"doubleValue"' in body:
+        hook = _decoded
     return json.loads(body.decode(), object_hook=hook)
 
 
-def _converted(members: dict[str, Any]) -> dict[str, Any]:
-    """Return an object's fields, with blobs as bytes and without nulls."""
-    kept = {name: value for name, value in members.items() if value is not None}
-    if "blobValue" in kept:
-        kept["blobValue"] = a2b_base64(kept["blobValue"])
-    if "doubleValue" in kept:
-        kept["doubleValue"] = float(kept["doubleValue"])
-    return kept
+def _without_nulls(members: dict[str, Any]) -> dict[str, Any]:
+    return _decoded({name: value for name, value in members.items() if value is not None})
+
+
+def _decoded(members: dict[str, Any]) -> dict[str, Any]:
+    """Return an object with a blob as bytes, and a double as float."""
+    if "blobValue" in members:
+        members["blobValue"] = a2b_base64(members["blobValue"])
+    if "doubleValue" in members:
+        members["doubleValue"] = float(members["doubleValue"])
+    return members
 
 
 def _error(answer: Answer, body: dict[str, Any]) -> dict[str, str]:
