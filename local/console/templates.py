@@ -28,13 +28,20 @@ TOKENS = {
 }
 
 
+OWN = (
+    '<link rel="stylesheet" href="/pages/{file}.css">\n'
+    '  <script src="/pages/{file}.js" type="module"></script>'
+)
+
+
 class Page(NamedTuple):
-    """A page. Its content, style and script are in files with its name in lower case."""
+    """A page. Its content is in a file with its name in lower case, and so is what `own` names."""
 
     name: str
     description: str
     calls_api: bool = False  # and so has a choice of tokens
     resources: str = PARTS
+    own: str = OWN
 
     @property
     def file(self) -> str:
@@ -54,16 +61,17 @@ PAGES = {
         "Documentation", "Every operation, to try out.", calls_api=True, resources=SWAGGER_UI
     ),
 }
+MISSING = Page("Missing", "The console has no page with this address.", own="")
 
 
 def render(path: str, settings: Settings) -> str:
     """Return the page at a path: its content in the frame that all pages share."""
-    page, words = PAGES[path], _words(settings)
+    page, words = PAGES.get(path, MISSING), _words(settings)
     frame = {
         "name": page.name,
         "description": page.description,
         "resources": page.resources,
-        "file": page.file,
+        "own": page.own.format(file=page.file),
         "navigation": _navigation(path),
         "tokens": _tokens() if page.calls_api else "",
         "content": _filled(page.file, words),

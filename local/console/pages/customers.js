@@ -1,8 +1,8 @@
 /** The page of customers: what a developer does here is a request to the API. */
 
-import { Unreachable, call, rememberScopes, sent, whenSent } from "./api.js";
+import { Unreachable, call, rememberScopes, sent, untilReachable, whenSent } from "./api.js";
 import {
-  at, button, chosen, element, fact, focusDetails, json, moment, nameOfCaller, row, showDetails, statusBadge,
+  at, breakable, button, chosen, element, fact, focusDetails, json, moment, nameOfCaller, row, showDetails, statusBadge,
 } from "./dom.js";
 import { compact, editor, patch, showErrors } from "./form.js";
 import { LANGUAGES } from "./snippets.js";
@@ -44,14 +44,17 @@ async function page(path, put) {
   try {
     const { ok, body } = await call("GET", path, { signal: loading.signal });
     showParameterErrors(ok ? [] : body.errors ?? []);
-    at("list-problem").replaceChildren(...(ok ? [] : [problemOf(body)]));
+    at("list-problem").replaceChildren(...(ok ? [] : [problemOf(body, body.errors)]));
+    at("found").hidden = !ok && !path.includes("cursor="); // else the rows are of another filter
     if (!ok) return;
     put(body.items.map(line));
     next = body.next;
     at("more").hidden = !next;
     count();
   } catch (error) {
-    if (error.name !== "AbortError") at("list-problem").replaceChildren(problemOf(asProblem(error)));
+    if (error.name === "AbortError") return;
+    at("list-problem").replaceChildren(problemOf(asProblem(error)));
+    if (error instanceof Unreachable) recover();
   }
 }
 
@@ -81,8 +84,8 @@ function nameOf({ given_name: given, family_name: family, company_name: company,
 function line(customer) {
   const { id, email, created_at: created } = customer;
   const link = element("a", { href: `#${id}`, dir: "auto" }, nameOf(customer));
-  const name = element("div", {}, link, element("div", { class: "below" }, email));
-  const made = row(name, [email, "minor"], badge(customer), [moment(created), "minor optional"]);
+  const name = element("div", {}, link, element("div", { class: "below" }, breakable(email)));
+  const made = row(name, [breakable(email), "minor"], badge(customer), [moment(created), "minor optional"]);
   made.dataset.id = id;
   if (id === opened?.id) made.setAttribute("aria-current", "true");
   return made;
@@ -207,7 +210,19 @@ async function attempt(action) {
     await action();
   } catch (error) {
     fail(problemOf(asProblem(error)));
+    if (error instanceof Unreachable) recover();
   }
+}
+
+/** Show the list and the customer, if they could not be read, when the API responds again. */
+let recovering = false;
+async function recover() {
+  if (recovering) return;
+  recovering = true;
+  await untilReachable();
+  recovering = false;
+  list();
+  if (opened && at("form").hidden) start(opened.id);
 }
 
 /** Make the form of the fields that the API describes. */
@@ -429,7 +444,7 @@ function showSent() {
       language, () => copy(language, write_(request)),
       { class: "plain-button", "aria-label": `Copy ${name} as ${language}` },
     ));
-    return element("li", {}, statusBadge(status), linkTo(request, name), ...copies);
+    return element("li", {}, statusBadge(status), linkTo(request, breakable(name)), ...copies);
   }));
 }
 

@@ -36,6 +36,12 @@ export function fact(name, value, isLong = false) {
   return element("div", { class: isLong && "whole" }, element("dt", {}, name), element("dd", {}, value ?? "unknown"));
 }
 
+/** Return a path, an email address or names, which lines may break at their punctuation, not inside words. */
+export function breakable(text) {
+  const parts = text.split(/(?=[/?&@._])|(?<=,)/);
+  return element("span", {}, ...parts.flatMap((part, i) => (i ? [element("wbr"), part] : [part])));
+}
+
 /** Return who sent a request: the API keeps pseudonyms, and this machine's tokens have one of them. */
 export function nameOfCaller(pseudonym) {
   const { caller, subject } = document.body.dataset;
