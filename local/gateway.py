@@ -98,8 +98,16 @@ class Gateway(gateway.Gateway):
         length = len(response["body"].encode(errors="replace"))
         segment.end(method, self.to_loggable(path), response["statusCode"], length)
         if self._failures:
-            segment.send(exchanges.encode(segment.trace_id, path, headers, body, response))
+            sent = exchanges.Sent(path, headers, body, segment.caller)
+            segment.send(exchanges.encode(segment.trace_id, sent, response))
         return response
+
+    def _caller(
+        self, request: dict[str, Any], authorizer: ChaliceAuthorizer, token: str | None
+    ) -> dict[str, str]:
+        caller = super()._caller(request, authorizer, token)
+        _segment.get().caller = caller["principalId"]
+        return caller
 
     def _refuse(self, response_type: str, path: str, reason: str = "") -> LambdaResponse:
         """Lead people from the root, which no operation has, to the console's overview.

@@ -36,6 +36,7 @@ class Segment:
         self._is_sampled = bool(self._daemon) if sent.is_sampled is None else sent.is_sampled
         self._id = secrets.token_hex(8)
         self._start = time.time()
+        self.caller = ""  # the subject of the token; no part of the segment
         self._parts: list[dict[str, Any]] = []
 
     @property

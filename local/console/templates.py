@@ -7,9 +7,6 @@ from string import Template
 from typing import NamedTuple
 
 from app import SCOPES
-from chalicelib.observability.telemetry import pseudonym
-from chalicelib.settings import LOCAL_CURSOR_KEY
-from local.issuer import SUBJECT
 from local.stack import Settings
 
 FOLDER = Path(__file__).with_name("pages")
@@ -90,9 +87,6 @@ def _words(settings: Settings) -> Mapping[str, str]:
         "console": settings.console_url,
         "xray": f"127.0.0.1:{settings.xray_port} (UDP)",
         "token_command": settings.token_command,
-        # by which the pages recognize the developer in the API's history
-        "caller": pseudonym(SUBJECT, LOCAL_CURSOR_KEY.encode()),
-        "subject": SUBJECT,
         "consumer": settings.events_url or "none (set EVENTS_URL)",
         "state": str(settings.state.absolute()),
         "logs": str(settings.state.absolute() / "logs"),

@@ -15,7 +15,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
 
 from local.console.templates import PAGES
-from local.issuer import Issuer
+from local.issuer import SUBJECT, Issuer
 from tests.contract.browser import keep
 from tests.contract.test_console import Console
 from tests.local.run import Run, copy_of_project
@@ -42,8 +42,8 @@ return [...document.querySelectorAll(".card :not(.wide *, .hidden)")]
 """
 SPLIT = """
 const words = /(?<![A-Za-z0-9])[A-Za-z0-9]{2,20}(?![A-Za-z0-9])/g;
-const main = document.querySelector("main") ?? document.createElement("main"); // not Swagger UI
-const texts = document.createTreeWalker(main, NodeFilter.SHOW_TEXT);
+const ours = document.querySelector("main#content") ?? document.createElement("main");
+const texts = document.createTreeWalker(ours, NodeFilter.SHOW_TEXT);
 const range = document.createRange();
 const split = [];
 for (let text = texts.nextNode(); text; text = texts.nextNode()) {
@@ -126,10 +126,13 @@ class Pages(Console):
 
     def change_elsewhere(self, path: str, **fields: str) -> None:
         """Change a customer as another client."""
-        self._send("PATCH", path, fields)
+        self._send("PATCH", path, fields, "carol@example.com")
 
-    def _send(self, method: str, path: str, fields: dict[str, str]) -> requests.Response:
-        headers = {"Authorization": f"Bearer {Issuer(self._state, self.url).token()}"}
+    def _send(
+        self, method: str, path: str, fields: dict[str, str], caller: str = SUBJECT
+    ) -> requests.Response:
+        token = Issuer(self._state, self.url).token(subject=caller)
+        headers = {"Authorization": f"Bearer {token}"}
         url = self._api + path
         return requests.request(method, url, headers=headers, json=fields, timeout=30)
 
@@ -191,6 +194,7 @@ def test_keyboard_leads_a_customer_through_its_whole_life(pages: Pages) -> None:
     pages.wait_for("#state", "Saved: version 3.")
     pages.wait_for("#history li", "v3\nupdated")
     assert '"v3"' in pages.find("#facts").text
+    assert "by carol@example.com" in pages.find("#history li:nth-child(2)").text
 
     pages.follow("#delete")
     pages.wait_for("#title", "deleted")

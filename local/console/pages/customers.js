@@ -2,7 +2,7 @@
 
 import { Unreachable, call, rememberScopes, sent, untilReachable, whenSent } from "./api.js";
 import {
-  at, breakable, button, chosen, element, fact, focusDetails, json, moment, nameOfCaller, row, showDetails, statusBadge,
+  at, breakable, button, callerNames, chosen, element, fact, focusDetails, json, moment, row, showDetails, statusBadge,
 } from "./dom.js";
 import { compact, editor, patch, showErrors } from "./form.js";
 import { LANGUAGES } from "./snippets.js";
@@ -303,20 +303,21 @@ const isDirty = () => Boolean(form && !at("form").hidden && Object.keys(patch(be
 
 /** Show the history, which the API keeps, and the events, which the console has sent. */
 async function showStory(id) {
-  const [changes, events] = await Promise.allSettled([
-    call("GET", path(id, "/history")), json(`/events/latest?resource_id=${encodeURIComponent(id)}`),
+  const [changes, events, names] = await Promise.allSettled([
+    call("GET", path(id, "/history")), json(`/events/latest?resource_id=${encodeURIComponent(id)}`), callerNames(),
   ]);
   if (opened?.id !== id) return;
-  at("history").replaceChildren(historyOf(changes));
+  const by = (caller) => (caller ? `by ${names.value?.(caller) ?? caller}` : "");
+  at("history").replaceChildren(historyOf(changes, by));
   const [last] = changes.value?.ok ? changes.value.body.items : [];
-  if (last?.caller) at("updated").append(" by ", nameOfCaller(last.caller));
+  at("updated").append(" ", by(last?.caller));
   at("events").replaceChildren(eventsOf(events.value?.items ?? []));
 }
 
-function historyOf({ value, reason }) {
+function historyOf({ value, reason }, by) {
   if (!value?.ok) return problemOf(value?.body ?? asProblem(reason));
   return story(value.body.items.map(({ version, operation, changed_at: time, caller, changed_fields: fields }) =>
-    [version, operation, time, caller ? `by ${nameOfCaller(caller)}` : "", fields?.join(", ")]));
+    [version, operation, time, by(caller), fields?.join(", ")]));
 }
 
 function eventsOf(items) {

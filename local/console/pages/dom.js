@@ -42,10 +42,10 @@ export function breakable(text) {
   return element("span", {}, ...parts.flatMap((part, i) => (i ? [element("wbr"), part] : [part])));
 }
 
-/** Return who sent a request: the API keeps pseudonyms, and this machine's tokens have one of them. */
-export function nameOfCaller(pseudonym) {
-  const { caller, subject } = document.body.dataset;
-  return pseudonym === caller ? subject : pseudonym;
+/** Return a function that names a caller. The API keeps pseudonyms; the console knows the callers whom it saw. */
+export async function callerNames() {
+  const names = await json("/callers");
+  return (pseudonym) => names[pseudonym] ?? `caller ${pseudonym}`;
 }
 
 /** Return the badge of a status of HTTP. */

@@ -1,7 +1,7 @@
 /** The page of requests: the list, which follows the API, and the details of one request. */
 
 import {
-  at, breakable, button, chosen, element, fact, focusDetails, json, nameOfCaller, row as tableRow, say, showDetails, statusBadge,
+  at, breakable, button, chosen, element, fact, focusDetails, json, row as tableRow, say, showDetails, statusBadge,
 } from "./dom.js";
 
 const POLL_MS = 1000;
@@ -273,7 +273,7 @@ function show(id, { request, request_id, segments, exchanges, lines, metrics, ha
   at("facts").replaceChildren(
     fact("Operation", operation ?? "none: the gateway responded"), fact("Duration", `${milliseconds(duration_ms)} ms`),
     fact("Longest part", longest(segments)),
-    fact("Caller", nameOfCaller(lines.find(({ caller }) => caller)?.caller)),
+    fact("Caller", request.caller ?? lines.find(({ caller }) => caller)?.caller),
     fact("Request id", element("code", {}, request_id ?? idInHeaders(exchanges)), true),
     fact("Trace id", element("code", {}, id), true),
   );
@@ -442,9 +442,9 @@ function steps({ columns, rows: found }) {
 function hint({ columns, rows: found }, { name, duration_ms }) {
   const estimate = found.reduce((sum, values) => sum + Number(values[columns.indexOf("rows")]), 0);
   if (duration_ms < SLOW_MS || estimate > FEW_ROWS) return "";
-  const lock = name.startsWith("SELECT") ? "" : "to a wait for a row lock that another transaction held, or ";
-  return element("p", { class: "hint" },
-    `The plan reads few rows, so the time went elsewhere: ${lock}to a busy database or machine.`);
+  const lock = name.startsWith("SELECT") ? "the table (LOCK TABLES, ALTER TABLE)" : "a row or the table";
+  return element("p", { class: "hint" }, "The plan reads few rows, so the time went elsewhere: to a wait for a lock on "
+    + `${lock} that another connection held, or to a database, a Data API server or a machine that was busy or stopped.`);
 }
 
 /** Return how a step finds its rows, of which the database gives an estimate. */
