@@ -31,7 +31,8 @@ SHOWN = {  # what a page has when it is complete
 }
 VIOLATIONS = """
 const done = arguments[arguments.length - 1];
-axe.run().then(({violations}) => done(violations.map(
+const rules = {"target-size": {enabled: true}, "td-has-header": {enabled: true}}; // as Lighthouse
+axe.run({rules}).then(({violations}) => done(violations.map(
   ({id, nodes}) => `${id}: ${nodes.map(({target}) => target).join(", ")}`)));
 """
 OUTSIDE = """
@@ -39,6 +40,13 @@ const right = (element) => element.getBoundingClientRect().right;
 return [...document.querySelectorAll(".card :not(.wide *, .hidden)")]
   .filter((each) => each.checkVisibility() && right(each) > right(each.closest(".card")) + 1)
   .map((each) => each.outerHTML.slice(0, 80));
+"""
+COVERED = """
+return [...document.querySelectorAll("#fields :is(input, select, button)")].filter((each) => {
+  each.focus();
+  const {left, top, width, height} = each.getBoundingClientRect();
+  return document.elementFromPoint(left + width / 2, top + height / 2) !== each;
+}).map((each) => each.outerHTML);
 """
 SPLIT = """
 const words = /(?<![A-Za-z0-9])[A-Za-z0-9]{2,20}(?![A-Za-z0-9])/g;
@@ -232,6 +240,18 @@ def test_keyboard_leads_from_an_event_to_its_customer(pages: Pages) -> None:
     pages.wait_for("#history li", "v1\ncreated")
     pages.wait_for("#events li", "customer.created")
     assert "by local-developer" in pages.find("#updated").text
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_actions_do_not_cover_the_focus(pages: Pages, width: int) -> None:
+    pages.resize(width)
+    pages.visit("/customers#new", "#fields input")
+    pages.follow("#fields .several button")
+
+    covered = pages.browser.execute_script(COVERED)
+
+    pages.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert covered == []
 
 
 def test_request_is_copied_and_shown(pages: Pages) -> None:

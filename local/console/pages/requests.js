@@ -465,7 +465,11 @@ function line(said) {
     element("pre", {}, JSON.stringify(said, null, 2)));
 }
 
-const metric = ({ name, unit, value }) => tableRow(name, [String(value), "number"], unit);
+function metric({ name, unit, value }) {
+  const made = tableRow([String(value), "number"], unit);
+  made.prepend(element("th", { scope: "row" }, name));
+  return made;
+}
 
 window.addEventListener("hashchange", open);
 recall();
