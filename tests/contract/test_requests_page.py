@@ -261,6 +261,29 @@ def test_list_does_not_change_while_paused(page: Page) -> None:
     page.row(trace_id)
 
 
+def send_segment(stack: Run, segment: dict[str, object]) -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as sender:
+        datagram = PROTOCOL + json.dumps(segment).encode()
+        sender.sendto(datagram, ("127.0.0.1", stack.ports["XRAY_PORT"]))
+
+
+def test_code_is_named_as_the_longest_part(page: Page, stack: Run) -> None:
+    trace_id = new_trace_id()
+    statement = {"id": "c" * 16, "name": "SELECT", "start_time": 1.2, "end_time": 1.3}
+    operation = {"id": "b" * 16, "name": "get_customer", "start_time": 1.1, "end_time": 1.9}
+    operation |= {"annotations": {"operation": "get_customer"}, "subsegments": [statement]}
+    http = {"request": {"method": "GET", "url": "/customers/*"}, "response": {"status": 200}}
+    gateway = {"id": "a" * 16, "name": "customers/local", "start_time": 1.0, "end_time": 2.0}
+    segment = {**gateway, "trace_id": trace_id, "http": http, "subsegments": [operation]}
+    send_segment(stack, segment)
+    page.row(trace_id)
+
+    page.open(trace_id)
+
+    facts = page.find("#facts").text.replace("\u00a0", " ")
+    assert "the code of get_customer: 700.0 ms" in facts
+
+
 def test_segment_values_are_shown_as_text(page: Page, stack: Run) -> None:
     trace_id = new_trace_id()
     segment = {
@@ -272,9 +295,7 @@ def test_segment_values_are_shown_as_text(page: Page, stack: Run) -> None:
         "http": {"request": {"method": HOSTILE, "url": HOSTILE}, "response": {"status": 200}},
         "subsegments": [{"id": "b" * 16, "name": HOSTILE, "sql": {"sanitized_query": HOSTILE}}],
     }
-    with socket.socket(type=socket.SOCK_DGRAM) as sender:
-        datagram = PROTOCOL + json.dumps(segment).encode()
-        sender.sendto(datagram, ("127.0.0.1", stack.ports["XRAY_PORT"]))
+    send_segment(stack, segment)
 
     assert page.row(trace_id).find_elements(By.TAG_NAME, "td")[2].text == HOSTILE
     page.open(trace_id)

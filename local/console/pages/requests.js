@@ -306,7 +306,8 @@ function fillOr(id, text) {
 function longest(segments) {
   const own = ({ id, duration_ms }) =>
     segments.reduce((rest, each) => rest - (each.parent_id === id ? each.duration_ms : 0), duration_ms ?? 0);
-  const times = segments.map((each) => ({ name: partName(each), milliseconds: own(each) }));
+  const nameOf = (each) => (each.annotations?.operation ? `the code of ${each.name}` : partName(each));
+  const times = segments.map((each) => ({ name: nameOf(each), milliseconds: own(each) }));
   const [first] = times.sort((a, b) => b.milliseconds - a.milliseconds);
   return first && `${first.name}: ${milliseconds(first.milliseconds)}\u00a0ms`;
 }
