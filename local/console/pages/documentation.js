@@ -110,6 +110,7 @@ const MISSING = {
   ".opblock-body h5": { "aria-level": "4" },
   "textarea": { "aria-label": "Body" },
   ".examples-select-element": { "aria-label": "Example" },
+  ".responses-header td": { role: "columnheader" },
   ".microlight": { tabindex: "0" }, // scrolls
 };
 
