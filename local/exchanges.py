@@ -6,7 +6,7 @@ this format, so no account can receive them.
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from serve.gateway import Headers, LambdaResponse, header_lines
 
@@ -18,24 +18,28 @@ SECRET = {"authorization", "cookie", "proxy-authorization", "x-api-key"}
 MASK = "***"
 
 
-def encode(
-    trace_id: str,
-    target: str,
-    headers: Headers,
-    body: bytes | None,
-    response: LambdaResponse,
-) -> bytes:
+class Sent(NamedTuple):
+    """A request. The API's log and history do not contain `caller`, the subject of its token."""
+
+    target: str
+    headers: Headers
+    body: bytes | None = None
+    caller: str = ""
+
+
+def encode(trace_id: str, request: Sent, response: LambdaResponse) -> bytes:
     """Return the datagram of a request and its response; tokens and keys are masked."""
     lines = [
         (name, str(value))
-        for name, given in headers.items()
+        for name, given in request.headers.items()
         for value in (given if isinstance(given, list) else [given])
     ]
-    sent, received = (body or b"").decode(errors="replace"), str(response["body"] or "")
+    sent, received = (request.body or b"").decode(errors="replace"), str(response["body"] or "")
     for limit in MAX_BODIES:
         document = {
             "trace_id": trace_id,
-            "target": target[:MAX_VALUE],
+            "target": request.target[:MAX_VALUE],
+            "caller": request.caller[:MAX_VALUE],
             "request": _message(lines, sent, limit),
             "response": _message(header_lines(response), received, limit),
         }

@@ -11,12 +11,14 @@ import logging
 import os
 import socket
 import sys
+from contextvars import ContextVar
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
 import uvicorn
 from chalice import Chalice
+from chalice.app import ChaliceAuthorizer
 from chalice.cli.factory import CLIFactory
 from chalice.config import Config
 from chalice.deploy.validate import validate_routes
@@ -31,7 +33,15 @@ from local.segments import Segment
 from local.throttle import Throttle
 from serve import connections, gateway
 from serve.connections import LOOPBACK
-from serve.gateway import Arrival, Context, Headers, LambdaResponse, separate_requests
+from serve.gateway import (
+    Arrival,
+    Authorizers,
+    Context,
+    Headers,
+    LambdaResponse,
+    Permission,
+    separate_requests,
+)
 from serve.protocol import Protocol
 from serve.server import Server
 from serve.threads import Threads, favor_event_loop
@@ -40,6 +50,15 @@ THREADS = 40
 MAX_SECONDS = 900
 """How long a function may take that sets no timeout."""
 HEADERS = ("headers", "multiValueHeaders")  # of a handler's response
+_segment: ContextVar[Segment] = ContextVar("segment")  # of the thread's request
+
+
+class TracedAuthorizers(Authorizers):
+    """Authorizers whose calls are parts of the trace. A cached result needs no call."""
+
+    def _ask(self, authorizer: ChaliceAuthorizer, token: str, arn: str) -> Permission:
+        with _segment.get().part("authorizer"):
+            return super()._ask(authorizer, token, arn)
 
 
 class Gateway(gateway.Gateway):
@@ -47,6 +66,7 @@ class Gateway(gateway.Gateway):
 
     def __init__(self, app_object: Chalice, config: Config) -> None:
         super().__init__(app_object, config.lambda_timeout or MAX_SECONDS)
+        self._authorizers = TracedAuthorizers()
         self._config = config
         self._failures: Failures | None = None
 
@@ -69,6 +89,7 @@ class Gateway(gateway.Gateway):
         """Return the response, and send the request's segment to X-Ray."""
         last = {name: v[-1] if isinstance(v, list) else v for name, v in headers.items()}
         segment = Segment(f"{self._config.app_name}/{self._config.chalice_stage}", last)
+        _segment.set(segment)
         rest = {name: value for name, value in headers.items() if name.lower() != TRACE_HEADER}
         traced = {**rest, TRACE_HEADER: segment.header}
         response = super().handle_request(method, path, traced, body, arrival)
@@ -77,8 +98,16 @@ class Gateway(gateway.Gateway):
         length = len(response["body"].encode(errors="replace"))
         segment.end(method, self.to_loggable(path), response["statusCode"], length)
         if self._failures:
-            segment.send(exchanges.encode(segment.trace_id, path, headers, body, response))
+            sent = exchanges.Sent(path, headers, body, segment.caller)
+            segment.send(exchanges.encode(segment.trace_id, sent, response))
         return response
+
+    def _caller(
+        self, request: dict[str, Any], authorizer: ChaliceAuthorizer, token: str | None
+    ) -> dict[str, str]:
+        caller = super()._caller(request, authorizer, token)
+        _segment.get().caller = caller["principalId"]
+        return caller
 
     def _refuse(self, response_type: str, path: str, reason: str = "") -> LambdaResponse:
         """Lead people from the root, which no operation has, to the console's overview.

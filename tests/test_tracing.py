@@ -105,6 +105,22 @@ def test_request_has_a_complete_trace(api: Api, daemon: Daemon) -> None:
     assert_tree(gateway, operation, read)
 
 
+def test_call_of_the_authorizer_is_part_of_the_trace_until_it_is_cached(
+    api: Api, daemon: Daemon
+) -> None:
+    gateways = []
+    for _ in range(2):
+        assert api.get(UNKNOWN).status_code == 404
+        *_, gateway = daemon.take(3)
+        gateways.append(gateway)
+
+    (authorizer,) = gateways[0]["subsegments"]
+    assert authorizer["name"] == "authorizer"
+    assert gateways[0]["start_time"] <= authorizer["start_time"] <= authorizer["end_time"]
+    assert authorizer["end_time"] <= gateways[0]["end_time"]
+    assert "subsegments" not in gateways[1]
+
+
 def test_first_request_of_a_process_is_marked(
     api: Api, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,7 +61,7 @@ class Deliveries:
 
     def _put(self, event: Event) -> bool:
         is_accepted, outcome = (
-            self._webhooks.send(event) if self._webhooks else (True, "shown only")
+            self._webhooks.send(event) if self._webhooks else (True, "no consumer")
         )
         with self._lock:
             earlier = self._latest.pop(event.id, None)

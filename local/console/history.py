@@ -10,11 +10,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from chalicelib.observability.telemetry import pseudonym
+from chalicelib.settings import LOCAL_CURSOR_KEY
 from local.console.collector import Collector
 from local.console.lines import Lines
 from local.console.plans import PlanError, explain
 from local.console.shelf import KEPT
 from local.console.traces import Traces
+from local.issuer import SUBJECT
 
 # Not Starlette's JSONResponse: text from other programs may not be encodable in UTF-8.
 _encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -38,7 +41,7 @@ class History:
         self._api_failure = api_failure
 
     def routes(self, origin: str) -> list[Route]:
-        """Return the routes of single requests.
+        """Return the routes of single requests, and of their callers.
 
         Only the console's own pages may request query plans.
         """
@@ -46,6 +49,7 @@ class History:
         return [
             Route("/requests/{trace_id}", self._one_request),
             Route("/requests/{trace_id}/plan", plan, methods=["POST"]),
+            Route("/callers", self._callers),
         ]
 
     def list(self, request: Request) -> Response:
@@ -93,6 +97,11 @@ class History:
             return _error(
                 "The trace is nested too deeply to be shown.", HTTPStatus.UNPROCESSABLE_ENTITY
             )
+
+    def _callers(self, _: Request) -> Response:
+        """Return the names of callers by their pseudonyms, which the API's history contains."""
+        key = LOCAL_CURSOR_KEY.encode()
+        return _json({pseudonym(name, key): name for name in [SUBJECT, *self._traces.callers]})
 
     def _details(self, trace_id: str) -> dict[str, Any]:
         lines = self._lines.of(trace_id)

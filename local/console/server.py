@@ -15,7 +15,14 @@ from app import SCOPES
 from local.console.events import Deliveries
 from local.console.history import History
 from local.console.overview import summarize
-from local.console.templates import CONFIGURATION_PATH, FOLDER, KEYS_PATH, PAGES, render
+from local.console.templates import (
+    CONFIGURATION_PATH,
+    FOLDER,
+    KEYS_PATH,
+    MISSING,
+    PAGES,
+    render,
+)
 from local.console.traces import Traces
 from local.issuer import LIFETIME_SECONDS, Issuer
 from local.processes import answers
@@ -47,8 +54,12 @@ def create_app(
         if request.url.hostname != "127.0.0.1":  # the only origin that the API allows
             return RedirectResponse(f"{issuer.url}{request.url.path}")
         path = request.url.path
+        status = 200 if path in PAGES else 404
         headers = {"Content-Security-Policy": _policy(path, settings)}
-        return HTMLResponse(render(path, settings), headers=headers)
+        return HTMLResponse(render(path, settings), status, headers)
+
+    def missing(request: Request, _: Exception) -> Response:
+        return page(request)
 
     def requests(request: Request) -> Response:
         is_for_a_page = "since" in request.query_params
@@ -95,6 +106,7 @@ def create_app(
             Middleware(SecurityHeaders),
             Middleware(Guard, LOOPBACK, {issuer.url}),
         ],
+        exception_handlers={404: missing},
     )
 
 
@@ -116,7 +128,7 @@ class SecurityHeaders:
 
 
 def _policy(path: str, settings: Settings) -> str:
-    servers = f" {settings.url}" if PAGES[path].calls_api else ""
+    servers = f" {settings.url}" if PAGES.get(path, MISSING).calls_api else ""
     # Swagger UI's style sheet contains images.
     return POLICY.format(servers=servers, images=" data:" if path == "/documentation" else "")
 

@@ -7,9 +7,6 @@ from string import Template
 from typing import NamedTuple
 
 from app import SCOPES
-from chalicelib.observability.telemetry import pseudonym
-from chalicelib.settings import LOCAL_CURSOR_KEY
-from local.issuer import SUBJECT
 from local.stack import Settings
 
 FOLDER = Path(__file__).with_name("pages")
@@ -28,13 +25,20 @@ TOKENS = {
 }
 
 
+OWN = (
+    '<link rel="stylesheet" href="/pages/{file}.css">\n'
+    '  <script src="/pages/{file}.js" type="module"></script>'
+)
+
+
 class Page(NamedTuple):
-    """A page. Its content, style and script are in files with its name in lower case."""
+    """A page. Its content is in a file with its name in lower case, and so is what `own` names."""
 
     name: str
     description: str
     calls_api: bool = False  # and so has a choice of tokens
     resources: str = PARTS
+    own: str = OWN
 
     @property
     def file(self) -> str:
@@ -54,16 +58,17 @@ PAGES = {
         "Documentation", "Every operation, to try out.", calls_api=True, resources=SWAGGER_UI
     ),
 }
+MISSING = Page("Missing", "The console has no page with this address.", own="")
 
 
 def render(path: str, settings: Settings) -> str:
     """Return the page at a path: its content in the frame that all pages share."""
-    page, words = PAGES[path], _words(settings)
+    page, words = PAGES.get(path, MISSING), _words(settings)
     frame = {
         "name": page.name,
         "description": page.description,
         "resources": page.resources,
-        "file": page.file,
+        "own": page.own.format(file=page.file),
         "navigation": _navigation(path),
         "tokens": _tokens() if page.calls_api else "",
         "content": _filled(page.file, words),
@@ -82,9 +87,6 @@ def _words(settings: Settings) -> Mapping[str, str]:
         "console": settings.console_url,
         "xray": f"127.0.0.1:{settings.xray_port} (UDP)",
         "token_command": settings.token_command,
-        # by which the pages recognize the developer in the API's history
-        "caller": pseudonym(SUBJECT, LOCAL_CURSOR_KEY.encode()),
-        "subject": SUBJECT,
         "consumer": settings.events_url or "none (set EVENTS_URL)",
         "state": str(settings.state.absolute()),
         "logs": str(settings.state.absolute() / "logs"),

@@ -19,6 +19,7 @@ from local.console.shelf import FullError, Shelf
 from local.console.statements import formatted
 
 MAX_TEXT = 2_000  # characters of a path in the list
+MAX_CALLERS = 1_000
 
 _TRACE_ID = re.compile("1-[0-9a-f]{8}-[0-9a-f]{24}", re.ASCII)
 _ID = re.compile("[0-9a-f]{16}", re.ASCII)
@@ -36,7 +37,8 @@ class Traces:
 
     `sequence` increases with each change, and from one console to the next. `refused` counts
     invalid segments, `full` those beyond a trace's size limit. `evicted` counts the requests that
-    made room for others; the last of them began at `evicted_until`.
+    made room for others; the last of them began at `evicted_until`. `callers` are the subjects of
+    the requests' tokens.
     """
 
     def __init__(self) -> None:
@@ -47,6 +49,7 @@ class Traces:
         self._shelf = Shelf()
         self._exchanges = Shelf()
         self._requests: dict[str, _Request] = {}
+        self._callers: dict[str, None] = {}  # in the order of their last requests
 
     def take(self, datagram: bytes) -> None:
         """Add the segment in a datagram. Never raises, regardless of its content."""
@@ -90,6 +93,11 @@ class Traces:
             found = self._requests.get(trace_id)
             return found.row() if found else None
 
+    @property
+    def callers(self) -> list[str]:
+        with self._lock:
+            return list(self._callers)
+
     def segments(self, trace_id: str) -> list[Json]:
         """Return the parts of a trace, each after its parent, with its `depth`."""
         with self._lock:
@@ -130,6 +138,11 @@ class Traces:
         self.sequence += 1
         request.sequence = self.sequence
         request.learn_exchange(document)
+        if caller := request.row().get("caller"):
+            self._callers.pop(caller, None)
+            self._callers[caller] = None
+            if len(self._callers) > MAX_CALLERS:
+                del self._callers[next(iter(self._callers))]
 
 
 class _Request:
@@ -169,6 +182,8 @@ class _Request:
     def learn_exchange(self, document: Json) -> None:
         """Learn the target and the searchable texts, without the bodies of successful reads."""
         self._known["target"] = document["target"][:MAX_TEXT]
+        if caller := document["caller"]:
+            self._known["caller"] = caller[:MAX_TEXT]
         response = document["response"]
         is_read = self._known.get("method") in _READS
         if is_read and (self._known.get("status") or 0) < _ERROR:
@@ -270,7 +285,8 @@ def _member(document: Any, *path: str) -> Any:
 
 def _is_exchange(document: Json) -> bool:
     kinds = {"headers": list, "body": str, "length": int}
-    return isinstance(document.get("target"), str) and all(
+    texts = (document.get("target"), document.get("caller"))
+    return all(isinstance(text, str) for text in texts) and all(
         isinstance(_member(document, side, name), kind)
         for side in ("request", "response")
         for name, kind in kinds.items()

@@ -91,7 +91,10 @@ class Stack:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with Run(tmp_path_factory.mktemp("stack"), "run") as run:
         run.read_until("Ctrl-C")
-        yield Stack(run)
+        stack = Stack(run)
+        stack.send("GET", "/customers")  # the gateway caches the result of the authorizer
+        eventually(lambda: any(trace.get("path") == "/customers" for trace in stack.listed()))
+        yield stack
 
 
 def send_each(stack: Stack) -> dict[str, requests.Response]:

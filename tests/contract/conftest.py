@@ -64,4 +64,5 @@ def browser(chrome: Chrome) -> Iterator[Chrome]:
     chrome.get("about:blank")
     chrome.get_log("browser")
     yield chrome
+    chrome.execute_script("try { sessionStorage.clear() } catch { /* of about:blank */ }")
     chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})

@@ -23,6 +23,12 @@ from tests.contract.test_console import CONTRAST, READABLE, Console
 from tests.local.run import Run
 
 OVERFLOW = "return document.documentElement.scrollWidth - innerWidth"
+UNKNOWN = "01a2043a-b5d2-7386-b484-33764a732a70"
+LINES = """
+const range = new Range();
+range.selectNodeContents(arguments[0]);
+return new Set([...range.getClientRects()].map(({top}) => top)).size;
+"""
 HOSTILE = "<img src=x onerror=document.title='taken'>"
 
 
@@ -32,6 +38,7 @@ class Page(Console):
     def __init__(self, browser: Chrome, stack: Run) -> None:
         super().__init__(browser, stack.console_url)
         self._stack = stack
+        self._token = Issuer(Path(stack.own["LOCAL_STATE"]), self.url).token()
 
     def open(self, trace_id: str = "") -> None:
         self.browser.get("about:blank")
@@ -40,8 +47,7 @@ class Page(Console):
     def send(self, method: str, path: str, **more: object) -> str:
         """Send a request with a new trace id; return the id."""
         trace_id = new_trace_id()
-        token = Issuer(Path(self._stack.own["LOCAL_STATE"]), self.url).token()
-        headers = {"Authorization": f"Bearer {token}", "X-Amzn-Trace-Id": f"Root={trace_id}"}
+        headers = {"Authorization": f"Bearer {self._token}", "X-Amzn-Trace-Id": f"Root={trace_id}"}
         url = f"http://127.0.0.1:{self._stack.ports['PORT']}{path}"
         requests.request(method, url, headers=headers, timeout=30, **more)  # type: ignore[arg-type]
         return trace_id
@@ -106,13 +112,14 @@ def test_details_are_opened_and_closed_by_keyboard(page: Page) -> None:
     page.until(lambda browser: browser.switch_to.active_element.get_attribute("id") == "details")
     assert page.browser.current_url.endswith(f"#{newer}")
     names = [item.text for item in page.find_all("#waterfall .name")]
-    assert names == ["customers/local", "create_customer"]
+    assert names == ["customers/local (gateway)", "authorizer", "create_customer"]
     page.press(Keys.ESCAPE)
     page.until(lambda _: not title.is_displayed())
     assert page.focused() == newer
 
 
 def test_link_shows_statements_with_plans_log_lines_and_metrics(page: Page) -> None:
+    page.send("GET", "/customers")  # then the gateway has cached the result of the authorizer
     trace_id = page.send("GET", "/customers?q=ada")
     page.row(trace_id)
 
@@ -146,6 +153,21 @@ def test_unknown_link_is_explained(page: Page) -> None:
     page.open(new_trace_id())
 
     assert "Unknown request" in page.find("#title").text
+    assert page.find_all("#details h3:not([hidden] *)") == []
+
+
+def test_response_of_the_gateway_has_its_request_id(page: Page, stack: Run) -> None:
+    trace_id = new_trace_id()
+    url = f"http://127.0.0.1:{stack.ports['PORT']}/customers"
+    rejected = requests.get(url, headers={"X-Amzn-Trace-Id": f"Root={trace_id}"}, timeout=30)
+    page.row(trace_id)
+
+    page.open(trace_id)
+
+    facts = page.find("#facts").text
+    assert "none: the gateway responded" in facts
+    assert rejected.headers["Request-Id"] in facts
+    assert page.find("#metrics").text == "This request had no metrics."
 
 
 def test_search_is_part_of_the_address_and_of_the_counts(page: Page) -> None:
@@ -193,6 +215,34 @@ def test_conflict_is_shown_as_a_problem(page: Page) -> None:
     assert page.find("#problem h3").text == "409 Email address already in use"
     assert page.find_all(".bar-of-time.bad, .trouble") == []
     assert page.find("#statements summary").text.startswith("DuplicateKey")
+    page.find("#statements button").click()
+    assert page.find("#statements .plan li p").text == "customers: new rows"
+
+
+def test_first_errors_of_many_are_shown(page: Page) -> None:
+    rejected = page.send("POST", "/customers/batch", json={"items": [{}] * 12})
+    page.row(rejected)
+
+    page.open(rejected)
+
+    page.find("#problem h3")
+    *errors, rest = page.find_all("#problem li")
+    assert len(errors) == 10
+    assert rest.text == "2 more: see the body of the response"
+
+
+def test_lines_of_a_traceback_are_not_wrapped(page: Page, stack: Run) -> None:
+    traceback = f"  File app.py\n    {'value, ' * 50}\n    ^^^^^"
+    trace_id = page.send("GET", "/health")
+    line = {"trace_id": trace_id, "level": "ERROR", "message": "KeyError", "traceback": traceback}
+    with (Path(stack.own["LOCAL_STATE"]) / "logs" / "api.log").open("a") as log:
+        log.write(json.dumps(line) + "\n")
+    page.row(trace_id)
+
+    page.open(trace_id)
+
+    assert page.browser.execute_script(LINES, page.find("pre.traceback")) == 3
+    assert page.browser.execute_script(OVERFLOW) <= 0
 
 
 def test_list_does_not_change_while_paused(page: Page) -> None:
@@ -211,6 +261,29 @@ def test_list_does_not_change_while_paused(page: Page) -> None:
     page.row(trace_id)
 
 
+def send_segment(stack: Run, segment: dict[str, object]) -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as sender:
+        datagram = PROTOCOL + json.dumps(segment).encode()
+        sender.sendto(datagram, ("127.0.0.1", stack.ports["XRAY_PORT"]))
+
+
+def test_code_is_named_as_the_longest_part(page: Page, stack: Run) -> None:
+    trace_id = new_trace_id()
+    statement = {"id": "c" * 16, "name": "SELECT", "start_time": 1.2, "end_time": 1.3}
+    operation = {"id": "b" * 16, "name": "get_customer", "start_time": 1.1, "end_time": 1.9}
+    operation |= {"annotations": {"operation": "get_customer"}, "subsegments": [statement]}
+    http = {"request": {"method": "GET", "url": "/customers/*"}, "response": {"status": 200}}
+    gateway = {"id": "a" * 16, "name": "customers/local", "start_time": 1.0, "end_time": 2.0}
+    segment = {**gateway, "trace_id": trace_id, "http": http, "subsegments": [operation]}
+    send_segment(stack, segment)
+    page.row(trace_id)
+
+    page.open(trace_id)
+
+    facts = page.find("#facts").text.replace("\u00a0", " ")
+    assert "the code of get_customer: 700.0 ms" in facts
+
+
 def test_segment_values_are_shown_as_text(page: Page, stack: Run) -> None:
     trace_id = new_trace_id()
     segment = {
@@ -222,9 +295,7 @@ def test_segment_values_are_shown_as_text(page: Page, stack: Run) -> None:
         "http": {"request": {"method": HOSTILE, "url": HOSTILE}, "response": {"status": 200}},
         "subsegments": [{"id": "b" * 16, "name": HOSTILE, "sql": {"sanitized_query": HOSTILE}}],
     }
-    with socket.socket(type=socket.SOCK_DGRAM) as sender:
-        datagram = PROTOCOL + json.dumps(segment).encode()
-        sender.sendto(datagram, ("127.0.0.1", stack.ports["XRAY_PORT"]))
+    send_segment(stack, segment)
 
     assert page.row(trace_id).find_elements(By.TAG_NAME, "td")[2].text == HOSTILE
     page.open(trace_id)
@@ -271,10 +342,13 @@ def test_page_fits_any_screen(page: Page, width: int) -> None:
     metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     try:
-        trace_id = page.send("GET", "/customers/01a2043a-b5d2-7386-b484-33764a732a70?fields=email")
+        trace_id = page.send("GET", f"/customers/{UNKNOWN}?fields=email")
         path = page.row(trace_id).find_element(By.TAG_NAME, "a")
-        lines = "return arguments[0].getClientRects().length"
-        assert page.browser.execute_script(lines, path) <= 3
+        assert page.browser.execute_script(LINES, path) <= 3
+        method, time = page.row(page.send("DELETE", f"/customers/{UNKNOWN}")).find_elements(
+            By.CSS_SELECTOR, "td:nth-child(2), td:nth-child(1)"
+        )
+        assert method.location["y"] == time.location["y"]
         assert page.browser.execute_script(OVERFLOW) <= 0
         cut = "return [...document.querySelectorAll('#table :is(th, td)')]"
         cut += ".filter((each) => each.offsetWidth > 1 && each.scrollWidth > each.clientWidth)"

@@ -84,3 +84,12 @@ class Run:
         if self.process.poll() is None:
             self.process.terminate()
             self.finish()
+
+
+def copy_of_project(directory: Path) -> Path:
+    """Copy what a stack runs, so that a test can change it."""
+    parts = ["app.py", ".chalice", "chalicelib", "infrastructure", "local", "migrations", "serve"]
+    copy = directory / "project"
+    copy.mkdir()
+    subprocess.run(["cp", "-R", *parts, str(copy)], cwd=PROJECT, check=True)
+    return copy

@@ -166,6 +166,17 @@ def test_every_response_has_security_headers(console: str, path: str) -> None:
     assert "Server" not in answer.headers
 
 
+def test_missing_page_leads_to_the_others(console: str) -> None:
+    answer = get(f"{console}/nothing")
+
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert "This page does not exist" in answer.text
+    assert all(f'<a href="{path}">' in answer.text for path in PAGES)
+    assert set(re.findall(r'(?:src|href)="(/pages/[^"]+)"', answer.text)) == {
+        f"/pages/{name}" for name in ("console.css", "parts.css", "scheme.js")
+    }
+
+
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(
     "host", ["attacker.example.com", "127.0.0.1.example.com", "192.168.0.1", "www.localhost", ""]

@@ -66,7 +66,7 @@ def test_event_without_a_consumer_is_only_shown() -> None:
         "type": "customer.created",
         "resource_id": CREATED.resource_id,
         "version": 1,
-        "outcome": "shown only",
+        "outcome": "no consumer",
         "attempts": 1,
     }
 

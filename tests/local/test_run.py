@@ -32,7 +32,7 @@ from local.database_server import DatabaseServer
 from local.issuer import Issuer
 from local.processes import PROJECT, answers, free_port
 from local.stack import SAMPLE_SIZE
-from tests.local.run import Run
+from tests.local.run import Run, copy_of_project
 from tests.local.support import disk, eventually, is_alive, processes
 
 ENGINE = engines.selected()
@@ -405,14 +405,6 @@ def test_state_is_stored_outside_the_project(tmp_path: Path) -> None:
         assert (project / ".local").resolve().parent == state
         assert (project / ".local" / "lock").exists()
         shutil.rmtree(state)
-
-
-def copy_of_project(directory: Path) -> Path:
-    parts = ["app.py", ".chalice", "chalicelib", "infrastructure", "local", "migrations", "serve"]
-    copy = directory / "project"
-    copy.mkdir()
-    subprocess.run(["cp", "-R", *parts, str(copy)], cwd=PROJECT, check=True)
-    return copy
 
 
 def program_of(service: Run, word: str) -> int:

@@ -13,7 +13,8 @@ from local import exchanges
 from local.console import shelf
 from local.console.lines import api_failure
 from local.console.statements import formatted
-from local.console.traces import Traces
+from local.console.traces import MAX_CALLERS, Traces
+from local.exchanges import Sent
 from local.processes import API_LISTENS
 from tests.local.test_collector import TRACE_ID, datagram, gateway, new_trace_id, operation
 from tests.local.test_collector import statement as a_statement
@@ -21,6 +22,7 @@ from tests.local.test_collector import statement as a_statement
 CUSTOMER = "01a2043a-b5d2-7386-b484-33764a732a70"
 SLOW, FAST = (f"1-5759e988-{letter * 24}" for letter in "ab")
 OK = {"statusCode": 200, "multiValueHeaders": {}}
+EMPTY = {**OK, "headers": {}, "body": ""}
 
 
 @pytest.fixture
@@ -39,14 +41,17 @@ def traces() -> Traces:
     traces.take(
         exchanges.encode(
             SLOW,
-            f"/customers/{CUSTOMER}?dry=1",
-            {"Authorization": "Bearer top.secret.token", "Accept": ["a", "b"]},
-            b'{"email": "Ada@example.com"}',
+            Sent(
+                f"/customers/{CUSTOMER}?dry=1",
+                {"Authorization": "Bearer top.secret.token", "Accept": ["a", "b"]},
+                b'{"email": "Ada@example.com"}',
+                "carol",
+            ),
             {**OK, "headers": {"Request-Id": "my-request"}, "body": '{"detail": "Other email"}'},
         )
     )
     read = {**OK, "headers": {"ETag": '"v7"'}, "body": '{"given_name": "Joan"}'}
-    traces.take(exchanges.encode(FAST, "/customers?limit=3", {}, None, read))
+    traces.take(exchanges.encode(FAST, Sent("/customers?limit=3", {}), read))
     return traces
 
 
@@ -62,6 +67,7 @@ def traces() -> Traces:
         ("ada@example.com", [SLOW]),
         ("other email", [SLOW]),
         ("update SET", [SLOW]),
+        ("Carol", [SLOW]),
         ("v7", [FAST]),
         ("Joan", []),
         (FAST, [FAST]),
@@ -79,6 +85,18 @@ def traces() -> Traces:
 )
 def test_every_word_must_match(traces: Traces, search: str, found: list[str]) -> None:
     assert [request["trace_id"] for request in traces.since(0, search)] == found
+
+
+def test_last_callers_are_known() -> None:
+    traces = Traces()
+    for number in [*range(MAX_CALLERS), 0, MAX_CALLERS]:
+        trace_id = new_trace_id()
+        traces.take(datagram(gateway(trace_id)))
+        traces.take(exchanges.encode(trace_id, Sent("/", {}, caller=str(number)), EMPTY))
+
+    assert traces.callers[-2:] == ["0", str(MAX_CALLERS)]
+    assert traces.callers[0] == "2"
+    assert len(traces.callers) == MAX_CALLERS
 
 
 def test_unfinished_request_has_no_duration(traces: Traces) -> None:
@@ -107,7 +125,7 @@ def test_exchange_has_target_headers_and_bodies_without_the_token(traces: Traces
 def test_large_exchange_fits_into_a_datagram(character: str, kept: int) -> None:
     body = character * 100_000
     response = {**OK, "headers": {"X-Long": "x" * 5_000}, "body": body}
-    sent = exchanges.encode(SLOW, "/" * 9_000, {}, body.encode(), response)
+    sent = exchanges.encode(SLOW, Sent("/" * 9_000, {}, body.encode()), response)
     traces = Traces()
     traces.take(datagram(gateway(SLOW)))
     traces.take(sent)
@@ -139,7 +157,7 @@ def test_malformed_exchange_is_counted_and_dropped(document: dict[str, Any]) -> 
 def test_exchange_without_a_request_is_dropped(traces: Traces) -> None:
     unknown = new_trace_id()
 
-    traces.take(exchanges.encode(unknown, "/", {}, None, {**OK, "headers": {}, "body": ""}))
+    traces.take(exchanges.encode(unknown, Sent("/", {}), EMPTY))
 
     assert traces.request(unknown) is None
     assert traces.exchanges(unknown) == []

@@ -4,6 +4,7 @@ import { at } from "./dom.js";
 
 const API = document.body.dataset.api;
 const KEPT = 20; // requests
+const RETRY_MS = 1000;
 const CHOICE = "scopes"; // the key in the session's storage
 const tokens = new Map();
 
@@ -42,9 +43,15 @@ async function send({ method, url, headers, body, traceId }, signal) {
     return await fetch(url, { method, headers: { ...own, ...headers }, body: content, signal });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    const advice = "After an edit, the API restarts. If it can't, the page of requests shows why.";
+    const advice = "After an edit, the API restarts, and this page continues. If it can't, the page of requests shows why.";
     throw new Unreachable(`No response from ${API}. ${advice}`);
   }
+}
+
+/** Wait until the API responds, whatever the status. */
+export async function untilReachable() {
+  const isReachable = () => fetch(`${API}/health`).then(() => true, () => false);
+  while (!(await isReachable())) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
 }
 
 function parsed(text) {

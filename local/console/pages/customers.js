@@ -1,8 +1,8 @@
 /** The page of customers: what a developer does here is a request to the API. */
 
-import { Unreachable, call, rememberScopes, sent, whenSent } from "./api.js";
+import { Unreachable, call, rememberScopes, sent, untilReachable, whenSent } from "./api.js";
 import {
-  at, button, chosen, element, fact, focusDetails, json, moment, nameOfCaller, row, showDetails, statusBadge,
+  at, breakable, button, callerNames, chosen, element, fact, focusDetails, json, moment, row, showDetails, statusBadge,
 } from "./dom.js";
 import { compact, editor, patch, showErrors } from "./form.js";
 import { LANGUAGES } from "./snippets.js";
@@ -44,14 +44,17 @@ async function page(path, put) {
   try {
     const { ok, body } = await call("GET", path, { signal: loading.signal });
     showParameterErrors(ok ? [] : body.errors ?? []);
-    at("list-problem").replaceChildren(...(ok ? [] : [problemOf(body)]));
+    at("list-problem").replaceChildren(...(ok ? [] : [problemOf(body, body.errors)]));
+    at("found").hidden = !ok && !path.includes("cursor="); // else the rows are of another filter
     if (!ok) return;
     put(body.items.map(line));
     next = body.next;
     at("more").hidden = !next;
     count();
   } catch (error) {
-    if (error.name !== "AbortError") at("list-problem").replaceChildren(problemOf(asProblem(error)));
+    if (error.name === "AbortError") return;
+    at("list-problem").replaceChildren(problemOf(asProblem(error)));
+    if (error instanceof Unreachable) recover();
   }
 }
 
@@ -81,8 +84,8 @@ function nameOf({ given_name: given, family_name: family, company_name: company,
 function line(customer) {
   const { id, email, created_at: created } = customer;
   const link = element("a", { href: `#${id}`, dir: "auto" }, nameOf(customer));
-  const name = element("div", {}, link, element("div", { class: "below" }, email));
-  const made = row(name, [email, "minor"], badge(customer), [moment(created), "minor optional"]);
+  const name = element("div", {}, link, element("div", { class: "below" }, breakable(email)));
+  const made = row(name, [breakable(email), "minor"], badge(customer), [moment(created), "minor optional"]);
   made.dataset.id = id;
   if (id === opened?.id) made.setAttribute("aria-current", "true");
   return made;
@@ -207,7 +210,19 @@ async function attempt(action) {
     await action();
   } catch (error) {
     fail(problemOf(asProblem(error)));
+    if (error instanceof Unreachable) recover();
   }
+}
+
+/** Show the list and the customer, if they could not be read, when the API responds again. */
+let recovering = false;
+async function recover() {
+  if (recovering) return;
+  recovering = true;
+  await untilReachable();
+  recovering = false;
+  list();
+  if (opened && at("form").hidden) start(opened.id);
 }
 
 /** Make the form of the fields that the API describes. */
@@ -288,20 +303,21 @@ const isDirty = () => Boolean(form && !at("form").hidden && Object.keys(patch(be
 
 /** Show the history, which the API keeps, and the events, which the console has sent. */
 async function showStory(id) {
-  const [changes, events] = await Promise.allSettled([
-    call("GET", path(id, "/history")), json(`/events/latest?resource_id=${encodeURIComponent(id)}`),
+  const [changes, events, names] = await Promise.allSettled([
+    call("GET", path(id, "/history")), json(`/events/latest?resource_id=${encodeURIComponent(id)}`), callerNames(),
   ]);
   if (opened?.id !== id) return;
-  at("history").replaceChildren(historyOf(changes));
+  const by = (caller) => (caller ? `by ${names.value?.(caller) ?? caller}` : "");
+  at("history").replaceChildren(historyOf(changes, by));
   const [last] = changes.value?.ok ? changes.value.body.items : [];
-  if (last?.caller) at("updated").append(" by ", nameOfCaller(last.caller));
+  at("updated").append(" ", by(last?.caller));
   at("events").replaceChildren(eventsOf(events.value?.items ?? []));
 }
 
-function historyOf({ value, reason }) {
+function historyOf({ value, reason }, by) {
   if (!value?.ok) return problemOf(value?.body ?? asProblem(reason));
   return story(value.body.items.map(({ version, operation, changed_at: time, caller, changed_fields: fields }) =>
-    [version, operation, time, caller ? `by ${nameOfCaller(caller)}` : "", fields?.join(", ")]));
+    [version, operation, time, by(caller), fields?.join(", ")]));
 }
 
 function eventsOf(items) {
@@ -429,7 +445,7 @@ function showSent() {
       language, () => copy(language, write_(request)),
       { class: "plain-button", "aria-label": `Copy ${name} as ${language}` },
     ));
-    return element("li", {}, statusBadge(status), linkTo(request, name), ...copies);
+    return element("li", {}, statusBadge(status), linkTo(request, breakable(name)), ...copies);
   }));
 }
 

@@ -1,3 +1,5 @@
+import { rememberScopes } from "./api.js";
+
 const DESCRIPTION = `${document.body.dataset.api}/openapi.json`;
 const RETRY_MS = 1000;
 
@@ -83,7 +85,8 @@ function adapted(described) {
       optional.forEach((each) => delete each.example);
     }
   }
-  return { ...described, servers };
+  const { summary, ...info } = described.info; // the description begins with it
+  return { ...described, info, servers };
 }
 
 /** Repairs what a screen reader and a keyboard find wrong in Swagger UI: see decision 0037. */
@@ -107,6 +110,7 @@ const MISSING = {
   ".opblock-body h5": { "aria-level": "4" },
   "textarea": { "aria-label": "Body" },
   ".examples-select-element": { "aria-label": "Example" },
+  ".responses-header td": { role: "columnheader" },
   ".microlight": { tabindex: "0" }, // scrolls
 };
 
@@ -134,7 +138,7 @@ function show(described) {
     tryItOutEnabled: true,
     validatorUrl: null,
     onComplete: () => {
-      scope.addEventListener("change", () => authorize(ui, schemes));
+      rememberScopes(() => authorize(ui, schemes));
       authorize(ui, schemes);
     },
   });

@@ -36,10 +36,16 @@ export function fact(name, value, isLong = false) {
   return element("div", { class: isLong && "whole" }, element("dt", {}, name), element("dd", {}, value ?? "unknown"));
 }
 
-/** Return who sent a request: the API keeps pseudonyms, and this machine's tokens have one of them. */
-export function nameOfCaller(pseudonym) {
-  const { caller, subject } = document.body.dataset;
-  return pseudonym === caller ? subject : pseudonym;
+/** Return a path, an email address or names, which lines may break at their punctuation, not inside words. */
+export function breakable(text) {
+  const parts = text.split(/(?=[/?&@._])|(?<=,)/);
+  return element("span", {}, ...parts.flatMap((part, i) => (i ? [element("wbr"), part] : [part])));
+}
+
+/** Return a function that names a caller. The API keeps pseudonyms; the console knows the callers whom it saw. */
+export async function callerNames() {
+  const names = await json("/callers");
+  return (pseudonym) => names[pseudonym] ?? `caller ${pseudonym}`;
 }
 
 /** Return the badge of a status of HTTP. */

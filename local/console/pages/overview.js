@@ -1,6 +1,6 @@
 /** The overview: the figures of the last minutes, which the console computes of the segments. */
 
-import { at, element, fact, json, row, say, statusBadge } from "./dom.js";
+import { at, breakable, element, fact, json, row, say, statusBadge } from "./dom.js";
 
 const POLL_MS = 2000;
 const WIDTH = 600;
@@ -25,6 +25,7 @@ function show(now) {
   say("glance-title", `Last ${minutes}`);
   say("running", now.is_api_running ? "the API is running" : "the API is not running");
   at("running").className = `badge end ${now.is_api_running ? "good" : "bad"}`;
+  at("stopped").hidden = now.is_api_running;
   say("state", scope(now));
   at("figures").replaceChildren(...figures(now));
   at("rate-chart").replaceChildren(rateChart(now));
@@ -48,7 +49,7 @@ function figures({ requests, rate, p50, p95, p99, errors, faults, statements, co
     ["Requests per second", number(rate, 2)],
     ["Latency, 50%", unit(p50)], ["Latency, 95%", unit(p95)], ["Latency, 99%", unit(p99)],
     ["Errors (4xx)", number(errors)], ["Faults (5xx)", number(faults)],
-    ["Statements each", each({ statements, requests })], ["Cold requests", number(cold.requests)],
+    ["Statements per request", each({ statements, requests })], ["Cold requests", number(cold.requests)],
   ];
   return all.map(([name, value]) => fact(name, value));
 }
@@ -75,7 +76,7 @@ const barRow = ({ start, requests, errors, faults, p50, p95 }) =>
   row(time(start), ...numbers(requests, errors, faults), ...units(p50, p95));
 
 const operationRow = (figure) => row(
-  element("code", {}, figure.operation), ...numbers(figure.requests),
+  element("code", {}, breakable(figure.operation)), ...numbers(figure.requests),
   [unit(figure.p50), "number minor"], ...units(figure.p95), [each(figure), "number minor"],
 );
 
@@ -87,7 +88,7 @@ const problemRow = ({ problem, status, requests, latest }) =>
 
 const startRow = ([name, { requests, p50, p95 }]) => row(name, ...numbers(requests), ...units(p50, p95));
 
-const link = (traceId, text) => element("a", { href: `/requests#${traceId}` }, text);
+const link = (traceId, text) => element("a", { href: `/requests#${traceId}` }, breakable(text));
 
 // --- charts -----------------------------------------------------------------------------------
 

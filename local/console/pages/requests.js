@@ -1,13 +1,14 @@
 /** The page of requests: the list, which follows the API, and the details of one request. */
 
 import {
-  at, button, chosen, element, fact, focusDetails, json, nameOfCaller, row as tableRow, say, showDetails, statusBadge,
+  at, breakable, button, chosen, element, fact, focusDetails, json, row as tableRow, say, showDetails, statusBadge,
 } from "./dom.js";
 
 const POLL_MS = 1000;
 const SEARCH_MS = 150; // between the last key and the search
 const SLOW_MS = 100; // of a statement
 const FEW_ROWS = 1000; // of a plan: they take less than SLOW_MS
+const MAX_ERRORS = 10; // of a problem: the body, below, has all
 
 const rows = new Map(); // table rows by trace id, oldest first
 let sequence = 0;
@@ -134,7 +135,7 @@ function fill(row, { trace_id, number, start, method, status, duration_ms, state
     row.append(...tableRow("", "", link, "", ["", "number"], ["", "number"]).cells);
   }
   const texts = [time(start), method ?? "…", path(more), "", milliseconds(duration_ms), statements];
-  texts.forEach((text, i) => ((i === 2 ? link(row) : row.cells[i]).textContent = text));
+  texts.forEach((text, i) => (i === 2 ? link(row).replaceChildren(breakable(text)) : (row.cells[i].textContent = text)));
   row.cells[3].append(status ? statusBadge(status) : "");
   row.dataset.number = number;
   row.dataset.duration = duration_ms ?? -1;
@@ -260,21 +261,20 @@ async function open() {
 
 function absent(message) {
   drawn = "";
-  for (const id of ["problem", "facts", "waterfall", "statements", "exchanges", "lines", "metrics"]) {
-    at(id).replaceChildren();
-  }
+  at("parts").hidden = true;
   at("title").textContent = message;
 }
 
 function show(id, { request, request_id, segments, exchanges, lines, metrics, has_plans }) {
   const { method, operation, status, duration_ms } = request;
-  at("title").textContent = [method, path(request), status].filter(Boolean).join(" ");
+  at("parts").hidden = false;
+  at("title").replaceChildren(breakable([method, path(request), status].filter(Boolean).join(" ")));
   at("problem").replaceChildren(...exchanges.flatMap(problem), ...lines.flatMap(traceback));
   at("facts").replaceChildren(
-    fact("Operation", operation), fact("Duration", `${milliseconds(duration_ms)} ms`),
+    fact("Operation", operation ?? "none: the gateway responded"), fact("Duration", `${milliseconds(duration_ms)} ms`),
     fact("Longest part", longest(segments)),
-    fact("Caller", nameOfCaller(lines.find(({ caller }) => caller)?.caller)),
-    fact("Request id", request_id && element("code", {}, request_id), true),
+    fact("Caller", request.caller ?? lines.find(({ caller }) => caller)?.caller),
+    fact("Request id", element("code", {}, request_id ?? idInHeaders(exchanges)), true),
     fact("Trace id", element("code", {}, id), true),
   );
   const end = Math.max(...segments.map((each) => each.start_ms + (each.duration_ms ?? 0)));
@@ -287,7 +287,7 @@ function show(id, { request, request_id, segments, exchanges, lines, metrics, ha
   fillOr("exchanges", "The console received none: it shows those of the laptop's own requests.");
   at("lines").replaceChildren(...lines.map(line));
   fillOr("lines", "The API's log has no lines for this request, or was restarted since.");
-  at("metrics").replaceChildren(...metrics.map(metric));
+  at("metrics").replaceChildren(...(metrics.length ? metrics.map(metric) : [tableRow("This request had no metrics.")]));
 }
 
 /** Return the plans that are shown by their segments' ids: new details must not take them away. */
@@ -306,10 +306,20 @@ function fillOr(id, text) {
 function longest(segments) {
   const own = ({ id, duration_ms }) =>
     segments.reduce((rest, each) => rest - (each.parent_id === id ? each.duration_ms : 0), duration_ms ?? 0);
-  const times = segments.map((each) => ({ name: each.name, milliseconds: own(each) }));
+  const nameOf = (each) => (each.annotations?.operation ? `the code of ${each.name}` : partName(each));
+  const times = segments.map((each) => ({ name: nameOf(each), milliseconds: own(each) }));
   const [first] = times.sort((a, b) => b.milliseconds - a.milliseconds);
-  return first && `${first.name}: ${milliseconds(first.milliseconds)} ms`;
+  return first && `${first.name}: ${milliseconds(first.milliseconds)}\u00a0ms`;
 }
+
+/** Return the request id in a response: the gateway's own responses have no log lines. */
+function idInHeaders([exchanged]) {
+  const found = exchanged?.response.headers.find((pair) => array(pair)[0] === "Request-Id");
+  return found?.[1] ?? "unknown";
+}
+
+/** Return the name of a part. The API's name and stage are the gateway's. */
+const partName = ({ name, http }) => (http ? `${name} (gateway)` : name);
 
 /** Return what a client was told, if the response is a problem. */
 function problem({ response }) {
@@ -317,11 +327,17 @@ function problem({ response }) {
   if (typeof told?.type !== "string" || !told.status) {
     return [];
   }
-  const errors = array(told.errors).map(inputError);
+  const errors = inputErrors(array(told.errors));
   return [element("section", { class: told.status >= 500 ? "problem fault" : "problem" },
     element("h3", {}, `${told.status} ${told.title}`), element("p", {}, told.detail ?? ""),
     errors.length ? element("ul", {}, ...errors) : null,
     element("p", { class: "quiet" }, told.type.replace("/problems#", "Type: ")))];
+}
+
+function inputErrors(errors) {
+  const first = errors.slice(0, MAX_ERRORS).map(inputError);
+  const rest = errors.length - first.length;
+  return rest ? [...first, element("li", {}, `${rest} more: see the body of the response`)] : first;
 }
 
 function inputError({ pointer, parameter, header, code, detail }) {
@@ -329,7 +345,8 @@ function inputError({ pointer, parameter, header, code, detail }) {
 }
 
 function traceback({ traceback: text }) {
-  return text ? [element("pre", { class: "trouble" }, text)] : [];
+  // Its carets point at the line above: it scrolls, instead of being wrapped.
+  return text ? [element("pre", { class: "trouble traceback", tabIndex: 0, role: "region", "aria-label": "Traceback" }, text)] : [];
 }
 
 function parsed(text) {
@@ -359,7 +376,9 @@ function message(name, { headers, body, length }, target) {
   return block;
 }
 
-function lane({ name, depth, start_ms, duration_ms, mark }, end) {
+function lane(part, end) {
+  const { depth, start_ms, duration_ms, mark } = part;
+  const name = partName(part);
   const label = element("span", { class: "name", title: name }, name);
   label.style.paddingLeft = `${Math.min(depth, 10)}em`;
   const bar = element("span", { class: mark === "fault" ? "bar-of-time bad" : "bar-of-time" });
@@ -415,7 +434,7 @@ async function explain(id, statement, place) {
 function steps({ columns, rows: found }) {
   return element("ol", {}, ...found.map((values) => {
     const step = Object.fromEntries(columns.map((column, i) => [column, values[i]]));
-    const facts = Object.entries(step).filter(([, value]) => value).map((pair) => fact(...pair));
+    const facts = Object.entries(step).filter(([, value]) => value).map(([name, value]) => fact(name, breakable(String(value))));
     return element("li", {}, element("p", {}, access(step)), element("dl", {}, ...facts));
   }));
 }
@@ -424,16 +443,17 @@ function steps({ columns, rows: found }) {
 function hint({ columns, rows: found }, { name, duration_ms }) {
   const estimate = found.reduce((sum, values) => sum + Number(values[columns.indexOf("rows")]), 0);
   if (duration_ms < SLOW_MS || estimate > FEW_ROWS) return "";
-  const lock = name.startsWith("SELECT") ? "" : "to a wait for a row lock that another transaction held, or ";
-  return element("p", { class: "hint" },
-    `The plan reads few rows, so the time went elsewhere: ${lock}to a busy database or machine.`);
+  const lock = name.startsWith("SELECT") ? "the table (LOCK TABLES, ALTER TABLE)" : "a row or the table";
+  return element("p", { class: "hint" }, "The plan reads few rows, so the time went elsewhere: to a wait for a lock on "
+    + `${lock} that another connection held, or to a database, a Data API server or a machine that was busy or stopped.`);
 }
 
 /** Return how a step finds its rows, of which the database gives an estimate. */
-function access({ table, type, key, rows: estimate, Extra: extra }) {
+function access({ table, type, key, rows: estimate, Extra: extra, select_type: kind }) {
   if (!table) return extra || "No table";
   const rowsOf = estimate ? `, about ${count(Number(estimate))} ${estimate === "1" ? "row" : "rows"}` : "";
   if (table.startsWith("<")) return `${table}: the result of other steps${rowsOf}`;
+  if (kind === "INSERT") return `${table}: new rows`;
   if (type === "ALL") return `${table}: all rows, without an index${rowsOf}`;
   if (type === "index") return `${table}: all of index ${key}${rowsOf}`;
   return `${table}${key ? `: index ${key}` : ""}${rowsOf}`;
@@ -446,7 +466,11 @@ function line(said) {
     element("pre", {}, JSON.stringify(said, null, 2)));
 }
 
-const metric = ({ name, unit, value }) => tableRow(name, [String(value), "number"], unit);
+function metric({ name, unit, value }) {
+  const made = tableRow([String(value), "number"], unit);
+  made.prepend(element("th", { scope: "row" }, name));
+  return made;
+}
 
 window.addEventListener("hashchange", open);
 recall();
