@@ -176,7 +176,8 @@ def run(directory: Path, arguments: argparse.Namespace) -> bool:
     engine = engines.selected()
     with servers.database(directory, OPTIONS | LOGS[engine.name], engine) as server:
         found = [*_filled(server.url, arguments)]
-        measure(found, 1, server.pid)  # into memory
+        for case in found:
+            case.count_updated()  # reads all pages into memory
         measured = measure(found, arguments.seconds, server.pid)
         results = [(case, costs(case, one)) for case, one in zip(found, measured, strict=True)]
         print(report(results))
