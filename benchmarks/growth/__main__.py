@@ -70,7 +70,9 @@ def ratio(by_size: Mapping[int, Measured]) -> float:
 
 def table_of_keys(directory: Path, sizes: list[int]) -> str:
     """Return the bytes that each index takes per customer, and its depth."""
-    by_size = {size: keys.read(directory / "database", f"customers_{size}") for size in sizes}
+    by_size = {
+        size: keys.read(directory / "database", filling.database_name(size)) for size in sizes
+    }
     head = ["index", *(f"{size:,}: bytes per customer; levels" for size in sizes)]
     rows = [
         [name, *(f"{by_size[n][name].size / n:.0f}; {by_size[n][name].depth}" for n in sizes)]

@@ -1,18 +1,20 @@
 """Compare the cost of the feed's pages at up to ten million customers, on the engine of ENGINE.
 
-`python -m benchmarks.growth.feed` fills one database per size, with the index of the feed only, and
-reads pages at the beginning, in the middle and at the end in turn. The database's counters are the
-same in each run. Its CPU time excludes other programs, but they slow it down by filling the
-processor's cache.
+`python -m benchmarks.growth.feed` fills databases with the index of the feed only, and reads pages
+at the beginning, in the middle and at the end in turn. Customers that were updated long after their
+creation are not adjacent in the primary key, so `--updates` compares pages with and without them.
+
+The database's counters are the same in each run. Its CPU time excludes other programs, but they
+slow it down by filling the processor's cache.
 """
 
 import argparse
 import random
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -26,7 +28,7 @@ from benchmarks.results import table
 from benchmarks.servers import cpu_seconds
 from chalicelib.customers.fields import CUSTOMERS
 from chalicelib.database import Database, connect
-from chalicelib.http import feed, pagination
+from chalicelib.http import feed, pagination, values
 from chalicelib.http.pagination import Position
 from chalicelib.settings import Settings
 from local import engines, seed
@@ -35,8 +37,8 @@ from local.processes import LocalError
 MAX_RATIO = 1.1
 PAGES = 20
 """Pages at each place, because the customers of a page may be larger than others."""
-SPREAD = 10_000
-"""Customers among which these pages are."""
+STEP = 500
+"""Customers from the beginning of one of these pages to that of the next."""
 # Each server has all pages that are read in memory, but not all data.
 OPTIONS = {
     "innodb-buffer-pool-size": "1G",
@@ -47,15 +49,17 @@ LOGS = {
     "mariadb": {"innodb-log-file-size": "1G"},
     "mysql": {"loose-innodb-redo-log-capacity": "1G"},
 }
-POSITION = """
+POSITIONS = """
 SELECT id, changed_at FROM customers FORCE INDEX (ix_customers_changed)
-ORDER BY changed_at, id LIMIT 1 OFFSET :offset
+ORDER BY changed_at, id LIMIT :count OFFSET :begin
 """
 
 
 class Case(NamedTuple):
     """Pages at one place of one database, with a connection to it."""
 
+    updated: int
+    """Percentage of the database's customers that were updated after their creation."""
     size: int
     place: str
     database: Database
@@ -68,31 +72,49 @@ class Case(NamedTuple):
             for cursor in self.cursors
         ]
 
+    def count_updated(self) -> float:
+        """Return how many customers of a page were updated after their creation, on average.
 
-def cases(size: int, url: str) -> list[Case]:
-    """Return the places of a database. Raises RuntimeError if a page is not full."""
+        Raises RuntimeError if a page is not full.
+        """
+        pages = [feed.page(self.database, CUSTOMERS, KEY, cursor=cursor) for cursor in self.cursors]
+        if any(len(page.rows) != feed.LIMIT for page in pages):
+            raise RuntimeError(f"a {self.place} page of {self.size} is not full")
+        return mean(sum(map(_was_updated, page.rows)) for page in pages)
+
+
+class Costs(NamedTuple):
+    """The cost of a page: the index entries that it reads, and milliseconds."""
+
+    entries: int
+    duration: float
+    cpu_time: float
+
+
+Results = Sequence[tuple[Case, Costs]]
+
+
+def cases(updated: int, size: int, url: str) -> list[Case]:
+    """Return the places of a database."""
     database = connect(Settings(database_url=url))
-    steps = [SPREAD * number // PAGES for number in range(PAGES)]
-    last = size - 1 - feed.LIMIT
-    cursors: Mapping[str, Sequence[str | None]] = {
-        "first": [None, *(_cursor(database, step) for step in steps[1:])],
-        "middle": [_cursor(database, size // 2 + step) for step in steps],
-        "last": [_cursor(database, last - step) for step in steps],
+    places: Mapping[str, Sequence[str | None]] = {
+        "first": [None, *_cursors(database, 0)[1:]],
+        "middle": _cursors(database, size // 2),
+        "last": _cursors(database, size - 1 - feed.LIMIT - (PAGES - 1) * STEP),
     }
-    found = [Case(size, place, database, cursors[place]) for place in cursors]
-    for case in found:
-        for cursor in case.cursors:
-            page = feed.page(database, CUSTOMERS, KEY, cursor=cursor)
-            if len(page.rows) != feed.LIMIT:
-                raise RuntimeError(f"the {case.place} page of {size} has {len(page.rows)} rows")
-    return found
+    return [Case(updated, size, place, database, cursors) for place, cursors in places.items()]
 
 
-def _cursor(database: Database, offset: int) -> str:
-    """Return the cursor after a customer, by its number in the feed."""
-    row: Any = database.fetch_one(POSITION, offset=offset)
-    position = Position(UUID(bytes=row["id"]), row["changed_at"])
-    return pagination.encode(KEY, {"changes": CUSTOMERS.plural}, position)
+def _cursors(database: Database, begin: int) -> list[str]:
+    """Return the cursors after this customer of the feed, and after each STEP-th that follows."""
+    rows: Any = database.fetch_all(POSITIONS, begin=begin, count=PAGES * STEP)
+    positions = [Position(UUID(bytes=row["id"]), row["changed_at"]) for row in rows[::STEP]]
+    changes = {"changes": CUSTOMERS.plural}
+    return [pagination.encode(KEY, changes, position) for position in positions]
+
+
+def _was_updated(row: Any) -> bool:
+    return bool(values.created_at(UUID(row["hex_id"])) != row["changed_at"])
 
 
 def measure(found: Sequence[Case], seconds: float, pid: int) -> list[Measured]:
@@ -108,45 +130,86 @@ def measure(found: Sequence[Case], seconds: float, pid: int) -> list[Measured]:
     return measured
 
 
-def report(found: Sequence[Case], measured: Sequence[Measured], read: Sequence[int]) -> str:
-    """Return the costs of each case, and the ratios of the highest to the lowest."""
-    times = [median(one.durations) for one in measured]
-    cpu_times = [median(one.cpu_times) for one in measured]
+def costs(case: Case, measured: Measured) -> Costs:
+    """Return the most entries that a page reads, and the medians."""
+    entries = max(entries_read(case.database, call) for call in case.calls())
+    return Costs(entries, median(measured.durations), median(measured.cpu_times))
+
+
+def ratios(results: Results) -> dict[int, list[float]]:
+    """Return the ratios of the highest to the lowest costs, by the percentage of updates."""
+    compared: dict[int, list[Costs]] = {}
+    for case, cost in results:
+        compared.setdefault(case.updated, []).append(cost)
+    return {
+        updated: [max(numbers) / min(numbers) for numbers in zip(*of_pages, strict=True)]
+        for updated, of_pages in compared.items()
+    }
+
+
+def report(results: Results) -> str:
+    """Return the costs of each case, and their ratios."""
     rows = [
-        [f"{case.size:,}", case.place, str(entries), f"{duration:.3f} ms", f"{cpu:.3f} ms"]
-        for case, entries, duration, cpu in zip(found, read, times, cpu_times, strict=True)
+        [
+            *(f"{case.updated}%", f"{case.size:,}", case.place, f"{case.count_updated():.0f}"),
+            *(f"{cost.entries}", f"{cost.duration:.3f} ms", f"{cost.cpu_time:.3f} ms"),
+        ]
+        for case, cost in results
     ]
-    ratios = [f"{max(values) / min(values):.3f}" for values in (read, times, cpu_times)]
-    head = ["customers", "page", "entries read", "time", "database's CPU time"]
-    return table(head, [*rows, ["ratio", "highest to lowest", *ratios]])
+    highest = [
+        [f"{updated}%", "all", "highest to lowest", "", *(f"{ratio:.3f}" for ratio in numbers)]
+        for updated, numbers in ratios(results).items()
+    ]
+    head = ["updated", "customers", "pages", "updated customers on a page"]
+    return table([*head, "entries read", "time", "database's CPU time"], rows + highest)
+
+
+def is_flat(results: Results) -> bool:
+    """Return whether all pages read equally many entries, and cost about the same CPU time."""
+    return all(
+        entries == 1 and cpu_time <= MAX_RATIO for entries, _, cpu_time in ratios(results).values()
+    )
 
 
 def run(directory: Path, arguments: argparse.Namespace) -> bool:
-    """Fill, measure and print. Return whether the ratio of the database's costs is low enough."""
+    """Fill, measure and print. Return whether the ratios of the database's costs are low enough."""
     engine = engines.selected()
     with servers.database(directory, OPTIONS | LOGS[engine.name], engine) as server:
-        began = time.monotonic()
-        urls = filling.fill(server.url, arguments.sizes, "ix_customers_changed")
-        print(f"filled in {time.monotonic() - began:.0f} s", file=sys.stderr)
-        found = [case for size, url in urls.items() for case in cases(size, url)]
-        read = [max(entries_read(case.database, call) for call in case.calls()) for case in found]
-        measure(found, 1, server.pid)  # into memory
+        found = [*_filled(server.url, arguments)]
+        for case in found:
+            case.count_updated()  # reads all pages into memory
         measured = measure(found, arguments.seconds, server.pid)
-    print(report(found, measured, read))
+        results = [(case, costs(case, one)) for case, one in zip(found, measured, strict=True)]
+        print(report(results))
     calls = len(measured[0].durations)
     print(f"\nMedians of {calls:,} calls each, {feed.LIMIT} customers per page, {engine.find()}.")
-    cpu_times = [median(one.cpu_times) for one in measured]
-    return len(set(read)) == 1 and max(cpu_times) / min(cpu_times) <= MAX_RATIO
+    return is_flat(results)
+
+
+def _filled(url: str, arguments: argparse.Namespace) -> Iterator[Case]:
+    """Fill all databases, and yield their cases."""
+    for updated in arguments.updates:
+        began = time.monotonic()
+        urls = filling.fill(url, arguments.sizes, "ix_customers_changed", updated)
+        print(f"filled in {time.monotonic() - began:.0f} s", file=sys.stderr)
+        for size, database in urls.items():
+            yield from cases(updated, size, database)
 
 
 def main() -> None:
-    """Measure and print the table. Fail if a page costs more than others."""
+    """Measure and print the table. Fail if some pages cost more than others."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.growth.feed", description=__doc__)
     parser.add_argument(
         "--sizes",
         type=lambda text: sorted(map(seed.positive, text.split(","))),
         default="1000000,10000000",
         help="(%(default)s)",
+    )
+    parser.add_argument(
+        "--updates",
+        type=lambda text: [*map(int, text.split(","))],
+        default="0,10",
+        help="percentages of customers that were updated after their creation (%(default)s)",
     )
     parser.add_argument("--seconds", type=float, default=60, help="of measuring (%(default)s)")
     parser.add_argument("--directory", type=Path, help="keep the databases here, and reuse them")

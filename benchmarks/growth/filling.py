@@ -30,12 +30,14 @@ ENGINE = ENGINES["mariadb"]  # `keys` reads its files
 BYTES = 1_400
 """Memory of a customer in bytes, with all indexes."""
 PATTERNS = 50_000
+UPDATED = 10
+"""Percentage of the customers that were updated, at a random time after their creation."""
 CHUNK = PATTERNS
 """Customers per statement, one of each pattern."""
 # In milliseconds since 1970. The first customer was created at the start of 2024, the last one two
 # years later.
 FIRST, LAST = 1_704_067_200_000, 1_767_139_200_000
-# Every 10th customer was changed since, every 50th deleted, and every 2nd has an idempotency key.
+# Every 50th customer was deleted, and every 2nd has an idempotency key.
 FILL = """
 INSERT INTO customers (
     id, version, status, email, phone, given_name, family_name, company_name, external_id,
@@ -61,7 +63,8 @@ FROM (
         CONCAT(LEFT(phone, 3), 100000000 + seq * 7919 % 900000000) AS phone,
         IF(external_id IS NULL, NULL, CONCAT('crm-', LPAD(seq, 8, '0'))) AS external_id,
         FROM_UNIXTIME(FLOOR(
-            created + IF(seq % 10 = 3, ({last} - created) * (CRC32(seq) / 4294967296), 0)
+            created
+            + IF(seq * 7 % 100 < {updated}, ({last} - created) * (CRC32(seq) / 4294967296), 0)
         ) / 1000) AS updated_at
     FROM (
         SELECT seq, {first} + ({last} - {first}) * seq DIV {customers} AS created
@@ -110,7 +113,12 @@ def _warm(url: str) -> None:
         fetch(url, f"SELECT COUNT(*) FROM {table}")  # noqa: S608 (an index of the migrations)
 
 
-def fill(url: str, sizes: list[int], index: str = "") -> dict[int, str]:
+def database_name(customers: int, updated: int = UPDATED) -> str:
+    """Return the name of the database with these customers."""
+    return f"customers_{customers}_{updated}"
+
+
+def fill(url: str, sizes: list[int], index: str = "", updated: int = UPDATED) -> dict[int, str]:
     """Create a database of each size next to the one in `url`. Return their URLs.
 
     Builds the indexes whose names contain `index`, which saves time and space. Default: all.
@@ -118,21 +126,21 @@ def fill(url: str, sizes: list[int], index: str = "") -> dict[int, str]:
     if not fetch(url, "SHOW TABLES LIKE 'patterns'"):
         seed.load(servers.migrate(url), PATTERNS)
         fetch(url, CREATE_PATTERNS)
-    urls = {size: f"{url}_{size}" for size in sizes}
+    urls = {size: f"{url.rpartition('/')[0]}/{database_name(size, updated)}" for size in sizes}
     for size, database in urls.items():
-        if not fetch(url, f"SHOW DATABASES LIKE 'customers\\_{size}'"):
-            fetch(url, f"CREATE DATABASE customers_{size}")
+        if not fetch(url, f"SHOW DATABASES LIKE '{database_name(size, updated)}'"):
+            fetch(url, f"CREATE DATABASE {database_name(size, updated)}")
             servers.migrate(database)
-            _load(database, size, index)
+            _load(database, size, index, updated)
         fetch(database, FORGET)
     return urls
 
 
-def _load(url: str, customers: int, index: str) -> None:
+def _load(url: str, customers: int, index: str, updated: int) -> None:
     expected_schema = _schema(url)
     keys = re.findall(r"^ +((?:UNIQUE )?KEY `(\w+)` .+?),?$", expected_schema, re.MULTILINE)
     fetch(url, f"ALTER TABLE customers {', '.join(f'DROP KEY {name}' for _, name in keys)}")
-    _insert(url, customers)
+    _insert(url, customers, updated)
     added = ", ".join(f"ADD {key}" for key, name in keys if index in name)
     _watched(url, f"ALTER TABLE customers {added}")
     fetch(url, "ANALYZE TABLE customers")
@@ -144,20 +152,20 @@ def _schema(url: str) -> str:
     return str(fetch(url, "SHOW CREATE TABLE customers")[0][1])
 
 
-def _insert(url: str, customers: int) -> None:
+def _insert(url: str, customers: int, updated: int) -> None:
     begins = range(0, customers, CHUNK)
     with (
         ThreadPoolExecutor(os.cpu_count()) as threads,
         tqdm(total=customers, unit=" customers", unit_scale=True) as bar,
     ):
-        for size in threads.map(partial(_insert_chunk, url, customers), begins):
+        for size in threads.map(partial(_insert_chunk, url, customers, updated), begins):
             bar.update(size)
 
 
-def _insert_chunk(url: str, customers: int, begin: int) -> int:
+def _insert_chunk(url: str, customers: int, updated: int, begin: int) -> int:
     size = min(CHUNK, customers - begin)
     times = {"first": FIRST, "last": LAST}
-    numbers = {"customers": customers, "begin": begin, "size": size}
+    numbers = {"customers": customers, "updated": updated, "begin": begin, "size": size}
     fetch(url, FILL.format(**times, **numbers, patterns=PATTERNS))
     return size
 

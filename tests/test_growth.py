@@ -1,0 +1,86 @@
+"""The benchmark of the feed compares pages at each place, with and without late updates."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from benchmarks import servers
+from benchmarks.growth import feed, filling
+from benchmarks.growth.feed import Case, Costs
+from chalicelib.http import feed as pages
+from chalicelib.http import values
+from local.database_server import DatabaseServer
+
+SIZE = 20_000
+INDEX = "ix_customers_changed"
+COUNT_UPDATED = """
+SELECT COUNT(*) FROM customers
+WHERE changed_at <> FROM_UNIXTIME(CONV(LEFT(HEX(id), 12), 16, 10) / 1000)
+"""
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DatabaseServer]:
+    for name in ("PATTERNS", "CHUNK"):
+        monkeypatch.setattr(filling, name, 1_000)
+    with servers.database(tmp_path) as running:
+        yield running
+
+
+@pytest.mark.exhaustive
+def test_late_updates_are_a_percentage_and_near_the_end(server: DatabaseServer) -> None:
+    for updated in (0, 10):
+        url = filling.fill(server.url, [SIZE], INDEX, updated)[SIZE]
+        first, middle, last = (case.count_updated() for case in feed.cases(updated, SIZE, url))
+
+        assert filling.fetch(url, COUNT_UPDATED) == ((SIZE * updated // 100,),)
+        assert first < middle < last if updated else first == middle == last == 0
+
+
+@pytest.mark.exhaustive
+def test_places_are_the_beginning_the_middle_and_the_end(server: DatabaseServer) -> None:
+    url = filling.fill(server.url, [SIZE], INDEX, 0)[SIZE]
+
+    first, middle, last = (_numbers(case) for case in feed.cases(0, SIZE, url))
+
+    assert [page[0] for page in first[:3]] == [0, 501, 1_001]
+    assert [page[0] for page in middle[:3]] == [10_001, 10_501, 11_001]
+    assert [page[-1] for page in last[-2:]] == [SIZE - 501, SIZE - 1]
+    assert [len(page) for page in first + middle + last] == [pages.LIMIT] * (3 * feed.PAGES)
+
+
+def _numbers(case: Case) -> list[list[int]]:
+    """Return the numbers of the customers of each page, in the order of their creation."""
+    found: list[Any] = [call(case.database) for call in case.calls()]
+    return [[_number(row["hex_id"]) for row in page.rows] for page in found]
+
+
+def _number(hex_id: str) -> int:
+    milliseconds = values.created_at(UUID(hex_id)).timestamp() * 1000 - filling.FIRST
+    return round(milliseconds * SIZE / (filling.LAST - filling.FIRST))
+
+
+@pytest.mark.parametrize(
+    ("without", "with_updates", "is_flat"),
+    [
+        ([Costs(102, 9, 2.0), Costs(102, 5, 2.2)], [Costs(102, 5, 3.0), Costs(102, 5, 3.3)], True),
+        ([Costs(102, 5, 2.0), Costs(102, 5, 2.3)], [Costs(102, 5, 3.0)], False),
+        ([Costs(102, 5, 2.0)], [Costs(102, 5, 3.0), Costs(102, 5, 3.4)], False),
+        ([Costs(102, 5, 2.0), Costs(103, 5, 2.0)], [Costs(102, 5, 3.0)], False),
+    ],
+    ids=["flat", "expensive place", "expensive updates", "more entries"],
+)
+def test_pages_are_compared_with_those_of_equally_many_updates(
+    without: list[Costs], with_updates: list[Costs], *, is_flat: bool
+) -> None:
+    costs = {0: without, 10: with_updates}
+    results = [
+        (Case(updated, SIZE, "first", database=None, cursors=[]), cost)  # type: ignore[arg-type]
+        for updated, of_pages in costs.items()
+        for cost in of_pages
+    ]
+
+    assert feed.is_flat(results) == is_flat
