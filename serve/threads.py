@@ -18,7 +18,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
 
-ACTIVE = 3
+ACTIVE = 4
 ACTIVE_SECONDS = 0.05
 SWITCH_SECONDS = 0.000_5
 """How long a thread keeps the lock when the loop wants it. Python's default, 5 ms, would allow the
