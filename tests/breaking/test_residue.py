@@ -82,7 +82,8 @@ class Client:
     def shown(self) -> tuple[bytes, bytes]:
         """Return what the console has about all requests: all of it, and what traces and logs say.
 
-        Only in its memory, the console also keeps the headers and bodies of the requests.
+        Only in its memory, the console also keeps the headers and bodies of the requests, and their
+        callers.
         """
         listed = requests.get(f"{self.console}/requests?since=0", timeout=60).json()["requests"]
         urls = [f"{self.console}/requests/{request['trace_id']}" for request in listed]
@@ -90,6 +91,7 @@ class Client:
         everything = json.dumps([listed, details]).encode()
         for request in [*listed, *(each["request"] for each in details)]:
             request.pop("target", None)
+            request.pop("caller", None)
         for each in details:
             del each["exchanges"]
         return everything, json.dumps([listed, details]).encode()
