@@ -259,7 +259,7 @@ def test_too_deeply_nested_trace_is_explained(sender: Sender, tmp_path: Path) ->
     The depth depends on the version of Python.
     """
     history = History(sender.traces, sender.collector, Lines(tmp_path / "api.log"), None)
-    (one, _) = history.routes("http://127.0.0.1")
+    one, *_ = history.routes("http://127.0.0.1")
 
     def status(depth: int) -> int:
         trace_id = new_trace_id()
