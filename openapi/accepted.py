@@ -4,6 +4,8 @@
 """
 
 import json
+import re
+from collections.abc import Collection
 from typing import Any
 
 from email_validator import SPECIAL_USE_DOMAIN_NAMES
@@ -30,10 +32,14 @@ MAX_EMAIL = 64  # characters: the maximum of a local part, and one more than tha
 
 def text(table: Table) -> str:
     """Return the file: the rules of all query strings, and of the bodies that have a fast path."""
-    bodies = [tag.schema for tag in references.tags(table) if tag.schema and tag.has_fast_path]
-    parameters = [references.query_schema(operation) for operation in table.values()]
-    schemas = {reference(schema): rules(schema) for schema in (*bodies, *filter(None, parameters))}
-    return json.dumps(schemas, indent=1) + "\n"
+    bodies = {
+        tag.schema: tag.fast_path
+        for tag in references.tags(table)
+        if tag.schema and tag.fast_path is not None
+    }
+    schemas = bodies | dict.fromkeys(filter(None, map(references.query_schema, table.values())), ())
+    content = {reference(schema): rules(schema, repeated) for schema, repeated in schemas.items()}
+    return json.dumps(content, indent=1) + "\n"
 
 
 def reference(schema: type[Schema]) -> str:
@@ -41,8 +47,18 @@ def reference(schema: type[Schema]) -> str:
     return f"{schema.__module__}:{schema.__name__}"
 
 
-def rules(schema: type[Schema]) -> Rules:
-    """Return the rule of each field. Raises DeclarationError for an unknown kind."""
+def rules(schema: type[Schema], repeated: Collection[str] = ()) -> Rules:
+    """Return the rule of each field.
+
+    The code of the fast path repeats the methods `repeated`. Raises DeclarationError for other
+    decorated methods, and for a field of an unknown kind.
+    """
+    hooks = {name for own in schema._hooks.values() for name, *_ in own}  # noqa: SLF001 (not public)
+    if unknown := sorted(hooks.difference(repeated)):
+        raise DeclarationError(
+            f"{schema.__name__}.{unknown[0]}: the fast path has no rule for a decorated method."
+            " Repeat it in the function that calls the rules, and name it in the tag's fast_path"
+        )
     declared = schema().fields.items()
     return {field.data_key or name: _rule(field) | _default(field) for name, field in declared}
 
@@ -51,11 +67,11 @@ def _rule(field: Field[Any]) -> Rules:  # noqa: PLR0911 (a table)
     match field:
         case fields.ReadOnly():
             return {"is_read_only": True}
-        case fields.Metadata():
+        case fields.Metadata(validators=[]):
             names, values = _text(field.name_of), _text(field.value_of)
             limits = {"max_items": fields.MAX_METADATA, "max_bytes": fields.MAX_METADATA_BYTES}
             return {"names": names, "values": values, **limits}
-        case fields.Items(inner=Nested() as item):
+        case fields.Items(inner=Nested() as item, validators=[]):
             return {"items": rules(type(item.schema)), "max_items": field.max_items}
         case fields.CommaSeparated(validators=[]):
             return {"separated": _rule(field.inner), "max_items": field.max_items}
@@ -76,7 +92,8 @@ def _rule(field: Field[Any]) -> Rules:  # noqa: PLR0911 (a table)
 
 
 def _text(field: fields.Text) -> Rules:  # noqa: C901, PLR0911 (a table)
-    null = {"nullable": True} if field.allow_none else {}
+    # the rules would take a missing field for null, if it had no default
+    null = {"nullable": True} if field.allow_none and field.load_default is not missing else {}
     match field, field.validators:
         case formats.Email(), []:
             return {"max_length": min(field.max_length, MAX_EMAIL), "pattern": EMAIL, **null}
@@ -95,7 +112,7 @@ def _text(field: fields.Text) -> Rules:  # noqa: C901, PLR0911 (a table)
             return {"max_length": field.max_length, **null}
         case _, [OneOf(choices=choices)]:
             return {"choices": list(choices), **null}
-        case _, [Regexp(regex=regex)]:
+        case _, [Regexp(regex=re.Pattern(flags=re.UNICODE) as regex)]:
             return {"max_length": field.max_length, "pattern": regex.pattern, **null}
         case _, [fields.Holds(reference=function)]:
             return {"max_length": field.max_length, "holds": function, **null}

@@ -235,7 +235,7 @@ CUSTOMERS = Tag(
         ),
     ),
     components=PARTS,
-    has_fast_path=True,
+    fast_path=("_has_a_name", "_is_small_enough"),  # repeated by customers.acceptance
 )
 
 MINIMAL = Response("With `Prefer: return=minimal`.", headers=("ETag", "Preference-Applied"))

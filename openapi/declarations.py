@@ -4,7 +4,7 @@ An operation's decorator refers to a `Documentation`. Its responses and its body
 resource's components (`openapi.resources`), or contain a JSON Schema.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -24,7 +24,8 @@ class Tag(NamedTuple):
     rules: JSON Schema of rules between the fields of a new resource.
     problems: an example of each problem that only this resource has.
     components: additional schemas by name.
-    has_fast_path: whether request bodies are validated by `chalicelib.http.rules` first.
+    fast_path: methods of the schema, decorated with `validates_schema`, whose rules the fast path
+        (`chalicelib.http.rules`) repeats. None: no fast path validates request bodies.
     """
 
     name: str
@@ -35,7 +36,7 @@ class Tag(NamedTuple):
     rules: Mapping[str, Any] = MappingProxyType({})
     problems: Sequence[Problem] = ()
     components: Mapping[str, JSONSchema] = MappingProxyType({})
-    has_fast_path: bool = False
+    fast_path: Collection[str] | None = None
 
 
 class Body(NamedTuple):

@@ -1,5 +1,6 @@
 """A declaration generates the document of any resource; each mistake in one is reported."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,11 +9,12 @@ from shutil import copytree, ignore_patterns
 from typing import Any
 
 import pytest
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate, validates_schema
 
 import openapi
-from chalicelib.http.fields import ReadOnly, Text
+from chalicelib.http.fields import Items, Metadata, ReadOnly, Text
 from chalicelib.http.routing import DeclarationError, Operations
+from chalicelib.http.rules import ObjectRules, Unsure
 from openapi import accepted, build, problems, validation
 from openapi.declarations import Body, Response
 from tests import orders
@@ -287,6 +289,52 @@ def test_field_without_a_rule_for_the_fast_path_is_reported() -> None:
 
     with pytest.raises(DeclarationError, match=r"^color: no rule for a field of the class Strange"):
         accepted.rules(planted)
+
+
+class Decorated(Schema):
+    color = Text(20)
+
+    @validates_schema
+    def _is_blue(self, _: Any, **__: Any) -> None:
+        raise AssertionError
+
+
+def test_decorated_method_without_a_rule_for_the_fast_path_is_reported() -> None:
+    with pytest.raises(DeclarationError, match=r"^Decorated\._is_blue: the fast path has no rule"):
+        accepted.rules(Decorated)
+
+    assert accepted.rules(Decorated, ["_is_blue"]) == {"color": {"max_length": 20}}
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        Items(fields.Nested(Schema), max_items=2, validate=validate.Length(1)),
+        Items(fields.Nested(Decorated), max_items=2),
+        Metadata(validate=validate.Length(1)),
+    ],
+)
+def test_validator_without_a_rule_for_the_fast_path_is_reported(field: fields.Field[Any]) -> None:
+    with pytest.raises(DeclarationError, match="no rule for a "):
+        accepted.rules(Schema.from_dict({"things": field}))
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        (Text(20, required=True, allow_none=True), [{}, {"color": None}]),
+        (Text(20, validate=validate.Regexp("[a-z]+", re.ASCII)), [{"color": "blue"}]),
+        (Text(20, validate=validate.Length(5)), [{"color": "blue"}]),
+    ],
+)
+def test_fast_path_is_unsure_about_what_no_rule_expresses(
+    field: Text, values: list[dict[str, Any]]
+) -> None:
+    rules = ObjectRules(accepted.rules(Schema.from_dict({"color": field})))
+
+    for value in values:
+        with pytest.raises(Unsure):
+            rules.check(value)
 
 
 def test_dangling_reference_and_repeated_id_are_found() -> None:

@@ -1,8 +1,10 @@
-"""Validate customers in request bodies, by the fast path where possible.
+"""Validate customers in requests, by the fast path where possible.
 
-`chalicelib.http.rules` describes the fast path. Each `load` function returns what the function of
-the same name in `schemas` returns, and raises ValidationError. Each `accept` function is the fast
-path alone: it raises Unsure for input that is not certainly valid and already normalized.
+`chalicelib.http.rules` describes the fast path. `load_each` and `load_put` use `load_customer`.
+Each other `load` function returns what the function of the same name in `schemas` returns, and
+raises ValidationError. Each `accept` function is the fast path alone: it raises Unsure for input
+that is not certainly valid and already normalized. `accept` and `accept_batch` repeat the rules
+between fields, the methods that `schemas` decorates with `validates_schema`.
 """
 
 from collections.abc import Mapping

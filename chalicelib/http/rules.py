@@ -1,17 +1,26 @@
 """The fast path: validate common input by rules, without importing marshmallow.
 
-Importing marshmallow, email-validator and the schemas costs six times as much as everything else in
-a cold start. Most requests do not need them:
+Importing marshmallow, email-validator and the schemas costs five times as much as everything else
+in a cold start. Most requests do not need them:
 
-1. `make openapi` generates `accepted.json` from the marshmallow schemas. For each schema of a
-   request body or a query string, it has a rule per field.
+1. `make openapi` generates `accepted.json` from the marshmallow schemas of query strings, and of
+   the bodies of resources with a `fast_path`. For each schema, it has a rule per field.
 2. `rules_of` returns the rules of a schema as an `ObjectRules`. Its methods return what the schema
-   would return, if the input is certainly valid and already normalized. Otherwise they raise
-   Unsure.
-3. The caller then loads the same input with the schema. Only schemas normalize input and reject it,
-   so the fast path changes the cost of a request, and never its result.
+   would return, if the input is certainly valid and already normalized: `check` a whole resource,
+   `check_some` a part of it or a query string. Otherwise they raise Unsure.
+3. The caller, `routing` for query strings or the resource's package for bodies, then loads the same
+   input with the schema. Only schemas normalize input and reject it, so the fast path changes the
+   cost of a request, and never its result.
 
-`tests/test_acceptance.py` and `tests/test_accepted_queries.py` compare both with generated input.
+To change a rule, change the schema and run `make openapi`. To add a kind of rule, add a case to
+`_rule` or `_text` in `openapi/accepted.py`, a case to `_compile`, a line below, and examples to the
+tests. A check in code is a function that the schema names with `Holds`. Rules between fields are
+not in the file: the caller repeats them.
+
+Never accept what the schemas reject or change, and never import marshmallow here. If in doubt,
+raise Unsure. `tests/test_acceptance.py` and `tests/test_accepted_queries.py` compare both with
+generated input: `make test ARGS="-m exhaustive tests/test_acc*"`. `tests/test_openapi.py` fails if
+the file is outdated.
 
 The rules of an object are a JSON object. It has one rule per field, in the order of the result:
 
@@ -33,11 +42,12 @@ and in query strings, where all values are text:
     {"is_moment": true}                               time with its offset
     {"separated": {...}, "max_items": 50}             at most 50 values with this rule, separated by
                                                       commas
-    {"is_any": true}                                  any text
+    {"is_any": true}                                  any string
 
 Text is a line without control and invisible characters and without outer whitespace, in normal form
-C. `default` is the value of a missing field. A field without a default is required in a new
-resource. A rule for text with `"max_length": 0` accepts no text.
+C. `default` is the value of a missing field. A field without a default must be in a whole resource.
+With `"max_length": 0`, no text is certain, because the generator does not know the class or the
+validator of the field. Numbers above are examples.
 """
 
 import json
