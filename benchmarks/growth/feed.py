@@ -2,7 +2,9 @@
 
 `python -m benchmarks.growth.feed` fills databases with the index of the feed only, and reads pages
 at the beginning, in the middle and at the end in turn. Customers that were updated long after their
-creation are not adjacent in the primary key, so `--updates` compares pages with and without them.
+creation are not adjacent in the primary key, which costs more. So the default compares pages in two
+kinds of databases: those without any such customer, and those with nothing else. With a percentage
+between them, such customers become more frequent towards the end.
 
 The database's counters are the same in each run. Its CPU time excludes other programs, but they
 slow it down by filling the processor's cache.
@@ -208,8 +210,9 @@ def main() -> None:
     parser.add_argument(
         "--updates",
         type=lambda text: [*map(int, text.split(","))],
-        default="0,10",
-        help="percentages of customers that were updated after their creation (%(default)s)",
+        default="0,100",
+        help="percentages of customers that were updated after their creation; with 100, all of"
+        " them after the last creation (%(default)s)",
     )
     parser.add_argument("--seconds", type=float, default=60, help="of measuring (%(default)s)")
     parser.add_argument("--directory", type=Path, help="keep the databases here, and reuse them")

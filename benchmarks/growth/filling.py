@@ -32,11 +32,13 @@ BYTES = 1_400
 PATTERNS = 50_000
 UPDATED = 10
 """Percentage of the customers that were updated, at a random time after their creation."""
+ALL = 100
+"""As a percentage, all customers: each was updated at a random time after the last creation."""
 CHUNK = PATTERNS
 """Customers per statement, one of each pattern."""
 # In milliseconds since 1970. The first customer was created at the start of 2024, the last one two
-# years later.
-FIRST, LAST = 1_704_067_200_000, 1_767_139_200_000
+# years later, and half a year after that was the last update of all customers.
+FIRST, LAST, LAST_UPDATE = 1_704_067_200_000, 1_767_139_200_000, 1_782_864_000_000
 # Every 50th customer was deleted, and every 2nd has an idempotency key.
 FILL = """
 INSERT INTO customers (
@@ -62,14 +64,17 @@ FROM (
         CONCAT(user, '.', seq, '@', domain) AS email,
         CONCAT(LEFT(phone, 3), 100000000 + seq * 7919 % 900000000) AS phone,
         IF(external_id IS NULL, NULL, CONCAT('crm-', LPAD(seq, 8, '0'))) AS external_id,
-        FROM_UNIXTIME(FLOOR(
+        FROM_UNIXTIME(FLOOR(IF(
+            seq * 7 % 100 < {updated},
+            earliest + ({latest} - earliest) * (CRC32(seq) / 4294967296),
             created
-            + IF(seq * 7 % 100 < {updated}, ({last} - created) * (CRC32(seq) / 4294967296), 0)
-        ) / 1000) AS updated_at
+        )) / 1000) AS updated_at
     FROM (
-        SELECT seq, {first} + ({last} - {first}) * seq DIV {customers} AS created
+        SELECT seq, created, GREATEST(created, {earliest}) AS earliest
         FROM (
-            SELECT {begin} + number AS seq FROM customers.patterns WHERE number < {size}
+            SELECT number + {begin} AS seq,
+                {first} + ({last} - {first}) * (number + {begin}) DIV {customers} AS created
+            FROM customers.patterns WHERE number < {size}
         ) AS chunk
     ) AS numbers
     STRAIGHT_JOIN customers.patterns ON number = seq * 7919 % {patterns}
@@ -164,7 +169,8 @@ def _insert(url: str, customers: int, updated: int) -> None:
 
 def _insert_chunk(url: str, customers: int, updated: int, begin: int) -> int:
     size = min(CHUNK, customers - begin)
-    times = {"first": FIRST, "last": LAST}
+    earliest, latest = (LAST, LAST_UPDATE) if updated == ALL else (FIRST, LAST)
+    times = {"first": FIRST, "last": LAST, "earliest": earliest, "latest": latest}
     numbers = {"customers": customers, "updated": updated, "begin": begin, "size": size}
     fetch(url, FILL.format(**times, **numbers, patterns=PATTERNS))
     return size
