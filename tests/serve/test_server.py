@@ -160,7 +160,12 @@ def test_more_calls_begin_only_when_those_that_run_wait_for_long(
         return number
 
     async def run() -> None:
+        short = [
+            asyncio.ensure_future(threads.run(threading.get_ident))
+            for _ in range(threads_module.ACTIVE)  # their threads take the next calls themselves
+        ]
         calls = [asyncio.ensure_future(threads.run(partial(call, n))) for n in range(8)]
+        await asyncio.gather(*short)
         first = [await asyncio.to_thread(begun.get, timeout=30) for _ in range(count)]
         assert sorted(first) == list(range(count))
         assert len(threads._waiting) == 8 - count
