@@ -52,6 +52,17 @@ def test_places_are_the_beginning_the_middle_and_the_end(server: DatabaseServer)
     assert [len(page) for page in first + middle + last] == [pages.LIMIT] * (3 * feed.PAGES)
 
 
+@pytest.mark.exhaustive
+def test_pages_of_customers_that_were_all_updated_are_scattered_everywhere(
+    server: DatabaseServer,
+) -> None:
+    url = filling.fill(server.url, [SIZE], INDEX, filling.ALL)[SIZE]
+
+    for case in feed.cases(filling.ALL, SIZE, url):
+        assert case.count_updated() == pages.LIMIT
+        assert all(max(page) - min(page) > 0.8 * SIZE for page in _numbers(case))
+
+
 def _numbers(case: Case) -> list[list[int]]:
     """Return the numbers of the customers of each page, in the order of their creation."""
     found: list[Any] = [call(case.database) for call in case.calls()]
@@ -66,20 +77,22 @@ def _number(hex_id: str) -> int:
 @pytest.mark.parametrize(
     ("without", "with_updates", "is_flat"),
     [
-        ([Costs(102, 9, 2.0), Costs(102, 5, 2.2)], [Costs(102, 5, 3.0), Costs(102, 5, 3.3)], True),
+        ([Costs(102, 5, 2.0), Costs(102, 5, 2.2)], [Costs(102, 7, 3.0), Costs(102, 7, 3.3)], True),
+        ([Costs(102, 5, 2.0), Costs(102, 6, 2.0)], [Costs(102, 5, 3.0)], False),
         ([Costs(102, 5, 2.0), Costs(102, 5, 2.3)], [Costs(102, 5, 3.0)], False),
         ([Costs(102, 5, 2.0)], [Costs(102, 5, 3.0), Costs(102, 5, 3.4)], False),
         ([Costs(102, 5, 2.0), Costs(103, 5, 2.0)], [Costs(102, 5, 3.0)], False),
     ],
-    ids=["flat", "expensive place", "expensive updates", "more entries"],
+    ids=["flat", "slow place", "expensive place", "expensive updates", "more entries"],
 )
-def test_pages_are_compared_with_those_of_equally_many_updates(
+def test_pages_are_compared_with_those_of_the_same_database(
     without: list[Costs], with_updates: list[Costs], *, is_flat: bool
 ) -> None:
-    costs = {0: without, 10: with_updates}
+    larger = [Costs(102, 10, 6.0), Costs(102, 10, 6.0)]
+    costs = {(0, SIZE): without, (10, SIZE): with_updates, (0, 2 * SIZE): larger}
     results = [
-        (Case(updated, SIZE, "first", database=None, cursors=[]), cost)  # type: ignore[arg-type]
-        for updated, of_pages in costs.items()
+        (Case(updated, size, "first", database=None, cursors=[]), cost)  # type: ignore[arg-type]
+        for (updated, size), of_pages in costs.items()
         for cost in of_pages
     ]
 
