@@ -1,12 +1,15 @@
-"""The benchmark of what each operation costs the database."""
+"""The benchmarks of what each operation costs the database."""
 
 from collections.abc import Iterator
 
 import pytest
 
 import app
-from benchmarks import database_cost, events
+from benchmarks import database_cost, database_work, events
+from benchmarks.operations import OPERATIONS, Caller, Failed
+from local.database_server import DatabaseServer
 from local.engines import ENGINES
+from tests.recorded import Recorded
 
 
 @pytest.fixture(autouse=True)
@@ -23,25 +26,41 @@ def test_each_operation_costs_the_database_time(monkeypatch: pytest.MonkeyPatch)
 
     costs = database_cost.measure(ENGINES["mariadb"])
 
-    assert list(costs) == list(database_cost.OPERATIONS)
+    assert list(costs) == list(OPERATIONS)
     assert min(costs.values()) > 0
     assert costs["batch"] > costs["create"]
 
 
 def test_failed_request_ends_the_benchmark() -> None:
     unauthorized = events.event("get", 0)
-    unauthorized["requestContext"]["authorizer"]["scopes"] = ""
-    caller = database_cost.Caller("mysql://nobody@127.0.0.1:1/nothing")
+    unauthorized["requestContext"]["authorizer"] = {**events.AUTHORIZER, "scopes": ""}
+    caller = Caller("mysql://nobody@127.0.0.1:1/nothing")
 
-    with pytest.raises(database_cost.Failed, match=r"^GET /customers/"):
+    with pytest.raises(Failed, match=r"^GET /customers/"):
         caller.call(unauthorized)
 
 
 def test_report_shows_both_engines_next_to_the_function() -> None:
-    costs = dict.fromkeys(database_cost.OPERATIONS, 0.125)
+    costs = dict.fromkeys(OPERATIONS, 0.125)
 
     results = database_cost.report({"MariaDB 1": costs, "MySQL 2": costs})
 
     head, _, get, *_ = results.split("\n")
     assert head.startswith("| operation | MariaDB 1, ms of CPU | MySQL 2, ms of CPU | function")
     assert get.startswith("| get | 0.12 | 0.12 | ")
+
+
+def test_repeated_statement_doubles_the_counted_work(
+    database_server: DatabaseServer,
+    database: Recorded,  # noqa: ARG001 (is empty)
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    caller, call = Caller(database_server.url), Caller.call
+    caller.call(events.event("put by external id", 0))
+    reads = [events.event("get by external id", 0)] * 9
+    calls, pages = database_work.least_work(caller, reads)
+
+    monkeypatch.setattr(Caller, "call", lambda *own: [call(*own) for _ in range(2)])
+
+    assert calls >= 1
+    assert database_work.least_work(caller, reads) == (2 * calls, 2 * pages)
