@@ -1,7 +1,7 @@
 """Compare the cost of requests at up to ten million customers: `python -m benchmarks.growth`.
 
-Fills a private MariaDB with one database per size, all in memory, and calls the functions that the
-API calls: `chalicelib.customers.lists`, and `chalicelib.http`'s `reads`, `updates` and `creates`.
+Fills a private server of the engine of ENGINE with one database per size, all in memory, and calls
+the functions that the API calls: `chalicelib.customers.lists`, and `chalicelib.http`'s `reads`, `updates` and `creates`.
 Each request is for a random customer, and each list starts at another place. The sizes alternate,
 call by call, so that a disturbance affects all sizes. A ratio compares the medians of the largest
 and the smallest size.
@@ -27,6 +27,7 @@ from benchmarks.growth.measuring import CLIENTS, Clients, Measured, Results, Sam
 from benchmarks.growth.requests import GROWING, REQUESTS
 from benchmarks.results import table
 from local import seed
+from local.database_server import DatabaseServer
 from local.processes import LocalError
 
 MAX_RATIO = 1.3
@@ -68,11 +69,9 @@ def ratio(by_size: Mapping[int, Measured]) -> float:
     return median(by_size[max(by_size)].durations) / median(by_size[min(by_size)].durations)
 
 
-def table_of_keys(directory: Path, sizes: list[int]) -> str:
+def table_of_keys(server: DatabaseServer, sizes: list[int]) -> str:
     """Return the bytes that each index takes per customer, and its depth."""
-    by_size = {
-        size: keys.read(directory / "database", filling.database_name(size)) for size in sizes
-    }
+    by_size = {size: keys.read(server, filling.database_name(size)) for size in sizes}
     head = ["index", *(f"{size:,}: bytes per customer; levels" for size in sizes)]
     rows = [
         [name, *(f"{by_size[n][name].size / n:.0f}; {by_size[n][name].depth}" for n in sizes)]
@@ -123,7 +122,7 @@ def run(directory: Path, arguments: argparse.Namespace) -> bool:
     """Load, measure and print. Return whether all ratios are low enough."""
     with filling.running(directory, arguments.sizes) as (server, urls):
         databases = {size: sample(url) for size, url in urls.items()}
-        plans_used, indexes = table_of_plans(databases), table_of_keys(directory, arguments.sizes)
+        plans_used, indexes = table_of_plans(databases), table_of_keys(server, arguments.sizes)
         by_one, by_many = measure(databases, arguments, server.pid)
     over = [*too_high(by_one), *(f"{name}, {CLIENTS} clients" for name in too_high(by_many))]
     print(
@@ -138,7 +137,7 @@ def run(directory: Path, arguments: argparse.Namespace) -> bool:
             seconds=arguments.seconds,
             cores=os.cpu_count(),
             python=platform.python_version(),
-            database=filling.ENGINE.find(),
+            database=server.engine.find(),
         ).strip()
     )
     return not over
