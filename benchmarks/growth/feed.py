@@ -21,7 +21,7 @@ from uuid import UUID
 
 from benchmarks import servers
 from benchmarks.growth import filling
-from benchmarks.growth.measuring import Measured, milliseconds
+from benchmarks.growth.measuring import MAX_RATIO, Measured, milliseconds
 from benchmarks.growth.plans import entries_read
 from benchmarks.growth.requests import KEY, Call
 from benchmarks.results import table
@@ -34,7 +34,6 @@ from chalicelib.settings import Settings
 from local import engines, seed
 from local.processes import LocalError
 
-MAX_RATIO = 1.1
 PAGES = 20
 """Pages at each place, because the customers of a page may be larger than others."""
 STEP = 500
