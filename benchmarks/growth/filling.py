@@ -26,7 +26,7 @@ from local import engines, seed
 from local.database_server import DatabaseServer
 from local.engines import Engine
 
-BYTES = 1_400
+BYTES = 1_600
 """Memory of a customer in bytes, with all indexes."""
 PATTERNS = 50_000
 UPDATED = 10
