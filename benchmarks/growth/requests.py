@@ -194,7 +194,7 @@ def _key() -> Key:
 
 
 def _intent(*versions: int) -> Intent:
-    """Return the intent of a request for these versions; for any if there are none."""
+    """Return the intent of a request for these versions; for any if none is given."""
     return Intent(versions or None, secrets.token_bytes(32))
 
 
