@@ -1,8 +1,9 @@
 """Compare the cost of list pages at the start and at the end: `python -m benchmarks.list_depth`.
 
-Fills a private MariaDB as `benchmarks.growth` does, and measures pages at the start and at the end
-of each list, including the first and the last page. To find the end, it reads the list in the
-opposite order. Both places alternate, page by page, so that a disturbance affects both.
+Fills a private server of the engine of ENGINE as `benchmarks.growth` does, and measures pages at
+the start and at the end of each list, including the first and the last page. To find the end, it
+reads the list in the opposite order. Both places alternate, page by page, so that a disturbance
+affects both.
 `chalicelib.customers.lists` reads the pages through PyMySQL, so that only the database is measured.
 A ratio compares medians. The cost of a search depends on its number of matches, so the report has
 both.
@@ -31,7 +32,7 @@ from chalicelib.customers import lists
 from chalicelib.customers.lists import Query
 from chalicelib.database import Database, connect
 from chalicelib.settings import Settings
-from local import seed
+from local import engines, seed
 from local.processes import LocalError
 
 MAX_RATIO = 1.3
@@ -131,7 +132,7 @@ def report(results: dict[str, Measured], searches: list[list[str]], **numbers: i
         target=MAX_RATIO,
         cores=os.cpu_count(),
         python=platform.python_version(),
-        database=filling.ENGINE.find(),
+        database=engines.selected().find(),
         **numbers,
     ).strip()
 

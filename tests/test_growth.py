@@ -1,4 +1,4 @@
-"""The benchmark of the feed compares pages at each place, with and without late updates."""
+"""The benchmarks of growth: all requests between sizes, and pages of the feed between places."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,14 +8,21 @@ from uuid import UUID
 import pytest
 
 from benchmarks import servers
-from benchmarks.growth import feed, filling
+from benchmarks.growth import feed, filling, keys, plans
+from benchmarks.growth.__main__ import too_high
 from benchmarks.growth.feed import Case, Costs
+from benchmarks.growth.measuring import Measured, sample
+from benchmarks.growth.requests import AND, GROWING, REQUESTS
 from chalicelib.http import feed as pages
 from chalicelib.http import values
 from local.database_server import DatabaseServer
 
 SIZE = 20_000
 INDEX = "ix_customers_changed"
+COUNTS = [
+    "SELECT COUNT(*) FROM customers",
+    "SELECT COUNT(*) FROM customers WHERE deleted_at IS NOT NULL",
+]
 COUNT_UPDATED = """
 SELECT COUNT(*) FROM customers
 WHERE changed_at <> FROM_UNIXTIME(CONV(LEFT(HEX(id), 12), 16, 10) / 1000)
@@ -97,3 +104,38 @@ def test_pages_are_compared_with_those_of_the_same_database(
     ]
 
     assert feed.is_flat(results) == is_flat
+
+
+@pytest.mark.exhaustive
+def test_requests_leave_as_many_customers_as_there_were(server: DatabaseServer) -> None:
+    url = filling.fill(server.url, [SIZE])[SIZE]
+    sampled = sample(url)
+
+    for name, prepare in (REQUESTS | GROWING).items():
+        explained = plans.explain(prepare, sampled)
+
+        assert len(explained) == len(name.split(AND)), name
+        assert [filling.fetch(url, sql) for sql in COUNTS] == [((SIZE,),), ((SIZE // 50,),)], name
+
+
+@pytest.mark.exhaustive
+def test_depth_of_an_index_grows_with_the_table(server: DatabaseServer) -> None:
+    sizes = [1_000, SIZE]
+    filling.fill(server.url, sizes)
+
+    small, large = (keys.read(server, filling.database_name(size)) for size in sizes)
+
+    assert small["PRIMARY"].depth < large["PRIMARY"].depth
+    assert small["PRIMARY"].size < large["PRIMARY"].size
+    assert list(small) == list(large)
+
+
+def test_growth_is_too_high_above_the_ratio_except_for_lists_that_read_all() -> None:
+    growing = next(iter(GROWING))
+    results = {
+        name: {size: Measured([2 * ratio if size else 2], []) for size in (0, 1)}
+        for name, ratio in (("get", 1.1), ("erase", 1.2), (growing, 9))
+    }
+
+    assert too_high(results, 1.1) == ["erase"]
+    assert too_high(results, 1.2) == []

@@ -23,7 +23,7 @@ from uuid import UUID
 
 from benchmarks import servers
 from benchmarks.growth import filling
-from benchmarks.growth.measuring import Measured, milliseconds
+from benchmarks.growth.measuring import MAX_RATIO, Measured, milliseconds
 from benchmarks.growth.plans import entries_read
 from benchmarks.growth.requests import KEY, Call
 from benchmarks.results import table
@@ -36,21 +36,12 @@ from chalicelib.settings import Settings
 from local import engines, seed
 from local.processes import LocalError
 
-MAX_RATIO = 1.1
 PAGES = 20
 """Pages at each place, because the customers of a page may be larger than others."""
 STEP = 500
 """Customers from the beginning of one of these pages to that of the next."""
-# Each server has all pages that are read in memory, but not all data.
-OPTIONS = {
-    "innodb-buffer-pool-size": "1G",
-    "innodb-flush-log-at-trx-commit": "0",
-    "innodb-doublewrite": "OFF",
-}
-LOGS = {
-    "mariadb": {"innodb-log-file-size": "1G"},
-    "mysql": {"loose-innodb-redo-log-capacity": "1G"},
-}
+MEMORY = 1 << 30
+"""Of the server in bytes: enough for all pages that are read, but not for all data."""
 POSITIONS = """
 SELECT id, changed_at FROM customers FORCE INDEX (ix_customers_changed)
 ORDER BY changed_at, id LIMIT :count OFFSET :begin
@@ -179,7 +170,8 @@ def is_flat(results: Results) -> bool:
 def run(directory: Path, arguments: argparse.Namespace) -> bool:
     """Fill, measure and print. Return whether the ratios of the database's costs are low enough."""
     engine = engines.selected()
-    with servers.database(directory, OPTIONS | LOGS[engine.name], engine) as server:
+    options = filling.server_options(engine, MEMORY, log="1G")
+    with servers.database(directory, options, engine) as server:
         found = [*_filled(server.url, arguments)]
         for case in found:
             case.count_updated()  # reads all pages into memory

@@ -1,8 +1,10 @@
 """Query plans of requests: the indexes that the database uses, and the entries that it reads."""
 
 from collections.abc import Mapping
-from typing import Any
+from statistics import mean
+from typing import Any, NamedTuple
 
+from benchmarks.growth.filling import forget
 from benchmarks.growth.measuring import Sampled
 from benchmarks.growth.requests import Call, Prepare
 from chalicelib.database import Database, Row, Value, connect
@@ -28,21 +30,41 @@ class Recorder(Database):
         return [], self._database.execute(sql, **parameters)
 
 
-def explain(prepare: Prepare, sampled: Sampled) -> tuple[str, float]:
-    """Return the indexes that a request uses, and the number of entries that it reads."""
+class Explained(NamedTuple):
+    """The indexes that a request uses, and the number of entries that it reads, on average."""
+
+    indexes: str
+    entries: float
+
+
+def explain(prepare: Prepare, sampled: Sampled) -> list[Explained]:
+    """Return the plans of requests that follow each other."""
     database = connect(Settings(database_url=sampled.url))
-    before = _counted(database)
-    for _ in range(CALLS):
-        recorder = Recorder(database)
-        prepare(sampled.customer())(recorder)
-    read = (_counted(database) - before) / CALLS
+    runs = [
+        [_run(database, call) for call in prepare(customer)]
+        for customer in sampled.customers(CALLS)
+    ]
+    explained = [
+        Explained(_indexes(database, of_call[-1][0]), mean(entries for _, entries in of_call))
+        for of_call in zip(*runs, strict=True)
+    ]
+    forget(sampled.url)
+    return explained
+
+
+def _run(database: Database, call: Call) -> tuple[Recorder, int]:
+    recorder = Recorder(database)
+    return recorder, entries_read(database, lambda _: call(recorder))
+
+
+def _indexes(database: Database, recorder: Recorder) -> str:
     plans = [
         row
         for sql, parameters in recorder.statements
         for row in database.fetch_all(f"EXPLAIN {sql}", **parameters)
     ]
     used = (f"{row['key']!s} ({row['type']!s})" for row in plans if row["key"])
-    return ", ".join(dict.fromkeys(used)).replace("ix_customers_", ""), read
+    return ", ".join(dict.fromkeys(used)).replace("ix_customers_", "")
 
 
 def entries_read(database: Database, call: Call) -> int:

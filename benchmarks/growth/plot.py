@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from load.plots import Points, lines_plot
 
-TITLE = "Milliseconds of a request, by the number of customers"
+TITLE = "Milliseconds of a request on MariaDB, by the number of customers"
 NAMES = {
     "get": "get",
     "create": "create",
@@ -26,11 +26,11 @@ def read(text: Iterable[str]) -> dict[str, Points]:
     lines: dict[str, Points] = {}
     for row in text:
         cells = [cell.strip(" `") for cell in row.strip().strip("|").split("|")]
-        if cells[0] == "request" and not sizes:
+        if cells[0] == "request" and row.rstrip(" |\n").endswith("CPU time"):
             sizes = [int(cell.replace(",", "")) for cell in cells[1:-2]]
         elif row.startswith("32 "):
             break
-        elif cells[0] in NAMES:
+        elif sizes and cells[0] in NAMES:
             times = [float(cell.removesuffix(" ms")) for cell in cells[1 : len(sizes) + 1]]
             lines[NAMES[cells[0]]] = list(zip(sizes, times, strict=True))
     return lines
