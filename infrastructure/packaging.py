@@ -153,8 +153,9 @@ def compile_all(directory: Path, place: str, python: Path | None) -> None:
     if python:
         where = ["-s", str(directory), "-p", place, str(directory)]
         _run([str(python), "-I", "-m", "compileall", "-q", *BYTECODE, *where], directory)
-        for bytecode in directory.rglob("*.pyc"):
-            bytecode.with_suffix(".py").unlink()
+        for source in directory.rglob("*.py"):
+            if source.with_suffix(".pyc").exists():
+                source.unlink()
 
 
 def _run(command: list[str], directory: Path) -> None:

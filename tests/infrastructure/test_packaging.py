@@ -2,6 +2,7 @@
 
 import json
 import os
+import py_compile
 import re
 import subprocess
 import sys
@@ -110,6 +111,16 @@ def test_data_of_countries_is_not_compiled(tmp_path: Path) -> None:
 
     made = packaging._files(tmp_path)
     assert made.keys() == {"phonenumbers/data/region_DE.py", "phonenumbers/data/alt_format_49.pyc"}
+
+
+def test_bytecode_in_a_cache_folder_replaces_no_source(tmp_path: Path) -> None:
+    """`benchmarks.pythons` compiles programs for itself before it compiles the package."""
+    (tmp_path / "it.py").touch()
+    cached = py_compile.compile(str(tmp_path / "it.py"))
+
+    packaging.compile_all(tmp_path, "/var/task", Path(sys.executable))
+
+    assert {*tmp_path.rglob("*.py*")} == {tmp_path / "it.pyc", Path(str(cached))}
 
 
 def build_with(monkeypatch: pytest.MonkeyPatch, out: Path, python: Path | None) -> list[str]:
