@@ -93,7 +93,8 @@ def _read(
     stored = []
     for n, item in enumerate(items):
         row = found.get(item.id.bytes)
-        is_done = row is not None and _is_done(row, item, intent, deletes=deletes)
+        # this request wrote last: its response was lost
+        is_done = row is not None and intent.has_written(row["last_write"])
         if row is None or (row["deleted_at"] is not None and not is_done):
             detail = f"No {resource.name} has this id, or it was deleted."
             missing.append({"pointer": f"{pointer(n)}/id", "code": "not-found", "detail": detail})
@@ -112,12 +113,6 @@ def _read(
             [*missing, *changed],
         )
     return stored
-
-
-def _is_done(row: Row, item: Item, intent: Intent, *, deletes: bool) -> bool:
-    """Return whether this request has changed the item before, and its response was lost."""
-    has_made = row["version"] == item.version + 1 and intent.has_written(row["last_write"])
-    return has_made and deletes is (row["deleted_at"] is not None)
 
 
 def _edited(
