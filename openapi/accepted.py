@@ -57,7 +57,8 @@ def rules(schema: type[Schema], repeated: Collection[str] = ()) -> Rules:
     if unknown := sorted(hooks.difference(repeated)):
         raise DeclarationError(
             f"{schema.__name__}.{unknown[0]}: the fast path has no rule for a decorated method."
-            " Repeat it in the function that calls the rules, and name it in the tag's fast_path"
+            " Only the schema of a resource can have one: repeat it where the rules are called, and"
+            " name it in the tag's fast_path"
         )
     declared = schema().fields.items()
     return {field.data_key or name: _rule(field) | _default(field) for name, field in declared}

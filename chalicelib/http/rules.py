@@ -4,23 +4,32 @@ Importing marshmallow, email-validator and the schemas costs five times as much 
 in a cold start. Most requests do not need them:
 
 1. `make openapi` generates `accepted.json` from the marshmallow schemas of query strings, and of
-   the bodies of resources with a `fast_path`. For each schema, it has a rule per field.
+   resources whose `Tag` has a `fast_path` (`openapi/customers.py`). For each schema, it has a rule
+   per field.
 2. `rules_of` returns the rules of a schema as an `ObjectRules`. Its methods return what the schema
-   would return, if the input is certainly valid and already normalized: `check` a whole resource,
-   `check_some` a part of it or a query string. Otherwise they raise Unsure.
-3. The caller, `routing` for query strings or the resource's package for bodies, then loads the same
-   input with the schema. Only schemas normalize input and reject it, so the fast path changes the
-   cost of a request, and never its result.
+   would return, if that is certain: `check` takes a whole resource, `check_some` a part of it or a
+   query string. Otherwise they raise Unsure.
+3. The caller then loads the same input with the schema. Callers are `routing` for query strings,
+   and for customers `customers/acceptance.py`. Only schemas correct text and say what is invalid,
+   so the fast path changes the cost of a request, and never its result.
 
-To change a rule, change the schema and run `make openapi`. To add a kind of rule, add a case to
-`_rule` or `_text` in `openapi/accepted.py`, a case to `_compile`, a line below, and examples to the
-tests. A check in code is a function that the schema names with `Holds`. Rules between fields are
-not in the file: the caller repeats them.
+To change a rule, change the schema (`customers/schemas.py`, `customers/queries.py`) and run `make
+openapi`. Tests then name what else has the old limit, such as a column.
+
+To add a kind of rule, add a case to `_rule` or `_text` in `openapi/accepted.py`; here a case to
+`_compile`, or a parameter to `_text`; a line below; and values to `SOME` and to the tests of usual
+values in `tests/test_acceptance.py`. `make openapi` stops at an unknown class of field. Text with
+an unknown class or validator gets `"max_length": 0`: no value is certain, so each takes the slow
+path. A check in code is a function that the schema names with `Holds`, in a module without
+marshmallow.
+
+Rules between fields, the methods that a resource's schema decorates with `validates_schema`, are
+not in the file. The caller repeats those that `fast_path` names. `make openapi` stops at others.
 
 Never accept what the schemas reject or change, and never import marshmallow here. If in doubt,
-raise Unsure. `tests/test_acceptance.py` and `tests/test_accepted_queries.py` compare both with
-generated input: `make test ARGS="-m exhaustive tests/test_acc*"`. `tests/test_openapi.py` fails if
-the file is outdated.
+raise Unsure. `tests/test_acceptance.py` and `tests/test_accepted_queries.py` compare both, also
+with generated input: `make test ARGS="-m '' tests/test_acc*"`. Without `-m ''`, `make test` leaves
+out the generated input. `tests/test_openapi.py` fails if the file is outdated.
 
 The rules of an object are a JSON object. It has one rule per field, in the order of the result:
 
@@ -44,10 +53,9 @@ and in query strings, where all values are text:
                                                       commas
     {"is_any": true}                                  any string
 
-Text is a line without control and invisible characters and without outer whitespace, in normal form
-C. `default` is the value of a missing field. A field without a default must be in a whole resource.
-With `"max_length": 0`, no text is certain, because the generator does not know the class or the
-validator of the field. Numbers above are examples.
+Numbers above are examples. Text is a line without control and invisible characters, combining
+characters and outer whitespace; the schemas accept more. `default` is the value of a missing field.
+A field without a default must be in a whole resource.
 """
 
 import json
