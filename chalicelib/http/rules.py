@@ -18,13 +18,15 @@ openapi`. Tests then name what else has the old limit, such as a column.
 
 To add a kind of rule, add a case to `_rule` or `_text` in `openapi/accepted.py`; here a case to
 `_compile`, or a parameter to `_text`; a line below; and values to `SOME` and to the tests of usual
-values in `tests/test_acceptance.py`. `make openapi` stops at an unknown class of field. Text with
-an unknown class or validator gets `"max_length": 0`: no value is certain, so each takes the slow
-path. A check in code is a function that the schema names with `Holds`, in a module without
-marshmallow.
+values in `tests/test_acceptance.py`, or in `tests/test_accepted_queries.py` for query strings.
+`make openapi` stops at an unknown class of field. Text with an unknown class or validator gets
+`"max_length": 0`: no text is certain, so each takes the slow path. A check in code is a function
+that the schema names with `Holds`, in a module without marshmallow.
 
 Rules between fields, the methods that a resource's schema decorates with `validates_schema`, are
 not in the file. The caller repeats those that `fast_path` names. `make openapi` stops at others.
+Fields that they read must not be details (`customers/fields.py`), because a patch of details only
+is validated without the other fields.
 
 Never accept what the schemas reject or change, and never import marshmallow here. If in doubt,
 raise Unsure. `tests/test_acceptance.py` and `tests/test_accepted_queries.py` compare both, also
