@@ -4,16 +4,16 @@ Importing marshmallow, email-validator and the schemas costs five times as much 
 in a cold start. Most requests do not need them:
 
 1. `make openapi` generates `accepted.json` from the marshmallow schemas of query strings, and of
-   resources whose `Tag` has a `fast_path` (`openapi/customers.py`). For each schema, it has a rule
-   per field.
+   resources whose `Tag` has a `fast_path`, which the resource's module in `openapi` declares. For
+   each schema, it has a rule per field.
 2. `rules_of` returns the rules of a schema as an `ObjectRules`. Its methods return what the schema
    would return, if that is certain: `check` takes a whole resource, `check_some` a part of it or a
    query string. Otherwise they raise Unsure.
 3. The caller then loads the same input with the schema. Callers are `routing` for query strings,
-   and for customers `customers/acceptance.py`. Only schemas correct text and say what is invalid,
-   so the fast path changes the cost of a request, and never its result.
+   and the module `acceptance` of the resource's package. Only schemas correct text and say what is
+   invalid, so the fast path changes the cost of a request, and never its result.
 
-To change a rule, change the schema (`customers/schemas.py`, `customers/queries.py`) and run `make
+To change a rule, change the schema in the resource's `schemas` or `queries`, and run `make
 openapi`. Tests then name what else has the old limit, such as a column.
 
 To add a kind of rule, add a case to `_rule` or `_text` in `openapi/accepted.py`; here a case to
@@ -25,8 +25,8 @@ that the schema names with `Holds`, in a module without marshmallow.
 
 Rules between fields, the methods that a resource's schema decorates with `validates_schema`, are
 not in the file. The caller repeats those that `fast_path` names. `make openapi` stops at others.
-Fields that they read must not be details (`customers/fields.py`), because a patch of details only
-is validated without the other fields.
+Fields that they read must not be details (`is_detail`), because a patch of details only is
+validated without the other fields.
 
 Never accept what the schemas reject or change, and never import marshmallow here. If in doubt,
 raise Unsure. `tests/test_acceptance.py` and `tests/test_accepted_queries.py` compare both, also
