@@ -56,8 +56,9 @@ def test_every_planted_fault_is_detected(tmp_path: Path) -> None:
     code, told, figures = run(tmp_path, "--seconds", "12", "--seed", "1", "--broken", ALL)
 
     assert (code, figures["result"]) == (1, "fail")
-    assert [name for name, breaches in figures["breaches"].items() if not breaches] == []
-    assert "was created 2 times" in told
+    for name, breaches in figures["breaches"].items():
+        assert breaches > 0, f"{name}\n{told}"
+        assert f"{name}, {breaches} in total:\n- " in told
     (kept,) = (item for item in tmp_path.iterdir() if item.is_dir())
     assert (kept / "history.jsonl").stat().st_size > 0
 
