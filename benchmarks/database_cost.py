@@ -70,13 +70,14 @@ def _slices(caller: Caller, pid: int, engine: str) -> dict[str, float]:
     costs: dict[str, list[float]] = {kind: [] for kind in OPERATIONS}
     for number in tqdm(range(SLICES + 1), desc=engine, leave=False):
         for kind in random.sample([*OPERATIONS], len(OPERATIONS)):
-            cost = _slice(caller, kind, pid)
+            cost = slice_cost(caller, kind, pid)
             if number:  # the first slice fills caches
                 costs[kind].append(cost)
     return {kind: median(own) for kind, own in costs.items()}
 
 
-def _slice(caller: Caller, kind: str, pid: int) -> float:
+def slice_cost(caller: Caller, kind: str, pid: int) -> float:
+    """Return milliseconds of the CPU time of process `pid` for a request of an operation."""
     requests = OPERATIONS[kind](caller, BULK_SLICE if kind in BULK else SLICE)
     before = servers.cpu_seconds(pid)
     for own in requests:
