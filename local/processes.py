@@ -22,6 +22,8 @@ from typing import Self
 from local import reaper
 
 PROJECT = Path(__file__).resolve().parent.parent
+READY_SECONDS = 60.0
+"""Seconds after which a program that is not ready counts as stuck."""
 API_LISTENS = "The API listens on"
 """The start of a line that the API logs when it has started."""
 
@@ -87,7 +89,7 @@ class Child:
             if self._process.wait() != 0:
                 raise LocalError(self.obituary())
 
-    def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
+    def wait_until(self, ready: Callable[[], bool], seconds: float = READY_SECONDS) -> None:
         """Wait until `ready()`; raise LocalError if the program ends first or takes too long."""
         deadline = time.monotonic() + seconds
         while not ready():

@@ -273,7 +273,7 @@ def test_notice_is_shown_while_the_api_does_not_respond(tmp_path: Path, browser:
     def child(name: str, port: int) -> Child:
         command = [sys.executable, "-m", f"local.{name}", "--port", str(port)]
         program = Child(name, command, tmp_path / f"{name}.log", environment)
-        program.wait_until(lambda: answers(port), seconds=30)
+        program.wait_until(lambda: answers(port))
         return program
 
     with child("console", console_port):

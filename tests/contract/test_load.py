@@ -30,10 +30,10 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, 
         environment = {**os.environ, "DATABASE_URL": service.database_server.url}
         command = [sys.executable, "-m", "local.data_api", "--port", str(data_api), "--faults"]
         with Child("faulty", command, directory / "faulty.log", environment) as server:
-            server.wait_until(lambda: answers(data_api), seconds=20)
+            server.wait_until(lambda: answers(data_api))
             endpoint = f"http://127.0.0.1:{data_api}"
             with _gateway(directory, api, endpoint) as gateway:
-                gateway.wait_until(lambda: answers(api), seconds=20)
+                gateway.wait_until(lambda: answers(api))
                 url = f"http://127.0.0.1:{api}"
                 yield Service(url, service.token, service.database_server), f"{endpoint}/_faults"
 
