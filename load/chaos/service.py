@@ -194,7 +194,7 @@ class Service:
         return sum(fault["given"] for fault in self._control("GET"))
 
     def _control(self, method: str, body: str | None = None) -> Any:
-        connection = http.client.HTTPConnection("127.0.0.1", self._data_api_port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self._data_api_port, timeout=60)
         try:
             connection.request(method, "/_faults", body)
             answer = connection.getresponse()
