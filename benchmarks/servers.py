@@ -46,7 +46,7 @@ def data_api(directory: Path, database_url: str) -> Iterator[Served]:
     command = [sys.executable, "-m", "local.data_api", "--port", str(port)]
     environment = {**os.environ, "DATABASE_URL": database_url}
     with Child("data-api", command, directory / "log", environment) as server:
-        server.wait_until(lambda: answers(port), seconds=20)
+        server.wait_until(lambda: answers(port))
         yield Served(port, server.pid)
 
 

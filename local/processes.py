@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -22,8 +23,16 @@ from typing import Self
 from local import reaper
 
 PROJECT = Path(__file__).resolve().parent.parent
+READY_SECONDS = 60.0
+"""Seconds after which a program that is not ready counts as stuck."""
 API_LISTENS = "The API listens on"
 """The start of a line that the API logs when it has started."""
+
+PORTS = 11_000
+"""Number of ports from which `free_port` chooses."""
+MAX_RESERVATIONS = 200
+_reservations: deque[int] = deque()
+"""The descriptors of the ports that reserve others, oldest first."""
 
 # The child itself reports its group, before it becomes the program: so there is no moment at
 # which this process can be killed and the reaper not hear of the child.
@@ -87,7 +96,7 @@ class Child:
             if self._process.wait() != 0:
                 raise LocalError(self.obituary())
 
-    def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
+    def wait_until(self, ready: Callable[[], bool], seconds: float = READY_SECONDS) -> None:
         """Wait until `ready()`; raise LocalError if the program ends first or takes too long."""
         deadline = time.monotonic() + seconds
         while not ready():
@@ -152,15 +161,31 @@ def is_free(port: int, kind: int = socket.SOCK_STREAM) -> bool:
 
 
 def free_port() -> int:
-    """Return a port of this machine that was free a moment ago.
+    """Return a free port of this machine that no other call returns, in any process.
 
     It is below those that systems give to outgoing connections (from 32768 on), one of which
     could otherwise take it before its server does.
     """
     while True:
-        port = 10_000 + secrets.randbelow(22_000)  # whatever a test has done to random's seed
-        if is_free(port):
+        port = 10_000 + secrets.randbelow(PORTS)  # whatever a test has done to random's seed
+        if _reserve(port) and is_free(port):
             return port
+
+
+def _reserve(port: int) -> bool:
+    """Return whether this process has reserved a port, which its server can still bind.
+
+    The reservation is another port, which only one process can bind.
+    """
+    with socket.socket() as other:
+        try:
+            other.bind(("127.0.0.1", port + PORTS))
+        except OSError:
+            return False
+        _reservations.append(other.detach())
+    if len(_reservations) > MAX_RESERVATIONS:
+        os.close(_reservations.popleft())
+    return True
 
 
 def _how(exit_code: int) -> str:

@@ -37,7 +37,6 @@ XRAY_PORT = 2000  # of UDP; it is that of X-Ray's daemon
 DATABASE_VARIABLE = "CONSOLE_DATABASE_URL"
 EVENTS_SECRET = "whsec_" + base64.b64encode(b"not a secret: for a laptop only").decode()
 SAMPLE_SIZE = 200
-READY_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -189,7 +188,7 @@ class Stack:
             with doing("starting: API"):
                 api_process = self._start_api()
                 port = self._settings.port
-                api_process.wait_until(lambda: _is_healthy(port), READY_SECONDS)
+                api_process.wait_until(lambda: _is_healthy(port))
 
     def wait(self) -> NoReturn:
         """Wait forever. Restart the database if it ends, and the API if its code changes.
@@ -238,7 +237,7 @@ class Stack:
         command += ["--lock-wait-timeout", str(LOCK_SECONDS)]
         # Pass the URL in the environment, because every user of the machine can read command lines.
         child = self._child("data-api", command, {**os.environ, "DATABASE_URL": database_url})
-        child.wait_until(lambda: answers(port), READY_SECONDS)
+        child.wait_until(lambda: answers(port))
         self._children.append(child)
 
     def _start_console(self, database_url: str) -> None:
@@ -246,7 +245,7 @@ class Stack:
         command = [sys.executable, "-m", "local.console", "--port", str(port)]
         environment = {**os.environ, **self._settings.variables, DATABASE_VARIABLE: database_url}
         child = self._child("console", command, environment)
-        child.wait_until(lambda: answers(port), READY_SECONDS)
+        child.wait_until(lambda: answers(port))
         self._children.append(child)
 
     def _start_api(self) -> Child:
@@ -255,7 +254,7 @@ class Stack:
         self._code = _code()
         traced = {"AWS_XRAY_DAEMON_ADDRESS": f"127.0.0.1:{self._settings.xray_port}"}
         self._api = self._child("api", command, self._environment() | traced)
-        self._api.wait_until(lambda: answers(port), READY_SECONDS)
+        self._api.wait_until(lambda: answers(port))
         self._children.append(self._api)
         return self._api
 

@@ -102,7 +102,7 @@ def _torment(service: Service, log: Log, arguments: argparse.Namespace) -> Final
         with working([*followers] if followers else []):
             with (
                 working(_writers(service, log, arguments.seed)),
-                _progress(arguments.seconds, log) as wait,
+                _progress(arguments.seconds, log, arguments.operations) as wait,
             ):
                 nemesis.inject(service, kinds, len(nemesis.OPENING), log.add, rng, wait)
             service.kill_api()  # it may still retry writes that their clients have given up
@@ -145,17 +145,21 @@ def _writers(service: Service, log: Log, seed: int) -> list[Worker]:
 
 
 @contextmanager
-def _progress(seconds: float, log: Log) -> Iterator[faults.Wait]:
-    """Show the progress. Yields a function that waits, but not longer than `seconds` in total."""
+def _progress(seconds: float, log: Log, minimum: int = 0) -> Iterator[faults.Wait]:
+    """Show the progress. Yields a function that waits.
+
+    It waits no longer than `seconds` in total, unless fewer operations than the minimum were made.
+    """
     deadline = time.monotonic() + seconds
     shape = "faults: {percentage:3.0f}%|{bar}| {elapsed}{postfix}"
     with tqdm(total=seconds, bar_format=shape, leave=False) as bar:
 
         def wait(pause: float) -> bool:
-            time.sleep(max(min(pause, deadline - time.monotonic()), 0))
+            is_enough = len(log.operations) >= minimum
+            time.sleep(max(min(pause, deadline - time.monotonic()), 0) if is_enough else pause)
             bar.n = min(seconds, seconds - deadline + time.monotonic())
             bar.set_postfix_str(f"{len(log.operations):,} operations", refresh=True)
-            return time.monotonic() >= deadline
+            return time.monotonic() >= deadline and len(log.operations) >= minimum
 
         yield wait
 
@@ -201,6 +205,12 @@ def _arguments() -> argparse.Namespace:
         type=_seconds,
         default=DEFAULT_SECONDS,
         help=f"duration of the traffic, {MIN_SECONDS} to {MAX_SECONDS} (%(default)s)",
+    )
+    parser.add_argument(
+        "--operations",
+        type=int,
+        default=0,
+        help="minimum number of operations, for which a slow machine takes longer (%(default)s)",
     )
     parser.add_argument("--seed", type=int, default=1, help="seed of the fault plan (%(default)s)")
     parser.add_argument(

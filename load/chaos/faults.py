@@ -61,7 +61,7 @@ UNCOMMITTED = "UPDATE customers SET phone = '+0', version = version + 1 ORDER BY
 
 
 class Wait(Protocol):
-    """Waits for the given seconds. Returns whether the time of the whole run is up."""
+    """Waits for the given seconds. Returns whether the whole run may end."""
 
     def __call__(self, seconds: float, /) -> bool: ...
 

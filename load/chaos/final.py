@@ -15,7 +15,7 @@ from load.chaos.requests import seen
 from load.chaos.service import Service
 
 FIRST_PAGE = "/customers?limit=100&sort=created_at&include_deleted=true"
-ATTEMPTS = 20
+ATTEMPTS = 120
 PAUSE = 0.5
 
 

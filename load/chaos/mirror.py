@@ -11,7 +11,7 @@ from load.chaos.history import Attempt, Log, Operation, Seen, now
 from load.chaos.workers import Worker
 
 BEGINNING = "/customers/changes"
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 120.0
 
 
 class NotFollowed(Exception):

@@ -12,7 +12,7 @@ from load.chaos.service import Service
 from load.chaos.workers import Worker
 
 DOWN_SECONDS = (0.2, 2.0)
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 120.0
 IS_SENT = "SELECT name FROM relay_positions WHERE sent_until >= FROM_UNIXTIME({moment:f})"
 
 

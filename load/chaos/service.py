@@ -28,7 +28,6 @@ from local import reaper
 from local.issuer import Issuer
 from local.processes import Child, answers, free_port
 
-READY_SECONDS = 60.0
 BACKENDS = ("slim", "boto3", "mysql")
 """How the API reaches the database: a client of the Data API, or PyMySQL."""
 RELAYS = 2
@@ -70,7 +69,7 @@ class Service:
         settings = {"DATABASE_URL": self.database.url}
         data_api = self._child("data-api", settings, "local.data_api", "--port", port, "--faults")
         self._exit.callback(data_api.stop)
-        data_api.wait_until(lambda: answers(self._data_api_port), READY_SECONDS)
+        data_api.wait_until(lambda: answers(self._data_api_port))
         self._child("migrations", {}, "migrations").finish()
         if not broken.DUPLICATES.isdisjoint(self._faults):
             self.database.ask(broken.ALLOW_DUPLICATES)
@@ -126,7 +125,7 @@ class Service:
             self._api = self._start("api", self._serve_settings(), "serve")
         else:
             self._api = self._start("api", {}, "load.chaos.api", "--port", str(self.port))
-        self._api.wait_until(lambda: answers(self.port), READY_SECONDS)
+        self._api.wait_until(lambda: answers(self.port))
 
     def _start(self, name: str, environment: Mapping[str, str], *module: str) -> Child:
         """Start a program with the next backend."""
@@ -195,7 +194,7 @@ class Service:
         return sum(fault["given"] for fault in self._control("GET"))
 
     def _control(self, method: str, body: str | None = None) -> Any:
-        connection = http.client.HTTPConnection("127.0.0.1", self._data_api_port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self._data_api_port, timeout=60)
         try:
             connection.request(method, "/_faults", body)
             answer = connection.getresponse()
@@ -208,7 +207,7 @@ class Service:
 
 
 def _await_run(relay: Child) -> None:
-    relay.wait_until(lambda: relay.log.stat().st_size > 0, READY_SECONDS)
+    relay.wait_until(lambda: relay.log.stat().st_size > 0)
 
 
 @contextmanager

@@ -62,7 +62,7 @@ def world(directory: Path, *, is_direct: bool) -> Iterator[Mapping[str, str]]:
         command = [sys.executable, "-m", "local.data_api", "--port", str(data_api)]
         environment = {**os.environ, "DATABASE_URL": database_server.url}
         with Child("data-api", command, directory / "data-api.log", environment) as server:
-            server.wait_until(lambda: answers(data_api), seconds=20)
+            server.wait_until(lambda: answers(data_api))
             database = connect(Settings(endpoint_url=f"http://127.0.0.1:{data_api}"))
             migrations.apply(database, database, migrations.read(), lambda _: None)
             by_data_api = {

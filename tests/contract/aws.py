@@ -94,7 +94,7 @@ def moto(directory: Path) -> Iterator[dict[str, str]]:
         Child("moto", command, directory / "moto.log", {**os.environ, **variables}) as server,
         pytest.MonkeyPatch.context() as patched,
     ):
-        server.wait_until(lambda: answers(port), seconds=30)
+        server.wait_until(lambda: answers(port))
         for name, value in variables.items():
             patched.setenv(name, value)
         yield variables

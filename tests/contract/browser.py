@@ -50,6 +50,7 @@ def chromium() -> Iterator[Chrome]:
     if os.geteuid() == 0:
         options.add_argument("--no-sandbox")  # Chromium rejects a sandbox for root
     browser = Chrome(options, ChromeService(shutil.which("chromedriver")))
+    browser.set_script_timeout(120)
     try:
         yield browser
     finally:

@@ -19,6 +19,8 @@ from load.chaos.broken import FAULTS
 pytestmark = pytest.mark.slow
 
 ALL = ",".join(FAULTS)
+# Enough to meet each planted fault several times. A quick machine makes them in 12 s.
+MADE = ("--operations", "1000")
 
 
 def start(directory: Path, *arguments: str) -> "subprocess.Popen[str]":
@@ -34,14 +36,14 @@ def start(directory: Path, *arguments: str) -> "subprocess.Popen[str]":
 
 def run(directory: Path, *arguments: str) -> tuple[int, str, dict[str, Any]]:
     with start(directory, *arguments) as process:
-        told, errors = process.communicate(timeout=240)
+        told, errors = process.communicate(timeout=900)
     assert (directory / "figures").exists(), errors
     return process.returncode, told, json.loads((directory / "figures").read_text())
 
 
 @pytest.mark.exhaustive  # .ci/run runs it on MySQL
 def test_kills_of_database_and_api_lose_and_duplicate_no_write(tmp_path: Path) -> None:
-    code, told, figures = run(tmp_path, "--seconds", "12", "--seed", "1", "--without-mirror")
+    code, told, figures = run(tmp_path, "--seconds", "12", *MADE, "--seed", "1", "--without-mirror")
 
     assert (code, figures["result"]) == (0, "pass"), told
     assert set(figures["breaches"].values()) == {0}
@@ -53,7 +55,7 @@ def test_kills_of_database_and_api_lose_and_duplicate_no_write(tmp_path: Path) -
 
 
 def test_every_planted_fault_is_detected(tmp_path: Path) -> None:
-    code, told, figures = run(tmp_path, "--seconds", "12", "--seed", "1", "--broken", ALL)
+    code, told, figures = run(tmp_path, "--seconds", "12", *MADE, "--seed", "1", "--broken", ALL)
 
     assert (code, figures["result"]) == (1, "fail")
     for name, breaches in figures["breaches"].items():
@@ -76,7 +78,7 @@ def test_every_planted_fault_is_detected(tmp_path: Path) -> None:
 def test_fault_of_a_kind_of_write_is_detected(
     tmp_path: Path, fault: str, kind: str, write: str
 ) -> None:
-    arguments = ("--seconds", "20", "--seed", "1", "--without-mirror", "--broken", fault)
+    arguments = ("--seconds", "20", *MADE, "--seed", "1", "--without-mirror", "--broken", fault)
     code, told, figures = run(tmp_path, *arguments)
 
     assert (code, figures["result"]) == (1, "fail")
@@ -87,15 +89,15 @@ def test_fault_of_a_kind_of_write_is_detected(
 def test_ctrl_c_stops_all_processes_with_result_unknown(tmp_path: Path) -> None:
     with start(tmp_path, "--seconds", "500") as process:
         shown = ""
-        while "operations" not in shown and process.stderr:
-            shown += process.stderr.read(1)
+        while "operations" not in shown and process.stderr and (more := process.stderr.read(1)):
+            shown += more
         children = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGINT)
-        told, errors = process.communicate(timeout=60)
+        told, errors = process.communicate(timeout=120)
 
     assert process.returncode == 130, told + errors
     assert "unknown: no violation was found, but the final data could not be read." in told
     assert len(children) > 3  # including the reaper
-    _, alive = psutil.wait_procs(children, timeout=20)
+    _, alive = psutil.wait_procs(children, timeout=60)
     assert alive == []
     assert [item.name for item in tmp_path.iterdir()] == ["figures"]

@@ -61,7 +61,7 @@ class Console:
         self.find(".authorize.locked")
         self.find(".opblock")
 
-    def find(self, selector: str, by: str = By.CSS_SELECTOR, *, seconds: float = 30) -> WebElement:
+    def find(self, selector: str, by: str = By.CSS_SELECTOR, *, seconds: float = 60) -> WebElement:
         """Wait for a visible element, and return it."""
 
         def visible(browser: Chrome) -> WebElement | None:
@@ -74,7 +74,7 @@ class Console:
         found: list[WebElement] = self.browser.find_elements(By.CSS_SELECTOR, selector)
         return found
 
-    def until(self, holds: Any, message: str = "", seconds: float = 30) -> Any:
+    def until(self, holds: Any, message: str = "", seconds: float = 60) -> Any:
         ignored = [StaleElementReferenceException]
         wait = WebDriverWait(self.browser, seconds, ignored_exceptions=ignored)
         return wait.until(holds, message)
@@ -128,7 +128,7 @@ def api(stack: Run) -> str:
 def test_every_operation_is_shown_without_errors(console: Console, api: str) -> None:
     console.open()
 
-    document = requests.get(f"{api}/openapi.json", timeout=9).json()
+    document = requests.get(f"{api}/openapi.json", timeout=60).json()
     documented = [
         operation["operationId"]
         for path in document["paths"].values()
@@ -261,7 +261,7 @@ def test_pages_of_other_sites_get_no_token(console: Console) -> None:
         for mode in ("cors", "no-cors", "same-origin"):
             answer = console.browser.execute_async_script(ask, token, mode)
             assert answer == ["refused", "TypeError"]
-        assert requests.post(token, headers={"Origin": site}, timeout=9).status_code == 403
+        assert requests.post(token, headers={"Origin": site}, timeout=60).status_code == 403
 
 
 def test_notice_is_shown_while_the_api_does_not_respond(tmp_path: Path, browser: Chrome) -> None:
@@ -273,7 +273,7 @@ def test_notice_is_shown_while_the_api_does_not_respond(tmp_path: Path, browser:
     def child(name: str, port: int) -> Child:
         command = [sys.executable, "-m", f"local.{name}", "--port", str(port)]
         program = Child(name, command, tmp_path / f"{name}.log", environment)
-        program.wait_until(lambda: answers(port), seconds=30)
+        program.wait_until(lambda: answers(port))
         return program
 
     with child("console", console_port):

@@ -15,8 +15,9 @@ from tests import tokens
 from tests.local.support import eventually
 from tests.service import Service, running
 
-BRIEF = ["--rate", "10", "--ramp", "0", "--steady", "3", "--spike", "0", "--customers", "20"]
-SLOW = ["--limit", "5000"]  # independent of the machine's load
+# So many requests that five of them, which are judged, are always reads.
+BRIEF = ["--rate", "20", "--ramp", "0", "--steady", "3", "--spike", "0", "--customers", "20"]
+SLOW = ["--limit", "60000", "--quick", "60"]  # the client waits for 30 s
 
 Load = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -30,10 +31,10 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, 
         environment = {**os.environ, "DATABASE_URL": service.database_server.url}
         command = [sys.executable, "-m", "local.data_api", "--port", str(data_api), "--faults"]
         with Child("faulty", command, directory / "faulty.log", environment) as server:
-            server.wait_until(lambda: answers(data_api), seconds=20)
+            server.wait_until(lambda: answers(data_api))
             endpoint = f"http://127.0.0.1:{data_api}"
             with _gateway(directory, api, endpoint) as gateway:
-                gateway.wait_until(lambda: answers(api), seconds=20)
+                gateway.wait_until(lambda: answers(api))
                 url = f"http://127.0.0.1:{api}"
                 yield Service(url, service.token, service.database_server), f"{endpoint}/_faults"
 
@@ -49,7 +50,7 @@ def _gateway(directory: Path, port: int, endpoint: str) -> Child:
 def load(tmp_path: Path) -> Load:
     def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         with _started([*arguments, "--output", str(tmp_path)], environment) as process:
-            out, err = process.communicate(timeout=120)
+            out, err = process.communicate(timeout=300)
             return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
     return run
@@ -117,11 +118,11 @@ def test_ctrl_c_prints_results_and_erases_customers(
 ) -> None:
     service, _ = faulty
     before = _customers(service)
-    arguments = [*BRIEF, "--steady", "60", *SLOW, "--output", str(tmp_path)]
+    arguments = [*BRIEF, "--steady", "600", *SLOW, "--output", str(tmp_path)]
     with _started(arguments, _there(service)) as process:
         eventually(lambda: _is_changed(service, before), seconds=60)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=120)
 
     assert process.returncode == 130, out + err
     assert "| steady " in out

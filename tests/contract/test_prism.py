@@ -21,7 +21,7 @@ def _run(service: Service, node_modules: Path, document: Path, *options: str) ->
     prism = str(node_modules / ".bin" / "prism")
     command = [prism, "proxy", str(document), service.url, "--port", str(port)]
     with Child("prism", command, log) as child:
-        child.wait_until(lambda: answers(port), seconds=60)
+        child.wait_until(lambda: answers(port))
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "tests/e2e", *options],
             cwd=PROJECT,

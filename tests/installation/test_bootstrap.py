@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 
 from local import bootstrap
-from tests.local.support import disk, eventually
+from tests.local.support import disk
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 MADE_UP = "VERSION = '{}'\n\ndef main(): print(VERSION)\n"
@@ -262,17 +262,21 @@ def test_file_in_place_of_the_folder_is_reported_in_one_line(project: Project) -
 def test_interrupted_setup_ends_without_traceback_and_is_repeated(
     project: Project, number: int
 ) -> None:
-    process = subprocess.Popen(
-        project.command(),
-        cwd=project.folder,
-        env=project.environ(),
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    eventually((project.venv / "bin/python").exists, 30)
-    os.killpg(process.pid, number)
-    _, error = process.communicate()
+    """The signal arrives while pip waits for the package index, which never responds."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as index:
+        url = f"http://127.0.0.1:{index.getsockname()[1]}/simple"
+        process = subprocess.Popen(
+            project.command(),
+            cwd=project.folder,
+            env=project.environ(PIP_NO_INDEX="0", PIP_INDEX_URL=url, PIP_TIMEOUT="600"),
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        index.settimeout(120)
+        with closing(index.accept()[0]):
+            os.killpg(process.pid, number)
+            _, error = process.communicate()
     assert (process.returncode, error) == (
         130,
         "\nInterrupted. The next command sets up the environment again.\n",

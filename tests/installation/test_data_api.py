@@ -76,6 +76,6 @@ def _check_serving(environment: Path, command: list[str], url: str, directory: P
     port = free_port()
     command = [str(environment / command[0]), *command[1:], "--port", str(port)]
     with Child("server", command, directory / "log", {**os.environ, "DATABASE_URL": url}) as server:
-        server.wait_until(lambda: answers(port), seconds=30)
+        server.wait_until(lambda: answers(port))
         api = DataApi(f"http://127.0.0.1:{port}")
         assert api.value("SELECT 1", database="customers") == {"longValue": 1}

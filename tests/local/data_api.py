@@ -134,5 +134,5 @@ def serving(
     command = [sys.executable, "-m", "local.data_api", "--port", str(port), *options]
     variables = {**os.environ, "DATABASE_URL": database_url, **(environment or {})}
     with Child("data-api", command, directory / "data-api.log", variables) as server:
-        server.wait_until(lambda: answers(port), seconds=10)
+        server.wait_until(lambda: answers(port))
         yield f"http://127.0.0.1:{port}", server

@@ -49,8 +49,13 @@ class Run:
         return f"http://127.0.0.1:{self.ports['CONSOLE_PORT']}"
 
     def read_until(self, end: str) -> str:
-        """Wait for `end` in new output; return the new output."""
-        eventually(lambda: end in self._new_output() or self.process.poll() is not None, seconds=60)
+        """Wait for `end` in new output; return the new output.
+
+        A stack starts several programs, each of which may take a minute on a busy machine.
+        """
+        eventually(
+            lambda: end in self._new_output() or self.process.poll() is not None, seconds=300
+        )
         output = self._new_output()
         assert end in output, self.finish()
         self._read += len(output)
@@ -62,7 +67,7 @@ class Run:
 
     def finish(self) -> tuple[int, str]:
         """Wait for the end; return the exit code and the standard error."""
-        _, errors = self.process.communicate(timeout=30)
+        _, errors = self.process.communicate(timeout=120)
         self._output.close()
         return self.process.returncode, errors
 

@@ -46,7 +46,7 @@ def console(state: Path) -> Iterator[str]:
         {**os.environ, "LOCAL_STATE": str(state), "PORT": "12345", "DATABASE_URL": DATABASE}
         | {"XRAY_PORT": str(free_port())},
     ) as server:
-        server.wait_until(lambda: answers(port), seconds=30)
+        server.wait_until(lambda: answers(port))
         yield f"http://127.0.0.1:{port}"
 
 

@@ -1,6 +1,7 @@
 """Children end with their supervisor, even if it is killed."""
 
 import os
+import secrets
 import signal
 import stat
 import subprocess
@@ -158,9 +159,18 @@ def test_port_is_free_until_a_program_listens_on_it(log: Path) -> None:
     server = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port)]
 
     with Child("server", server, log) as child:
-        child.wait_until(lambda: not is_free(port), seconds=10)
+        child.wait_until(lambda: not is_free(port))
 
     assert is_free(port)
+
+
+def test_free_port_is_returned_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its server may start seconds later, and another process asks meanwhile."""
+    port, draw = free_port(), secrets.randbelow
+    same = iter([port - 10_000])
+    monkeypatch.setattr(secrets, "randbelow", lambda below: next(same, None) or draw(below))
+
+    assert free_port() != port
 
 
 def supervise(directory: Path, commands: list[list[str]]) -> subprocess.Popen[bytes]:

@@ -109,7 +109,7 @@ def servers(
             for name in MODULES
         }
         for name, child in children.items():
-            child.wait_until(lambda port=ports[name]: answers(port), seconds=60)  # type: ignore[misc]
+            child.wait_until(lambda port=ports[name]: answers(port))  # type: ignore[misc]
         started = {
             name: Server(ports["console" if name == "issuer" else name], path, NORMAL[name])
             for name, path in PATHS.items()

@@ -14,7 +14,6 @@ from local.reaper import signal_group
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
-READY_SECONDS = 60.0
 # The only variables that the emulator inherits. Others could reach the functions.
 INHERITED = ("HOME", "LANG", "PATH")
 
@@ -55,7 +54,7 @@ def running(python: Path, directory: Path) -> Iterator[Emulator]:
     environment = _environment(directory / "emulator", emulator.port)
     child = Child("emulator", [str(python), "-P", "-m", "ministack"], emulator.log, environment)
     try:
-        child.wait_until(lambda: answers(emulator.port), READY_SECONDS)
+        child.wait_until(lambda: answers(emulator.port))
         yield emulator
         if child.has_ended:
             raise LocalError(child.obituary())

@@ -17,7 +17,6 @@ from tests.rehearsal.emulator import REGION
 BATCHES, BATCH = 2, 100
 FEW = 10
 THREADS = 4
-READY_SECONDS = 30.0
 LIST = "/customers?include_deleted=true&sort=created_at&limit=100"
 FEED = "/customers/changes?limit=100"
 
@@ -112,7 +111,7 @@ class Move:
     @contextmanager
     def _serving(self) -> Iterator[None]:
         with self._start("serve", ["serve"], **self._variables()) as child:
-            child.wait_until(lambda: answers(self._port), READY_SECONDS)
+            child.wait_until(lambda: answers(self._port))
             yield
 
     def _run_module(self, *arguments: str, **variables: str) -> str:

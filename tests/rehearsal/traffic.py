@@ -10,7 +10,7 @@ import requests
 from infrastructure.failures import Failure
 
 PAUSE_SECONDS = 0.02
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 120.0
 
 
 class Traffic:
@@ -79,7 +79,7 @@ class Traffic:
 
     def _get(self, path: str) -> dict[str, dict[str, str]]:
         self.count += 1
-        response = self._session.get(self._url + path, timeout=30)
+        response = self._session.get(self._url + path, timeout=60)
         response.raise_for_status()
         document: dict[str, dict[str, str]] = response.json()
         return document

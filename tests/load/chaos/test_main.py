@@ -1,10 +1,14 @@
-"""Invalid arguments are rejected before anything starts."""
+"""Invalid arguments are rejected before anything starts; a run has enough operations."""
 
 import sys
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
-from load.chaos.__main__ import main
+from load.chaos.__main__ import _progress, main
+from load.chaos.history import Log
+from tests.load.chaos.written import create, version
 
 
 @pytest.mark.parametrize(
@@ -30,3 +34,14 @@ def test_invalid_argument_is_reported_in_one_line(
         main()
     assert exit_.value.code == 2
     assert said in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_run_ends_after_its_time_and_enough_operations(tmp_path: Path) -> None:
+    with (
+        closing(Log(tmp_path / "history.jsonl")) as log,
+        _progress(0.001, log, minimum=2) as wait,
+    ):
+        for number in range(2):
+            assert not wait(0.01)
+            log.add(create(f"k{number}", 0, version(1, f"k{number}")))
+        assert wait(0.01)
