@@ -9,7 +9,7 @@ from typing import Any
 
 import botocore.session
 import pytest
-from hypothesis import is_hypothesis_test
+from hypothesis import HealthCheck, is_hypothesis_test, settings
 
 import app
 import migrations
@@ -33,6 +33,11 @@ Lines = Callable[[str], list[dict[str, Any]]]
 WITHOUT_CHALICELIB = ("tests/infrastructure/", "tests/load/", "tests/test_compatibility.py")
 # Most tests create their own clients, and botocore would read its megabyte of JSON for each.
 botocore.session.create_loader = cache(botocore.session.create_loader)
+# The same examples in every run, and no limit on their time: chance and load decide nothing.
+settings.register_profile(
+    "certain", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("certain")
 
 
 def pytest_configure(config: pytest.Config) -> None:

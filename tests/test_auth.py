@@ -25,7 +25,7 @@ from chalice.app import AuthRequest
 from chalice.test import Client
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
@@ -787,7 +787,6 @@ def test_keys_with_the_same_kid_are_distinguished_by_type(server: KeyServer) -> 
         assert found.algorithm == algorithm
 
 
-@settings(deadline=None)
 @given(json_values, st.lists(st.dictionaries(st.sampled_from(["kty", "alg", "kid"]), json_values)))
 @pytest.mark.exhaustive
 def test_any_malformed_key_set_raises_keys_unavailable(document: object, jwks: object) -> None:

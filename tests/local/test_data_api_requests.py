@@ -187,7 +187,7 @@ _members = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(path=st.sampled_from(PATHS), members=_members, arns=st.sampled_from([ARNS, {}]))
 def test_arbitrary_request_gets_a_modelled_response(
     data_api: str,
