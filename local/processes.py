@@ -6,13 +6,14 @@ them if this process is killed.
 """
 
 import contextlib
+import fcntl
 import functools
 import os
-import secrets
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -152,15 +153,26 @@ def is_free(port: int, kind: int = socket.SOCK_STREAM) -> bool:
 
 
 def free_port() -> int:
-    """Return a port of this machine that was free a moment ago.
+    """Return a port of this machine that was free a moment ago, and that nobody else got lately.
 
     It is below those that systems give to outgoing connections (from 32768 on), one of which
     could otherwise take it before its server does.
     """
     while True:
-        port = 10_000 + secrets.randbelow(22_000)  # whatever a test has done to random's seed
+        port = 10_000 + _next_number() % 22_000
         if is_free(port):
             return port
+
+
+def _next_number() -> int:
+    """Return one more than at the last call, by any process of the user."""
+    path = Path(tempfile.gettempdir()) / f"customers-api-ports-{os.getuid()}"
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        number = int(file.read() or 0) + 1
+        file.seek(0)
+        file.write(str(number))
+    return number
 
 
 def _how(exit_code: int) -> str:

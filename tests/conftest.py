@@ -19,7 +19,7 @@ from chalicelib.observability import logs, tracing
 from chalicelib.settings import Settings
 from local import engines
 from local.database_server import DatabaseServer
-from local.processes import LocalError, free_port
+from local.processes import LocalError
 from serve.gateway import separate_requests
 from tests import tokens
 from tests.api import Api
@@ -131,7 +131,7 @@ def parallel(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def broken_api(monkeypatch: pytest.MonkeyPatch) -> Api:
     """Return a client of the app, whose database is unreachable."""
-    nowhere = connect(Settings(endpoint_url=f"http://127.0.0.1:{free_port()}"))
+    nowhere = connect(Settings(endpoint_url="http://127.0.0.1:1"))
     monkeypatch.setattr(app, "database", lambda: nowhere)
     return Api()
 

@@ -37,7 +37,6 @@ from chalicelib.database import (
 )
 from chalicelib.settings import DATA_API_CLIENTS, Settings, SettingsError
 from local.database_server import DatabaseServer
-from local.processes import free_port
 
 T = TypeVar("T")
 Connect = Callable[[], Database]
@@ -367,10 +366,10 @@ def test_transaction_with_lost_connection_is_rolled_back(
     "settings",
     [
         *[
-            Settings(endpoint_url=f"http://127.0.0.1:{free_port()}", data_api_client=client)
+            Settings(endpoint_url="http://127.0.0.1:1", data_api_client=client)
             for client in DATA_API_CLIENTS
         ],
-        Settings(database_url=f"mysql://nobody:secret@127.0.0.1:{free_port()}/customers"),
+        Settings(database_url="mysql://nobody:secret@127.0.0.1:1/customers"),
     ],
     ids=[*DATA_API_CLIENTS, "mysql"],
 )
@@ -385,7 +384,7 @@ def test_unreachable_database_raises_database_unavailable(settings: Settings) ->
 def test_error_says_how_to_start_the_local_stack(
     client: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = f"http://127.0.0.1:{free_port()}"
+    url = "http://127.0.0.1:1"
     monkeypatch.setattr(clients, "LOCAL_DATA_API", url)
 
     with pytest.raises(DatabaseUnavailable, match=f"{url} can't be reached: .*; `make stack`"):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from local import reaper
-from local.processes import Child, LocalError, free_port, is_free
+from local.processes import PROJECT, Child, LocalError, free_port, is_free
 from tests.local.support import eventually, is_alive, processes
 
 # A program that starts a child and prints both process ids.
@@ -161,6 +161,20 @@ def test_port_is_free_until_a_program_listens_on_it(log: Path) -> None:
         child.wait_until(lambda: not is_free(port), seconds=10)
 
     assert is_free(port)
+
+
+def test_no_port_is_given_to_two_processes(tmp_path: Path) -> None:
+    """Otherwise, the second one could find the port taken that was free a moment ago."""
+    program = "from local.processes import free_port\nprint(*(free_port() for _ in range(200)))"
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", program]
+    started = [
+        subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE)
+        for _ in range(4)
+    ]
+    ports = [port for process in started for port in process.communicate()[0].split()]
+
+    assert len(set(ports)) == len(ports) == 800
 
 
 def supervise(directory: Path, commands: list[list[str]]) -> subprocess.Popen[bytes]:

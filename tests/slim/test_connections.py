@@ -16,7 +16,6 @@ from chalicelib import connections
 from chalicelib.database import DatabaseUnavailable, StatementTimeout, retries
 from chalicelib.database.slim import Client
 from chalicelib.database.slim.credentials import Key
-from local.processes import free_port
 from tests.slim.server import OK, Play, Server, always, answers, serving
 
 KEY = Key("id", "secret")
@@ -253,7 +252,7 @@ def test_deadline_covers_all_addresses_of_the_host(monkeypatch: pytest.MonkeyPat
 
 def test_closed_port_raises_statement_not_begun() -> None:
     with pytest.raises(DatabaseUnavailable, match="ConnectionRefused"):
-        ask(client(free_port()))
+        ask(client(1))
 
 
 def test_unknown_host_raises_statement_not_begun() -> None:
@@ -280,7 +279,7 @@ def test_next_address_is_tried_after_a_refusal(monkeypatch: pytest.MonkeyPatch) 
     with serving(always(OK)) as server:
         nobody, somebody = (
             (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
-            for port in (free_port(), server.port)
+            for port in (1, server.port)
         )
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [nobody, somebody])
         ours = client(1)

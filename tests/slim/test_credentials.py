@@ -13,7 +13,6 @@ import pytest
 from chalicelib.database import DatabaseUnavailable, StatementFailed
 from chalicelib.database.slim import credentials
 from chalicelib.database.slim.credentials import Credentials, Key
-from local.processes import free_port
 from tests.slim.server import Play, Server, answers, serving
 
 ENVIRON = {
@@ -173,7 +172,7 @@ def test_invalid_endpoint_response_raises_database_unavailable(play: Play) -> No
 
 
 def test_unreachable_endpoint_raises_database_unavailable() -> None:
-    held = Credentials({"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://127.0.0.1:{free_port()}/"})
+    held = Credentials({"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/"})
 
     with pytest.raises(DatabaseUnavailable, match="ConnectionRefusedError"):
         held.current()
