@@ -53,7 +53,7 @@ def dripping(slow_part: str) -> Iterator[Drip]:
     at_once, slowly = PARTS[slow_part]
     ended = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
-        listener.settimeout(10)  # a client may fail before it connects
+        listener.settimeout(60)  # a client may fail before it connects
         drip = Drip(listener.getsockname()[1])
 
         def serve() -> None:
@@ -66,7 +66,7 @@ def dripping(slow_part: str) -> Iterator[Drip]:
         serving = pool.submit(serve)
         yield drip
         ended.set()
-        serving.result(10)
+        serving.result(60)
 
 
 @contextmanager
@@ -77,7 +77,7 @@ def dripping_database(port: int, marker: bytes) -> Iterator[Drip]:
     """
     ended = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
-        listener.settimeout(10)  # a client may fail before it connects
+        listener.settimeout(60)  # a client may fail before it connects
         drip = Drip(listener.getsockname()[1])
 
         def serve() -> None:
@@ -91,7 +91,7 @@ def dripping_database(port: int, marker: bytes) -> Iterator[Drip]:
         serving = pool.submit(serve)
         yield drip
         ended.set()
-        serving.result(10)
+        serving.result(60)
 
 
 def _forward(client: socket.socket, server: socket.socket, marker: bytes) -> None:

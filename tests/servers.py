@@ -33,5 +33,5 @@ def serve_data_api(database: DatabaseServer, directory: Path) -> Iterator[str]:
         directory / "data-api.log",
         {**os.environ, "DATABASE_URL": database.url},
     ) as server:
-        server.wait_until(lambda: answers(port), seconds=10)
+        server.wait_until(lambda: answers(port), seconds=60)
         yield f"http://127.0.0.1:{port}"

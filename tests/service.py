@@ -69,9 +69,9 @@ def running(directory: Path) -> Iterator[Service]:
             child("data-api", "local.data_api", "--port", str(data_api), **database) as server,
             child("api", "local.gateway", "--port", str(api)) as gateway,
         ):
-            server.wait_until(lambda: answers(data_api), seconds=20)
+            server.wait_until(lambda: answers(data_api), seconds=60)
             child("migrations", "migrations").finish()
-            gateway.wait_until(lambda: answers(api), seconds=20)
+            gateway.wait_until(lambda: answers(api), seconds=60)
             yield Service(f"http://127.0.0.1:{api}", token, database_server)
     finally:
         database_server.stop()

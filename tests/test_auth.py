@@ -708,7 +708,7 @@ def test_certificate_must_be_of_a_trusted_authority(tmp_path: Path) -> None:
         command = [sys.executable, "-c", FETCH, url]
         environment = {**os.environ, "SSL_CERT_FILE": str(authorities)}
         done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=False, timeout=20
+            command, env=environment, capture_output=True, text=True, check=False, timeout=60
         )
         assert (done.returncode == 0) == (done.stderr == "")
         return done.stderr

@@ -251,7 +251,7 @@ def test_long_held_lock_raises_lock_timeout(database: Database, new_database: Co
 
 def test_deadlock_raises_in_one_transaction_only(database: Database, new_database: Connect) -> None:
     database.execute("INSERT INTO things (id, a_bigint) VALUES (1, 0), (2, 0)")
-    both_hold_one = threading.Barrier(2, timeout=10)
+    both_hold_one = threading.Barrier(2, timeout=60)
     outcomes: list[type[BaseException] | None] = []
 
     def add_in_order(first: int, second: int) -> None:

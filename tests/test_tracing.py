@@ -356,7 +356,7 @@ def test_concurrent_requests_have_separate_traces(
         return requests.post(url, json=customer, headers=headers, timeout=30).status_code
 
     with Child("api", command, tmp_path / "api.log", environment) as gateway:
-        gateway.wait_until(lambda: answers(port), seconds=20)
+        gateway.wait_until(lambda: answers(port), seconds=60)
         with ThreadPoolExecutor(8) as pool:
             assert set(pool.map(create, range(40))) == {201}
         documents = daemon.take(3 * 40)

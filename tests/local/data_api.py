@@ -114,7 +114,7 @@ def numbers(last: int) -> str:
     return f"JSON_TABLE({array}, '$[*]' COLUMNS (seq FOR ORDINALITY)) AS numbers"
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 5) -> None:
+def wait_until(condition: Callable[[], Any], seconds: float = 60) -> None:
     """Fail unless `condition()` becomes true in time."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -134,5 +134,5 @@ def serving(
     command = [sys.executable, "-m", "local.data_api", "--port", str(port), *options]
     variables = {**os.environ, "DATABASE_URL": database_url, **(environment or {})}
     with Child("data-api", command, directory / "data-api.log", variables) as server:
-        server.wait_until(lambda: answers(port), seconds=10)
+        server.wait_until(lambda: answers(port), seconds=60)
         yield f"http://127.0.0.1:{port}", server

@@ -50,7 +50,7 @@ class Run:
 
     def read_until(self, end: str) -> str:
         """Wait for `end` in new output; return the new output."""
-        eventually(lambda: end in self._new_output() or self.process.poll() is not None, seconds=60)
+        eventually(lambda: end in self._new_output() or self.process.poll() is not None)
         output = self._new_output()
         assert end in output, self.finish()
         self._read += len(output)
@@ -62,7 +62,7 @@ class Run:
 
     def finish(self) -> tuple[int, str]:
         """Wait for the end; return the exit code and the standard error."""
-        _, errors = self.process.communicate(timeout=30)
+        _, errors = self.process.communicate(timeout=60)
         self._output.close()
         return self.process.returncode, errors
 

@@ -53,7 +53,7 @@ class Sender:
             self.send(gateway(marker))  # again, because the buffer may be full
             return self.traces.request(marker) is not None
 
-        eventually(is_there, seconds=60)
+        eventually(is_there)
 
     def close(self) -> None:
         self._socket.close()

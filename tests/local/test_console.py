@@ -46,16 +46,16 @@ def console(state: Path) -> Iterator[str]:
         {**os.environ, "LOCAL_STATE": str(state), "PORT": "12345", "DATABASE_URL": DATABASE}
         | {"XRAY_PORT": str(free_port())},
     ) as server:
-        server.wait_until(lambda: answers(port), seconds=30)
+        server.wait_until(lambda: answers(port), seconds=60)
         yield f"http://127.0.0.1:{port}"
 
 
 def get(url: str, **headers: str) -> requests.Response:
-    return requests.get(url, headers=headers, timeout=9)
+    return requests.get(url, headers=headers, timeout=60)
 
 
 def ask_token(console: str, scope: str, **headers: str) -> requests.Response:
-    return requests.post(f"{console}/token", params={"scope": scope}, headers=headers, timeout=9)
+    return requests.post(f"{console}/token", params={"scope": scope}, headers=headers, timeout=60)
 
 
 def test_published_keys_verify_printed_tokens(console: str, state: Path) -> None:
@@ -113,7 +113,7 @@ def test_overview_of_no_requests_is_empty(console: str) -> None:
 
 
 def test_localhost_redirects_to_the_allowed_origin(console: str) -> None:
-    answer = requests.get(console.replace("127.0.0.1", "localhost"), timeout=9)
+    answer = requests.get(console.replace("127.0.0.1", "localhost"), timeout=60)
 
     assert answer.status_code == 200
     assert answer.url == f"{console}/"
@@ -236,13 +236,13 @@ def test_unknown_request_returns_404(console: str, trace_id: str) -> None:
 def test_other_origin_gets_no_plan(console: str, origin: str) -> None:
     url = f"{console}/requests/{TRACE_ID}/plan"
 
-    assert requests.post(url, headers={"Origin": origin}, timeout=9).status_code == 403
+    assert requests.post(url, headers={"Origin": origin}, timeout=60).status_code == 403
 
 
 def test_console_without_database_returns_no_plan(console: str) -> None:
     url = f"{console}/requests/{TRACE_ID}/plan"
 
-    assert requests.post(url, headers={"Origin": console}, timeout=9).status_code == 404
+    assert requests.post(url, headers={"Origin": console}, timeout=60).status_code == 404
     assert get(url, Origin=console).status_code == 405
 
 
@@ -331,7 +331,7 @@ def start(state: Path, **environment: str) -> "subprocess.CompletedProcess[str]"
 
 
 def test_other_methods_are_rejected(console: str) -> None:
-    assert requests.post(console + KEYS, timeout=9).status_code == 405
+    assert requests.post(console + KEYS, timeout=60).status_code == 405
 
 
 def test_damaged_keys_are_explained(tmp_path: Path) -> None:

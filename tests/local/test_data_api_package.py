@@ -37,7 +37,7 @@ def test_package_serves_without_the_repository(
     environment = {**os.environ, "PYTHONPATH": str(package), "DATABASE_URL": database_server.url}
     command = [sys.executable, "-P", "-m", "rds_data_api", "--port", str(port)]
     with Child("data-api", command, package / "log", environment) as server:
-        server.wait_until(lambda: answers(port), seconds=10)
+        server.wait_until(lambda: answers(port), seconds=60)
         api = DataApi(f"http://127.0.0.1:{port}")
         assert api.value("SELECT 1", database="customers") == {"longValue": 1}
 

@@ -43,7 +43,7 @@ def run(*arguments: str, url: str = "") -> subprocess.CompletedProcess[str]:
         env={**os.environ, "DATABASE_URL": url},
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
 

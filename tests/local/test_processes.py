@@ -158,7 +158,7 @@ def test_port_is_free_until_a_program_listens_on_it(log: Path) -> None:
     server = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port)]
 
     with Child("server", server, log) as child:
-        child.wait_until(lambda: not is_free(port), seconds=10)
+        child.wait_until(lambda: not is_free(port), seconds=60)
 
     assert is_free(port)
 

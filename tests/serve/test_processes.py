@@ -157,8 +157,8 @@ def test_killed_worker_is_replaced(tmp_path: Path, database_url: str) -> None:
         killed = min(before)
         os.kill(killed, signal.SIGKILL)
 
-        eventually(lambda: len(server.workers - before) == 1, seconds=30)
-        assert eventually(server.is_healthy, seconds=30)
+        eventually(lambda: len(server.workers - before) == 1)
+        assert eventually(server.is_healthy)
         line = f"serve: worker {killed} ended (SIGKILL): starting another\n"
         assert server.errors.read_text() == line
 

@@ -128,7 +128,7 @@ def test_connection_closed_while_idle_is_replaced() -> None:
     with serving(answers(OK), always(OK)) as server:
         ours = client(server.port)
         ask(ours)
-        server.closed.wait(5)
+        server.closed.wait(60)
         ask(ours)
         assert (server.connections, len(server.requests)) == (2, 2)
         ours.close()
@@ -138,7 +138,7 @@ def test_connection_with_unsolicited_data_is_not_used() -> None:
     def play(server: Server, connection: socket.socket) -> None:
         answers(OK)(server, connection)
         connection.sendall(OK)
-        spoken.wait(5)
+        spoken.wait(60)
 
     spoken = threading.Event()
     with serving(play, always(OK)) as server:
