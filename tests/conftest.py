@@ -24,11 +24,15 @@ from serve.gateway import separate_requests
 from tests import tokens
 from tests.api import Api
 from tests.daemon import Daemon
+from tests.local.data_api import serving
 from tests.mysql8 import refusal
 from tests.recorded import Recorded
 from tests.servers import serve_data_api, serve_database
 
 Lines = Callable[[str], list[dict[str, Any]]]
+
+PATIENCE = "20"
+"""Seconds of a long wait for a lock: longer than a busy machine stalls, shorter than an attempt."""
 
 WITHOUT_CHALICELIB = ("tests/infrastructure/", "tests/load/", "tests/test_compatibility.py")
 # Most tests create their own clients, and botocore would read its megabyte of JSON for each.
@@ -88,6 +92,16 @@ def data_api(
     database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     with serve_data_api(database_server, tmp_path_factory.mktemp("data-api")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def patient_data_api(
+    database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Run a Data API server whose statements wait for a lock for PATIENCE seconds."""
+    directory = tmp_path_factory.mktemp("patient")
+    with serving(database_server.url, directory, "--lock-wait-timeout", PATIENCE) as (url, _):
         yield url
 
 
