@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +22,7 @@ from local.data_api.faults import ANSWERS, OPERATIONS, OTHERS, Fault, errors
 from local.database_server import DatabaseServer
 from local.processes import PROJECT, Child
 from tests.local.data_api import ARNS, DATABASE, DataApi, connect, parameter, serving, wait_until
+from tests.local.support import eventually
 
 Members = dict[str, Any]
 INSERT = "INSERT INTO faulted (id) VALUES (:id)"
@@ -97,15 +98,22 @@ def fails(api: DataApi) -> bool:
     return False
 
 
-def raw(api: DataApi, sql: str = "SELECT 1") -> list[tuple[float, bytes]]:
-    """Send a call on a bare socket. Returns the received bytes, and the duration in seconds."""
-    body = json.dumps({**ARNS, "sql": sql, "database": "customers"}).encode()
+@contextmanager
+def sending(api: DataApi, sql: str, database: str) -> Iterator[socket.socket]:
+    """Send a call on a bare socket, which is closed at the end of the block."""
+    body = json.dumps({**ARNS, "sql": sql, "database": database}).encode()
     head = f"POST /Execute HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
     address = urlsplit(api.url)
-    received = []
     with socket.create_connection((address.hostname, address.port), timeout=60) as client:
         client.sendall(head.encode() + body)
-        sent = time.monotonic()
+        yield client
+
+
+def raw(api: DataApi, sql: str = "SELECT 1") -> list[tuple[float, bytes]]:
+    """Send a call on a bare socket. Returns the received bytes, and the duration in seconds."""
+    received = []
+    sent = time.monotonic()
+    with sending(api, sql, "customers") as client:
         while data := client.recv(65_536):
             received.append((time.monotonic() - sent, data))
             if data.endswith(b"]}"):
@@ -294,28 +302,31 @@ def test_garbled_response_is_unreadable(api: DataApi) -> None:
 
 def test_dripping_response_is_complete(api: DataApi) -> None:
     """The body arrives in pieces over the given time, and is complete in the end."""
-    plan(api, {"fault": "drip", "seconds": 0.6, "calls": 2})
+    plan(api, {"fault": "drip", "seconds": 0.6, "calls": 999})
     started = time.monotonic()
     assert api.value("SELECT 1") == {"longValue": 1}
     assert time.monotonic() - started >= 0.6
-    received = raw(api)
-    assert len(received) > 10
+
+    def in_pieces() -> list[tuple[float, bytes]]:
+        received = raw(api)  # a busy machine may receive several pieces at once
+        return received if len(received) > 10 else []
+
+    received = eventually(in_pieces)
     assert received[-1][0] >= 0.6
-    assert received[-1][0] - received[0][0] > 0.3
     assert b"".join(data for _, data in received).endswith(b'"records":[[{"longValue":1}]]}')
 
 
 def test_waiting_fault_delays_the_response(api: DataApi) -> None:
-    """The delay is before or after the statement, and the response is correct."""
-    for when, early in (("before", []), ("after", [1])):
+    """The delay is before or after the statement, whose time is in the row."""
+    api.create("timed (at DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6))")
+    for when, is_delayed in (
+        ("before", "MAX(at) >= TIMESTAMP(:since) + INTERVAL 0.5 SECOND"),
+        ("after", "NOW(6) >= MAX(at) + INTERVAL 0.5 SECOND AND :since"),
+    ):
+        since = parameter("since", **api.value("SELECT NOW(6)"))
         plan(api, {"fault": "wait", "seconds": 0.5, "when": when})
-        waiter = threading.Thread(target=insert, args=(api,))
-        waiter.start()
-        time.sleep(0.25)
-        assert rows(api) == early
-        waiter.join()
-        assert rows(api) == [1]
-        api.execute("DELETE FROM faulted")
+        api.execute("INSERT INTO timed VALUES ()")
+        assert api.value(f"SELECT {is_delayed} FROM timed", [since]) == {"longValue": 1}, when
 
 
 def test_error_can_be_delayed(api: DataApi) -> None:
@@ -329,9 +340,8 @@ def test_error_can_be_delayed(api: DataApi) -> None:
 def test_statement_of_a_client_that_disconnected_is_executed(api: DataApi) -> None:
     """A statement is executed even if its client no longer waits."""
     plan(api, {"fault": "wait", "seconds": 0.6})
-    call = {**ARNS, "sql": "INSERT INTO faulted (id) VALUES (1)", "database": DATABASE}
-    with pytest.raises(requests.ReadTimeout):
-        requests.post(f"{api.url}/Execute", json=call, timeout=0.3)
+    with sending(api, "INSERT INTO faulted (id) VALUES (1)", DATABASE):
+        wait_until(lambda: told(api)[0]["given"] == 1)
     wait_until(lambda: rows(api) == [1])
 
 
