@@ -1,12 +1,12 @@
 """Transactions: isolation, and every way in which they end."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
 
-from local.data_api import transactions as transactions_module
 from local.data_api.address import Address
 from local.data_api.connections import Pool
 from local.data_api.errors import TransactionNotFoundException
@@ -253,7 +253,7 @@ def test_used_transaction_expires_in_the_end(hasty: DataApi) -> None:
 def test_used_transaction_does_not_expire_early(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each call restarts the idle timeout, and a running call is not idle."""
     now = [0.0]
-    monkeypatch.setattr(transactions_module.time, "monotonic", lambda: sum(now))
+    monkeypatch.setattr(time, "monotonic", lambda: sum(now))
     transactions = Transactions(POOL, limit=1, idle=10, total=100)
     transaction = transactions.open("here", "nowhere")
     for is_running in (True, False, True, False):
