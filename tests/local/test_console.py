@@ -5,7 +5,6 @@ import re
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -293,12 +292,9 @@ def test_plan_that_executes_the_statement_times_out(
     """To plan the outer query, MariaDB executes a derived table with one row."""
     del migrated
     monkeypatch.setattr(plans, "PLAN_SECONDS", 1)
-    start = time.monotonic()
 
-    with pytest.raises(PlanError, match="Database error"):
-        explain(database_server.url, "SELECT * FROM (SELECT SLEEP(5)) AS planted")
-
-    assert time.monotonic() - start < 4
+    with pytest.raises(PlanError, match="Database error"):  # without a limit, there is no error
+        explain(database_server.url, "SELECT * FROM (SELECT SLEEP(60)) AS planted")
 
 
 def test_unreachable_database_gives_no_plan() -> None:
