@@ -226,12 +226,21 @@ def test_call_may_have_a_shorter_timeout(monkeypatch: pytest.MonkeyPatch) -> Non
         while server.ask(connection):
             pass
 
+    tried: set[float | None] = set()
+    settimeout = socket.socket.settimeout
+
+    def record(self: socket.socket, seconds: float | None) -> None:
+        tried.add(seconds)
+        settimeout(self, seconds)
+
+    monkeypatch.setattr(socket.socket, "settimeout", record)
     with serving(silent) as server:
         kept = connections.Connections(f"http://127.0.0.1:{server.port}")
         for seconds in (0.2, 0.0, -1.0):
             with pytest.raises(TimeoutError):
                 kept.send(b"GET / HTTP/1.1\r\nContent-Length: 0\r\n\r\n", seconds)
     assert (server.connections, len(server.requests)) == (1, 1)
+    assert tried == {0.2, 60}  # the client's, and the server's
 
 
 def test_deadline_covers_all_addresses_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
