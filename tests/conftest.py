@@ -9,7 +9,7 @@ from typing import Any
 
 import botocore.session
 import pytest
-from hypothesis import is_hypothesis_test
+from hypothesis import HealthCheck, is_hypothesis_test, settings
 
 import app
 import migrations
@@ -19,20 +19,29 @@ from chalicelib.observability import logs, tracing
 from chalicelib.settings import Settings
 from local import engines
 from local.database_server import DatabaseServer
-from local.processes import LocalError, free_port
+from local.processes import LocalError
 from serve.gateway import separate_requests
 from tests import tokens
 from tests.api import Api
 from tests.daemon import Daemon
+from tests.local.data_api import serving
 from tests.mysql8 import refusal
 from tests.recorded import Recorded
 from tests.servers import serve_data_api, serve_database
 
 Lines = Callable[[str], list[dict[str, Any]]]
 
+PATIENCE = "20"
+"""Seconds of a long wait for a lock: longer than a busy machine stalls, shorter than an attempt."""
+
 WITHOUT_CHALICELIB = ("tests/infrastructure/", "tests/load/", "tests/test_compatibility.py")
 # Most tests create their own clients, and botocore would read its megabyte of JSON for each.
 botocore.session.create_loader = cache(botocore.session.create_loader)
+# The same examples in every run, and no limit on their time: chance and load decide nothing.
+settings.register_profile(
+    "certain", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("certain")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -87,6 +96,16 @@ def data_api(
 
 
 @pytest.fixture(scope="session")
+def patient_data_api(
+    database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Run a Data API server whose statements wait for a lock for PATIENCE seconds."""
+    directory = tmp_path_factory.mktemp("patient")
+    with serving(database_server.url, directory, "--lock-wait-timeout", PATIENCE) as (url, _):
+        yield url
+
+
+@pytest.fixture(scope="session")
 def migrated(data_api: str) -> Database:
     """Connect to the database through the Data API, with the schema up to date."""
     settings = Settings(endpoint_url=data_api)
@@ -126,7 +145,7 @@ def parallel(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def broken_api(monkeypatch: pytest.MonkeyPatch) -> Api:
     """Return a client of the app, whose database is unreachable."""
-    nowhere = connect(Settings(endpoint_url=f"http://127.0.0.1:{free_port()}"))
+    nowhere = connect(Settings(endpoint_url="http://127.0.0.1:1"))
     monkeypatch.setattr(app, "database", lambda: nowhere)
     return Api()
 

@@ -6,7 +6,7 @@ import socket
 from typing import Any, Self
 
 PROTOCOL = {"format": "json", "version": 1}
-SECONDS = 10  # until a missing datagram raises TimeoutError
+SECONDS = 60  # until a missing datagram raises TimeoutError
 
 
 class Daemon:

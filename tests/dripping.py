@@ -3,12 +3,12 @@
 import select
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
 PAUSE = 0.02  # seconds between two parts
-MAX_PARTS = 400  # 8 seconds; a client without a deadline receives all
+MAX_PARTS = 1_000  # 20 seconds, less than an attempt; a client without a deadline receives all
 SECONDS = 0.3
 """A deadline that many parts do not exceed, and all of them do."""
 
@@ -18,18 +18,18 @@ class Drip:
 
     def __init__(self, port: int) -> None:
         self.port, self.parts = port, 0
+        self.ended = threading.Event()
 
     @property
     def ended_early(self) -> bool:
-        """Whether the client disconnected long before the last part."""
-        return self.parts < MAX_PARTS / 2
+        """Whether the client disconnected before the last part."""
+        return self.parts < MAX_PARTS
 
-    def send(self, connection: socket.socket, part: bytes, ended: threading.Event) -> None:
+    def send(self, connection: socket.socket, part: bytes) -> None:
         """Send the part again and again, until the client disconnects."""
-        with suppress(OSError):
-            while self.parts < MAX_PARTS and not ended.wait(PAUSE):
-                connection.sendall(part)
-                self.parts += 1
+        while self.parts < MAX_PARTS and not self.ended.wait(PAUSE):
+            connection.sendall(part)
+            self.parts += 1
 
 
 PARTS = {
@@ -51,22 +51,14 @@ PARTS = {
 def dripping(slow_part: str) -> Iterator[Drip]:
     """Serve one response of which this part is slow, without TLS."""
     at_once, slowly = PARTS[slow_part]
-    ended = threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
-        listener.settimeout(10)  # a client may fail before it connects
-        drip = Drip(listener.getsockname()[1])
 
-        def serve() -> None:
-            connection, _ = listener.accept()
-            with connection:
-                connection.recv(65_536)
-                connection.sendall(at_once)
-                drip.send(connection, slowly, ended)
+    def serve(drip: Drip, connection: socket.socket) -> None:
+        connection.recv(65_536)
+        connection.sendall(at_once)
+        drip.send(connection, slowly)
 
-        serving = pool.submit(serve)
+    with _serving(serve) as drip:
         yield drip
-        ended.set()
-        serving.result(10)
 
 
 @contextmanager
@@ -75,28 +67,42 @@ def dripping_database(port: int, marker: bytes) -> Iterator[Drip]:
 
     With an empty marker, the server's first packet is slow.
     """
-    ended = threading.Event()
+
+    def serve(drip: Drip, connection: socket.socket) -> None:
+        with socket.create_connection(("127.0.0.1", port)) as database:
+            if marker:
+                _forward(connection, database, marker)
+            connection.sendall(b"\xff\xff\x00\x00")  # the header of a packet of 64 KiB
+            drip.send(connection, b"\x0a")
+
+    with _serving(serve) as drip:
+        yield drip
+
+
+@contextmanager
+def _serving(serve: Callable[[Drip, socket.socket], None]) -> Iterator[Drip]:
+    """Serve one connection. On a busy machine, a client may give up at any time, even before it."""
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
-        listener.settimeout(10)  # a client may fail before it connects
         drip = Drip(listener.getsockname()[1])
 
-        def serve() -> None:
-            connection, _ = listener.accept()
-            with connection, socket.create_connection(("127.0.0.1", port)) as database:
-                if marker:
-                    _forward(connection, database, marker)
-                connection.sendall(b"\xff\xff\x00\x00")  # the header of a packet of 64 KiB
-                drip.send(connection, b"\x0a", ended)
+        def run() -> None:
+            with suppress(OSError):
+                connection, _ = listener.accept()
+                with connection:
+                    serve(drip, connection)
 
-        serving = pool.submit(serve)
-        yield drip
-        ended.set()
-        serving.result(10)
+        serving = pool.submit(run)
+        try:
+            yield drip
+        finally:
+            drip.ended.set()
+            listener.shutdown(socket.SHUT_RDWR)  # ends `accept`
+        serving.result(60)
 
 
 def _forward(client: socket.socket, server: socket.socket, marker: bytes) -> None:
     """Pass on what both send, until the client has sent the marker or one of them has closed."""
-    while ready := select.select([client, server], [], [], 10)[0]:
+    while ready := select.select([client, server], [], [], 60)[0]:
         for source in ready:
             data = source.recv(65_536)
             (server if source is client else client).sendall(data)

@@ -24,14 +24,10 @@ def serve_database(directory: Path) -> Iterator[DatabaseServer]:
 
 @contextmanager
 def serve_data_api(database: DatabaseServer, directory: Path) -> Iterator[str]:
-    """Run a Data API server on the database; statements time out after 2 s. Yields its base URL."""
+    """Run a Data API server on the database. Yields its base URL."""
     port = free_port()
     command = [sys.executable, "-m", "local.data_api", "--port", str(port)]
-    with Child(
-        "data-api",
-        [*command, "--statement-timeout", "2"],
-        directory / "data-api.log",
-        {**os.environ, "DATABASE_URL": database.url},
-    ) as server:
+    environment = {**os.environ, "DATABASE_URL": database.url}
+    with Child("data-api", command, directory / "data-api.log", environment) as server:
         server.wait_until(lambda: answers(port))
         yield f"http://127.0.0.1:{port}"

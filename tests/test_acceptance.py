@@ -148,7 +148,7 @@ def assert_agreement(accepted: Any, loaded: Any) -> None:
 
 @pytest.mark.exhaustive
 @given(DOCUMENTS)
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=1_000)
 @example(WHOLE)
 @example(ADA | {"given_name": "a" + "\u0316" * 31})
 @example(ADA | {"addresses": [ADDRESS] * 6})
@@ -160,7 +160,7 @@ def test_fast_path_accepts_only_what_the_schemas_accept(document: object) -> Non
 
 @pytest.mark.exhaustive
 @given(DOCUMENTS, READ_ONLY, st.sampled_from([CURRENT, {name: CURRENT[name] for name in KNOWN}]))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @example(CURRENT, {}, CURRENT)
 @example(WHOLE, {"created_at": "2026-03-02T09:30:00.001Z"}, CURRENT)
 def test_fast_path_agrees_about_replacements(
@@ -173,7 +173,7 @@ def test_fast_path_agrees_about_replacements(
 
 @pytest.mark.exhaustive
 @given(PATCHES)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @example({"email": None})
 @example({"status": None, "unknown": None})
 @example({"phone": None, "addresses": None, "deleted_at": None})
@@ -189,7 +189,7 @@ def test_fast_path_agrees_about_patches(patch: object) -> None:
 
 @pytest.mark.exhaustive
 @given(BATCHES.map(lambda items: {"items": items}) | BATCHES | st.just({"items": [ADA], "more": 1}))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @example({"items": [ADA, ADA]})
 @example({"items": [ADA, {**ADA, "email": ADA["email"].upper()}]})
 @example({"items": [WHOLE, WHOLE | {"email": "other@example.com"}]})
@@ -231,7 +231,7 @@ def test_fast_path_accepts_a_batch_of_the_maximum_size() -> None:
 
 @pytest.mark.exhaustive
 @given(EMAILS)
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=1_000)
 @example("info@example.com")
 @example("-a@0.example.zw")
 @example("a@example.test")

@@ -80,7 +80,7 @@ def test_ipv6_address_is_connected_to() -> None:
     if not socket.has_ipv6:
         pytest.skip("this machine has no IPv6")
     with socket.create_server(("::1", 0), family=socket.AF_INET6) as server:
-        server.settimeout(5)
+        server.settimeout(60)
         login = Address.parse(f"mysql://a:b@[::1]:{server.getsockname()[1]}/d").login
         with pytest.raises(pymysql.err.OperationalError):
             pymysql.connect(**login, connect_timeout=5, read_timeout=0.1)

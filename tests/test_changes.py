@@ -289,7 +289,7 @@ def test_reader_misses_no_change_whose_commit_is_delayed(
 ) -> None:
     reader = connect(Settings(database_url=database_server.url))
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(WRITES, st.lists(st.integers(0, 300), max_size=8))
     def check(writes: list[Write], reads: list[int]) -> None:
         assert follow(sessions, reader, without_conflicts(writes), reads) == states(sessions[0])

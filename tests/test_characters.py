@@ -115,7 +115,7 @@ TEXTS = st.text(st.sampled_from(ALPHABET) | st.characters(), max_size=6)
 
 
 @given(TEXTS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_stored_text_has_a_visible_character(text: str) -> None:
     """Unicode's properties come from another library than the service's."""
     if code(unicodedata.normalize("NFC", text).strip()) is None:
@@ -126,7 +126,7 @@ def test_stored_text_has_a_visible_character(text: str) -> None:
 
 
 @given(TEXTS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_fast_path_accepts_only_visible_text(text: str) -> None:
     document = ADA | {"given_name": text}
     try:

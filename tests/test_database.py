@@ -37,7 +37,8 @@ from chalicelib.database import (
 )
 from chalicelib.settings import DATA_API_CLIENTS, Settings, SettingsError
 from local.database_server import DatabaseServer
-from local.processes import free_port
+from tests.conftest import PATIENCE
+from tests.local.data_api import serving
 
 T = TypeVar("T")
 Connect = Callable[[], Database]
@@ -250,14 +251,28 @@ def test_long_held_lock_raises_lock_timeout(database: Database, new_database: Co
     assert database.fetch_one("SELECT a_text FROM things") == {"a_text": "mine"}
 
 
-def test_deadlock_raises_in_one_transaction_only(database: Database, new_database: Connect) -> None:
+@pytest.fixture
+def patient(
+    backend: str,
+    database_server: DatabaseServer,
+    patient_data_api: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Connect:
+    """Return a function that connects with sessions that wait long for a lock."""
+    monkeypatch.setattr(mysql, "_LOCK_LIMIT", f"innodb_lock_wait_timeout = {PATIENCE}")
+    if backend == "mysql":
+        return lambda: connect(Settings(database_url=database_server.url))
+    return lambda: database_at(patient_data_api, backend)
+
+
+def test_deadlock_raises_in_one_transaction_only(database: Database, patient: Connect) -> None:
     database.execute("INSERT INTO things (id, a_bigint) VALUES (1, 0), (2, 0)")
-    both_hold_one = threading.Barrier(2, timeout=10)
+    both_hold_one = threading.Barrier(2, timeout=60)
     outcomes: list[type[BaseException] | None] = []
 
     def add_in_order(first: int, second: int) -> None:
         try:
-            with new_database().transaction() as transaction:
+            with patient().transaction() as transaction:
                 transaction.execute("UPDATE things SET a_bigint = 1 WHERE id = :id", id=first)
                 both_hold_one.wait()
                 transaction.execute("UPDATE things SET a_bigint = 1 WHERE id = :id", id=second)
@@ -306,15 +321,37 @@ def test_transaction_continues_after_a_duplicate_key(database: Database) -> None
     assert database.fetch_all("SELECT id FROM things") == [{"id": 1}, {"id": 2}]
 
 
-@pytest.mark.usefixtures("one_attempt")
-def test_long_statement_raises_statement_timeout(
-    database: Database, new_database: Connect, backend: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if backend == "mysql":  # the Data API server's timeout is 2 s
-        monkeypatch.setattr(retries, "ATTEMPT_SECONDS", 1)
+@pytest.fixture(scope="module")
+def impatient_url(
+    database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Run a Data API server whose statements time out."""
+    directory = tmp_path_factory.mktemp("impatient")
+    with serving(database_server.url, directory, "--statement-timeout", "1") as (url, _):
+        yield url
 
+
+@pytest.mark.usefixtures("one_attempt")
+def test_long_data_api_statement_raises_statement_timeout(
+    impatient_url: str, data_api: str, client: str
+) -> None:
     with pytest.raises(StatementTimeout) as caught:
-        new_database().fetch_one("SELECT SLEEP(20)")
+        database_at(impatient_url, client).fetch_one("SELECT SLEEP(20)")
+
+    assert caught.value.retry_after == 2
+    assert database_at(data_api, client).fetch_one("SELECT 1 AS one") == {"one": 1}
+
+
+@pytest.mark.usefixtures("one_attempt")
+def test_long_mysql_statement_raises_statement_timeout(
+    database_server: DatabaseServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = connect(Settings(database_url=database_server.url))
+    database.ping()
+    with monkeypatch.context() as impatient:
+        impatient.setattr(retries, "ATTEMPT_SECONDS", 1)
+        with pytest.raises(StatementTimeout) as caught:
+            database.fetch_one("SELECT SLEEP(20)")
 
     assert caught.value.retry_after == 2
     assert database.fetch_one("SELECT 1 AS one") == {"one": 1}
@@ -367,10 +404,10 @@ def test_transaction_with_lost_connection_is_rolled_back(
     "settings",
     [
         *[
-            Settings(endpoint_url=f"http://127.0.0.1:{free_port()}", data_api_client=client)
+            Settings(endpoint_url="http://127.0.0.1:1", data_api_client=client)
             for client in DATA_API_CLIENTS
         ],
-        Settings(database_url=f"mysql://nobody:secret@127.0.0.1:{free_port()}/customers"),
+        Settings(database_url="mysql://nobody:secret@127.0.0.1:1/customers"),
     ],
     ids=[*DATA_API_CLIENTS, "mysql"],
 )
@@ -385,7 +422,7 @@ def test_unreachable_database_raises_database_unavailable(settings: Settings) ->
 def test_error_says_how_to_start_the_local_stack(
     client: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = f"http://127.0.0.1:{free_port()}"
+    url = "http://127.0.0.1:1"
     monkeypatch.setattr(clients, "LOCAL_DATA_API", url)
 
     with pytest.raises(DatabaseUnavailable, match=f"{url} can't be reached: .*; `make stack`"):
@@ -396,6 +433,7 @@ def test_mysql_statement_sets_the_timeout_once_to_send_and_once_to_receive(
     database_server: DatabaseServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each time lets other threads take Python's lock, so more often is slow under load."""
+    monkeypatch.setattr(mysql, "IDLE_SECONDS", 60)  # a ping sets it, too
     database = connect(Settings(database_url=database_server.url))
     database.fetch_one("SELECT 1")
     seconds: list[float | None] = []
@@ -508,22 +546,24 @@ def test_mysql_error_number_is_converted(error: type[DatabaseError], codes: list
 @pytest.fixture
 def serve() -> Iterator[Callable[[bytes], str]]:
     """Yield a function that serves one connection with the given bytes, and returns the URL."""
+    ended = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
 
         def answer(reply: bytes) -> None:
             connection, _ = listener.accept()
             with connection:
-                connection.settimeout(1)
                 connection.recv(65_536)
                 connection.sendall(reply)
-                while not reply and connection.recv(65_536):
-                    pass  # until the client closes the connection
+                if not reply:
+                    ended.wait(60)
 
         def start(reply: bytes) -> str:
             pool.submit(answer, reply)
             return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
         yield start
+        ended.set()
+        listener.shutdown(socket.SHUT_RDWR)  # ends `accept`, if the client has given up before
 
 
 @pytest.mark.usefixtures("one_attempt")

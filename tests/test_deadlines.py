@@ -123,7 +123,7 @@ def test_known_key_does_not_wait_for_a_fetch(monkeypatch: pytest.MonkeyPatch) ->
 
     def fetch(*_: object) -> bytes:
         has_begun.set()
-        assert has_found.wait(10)
+        assert has_found.wait(60)
         raise KeysUnavailable("slow")
 
     monkeypatch.setattr(keys, "_usable_keys", lambda _: known)
@@ -137,12 +137,12 @@ def test_known_key_does_not_wait_for_a_fetch(monkeypatch: pytest.MonkeyPatch) ->
         has_found.clear()
         fetching = threading.Thread(target=_find_quietly, args=(issuer_keys, wanted))
         fetching.start()
-        assert has_begun.wait(10)
+        assert has_begun.wait(60)
         finding = threading.Thread(target=_find_quietly, args=(issuer_keys, "ec", has_found))
         finding.start()
-        finding.join(10)
+        finding.join(60)
         assert has_found.is_set()
-        fetching.join(10)
+        fetching.join(60)
 
 
 def _find_quietly(issuer_keys: Keys, kid: str, found: threading.Event | None = None) -> None:

@@ -221,7 +221,7 @@ NUMBERS = st.builds(
 
 
 @given(NUMBERS)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @example("+541115123456")
 @example("+4418002001")
 def test_number_that_is_certain_is_possible_and_unchanged(number: str) -> None:
@@ -257,7 +257,7 @@ def test_numbers_of_each_country_are_accepted_with_and_without_trunk_prefix(code
 
 
 @given(st.text(st.sampled_from("+0123456789 ()-.\u00a0\u2011\u200e０４٤x/"), max_size=20) | NUMBERS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_stored_phone_is_a_possible_number_in_e164(text: str) -> None:
     try:
         stored = str(Phone().deserialize(text))

@@ -59,7 +59,7 @@ def test_signed_claims_are_returned(algorithm: str) -> None:
 
 
 @given(ALGORITHMS, ALGORITHMS, ALGORITHMS, BYTES | st.none())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @example("RS256", "ES256", "RS256", None)
 @example("ES256", "ES256", "ES256", b"\0" * 64)
 def test_only_the_signature_of_the_key_is_accepted(
@@ -78,7 +78,7 @@ def test_only_the_signature_of_the_key_is_accepted(
 
 
 @given(ALGORITHMS, st.integers(0, 700), st.sampled_from("Aa0-_.=+/ \n\0é"), st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_changed_token_is_rejected(algorithm: str, at: int, letter: str, inserts: bool) -> None:  # noqa: FBT001
     token = jwt.encode(CLAIMS, SIGNERS[algorithm], algorithm)
     at %= len(token)
@@ -92,7 +92,7 @@ PARTS = [b"{}", b"[]", b"{", b"null", b'{"a": 1}', b"\xff", b"[" * 100_000, b'{"
 
 
 @given(st.sampled_from(PARTS) | BYTES, st.sampled_from(PARTS) | BYTES)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @example(b'{"alg":"ES256","crit":["exp"]}', b"{}")
 @example(b'{"alg":"ES256","crit":["b64"],"b64":false}', b"")
 def test_malformed_token_is_rejected(header: bytes, claims: bytes) -> None:
@@ -115,7 +115,7 @@ def test_malformed_token_is_rejected(header: bytes, claims: bytes) -> None:
         max_size=2,
     ),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @example("RS256", {"n": encoded(b"\xff" * 128)})
 @example("ES256", {"x": encoded(b"\0" + urlsafe_b64decode(f"{JWKS['ES256']['x']}="))})
 def test_changed_key_is_rejected(algorithm: str, changes: dict[str, Any]) -> None:

@@ -232,7 +232,7 @@ def pages(database: Database, query: Query, limits: Iterator[int]) -> list[list[
 
 @pytest.mark.exhaustive
 @given(asked=ASKED.filter(is_allowed), limits=st.lists(st.integers(1, 100), min_size=1))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_pages_equal_a_simple_filter(
     rows_database: Database, asked: dict[str, Any], limits: list[int]
 ) -> None:

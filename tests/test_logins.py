@@ -36,7 +36,7 @@ BY_SECRET = f"mysql://db.example.com/customers?secret={SECRET}"
 BY_TOKEN = "mysql://functions@db.example.com:3307/customers?auth=iam"
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(KEYS, st.sampled_from(["app", "a b@c/d"]), TIMES)
 def test_token_equals_botocores(key: tuple[str, str, str], user: str, now: int) -> None:
     client = rds_client()

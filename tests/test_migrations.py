@@ -159,7 +159,7 @@ def test_concurrent_runs_apply_each_migration_once(new_database: Callable[[], Da
 
     def run() -> None:
         databases = new_database(), new_database()
-        start.wait(timeout=10)
+        start.wait(timeout=60)
         migrations.apply(*databases, slow, said.append)
 
     threads = [threading.Thread(target=run) for _ in range(3)]

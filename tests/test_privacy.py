@@ -20,7 +20,6 @@ from app import SCOPES
 from chalicelib.database import connect
 from chalicelib.observability import logs
 from chalicelib.settings import Settings
-from local.processes import free_port
 from tests import tokens
 from tests.api import Api
 from tests.daemon import Daemon
@@ -408,7 +407,7 @@ def test_unreachable_jwks_reveals_no_personal_data(
 ) -> None:
     from chalicelib.tokens import authorizer
 
-    monkeypatch.setenv("TOKEN_JWKS_URL", f"http://127.0.0.1:{free_port()}/keys")
+    monkeypatch.setenv("TOKEN_JWKS_URL", "http://127.0.0.1:1/keys")
     authorizer.verifier.cache_clear()
 
     assert output.send("GET", UNKNOWN).status_code == 503

@@ -77,7 +77,7 @@ def failing(
     failing = Recorded(connect(Settings(endpoint_url=url, data_api_client=request.param)))
     monkeypatch.setattr(app, "database", lambda: failing)
     yield failing
-    requests.delete(f"{url}/_faults", timeout=5).raise_for_status()
+    requests.delete(f"{url}/_faults", timeout=60).raise_for_status()
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def api(failing: Recorded) -> Api:
 @pytest.fixture
 def plan(url: str) -> Plan:
     def plan(*faults: dict[str, Any]) -> None:
-        requests.put(f"{url}/_faults", json=faults, timeout=5).raise_for_status()
+        requests.put(f"{url}/_faults", json=faults, timeout=60).raise_for_status()
 
     return plan
 

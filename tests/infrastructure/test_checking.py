@@ -21,7 +21,6 @@ from infrastructure.run import Run
 from infrastructure.stacks import Stack
 from infrastructure.stages import CONFIG, STAGES, Stage
 from local.issuer import Issuer
-from local.processes import free_port
 from tests.infrastructure.stubbed import Aws
 
 DEV = STAGES["dev"]
@@ -176,7 +175,7 @@ def test_issuer_that_the_authorizer_does_not_understand_is_found(run: Run, key_s
 
 
 def test_unreachable_issuer_is_found(run: Run) -> None:
-    url = f"http://127.0.0.1:{free_port()}"
+    url = "http://127.0.0.1:1"
     settings = {"TokenIssuer": url, "TokenAudience": "customers"}
     (finding,) = found(checking.check_issuer, replace(run, values=settings))
     assert f"{url}/.well-known/jwks.json can't be used: " in finding.what

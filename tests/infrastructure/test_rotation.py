@@ -111,7 +111,7 @@ class Traffic(Thread):
             self.count += 1
 
     def await_requests(self, number: int) -> None:
-        deadline, end = time.monotonic() + 30, self.count + number
+        deadline, end = time.monotonic() + 60, self.count + number
         while self.count < end:
             assert time.monotonic() < deadline
             self._ended.wait(0.01)

@@ -114,7 +114,7 @@ def numbers(last: int) -> str:
     return f"JSON_TABLE({array}, '$[*]' COLUMNS (seq FOR ORDINALITY)) AS numbers"
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 5) -> None:
+def wait_until(condition: Callable[[], Any], seconds: float = 60) -> None:
     """Fail unless `condition()` becomes true in time."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -18,7 +18,7 @@ ODD = 'my projects/größe o\'api "x" $y;&#%'
 """A path with characters that are special to shells, make and other programs."""
 
 
-def eventually(condition: Callable[[], T], seconds: float = 5.0) -> T:
+def eventually(condition: Callable[[], T], seconds: float = 60) -> T:
     """Wait until `condition` returns a true value, and return it. Fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (result := condition()):

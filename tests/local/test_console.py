@@ -5,7 +5,6 @@ import re
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,11 +50,11 @@ def console(state: Path) -> Iterator[str]:
 
 
 def get(url: str, **headers: str) -> requests.Response:
-    return requests.get(url, headers=headers, timeout=9)
+    return requests.get(url, headers=headers, timeout=60)
 
 
 def ask_token(console: str, scope: str, **headers: str) -> requests.Response:
-    return requests.post(f"{console}/token", params={"scope": scope}, headers=headers, timeout=9)
+    return requests.post(f"{console}/token", params={"scope": scope}, headers=headers, timeout=60)
 
 
 def test_published_keys_verify_printed_tokens(console: str, state: Path) -> None:
@@ -113,7 +112,7 @@ def test_overview_of_no_requests_is_empty(console: str) -> None:
 
 
 def test_localhost_redirects_to_the_allowed_origin(console: str) -> None:
-    answer = requests.get(console.replace("127.0.0.1", "localhost"), timeout=9)
+    answer = requests.get(console.replace("127.0.0.1", "localhost"), timeout=60)
 
     assert answer.status_code == 200
     assert answer.url == f"{console}/"
@@ -236,13 +235,13 @@ def test_unknown_request_returns_404(console: str, trace_id: str) -> None:
 def test_other_origin_gets_no_plan(console: str, origin: str) -> None:
     url = f"{console}/requests/{TRACE_ID}/plan"
 
-    assert requests.post(url, headers={"Origin": origin}, timeout=9).status_code == 403
+    assert requests.post(url, headers={"Origin": origin}, timeout=60).status_code == 403
 
 
 def test_console_without_database_returns_no_plan(console: str) -> None:
     url = f"{console}/requests/{TRACE_ID}/plan"
 
-    assert requests.post(url, headers={"Origin": console}, timeout=9).status_code == 404
+    assert requests.post(url, headers={"Origin": console}, timeout=60).status_code == 404
     assert get(url, Origin=console).status_code == 405
 
 
@@ -293,17 +292,14 @@ def test_plan_that_executes_the_statement_times_out(
     """To plan the outer query, MariaDB executes a derived table with one row."""
     del migrated
     monkeypatch.setattr(plans, "PLAN_SECONDS", 1)
-    start = time.monotonic()
 
-    with pytest.raises(PlanError, match="Database error"):
-        explain(database_server.url, "SELECT * FROM (SELECT SLEEP(5)) AS planted")
-
-    assert time.monotonic() - start < 4
+    with pytest.raises(PlanError, match="Database error"):  # without a limit, there is no error
+        explain(database_server.url, "SELECT * FROM (SELECT SLEEP(60)) AS planted")
 
 
 def test_unreachable_database_gives_no_plan() -> None:
     with pytest.raises(PlanError, match="Database error"):
-        explain(f"mysql://me:secret@127.0.0.1:{free_port()}/customers", "SELECT 1")
+        explain("mysql://me:secret@127.0.0.1:1/customers", "SELECT 1")
 
 
 def test_udp_port_in_use_is_reported_in_one_line(tmp_path: Path) -> None:
@@ -331,7 +327,7 @@ def start(state: Path, **environment: str) -> "subprocess.CompletedProcess[str]"
 
 
 def test_other_methods_are_rejected(console: str) -> None:
-    assert requests.post(console + KEYS, timeout=9).status_code == 405
+    assert requests.post(console + KEYS, timeout=60).status_code == 405
 
 
 def test_damaged_keys_are_explained(tmp_path: Path) -> None:

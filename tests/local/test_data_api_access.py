@@ -77,7 +77,7 @@ def _signature(signer: SigV4Auth, request: AWSRequest) -> str:
 def send(url: str, headers: Headers, body: bytes = BODY) -> tuple[int, str, str]:
     """Send a raw call. Returns status, error type and message."""
     call = _call(url)
-    connection = HTTPConnection(call.netloc, timeout=10)
+    connection = HTTPConnection(call.netloc, timeout=60)
     connection.request("POST", f"{call.path}?{call.query}", body, headers)
     answer = connection.getresponse()
     text = answer.read().decode()
@@ -252,7 +252,7 @@ def test_server_without_key_rejects_web_pages(data_api: str) -> None:
         f"{data_api}/Execute",
         data=json.dumps({**ARNS, "sql": "SELECT 1"}),
         headers={"Content-Type": "text/plain", "Origin": "http://evil.example"},
-        timeout=9,
+        timeout=60,
     )
     assert answer.status_code == 403
     assert "Web pages of other sites" in answer.json()["detail"]

@@ -49,7 +49,7 @@ def run(
 def test_javascript_sdk_works(sdk: Path, database_server: DatabaseServer, tmp_path: Path) -> None:
     """Types, null, blobs, big integers, parameters, errors, transactions and signatures work."""
     arns = ["--resource-arn", ARNS["resourceArn"], "--secret-arn", ARNS["secretArn"]]
-    options = [*arns, "--statement-timeout", "1"]
+    options = [*arns, "--statement-timeout", "6"]
     with serving(database_server.url, tmp_path, *options, environment=KEY) as (url, _):
         connect(url, (KEY["DATA_API_ACCESS_KEY_ID"], KEY["DATA_API_SECRET_ACCESS_KEY"]))
         where = {

@@ -20,7 +20,7 @@ def _back(api: DataApi, **value: Any) -> Field:
     return api.value("SELECT :v", [parameter("v", **value)])
 
 
-many = settings(max_examples=60, deadline=None)
+many = settings(max_examples=60)
 
 
 @many
@@ -133,7 +133,7 @@ def _literal(text: str, quote: str, escape: str) -> str:
     return quote + escaped.replace(quote, quote * 2 if escape == "double" else f"\\{quote}") + quote
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(pieces=st.lists(st.tuples(_quoted, _comments, _comments), min_size=1, max_size=4))
 def test_any_sql_is_passed_on_unchanged(
     data_api: str, pieces: list[tuple[tuple[str, str, str], str, str]]

@@ -174,12 +174,12 @@ def test_small_values_count_with_their_overhead(strict: DataApi, value: str) -> 
 @pytest.mark.parametrize(
     "sql",
     [
-        f"SELECT REPEAT('a', 600000), SLEEP(0.3) FROM {numbers(100)}",
-        f"SELECT POINT(1, 1), REPEAT('a', 100000), SLEEP(0.3) FROM {numbers(100)}",
+        f"SELECT REPEAT('a', 600000), SLEEP(0.6) FROM {numbers(100)}",
+        f"SELECT POINT(1, 1), REPEAT('a', 100000), SLEEP(0.6) FROM {numbers(100)}",
     ],
 )
 def test_rejected_result_is_not_read_to_its_end(api: DataApi, sql: str) -> None:
-    """The call ends at once: reading on would take 30 seconds and time out."""
+    """The call ends at once: reading on would take a minute and time out."""
     with pytest.raises(api.errors.UnsupportedResultException):
         api.execute(sql)
     assert api.value("SELECT 1") == {"longValue": 1}

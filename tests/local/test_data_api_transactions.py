@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -14,6 +15,7 @@ from local.database_server import DatabaseServer
 from tests.local.data_api import ARNS, DataApi, connect, parameter, serving, wait_until
 
 PATIENCE = 0.7
+POOL = Pool(Address.parse("mysql://nobody:x@127.0.0.1/nowhere"), 1)
 LOCK = "UPDATE notes SET n = 1 WHERE id = :id"
 
 
@@ -124,21 +126,25 @@ def test_ddl_commits_implicitly(api: DataApi) -> None:
 
 def test_concurrent_call_in_transaction_is_rejected(api: DataApi) -> None:
     """While a transaction runs a query, another call on it is rejected without waiting."""
-    transaction = api.begin()
+    transaction, other = api.begin(), api.begin()
+    api.execute("SELECT GET_LOCK('busy', 0)", transactionId=other)
 
-    def sleep() -> None:
-        api.execute("SELECT SLEEP(1.5), 'busy'", transactionId=transaction)
+    def wait() -> None:
+        api.execute("SELECT GET_LOCK('busy', 40)", transactionId=transaction)
 
-    sleeper = threading.Thread(target=sleep)
-    sleeper.start()
+    waiter = threading.Thread(target=wait)
+    waiter.start()
     wait_until(lambda: api.sessions("info LIKE '%busy%'"))
     with pytest.raises(api.errors.DatabaseErrorException, match=r"is still running a query$"):
         api.execute("SELECT 1", transactionId=transaction)
     with pytest.raises(api.errors.DatabaseErrorException, match=r"is still running a query$"):
         api.commit(transaction)
-    assert sleeper.is_alive()
-    sleeper.join()
+    assert waiter.is_alive()
+    api.execute("SELECT RELEASE_LOCK('busy')", transactionId=other)
+    waiter.join()
+    api.execute("SELECT RELEASE_LOCK('busy')", transactionId=transaction)
     api.commit(transaction)
+    api.rollback(other)
 
 
 def test_transaction_rejects_another_database(api: DataApi) -> None:
@@ -162,8 +168,9 @@ def test_lock_wait_timeout_leaves_the_transaction_open(api: DataApi) -> None:
     assert api.value("SELECT SUM(n) FROM notes") == {"stringValue": "1"}
 
 
-def test_deadlock_aborts_the_transaction(api: DataApi) -> None:
+def test_deadlock_aborts_the_transaction(patient_data_api: str) -> None:
     """A deadlock's victim is rolled back, and its later statements store nothing."""
+    api = connect(patient_data_api)
     transactions = [api.begin(), api.begin()]
     victims: list[str] = []
     for own, transaction in enumerate(transactions, start=1):
@@ -205,35 +212,67 @@ def test_oversized_result_aborts_the_transaction(api: DataApi) -> None:
 
 def test_idle_transaction_is_rolled_back(hasty: DataApi) -> None:
     """An unused transaction releases its locks, and is then reported as expired."""
-    transaction = hasty.begin()
-    hasty.execute("DELETE FROM notes", transactionId=transaction)
-    time.sleep(PATIENCE * 2)
+    transaction = begin_with(hasty, "DELETE FROM notes")
+    wait_until(lambda: is_unlocked(hasty))
     with pytest.raises(hasty.errors.TransactionNotFoundException, match="may be expired"):
         hasty.commit(transaction)
     hasty.execute("UPDATE notes SET n = 5 WHERE id = 1")
     assert count(hasty) == 2
 
 
-def test_used_transaction_does_not_expire_early(hasty: DataApi) -> None:
-    """Each call restarts the idle timeout, and a running call is not idle. The total remains."""
-    transaction = hasty.begin()
-    for statement in ("SELECT 1", "SELECT 1", "SELECT SLEEP(0.5)", "SELECT 1"):
-        time.sleep(PATIENCE / 2)
-        hasty.execute(statement, transactionId=transaction)
+def begin_with(api: DataApi, sql: str) -> str:
+    """Begin a transaction with a statement. On a busy machine, it may expire before that."""
+    while True:
+        transaction = api.begin()
+        with suppress(api.errors.TransactionNotFoundException):
+            api.execute(sql, transactionId=transaction)
+            return transaction
 
-    def used() -> None:
-        for _ in range(20):
-            time.sleep(PATIENCE / 4)
+
+def is_unlocked(api: DataApi) -> bool:
+    """Whether no transaction has locked the first note."""
+    try:
+        api.execute("UPDATE notes SET n = 4 WHERE id = 1")
+    except api.errors.DatabaseErrorException:
+        return False
+    return True
+
+
+def test_used_transaction_expires_in_the_end(hasty: DataApi) -> None:
+    """The total time remains, although each call restarts the idle timeout."""
+    transaction = begin_with(hasty, "SELECT 1")
+
+    def use() -> None:
+        while True:
             hasty.execute("SELECT 1", transactionId=transaction)
 
     with pytest.raises(hasty.errors.TransactionNotFoundException, match="may be expired"):
-        used()
+        use()
+
+
+def test_used_transaction_does_not_expire_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each call restarts the idle timeout, and a running call is not idle."""
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: sum(now))
+    transactions = Transactions(POOL, limit=1, idle=10, total=100)
+    transaction = transactions.open("here", "nowhere")
+    for is_running in (True, False, True, False):
+        now.append(30 if is_running else 9)
+        transactions.expire()
+        if is_running:
+            transactions.release(transaction)
+        else:
+            transactions.claim(transaction.id, "here", None)
+    transactions.release(transaction)
+    now.append(11)
+    transactions.expire()
+    with pytest.raises(TransactionNotFoundException, match=EXPIRED):
+        transactions.claim(transaction.id, "here", None)
 
 
 def test_only_the_latest_ends_are_remembered() -> None:
     """In a long-running server, only these records are kept; others count as expired."""
-    pool = Pool(Address.parse("mysql://nobody:x@127.0.0.1/nowhere"), 1)
-    transactions = Transactions(pool, limit=1, idle=1, total=1)
+    transactions = Transactions(POOL, limit=1, idle=1, total=1)
     begun = [transactions.open("here", "nowhere")]
     for _ in range(REMEMBERED):
         transactions.end(begun[-1], ENDED)

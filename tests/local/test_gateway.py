@@ -203,7 +203,7 @@ def serving(project: Path, app: str = APP) -> Iterator[Gateway]:
     with log.open("wb") as errors:
         process = start(project, port, errors.fileno())
     try:
-        eventually(lambda: answers(port) or process.poll() is not None, seconds=20)
+        eventually(lambda: answers(port) or process.poll() is not None)
         yield Gateway(port, process, log)
     finally:
         process.kill()
@@ -493,7 +493,7 @@ def test_disconnecting_clients_do_not_affect_others(tmp_path: Path) -> None:
 
         assert gateway.get("/echo").status == 200
         gateway.process.terminate()
-        gateway.process.wait(timeout=20)
+        gateway.process.wait(timeout=60)
         assert "Traceback" not in gateway.log.read_text()
         assert "Exception" not in gateway.log.read_text()
 
@@ -540,17 +540,17 @@ def test_requests_beyond_the_limit_are_throttled(
     with serving(tmp_path / "project") as gateway:
         answered = parse(
             gateway.exchange(
-                b"POST /echo HTTP/1.1\r\nHost: [::1]\r\nContent-Length: 2\r\n\r\n{}" * 5
+                b"POST /echo HTTP/1.1\r\nHost: [::1]\r\nContent-Length: 2\r\n\r\n{}" * 50
                 + b"GET /echo HTTP/1.1\r\nHost: [::1]\r\nConnection: close\r\n\r\n"
             ),
-            *["POST"] * 5,
+            *["POST"] * 50,  # a machine that stalls allows three more
             "GET",
         )
         assert [answer.status for answer in answered[:3]] == [200] * 3
         refused = next(answer for answer in answered if answer.status == 429)
         refused.assert_problem(429, "too-many-requests")
         assert refused.headers["Retry-After"] == "1"
-        eventually(lambda: gateway.get("/echo").status == 200, seconds=10)
+        eventually(lambda: gateway.get("/echo").status == 200)
 
 
 def test_invalid_throttle_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -700,5 +700,5 @@ def test_shutdown_is_quiet_and_finishes_requests(tmp_path: Path, number: signal.
         assert idle.recv(65536)
         gateway.process.send_signal(number)
 
-        assert gateway.process.wait(timeout=20) in {0, -number}
+        assert gateway.process.wait(timeout=60) in {0, -number}
         assert "Traceback" not in gateway.log.read_text()

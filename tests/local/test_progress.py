@@ -4,6 +4,7 @@ import os
 import pty
 import subprocess
 import sys
+from contextlib import suppress
 
 from local.processes import PROJECT
 
@@ -17,12 +18,20 @@ print('done', file=sys.stderr)
 """
 
 
+def read(reader: int) -> str:
+    """Return everything that was written to a closed terminal, which may arrive in parts."""
+    said = b""
+    with open(reader, "rb", buffering=0) as file, suppress(OSError):  # at the end, on Linux
+        while part := file.read(4096):
+            said += part
+    return said.decode()
+
+
 def test_terminal_shows_progress() -> None:
     reader, terminal = pty.openpty()
     subprocess.run([sys.executable, "-c", PROGRAM], cwd=PROJECT, stdout=terminal, check=True)
     os.close(terminal)
-    said = os.read(reader, 4096).decode()
-    os.close(reader)
+    said = read(reader)
 
     lines = [line.rpartition("\r")[2] for line in said.split("\r\n")]
     assert "baking" in said
@@ -41,8 +50,7 @@ def test_terminal_shows_a_progress_bar() -> None:
     reader, terminal = pty.openpty()
     subprocess.run([sys.executable, "-c", BAR], cwd=PROJECT, stderr=terminal, check=True)
     os.close(terminal)
-    said = os.read(reader, 4096).decode()
-    os.close(reader)
+    said = read(reader)
 
     *shown, rest = said.split("\r\x1b[K")
     assert shown == [

@@ -54,7 +54,7 @@ def test_rehearsal_renames_the_headers_of_functions(own: dict[str, str], receive
     challenge = {"WWW-Authenticate": CHALLENGE}
     with upstream(own | challenge) as target, front.listening(target, "staging") as url:
         address = url.removeprefix("http://").removesuffix("/staging")
-        with closing(http.client.HTTPConnection(address, timeout=5)) as connection:
+        with closing(http.client.HTTPConnection(address, timeout=60)) as connection:
             connection.request("GET", "/staging/customers")
             response = connection.getresponse()
             response.read()

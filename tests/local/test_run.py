@@ -49,7 +49,9 @@ def paste(command: str) -> int:
     words = curl.parse_args(shlex.split(command.replace("\\\n", "")))
     headers = dict(header.split(": ") for header in words.H)
     method = "POST" if words.d else "GET"
-    return requests.request(method, words.url, headers=headers, data=words.d, timeout=9).status_code
+    return requests.request(
+        method, words.url, headers=headers, data=words.d, timeout=60
+    ).status_code
 
 
 def with_token(command: str, service: Run) -> str:
@@ -415,7 +417,7 @@ def program_of(service: Run, word: str) -> int:
 
 def get(port: int, path: str, token: str = "") -> tuple[int, bytes]:
     with contextlib.closing(
-        http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     ) as connection:
         connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
         response = connection.getresponse()
@@ -450,7 +452,7 @@ def another_api(service: Run) -> Iterator[int]:
         stdout=subprocess.DEVNULL,
     )
     try:
-        eventually(lambda: answers(port), seconds=20)
+        eventually(lambda: answers(port))
         yield port
     finally:
         os.killpg(api.pid, signal.SIGKILL)

@@ -52,11 +52,11 @@ def test_settings_can_be_read_from_their_variables(settings: Settings) -> None:
 
 
 def test_console_describes_its_own_stack(settings: Settings, console: str) -> None:
-    page = requests.get(console, timeout=9)
+    page = requests.get(console, timeout=60)
 
     assert settings.url in page.text
     assert settings.database_address in page.text
-    callers = requests.get(f"{console}/documentation", timeout=9)
+    callers = requests.get(f"{console}/documentation", timeout=60)
     assert settings.url in callers.headers["Content-Security-Policy"]
     own = {settings.url, settings.data_api_url, console}
     assert set(re.findall(r"http://127\.0\.0\.1:\d+", page.text)) <= own

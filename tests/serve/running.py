@@ -37,7 +37,7 @@ class Serve:
 
     def is_healthy(self) -> bool:
         try:
-            return requests.get(f"{self.url}/health", timeout=5).status_code == 200
+            return requests.get(f"{self.url}/health", timeout=60).status_code == 200
         except requests.RequestException:
             return False
 
@@ -68,7 +68,7 @@ def running(directory: Path, database_url: str, **variables: str) -> Iterator[Se
         process = start(environ, stdout=log.fileno(), stderr=error_file.fileno())
     server = Serve(process, int(environ["PORT"]), int(environ["METRICS_PORT"]), errors)
     try:
-        eventually(lambda: server.is_healthy() or process.poll() is not None, seconds=60)
+        eventually(lambda: server.is_healthy() or process.poll() is not None)
         assert process.poll() is None, errors.read_text()
         yield server
     finally:

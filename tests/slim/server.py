@@ -82,7 +82,7 @@ def serving(*plays: Play, tls: SSLContext | None = None) -> Iterator[Server]:
             with suppress(OSError):
                 while True:
                     connection, _ = listener.accept()
-                    connection.settimeout(10)
+                    connection.settimeout(60)
                     arguments = (connection, server.connections)
                     server.connections += 1
                     threads.append(threading.Thread(target=run, args=arguments))

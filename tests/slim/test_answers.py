@@ -67,7 +67,7 @@ def answered(status: int, headers: dict[str, str], body: bytes) -> Any:
 
 
 @pytest.mark.exhaustive
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(MEMBERS, st.booleans())
 def test_response_is_parsed_as_by_botocore(members: Any, escaped: bool) -> None:  # noqa: FBT001
     assert_parsed_as_by_botocore(json.dumps(members, ensure_ascii=escaped))
@@ -93,7 +93,7 @@ def assert_parsed_as_by_botocore(body: str) -> None:
     assert repr(ours.get("records")) == repr(theirs.get("records"))  # 1.0 is not 1
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.sampled_from([400, 403, 404, 429, 500, 503, 504]),
     st.none() | NAMES.filter(bool),

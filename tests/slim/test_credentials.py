@@ -13,7 +13,6 @@ import pytest
 from chalicelib.database import DatabaseUnavailable, StatementFailed
 from chalicelib.database.slim import credentials
 from chalicelib.database.slim.credentials import Credentials, Key
-from local.processes import free_port
 from tests.slim.server import Play, Server, answers, serving
 
 ENVIRON = {
@@ -95,7 +94,7 @@ def test_credentials_come_from_the_endpoint() -> None:
         assert held.current() is key
 
     assert (key.id, key.secret, key.token) == ("ASIA3600", "s3cret", "t0ken")
-    assert key.expiry == pytest.approx(time.time() + HOUR, abs=3)
+    assert key.expiry == pytest.approx(time.time() + HOUR, abs=60)
     (request,) = server.requests
     assert request.startswith(b"GET /v1/credentials?x=y HTTP/1.1\r\nhost:127.0.0.1:")
     assert b"\r\nauthorization:Basic-abc\r\n" in request
@@ -173,7 +172,7 @@ def test_invalid_endpoint_response_raises_database_unavailable(play: Play) -> No
 
 
 def test_unreachable_endpoint_raises_database_unavailable() -> None:
-    held = Credentials({"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://127.0.0.1:{free_port()}/"})
+    held = Credentials({"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/"})
 
     with pytest.raises(DatabaseUnavailable, match="ConnectionRefusedError"):
         held.current()

@@ -62,7 +62,7 @@ def database(url: str, request: pytest.FixtureRequest) -> Iterator[Database]:
 
 
 def plan(url: str, *faults: dict[str, object]) -> None:
-    requests.put(f"{url}/_faults", json=faults, timeout=5).raise_for_status()
+    requests.put(f"{url}/_faults", json=faults, timeout=60).raise_for_status()
 
 
 def test_signature_is_verified(

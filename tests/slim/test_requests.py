@@ -55,7 +55,7 @@ def without(request: Request, names: set[str]) -> Request:
     return method, path, {n: value for n, value in headers.items() if n not in names}, body
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(CASES)
 @pytest.mark.exhaustive
 def test_request_is_identical_to_botocores(case: Any) -> None:
