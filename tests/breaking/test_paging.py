@@ -52,7 +52,7 @@ def test_remaining_customers_are_listed_exactly_once(service: Service) -> None:
         try:
             for number, page in enumerate(service.pages(), 1):
                 listed += [customer["id"] for customer in page]
-                eventually(lambda number=number: is_churned(number // 4), seconds=60)  # type: ignore[misc]
+                eventually(lambda number=number: is_churned(number // 4))  # type: ignore[misc]
         finally:
             is_listed.set()
         for change in churning:

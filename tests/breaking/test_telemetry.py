@@ -150,7 +150,7 @@ def test_each_operation_has_complete_telemetry_by_request_id(stack: Stack) -> No
         found = [trace for trace in stack.listed() if trace["trace_id"] not in before]
         return found if len(found) == len(sent) and all("path" in trace for trace in found) else []
 
-    traces = [stack.details(trace["trace_id"]) for trace in eventually(new, seconds=60)]
+    traces = [stack.details(trace["trace_id"]) for trace in eventually(new)]
     by_request = {trace["request_id"]: trace for trace in traces}
     for name, answer in sent.items():
         assert_complete(name, answer, by_request.pop(answer.headers["Request-Id"]))
@@ -198,7 +198,7 @@ def test_statement_plan_comes_from_the_database(stack: Stack) -> None:
         found = (trace for trace in stack.listed() if trace.get("operation") == "get_customers")
         return next((trace for trace in found if "path" in trace), None)
 
-    trace = eventually(listing, seconds=60)
+    trace = eventually(listing)
     assert trace
     trace_id = trace["trace_id"]
     segments = stack.details(trace_id)["segments"]
@@ -234,7 +234,7 @@ def test_burst_of_segments_stops_neither_console_nor_api(stack: Stack) -> None:
         details = (stack.details(trace["trace_id"]) for trace in stack.listed()[:20])
         return next((detail for detail in details if detail["request_id"] in sent), None)
 
-    trace = eventually(found, seconds=60)
+    trace = eventually(found)
     assert trace
     assert [segment["name"] for segment in trace["segments"]] == ["customers/local", "get_health"]
     assert len(stack.listed()) <= 2_000

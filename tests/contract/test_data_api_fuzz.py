@@ -267,9 +267,9 @@ def test_malformed_requests_leak_nothing(api: DataApi, data_api: str) -> None:
     assert seen["result"] > 4000
     assert {"DatabaseErrorException", "TransactionNotFoundException"} < seen.keys()
     # A response arrives before its session is idle.
-    wait_until(lambda: not database.sessions("command <> 'Sleep'"), seconds=60)
+    wait_until(lambda: not database.sessions("command <> 'Sleep'"))
     most = before + CONNECTIONS * (MAX_OPEN + 2)
-    wait_until(lambda: len(database.sessions()) <= most, seconds=60)
+    wait_until(lambda: len(database.sessions()) <= most)
     for transaction in [api.begin() for _ in range(64)]:  # the maximum
         api.rollback(transaction)
     gate = api.begin()

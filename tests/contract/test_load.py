@@ -120,7 +120,7 @@ def test_ctrl_c_prints_results_and_erases_customers(
     before = _customers(service)
     arguments = [*BRIEF, "--steady", "600", *SLOW, "--output", str(tmp_path)]
     with _started(arguments, _there(service)) as process:
-        eventually(lambda: _is_changed(service, before), seconds=60)
+        eventually(lambda: _is_changed(service, before))
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=120)
 

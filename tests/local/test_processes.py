@@ -76,7 +76,7 @@ def test_failure_names_the_signal(log: Path) -> None:
 
 def test_waiting_ends_with_the_program(log: Path) -> None:
     with Child("brief", ["true"], log) as child, pytest.raises(LocalError, match="exit code 0"):
-        child.wait_until(lambda: False, seconds=60)
+        child.wait_until(lambda: False)
 
 
 def test_waiting_times_out(log: Path) -> None:
