@@ -1,7 +1,7 @@
 """Migrations that take longer than an attempt, on both backends.
 
 A transaction of another client makes a change wait for as long as a test needs. The Data API server
-ends a call after half a second. On a direct connection, other statements end after half a second.
+ends a call after two seconds. On a direct connection, other statements end after two seconds.
 """
 
 import os
@@ -39,8 +39,8 @@ from tests.recorded import Recorded
 pytestmark = pytest.mark.exhaustive
 
 NAME = "customers_long_changes"
-LIMIT_SECONDS = 0.5
-IDLE_SECONDS = 2
+LIMIT_SECONDS = 2
+IDLE_SECONDS = 6
 MAKE = Migration(
     "0001_make",
     "CREATE TABLE a (id BINARY(1) NOT NULL PRIMARY KEY, version INT NOT NULL DEFAULT 1,"
@@ -58,6 +58,7 @@ def impatient_api(
 ) -> Iterator[str]:
     options = ["--statement-timeout", str(LIMIT_SECONDS)]
     options += ["--transaction-idle-timeout", str(IDLE_SECONDS)]
+    options += ["--lock-wait-timeout", "5"]
     directory = tmp_path_factory.mktemp("impatient")
     with serving(database_server.url, directory, *options) as (url, _):
         yield url
@@ -394,7 +395,7 @@ def test_change_is_never_retried(new: Callable[[], Database], database: Database
 def test_sql_file_that_changes_too_many_rows_is_to_become_a_data_step(
     new: Callable[[], Database],
 ) -> None:
-    slow = Migration("0002_slow", "UPDATE a SET name_key = SLEEP(0.6) WHERE id = '1'")
+    slow = Migration("0002_slow", "UPDATE a SET name_key = SLEEP(9) WHERE id = '1'")
 
     with pytest.raises(MigrationError, match=r"0002_slow changes more rows .* by a data step"):
         Run(new).apply(slow)
