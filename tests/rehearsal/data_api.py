@@ -30,7 +30,7 @@ from tests.rehearsal.databases import Databases
 
 CACHE_SECONDS = 1.0
 KEEP_ALIVE = 75  # seconds, longer than clients keep idle connections
-LIMITS = {"migrations": Limits(statement=2)}
+LIMITS = {"migrations": Limits(statement=6)}
 """The user of migrations has less time than AWS's 45 s, so that a long change lasts seconds."""
 
 
