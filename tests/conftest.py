@@ -1,6 +1,7 @@
 import json
 import os
 import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -57,6 +58,12 @@ def pytest_configure(config: pytest.Config) -> None:
         engines.selected().get(Path(tempfile.mkdtemp()))
     except LocalError as error:
         pytest.exit(str(error), returncode=1)
+
+
+def pytest_unconfigure() -> None:
+    """Close the socket that the X-Ray SDK opens on import: a run would end with a warning."""
+    if sdk := sys.modules.get("aws_xray_sdk.core"):
+        sdk.xray_recorder.emitter._socket.close()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
