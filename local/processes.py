@@ -161,7 +161,9 @@ def is_free(port: int, kind: int = socket.SOCK_STREAM) -> bool:
 
 
 def free_port() -> int:
-    """Return a free port of this machine that no other call returns, in any process.
+    """Return a free port of this machine, which no other call returns while this process keeps it.
+
+    A process keeps its last MAX_RESERVATIONS ports until it ends.
 
     It is below those that systems give to outgoing connections (from 32768 on), one of which
     could otherwise take it before its server does.

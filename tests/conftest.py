@@ -113,6 +113,16 @@ def patient_data_api(
 
 
 @pytest.fixture(scope="session")
+def impatient_data_api(
+    database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Run a Data API server whose calls time out after a second."""
+    directory = tmp_path_factory.mktemp("impatient")
+    with serving(database_server.url, directory, "--statement-timeout", "1") as (url, _):
+        yield url
+
+
+@pytest.fixture(scope="session")
 def migrated(data_api: str) -> Database:
     """Connect to the database through the Data API, with the schema up to date."""
     settings = Settings(endpoint_url=data_api)

@@ -38,7 +38,6 @@ from chalicelib.database import (
 from chalicelib.settings import DATA_API_CLIENTS, Settings, SettingsError
 from local.database_server import DatabaseServer
 from tests.conftest import PATIENCE
-from tests.local.data_api import serving
 
 T = TypeVar("T")
 Connect = Callable[[], Database]
@@ -321,22 +320,12 @@ def test_transaction_continues_after_a_duplicate_key(database: Database) -> None
     assert database.fetch_all("SELECT id FROM things") == [{"id": 1}, {"id": 2}]
 
 
-@pytest.fixture(scope="module")
-def impatient_url(
-    database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """Run a Data API server whose statements time out."""
-    directory = tmp_path_factory.mktemp("impatient")
-    with serving(database_server.url, directory, "--statement-timeout", "1") as (url, _):
-        yield url
-
-
 @pytest.mark.usefixtures("one_attempt")
 def test_long_data_api_statement_raises_statement_timeout(
-    impatient_url: str, data_api: str, client: str
+    impatient_data_api: str, data_api: str, client: str
 ) -> None:
     with pytest.raises(StatementTimeout) as caught:
-        database_at(impatient_url, client).fetch_one("SELECT SLEEP(20)")
+        database_at(impatient_data_api, client).fetch_one("SELECT SLEEP(20)")
 
     assert caught.value.retry_after == 2
     assert database_at(data_api, client).fetch_one("SELECT 1 AS one") == {"one": 1}

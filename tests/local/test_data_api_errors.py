@@ -1,7 +1,6 @@
 """Errors: botocore raises each as its own class, with its status and message."""
 
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 from io import BytesIO
 from typing import Any
@@ -24,7 +23,6 @@ from tests.local.data_api import (
     DataApi,
     connect,
     parameter,
-    serving,
     wait_until,
 )
 
@@ -47,13 +45,9 @@ def api(data_api: str) -> DataApi:
 
 
 @pytest.fixture(scope="module")
-def impatient(
-    database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[DataApi]:
-    """Run a server with a short statement timeout. Tests prepare and check with the other one."""
-    directory = tmp_path_factory.mktemp("impatient")
-    with serving(database_server.url, directory, "--statement-timeout", "1") as (url, _):
-        yield connect(url)
+def impatient(impatient_data_api: str) -> DataApi:
+    """Return a client of a server with a short timeout. Tests prepare and check with `api`."""
+    return connect(impatient_data_api)
 
 
 def test_timed_out_batch_is_rolled_back(impatient: DataApi, api: DataApi) -> None:
